@@ -1,0 +1,173 @@
+import type { BrokerError } from "./errors.ts";
+import type {
+  Backoff,
+  ConsumerGroup,
+  Filter,
+  FlushMode,
+  MessageInput,
+  Perm,
+  ReceivedMessage,
+  SendReceipt,
+  StartFrom,
+  StoredMessage,
+  Subscription,
+  Topic,
+  TopicType,
+} from "./terms.ts";
+
+/** Everything a caller can ask of the broker. Every verb throws `BrokerError` for what the caller did, and for a store that fails. */
+export interface Broker {
+  // Topics
+  listTopics(request: ListRequest & { readonly type?: TopicType | undefined }): Promise<ListPage<Topic>>;
+  getTopic(name: string): Promise<Topic>;
+  /** Creates the topic, or changes what `settings` names. `created` tells which. */
+  putTopic(name: string, settings: TopicSettings, ifMatch?: VersionMatch): Promise<{ topic: Topic; created: boolean }>;
+  /** Merge patch: `null` restores the default. */
+  patchTopic(name: string, patch: Nullable<TopicSettings>, ifMatch?: VersionMatch): Promise<Topic>;
+  deleteTopic(name: string, options: { dryRun: boolean; ifMatch?: VersionMatch | undefined }): Promise<TopicDeletion>;
+  topicQueues(name: string): Promise<readonly QueueRoute[]>;
+
+  // Groups and subscriptions
+  listGroups(request: ListRequest): Promise<ListPage<ConsumerGroup>>;
+  getGroup(name: string): Promise<{ group: ConsumerGroup; subscriptions: readonly Subscription[] }>;
+  putGroup(name: string, settings: GroupSettings, ifMatch?: VersionMatch): Promise<{ group: ConsumerGroup; created: boolean }>;
+  patchGroup(name: string, patch: Nullable<GroupSettings>, ifMatch?: VersionMatch): Promise<ConsumerGroup>;
+  deleteGroup(name: string, options: { dryRun: boolean; ifMatch?: VersionMatch | undefined }): Promise<GroupDeletion>;
+  getSubscription(group: string, topic: string): Promise<Subscription>;
+  putSubscription(
+    group: string,
+    topic: string,
+    settings: { readonly filter?: Filter | undefined; readonly startFrom?: StartFrom | undefined },
+    ifMatch?: VersionMatch,
+  ): Promise<{ subscription: Subscription; created: boolean }>;
+  deleteSubscription(
+    group: string,
+    topic: string,
+    options: { dryRun: boolean; ifMatch?: VersionMatch | undefined },
+  ): Promise<SubscriptionDeletion>;
+
+  // Produce
+  /** One result per entry, in order. Entries of one call keep their order inside each queue. */
+  sendMessages(topic: string, entries: readonly MessageInput[]): Promise<readonly (SendReceipt | BrokerError)[]>;
+
+  // Consume
+  pullMessages(topic: string, queueId: number, request: PullRequest, signal?: AbortSignal): Promise<PullResult>;
+  receiveMessages(group: string, request: ReceiveRequest, signal?: AbortSignal): Promise<readonly ReceivedMessage[]>;
+  /** One result per entry, in order. */
+  settleMessages(group: string, entries: readonly SettleEntry[]): Promise<readonly SettleResult[]>;
+}
+
+export interface ListRequest {
+  readonly limit: number;
+  readonly prefix?: string | undefined;
+  /** Name after which the page starts. */
+  readonly after?: string | undefined;
+}
+
+export interface ListPage<T> {
+  readonly items: readonly T[];
+  /** Name to continue after; absent on the last page. */
+  readonly next: string | undefined;
+  /** False when a bound stopped the scan before `limit` items were found; continue at `next`. */
+  readonly complete: boolean;
+}
+
+/** A condition on the resource's ETag: `version` must be the current one, or any where `*`. */
+export interface VersionMatch {
+  readonly etags: readonly string[] | "*";
+}
+
+export type Nullable<T> = { readonly [K in keyof T]?: T[K] | null };
+
+export interface TopicSettings {
+  readonly type?: TopicType | undefined;
+  /** Sets both counts. */
+  readonly queues?: number | undefined;
+  readonly writeQueues?: number | undefined;
+  readonly readQueues?: number | undefined;
+  readonly retentionHours?: number | undefined;
+  readonly flushMode?: FlushMode | undefined;
+  readonly perm?: Perm | undefined;
+}
+
+export interface GroupSettings {
+  readonly ordered?: boolean | undefined;
+  readonly maxAttempts?: number | undefined;
+  readonly backoff?: Backoff | undefined;
+  readonly leaseSeconds?: number | undefined;
+}
+
+export interface TopicDeletion {
+  readonly topic: Topic;
+  readonly messages: number;
+  readonly groups: readonly string[];
+}
+
+export interface GroupDeletion {
+  readonly group: ConsumerGroup;
+  readonly subscriptions: readonly string[];
+  readonly deadLetters: number;
+}
+
+export interface SubscriptionDeletion {
+  readonly subscription: Subscription;
+  /** Messages waiting and in flight that this group would no longer receive. */
+  readonly waiting: number;
+  readonly inFlight: number;
+}
+
+export interface QueueRoute {
+  readonly queueId: number;
+  readonly readable: boolean;
+  readonly writable: boolean;
+  readonly minOffset: number;
+  /** Exclusive: the next offset to be written. */
+  readonly maxOffset: number;
+  readonly lastStoredAtMs: number | undefined;
+  /** Bytes of frames in the newest block; a pointer counts with the object bytes it names. */
+  readonly tailBytes: number;
+}
+
+export interface PullRequest {
+  readonly from: { readonly offset: number } | { readonly timestampMs: number } | { readonly tail: number };
+  readonly limit: number;
+  readonly maxBytes: number;
+  readonly waitMs: number;
+}
+
+export type PullResult = {
+  readonly minOffset: number;
+  readonly maxOffset: number;
+} & (
+  | { readonly status: "FOUND" | "NO_NEW_MSG"; readonly messages: readonly StoredMessage[]; readonly nextOffset: number }
+  | { readonly status: "OFFSET_ILLEGAL" }
+);
+
+export interface ReceiveRequest {
+  /** Default: every subscribed topic. */
+  readonly topics?: readonly string[] | undefined;
+  readonly max: number;
+  readonly waitMs: number;
+  /** Default: the group's. */
+  readonly leaseMs?: number | undefined;
+  readonly attemptId?: string | undefined;
+}
+
+export type SettleEntry =
+  | { readonly action: "ack"; readonly receiptHandle: string }
+  | {
+      readonly action: "nack";
+      readonly receiptHandle: string;
+      /** Default: the group's backoff. */
+      readonly delayMs?: number | undefined;
+      /** Default true. */
+      readonly countAttempt?: boolean | undefined;
+      readonly reason?: string | undefined;
+    }
+  | { readonly action: "extend"; readonly receiptHandle: string; readonly leaseMs: number }
+  | { readonly action: "deadLetter"; readonly receiptHandle: string; readonly reason?: string | undefined };
+
+export type SettleResult =
+  | { readonly status: "acked" | "nacked" | "deadLettered"; readonly receiptHandle: string }
+  | { readonly status: "extended"; readonly receiptHandle: string; readonly newReceiptHandle: string; readonly leaseUntilMs: number }
+  | { readonly status: "error"; readonly receiptHandle: string; readonly error: BrokerError };

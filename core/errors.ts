@@ -1,0 +1,131 @@
+/** What went wrong, in RocketMQ's words where it has one. `number` is its code, `status` the HTTP status. */
+interface ErrorCode {
+  readonly status: number;
+  readonly number: number;
+  readonly title: string;
+  /** The same request may succeed later. */
+  readonly retryable: boolean;
+  /** Nothing was changed, so a retry cannot double an effect. */
+  readonly noSideEffects: boolean;
+  readonly advice: string;
+}
+
+const client = (status: number, number: number, title: string, advice: string): ErrorCode => ({
+  status,
+  number,
+  title,
+  retryable: false,
+  noSideEffects: true,
+  advice,
+});
+
+/** Alphabetical. PROTOCOL.md prints this table, and a test keeps the two alike. */
+export const ERROR_CODES = {
+  BAD_REQUEST: client(400, 40000, "Bad request", "Correct the fields that `errors` names."),
+  CONSUMER_GROUP_NOT_FOUND: client(404, 40403, "Consumer group not found", "Create it with PUT /v1/groups/{group}."),
+  FORBIDDEN: client(403, 40300, "Forbidden", "The topic's perm does not allow this."),
+  ILLEGAL_CONSUMER_GROUP: client(400, 40002, "Illegal consumer group", "Names are 1 to 64 of A-Z a-z 0-9 _ and -."),
+  ILLEGAL_DELIVERY_TIME: client(400, 40012, "Illegal delivery time", "Use a time the topic accepts."),
+  ILLEGAL_FILTER_EXPRESSION: client(400, 40008, "Illegal filter expression", "Correct the expression."),
+  ILLEGAL_INVISIBLE_TIME: client(400, 40011, "Illegal invisible time", "Use 1 second to 12 hours."),
+  ILLEGAL_MESSAGE_PROPERTY_KEY: client(
+    400,
+    40007,
+    "Illegal message property",
+    "Use names RocketMQ does not reserve, without control characters.",
+  ),
+  ILLEGAL_TOPIC: client(400, 40001, "Illegal topic", "Names are 1 to 64 of A-Z a-z 0-9 _ and -."),
+  INTERNAL_ERROR: {
+    status: 500,
+    number: 50000,
+    title: "Internal error",
+    retryable: true,
+    noSideEffects: false,
+    advice: "Report it with the request id.",
+  },
+  INVALID_RECEIPT_HANDLE: client(400, 40013, "Invalid receipt handle", "Use the handle exactly as a receive by this group returned it."),
+  LEASE_LOST: client(409, 40901, "Lease lost", "The message went to another consumer or will; receive again."),
+  MESSAGE_BODY_EMPTY: client(400, 41302, "Message body empty", "Send at least one byte."),
+  MESSAGE_BODY_TOO_LARGE: client(413, 41301, "Message body too large", "Store the payload elsewhere and send its address."),
+  MESSAGE_EXPIRED: client(410, 41000, "Message expired", "Its retention has ended."),
+  MESSAGE_NOT_FOUND: client(404, 40401, "Message not found", "Check the id."),
+  MESSAGE_PROPERTIES_TOO_LARGE: client(413, 43101, "Message properties too large", "Use at most 128 properties and 16 KiB."),
+  MESSAGE_PROPERTY_CONFLICT_WITH_TYPE: client(
+    400,
+    40014,
+    "Message property conflicts with topic type",
+    "Send it to a topic of the type that has the property.",
+  ),
+  METHOD_NOT_ALLOWED: client(405, 40500, "Method not allowed", "Use a method that the Allow header lists."),
+  NOT_FOUND: client(404, 40400, "Not found", "See /docs for the routes."),
+  OFFSET_ILLEGAL: client(416, 41600, "Offset illegal", "Pull between minOffset and maxOffset."),
+  PRECONDITION_FAILED: client(412, 42800, "Precondition failed", "Read the resource again and decide anew."),
+  REQUEST_TIMEOUT: {
+    status: 504,
+    number: 50400,
+    title: "Time-out",
+    retryable: true,
+    noSideEffects: false,
+    advice: "The outcome is unknown: the message may or may not be stored.",
+  },
+  STORE_UNAVAILABLE: {
+    status: 503,
+    number: 50300,
+    title: "Store unavailable",
+    retryable: true,
+    noSideEffects: false,
+    advice: "Try again after Retry-After, with jitter.",
+  },
+  TOO_MANY_REQUESTS: {
+    status: 429,
+    number: 42900,
+    title: "Too many requests",
+    retryable: true,
+    noSideEffects: true,
+    advice: "Try again after Retry-After, with jitter.",
+  },
+  TOPIC_NOT_FOUND: client(404, 40402, "Topic not found", "Create it with PUT /v1/topics/{topic}."),
+  UNSUPPORTED_MEDIA_TYPE: client(415, 41500, "Unsupported media type", "Send Content-Type: application/json."),
+} as const satisfies Record<string, ErrorCode>;
+
+export type ErrorCodeName = keyof typeof ERROR_CODES;
+
+/** One offending field: where, as a JSON pointer or a parameter name, and why. */
+export interface FieldError {
+  readonly field: string;
+  readonly detail: string;
+}
+
+/** An answer to the caller. `detail` says what to do; `members` become further members of the problem document. */
+export class BrokerError extends Error {
+  override readonly name = "BrokerError";
+  readonly code: ErrorCodeName;
+  readonly errors: readonly FieldError[];
+  readonly members: Readonly<Record<string, string | number | boolean>>;
+
+  constructor(
+    code: ErrorCodeName,
+    detail: string,
+    more: {
+      errors?: readonly FieldError[];
+      members?: Readonly<Record<string, string | number | boolean>>;
+      cause?: unknown;
+    } = {},
+  ) {
+    super(detail, { cause: more.cause });
+    this.code = code;
+    this.errors = more.errors ?? [];
+    this.members = more.members ?? {};
+  }
+
+  static is(error: unknown): error is BrokerError {
+    return error instanceof BrokerError;
+  }
+
+  get retryable(): boolean {
+    return ERROR_CODES[this.code].retryable;
+  }
+}
+
+/** A feature the contract names and this version lacks: refused, never accepted in silence. */
+export const notAvailableYet = (what: string): BrokerError => new BrokerError("BAD_REQUEST", `${what} is not available yet.`);

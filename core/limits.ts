@@ -1,0 +1,93 @@
+/** Every limit of the broker. Sizes are bytes, durations carry their unit; RocketMQ's numbers unless a line says otherwise. */
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const SECOND_MS = 1_000;
+const HOUR_MS = 3_600 * SECOND_MS;
+
+// Names
+export const NAME_CHARS_MAX = 64;
+
+// Messages
+export const BODY_BYTES_MAX = 4 * MIB;
+export const PROPERTIES_BYTES_MAX = 16 * KIB;
+export const PROPERTIES_MAX = 128;
+export const TAG_CHARS_MAX = 255;
+export const KEYS_MAX = 32;
+export const KEY_CHARS_MAX = 255;
+export const MESSAGE_GROUP_CHARS_MAX = 64;
+export const MESSAGE_ID_CHARS_MAX = 64;
+export const SEND_ENTRIES_MAX = 100;
+export const SEND_BYTES_MAX = 4 * MIB;
+
+// Topics, groups, subscriptions
+export const QUEUES_MAX = 256;
+export const QUEUES_DEFAULT = 4;
+export const RETENTION_HOURS_MIN = 1;
+export const RETENTION_HOURS_MAX = 24 * 365;
+export const RETENTION_HOURS_DEFAULT = 72;
+export const SUBSCRIPTIONS_MAX = 64;
+export const LIST_LIMIT_MAX = 1_000;
+export const LIST_LIMIT_DEFAULT = 100;
+
+// Consumption
+export const RECEIVE_MESSAGES_MAX = 32;
+export const RECEIVE_BYTES_MAX = 4 * MIB;
+export const SETTLE_ENTRIES_MAX = 100;
+export const WAIT_SECONDS_MAX = 20;
+export const LEASE_SECONDS_MIN = 1;
+export const LEASE_SECONDS_MAX = 12 * 3_600;
+export const LEASE_SECONDS_DEFAULT = 60;
+export const MAX_ATTEMPTS_MAX = 1_000;
+export const MAX_ATTEMPTS_DEFAULT = 17;
+export const BACKOFF_STEPS_MAX = 64;
+export const BACKOFF_SECONDS_MAX = 12 * 3_600;
+/** 16 waits between 17 deliveries: RocketMQ's levels 3…18. */
+export const BACKOFF_SECONDS_DEFAULT: readonly number[] = [
+  10, 30, 60, 120, 180, 240, 300, 360, 420, 480, 540, 600, 1_200, 1_800, 3_600, 7_200,
+];
+export const ATTEMPT_ID_CHARS_MAX = 128;
+export const REASON_CHARS_MAX = 1_024;
+export const PULL_MESSAGES_MAX = 32;
+export const PULL_BYTES_MAX = 4 * MIB;
+/** Claims in one group state item: at 64 a receive passes the queue over until one is settled or falls due. */
+export const CLAIMS_MAX = 64;
+/** Claims in one settling update: about 44 bytes and 4 operators each stay under DynamoDB's 4 KB and 300 operators. */
+export const CLAIMS_PER_UPDATE_MAX = 60;
+/** Requests that wait in long polls at once, in one process. */
+export const WAITERS_MAX = 10_000;
+
+// The queue log
+/** Frames above this go to the object store and leave a pointer: there one PUT costs less than the table's write units. */
+export const INLINE_FRAME_BYTES_MAX = 10 * KIB;
+/** Frames added to a block by one update. */
+export const UPDATE_FRAME_BYTES_MAX = 64 * KIB;
+export const OBJECT_FRAMES_BYTES_MAX = 8 * MIB;
+/** Closing sizes a new block takes: alone, after a lost race or a quick fill, under heavy contention. */
+export const BLOCK_CLOSING_BYTES = { alone: 1, contended: 1_536, crowded: 4_096 } as const;
+export const CAP_STEP = 65_536;
+/** Appends need a predecessor that lives this much longer: more than cache age, freeze, flight and skew together. */
+export const EXPIRY_GUARD_SECONDS = 3_600;
+export const EXPIRY_SLACK_SECONDS = 24 * 3_600;
+/** A cached tail older than this is read again: a read is cheaper than a failed write. */
+export const TAIL_CACHE_MS = SECOND_MS;
+export const BLOCK_CACHE_BYTES = 24 * MIB;
+/** A store call may be applied this long after it was sent. */
+export const FLIGHT_MS_MAX = 15 * 60 * SECOND_MS;
+
+// Requests
+export const REQUEST_BYTES_MAX = 6 * MIB;
+export const REQUEST_DISCARD_BYTES_MAX = 8 * MIB;
+export const JSON_DEPTH_MAX = 20;
+export const SEND_DEADLINE_MS = 10 * SECOND_MS;
+export const CURSOR_LIFE_MS = 24 * HOUR_MS;
+
+/** Relations the code relies on; checked once when the module loads. */
+const relations: readonly (readonly [boolean, string])[] = [
+  [SEND_BYTES_MAX < OBJECT_FRAMES_BYTES_MAX, "a send fits one object"],
+  [INLINE_FRAME_BYTES_MAX <= UPDATE_FRAME_BYTES_MAX, "an inline frame fits an update"],
+  [BLOCK_CLOSING_BYTES.crowded + UPDATE_FRAME_BYTES_MAX < 300 * KIB, "a block fits an item"],
+  [CLAIMS_PER_UPDATE_MAX <= CLAIMS_MAX, "an update names no more claims than an item holds"],
+  [EXPIRY_GUARD_SECONDS * SECOND_MS > 2 * FLIGHT_MS_MAX, "the guard outlasts a freeze and a flight"],
+];
+for (const [holds, what] of relations) if (!holds) throw new Error(`limits do not fit together: ${what}`);

@@ -1,0 +1,109 @@
+/**
+ * The key-value table: the atomicity of DynamoDB and no more. One item, or one transaction of at most 100 items, changes at a
+ * time; every other promise (dense offsets, leases, one outcome) is built above it, in core.
+ *
+ * Limits, enforced by every adapter with `StoreMisuse`: an item of 400 KB; 100 writes in a transaction, no two on one item; 100
+ * keys in a batchGet; a query page of 1 MB. Sets and lists live at the top level and sets are never empty.
+ */
+
+export type Attribute =
+  | string
+  | number
+  | Uint8Array
+  | readonly Uint8Array[]
+  | ReadonlySet<string>
+  | ReadonlySet<number>;
+
+export interface Key {
+  readonly pk: string;
+  readonly sk: string;
+}
+
+/** An item is read-only: stores may hand out the object they keep. `x`, where present, is its expiry in epoch seconds. */
+export interface Item extends Key {
+  readonly [attribute: string]: Attribute;
+}
+
+/** One term of a condition; a list of them holds when all do. A comparison with an absent attribute is false. */
+export type Condition =
+  | { readonly op: "exists" | "absent"; readonly name: string }
+  | { readonly op: "="; readonly name: string; readonly value: Attribute }
+  | { readonly op: "<" | "<=" | ">" | ">="; readonly name: string; readonly value: string | number }
+  /** Both sides are attributes of the item, as in `b < lim`. */
+  | { readonly op: "lessThanAttribute"; readonly name: string; readonly other: string }
+  | { readonly op: "beginsWith"; readonly name: string; readonly prefix: string }
+  | { readonly op: "contains" | "notContains"; readonly name: string; readonly value: string | number };
+
+/** One action of an update. All read the item as it was before the update; no attribute is named by two actions. */
+export type Change =
+  | { readonly op: "set"; readonly name: string; readonly value: Attribute }
+  /** `SET name = from`. */
+  | { readonly op: "copy"; readonly name: string; readonly from: string }
+  /** `SET name = name + by`; the attribute must exist. */
+  | { readonly op: "increment"; readonly name: string; readonly by: number }
+  /** `SET name = list_append(name, values)`; the list must exist. */
+  | { readonly op: "append"; readonly name: string; readonly values: readonly Uint8Array[] }
+  /** `ADD name values`; an absent set is created. */
+  | { readonly op: "addToSet"; readonly name: string; readonly values: ReadonlySet<string> | ReadonlySet<number> }
+  /** `DELETE name values`; a set that empties is removed, an absent one stays absent. */
+  | { readonly op: "deleteFromSet"; readonly name: string; readonly values: ReadonlySet<string> | ReadonlySet<number> }
+  | { readonly op: "remove"; readonly name: string };
+
+/** A lost race is a value and carries the winner. `item` is what `returning` asked for. */
+export type WriteResult =
+  | { readonly ok: true; readonly item?: Item | undefined }
+  | { readonly ok: false; readonly current: Item | undefined };
+
+export interface WriteOptions {
+  readonly when?: readonly Condition[];
+  /** Default `none`. A failed condition always returns the item it met. */
+  readonly returning?: "none" | "allOld" | "allNew";
+}
+
+export type TransactWrite =
+  | { readonly kind: "put"; readonly item: Item; readonly when?: readonly Condition[] }
+  | { readonly kind: "update"; readonly key: Key; readonly changes: readonly Change[]; readonly when?: readonly Condition[] }
+  | { readonly kind: "delete"; readonly key: Key; readonly when?: readonly Condition[] }
+  | { readonly kind: "check"; readonly key: Key; readonly when: readonly Condition[] };
+
+/** On failure `failures[i]` is set for each write whose condition did not hold, with the item it met. Nothing was applied. */
+export type TransactResult =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly failures: readonly ({ readonly current: Item | undefined } | undefined)[] };
+
+export interface Query {
+  readonly pk: string;
+  /** Inclusive bounds on `sk`, compared as UTF-8 bytes. */
+  readonly from?: string;
+  readonly to?: string;
+  /** Descending `sk`. Default ascending. */
+  readonly reverse?: boolean;
+  /** Items at most; a page also ends at 1 MB. */
+  readonly limit: number;
+  /** Default true: strongly consistent. */
+  readonly consistent?: boolean;
+}
+
+export interface QueryPage {
+  readonly items: readonly Item[];
+  /** True when the limit or the page size ended the page: there may be more behind its last item. */
+  readonly more: boolean;
+}
+
+export interface ReadOptions {
+  /** Default true: strongly consistent. */
+  readonly consistent?: boolean;
+}
+
+/** Errors: `StoreUnavailable` with its outcome, `StoreCorrupt`, `StoreMisuse`. Reads report `outcome: not-applied`. */
+export interface ItemStore {
+  get(key: Key, options?: ReadOptions): Promise<Item | undefined>;
+  /** Answers in the order of the keys, `undefined` for an absent item. Not a snapshot. */
+  batchGet(keys: readonly Key[], options?: ReadOptions): Promise<readonly (Item | undefined)[]>;
+  put(item: Item, options?: WriteOptions): Promise<WriteResult>;
+  /** Creates the item when it is absent and no condition forbids it, as DynamoDB does. */
+  update(key: Key, changes: readonly Change[], options?: WriteOptions): Promise<WriteResult>;
+  delete(key: Key, options?: WriteOptions): Promise<WriteResult>;
+  query(query: Query): Promise<QueryPage>;
+  transact(writes: readonly TransactWrite[]): Promise<TransactResult>;
+}
