@@ -169,5 +169,10 @@ export type SettleEntry =
 
 export type SettleResult =
   | { readonly status: "acked" | "nacked" | "deadLettered"; readonly receiptHandle: string }
-  | { readonly status: "extended"; readonly receiptHandle: string; readonly newReceiptHandle: string; readonly leaseUntilMs: number }
+  | {
+      readonly status: "extended";
+      readonly receiptHandle: string;
+      readonly newReceiptHandle: string;
+      readonly leaseUntilMs: number;
+    }
   | { readonly status: "error"; readonly receiptHandle: string; readonly error: BrokerError };

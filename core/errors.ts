@@ -43,7 +43,12 @@ export const ERROR_CODES = {
     noSideEffects: false,
     advice: "Report it with the request id.",
   },
-  INVALID_RECEIPT_HANDLE: client(400, 40013, "Invalid receipt handle", "Use the handle exactly as a receive by this group returned it."),
+  INVALID_RECEIPT_HANDLE: client(
+    400,
+    40013,
+    "Invalid receipt handle",
+    "Use the handle exactly as a receive by this group returned it.",
+  ),
   LEASE_LOST: client(409, 40901, "Lease lost", "The message went to another consumer or will; receive again."),
   MESSAGE_BODY_EMPTY: client(400, 41302, "Message body empty", "Send at least one byte."),
   MESSAGE_BODY_TOO_LARGE: client(413, 41301, "Message body too large", "Store the payload elsewhere and send its address."),
@@ -67,6 +72,14 @@ export const ERROR_CODES = {
     retryable: true,
     noSideEffects: false,
     advice: "The outcome is unknown: the message may or may not be stored.",
+  },
+  SERVER_BUSY: {
+    status: 503,
+    number: 50301,
+    title: "Server busy",
+    retryable: true,
+    noSideEffects: true,
+    advice: "Try again after Retry-After, with jitter.",
   },
   STORE_UNAVAILABLE: {
     status: 503,

@@ -30,6 +30,14 @@ export const SUBSCRIPTIONS_MAX = 64;
 export const LIST_LIMIT_MAX = 1_000;
 export const LIST_LIMIT_DEFAULT = 100;
 
+/** Topics, groups and subscriptions are read again after this long: how late a handler hears of a change. */
+export const METADATA_CACHE_MS = 2 * SECOND_MS;
+export const METADATA_ENTRIES_MAX = 10_000;
+/** After writeQueues fell, others may still write by the older count: cache age and a slow call. */
+export const QUEUE_SHRINK_SETTLE_MS = METADATA_CACHE_MS + SECOND_MS;
+/** Names looked at for "did you mean". */
+export const SUGGESTION_CANDIDATES_MAX = 200;
+
 // Consumption
 export const RECEIVE_MESSAGES_MAX = 32;
 export const RECEIVE_BYTES_MAX = 4 * MIB;
@@ -54,6 +62,18 @@ export const PULL_BYTES_MAX = 4 * MIB;
 export const CLAIMS_MAX = 64;
 /** Claims in one settling update: about 44 bytes and 4 operators each stay under DynamoDB's 4 KB and 300 operators. */
 export const CLAIMS_PER_UPDATE_MAX = 60;
+/** A progress image this old is not worth starting from. */
+export const PROGRESS_CACHE_MS = 3 * SECOND_MS;
+export const PROGRESS_CACHE_BYTES = 16 * MIB;
+/** Rounds a receive gives one queue before it goes on: each round settles one race or one due claim. */
+export const TAKE_ROUNDS_MAX = 48;
+/** Queues looked at in parallel by one receive. */
+export const PROBES_MAX = 16;
+/** Husks swept by one reserve. */
+export const HUSKS_PER_RESERVE_MAX = 8;
+export const SETTLE_DEADLINE_MS = 10 * SECOND_MS;
+/** Rounds of a settling update against others that change the same claims. */
+export const SETTLE_ROUNDS_MAX = 16;
 /** Requests that wait in long polls at once, in one process. */
 export const WAITERS_MAX = 10_000;
 
@@ -71,7 +91,15 @@ export const EXPIRY_GUARD_SECONDS = 3_600;
 export const EXPIRY_SLACK_SECONDS = 24 * 3_600;
 /** A cached tail older than this is read again: a read is cheaper than a failed write. */
 export const TAIL_CACHE_MS = SECOND_MS;
-export const BLOCK_CACHE_BYTES = 24 * MIB;
+/** Frames that wait for one queue in one process. */
+export const PENDING_BYTES_MAX = 16 * MIB;
+/** Queues whose appenders one process keeps. */
+export const APPENDERS_MAX = 4_096;
+export const BLOCK_CACHE_BYTES = 16 * MIB;
+/** Batches fetched from objects, kept for the next receive. */
+export const BATCH_CACHE_BYTES = 16 * MIB;
+/** Blocks asked for by one query. */
+export const BLOCKS_PER_QUERY_MAX = 33;
 /** A store call may be applied this long after it was sent. */
 export const FLIGHT_MS_MAX = 15 * 60 * SECOND_MS;
 

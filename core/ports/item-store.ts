@@ -6,13 +6,7 @@
  * keys in a batchGet; a query page of 1 MB. Sets and lists live at the top level and sets are never empty.
  */
 
-export type Attribute =
-  | string
-  | number
-  | Uint8Array
-  | readonly Uint8Array[]
-  | ReadonlySet<string>
-  | ReadonlySet<number>;
+export type Attribute = string | number | Uint8Array | readonly Uint8Array[] | ReadonlySet<string> | ReadonlySet<number>;
 
 export interface Key {
   readonly pk: string;

@@ -1,0 +1,137 @@
+import { SETTLE_ROUNDS_MAX } from "../limits.ts";
+import type { Change, Condition, Item } from "../ports/item-store.ts";
+import type { ConsumedQueue, Consumption } from "./consumption.ts";
+import { heldClaim } from "./held-claim.ts";
+import { type Claim, claimId, exactClaim, givenBackNonce, metaOf, progressOf } from "./progress.ts";
+import type { ReceiptHandle } from "./receipt-handle.ts";
+import { repeatUnknown } from "./repeat-unknown.ts";
+
+/** What becomes of messages that stay with the group. */
+export type LeaseChange =
+  | { readonly kind: "extend"; readonly dueMs: number }
+  /** `countAttempt` false: this delivery does not count. */
+  | { readonly kind: "giveBack"; readonly dueMs: number; readonly countAttempt: boolean };
+
+/** Where an offset is now: the claim after the change, or lost. */
+export type Changed = Pick<Claim, "id" | "nonce" | "attempt" | "dueMs"> & { readonly handedOut: number };
+
+/**
+ * Extends, or gives back, messages of one delivery. All that the delivery handed out change in place; a part moves to a claim of
+ * its own in the same update. What the claim becomes follows from the handle, so that a repeat after a lost reply finds its own
+ * work done. An extend never shortens.
+ */
+export async function changeLease(
+  consumption: Consumption,
+  queue: Pick<ConsumedQueue, "subscription" | "queueId">,
+  handles: readonly ReceiptHandle[],
+  change: LeaseChange,
+): Promise<ReadonlyMap<ReceiptHandle, Changed | "lost">> {
+  const [first] = handles;
+  const answers = new Map<ReceiptHandle, Changed | "lost">();
+  if (!first) return answers;
+  const seen = consumption.progress.recent(queue.subscription.uid, queue.queueId);
+  // Unread, the claim is taken to be as the handle has it.
+  let claim: Claim | undefined = seen && heldClaim(progressOf(seen), first);
+  let item: Item | undefined = claim && seen;
+  claim ??= claimOfHandle(first, handles);
+  for (let round = 0; round < SETTLE_ROUNDS_MAX; round++) {
+    const open: ReceiptHandle[] = [];
+    for (const handle of handles) {
+      if (claim?.open.includes(handle.relativeOffset)) open.push(handle);
+      else if (!answers.has(handle)) answers.set(handle, (item && doneBefore(item, first, handles, handle, change)) ?? "lost");
+    }
+    if (!claim || open.length === 0) return answers;
+    const update = leaseUpdate(first, claim, handles, open, change);
+    const result = await repeatUnknown(consumption, () =>
+      consumption.progress.update(queue.subscription.uid, queue.queueId, { ...update, returning: "allNew" }),
+    );
+    if (result.ok) {
+      for (const handle of open) answers.set(handle, update.changed);
+      return answers;
+    }
+    item = result.current;
+    claim = item && heldClaim(progressOf(item), first);
+  }
+  for (const handle of handles) if (!answers.has(handle)) answers.set(handle, "lost");
+  return answers;
+}
+
+const claimOfHandle = (first: ReceiptHandle, handles: readonly ReceiptHandle[]): Claim => ({
+  id: first.claimId,
+  first: first.first,
+  nonce: first.nonce,
+  attempt: first.attempt,
+  dueMs: first.leaseUntilMs,
+  open: handles.map(({ relativeOffset }) => relativeOffset),
+});
+
+function leaseUpdate(
+  first: ReceiptHandle,
+  claim: Claim,
+  handles: readonly ReceiptHandle[],
+  open: readonly ReceiptHandle[],
+  change: LeaseChange,
+) {
+  const whole = isWhole(first, handles);
+  const id = whole ? claim.id : partId(first, handles, change);
+  const changed: Changed = { id, ...changedMeta(first, claim, change), handedOut: whole ? first.handedOut : open.length };
+  const exact = exactClaim(first.generation, claim);
+  if (whole) {
+    const when: Condition[] = [...exact, ...open.map((handle) => contains(claim, handle))];
+    return { changed, when, changes: [{ op: "set", name: `m${id}`, value: metaOf(changed) }] satisfies Change[] };
+  }
+  const part = new Set(open.map(({ relativeOffset }) => relativeOffset));
+  const changes: Change[] = [
+    { op: "set", name: `f${id}`, value: claim.first },
+    { op: "set", name: `m${id}`, value: metaOf(changed) },
+    { op: "set", name: `o${id}`, value: part },
+    { op: "deleteFromSet", name: `o${claim.id}`, values: part },
+  ];
+  return {
+    changed,
+    changes,
+    when: [...exact, ...open.map((handle) => contains(claim, handle)), { op: "absent", name: `f${id}` }] satisfies Condition[],
+  };
+}
+
+/** After a lost reply: the change is there already. */
+function doneBefore(
+  item: Item,
+  first: ReceiptHandle,
+  handles: readonly ReceiptHandle[],
+  handle: ReceiptHandle,
+  change: LeaseChange,
+): Changed | undefined {
+  const id = isWhole(first, handles) ? first.claimId : partId(first, handles, change);
+  const claim = progressOf(item).claims.get(id);
+  if (!claim || claim.first !== first.first || !claim.open.includes(handle.relativeOffset)) return undefined;
+  const { nonce, attempt } = changedMeta(first, claim, change);
+  if (claim.nonce !== nonce || claim.attempt !== attempt) return undefined;
+  return { id, nonce, attempt, dueMs: claim.dueMs, handedOut: isWhole(first, handles) ? first.handedOut : claim.open.length };
+}
+
+function changedMeta(
+  first: ReceiptHandle,
+  claim: Pick<Claim, "dueMs">,
+  change: LeaseChange,
+): Pick<Claim, "nonce" | "attempt" | "dueMs"> {
+  if (change.kind === "extend") return { nonce: first.nonce, attempt: first.attempt, dueMs: Math.max(claim.dueMs, change.dueMs) };
+  const attempt = change.countAttempt ? first.attempt : first.attempt - 1;
+  return { nonce: givenBackNonce(first.nonce, first.attempt), attempt, dueMs: change.dueMs };
+}
+
+const isWhole = (first: ReceiptHandle, handles: readonly ReceiptHandle[]): boolean =>
+  new Set(handles.map(({ relativeOffset }) => relativeOffset)).size >= first.handedOut;
+
+/** The same part of the same delivery always moves to the same claim. */
+function partId(first: ReceiptHandle, handles: readonly ReceiptHandle[], change: LeaseChange): string {
+  const offsets = handles.map(({ relativeOffset }) => relativeOffset).join(".");
+  const seed = `${change.kind}/${first.claimId}/${first.first}/${first.nonce}/${first.attempt}/${offsets}`;
+  return claimId(seed, (id) => id === first.claimId);
+}
+
+const contains = (claim: Claim, handle: ReceiptHandle): Condition => ({
+  op: "contains",
+  name: `o${claim.id}`,
+  value: handle.relativeOffset,
+});

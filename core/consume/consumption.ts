@@ -1,0 +1,48 @@
+import type { QueueLog } from "../log/queue-log.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Random } from "../ports/random.ts";
+import type { ConsumerGroup, StoredMessage, Subscription, Topic } from "../terms.ts";
+import type { TopicRegistry } from "../topic/topic-registry.ts";
+import type { Arrivals } from "./arrivals.ts";
+import type { ProgressStore } from "./progress-store.ts";
+import type { ReceiptHandles } from "./receipt-handle.ts";
+
+/** What receiving and settling work with. */
+export interface Consumption {
+  readonly log: QueueLog;
+  readonly progress: ProgressStore;
+  readonly topics: TopicRegistry;
+  readonly handles: ReceiptHandles;
+  readonly arrivals: Arrivals;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The largest difference between two handlers' clocks: a lease is over for others only this long after its end. */
+  readonly skewMarginMs: number;
+}
+
+/** A queue as one group consumes it. */
+export interface ConsumedQueue {
+  readonly group: ConsumerGroup;
+  readonly subscription: Subscription;
+  readonly topic: Topic;
+  readonly queueId: number;
+}
+
+/** Messages a receive took from one claim, under a lease. */
+export interface Delivery {
+  readonly queue: ConsumedQueue;
+  readonly generation: number;
+  readonly claimId: string;
+  readonly first: number;
+  readonly nonce: string;
+  readonly attempt: number;
+  readonly leaseUntilMs: number;
+  readonly messages: readonly StoredMessage[];
+  /** Messages the claim handed out; `messages` may be fewer when one has expired meanwhile. */
+  readonly handedOut: number;
+}
+
+export const logQueue = (queue: ConsumedQueue): { topicUid: string; queueId: number } => ({
+  topicUid: queue.topic.uid,
+  queueId: queue.queueId,
+});

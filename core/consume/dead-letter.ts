@@ -1,0 +1,107 @@
+import { progressKey } from "../keys.ts";
+import type { MessageRecord } from "../message/record-codec.ts";
+import { DEAD_LETTER_PROPERTIES } from "../message/system-properties.ts";
+import { deadLetterTopicName } from "../names.ts";
+import type { Condition, Item, TransactWrite } from "../ports/item-store.ts";
+import type { StoredMessage } from "../terms.ts";
+import type { ConsumedQueue, Consumption } from "./consumption.ts";
+import { type Claim, exactClaim } from "./progress.ts";
+
+/** Why and after how many deliveries a message died. */
+interface Death {
+  readonly attempts: number;
+  readonly reason: string;
+}
+
+/**
+ * Moves all open messages of a due claim to the group's dead-letter topic and removes the claim, in one transaction. Wants the
+ * claim exactly as read: a late ack in between must not find its message in both places. Answers the progress item as it
+ * is afterwards, or as it stood in the way.
+ */
+export async function deadLetterClaim(
+  consumption: Consumption,
+  queue: ConsumedQueue,
+  generation: number,
+  claim: Claim,
+  messages: readonly StoredMessage[],
+): Promise<Item | undefined> {
+  const when: Condition[] = [...exactClaim(generation, claim), { op: "=", name: `o${claim.id}`, value: new Set(claim.open) }];
+  const expired = claim.open.length - messages.length;
+  const outcome = await move(
+    consumption,
+    queue,
+    messages,
+    { attempts: claim.attempt, reason: `not acknowledged in ${claim.attempt} attempts` },
+    {
+      kind: "update",
+      key: progressKey(queue.subscription.uid, queue.queueId),
+      changes: [
+        { op: "remove", name: `f${claim.id}` },
+        { op: "remove", name: `m${claim.id}` },
+        { op: "remove", name: `o${claim.id}` },
+        { op: "increment", name: "dl", by: messages.length },
+        { op: "increment", name: "ex", by: expired },
+      ],
+      when,
+    },
+  );
+  if (outcome !== "moved") return outcome.met;
+  return (await consumption.progress.readAll([{ subscriptionUid: queue.subscription.uid, queueId: queue.queueId }]))[0];
+}
+
+/** Moves one message of a held claim. Answers `"moved"`, or the progress item that stood in the way. */
+export async function deadLetterOne(
+  consumption: Consumption,
+  queue: ConsumedQueue,
+  generation: number,
+  claim: Pick<Claim, "id" | "first" | "nonce" | "attempt" | "dueMs">,
+  message: StoredMessage,
+  reason: string,
+): Promise<"moved" | { readonly met: Item | undefined }> {
+  const relative = message.offset - claim.first;
+  const outcome = await move(
+    consumption,
+    queue,
+    [message],
+    { attempts: claim.attempt, reason },
+    {
+      kind: "update",
+      key: progressKey(queue.subscription.uid, queue.queueId),
+      changes: [
+        { op: "increment", name: "dl", by: 1 },
+        { op: "deleteFromSet", name: `o${claim.id}`, values: new Set([relative]) },
+      ],
+      when: [...exactClaim(generation, claim), { op: "contains", name: `o${claim.id}`, value: relative }],
+    },
+  );
+  consumption.progress.forget(queue.subscription.uid, queue.queueId);
+  return outcome;
+}
+
+async function move(
+  consumption: Consumption,
+  queue: ConsumedQueue,
+  messages: readonly StoredMessage[],
+  death: Death,
+  release: TransactWrite,
+): Promise<"moved" | { readonly met: Item | undefined }> {
+  const deadLetters = await consumption.topics.resolve(deadLetterTopicName(queue.group.name));
+  const records = messages.map((message) => deadLetterRecord(queue, message, death, consumption.clock.nowMs()));
+  const outcome = await consumption.log.append(deadLetters, 0, records, [release]);
+  if (outcome.status === "refused") return { met: outcome.currents[0]?.current };
+  consumption.arrivals.topicRings(deadLetters.uid);
+  return "moved";
+}
+
+function deadLetterRecord(queue: ConsumedQueue, message: StoredMessage, death: Death, deadAtMs: number): MessageRecord {
+  const names = DEAD_LETTER_PROPERTIES;
+  const properties = new Map(message.properties)
+    .set(names.originTopic, queue.topic.name)
+    .set(names.originQueueId, String(message.queueId))
+    .set(names.originOffset, String(message.offset))
+    .set(names.originMessageId, message.messageId)
+    .set(names.attempts, String(death.attempts))
+    .set(names.reason, death.reason)
+    .set(names.deadAt, String(deadAtMs));
+  return { ...message, properties };
+}

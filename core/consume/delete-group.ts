@@ -1,0 +1,48 @@
+import type { GroupDeletion, VersionMatch } from "../broker.ts";
+import { BrokerError } from "../errors.ts";
+import { topicKey } from "../keys.ts";
+import type { QueueLog } from "../log/queue-log.ts";
+import { deadLetterTopicName } from "../names.ts";
+import type { ItemStore } from "../ports/item-store.ts";
+import { topicOf } from "../topic/topic-codec.ts";
+import type { TopicRegistry } from "../topic/topic-registry.ts";
+import { checkVersion } from "../version-match.ts";
+import type { SubscriptionRegistry } from "./subscription-registry.ts";
+
+interface Dependencies {
+  readonly items: ItemStore;
+  readonly log: QueueLog;
+  readonly topics: TopicRegistry;
+  readonly subscriptions: SubscriptionRegistry;
+}
+
+/** Deletes a group with its subscriptions, its progress and its dead-letter topic. Handles it gave out are void. */
+export async function deleteGroup(
+  store: Dependencies,
+  name: string,
+  options: { dryRun: boolean; ifMatch?: VersionMatch | undefined },
+): Promise<GroupDeletion> {
+  const { groups } = store.subscriptions;
+  const group = await groups.get(name);
+  checkVersion(group, options.ifMatch);
+  const subscriptions = await store.subscriptions.list(group);
+  const deadLetters = await store.topics.lookUp(deadLetterTopicName(name));
+  const deletion = {
+    group,
+    subscriptions: subscriptions.map(({ topic }) => topic),
+    deadLetters: deadLetters ? await messagesOf(store, deadLetters.uid) : 0,
+  };
+  if (options.dryRun) return deletion;
+  if (!(await groups.remove(group)))
+    throw new BrokerError("PRECONDITION_FAILED", "The group was changed meanwhile. Read it again and decide anew.");
+  for (const subscription of subscriptions) {
+    const item = await store.items.get(topicKey(subscription.topic));
+    await store.subscriptions.unsubscribe(group.uid, subscription, item ? topicOf(item).queuesEver : 0);
+  }
+  return deletion;
+}
+
+async function messagesOf(store: Dependencies, topicUid: string): Promise<number> {
+  const queue = { topicUid, queueId: 0 };
+  return (await store.log.reader.maxOffset(queue)) - (await store.log.reader.minOffset(queue));
+}

@@ -1,0 +1,28 @@
+import { groupKey } from "../keys.ts";
+import type { Item } from "../ports/item-store.ts";
+import type { Backoff, ConsumerGroup } from "../terms.ts";
+
+/** group <name>: [u] uid, [or] ordered, [ma] max attempts, [bo] backoff as JSON, [ls] lease seconds, [ca ua] created, updated ms, [v] version. */
+export const groupItem = (group: ConsumerGroup): Item => ({
+  ...groupKey(group.name),
+  u: group.uid,
+  or: group.ordered ? 1 : 0,
+  ma: group.maxAttempts,
+  bo: JSON.stringify(group.backoff),
+  ls: group.leaseSeconds,
+  ca: group.createdAtMs,
+  ua: group.updatedAtMs,
+  v: group.version,
+});
+
+export const groupOf = (item: Item): ConsumerGroup => ({
+  name: item.sk,
+  uid: item.u as string,
+  ordered: item.or === 1,
+  maxAttempts: item.ma as number,
+  backoff: JSON.parse(item.bo as string) as Backoff,
+  leaseSeconds: item.ls as number,
+  createdAtMs: item.ca as number,
+  updatedAtMs: item.ua as number,
+  version: item.v as number,
+});

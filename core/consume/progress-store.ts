@@ -1,0 +1,74 @@
+import { LRUCache } from "lru-cache";
+import { progressKey } from "../keys.ts";
+import { PROGRESS_CACHE_BYTES, PROGRESS_CACHE_MS } from "../limits.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Change, Condition, Item, ItemStore, WriteResult } from "../ports/item-store.ts";
+import { freshProgress } from "./progress.ts";
+
+/** Progress items, with the last image each call returned: a warm receive starts from it instead of reading. */
+export class ProgressStore {
+  readonly #items: ItemStore;
+  readonly #clock: Clock;
+  readonly #images = new LRUCache<string, { readonly item: Item; readonly seenAtMs: number }>({
+    maxSize: PROGRESS_CACHE_BYTES,
+    sizeCalculation: ({ item }) => 200 + 100 * Object.keys(item).length,
+  });
+
+  constructor(store: { readonly items: ItemStore; readonly clock: Clock }) {
+    this.#items = store.items;
+    this.#clock = store.clock;
+  }
+
+  /** An image at most three seconds old, if one is at hand. */
+  recent(subscriptionUid: string, queueId: number): Item | undefined {
+    const image = this.#images.get(progressKey(subscriptionUid, queueId).pk);
+    if (!image) return undefined;
+    const age = this.#clock.nowMs() - image.seenAtMs;
+    return age >= 0 && age <= PROGRESS_CACHE_MS ? image.item : undefined;
+  }
+
+  /** The stored items of some queues, in their order. A queue added after the subscription starts at offset 0. */
+  async readAll(queues: readonly { readonly subscriptionUid: string; readonly queueId: number }[]): Promise<readonly Item[]> {
+    const found: Item[] = [];
+    for (let from = 0; from < queues.length; from += 100) {
+      const some = queues.slice(from, from + 100);
+      const items = await this.#items.batchGet(some.map((queue) => progressKey(queue.subscriptionUid, queue.queueId)));
+      for (const [index, queue] of some.entries())
+        found.push(this.#saw(items[index] ?? (await this.#create(queue.subscriptionUid, queue.queueId))));
+    }
+    return found;
+  }
+
+  async update(subscriptionUid: string, queueId: number, change: ProgressChange): Promise<WriteResult> {
+    const result = await this.#items.update(progressKey(subscriptionUid, queueId), change.changes, {
+      when: change.when,
+      returning: change.returning,
+    });
+    const seen = result.ok ? (change.returning === "allNew" ? result.item : undefined) : result.current;
+    // After an ack the older image stays: it only shows claims open that are not, and what is taken is checked when taken.
+    if (seen) this.#saw(seen);
+    else if (!result.ok) this.forget(subscriptionUid, queueId);
+    return result;
+  }
+
+  forget(subscriptionUid: string, queueId: number): void {
+    this.#images.delete(progressKey(subscriptionUid, queueId).pk);
+  }
+
+  async #create(subscriptionUid: string, queueId: number): Promise<Item> {
+    const item = freshProgress(subscriptionUid, queueId, 0, 0);
+    const result = await this.#items.put(item, { when: [{ op: "absent", name: "pk" }] });
+    return result.ok ? item : (result.current ?? item);
+  }
+
+  #saw(item: Item): Item {
+    this.#images.set(item.pk, { item, seenAtMs: this.#clock.nowMs() });
+    return item;
+  }
+}
+
+export interface ProgressChange {
+  readonly changes: readonly Change[];
+  readonly when: readonly Condition[];
+  readonly returning: "allOld" | "allNew";
+}

@@ -1,0 +1,22 @@
+import { SETTLE_DEADLINE_MS } from "../limits.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Random } from "../ports/random.ts";
+import { StoreUnavailable } from "../ports/store-failures.ts";
+
+const RETRY_MS = { first: 5, most: 500 } as const;
+
+/** Repeats a call that may be repeated although its reply was lost. Errors: the last `StoreUnavailable`, at once when the store is full. */
+export async function repeatUnknown<T>(
+  store: { readonly clock: Clock; readonly random: Random },
+  call: () => Promise<T>,
+): Promise<T> {
+  const deadlineMs = store.clock.nowMs() + SETTLE_DEADLINE_MS;
+  for (let failures = 0; ; failures++) {
+    try {
+      return await call();
+    } catch (error) {
+      if (!StoreUnavailable.is(error) || error.reason === "full" || store.clock.nowMs() >= deadlineMs) throw error;
+      await store.clock.sleep(Math.min(RETRY_MS.most, RETRY_MS.first * 2 ** failures) * (0.5 + store.random.fraction() / 2));
+    }
+  }
+}

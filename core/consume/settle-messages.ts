@@ -1,0 +1,191 @@
+import type { SettleEntry, SettleResult } from "../broker.ts";
+import { BrokerError } from "../errors.ts";
+import { SETTLE_ROUNDS_MAX } from "../limits.ts";
+import { asBrokerError } from "../store-errors.ts";
+import { ackMessages } from "./ack-messages.ts";
+import { consumerLane } from "./arrivals.ts";
+import { backoffMs } from "./backoff.ts";
+import { type Changed, changeLease, type LeaseChange } from "./change-lease.ts";
+import type { ConsumedQueue, Consumption } from "./consumption.ts";
+import { deadLetterOne } from "./dead-letter.ts";
+import { deliveryOf, heldClaim } from "./held-claim.ts";
+import { progressOf } from "./progress.ts";
+import { invalidHandle, type ReceiptHandle } from "./receipt-handle.ts";
+import type { SubscriptionRegistry } from "./subscription-registry.ts";
+import { messagesOfClaim } from "./take-due.ts";
+
+type Settling = Consumption & { readonly subscriptions: SubscriptionRegistry };
+
+/** One entry on its way: its handle, its queue, and in the end its result. */
+interface Task {
+  readonly entry: SettleEntry;
+  readonly handle: ReceiptHandle;
+  readonly queue: ConsumedQueue;
+  result: SettleResult | undefined;
+}
+
+/**
+ * Acks, gives back, extends or dead-letters messages of a group, each by the handle of its delivery; one result per entry, in
+ * order. Acks of one queue are one update. A nack after the last attempt dead-letters, and says so.
+ *
+ * Errors, per entry: INVALID_RECEIPT_HANDLE, LEASE_LOST, MESSAGE_EXPIRED, STORE_UNAVAILABLE. Idempotent while the lease runs.
+ * Source: RocketMQ AckMessage, ChangeInvisibleDuration, ForwardMessageToDeadLetterQueue; invariants I4, I5.
+ */
+export async function settleMessages(
+  settling: Settling,
+  groupName: string,
+  entries: readonly SettleEntry[],
+): Promise<readonly SettleResult[]> {
+  const group = await settling.subscriptions.groups.resolve(groupName);
+  const resolve = queueResolver(settling, group);
+  const results: SettleResult[] = [];
+  const tasks = new Map<number, Task>();
+  for (const [index, entry] of entries.entries()) {
+    try {
+      const handle = settling.handles.read(entry.receiptHandle);
+      tasks.set(index, { entry, handle, queue: await resolve(handle), result: undefined });
+    } catch (error) {
+      results[index] = failure(entry, asBrokerError(error));
+    }
+  }
+  const queues = groupBy([...tasks.values()], ({ handle }) => `${handle.subscriptionUid}/${handle.queueId}`);
+  await Promise.all([...queues.values()].map((ofQueue) => settleQueue(settling, ofQueue)));
+  for (const [index, task] of tasks) results[index] = task.result ?? failure(task.entry, leaseLost());
+  return results;
+}
+
+function queueResolver(settling: Settling, group: ConsumedQueue["group"]) {
+  return async (handle: ReceiptHandle): Promise<ConsumedQueue> => {
+    if (handle.groupUid !== group.uid) throw invalidHandle();
+    const subscription = (await settling.subscriptions.of(group)).find(({ uid }) => uid === handle.subscriptionUid);
+    const topic = subscription && (await settling.topics.lookUp(subscription.topic));
+    if (!subscription || topic?.uid !== subscription.topicUid) throw leaseLost();
+    return { group, subscription, topic, queueId: handle.queueId };
+  };
+}
+
+async function settleQueue(settling: Settling, tasks: readonly Task[]): Promise<void> {
+  const nowMs = settling.clock.nowMs();
+  await attempt(
+    tasks.filter(({ entry }) => entry.action === "ack"),
+    (acks) => settleAcks(settling, acks),
+  );
+  const kept = tasks.filter(({ entry, handle, queue }) => {
+    if (entry.action === "extend") return true;
+    return entry.action === "nack" && (entry.countAttempt === false || handle.attempt < queue.group.maxAttempts);
+  });
+  for (const together of groupBy(kept, (task) => `${deliveryOf(task.handle)}/${changeName(task)}`).values()) {
+    await attempt(together, () => changeTogether(settling, together, nowMs));
+  }
+  for (const task of tasks) {
+    if (task.entry.action !== "ack" && !kept.includes(task)) await attempt([task], () => deadLetterTask(settling, task));
+  }
+}
+
+/** A store that fails fails these entries, not the others. */
+async function attempt(tasks: readonly Task[], settle: (tasks: readonly Task[]) => Promise<void>): Promise<void> {
+  if (tasks.length === 0) return;
+  try {
+    await settle(tasks);
+  } catch (error) {
+    const answer = asBrokerError(error);
+    for (const task of tasks) task.result ??= failure(task.entry, answer);
+  }
+}
+
+async function settleAcks(settling: Settling, tasks: readonly Task[]): Promise<void> {
+  const [first] = tasks;
+  if (!first) return;
+  const answers = await ackMessages(
+    settling,
+    first.queue,
+    tasks.map(({ handle }) => handle),
+  );
+  for (const task of tasks) {
+    const settled = answers.get(task.handle) === "settled";
+    task.result = settled ? { status: "acked", receiptHandle: task.entry.receiptHandle } : failure(task.entry, leaseLost());
+  }
+}
+
+/** Nacks and extends that say the same go in one update per delivery. */
+function changeName({ entry }: Task): string {
+  if (entry.action === "extend") return `extend/${entry.leaseMs}`;
+  return entry.action === "nack" ? `nack/${entry.delayMs ?? "backoff"}/${entry.countAttempt ?? true}` : "";
+}
+
+async function changeTogether(settling: Settling, tasks: readonly Task[], nowMs: number): Promise<void> {
+  const [first] = tasks;
+  if (!first) return;
+  const change = leaseChange(first, nowMs);
+  const answers = await changeLease(
+    settling,
+    first.queue,
+    tasks.map(({ handle }) => handle),
+    change,
+  );
+  for (const task of tasks) {
+    const changed = answers.get(task.handle);
+    task.result =
+      changed === undefined || changed === "lost" ? failure(task.entry, leaseLost()) : changedResult(settling, task, changed);
+  }
+  if (change.kind === "giveBack") settling.arrivals.ring(consumerLane(first.queue.subscription.uid));
+}
+
+function leaseChange({ entry, handle, queue }: Task, nowMs: number): LeaseChange {
+  if (entry.action === "extend") return { kind: "extend", dueMs: nowMs + entry.leaseMs };
+  const nack = entry.action === "nack" ? entry : undefined;
+  const delayMs = nack?.delayMs ?? backoffMs(queue.group.backoff, handle.attempt);
+  return { kind: "giveBack", dueMs: nowMs + delayMs, countAttempt: nack?.countAttempt ?? true };
+}
+
+function changedResult(settling: Settling, { entry, handle }: Task, changed: Changed): SettleResult {
+  if (entry.action !== "extend") return { status: "nacked", receiptHandle: entry.receiptHandle };
+  const leaseUntilMs = changed.dueMs;
+  const newReceiptHandle = settling.handles.write({ ...handle, claimId: changed.id, leaseUntilMs, handedOut: changed.handedOut });
+  return { status: "extended", receiptHandle: entry.receiptHandle, newReceiptHandle, leaseUntilMs };
+}
+
+async function deadLetterTask(settling: Settling, task: Task): Promise<void> {
+  const { entry, handle, queue } = task;
+  const open = [handle.relativeOffset];
+  const [message] = await messagesOfClaim(settling, queue, { first: handle.first, open });
+  if (!message) throw new BrokerError("MESSAGE_EXPIRED", "The message's retention has ended.");
+  const given = entry.action === "nack" || entry.action === "deadLetter" ? entry.reason : undefined;
+  const reason =
+    given ?? (entry.action === "nack" ? `given back after attempt ${handle.attempt}` : "dead-lettered by its consumer");
+  const seen = settling.progress.recent(queue.subscription.uid, queue.queueId);
+  let claim = (seen && heldClaim(progressOf(seen), handle)) ?? {
+    id: handle.claimId,
+    ...handle,
+    dueMs: handle.leaseUntilMs,
+    open,
+  };
+  for (let round = 0; round < SETTLE_ROUNDS_MAX; round++) {
+    const outcome = await deadLetterOne(settling, queue, handle.generation, claim, message, reason);
+    if (outcome === "moved") {
+      task.result = { status: "deadLettered", receiptHandle: entry.receiptHandle };
+      return;
+    }
+    const held = outcome.met && heldClaim(progressOf(outcome.met), handle);
+    if (!held?.open.includes(handle.relativeOffset)) throw leaseLost();
+    claim = held;
+  }
+}
+
+const leaseLost = (): BrokerError =>
+  new BrokerError(
+    "LEASE_LOST",
+    "This delivery no longer holds the message: its lease ended, or it was given back. Receive again.",
+  );
+
+const failure = ({ receiptHandle }: SettleEntry, error: BrokerError): SettleResult => ({ status: "error", receiptHandle, error });
+
+function groupBy<T>(all: readonly T[], keyOf: (value: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const value of all) {
+    const group = groups.get(keyOf(value));
+    if (group) group.push(value);
+    else groups.set(keyOf(value), [value]);
+  }
+  return groups;
+}

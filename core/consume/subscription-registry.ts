@@ -1,0 +1,190 @@
+import type { SubscriptionDeletion, VersionMatch } from "../broker.ts";
+import { toBase64url } from "../bytes/base64url.ts";
+import { BrokerError, notAvailableYet } from "../errors.ts";
+import { progressKey, subscriberKey, subscribersPk, subscriptionKey, subscriptionsPk } from "../keys.ts";
+import { SUBSCRIPTIONS_MAX } from "../limits.ts";
+import type { QueueLog } from "../log/queue-log.ts";
+import { MetadataCache } from "../metadata-cache.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { ItemStore } from "../ports/item-store.ts";
+import type { Random } from "../ports/random.ts";
+import type { ConsumerGroup, Filter, StartFrom, Subscription, Topic } from "../terms.ts";
+import type { TopicRegistry } from "../topic/topic-registry.ts";
+import { checkVersion } from "../version-match.ts";
+import type { GroupRegistry } from "./group-registry.ts";
+import { freshProgress, progressOf } from "./progress.ts";
+import { type Subscriber, subscriberItem, subscriberOf, subscriptionItem, subscriptionOf } from "./subscription-codec.ts";
+
+const EVERYTHING: Filter = { type: "TAG", expression: "*" };
+const SUBSCRIBERS_PER_PAGE = 100;
+
+interface Dependencies {
+  readonly items: ItemStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: QueueLog;
+}
+
+/** Which group reads which topic, and the progress items that go with it. */
+export class SubscriptionRegistry {
+  readonly groups: GroupRegistry;
+  readonly #store: Dependencies;
+  readonly #topics: TopicRegistry;
+  readonly #cache: MetadataCache<readonly Subscription[]>;
+
+  constructor(store: Dependencies, groups: GroupRegistry, topics: TopicRegistry) {
+    this.groups = groups;
+    this.#store = store;
+    this.#topics = topics;
+    this.#cache = new MetadataCache(store.clock);
+  }
+
+  /** For the request path: up to two seconds old. */
+  async of(group: ConsumerGroup): Promise<readonly Subscription[]> {
+    return (await this.#cache.get(group.uid, () => this.list(group))) ?? [];
+  }
+
+  /** As stored, those to deleted topics left out by nobody: the caller compares topicUid. */
+  async list(group: ConsumerGroup): Promise<readonly Subscription[]> {
+    const page = await this.#store.items.query({ pk: subscriptionsPk(group.uid), limit: SUBSCRIPTIONS_MAX });
+    return page.items.map(subscriptionOf);
+  }
+
+  /** Errors: CONSUMER_GROUP_NOT_FOUND, TOPIC_NOT_FOUND, NOT_FOUND. */
+  async get(groupName: string, topicName: string): Promise<{ subscription: Subscription; group: ConsumerGroup; topic: Topic }> {
+    const group = await this.groups.get(groupName);
+    const topic = await this.#topics.get(topicName);
+    const subscription = await this.#read(group, topic);
+    if (subscription) return { subscription, group, topic };
+    throw new BrokerError("NOT_FOUND", `Group '${groupName}' is not subscribed to topic '${topicName}'. Subscribe it with PUT.`);
+  }
+
+  /**
+   * Subscribes, or changes the filter; progress of an existing subscription stays where it is. `startFrom` is turned into
+   * offsets before the answer, so nothing sent after it is missed.
+   */
+  async put(
+    groupName: string,
+    topicName: string,
+    settings: { readonly filter?: Filter | undefined; readonly startFrom?: StartFrom | undefined },
+    match?: VersionMatch,
+  ): Promise<{ subscription: Subscription; created: boolean }> {
+    const filter = settings.filter ?? EVERYTHING;
+    if (filter.type !== "TAG" || filter.expression.trim() !== "*") throw notAvailableYet("A filter other than TAG '*'");
+    for (;;) {
+      const group = await this.groups.get(groupName);
+      const topic = await this.#topics.get(topicName);
+      const current = await this.#read(group, topic);
+      checkVersion(current, match);
+      if (current) return { subscription: current, created: false };
+      const subscription = await this.#create(group, topic, settings.startFrom ?? "latest");
+      if (subscription) return { subscription, created: true };
+    }
+  }
+
+  async remove(
+    groupName: string,
+    topicName: string,
+    options: { dryRun: boolean; ifMatch?: VersionMatch | undefined },
+  ): Promise<SubscriptionDeletion> {
+    const { subscription, group, topic } = await this.get(groupName, topicName);
+    checkVersion(subscription, options.ifMatch);
+    const deletion = { subscription, ...(await this.#left(subscription, topic)) };
+    if (!options.dryRun) await this.unsubscribe(group.uid, subscription, topic.queuesEver);
+    return deletion;
+  }
+
+  /** First what receives go by, then the progress: a crash in between leaves only items that nobody names. */
+  async unsubscribe(groupUid: string, subscription: Subscription, queues: number): Promise<void> {
+    await this.#store.items.transact([
+      { kind: "delete", key: subscriptionKey(groupUid, subscription.topic) },
+      { kind: "delete", key: subscriberKey(subscription.topicUid, subscription.group) },
+    ]);
+    this.#cache.forget(groupUid);
+    for (let queueId = 0; queueId < queues; queueId++) await this.#store.items.delete(progressKey(subscription.uid, queueId));
+  }
+
+  /** Every group that reads the topic, a page at a time. */
+  async *subscribers(topic: Topic): AsyncGenerator<Subscriber> {
+    let from: string | undefined;
+    for (;;) {
+      const page = await this.#store.items.query({
+        pk: subscribersPk(topic.uid),
+        ...(from && { from }),
+        limit: SUBSCRIBERS_PER_PAGE,
+      });
+      for (const item of page.items) yield subscriberOf(item);
+      const last = page.items.at(-1);
+      if (!page.more || !last) return;
+      from = `${last.sk}\u0000`;
+    }
+  }
+
+  async #create(group: ConsumerGroup, topic: Topic, startFrom: StartFrom): Promise<Subscription | undefined> {
+    const others = await this.list(group);
+    if (others.length >= SUBSCRIPTIONS_MAX && !others.some((other) => other.topic === topic.name)) {
+      throw new BrokerError(
+        "TOO_MANY_REQUESTS",
+        `Group '${group.name}' has ${SUBSCRIPTIONS_MAX} subscriptions, the most a group can have.`,
+      );
+    }
+    const nowMs = this.#store.clock.nowMs();
+    const uid = toBase64url(this.#store.random.bytes(6));
+    await this.#createProgress(uid, topic, startFrom);
+    const stale = others.find((other) => other.topic === topic.name);
+    const subscription: Subscription = {
+      group: group.name,
+      topic: topic.name,
+      uid,
+      topicUid: topic.uid,
+      filter: EVERYTHING,
+      createdAtMs: nowMs,
+      updatedAtMs: nowMs,
+      version: 1,
+    };
+    const result = await this.#store.items.transact([
+      {
+        kind: "put",
+        item: subscriptionItem(group.uid, subscription),
+        when: [stale ? { op: "=", name: "u", value: stale.uid } : { op: "absent", name: "pk" }],
+      },
+      { kind: "put", item: subscriberItem(group.uid, subscription) },
+    ]);
+    this.#cache.forget(group.uid);
+    return result.ok ? subscription : undefined;
+  }
+
+  async #createProgress(uid: string, topic: Topic, startFrom: StartFrom): Promise<void> {
+    for (let queueId = 0; queueId < topic.queuesEver; queueId++) {
+      const queue = { topicUid: topic.uid, queueId };
+      const next = await this.#startOffset(queue, startFrom);
+      const hint = await this.#store.log.reader.hintFor(queue, next);
+      await this.#store.items.put(freshProgress(uid, queueId, next, hint));
+    }
+  }
+
+  #startOffset(queue: { topicUid: string; queueId: number }, startFrom: StartFrom): Promise<number> {
+    const { log } = this.#store;
+    if (startFrom === "latest") return log.reader.maxOffset(queue);
+    return startFrom === "earliest" ? log.reader.minOffset(queue) : log.offsetAt(queue, startFrom.timestampMs);
+  }
+
+  async #left(subscription: Subscription, topic: Topic): Promise<{ waiting: number; inFlight: number }> {
+    let waiting = 0;
+    let inFlight = 0;
+    for (let queueId = 0; queueId < topic.queuesEver; queueId++) {
+      const item = await this.#store.items.get(progressKey(subscription.uid, queueId));
+      if (!item) continue;
+      const progress = progressOf(item);
+      waiting += Math.max(0, (await this.#store.log.reader.maxOffset({ topicUid: topic.uid, queueId })) - progress.next);
+      for (const claim of progress.claims.values()) inFlight += claim.open.length;
+    }
+    return { waiting, inFlight };
+  }
+
+  async #read(group: ConsumerGroup, topic: Topic): Promise<Subscription | undefined> {
+    const item = await this.#store.items.get(subscriptionKey(group.uid, topic.name));
+    const subscription = item && subscriptionOf(item);
+    return subscription?.topicUid === topic.uid ? subscription : undefined;
+  }
+}

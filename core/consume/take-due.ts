@@ -1,0 +1,120 @@
+import type { Change, Item } from "../ports/item-store.ts";
+import type { StoredMessage } from "../terms.ts";
+import { type ConsumedQueue, type Consumption, type Delivery, logQueue } from "./consumption.ts";
+import { deadLetterClaim } from "./dead-letter.ts";
+import { type Claim, claimId, exactClaim, isGivenBack, metaOf, type Progress, progressOf } from "./progress.ts";
+import type { Budget } from "./take-from-queue.ts";
+
+/** When a claim may be handed out again. A lease waits for the slowest clock; a wait that nobody believes in does not. */
+export const dueAgainMs = (claim: Claim, skewMarginMs: number): number => claim.dueMs + (isGivenBack(claim) ? 0 : skewMarginMs);
+
+/** The claim that has been due longest, if any is. */
+export function dueClaim(progress: Progress, nowMs: number, skewMarginMs: number): Claim | undefined {
+  let due: Claim | undefined;
+  for (const claim of progress.claims.values()) {
+    if (dueAgainMs(claim, skewMarginMs) <= nowMs && (!due || claim.dueMs < due.dueMs)) due = claim;
+  }
+  return due;
+}
+
+export interface TakeDueResult {
+  readonly item: Item | undefined;
+  readonly delivery?: Delivery;
+}
+
+/**
+ * Hands a due claim out again, in place: no copy, no revive job. It is taken on its exact meta, and what the update returns is
+ * what is handed out: a late ack may have settled some of it since it was read. After the last attempt it is dead-lettered.
+ */
+export async function takeDue(
+  consumption: Consumption,
+  queue: ConsumedQueue,
+  item: Item,
+  claim: Claim,
+  budget: Budget,
+): Promise<TakeDueResult> {
+  const progress = progressOf(item);
+  const messages = await messagesOfClaim(consumption, queue, claim);
+  if (messages.length > 0 && claim.attempt >= queue.group.maxAttempts) {
+    return { item: await deadLetterClaim(consumption, queue, progress.generation, claim, messages) };
+  }
+  const gone = claim.open.filter((relative) => !messages.some((message) => message.offset === claim.first + relative));
+  const fits = messages.length <= budget.messages;
+  const leaseUntilMs = consumption.clock.nowMs() + budget.leaseMs;
+  const taken = { nonce: budget.nonce, attempt: claim.attempt + 1, dueMs: leaseUntilMs };
+  const exact = exactClaim(progress.generation, claim);
+  const id = fits ? claim.id : claimId(`${budget.nonce}+${claim.id}`, (used) => item[`m${used}`] !== undefined);
+  const part = fits ? undefined : new Set(messages.slice(0, budget.messages).map(({ offset }) => offset - claim.first));
+  const result = await consumption.progress.update(queue.subscription.uid, queue.queueId, {
+    changes: part ? splitChanges(claim, id, taken, part) : wholeChanges(claim, taken, gone),
+    when: part
+      ? [...exact, { op: "=", name: `o${claim.id}`, value: new Set(claim.open) }, { op: "absent", name: `f${id}` }]
+      : exact,
+    returning: "allNew",
+  });
+  if (!result.ok) return { item: result.current };
+  const open = result.item?.[`o${id}`] as ReadonlySet<number> | undefined;
+  const still = messages.filter(({ offset }) => open?.has(offset - claim.first));
+  if (still.length === 0) return { item: result.item };
+  const { generation } = progress;
+  const delivery = {
+    queue,
+    generation,
+    claimId: id,
+    first: claim.first,
+    ...taken,
+    leaseUntilMs,
+    messages: still,
+    handedOut: open?.size ?? 0,
+  };
+  return { item: result.item, delivery };
+}
+
+function wholeChanges(
+  claim: Claim,
+  taken: Pick<Claim, "nonce" | "attempt" | "dueMs">,
+  gone: readonly number[],
+): readonly Change[] {
+  const meta: Change = { op: "set", name: `m${claim.id}`, value: metaOf(taken) };
+  if (gone.length === 0) return [meta];
+  return [
+    meta,
+    { op: "deleteFromSet", name: `o${claim.id}`, values: new Set(gone) },
+    { op: "increment", name: "ex", by: gone.length },
+  ];
+}
+
+function splitChanges(
+  claim: Claim,
+  id: string,
+  taken: Pick<Claim, "nonce" | "attempt" | "dueMs">,
+  part: ReadonlySet<number>,
+): readonly Change[] {
+  return [
+    { op: "set", name: `f${id}`, value: claim.first },
+    { op: "set", name: `m${id}`, value: metaOf(taken) },
+    { op: "set", name: `o${id}`, value: part },
+    { op: "deleteFromSet", name: `o${claim.id}`, values: part },
+  ];
+}
+
+/** The claim's open messages that have not expired, in order. */
+export async function messagesOfClaim(
+  consumption: Consumption,
+  queue: ConsumedQueue,
+  claim: Pick<Claim, "first" | "open">,
+): Promise<readonly StoredMessage[]> {
+  const wanted = new Set(claim.open.map((relative) => claim.first + relative));
+  const end = claim.first + (claim.open.at(-1) ?? 0) + 1;
+  const messages: StoredMessage[] = [];
+  for (let from = claim.first + (claim.open[0] ?? 0); from < end; ) {
+    const run = await consumption.log.reader.run(logQueue(queue), from, end - from);
+    const count = Math.min(run.available, end - run.from);
+    if (count <= 0) break;
+    for (const message of await consumption.log.messages(run, run.from, count, logQueue(queue))) {
+      if (wanted.has(message.offset)) messages.push(message);
+    }
+    from = run.from + count;
+  }
+  return messages;
+}

@@ -1,0 +1,96 @@
+import { CLAIMS_MAX, HUSKS_PER_RESERVE_MAX } from "../limits.ts";
+import type { Run } from "../log/queue-reader.ts";
+import type { Change, Condition, Item } from "../ports/item-store.ts";
+import { type ConsumedQueue, type Consumption, type Delivery, logQueue } from "./consumption.ts";
+import { claimId, metaOf, type Progress, progressOf } from "./progress.ts";
+import type { Budget } from "./take-from-queue.ts";
+
+export type TakeNewResult = { readonly item: Item | undefined; readonly delivery?: Delivery } | "nothing";
+
+/**
+ * Hands out messages from the group's next offset on: read what is there, then reserve a part of it in one update.
+ *
+ * The table evaluates `f = n, n = n + k` on the item as it is then, so receivers that come together get neighbouring ranges
+ * instead of losing races. Only a jump over an expired gap needs `n` as it was read.
+ */
+export async function takeNew(
+  consumption: Consumption,
+  queue: ConsumedQueue,
+  item: Item,
+  budget: Budget,
+): Promise<TakeNewResult> {
+  const progress = progressOf(item);
+  if (progress.claims.size >= CLAIMS_MAX) return "nothing";
+  const run = await consumption.log.reader.run(logQueue(queue), progress.next, budget.messages, progress.hint);
+  if (run.available === 0) return "nothing";
+  const count = consumption.log.countWithin(run, budget.messages, budget.bytes);
+  const id = claimId(budget.nonce, (taken) => item[`m${taken}`] !== undefined);
+  const leaseUntilMs = consumption.clock.nowMs() + budget.leaseMs;
+  const jump = run.from > progress.next;
+  const reserve = reservation(progress, run, count, jump);
+  const husks = progress.husks.slice(0, HUSKS_PER_RESERVE_MAX);
+  const result = await consumption.progress.update(queue.subscription.uid, queue.queueId, {
+    changes: [
+      ...reserve.changes(id),
+      { op: "set", name: `m${id}`, value: metaOf({ nonce: budget.nonce, attempt: 1, dueMs: leaseUntilMs }) },
+      { op: "set", name: `o${id}`, value: new Set(Array.from({ length: count }, (_, index) => index)) },
+      { op: "set", name: "nb", value: hintAt(run, run.from + count) },
+      ...husks.flatMap((husk): Change[] => [
+        { op: "remove", name: `f${husk}` },
+        { op: "remove", name: `m${husk}` },
+      ]),
+    ],
+    when: [
+      { op: "=", name: "g", value: progress.generation },
+      { op: "absent", name: `f${id}` },
+      ...reserve.when,
+      ...husks.map((husk): Condition => ({ op: "absent", name: `o${husk}` })),
+    ],
+    returning: "allNew",
+  });
+  if (!result.ok) return { item: result.current };
+  const first = result.item?.[`f${id}`] as number;
+  const exact = first === run.from ? run : await consumption.log.reader.run(logQueue(queue), first, count, hintAt(run, first));
+  const live = Math.min(count, Math.max(0, first + count - exact.from));
+  const messages = live > 0 ? await consumption.log.messages(exact, first + count - live, live, logQueue(queue)) : [];
+  const { nonce } = budget;
+  const delivery = {
+    queue,
+    generation: progress.generation,
+    claimId: id,
+    first,
+    nonce,
+    attempt: 1,
+    leaseUntilMs,
+    messages,
+    handedOut: count,
+  };
+  return { item: result.item, delivery };
+}
+
+function reservation(progress: Progress, run: Run, count: number, jump: boolean) {
+  if (jump) {
+    return {
+      changes: (id: string): Change[] => [
+        { op: "set", name: `f${id}`, value: run.from },
+        { op: "set", name: "n", value: run.from + count },
+        { op: "increment", name: "ex", by: run.from - progress.next },
+      ],
+      when: [{ op: "=", name: "n", value: progress.next }] satisfies Condition[],
+    };
+  }
+  return {
+    changes: (id: string): Change[] => [
+      { op: "copy", name: `f${id}`, from: "n" },
+      { op: "increment", name: "n", by: count },
+    ],
+    when: [{ op: "<=", name: "n", value: run.from + run.available - count }] satisfies Condition[],
+  };
+}
+
+/** The last block of the run that starts at or before `offset`. Offsets only grow, so it stays a valid hint. */
+function hintAt(run: Run, offset: number): number {
+  let hint = run.blocks[0]?.base ?? run.from;
+  for (const block of run.blocks) if (block.base <= offset) hint = block.base;
+  return hint;
+}

@@ -1,0 +1,63 @@
+import type { Key } from "./ports/item-store.ts";
+
+/**
+ * Every key of the table and the object store.
+ *
+ *   meta            format                    stored format of the whole table
+ *   secret          signing                   key that signs handles and cursors
+ *   topic           <name>                    topic
+ *   group           <name>                    consumer group
+ *   sub#<group uid> <topic name>              subscription
+ *   by#<topic uid>  <group name>              the same, found from the topic
+ *   q#<topic uid>#<queue>  <base offset>      block of a queue's chain
+ *   a#<topic uid>#<queue>  a                  anchor of a queue's chain
+ *   g#<subscription uid>#<queue>  g           progress of a group on a queue
+ *
+ *   log/r<days>/<time>-<random>               frames of large sends, deleted by age per retention class
+ *
+ * Queues are keyed by the topic's uid and progress by the subscription's, not by name: what is deleted and made again starts
+ * clean, also for a handler that has not heard of it yet.
+ */
+
+const OFFSET_DIGITS = 20;
+
+export const FORMAT_KEY: Key = { pk: "meta", sk: "format" };
+export const SIGNING_KEY: Key = { pk: "secret", sk: "signing" };
+
+export const TOPICS_PK = "topic";
+export const GROUPS_PK = "group";
+export const topicKey = (name: string): Key => ({ pk: TOPICS_PK, sk: name });
+export const groupKey = (name: string): Key => ({ pk: GROUPS_PK, sk: name });
+export const subscriptionsPk = (groupUid: string): string => `sub#${groupUid}`;
+export const subscriptionKey = (groupUid: string, topic: string): Key => ({ pk: subscriptionsPk(groupUid), sk: topic });
+export const subscribersPk = (topicUid: string): string => `by#${topicUid}`;
+export const subscriberKey = (topicUid: string, group: string): Key => ({ pk: subscribersPk(topicUid), sk: group });
+
+export const queuePk = (topicUid: string, queueId: number): string => `q#${topicUid}#${queueId}`;
+export const blockKey = (topicUid: string, queueId: number, base: number): Key => ({
+  pk: queuePk(topicUid, queueId),
+  sk: offsetSk(base),
+});
+export const anchorKey = (topicUid: string, queueId: number): Key => ({ pk: `a#${topicUid}#${queueId}`, sk: "a" });
+export const progressKey = (subscriptionUid: string, queueId: number): Key => ({
+  pk: `g#${subscriptionUid}#${queueId}`,
+  sk: "g",
+});
+
+/** Zero-padded, so that the order of the text is the order of the offsets. */
+export const offsetSk = (offset: number): string => String(offset).padStart(OFFSET_DIGITS, "0");
+export const skOffset = (sk: string): number => Number(sk);
+
+/** Days an object is kept at least: its topic's retention, what a chain outlives it by, and two days to copy it elsewhere. */
+const RETENTION_CLASSES_DAYS = [4, 7, 14, 35, 95, 370] as const;
+
+export function retentionClassDays(retentionHours: number): number {
+  const days = Math.ceil(retentionHours / 24) + 2;
+  const fitting = RETENTION_CLASSES_DAYS.find((classDays) => classDays >= days);
+  if (fitting === undefined) throw new RangeError(`no retention class holds ${days} days`);
+  return fitting;
+}
+
+/** `random`: text that no two objects share. */
+export const framesObjectKey = (classDays: number, nowMs: number, random: string): string =>
+  `log/r${classDays}/${String(nowMs).padStart(15, "0")}-${random}`;

@@ -1,0 +1,88 @@
+import { skOffset } from "../keys.ts";
+import type { Item, Key } from "../ports/item-store.ts";
+import { StoreCorrupt } from "../ports/store-failures.ts";
+import { readFrameHead } from "./frame.ts";
+
+/**
+ * One link of a queue's chain; the item's attributes in brackets.
+ *
+ * A block is open while `bytes < closingBytes`. A full one never changes again, so the next base is `base + count` for ever.
+ */
+export interface Block {
+  readonly base: number;
+  /** [n] Messages so far. */
+  readonly count: number;
+  /** [b] Bytes of frames so far; a pointer counts as itself. */
+  readonly bytes: number;
+  /** [lim] Closing size: an update is refused once `bytes` has reached it. Written at creation; a touch sets 0. */
+  readonly closingBytes: number;
+  /** [x] Epoch seconds from which the block is absent, deleted or not. Never falls along a chain. */
+  readonly expiresAtSeconds: number;
+  /** [t0] Store times in this block are never below it: the running maximum of the chain before. */
+  readonly storedFromMs: number;
+  /** [f] */
+  readonly frames: readonly Uint8Array[];
+  /** [w] Ids of the writes that made it. */
+  readonly writeIds: ReadonlySet<string>;
+}
+
+export function blockItem(key: Key, block: Omit<Block, "base">, storedUntilMs: number): Item {
+  return {
+    ...key,
+    f: block.frames,
+    n: block.count,
+    b: block.bytes,
+    lim: block.closingBytes,
+    w: block.writeIds,
+    t0: block.storedFromMs,
+    t1: storedUntilMs,
+    x: block.expiresAtSeconds,
+  };
+}
+
+/** Attributes as `blockItem` wrote them. */
+interface BlockAttributes {
+  readonly f: readonly Uint8Array[];
+  readonly n: number;
+  readonly b: number;
+  readonly lim: number;
+  readonly w: ReadonlySet<string>;
+  readonly t0: number;
+  readonly x: number;
+}
+
+export function blockOf(item: Item): Block {
+  const { f, n, b, lim, w, t0, x } = item as unknown as BlockAttributes;
+  if (!Array.isArray(f) || typeof n !== "number" || typeof x !== "number")
+    throw new StoreCorrupt(`block ${item.pk} ${item.sk} is malformed`);
+  return {
+    base: skOffset(item.sk),
+    count: n,
+    bytes: b,
+    closingBytes: lim,
+    expiresAtSeconds: x,
+    storedFromMs: t0,
+    frames: f,
+    writeIds: w,
+  };
+}
+
+export const isOpen = (block: Pick<Block, "bytes" | "closingBytes">): boolean => block.bytes < block.closingBytes;
+export const isLive = (block: Pick<Block, "expiresAtSeconds">, nowMs: number): boolean => block.expiresAtSeconds * 1_000 > nowMs;
+export const nextBase = (block: Pick<Block, "base" | "count">): number => block.base + block.count;
+
+/** The newest store time in the block: what its successor starts from. */
+export function storedUntilMs(block: Pick<Block, "storedFromMs" | "frames">): number {
+  return block.frames.reduce((latest, frame) => Math.max(latest, readFrameHead(frame).storedAtMs), block.storedFromMs);
+}
+
+/** The offset of the frame with this id, or `undefined`. */
+export function offsetOfFrame(block: Block, frameId: Uint8Array): number | undefined {
+  let offset = block.base;
+  for (const frame of block.frames) {
+    const head = readFrameHead(frame);
+    if (head.id.every((byte, at) => byte === frameId[at])) return offset;
+    offset += head.count;
+  }
+  return undefined;
+}

@@ -1,0 +1,381 @@
+import { anchorKey, blockKey, queuePk } from "../keys.ts";
+import {
+  BLOCK_CLOSING_BYTES,
+  CAP_STEP,
+  EXPIRY_GUARD_SECONDS,
+  EXPIRY_SLACK_SECONDS,
+  SEND_DEADLINE_MS,
+  TAIL_CACHE_MS,
+} from "../limits.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Condition, Item, ItemStore, TransactWrite } from "../ports/item-store.ts";
+import type { Random } from "../ports/random.ts";
+import { type Outcome, StoreUnavailable } from "../ports/store-failures.ts";
+import { type Block, blockItem, blockOf, isLive, isOpen, nextBase, offsetOfFrame, storedUntilMs } from "./block.ts";
+
+/** Frames that go into a queue together, or not at all. */
+export interface ChainWrite {
+  /** Unique; kept in the block, where it fences repeats of this write. */
+  readonly id: string;
+  readonly frames: readonly Uint8Array[];
+  /** Id of the first frame: finds the write's offset again after a lost reply. */
+  readonly firstFrameId: Uint8Array;
+  /** Messages in all frames. */
+  readonly count: number;
+  readonly bytes: number;
+  /** Store time of the newest frame. */
+  readonly storedAtMs: number;
+  readonly retentionHours: number;
+  /** Writes that happen in the same transaction, or else the whole is refused. At most 97. */
+  readonly companions: readonly TransactWrite[];
+}
+
+export type ChainWriteResult =
+  | { readonly status: "stored"; readonly offset: number; readonly block: Block }
+  /** A companion's condition did not hold; nothing was written. `currents[i]` is what companion i met, where it failed. */
+  | { readonly status: "refused"; readonly currents: readonly ({ readonly current: Item | undefined } | undefined)[] };
+
+interface ChainDependencies {
+  readonly items: ItemStore;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** What the last known end of the chain looked like. */
+interface Tail {
+  readonly block: Block;
+  readonly seenAtMs: number;
+}
+
+/** A write whose reply was lost: until its block is seen closed without it, it may still take effect there, and only there. */
+interface Pinned {
+  readonly base: number;
+  readonly by: "append" | "create" | "restart";
+  readonly retry: () => Promise<Step>;
+}
+
+type Step = ChainWriteResult | "again";
+
+const RETRY_MS = { first: 5, most: 500 } as const;
+
+/**
+ * Appends to one queue's chain of blocks.
+ *
+ * A write is always in one of these states, by what the tail is:
+ * - unknown, or cached longer than a second: read it; a read is cheaper than a failed write;
+ * - dead (expired or never there): restart the chain at the anchor's cap, in one transaction;
+ * - near its expiry: touch it (longer life, closed), then read again: a frozen writer must not meet a deleted block;
+ * - open: one conditional update. The table puts concurrent writers in order, and the count it returns is the offset;
+ * - full: its end never moves again, so create the next block there, unless someone just did.
+ * A lost reply pins the write to its block: it is retried there alone until the block shows its id, or is closed without it.
+ *
+ * Not for concurrent calls: the appender sends one write at a time.
+ */
+export class ChainWriter {
+  readonly #store: ChainDependencies;
+  readonly #topicUid: string;
+  readonly #queueId: number;
+  #tail: Tail | undefined;
+  /** Offsets below it may be used; the anchor only grows, so an old copy is safe. */
+  #cap: number | undefined;
+  #lostRaces = 0;
+  #lostRaceAtMs = 0;
+
+  constructor(store: ChainDependencies, topicUid: string, queueId: number) {
+    this.#store = store;
+    this.#topicUid = topicUid;
+    this.#queueId = queueId;
+  }
+
+  /** Errors: `StoreUnavailable`, with outcome `unknown` when the write may have happened or may still. Gives up after 10 s. */
+  async write(write: ChainWrite): Promise<ChainWriteResult> {
+    const deadlineMs = this.#nowMs() + SEND_DEADLINE_MS;
+    const attempt: Attempt = { write, pinned: undefined, undecidable: false };
+    for (let failures = 0; ; ) {
+      try {
+        const step = attempt.pinned ? await this.#resolve(attempt, attempt.pinned) : await this.#advance(attempt);
+        if (step !== "again") return step;
+      } catch (error) {
+        if (!StoreUnavailable.is(error)) throw error;
+        this.#tail = undefined;
+        const over = attempt.undecidable || error.reason === "full" || this.#nowMs() >= deadlineMs;
+        if (over) throw withOutcome(error, attempt.pinned ? "unknown" : "not-applied");
+        await this.#pause(failures++);
+      }
+      if (this.#nowMs() >= deadlineMs) {
+        throw new StoreUnavailable(attempt.pinned ? "unknown" : "not-applied", "unavailable", "the append did not end in time");
+      }
+    }
+  }
+
+  async #advance(attempt: Attempt): Promise<Step> {
+    const { write } = attempt;
+    const tail = await this.#freshTail();
+    const nowMs = this.#nowMs();
+    const expiresAtSeconds = expiryOf(nowMs, write.retentionHours);
+    if (!tail || !isLive(tail, nowMs)) return this.#restart(attempt, expiresAtSeconds);
+    if (tail.expiresAtSeconds <= nowMs / 1_000 + EXPIRY_GUARD_SECONDS) return this.#touch(tail, expiresAtSeconds);
+    const x = Math.max(expiresAtSeconds, tail.expiresAtSeconds);
+    const cap = await this.#capFor(nextBase(tail) + write.count);
+    return isOpen(tail) ? this.#append(attempt, tail, x, cap) : this.#create(attempt, tail, x);
+  }
+
+  /** After a lost reply: what does the block of that call say now? */
+  async #resolve(attempt: Attempt, pinned: Pinned): Promise<Step> {
+    const item = await this.#store.items.get(blockKey(this.#topicUid, this.#queueId, pinned.base));
+    const block = item && blockOf(item);
+    const nowMs = this.#nowMs();
+    if (block?.writeIds.has(attempt.write.id)) return this.#stored(attempt.write, block);
+    if (!block) return this.#resolveAbsent(attempt, pinned);
+    if (block.expiresAtSeconds <= nowMs / 1_000 + EXPIRY_GUARD_SECONDS) throw giveUp(attempt);
+    this.#see(block);
+    if (!isOpen(block)) {
+      attempt.pinned = undefined;
+      return "again";
+    }
+    const x = Math.max(expiryOf(nowMs, attempt.write.retentionHours), block.expiresAtSeconds);
+    return this.#append(attempt, block, x, await this.#capFor(nextBase(block) + attempt.write.count));
+  }
+
+  /** Nothing at the key: only a call that makes the block may be repeated, a restart only while the anchor stands where it wants it. */
+  async #resolveAbsent(attempt: Attempt, pinned: Pinned): Promise<Step> {
+    if (pinned.by === "append") throw giveUp(attempt);
+    if (pinned.by === "restart" && (await this.#readCap()) !== pinned.base) throw giveUp(attempt);
+    return pinned.retry();
+  }
+
+  async #append(attempt: Attempt, tail: Block, x: number, cap: number): Promise<Step> {
+    const { write } = attempt;
+    const { base } = tail;
+    const nowMs = this.#nowMs();
+    const key = blockKey(this.#topicUid, this.#queueId, base);
+    const when: readonly Condition[] = [
+      { op: "exists", name: "pk" },
+      { op: "lessThanAttribute", name: "b", other: "lim" },
+      { op: "notContains", name: "w", value: write.id },
+      { op: "<=", name: "n", value: cap - base - write.count },
+      { op: "<=", name: "x", value: x },
+      { op: ">", name: "x", value: Math.ceil(nowMs / 1_000) + EXPIRY_GUARD_SECONDS },
+    ];
+    const changes = [
+      { op: "append", name: "f", values: write.frames },
+      { op: "increment", name: "n", by: write.count },
+      { op: "increment", name: "b", by: write.bytes },
+      { op: "set", name: "t1", value: write.storedAtMs },
+      { op: "set", name: "x", value: x },
+      { op: "addToSet", name: "w", values: new Set([write.id]) },
+    ] as const;
+    return this.#decide(attempt, base, "append", async () => {
+      if (write.companions.length > 0) return this.#together(write, [{ kind: "update", key, changes, when }]);
+      const result = await this.#store.items.update(key, changes, { when, returning: "allNew" });
+      return result.ok ? { done: result.item } : { lost: result.current };
+    });
+  }
+
+  async #create(attempt: Attempt, predecessor: Block, x: number): Promise<Step> {
+    const { write } = attempt;
+    const base = nextBase(predecessor);
+    const storedFromMs = Math.max(write.storedAtMs, storedUntilMs(predecessor));
+    const item = this.#newBlock(write, base, storedFromMs, x);
+    return this.#decide(attempt, base, "create", async () => {
+      const when: readonly Condition[] = [{ op: "absent", name: "pk" }];
+      if (write.companions.length > 0) return this.#together(write, [{ kind: "put", item, when }]);
+      const result = await this.#store.items.put(item, { when });
+      return result.ok ? { done: item } : { lost: result.current };
+    });
+  }
+
+  /** The anchor is read before the tail: whoever restarts in between raises it, and this transaction fails. */
+  async #restart(attempt: Attempt, expiresAtSeconds: number): Promise<Step> {
+    const { write } = attempt;
+    const cap = await this.#readCap();
+    const dead = await this.#readTail();
+    const nowMs = this.#nowMs();
+    if (dead && isLive(dead, nowMs)) return "again";
+    const x = Math.max(expiresAtSeconds, dead?.expiresAtSeconds ?? 0);
+    const block = this.#newBlock(write, cap, Math.max(write.storedAtMs, dead ? storedUntilMs(dead) : 0), x);
+    const writes: TransactWrite[] = [
+      { kind: "put", item: block, when: [{ op: "absent", name: "pk" }] },
+      {
+        kind: "update",
+        key: anchorKey(this.#topicUid, this.#queueId),
+        changes: [{ op: "set", name: "cap", value: cap + CAP_STEP }],
+        when: cap === 0 ? [{ op: "absent", name: "cap" }] : [{ op: "=", name: "cap", value: cap }],
+      },
+    ];
+    if (dead) {
+      const key = blockKey(this.#topicUid, this.#queueId, dead.base);
+      writes.push({ kind: "delete", key, when: [{ op: "=", name: "x", value: dead.expiresAtSeconds }] });
+    }
+    return this.#decide(attempt, cap, "restart", async () => {
+      const result = await this.#together(write, writes);
+      this.#cap = "done" in result ? cap + CAP_STEP : undefined;
+      return result;
+    });
+  }
+
+  async #touch(tail: Block, expiresAtSeconds: number): Promise<"again"> {
+    const x = Math.max(expiresAtSeconds, tail.expiresAtSeconds);
+    this.#tail = undefined;
+    await this.#store.items.update(
+      blockKey(this.#topicUid, this.#queueId, tail.base),
+      [
+        { op: "set", name: "x", value: x },
+        { op: "set", name: "lim", value: 0 },
+      ],
+      {
+        when: [
+          { op: "=", name: "x", value: tail.expiresAtSeconds },
+          { op: "=", name: "n", value: tail.count },
+        ],
+      },
+    );
+    return "again";
+  }
+
+  /** One call that writes the block at `base`: its reply, or that there was none, decides where the write stands. */
+  async #decide(attempt: Attempt, base: number, by: Pinned["by"], call: () => Promise<CallResult>): Promise<Step> {
+    try {
+      const result = await call();
+      if ("done" in result) {
+        if (result.done) return this.#stored(attempt.write, blockOf(result.done));
+        // A transaction does not return what it wrote: read the block as after a lost reply.
+        attempt.pinned = { base, by, retry: () => this.#decide(attempt, base, by, call) };
+        return "again";
+      }
+      const block = result.lost && blockOf(result.lost);
+      if (block?.writeIds.has(attempt.write.id)) return this.#stored(attempt.write, block);
+      if (result.companions) return { status: "refused", currents: result.companions };
+      this.#noteLostRace();
+      if (block) this.#see(block);
+      else this.#tail = undefined;
+      return "again";
+    } catch (error) {
+      if (StoreUnavailable.is(error) && error.outcome === "unknown" && !attempt.pinned) {
+        attempt.pinned = { base, by, retry: () => this.#decide(attempt, base, by, call) };
+      }
+      throw error;
+    }
+  }
+
+  async #together(write: ChainWrite, own: readonly TransactWrite[]): Promise<CallResult> {
+    const result = await this.#store.items.transact([...own, ...write.companions]);
+    if (result.ok) {
+      const [first] = own;
+      return { done: first?.kind === "put" ? first.item : undefined };
+    }
+    const companions = result.failures.slice(own.length);
+    return { lost: result.failures[0]?.current, companions: companions.some((failure) => failure) ? companions : undefined };
+  }
+
+  #stored(write: ChainWrite, block: Block): ChainWriteResult {
+    const offset = offsetOfFrame(block, write.firstFrameId);
+    if (offset === undefined) throw new Error(`block ${block.base} holds write ${write.id} but not its frames`);
+    this.#see(block);
+    return { status: "stored", offset, block };
+  }
+
+  #newBlock(write: ChainWrite, base: number, storedFromMs: number, x: number): Item {
+    return blockItem(
+      blockKey(this.#topicUid, this.#queueId, base),
+      {
+        count: write.count,
+        bytes: write.bytes,
+        closingBytes: this.#closingBytes(),
+        expiresAtSeconds: x,
+        storedFromMs,
+        frames: write.frames,
+        writeIds: new Set([write.id]),
+      },
+      write.storedAtMs,
+    );
+  }
+
+  /** Alone, one write per block is the cheapest and the next base is known without asking; under contention blocks grow. */
+  #closingBytes(): number {
+    if (this.#nowMs() - this.#lostRaceAtMs > TAIL_CACHE_MS) this.#lostRaces = 0;
+    if (this.#lostRaces === 0) return BLOCK_CLOSING_BYTES.alone;
+    return this.#lostRaces < 3 ? BLOCK_CLOSING_BYTES.contended : BLOCK_CLOSING_BYTES.crowded;
+  }
+
+  #noteLostRace(): void {
+    this.#lostRaces++;
+    this.#lostRaceAtMs = this.#nowMs();
+  }
+
+  #see(block: Block): void {
+    this.#tail = { block, seenAtMs: this.#nowMs() };
+  }
+
+  async #freshTail(): Promise<Block | undefined> {
+    const age = this.#tail ? this.#nowMs() - this.#tail.seenAtMs : Number.POSITIVE_INFINITY;
+    // A negative age: the clock stepped back. The copy may be any age.
+    if (this.#tail && age >= 0 && age <= TAIL_CACHE_MS) return this.#tail.block;
+    const [tail] = await Promise.all([this.#readTail(), this.#cap ?? this.#readCap()]);
+    if (tail) this.#see(tail);
+    return tail;
+  }
+
+  async #readTail(): Promise<Block | undefined> {
+    const page = await this.#store.items.query({ pk: queuePk(this.#topicUid, this.#queueId), reverse: true, limit: 1 });
+    const [item] = page.items;
+    return item && blockOf(item);
+  }
+
+  /** The cap, raised when `end` would pass it. */
+  async #capFor(end: number): Promise<number> {
+    const known = this.#cap ?? (await this.#readCap());
+    if (end <= known) return known;
+    const cap = known + Math.ceil((end - known) / CAP_STEP) * CAP_STEP;
+    const result = await this.#store.items.update(
+      anchorKey(this.#topicUid, this.#queueId),
+      [{ op: "set", name: "cap", value: cap }],
+      {
+        when: [{ op: "<", name: "cap", value: cap }],
+      },
+    );
+    this.#cap = result.ok ? cap : ((result.current?.cap as number | undefined) ?? 0);
+    return this.#capFor(end);
+  }
+
+  async #readCap(): Promise<number> {
+    const anchor = await this.#store.items.get(anchorKey(this.#topicUid, this.#queueId));
+    const cap = (anchor?.cap as number | undefined) ?? 0;
+    this.#cap = cap;
+    return cap;
+  }
+
+  #nowMs(): number {
+    return this.#store.clock.nowMs();
+  }
+
+  #pause(failures: number): Promise<void> {
+    const most = Math.min(RETRY_MS.most, RETRY_MS.first * 2 ** failures);
+    return this.#store.clock.sleep(most * (0.5 + this.#store.random.fraction() / 2));
+  }
+}
+
+interface Attempt {
+  readonly write: ChainWrite;
+  pinned: Pinned | undefined;
+  /** Its block is gone or about to go: nothing can tell any more. */
+  undecidable: boolean;
+}
+
+type CallResult =
+  | { readonly done: Item | undefined }
+  | {
+      readonly lost: Item | undefined;
+      readonly companions?: readonly ({ readonly current: Item | undefined } | undefined)[] | undefined;
+    };
+
+const expiryOf = (nowMs: number, retentionHours: number): number =>
+  Math.ceil((nowMs / 1_000 + retentionHours * 3_600 + EXPIRY_SLACK_SECONDS) / 3_600) * 3_600;
+
+function giveUp(attempt: Attempt): StoreUnavailable {
+  attempt.undecidable = true;
+  return new StoreUnavailable("unknown", "unavailable", "the append's outcome can no longer be told");
+}
+
+const withOutcome = (error: StoreUnavailable, outcome: Outcome): StoreUnavailable =>
+  new StoreUnavailable(outcome, error.reason, error.message, { cause: error });

@@ -1,0 +1,113 @@
+import { LRUCache } from "lru-cache";
+import { queuePk, retentionClassDays } from "../keys.ts";
+import { APPENDERS_MAX } from "../limits.ts";
+import { makeFrameId, messageIdOf, toHex } from "../message/message-id.ts";
+import type { MessageRecord } from "../message/record-codec.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Compressor } from "../ports/compressor.ts";
+import type { Item, ItemStore, TransactWrite } from "../ports/item-store.ts";
+import type { ObjectStore } from "../ports/object-store.ts";
+import type { Random } from "../ports/random.ts";
+import type { StoredMessage, Topic } from "../terms.ts";
+import { storedUntilMs } from "./block.ts";
+import { encodeBatch, encodePointer } from "./frame.ts";
+import { FrameObjects } from "./frame-objects.ts";
+import { QueueAppender } from "./queue-appender.ts";
+import { type Queue, QueueReader, type Run } from "./queue-reader.ts";
+import { countWithin, firstStoredAt, messagesOf } from "./run-messages.ts";
+
+export interface LogDependencies {
+  readonly items: ItemStore;
+  readonly objects: ObjectStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly compressor: Compressor;
+}
+
+export interface LogSettings {
+  /** Frames above it go to the object store. */
+  readonly inlineFrameBytesMax: number;
+  /** Pack frames of this many bytes and more; `Infinity` never packs. */
+  readonly packFromBytes: number;
+}
+
+export type AppendOutcome =
+  | { readonly status: "stored"; readonly offset: number; readonly messageIds: readonly string[] }
+  | { readonly status: "refused"; readonly currents: readonly ({ readonly current: Item | undefined } | undefined)[] };
+
+/** The logs of all queues: append, read, find. */
+export class QueueLog {
+  readonly reader: QueueReader;
+  readonly #store: LogDependencies;
+  readonly #settings: LogSettings;
+  readonly #objects: FrameObjects;
+  readonly #appenders = new LRUCache<string, QueueAppender>({ max: APPENDERS_MAX });
+
+  constructor(store: LogDependencies, settings: LogSettings) {
+    this.#store = store;
+    this.#settings = settings;
+    this.#objects = new FrameObjects(store);
+    this.reader = new QueueReader(store);
+  }
+
+  /**
+   * Appends messages of one send (1 … 100) to one queue: together, in order, at consecutive offsets.
+   * `companions` happen in the same transaction or else nothing does. Errors: `StoreUnavailable`, TOO_MANY_REQUESTS.
+   */
+  async append(
+    topic: Pick<Topic, "uid" | "retentionHours" | "flushMode">,
+    queueId: number,
+    records: readonly MessageRecord[],
+    companions?: readonly TransactWrite[],
+  ): Promise<AppendOutcome> {
+    const { clock, random } = this.#store;
+    const head = { storedAtMs: clock.nowMs(), id: makeFrameId(clock.nowMs(), random.bytes(8)) };
+    const batch = this.#encode(head, records);
+    const inline = batch.length <= this.#settings.inlineFrameBytesMax && topic.flushMode === "ASYNC_FLUSH";
+    const place = inline ? undefined : await this.#objects.put(batch, retentionClassDays(topic.retentionHours));
+    const storedAtMs = place ? clock.nowMs() : head.storedAtMs;
+    const result = await this.#appender(topic.uid, queueId).append({
+      frame: place ? encodePointer({ ...head, ...place, storedAtMs, count: records.length }) : batch,
+      frameId: head.id,
+      count: records.length,
+      storedAtMs,
+      retentionHours: topic.retentionHours,
+      ...(companions && { companions }),
+    });
+    if (result.status === "refused") return result;
+    const idHex = toHex(head.id);
+    return { ...result, messageIds: records.map((record, ordinal) => record.messageId ?? messageIdOf(idHex, ordinal)) };
+  }
+
+  /** Messages `from` … `from + count − 1` of a run. */
+  messages(run: Run, from: number, count: number, queue: Queue): Promise<readonly StoredMessage[]> {
+    return messagesOf(run.blocks, from, count, queue.queueId, { objects: this.#objects, compressor: this.#store.compressor });
+  }
+
+  /** How many of the run's first `count` messages make up about `bytesMax`; at least 1 where there is one. */
+  countWithin(run: Run, count: number, bytesMax: number): number {
+    return countWithin(run.blocks, run.from, Math.min(count, run.available), bytesMax, this.#store.compressor);
+  }
+
+  /** The first offset stored at or after `timeMs` (RocketMQ's LOWER boundary); the max offset when none was. */
+  async offsetAt(queue: Queue, timeMs: number): Promise<number> {
+    const block = await this.reader.firstBlock(queue, (candidate) => storedUntilMs(candidate) >= timeMs);
+    return block ? firstStoredAt(block, timeMs) : this.reader.maxOffset(queue);
+  }
+
+  #encode(head: { storedAtMs: number; id: Uint8Array }, records: readonly MessageRecord[]): Uint8Array {
+    const plain = encodeBatch(head, records);
+    return plain.length < this.#settings.packFromBytes ? plain : encodeBatch(head, records, this.#store.compressor);
+  }
+
+  #appender(topicUid: string, queueId: number): QueueAppender {
+    const pk = queuePk(topicUid, queueId);
+    let appender = this.#appenders.get(pk);
+    if (!appender) {
+      const queue = { topicUid, queueId };
+      appender = new QueueAppender(this.#store, queue, (block) => this.reader.remember(queue, block));
+      this.#appenders.set(pk, appender);
+    }
+    return appender;
+  }
+}

@@ -1,0 +1,188 @@
+import { LRUCache } from "lru-cache";
+import { anchorKey, offsetSk, queuePk } from "../keys.ts";
+import { BLOCK_CACHE_BYTES, BLOCKS_PER_QUERY_MAX } from "../limits.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { ItemStore } from "../ports/item-store.ts";
+import { type Block, blockOf, isLive, isOpen, nextBase } from "./block.ts";
+
+export interface Queue {
+  readonly topicUid: string;
+  readonly queueId: number;
+}
+
+/** Live blocks that follow one another without a gap, the first holding `from`. */
+export interface Run {
+  /** The offset asked for, or the first live one behind it: what lies between has expired. */
+  readonly from: number;
+  /** Messages from `from` to the end of the last block; 0 when there is nothing yet. */
+  readonly available: number;
+  readonly blocks: readonly Block[];
+}
+
+/** Reads a queue's chain. Full blocks never change, so they are kept (16 MB); open ones are always read anew. */
+export class QueueReader {
+  readonly #items: ItemStore;
+  readonly #clock: Clock;
+  readonly #full = new LRUCache<string, Block>({ maxSize: BLOCK_CACHE_BYTES, sizeCalculation: (block) => block.bytes + 300 });
+
+  constructor(store: { readonly items: ItemStore; readonly clock: Clock }) {
+    this.#items = store.items;
+    this.#clock = store.clock;
+  }
+
+  /** Keeps a block this process wrote, so that a waiting reader need not fetch it. */
+  remember(queue: Queue, block: Block): void {
+    if (!isOpen(block)) this.#full.set(cacheKey(queuePk(queue.topicUid, queue.queueId), block.base), block);
+  }
+
+  /**
+   * At least `count` messages from `from` on, where there are as many before the next gap.
+   * `hint` is the base of a block at or before `from`: with it a warm read is one query, or none.
+   */
+  async run(queue: Queue, from: number, count: number, hint?: number): Promise<Run> {
+    const walk = new Walk(from, count);
+    const pk = queuePk(queue.topicUid, queue.queueId);
+    this.#walkCached(pk, walk, hint);
+    let start = walk.blocks.length > 0 || hint === undefined ? undefined : hint;
+    if (walk.blocks.length === 0 && hint === undefined) walk.take(await this.#blockAt(pk, from));
+    while (!walk.done) {
+      const page = await this.#items.query({ pk, from: offsetSk(start ?? walk.next), limit: walk.queryLimit });
+      start = undefined;
+      for (const item of page.items) {
+        const block = blockOf(item);
+        if (!isOpen(block)) this.#full.set(cacheKey(pk, block.base), block);
+        if (!isLive(block, this.#clock.nowMs()) || nextBase(block) <= walk.next) continue;
+        // At a gap look once more: only what is then missing, with a live block behind it, has expired.
+        if (block.base > walk.next) walk.take(await this.#blockAt(pk, walk.next));
+        walk.take(block);
+        if (walk.done) break;
+      }
+      if (!page.more) break;
+      const last = page.items.at(-1);
+      if (last) walk.passed(nextBase(blockOf(last)));
+    }
+    return walk.run();
+  }
+
+  /** The base of a block at or before `offset`, to start reads from. */
+  async hintFor(queue: Queue, offset: number): Promise<number> {
+    const block = await this.#blockAt(queuePk(queue.topicUid, queue.queueId), offset, false);
+    return block?.base ?? offset;
+  }
+
+  /** The next offset to be written. After total expiry that is the anchor's cap: offsets are never reused. */
+  async maxOffset(queue: Queue): Promise<number> {
+    const tail = await this.tail(queue);
+    return tail ? nextBase(tail) : this.#cap(queue);
+  }
+
+  /** The last block, if it lives. */
+  async tail(queue: Queue): Promise<Block | undefined> {
+    const page = await this.#items.query({ pk: queuePk(queue.topicUid, queue.queueId), reverse: true, limit: 1 });
+    const [item] = page.items;
+    const block = item && blockOf(item);
+    return block && isLive(block, this.#clock.nowMs()) ? block : undefined;
+  }
+
+  /** The first offset that is still there; the max offset when none is. */
+  async minOffset(queue: Queue): Promise<number> {
+    const block = await this.firstBlock(queue, () => true);
+    return block ? block.base : this.maxOffset(queue);
+  }
+
+  /** The first live block for which `holds` is true; it must stay true for all behind. A few queries, whatever the length. */
+  async firstBlock(queue: Queue, holds: (block: Block) => boolean): Promise<Block | undefined> {
+    const pk = queuePk(queue.topicUid, queue.queueId);
+    const fits = (block: Block): boolean => isLive(block, this.#clock.nowMs()) && holds(block);
+    const { items } = await this.#items.query({ pk, limit: 1 });
+    const first = items[0] && blockOf(items[0]);
+    if (!first || fits(first)) return first;
+    let found = await this.tail(queue);
+    if (!found || !fits(found)) return undefined;
+    // Invariant: all before `low` do not fit, `found` does.
+    for (let low = nextBase(first); low < found.base; ) {
+      const middle = await this.#blockAt(pk, Math.floor((low + found.base - 1) / 2), false);
+      if (middle && middle.base >= low && fits(middle)) found = middle;
+      else low = Math.max(Math.floor((low + found.base - 1) / 2) + 1, middle ? nextBase(middle) : 0);
+    }
+    return found;
+  }
+
+  #walkCached(pk: string, walk: Walk, hint: number | undefined): void {
+    const nowMs = this.#clock.nowMs();
+    const first = hint === undefined ? undefined : this.#full.get(cacheKey(pk, hint));
+    if (first) walk.density = first.count;
+    let block = first && nextBase(first) > walk.next ? first : this.#full.get(cacheKey(pk, walk.next));
+    while (block && !walk.done && isLive(block, nowMs) && block.base <= walk.next && nextBase(block) > walk.next) {
+      walk.take(block);
+      block = this.#full.get(cacheKey(pk, walk.next));
+    }
+  }
+
+  /** The block that covers `offset`; where none does, the one before it unless `covering`. */
+  async #blockAt(pk: string, offset: number, covering = true): Promise<Block | undefined> {
+    const { items } = await this.#items.query({ pk, to: offsetSk(offset), reverse: true, limit: 1 });
+    const block = items[0] && blockOf(items[0]);
+    if (!block || !covering) return block;
+    return nextBase(block) > offset && isLive(block, this.#clock.nowMs()) ? block : undefined;
+  }
+
+  async #cap(queue: Queue): Promise<number> {
+    const anchor = await this.#items.get(anchorKey(queue.topicUid, queue.queueId));
+    return (anchor?.cap as number | undefined) ?? 0;
+  }
+}
+
+/** Collects a run: blocks must come in order; one behind a gap is taken only as the first. */
+class Walk {
+  readonly blocks: Block[] = [];
+  next: number;
+  /** Messages per block, as last seen: how many blocks to ask for. */
+  density = 1;
+  done = false;
+  readonly #count: number;
+  #from: number;
+
+  constructor(from: number, count: number) {
+    this.#from = from;
+    this.next = from;
+    this.#count = count;
+  }
+
+  get available(): number {
+    return this.next - this.#from;
+  }
+
+  get queryLimit(): number {
+    return Math.min(BLOCKS_PER_QUERY_MAX, Math.ceil((this.#count - this.available) / this.density));
+  }
+
+  take(block: Block | undefined): void {
+    if (!block || this.done || nextBase(block) <= this.next) return;
+    if (block.base > this.next) {
+      if (this.blocks.length > 0) {
+        this.done = true;
+        return;
+      }
+      this.#from = block.base;
+    }
+    this.blocks.push(block);
+    this.next = nextBase(block);
+    this.density = Math.max(1, block.count);
+    this.done = this.available >= this.#count;
+  }
+
+  /** Nothing live before `offset`, as far as a page went: expired blocks fill pages too. */
+  passed(offset: number): void {
+    if (this.blocks.length === 0 && offset > this.next) {
+      this.#from = offset;
+      this.next = offset;
+    }
+  }
+
+  run(): Run {
+    return { from: this.#from, available: this.available, blocks: this.blocks };
+  }
+}
+
+const cacheKey = (pk: string, base: number): string => `${pk}@${base}`;

@@ -1,0 +1,95 @@
+import type { Compressor } from "../ports/compressor.ts";
+import type { StoredMessage } from "../terms.ts";
+import type { Block } from "./block.ts";
+import { decodeFrame, readFrameHead, readRecords } from "./frame.ts";
+import type { FrameObjects } from "./frame-objects.ts";
+
+/** Decodes offsets `from` … `from + count − 1` of blocks that follow one another; large batches come from the object store. */
+export async function messagesOf(
+  blocks: readonly Block[],
+  from: number,
+  count: number,
+  queueId: number,
+  store: { readonly objects: FrameObjects; readonly compressor: Compressor },
+): Promise<readonly StoredMessage[]> {
+  const messages: StoredMessage[] = [];
+  const end = from + count;
+  for (const slice of slicesOf(blocks, from, end)) {
+    const frame = decodeFrame(slice.frame, store.compressor);
+    const batch = frame.kind === "pointer" ? await store.objects.get(frame) : frame;
+    let offset = slice.offset;
+    for (const record of readRecords(batch, slice.skip, slice.count)) {
+      messages.push({ ...record, queueId, offset: offset++, storedAtMs: slice.storedAtMs });
+    }
+  }
+  return messages;
+}
+
+/** How many of `count` messages from `from` on stay within about `bytesMax`; at least 1 where there is one. */
+export function countWithin(
+  blocks: readonly Block[],
+  from: number,
+  count: number,
+  bytesMax: number,
+  compressor: Compressor,
+): number {
+  let bytes = 0;
+  let within = 0;
+  for (const slice of slicesOf(blocks, from, from + count)) {
+    const frame = decodeFrame(slice.frame, compressor);
+    const each = (frame.kind === "pointer" ? frame.byteLength : frame.records.length) / frame.count;
+    const fitting = Math.min(slice.count, Math.floor((bytesMax - bytes) / each));
+    within += fitting;
+    if (fitting < slice.count) break;
+    bytes += each * slice.count;
+  }
+  return Math.max(Math.min(1, count), within);
+}
+
+/** The store time of an offset: the running maximum along its chain. */
+export function storedAtMsOf(block: Block, offset: number): number {
+  const [slice] = slicesOf([block], offset, offset + 1);
+  return slice?.storedAtMs ?? block.storedFromMs;
+}
+
+/** The first offset in `block` stored at or after `timeMs`; the block's end when none was. */
+export function firstStoredAt(block: Block, timeMs: number): number {
+  for (const slice of slicesOf([block], block.base, block.base + block.count))
+    if (slice.storedAtMs >= timeMs) return slice.offset;
+  return block.base + block.count;
+}
+
+interface Slice {
+  readonly frame: Uint8Array;
+  readonly offset: number;
+  readonly skip: number;
+  readonly count: number;
+  readonly storedAtMs: number;
+}
+
+/** The parts of frames that hold offsets `from` … `end − 1`. */
+function slicesOf(blocks: readonly Block[], from: number, end: number): readonly Slice[] {
+  const slices: Slice[] = [];
+  for (const block of blocks) {
+    let base = block.base;
+    let storedAtMs = block.storedFromMs;
+    for (const frame of block.frames) {
+      if (base >= end) break;
+      const head = readFrameHead(frame);
+      storedAtMs = Math.max(storedAtMs, head.storedAtMs);
+      const offset = Math.max(base, from);
+      const count = Math.min(base + head.count, end) - offset;
+      if (count > 0) slices.push({ frame, offset, skip: offset - base, count, storedAtMs });
+      base += head.count;
+    }
+  }
+  return slices;
+}
+
+/** Bytes of frames in a block, those of large batches in the object store included. */
+export function tailBytes(block: Block, compressor: Compressor): number {
+  return block.frames.reduce((sum, bytes) => {
+    const frame = decodeFrame(bytes, compressor);
+    return sum + (frame.kind === "pointer" ? frame.byteLength : bytes.length);
+  }, 0);
+}

@@ -1,0 +1,45 @@
+import { distance } from "fastest-levenshtein";
+import { BrokerError } from "./errors.ts";
+import { NAME_CHARS_MAX } from "./limits.ts";
+
+const DEAD_LETTER_PREFIX = "%DLQ%";
+const NEAR_EDITS_MAX = 3;
+
+/** Where a group's dead letters go; `%` keeps it out of the names users can make. */
+export const deadLetterTopicName = (group: string): string => DEAD_LETTER_PREFIX + group;
+export const isDeadLetterTopic = (name: string): boolean => name.startsWith(DEAD_LETTER_PREFIX);
+
+/** A topic that users make. Errors: ILLEGAL_TOPIC. */
+export function checkTopicName(name: string): void {
+  if (!isName(name)) throw new BrokerError("ILLEGAL_TOPIC", `A topic's name is 1 to ${NAME_CHARS_MAX} of A-Z a-z 0-9 _ and -.`);
+}
+
+/** A topic that is read: a user's, or a group's dead letters. Errors: ILLEGAL_TOPIC. */
+export function checkReadableTopicName(name: string): void {
+  checkTopicName(isDeadLetterTopic(name) ? name.slice(DEAD_LETTER_PREFIX.length) : name);
+}
+
+/** Errors: ILLEGAL_CONSUMER_GROUP. */
+export function checkGroupName(name: string): void {
+  if (!isName(name))
+    throw new BrokerError("ILLEGAL_CONSUMER_GROUP", `A group's name is 1 to ${NAME_CHARS_MAX} of A-Z a-z 0-9 _ and -.`);
+}
+
+/** " Did you mean 'orders'?", or nothing when no candidate is near. */
+export function suggestion(name: string, candidates: readonly string[]): string {
+  let best: string | undefined;
+  let fewest = Math.min(NEAR_EDITS_MAX, Math.ceil(name.length / 2)) + 1;
+  for (const candidate of candidates) {
+    const edits = distance(name.toLowerCase(), candidate.toLowerCase());
+    if (edits < fewest) {
+      fewest = edits;
+      best = candidate;
+    }
+  }
+  return best === undefined ? "" : ` Did you mean '${best}'?`;
+}
+
+function isName(name: string): boolean {
+  if (name.length === 0 || name.length > NAME_CHARS_MAX) return false;
+  return /^[A-Za-z0-9_-]+$/.test(name);
+}

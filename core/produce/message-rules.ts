@@ -1,0 +1,104 @@
+import { BrokerError, notAvailableYet } from "../errors.ts";
+import {
+  BODY_BYTES_MAX,
+  KEY_CHARS_MAX,
+  KEYS_MAX,
+  MESSAGE_GROUP_CHARS_MAX,
+  MESSAGE_ID_CHARS_MAX,
+  PROPERTIES_BYTES_MAX,
+  PROPERTIES_MAX,
+  TAG_CHARS_MAX,
+} from "../limits.ts";
+import { isReservedProperty } from "../message/system-properties.ts";
+import type { MessageInput, Topic } from "../terms.ts";
+
+const encoder = new TextEncoder();
+
+/** Throws what is wrong with a message for this topic. Source: RocketMQ Validators, and the proxy's SendMessageActivity. */
+export function checkMessage(topic: Topic, message: MessageInput): void {
+  if (message.body.length === 0) throw new BrokerError("MESSAGE_BODY_EMPTY", "A message needs a body of at least one byte.");
+  if (message.body.length > BODY_BYTES_MAX) {
+    throw new BrokerError("MESSAGE_BODY_TOO_LARGE", `The body has ${message.body.length} bytes; at most ${BODY_BYTES_MAX} fit.`);
+  }
+  checkText("tag", message.tag, TAG_CHARS_MAX);
+  if (message.tag?.includes("|")) throw new BrokerError("BAD_REQUEST", "A tag may not hold '|': filters separate tags with it.");
+  checkText("messageGroup", message.messageGroup, MESSAGE_GROUP_CHARS_MAX);
+  checkText("messageId", message.messageId, MESSAGE_ID_CHARS_MAX);
+  if ((message.keys?.length ?? 0) > KEYS_MAX) throw new BrokerError("BAD_REQUEST", `A message has at most ${KEYS_MAX} keys.`);
+  for (const key of message.keys ?? []) {
+    checkText("key", key, KEY_CHARS_MAX);
+    if (/\s/.test(key)) throw new BrokerError("BAD_REQUEST", "A key may not hold white space.");
+  }
+  checkProperties(message);
+  checkType(topic, message);
+}
+
+function checkText(what: string, text: string | undefined, charsMax: number): void {
+  if (text === undefined) return;
+  if (text.length === 0 || text.length > charsMax)
+    throw new BrokerError("BAD_REQUEST", `A ${what} has 1 to ${charsMax} characters.`);
+  if (hasControlCharacter(text)) throw new BrokerError("BAD_REQUEST", `A ${what} may not hold control characters.`);
+}
+
+function checkProperties(message: MessageInput): void {
+  const { properties } = message;
+  if (properties && properties.size > PROPERTIES_MAX) {
+    throw new BrokerError("MESSAGE_PROPERTIES_TOO_LARGE", `A message has at most ${PROPERTIES_MAX} properties.`);
+  }
+  let bytes = utf8Bytes(message.tag);
+  for (const key of message.keys ?? []) bytes += utf8Bytes(key);
+  for (const [name, value] of properties ?? []) {
+    if (name === "" || hasControlCharacter(name) || hasControlCharacter(value)) {
+      throw new BrokerError(
+        "ILLEGAL_MESSAGE_PROPERTY_KEY",
+        "Property names are not empty, and names and values hold no control characters.",
+      );
+    }
+    if (isReservedProperty(name))
+      throw new BrokerError("ILLEGAL_MESSAGE_PROPERTY_KEY", `The property name '${name}' is reserved.`);
+    bytes += utf8Bytes(name) + utf8Bytes(value);
+  }
+  if (bytes > PROPERTIES_BYTES_MAX) {
+    throw new BrokerError(
+      "MESSAGE_PROPERTIES_TOO_LARGE",
+      `Properties, tag and keys make ${bytes} bytes; at most ${PROPERTIES_BYTES_MAX} fit.`,
+    );
+  }
+}
+
+function checkType(topic: Topic, { messageGroup, priority }: MessageInput): void {
+  const conflict = (detail: string): BrokerError =>
+    new BrokerError("MESSAGE_PROPERTY_CONFLICT_WITH_TYPE", `Topic '${topic.name}' is ${topic.type}: ${detail}`);
+  switch (topic.type) {
+    case "DELAY":
+      throw notAvailableYet("Sending to a DELAY topic");
+    case "TRANSACTION":
+      throw notAvailableYet("Sending to a TRANSACTION topic");
+    case "FIFO":
+      if (messageGroup === undefined) throw conflict("every message needs a messageGroup.");
+      break;
+    case "MIXED":
+      if (messageGroup !== undefined) throw notAvailableYet("A messageGroup on a MIXED topic");
+      break;
+    default:
+      if (messageGroup !== undefined) throw conflict("messageGroup belongs to FIFO topics.");
+  }
+  if (priority === undefined) return;
+  if (topic.type !== "PRIORITY" && topic.type !== "MIXED") throw conflict("priority belongs to PRIORITY topics.");
+  if (priority >= topic.writeQueues) throw conflict(`priority goes from 0 to ${topic.writeQueues - 1}, one queue each.`);
+}
+
+const utf8Bytes = (text: string | undefined): number => {
+  if (text === undefined) return 0;
+  // ASCII, nearly always: as many bytes as characters.
+  for (let at = 0; at < text.length; at++) if (text.charCodeAt(at) > 127) return encoder.encode(text).length;
+  return text.length;
+};
+
+function hasControlCharacter(text: string): boolean {
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code < 32 || code === 127) return true;
+  }
+  return false;
+}

@@ -1,0 +1,80 @@
+import type { QueueRoute, TopicDeletion, VersionMatch } from "../broker.ts";
+import { subscriptionOf } from "../consume/subscription-codec.ts";
+import type { SubscriptionRegistry } from "../consume/subscription-registry.ts";
+import { BrokerError } from "../errors.ts";
+import { subscriptionKey } from "../keys.ts";
+import { nextBase, storedUntilMs } from "../log/block.ts";
+import type { QueueLog } from "../log/queue-log.ts";
+import { tailBytes } from "../log/run-messages.ts";
+import { isDeadLetterTopic } from "../names.ts";
+import type { Compressor } from "../ports/compressor.ts";
+import type { ItemStore } from "../ports/item-store.ts";
+import type { Topic } from "../terms.ts";
+import { checkVersion } from "../version-match.ts";
+import type { TopicRegistry } from "./topic-registry.ts";
+
+interface Dependencies {
+  readonly items: ItemStore;
+  readonly log: QueueLog;
+  readonly topics: TopicRegistry;
+  readonly subscriptions: SubscriptionRegistry;
+  readonly compressor: Compressor;
+}
+
+/** Where a topic's messages are: one row per queue that can be read. */
+export async function topicQueues(store: Dependencies, name: string): Promise<readonly QueueRoute[]> {
+  const topic = await store.topics.get(name);
+  return Promise.all(Array.from({ length: topic.readQueues }, (_, queueId) => queueRoute(store, topic, queueId)));
+}
+
+async function queueRoute(store: Dependencies, topic: Topic, queueId: number): Promise<QueueRoute> {
+  const queue = { topicUid: topic.uid, queueId };
+  const tail = await store.log.reader.tail(queue);
+  const maxOffset = tail ? nextBase(tail) : await store.log.reader.maxOffset(queue);
+  return {
+    queueId,
+    readable: (topic.perm & 4) !== 0,
+    writable: (topic.perm & 2) !== 0 && queueId < topic.writeQueues && !isDeadLetterTopic(topic.name),
+    minOffset: tail ? await store.log.reader.minOffset(queue) : maxOffset,
+    maxOffset,
+    lastStoredAtMs: tail && storedUntilMs(tail),
+    tailBytes: tail ? tailBytes(tail, store.compressor) : 0,
+  };
+}
+
+/**
+ * Deletes a topic: its messages can no longer be read from that moment, and the groups that read it lose their progress on it.
+ * What is stored goes when its retention would have ended.
+ */
+export async function deleteTopic(
+  store: Dependencies,
+  name: string,
+  options: { dryRun: boolean; ifMatch?: VersionMatch | undefined },
+): Promise<TopicDeletion> {
+  if (isDeadLetterTopic(name)) throw new BrokerError("FORBIDDEN", "A dead-letter topic goes with its group.");
+  for (;;) {
+    const topic = await store.topics.get(name);
+    checkVersion(topic, options.ifMatch);
+    const subscribers = [];
+    for await (const subscriber of store.subscriptions.subscribers(topic)) subscribers.push(subscriber);
+    const deletion = { topic, messages: await messagesIn(store, topic), groups: subscribers.map(({ group }) => group) };
+    if (options.dryRun) return deletion;
+    if (!(await store.topics.remove(topic))) continue;
+    for (const { groupUid } of subscribers) {
+      const item = await store.items.get(subscriptionKey(groupUid, name));
+      const subscription = item && subscriptionOf(item);
+      if (subscription?.topicUid === topic.uid) await store.subscriptions.unsubscribe(groupUid, subscription, topic.queuesEver);
+    }
+    return deletion;
+  }
+}
+
+async function messagesIn(store: Dependencies, topic: Topic): Promise<number> {
+  let messages = 0;
+  for (let queueId = 0; queueId < topic.queuesEver; queueId++) {
+    const queue = { topicUid: topic.uid, queueId };
+    const [minOffset, maxOffset] = await Promise.all([store.log.reader.minOffset(queue), store.log.reader.maxOffset(queue)]);
+    messages += maxOffset - minOffset;
+  }
+  return messages;
+}

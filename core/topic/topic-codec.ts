@@ -1,0 +1,37 @@
+import { topicKey } from "../keys.ts";
+import type { Item } from "../ports/item-store.ts";
+import type { FlushMode, Perm, Topic, TopicType } from "../terms.ts";
+
+/** topic <name>: [u] uid, [ty] type, [wq rq qe] write, read and most queues ever, [rh] retention hours, [fm] flush mode, [p] perm,
+ * [ca ua sa] created, updated, shrunk at ms, [v] version. */
+export const topicItem = (topic: Topic): Item => ({
+  ...topicKey(topic.name),
+  u: topic.uid,
+  ty: topic.type,
+  wq: topic.writeQueues,
+  rq: topic.readQueues,
+  qe: topic.queuesEver,
+  rh: topic.retentionHours,
+  fm: topic.flushMode,
+  p: topic.perm,
+  ca: topic.createdAtMs,
+  ua: topic.updatedAtMs,
+  sa: topic.shrunkAtMs,
+  v: topic.version,
+});
+
+export const topicOf = (item: Item): Topic => ({
+  name: item.sk,
+  uid: item.u as string,
+  type: item.ty as TopicType,
+  writeQueues: item.wq as number,
+  readQueues: item.rq as number,
+  queuesEver: item.qe as number,
+  retentionHours: item.rh as number,
+  flushMode: item.fm as FlushMode,
+  perm: item.p as Perm,
+  createdAtMs: item.ca as number,
+  updatedAtMs: item.ua as number,
+  shrunkAtMs: item.sa as number,
+  version: item.v as number,
+});

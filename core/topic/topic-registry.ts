@@ -1,0 +1,164 @@
+import type { ListPage, ListRequest, Nullable, TopicSettings, VersionMatch } from "../broker.ts";
+import { toBase64url } from "../bytes/base64url.ts";
+import { BrokerError } from "../errors.ts";
+import { TOPICS_PK, topicKey } from "../keys.ts";
+import { SUGGESTION_CANDIDATES_MAX } from "../limits.ts";
+import { listNames, namesNear } from "../list-names.ts";
+import { MetadataCache } from "../metadata-cache.ts";
+import { checkReadableTopicName, checkTopicName, isDeadLetterTopic, suggestion } from "../names.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { ItemStore } from "../ports/item-store.ts";
+import type { Random } from "../ports/random.ts";
+import type { Topic, TopicType } from "../terms.ts";
+import { checkVersion } from "../version-match.ts";
+import { topicItem, topicOf } from "./topic-codec.ts";
+import { mergeTopicSettings, sameTopicSettings, TOPIC_DEFAULTS } from "./topic-settings.ts";
+
+/** Lets a change of queue counts pass, or throws PRECONDITION_FAILED. May write `current` with fewer write queues on the way. */
+export type QueueChangeGuard = (current: Topic, wanted: Topic) => Promise<Topic>;
+
+/** Topics as stored, and a short-lived copy of them for the request path. */
+export class TopicRegistry {
+  readonly #items: ItemStore;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #cache: MetadataCache<Topic>;
+
+  constructor(store: { readonly items: ItemStore; readonly clock: Clock; readonly random: Random }) {
+    this.#items = store.items;
+    this.#clock = store.clock;
+    this.#random = store.random;
+    this.#cache = new MetadataCache(store.clock);
+  }
+
+  /** For the request path: up to two seconds old. Errors: ILLEGAL_TOPIC, TOPIC_NOT_FOUND. */
+  async resolve(name: string): Promise<Topic> {
+    checkReadableTopicName(name);
+    const topic = await this.lookUp(name);
+    if (topic) return topic;
+    throw await this.#notFound(name);
+  }
+
+  /** As `resolve`, but `undefined` when there is none. */
+  lookUp(name: string): Promise<Topic | undefined> {
+    return this.#cache.get(name, () => this.#read(name));
+  }
+
+  /** The stored state. Errors: ILLEGAL_TOPIC, TOPIC_NOT_FOUND. */
+  async get(name: string): Promise<Topic> {
+    checkReadableTopicName(name);
+    const topic = await this.#read(name);
+    if (topic) return topic;
+    throw await this.#notFound(name);
+  }
+
+  async list(request: ListRequest & { readonly type?: TopicType | undefined }): Promise<ListPage<Topic>> {
+    return listNames(this.#items, TOPICS_PK, request, (item) => {
+      const topic = topicOf(item);
+      return !isDeadLetterTopic(topic.name) && (request.type === undefined || topic.type === request.type) ? topic : undefined;
+    });
+  }
+
+  async put(
+    name: string,
+    settings: TopicSettings,
+    guard: QueueChangeGuard,
+    match?: VersionMatch,
+  ): Promise<{ topic: Topic; created: boolean }> {
+    checkTopicName(name);
+    for (;;) {
+      const current = await this.#read(name);
+      checkVersion(current, match);
+      if (current) {
+        const topic = await this.#change(current, settings, guard);
+        if (topic) return { topic, created: false };
+      } else {
+        const topic = this.fresh(name, settings);
+        const result = await this.#items.put(topicItem(topic), { when: [{ op: "absent", name: "pk" }] });
+        this.#cache.forget(name);
+        if (result.ok) return { topic, created: true };
+      }
+    }
+  }
+
+  async patch(name: string, settings: Nullable<TopicSettings>, guard: QueueChangeGuard, match?: VersionMatch): Promise<Topic> {
+    for (;;) {
+      const current = await this.get(name);
+      checkVersion(current, match);
+      const topic = await this.#change(current, settings, guard);
+      if (topic) return topic;
+    }
+  }
+
+  /** Removes the topic itself. `false`: someone changed it meanwhile. */
+  async remove(topic: Topic): Promise<boolean> {
+    const result = await this.#items.delete(topicKey(topic.name), { when: sameVersion(topic) });
+    this.#cache.forget(topic.name);
+    return result.ok || result.current === undefined;
+  }
+
+  /** Writes `next` over `current`; `undefined` when someone was quicker. */
+  async replace(current: Topic, next: Topic): Promise<Topic | undefined> {
+    const stored = { ...next, updatedAtMs: this.#clock.nowMs(), version: current.version + 1 };
+    const result = await this.#items.put(topicItem(stored), { when: sameVersion(current) });
+    this.#cache.forget(current.name);
+    return result.ok ? stored : undefined;
+  }
+
+  /** A topic not yet stored. */
+  fresh(name: string, settings: TopicSettings): Topic {
+    const nowMs = this.#clock.nowMs();
+    const merged = mergeTopicSettings(TOPIC_DEFAULTS, settings.writeQueues === undefined ? settings : withReadQueues(settings));
+    const uid = toBase64url(this.#random.bytes(6));
+    return {
+      name,
+      uid,
+      ...merged,
+      queuesEver: merged.readQueues,
+      createdAtMs: nowMs,
+      updatedAtMs: nowMs,
+      shrunkAtMs: 0,
+      version: 1,
+    };
+  }
+
+  forget(name: string): void {
+    this.#cache.forget(name);
+  }
+
+  async #change(current: Topic, settings: Nullable<TopicSettings>, guard: QueueChangeGuard): Promise<Topic | undefined> {
+    const merged = mergeTopicSettings(current, settings);
+    if (sameTopicSettings(current, merged)) return current;
+    if (merged.type !== current.type)
+      throw new BrokerError("BAD_REQUEST", `The type of a topic is for ever: '${current.name}' is ${current.type}.`);
+    const wanted = { ...current, ...merged, queuesEver: Math.max(current.queuesEver, merged.readQueues) };
+    const ready = await guard(current, wanted);
+    const shrunkAtMs = wanted.writeQueues < ready.writeQueues ? this.#clock.nowMs() : ready.shrunkAtMs;
+    return this.replace(ready, { ...wanted, shrunkAtMs });
+  }
+
+  async #read(name: string): Promise<Topic | undefined> {
+    const item = await this.#items.get(topicKey(name));
+    return item && topicOf(item);
+  }
+
+  async #notFound(name: string): Promise<BrokerError> {
+    const near = await namesNear(this.#items, TOPICS_PK, name, SUGGESTION_CANDIDATES_MAX);
+    return new BrokerError(
+      "TOPIC_NOT_FOUND",
+      `Topic '${name}' does not exist.${suggestion(name, near)} Create it with PUT /v1/topics/${name}.`,
+    );
+  }
+}
+
+const sameVersion = (topic: Topic) =>
+  [
+    { op: "=", name: "u", value: topic.uid },
+    { op: "=", name: "v", value: topic.version },
+  ] as const;
+
+/** On a new topic, writeQueues alone sets both. */
+const withReadQueues = (settings: TopicSettings): TopicSettings => ({
+  ...settings,
+  readQueues: settings.readQueues ?? settings.writeQueues,
+});
