@@ -25,7 +25,9 @@ export function crc32c(bytes: Uint8Array, from = 0, to = bytes.length): number {
 
 // Both indices are in range by construction: the assertions cost nothing at run time.
 const byte = (bytes: Uint8Array, at: number): number => bytes[at] as number;
-const entry = (table: Int32Array, at: number): number => table[at] as number;
+function entry(table: Int32Array, at: number): number {
+  return table[at] as number;
+}
 
 type Tables = [Int32Array, Int32Array, Int32Array, Int32Array, Int32Array, Int32Array, Int32Array, Int32Array];
 
