@@ -1,0 +1,116 @@
+import type { SettleEntry } from "../../core/broker.ts";
+import type { RunningBroker } from "../../core/create-broker.ts";
+import { BrokerError } from "../../core/errors.ts";
+import type { ReceivedMessage } from "../../core/terms.ts";
+import type { Auditor, Seen } from "./auditor.ts";
+import type { World } from "./world.ts";
+
+export const TOPIC = "orders";
+export const GROUP = "billing";
+
+/** What an actor works with: any handler, picked anew for each call, through a client that gives up. */
+export interface Stage {
+  readonly world: World;
+  readonly auditor: Auditor;
+  readonly over: () => boolean;
+  call<T>(verb: (broker: RunningBroker) => Promise<T>, timeoutMs: number): Promise<T | "unknown">;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** Sends single messages and batches, some large; never repeats a send. */
+export async function produce(stage: Stage, name: string): Promise<void> {
+  const { world, auditor } = stage;
+  for (let sent = 0; !stage.over(); ) {
+    await world.sleep(world.random.between(20, 1_500));
+    const bodies = Array.from({ length: world.random.pick([1, 1, 1, 2, 5]) }, () => `${name}.${sent++}`);
+    for (const body of bodies) auditor.sendStarted(body);
+    const padding = world.random.chance(0.15) ? "~".repeat(world.random.between(100, 900)) : "";
+    const entries = bodies.map((body) => ({ body: encoder.encode(`${body}|${padding}`) }));
+    const results = await stage.call((broker) => broker.sendMessages(TOPIC, entries), 15_000);
+    for (const [index, body] of bodies.entries()) {
+      const result = results === "unknown" ? undefined : results[index];
+      if (!result || (BrokerError.is(result) && result.code !== "STORE_UNAVAILABLE")) auditor.sendUnknown(body);
+      else if (BrokerError.is(result)) auditor.sendRefused(body);
+      else auditor.sendAcked({ ...result, body });
+    }
+  }
+}
+
+/** Receives, works for a while, and settles in every way there is; at times dies with what it holds. */
+export async function consume(stage: Stage, name: string, skewMs: number): Promise<void> {
+  const { world } = stage;
+  for (let turn = 0; !stage.over(); turn++) {
+    const attemptId = world.random.chance(0.7) ? `${name}-${turn}` : undefined;
+    const request = {
+      max: world.random.pick([1, 2, 4, 8]),
+      waitMs: world.random.pick([0, 0, 2_000]),
+      leaseMs: world.random.pick([3_000, 6_000, 20_000]),
+      attemptId,
+    };
+    let messages: readonly ReceivedMessage[] | "unknown" = "unknown";
+    for (let tries = 0; messages === "unknown" && tries < 3; tries++) {
+      messages = await stage.call((broker) => broker.receiveMessages(GROUP, request), 8_000);
+      if (attemptId === undefined) break;
+    }
+    if (messages !== "unknown") await work(stage, name, skewMs, messages);
+    await world.sleep(world.random.between(5, 600));
+  }
+}
+
+async function work(stage: Stage, name: string, skewMs: number, received: readonly ReceivedMessage[]): Promise<void> {
+  const { world, auditor } = stage;
+  const nowMs = (): number => world.nowMs + skewMs;
+  const held = received.filter((message) => nowMs() < message.leaseUntilMs);
+  for (const message of held) auditor.deliver(name, seenOf(message), message.attempt, message.leaseUntilMs - skewMs, world.nowMs);
+  if (world.random.chance(0.06)) {
+    for (const message of held) auditor.release(name, seenOf(message));
+    return;
+  }
+  await world.sleep(world.random.pick([0, 50, 500, 2_500, 7_000]) * world.random.fraction());
+  const entries = held.map((message) => ({ message, entry: decide(stage, name, message) }));
+  const settles = entries.filter((pair): pair is { message: ReceivedMessage; entry: SettleEntry } => pair.entry !== undefined);
+  if (settles.length === 0) return;
+  const tries = world.random.chance(0.2) ? 2 : 1;
+  for (let round = 0; round < tries; round++) {
+    const results = await stage.call(
+      (broker) =>
+        broker.settleMessages(
+          GROUP,
+          settles.map(({ entry }) => entry),
+        ),
+      15_000,
+    );
+    for (const [index, { message, entry }] of settles.entries()) {
+      const status = results === "unknown" ? "unknown" : results[index]?.status;
+      if (status === "acked") auditor.ackAnswered(seenOf(message));
+      if (status === "deadLettered") auditor.deadLetterAnswered(seenOf(message));
+      if (entry.action !== "extend" || status !== "extended") auditor.release(name, seenOf(message));
+    }
+  }
+}
+
+/** What to do with one message; beliefs end when the request leaves, since from then on others may get it. */
+function decide({ world, auditor }: Stage, name: string, message: ReceivedMessage): SettleEntry | undefined {
+  const { receiptHandle } = message;
+  const choice = world.random.fraction();
+  if (choice < 0.1) return undefined;
+  if (choice < 0.28) {
+    auditor.release(name, seenOf(message));
+    return { action: "nack", receiptHandle, delayMs: world.random.pick([0, 500, 4_000]), countAttempt: world.random.chance(0.7) };
+  }
+  if (choice < 0.38) return { action: "extend", receiptHandle, leaseMs: world.random.pick([1_000, 8_000]) };
+  if (choice < 0.41) {
+    auditor.release(name, seenOf(message));
+    auditor.ackTried(seenOf(message));
+    return { action: "deadLetter", receiptHandle, reason: "unfit" };
+  }
+  auditor.ackTried(seenOf(message));
+  return { action: "ack", receiptHandle };
+}
+
+export function seenOf(message: { readonly queueId: number; readonly offset: number; readonly body: Uint8Array }): Seen {
+  const text = decoder.decode(message.body);
+  return { queueId: message.queueId, offset: message.offset, body: text.slice(0, text.indexOf("|")) };
+}

@@ -1,0 +1,170 @@
+import type {
+  Change,
+  Item,
+  ItemStore,
+  Key,
+  Query,
+  QueryPage,
+  TransactResult,
+  TransactWrite,
+  WriteOptions,
+  WriteResult,
+} from "../../core/ports/item-store.ts";
+import type { ObjectPage, ObjectStore } from "../../core/ports/object-store.ts";
+import { StoreUnavailable } from "../../core/ports/store-failures.ts";
+import type { World } from "./world.ts";
+
+/** How often what goes wrong. All are probabilities of one store call. */
+export interface FaultRates {
+  readonly refused: number;
+  /** Applied, but the caller hears of a failure. */
+  readonly replyLost: number;
+  /** The caller gives up; it is applied later. */
+  readonly appliedLate: number;
+  /** Never applied, but the caller cannot know. */
+  readonly requestLost: number;
+  readonly crash: number;
+  readonly freeze: number;
+}
+
+export const NO_FAULTS: FaultRates = { refused: 0, replyLost: 0, appliedLate: 0, requestLost: 0, crash: 0, freeze: 0 };
+
+const LATE_MS_MAX = 30_000;
+const FREEZE_MS_MAX = 90_000;
+const GIVE_UP_MS_MAX = 3_000;
+
+/** The process a store belongs to. After a crash its calls never answer. */
+export interface Host {
+  readonly name: string;
+  readonly crashed: boolean;
+  crash(): void;
+}
+
+/** The wire between one handler and the stores: slow, lossy, and at times deadly. */
+export class Wire {
+  readonly #world: World;
+  readonly #host: Host;
+  readonly #rates: () => FaultRates;
+
+  constructor(world: World, host: Host, rates: () => FaultRates) {
+    this.#world = world;
+    this.#host = host;
+    this.#rates = rates;
+  }
+
+  async call<T>(what: string, writes: boolean, apply: () => Promise<T>): Promise<T> {
+    const { random } = this.#world;
+    const rates = this.#rates();
+    await this.#travel(random.between(0, 12));
+    const fails = (probability: number): boolean => random.chance(probability);
+    const note = (how: string): void => this.#world.note(`${this.#host.name} ${what} ${how}`);
+    if (fails(rates.refused)) {
+      note("refused");
+      throw new StoreUnavailable("not-applied", random.chance(0.5) ? "conflict" : "throttled", "refused");
+    }
+    if (writes && fails(rates.appliedLate)) {
+      note("late");
+      this.#world.at(this.#world.nowMs + random.between(0, LATE_MS_MAX), () => void apply());
+      return this.#lost();
+    }
+    if (writes && fails(rates.requestLost)) {
+      note("request lost");
+      return this.#lost();
+    }
+    if (fails(rates.crash)) {
+      note("crash");
+      if (random.chance(0.5)) await apply();
+      this.#host.crash();
+      return this.#travel(0).then(() => this.#lost());
+    }
+    const result = await apply();
+    note(JSON.stringify(result, plain) ?? "done");
+    if (writes && fails(rates.replyLost)) return this.#lost();
+    await this.#travel(fails(rates.freeze) ? random.between(1_000, FREEZE_MS_MAX) : random.between(0, 12));
+    return result;
+  }
+
+  async #lost(): Promise<never> {
+    await this.#travel(this.#world.random.between(50, GIVE_UP_MS_MAX));
+    throw new StoreUnavailable("unknown", "unavailable", "no reply");
+  }
+
+  /** A crashed handler's calls neither leave nor come back. */
+  async #travel(ms: number): Promise<void> {
+    if (!this.#host.crashed) await this.#world.sleep(ms);
+    if (this.#host.crashed) await new Promise<never>(() => undefined);
+  }
+}
+
+const plain = (_key: string, value: unknown): unknown => {
+  if (value instanceof Uint8Array) return Buffer.from(value).toString("base64");
+  return value instanceof Set ? [...value] : value;
+};
+
+export class FaultyItemStore implements ItemStore {
+  readonly #inner: ItemStore;
+  readonly #wire: Wire;
+
+  constructor(inner: ItemStore, wire: Wire) {
+    this.#inner = inner;
+    this.#wire = wire;
+  }
+
+  get(key: Key): Promise<Item | undefined> {
+    return this.#wire.call(`get ${key.pk}`, false, () => this.#inner.get(key));
+  }
+
+  batchGet(keys: readonly Key[]): Promise<readonly (Item | undefined)[]> {
+    return this.#wire.call("batchGet", false, () => this.#inner.batchGet(keys));
+  }
+
+  put(item: Item, options?: WriteOptions): Promise<WriteResult> {
+    return this.#wire.call(`put ${item.pk} ${item.sk}`, true, () => this.#inner.put(item, options));
+  }
+
+  update(key: Key, changes: readonly Change[], options?: WriteOptions): Promise<WriteResult> {
+    return this.#wire.call(`update ${key.pk} ${key.sk}`, true, () => this.#inner.update(key, changes, options));
+  }
+
+  delete(key: Key, options?: WriteOptions): Promise<WriteResult> {
+    return this.#wire.call(`delete ${key.pk} ${key.sk}`, true, () => this.#inner.delete(key, options));
+  }
+
+  query(query: Query): Promise<QueryPage> {
+    return this.#wire.call(`query ${query.pk}`, false, () => this.#inner.query(query));
+  }
+
+  transact(writes: readonly TransactWrite[]): Promise<TransactResult> {
+    return this.#wire.call("transact", true, () => this.#inner.transact(writes));
+  }
+}
+
+export class FaultyObjectStore implements ObjectStore {
+  readonly #inner: ObjectStore;
+  readonly #wire: Wire;
+
+  constructor(inner: ObjectStore, wire: Wire) {
+    this.#inner = inner;
+    this.#wire = wire;
+  }
+
+  put(key: string, bytes: Uint8Array, options?: { readonly ifAbsent?: boolean }): Promise<{ readonly ok: boolean }> {
+    return this.#wire.call(`put ${key}`, true, () => this.#inner.put(key, bytes, options));
+  }
+
+  get(key: string): Promise<Uint8Array | undefined> {
+    return this.#wire.call(`get ${key}`, false, () => this.#inner.get(key));
+  }
+
+  getRange(key: string, offset: number, length: number): Promise<Uint8Array | undefined> {
+    return this.#wire.call(`getRange ${key}`, false, () => this.#inner.getRange(key, offset, length));
+  }
+
+  list(prefix: string, options: { readonly after?: string; readonly limit: number }): Promise<ObjectPage> {
+    return this.#wire.call(`list ${prefix}`, false, () => this.#inner.list(prefix, options));
+  }
+
+  delete(key: string): Promise<void> {
+    return this.#wire.call(`delete ${key}`, true, () => this.#inner.delete(key));
+  }
+}

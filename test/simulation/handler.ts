@@ -1,0 +1,52 @@
+import { createHmac, timingSafeEqual } from "node:crypto";
+import { deflateRawSync, inflateRawSync } from "node:zlib";
+import { createBroker, type RunningBroker } from "../../core/create-broker.ts";
+import type { ItemStore } from "../../core/ports/item-store.ts";
+import type { ObjectStore } from "../../core/ports/object-store.ts";
+import { type FaultRates, FaultyItemStore, FaultyObjectStore, type Host, Wire } from "./faulty-stores.ts";
+import { SeededRandom } from "./seeded-random.ts";
+import type { World } from "./world.ts";
+
+export interface SimulatedStores {
+  readonly items: ItemStore;
+  readonly objects: ObjectStore;
+}
+
+/** One process of the broker: a clock of its own, caches of its own, and a life that can end between any two store calls. */
+export class Handler implements Host {
+  readonly name: string;
+  readonly broker: Promise<RunningBroker>;
+  crashed = false;
+
+  constructor(
+    name: string,
+    world: World,
+    stores: SimulatedStores,
+    options: { readonly skewMs: number; readonly skewMarginMs: number; readonly rates: () => FaultRates },
+  ) {
+    this.name = name;
+    const wire = new Wire(world, this, options.rates);
+    this.broker = createBroker({
+      items: new FaultyItemStore(stores.items, wire),
+      objects: new FaultyObjectStore(stores.objects, wire),
+      clock: { nowMs: () => world.nowMs + options.skewMs, sleep: (ms, signal) => world.sleep(ms, signal) },
+      random: new SeededRandom(world.random.bits()),
+      signer: {
+        sign: (key, bytes) => createHmac("sha256", key).update(bytes).digest(),
+        equal: (a, b) => a.length === b.length && timingSafeEqual(a, b),
+      },
+      compressor: {
+        deflate: (bytes) => deflateRawSync(bytes),
+        inflate: (bytes, bytesMax) => inflateRawSync(bytes, { maxOutputLength: bytesMax }),
+      },
+      // Small frames go inline, the larger of the workload to objects, and some are packed.
+      settings: { skewMarginMs: options.skewMarginMs, inlineFrameBytesMax: 600, packFromBytes: 200 },
+    });
+    // A handler that cannot even open its store is retried by whoever uses it.
+    this.broker.catch(() => undefined);
+  }
+
+  crash(): void {
+    this.crashed = true;
+  }
+}

@@ -1,0 +1,65 @@
+import type { Change, Condition, Item, ItemStore, Key, TransactWrite, WriteOptions } from "../../core/ports/item-store.ts";
+import type { SeededRandom } from "./seeded-random.ts";
+
+/** A store that breaks one promise: each is a bug some layer could have, and each must be found. */
+export type Sabotage = (items: ItemStore, random: SeededRandom) => ItemStore;
+
+interface Tampering {
+  readonly when?: (key: Key, when: readonly Condition[]) => readonly Condition[];
+  readonly changes?: (key: Key, changes: readonly Change[]) => readonly Change[];
+  /** True: answer that it is done, and do nothing. */
+  readonly swallow?: (key: Key) => boolean;
+  readonly transact?: (writes: readonly TransactWrite[]) => readonly TransactWrite[];
+}
+
+const isBlock = ({ pk }: Key): boolean => pk.startsWith("q#");
+const isProgress = ({ pk }: Key): boolean => pk.startsWith("g#");
+
+/** I1: an append is acknowledged and forgotten. */
+export const forgetsAppends: Sabotage = (items, random) =>
+  tamper(items, { swallow: (key) => isBlock(key) && random.chance(0.05) });
+
+/** I2: a repeat after a lost reply is not recognised. */
+export const forgetsWriteIds: Sabotage = (items) => {
+  const store = tamper(items, { when: (_key, when) => when.filter(({ op }) => op !== "notContains") });
+  const blind = (item: Item | undefined): Item | undefined =>
+    item && isBlock(item) ? { ...item, w: new Set(["nobody"]) } : item;
+  return { ...store, get: async (key) => blind(await items.get(key)) };
+};
+
+/** I3: a block is written over another. */
+export const overwritesBlocks: Sabotage = (items) =>
+  tamper(items, { when: (key, when) => (isBlock(key) ? when.filter(({ op }) => op !== "absent") : when) });
+
+/** I4: a claim is taken, or settled, whoever holds it. */
+export const ignoresHolders: Sabotage = (items) =>
+  tamper(items, { when: (key, when) => (isProgress(key) ? when.filter(({ name }) => !/^m.{4}$/.test(name)) : when) });
+
+/** I5: a reserve passes over a message. */
+export const skipsMessages: Sabotage = (items, random) =>
+  tamper(items, {
+    changes: (key, changes) =>
+      isProgress(key) && random.chance(0.1)
+        ? changes.map((change) => (change.op === "increment" && change.name === "n" ? { ...change, by: change.by + 1 } : change))
+        : changes,
+  });
+
+/** I10: a message goes to the dead-letter topic, and stays with the group. */
+export const copiesDeadLetters: Sabotage = (items) =>
+  tamper(items, { transact: (writes) => writes.filter((write) => write.kind !== "update" || !isProgress(write.key)) });
+
+function tamper(items: ItemStore, { when, changes, swallow, transact }: Tampering): ItemStore {
+  const options = (key: Key, given: WriteOptions | undefined): WriteOptions => ({
+    ...given,
+    when: when ? when(key, given?.when ?? []) : (given?.when ?? []),
+  });
+  return {
+    get: (key) => items.get(key),
+    batchGet: (keys) => items.batchGet(keys),
+    query: (query) => items.query(query),
+    delete: (key, given) => items.delete(key, options(key, given)),
+    put: async (item, given) => (swallow?.(item) ? { ok: true } : items.put(item, options(item, given))),
+    update: (key, given, more) => items.update(key, changes ? changes(key, given) : given, options(key, more)),
+    transact: (writes) => items.transact(transact ? transact(writes) : writes),
+  };
+}

@@ -1,0 +1,206 @@
+import { MemoryItemStore } from "../../adapters/memory/memory-item-store.ts";
+import { MemoryObjectStore } from "../../adapters/memory/memory-object-store.ts";
+import { progressOf } from "../../core/consume/progress.ts";
+import type { RunningBroker } from "../../core/create-broker.ts";
+import { BrokerError } from "../../core/errors.ts";
+import { progressKey, queuePk } from "../../core/keys.ts";
+import type { Item, ItemStore } from "../../core/ports/item-store.ts";
+import { consume, GROUP, produce, type Stage, seenOf, TOPIC } from "./actors.ts";
+import { Auditor, type Seen } from "./auditor.ts";
+import { type FaultRates, NO_FAULTS } from "./faulty-stores.ts";
+import { Handler, type SimulatedStores } from "./handler.ts";
+import { SeededRandom } from "./seeded-random.ts";
+import { World } from "./world.ts";
+
+const SKEW_MS = 1_000;
+const HANDLERS = 3;
+const RETENTION_HOURS = 1;
+const HOUR_MS = 3_600_000;
+
+export interface SimulationOptions {
+  readonly seed: number;
+  /** Plants a bug between the broker and its store. */
+  readonly sabotage?: (items: ItemStore, random: SeededRandom) => ItemStore;
+  readonly skewMarginMs?: number;
+}
+
+export interface SimulationResult {
+  readonly violations: readonly string[];
+  readonly traceHash: string;
+  readonly delivered: number;
+  readonly sent: number;
+}
+
+/** One history: producers and consumers on failing handlers, then a calm end in which everything must come out right. */
+export async function simulate({ seed, sabotage, skewMarginMs = 2 * SKEW_MS }: SimulationOptions): Promise<SimulationResult> {
+  const world = new World(new SeededRandom(seed));
+  const { random } = world;
+  const telemetry = { consumed: () => undefined };
+  const honest = new MemoryItemStore(telemetry);
+  const stores: SimulatedStores = {
+    items: sabotage ? sabotage(honest, random) : honest,
+    objects: new MemoryObjectStore(telemetry),
+  };
+  let rates: FaultRates = NO_FAULTS;
+  const startHandler = (name: string): Handler =>
+    new Handler(name, world, stores, { skewMs: random.between(-SKEW_MS, SKEW_MS), skewMarginMs, rates: () => rates });
+  const maxAttempts = random.pick([2, 4, 17]);
+  const auditor = new Auditor(maxAttempts);
+  let failure: unknown;
+  let finished = false;
+  const history = async (): Promise<void> => {
+    await setUp(await startHandler("setup").broker, maxAttempts, random.pick([1, 2]));
+    rates = profileOf(random);
+    const handlers = Array.from({ length: HANDLERS }, (_, index) => startHandler(`h${index}`));
+    const endMs = world.nowMs + random.pick([40_000, 90_000]);
+    const stage: Stage = {
+      world,
+      auditor,
+      over: () => world.nowMs >= endMs,
+      call: (verb, timeoutMs) => callAny(world, handlers, startHandler, verb, timeoutMs),
+    };
+    const actors = [
+      produce(stage, "p0"),
+      produce(stage, "p1"),
+      ...[0, 1, 2].map((index) => consume(stage, `c${index}`, random.between(-SKEW_MS, SKEW_MS))),
+    ];
+    await Promise.all(actors);
+    rates = NO_FAULTS;
+    // Whatever is still on its way arrives, and every lease ends.
+    await world.sleep(200_000);
+    const idle = random.chance(0.2);
+    if (idle) await idleForDays(world, honest, await startHandler("afterwards").broker, auditor);
+    await drain(world, await startHandler("calm").broker, auditor);
+    await audit(await startHandler("audit").broker, honest, auditor, idle);
+  };
+  history()
+    .catch((error: unknown) => {
+      failure = error;
+    })
+    .finally(() => {
+      finished = true;
+    });
+  await world.run(() => finished);
+  if (failure) throw new Error(`seed ${seed} ended with an exception`, { cause: failure });
+  return { violations: auditor.violations, traceHash: world.traceHash, delivered: auditor.delivered, sent: auditor.sent };
+}
+
+async function setUp(broker: RunningBroker, maxAttempts: number, queues: number): Promise<void> {
+  await broker.putTopic(TOPIC, { queues, retentionHours: RETENTION_HOURS });
+  await broker.putGroup(GROUP, { maxAttempts, backoff: [1, 3] });
+  await broker.putSubscription(GROUP, TOPIC, { startFrom: "earliest" });
+}
+
+/** Some histories are nearly calm, some are terrible; each kind of fault can be absent. */
+function profileOf(random: SeededRandom): FaultRates {
+  const rate = (most: number): number => (random.chance(0.25) ? 0 : most * random.fraction());
+  return {
+    refused: rate(0.06),
+    replyLost: rate(0.08),
+    appliedLate: rate(0.08),
+    requestLost: rate(0.05),
+    crash: rate(0.02),
+    freeze: rate(0.05),
+  };
+}
+
+/** A client: picks a handler (a new one in the place of a dead one), and gives up after a while. The handler may go on. */
+async function callAny<T>(
+  world: World,
+  handlers: Handler[],
+  startHandler: (name: string) => Handler,
+  verb: (broker: RunningBroker) => Promise<T>,
+  timeoutMs: number,
+): Promise<T | "unknown"> {
+  const index = world.random.between(0, handlers.length - 1);
+  if (handlers[index]?.crashed || world.random.chance(0.01)) handlers[index] = startHandler(`h${index}`);
+  const handler = handlers[index] as Handler;
+  const answer = handler.broker.then(verb).catch((error: unknown): "unknown" => {
+    // Before its store answers a handler is not there; after that only answers of the contract may come.
+    if (BrokerError.is(error) && error.code !== "INTERNAL_ERROR") return "unknown";
+    if ((error as Error).name === "StoreUnavailable") {
+      handler.crash();
+      return "unknown";
+    }
+    throw error;
+  });
+  return Promise.race([answer, world.sleep(timeoutMs).then((): "unknown" => "unknown")]);
+}
+
+/** Nothing happens until the data expires, is deleted in any order or not at all, and the queue begins anew behind it. */
+async function idleForDays(world: World, items: ItemStore, broker: RunningBroker, auditor: Auditor): Promise<void> {
+  const { random } = world;
+  await world.sleep(random.between(24, 30) * HOUR_MS);
+  const { uid, readQueues } = await broker.getTopic(TOPIC);
+  for (let queueId = 0; queueId < readQueues; queueId++) {
+    const page = await items.query({ pk: queuePk(uid, queueId), limit: 1_000 });
+    for (const item of page.items) if ((item.x as number) * 1_000 <= world.nowMs && random.chance(0.5)) await items.delete(item);
+  }
+  for (let index = 0; index < 4; index++) {
+    const body = `late.${index}`;
+    auditor.sendStarted(body);
+    const [result] = await broker.sendMessages(TOPIC, [{ body: new TextEncoder().encode(`${body}|`) }]);
+    if (result && !BrokerError.is(result)) auditor.sendAcked({ ...result, body });
+    await world.sleep(random.between(0, 40 * 60_000));
+  }
+}
+
+async function drain(world: World, broker: RunningBroker, auditor: Auditor): Promise<void> {
+  for (let empty = 0; empty < 3; ) {
+    const messages = await broker.receiveMessages(GROUP, { max: 32, waitMs: 0, leaseMs: 60_000 });
+    for (const message of messages) {
+      auditor.deliver("drain", seenOf(message), message.attempt, message.leaseUntilMs, world.nowMs);
+      auditor.ackTried(seenOf(message));
+    }
+    const results = await broker.settleMessages(
+      GROUP,
+      messages.map(({ receiptHandle }) => ({ action: "ack", receiptHandle })),
+    );
+    for (const [index, message] of messages.entries()) {
+      auditor.release("drain", seenOf(message));
+      if (results[index]?.status === "acked") auditor.ackAnswered(seenOf(message));
+    }
+    empty = messages.length === 0 ? empty + 1 : 0;
+    // Past every lease, margin and back-off there can be.
+    await world.sleep(messages.length === 0 ? 100_000 : 10);
+  }
+}
+
+async function audit(broker: RunningBroker, items: ItemStore, auditor: Auditor, idle: boolean): Promise<void> {
+  const { subscriptions } = await broker.getGroup(GROUP);
+  const routes = await broker.topicQueues(TOPIC);
+  const progress = [];
+  const queues = [];
+  for (const { queueId, minOffset, maxOffset } of routes) {
+    const item = (await items.get(progressKey(subscriptions[0]?.uid ?? "", queueId))) as Item;
+    const { next, claims, deadLettered, expired } = progressOf(item);
+    const open = [...claims.values()].flatMap((claim) => claim.open.map((relative) => claim.first + relative));
+    progress.push({ queueId, next, max: maxOffset, open, deadLettered, expired });
+    queues.push({ queueId, from: minOffset, messages: await readAll(broker, TOPIC, queueId, minOffset, maxOffset) });
+  }
+  const deadLetters = await deadLetterPlaces(broker);
+  const borders = new Map(queues.map(({ queueId, from }) => [queueId, idle ? from : 0]));
+  auditor.finish({ queues, deadLetters, progress, expired: ({ queueId, offset }) => offset < (borders.get(queueId) ?? 0) });
+}
+
+async function readAll(broker: RunningBroker, topic: string, queueId: number, from: number, to: number): Promise<Seen[]> {
+  const seen: Seen[] = [];
+  for (let offset = from; offset < to; ) {
+    const result = await broker.pullMessages(topic, queueId, { from: { offset }, limit: 32, maxBytes: 4_000_000, waitMs: 0 });
+    if (result.status === "OFFSET_ILLEGAL" || result.nextOffset === offset) break;
+    seen.push(...result.messages.map(seenOf));
+    offset = result.nextOffset;
+  }
+  return seen;
+}
+
+async function deadLetterPlaces(broker: RunningBroker): Promise<string[]> {
+  const places: string[] = [];
+  for (let offset = 0; ; ) {
+    const result = await broker.pullMessages(`%DLQ%${GROUP}`, 0, { from: { offset }, limit: 32, maxBytes: 4_000_000, waitMs: 0 });
+    if (result.status !== "FOUND") return places;
+    for (const { properties } of result.messages)
+      places.push(`${properties.get("DLQ_ORIGIN_QUEUE_ID")}/${properties.get("DLQ_ORIGIN_OFFSET")}`);
+    offset = result.nextOffset;
+  }
+}

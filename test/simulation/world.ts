@@ -1,0 +1,63 @@
+import { createHash } from "node:crypto";
+import type { SeededRandom } from "./seeded-random.ts";
+
+interface Scheduled {
+  readonly atMs: number;
+  readonly order: number;
+  run(): void;
+}
+
+/** One thread, one clock that jumps from event to event, one source of chance: the same seed gives the same history. */
+export class World {
+  readonly random: SeededRandom;
+  nowMs = 1_800_000_000_000;
+  readonly #agenda: Scheduled[] = [];
+  readonly #trace = createHash("sha256");
+  #order = 0;
+
+  constructor(random: SeededRandom) {
+    this.random = random;
+  }
+
+  /** Everything that happened, in order, as one hash. */
+  get traceHash(): string {
+    return this.#trace.copy().digest("hex");
+  }
+
+  note(what: string): void {
+    this.#trace.update(`${this.nowMs} ${what}\n`);
+  }
+
+  at(atMs: number, run: () => void): void {
+    const entry = { atMs: Math.max(atMs, this.nowMs), order: this.#order++, run };
+    let low = 0;
+    let high = this.#agenda.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const other = this.#agenda[middle] as Scheduled;
+      if (other.atMs > entry.atMs || (other.atMs === entry.atMs && other.order > entry.order)) low = middle + 1;
+      else high = middle;
+    }
+    this.#agenda.splice(low, 0, entry);
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    if (signal?.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.at(this.nowMs + Math.max(0, ms), resolve);
+      signal?.addEventListener("abort", () => resolve(), { once: true });
+    });
+  }
+
+  /** Runs what is due until `done`, or until nothing is left to happen. */
+  async run(done: () => boolean): Promise<void> {
+    while (!done()) {
+      const next = this.#agenda.pop();
+      if (!next) return;
+      this.nowMs = Math.max(this.nowMs, next.atMs);
+      next.run();
+      // Lets every promise that can go on do so before the next event.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+}
