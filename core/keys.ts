@@ -49,7 +49,7 @@ export const offsetSk = (offset: number): string => String(offset).padStart(OFFS
 export const skOffset = (sk: string): number => Number(sk);
 
 /** Days an object is kept at least: its topic's retention, what a chain outlives it by, and two days to copy it elsewhere. */
-const RETENTION_CLASSES_DAYS = [4, 7, 14, 35, 95, 370] as const;
+export const RETENTION_CLASSES_DAYS = [4, 7, 14, 35, 95, 370] as const;
 
 export function retentionClassDays(retentionHours: number): number {
   const days = Math.ceil(retentionHours / 24) + 2;
@@ -58,6 +58,8 @@ export function retentionClassDays(retentionHours: number): number {
   return fitting;
 }
 
+export const framesPrefix = (classDays: number): string => `log/r${classDays}/`;
+
 /** `random`: text that no two objects share. */
 export const framesObjectKey = (classDays: number, nowMs: number, random: string): string =>
-  `log/r${classDays}/${String(nowMs).padStart(15, "0")}-${random}`;
+  `${framesPrefix(classDays)}${String(nowMs).padStart(15, "0")}-${random}`;

@@ -12,12 +12,7 @@ export function itemSize(item: Item): number {
 }
 
 /** The size after an update, from the size before it: a wide item is not measured again for one changed attribute. */
-export function sizeAfterChanges(
-  bytesBefore: number,
-  before: Item | undefined,
-  after: Item,
-  changes: readonly Change[],
-): number {
+export function sizeAfterChanges(bytesBefore: number, before: Item | undefined, after: Item, changes: readonly Change[]): number {
   if (before === undefined) return itemSize(after);
   let bytes = bytesBefore;
   for (const { name } of changes) {

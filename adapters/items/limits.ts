@@ -34,7 +34,9 @@ export function checkLimit(limit: number): void {
   if (!Number.isSafeInteger(limit) || limit < 1) throw new StoreMisuse(`limit ${limit} is not a positive integer`);
 }
 
-export const writeKey = (write: TransactWrite): Key => (write.kind === "put" ? write.item : write.key);
+type Keyed = { readonly kind: "put"; readonly item: Item } | { readonly kind: "update" | "delete" | "check"; readonly key: Key };
+
+export const writeKey = (write: Keyed): Key => (write.kind === "put" ? write.item : write.key);
 
 /** Errors: `StoreMisuse` unless there are 1 to 100 writes on as many items. */
 export function checkTransaction(writes: readonly TransactWrite[]): void {

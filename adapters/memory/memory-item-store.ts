@@ -1,138 +1,185 @@
-import type { Item, ItemStore, Key, Query, QueryPage, ReadOptions, TransactResult, TransactWrite, WriteOptions, WriteResult } from "../../core/ports/item-store.ts";
+import type {
+  Change,
+  Item,
+  ItemStore,
+  Key,
+  Query,
+  QueryPage,
+  ReadOptions,
+  TransactResult,
+  TransactWrite,
+  WriteOptions,
+  WriteResult,
+} from "../../core/ports/item-store.ts";
 import type { Telemetry } from "../../core/ports/telemetry.ts";
 import { compareUtf8 } from "../items/attributes.ts";
 import { holds } from "../items/condition.ts";
 import { type Image, imageAfter, type Write } from "../items/image.ts";
-import { checkBatchGet, checkKey, checkLimit, checkTransaction, writeKey } from "../items/limits.ts";
+import { checkBatchGet, checkKey, checkLimit, checkPk, checkTransaction, writeKey } from "../items/limits.ts";
 import { QueryPageBuilder } from "../items/query-page.ts";
 import { readUnits, TRANSACTION_FACTOR, writeUnits } from "../items/units.ts";
 
-/** One partition: its images in the order of their sort keys. */
-interface Partition {
-  readonly images: Image[];
+interface Use {
+  writeUnits: number;
+  readUnits: number;
+  bytes: number;
 }
 
-/** The executable specification of the port: everything in memory, each call atomic, units as DynamoDB counts them. */
+/** Items of one `pk`, by `sk`, and their `sk`s in order. */
+interface Partition {
+  readonly images: Map<string, Image>;
+  readonly order: string[];
+}
+
+/**
+ * The item store's executable specification: what it answers, refuses and consumes is what the others must. A call takes effect
+ * before it returns its promise, in the order of the calls. Items it hands out are frozen; what it is given is copied.
+ */
 export class MemoryItemStore implements ItemStore {
-  readonly #partitions = new Map<string, Partition>();
   readonly #telemetry: Telemetry;
+  readonly #partitions = new Map<string, Partition>();
 
   constructor(telemetry: Telemetry) {
     this.#telemetry = telemetry;
   }
 
-  async get(key: Key, options: ReadOptions = {}): Promise<Item | undefined> {
-    checkKey(key);
-    const image = this.#find(key);
-    this.#read("get", image?.bytes ?? 0, options.consistent ?? true);
-    return image?.item;
+  async get(key: Key, options?: ReadOptions): Promise<Item | undefined> {
+    return this.#metered("get", (use) => {
+      checkKey(key);
+      return this.#read(key, options?.consistent ?? true, use);
+    });
   }
 
-  async batchGet(keys: readonly Key[], options: ReadOptions = {}): Promise<readonly (Item | undefined)[]> {
-    checkBatchGet(keys);
-    const images = keys.map((key) => this.#find(key));
-    const consistent = options.consistent ?? true;
-    const units = images.reduce((sum, image) => sum + readUnits(image?.bytes ?? 0, consistent), 0);
-    this.#consumed("batchGet", 0, units, images.reduce((sum, image) => sum + (image?.bytes ?? 0), 0));
-    return images.map((image) => image?.item);
+  async batchGet(keys: readonly Key[], options?: ReadOptions): Promise<readonly (Item | undefined)[]> {
+    return this.#metered("batchGet", (use) => {
+      checkBatchGet(keys);
+      return keys.map((key) => this.#read(key, options?.consistent ?? true, use));
+    });
   }
 
-  put(item: Item, options: WriteOptions = {}): Promise<WriteResult> {
-    return this.#write("put", { kind: "put", item, when: options.when }, options);
+  async put(item: Item, options?: WriteOptions): Promise<WriteResult> {
+    return this.#metered("put", (use) => this.#write({ kind: "put", item, when: options?.when }, options, use));
   }
 
-  update(key: Key, changes: Parameters<ItemStore["update"]>[1], options: WriteOptions = {}): Promise<WriteResult> {
-    return this.#write("update", { kind: "update", key, changes, when: options.when }, options);
+  async update(key: Key, changes: readonly Change[], options?: WriteOptions): Promise<WriteResult> {
+    return this.#metered("update", (use) => this.#write({ kind: "update", key, changes, when: options?.when }, options, use));
   }
 
-  delete(key: Key, options: WriteOptions = {}): Promise<WriteResult> {
-    return this.#write("delete", { kind: "delete", key, when: options.when }, options);
+  async delete(key: Key, options?: WriteOptions): Promise<WriteResult> {
+    return this.#metered("delete", (use) => this.#write({ kind: "delete", key, when: options?.when }, options, use));
   }
 
   async query(query: Query): Promise<QueryPage> {
-    checkLimit(query.limit);
-    const builder = new QueryPageBuilder(query);
-    const images = this.#partitions.get(query.pk)?.images ?? [];
-    const from = query.from === undefined ? 0 : position(images, query.from).at;
-    const to = query.to === undefined ? images.length : after(images, query.to);
-    if (query.reverse) for (let at = to - 1; at >= from && !builder.full; at--) builder.offer(images[at] as Image);
-    else for (let at = from; at < to && !builder.full; at++) builder.offer(images[at] as Image);
-    this.#read("query", builder.bytes, query.consistent ?? true);
-    return builder.page();
+    return this.#metered("query", (use) => {
+      checkPk(query.pk);
+      checkLimit(query.limit);
+      const page = new QueryPageBuilder(query);
+      const { images, order } = this.#partitions.get(query.pk) ?? { images: new Map<string, Image>(), order: [] };
+      const start = query.from === undefined ? 0 : lowerBound(order, query.from);
+      const end = query.to === undefined ? order.length : upperBound(order, query.to);
+      for (let step = 0; step < end - start && !page.full; step++) {
+        page.offer(images.get(order[query.reverse === true ? end - 1 - step : start + step] as string) as Image);
+      }
+      use.bytes = page.bytes;
+      use.readUnits = readUnits(page.bytes, query.consistent ?? true);
+      return page.page();
+    });
   }
 
   async transact(writes: readonly TransactWrite[]): Promise<TransactResult> {
-    checkTransaction(writes);
-    const befores = writes.map((write) => this.#find(writeKey(write)));
-    const failures = writes.map((write, index) => {
-      const before = befores[index];
-      return holds(before?.item, write.when) ? undefined : { current: before?.item };
+    return this.#metered("transact", (use): TransactResult => {
+      checkTransaction(writes);
+      const befores = writes.map((write) => this.#find(writeKey(write)));
+      const held = writes.map((write, at) => holds(befores[at]?.item, write.when));
+      const applies = held.every((ok) => ok);
+      const afters = applies ? writes.map((write, at) => imageAfter(write, befores[at])) : befores;
+      for (const [at, write] of writes.entries()) {
+        charge(use, befores[at], afters[at], TRANSACTION_FACTOR);
+        if (applies) this.#store(writeKey(write), befores[at], afters[at]);
+      }
+      if (applies) return { ok: true };
+      return { ok: false, failures: held.map((ok, at) => (ok ? undefined : { current: befores[at]?.item })) };
     });
-    const failed = failures.some((failure) => failure !== undefined);
-    const afters = failed ? befores : writes.map((write, index) => imageAfter(write, befores[index]));
-    const sizes = writes.map((_, index) => Math.max(befores[index]?.bytes ?? 0, afters[index]?.bytes ?? 0));
-    const units = sizes.reduce((sum, bytes) => sum + TRANSACTION_FACTOR * writeUnits(bytes), 0);
-    this.#consumed("transact", units, 0, sizes.reduce((sum, bytes) => sum + bytes, 0));
-    if (failed) return { ok: false, failures };
-    for (const [index, write] of writes.entries()) this.#store(writeKey(write), afters[index]);
-    return { ok: true };
   }
 
-  async #write(operation: string, write: Write, { returning }: WriteOptions): Promise<WriteResult> {
-    const key = writeKey(write as TransactWrite);
+  #read(key: Key, consistent: boolean, use: Use): Item | undefined {
+    const image = this.#find(key);
+    use.bytes += image?.bytes ?? 0;
+    use.readUnits += readUnits(image?.bytes ?? 0, consistent);
+    return image?.item;
+  }
+
+  #write(write: Write, options: WriteOptions | undefined, use: Use): WriteResult {
+    const key = writeKey(write);
     checkKey(key);
     const before = this.#find(key);
-    const ok = holds(before?.item, write.when);
-    const image = ok ? imageAfter(write, before) : before;
-    const bytes = Math.max(before?.bytes ?? 0, image?.bytes ?? 0);
-    this.#consumed(operation, writeUnits(bytes), 0, bytes);
-    if (!ok) return { ok, current: before?.item };
-    this.#store(key, image);
-    if (returning === "allOld") return { ok, item: before?.item };
-    return returning === "allNew" ? { ok, item: image?.item } : { ok };
-  }
-
-  #find(key: Key): Image | undefined {
-    const images = this.#partitions.get(key.pk)?.images ?? [];
-    const { at, found } = position(images, key.sk);
-    return found ? images[at] : undefined;
-  }
-
-  #store(key: Key, image: Image | undefined): void {
-    let partition = this.#partitions.get(key.pk);
-    if (!partition) {
-      partition = { images: [] };
-      this.#partitions.set(key.pk, partition);
+    if (!holds(before?.item, write.when)) {
+      charge(use, before, before, 1);
+      return { ok: false, current: before?.item };
     }
-    const { at, found } = position(partition.images, key.sk);
-    partition.images.splice(at, found ? 1 : 0, ...(image ? [image] : []));
-    if (partition.images.length === 0) this.#partitions.delete(key.pk);
+    const after = imageAfter(write, before);
+    charge(use, before, after, 1);
+    this.#store(key, before, after);
+    if (options?.returning === "allOld") return { ok: true, item: before?.item };
+    return options?.returning === "allNew" ? { ok: true, item: after?.item } : { ok: true };
   }
 
-  #read(operation: string, bytes: number, consistent: boolean): void {
-    this.#consumed(operation, 0, readUnits(bytes, consistent), bytes);
+  #find({ pk, sk }: Key): Image | undefined {
+    return this.#partitions.get(pk)?.images.get(sk);
   }
 
-  #consumed(operation: string, write: number, read: number, bytes: number): void {
-    this.#telemetry.consumed({ store: "items", operation, writeUnits: write, readUnits: read, requests: 1, bytes });
+  #store({ pk, sk }: Key, before: Image | undefined, after: Image | undefined): void {
+    if (before === after) return;
+    let partition = this.#partitions.get(pk);
+    if (partition === undefined) {
+      partition = { images: new Map(), order: [] };
+      this.#partitions.set(pk, partition);
+    }
+    const { images, order } = partition;
+    if (before === undefined) order.splice(lowerBound(order, sk), 0, sk);
+    if (after !== undefined) {
+      Object.freeze(after.item);
+      images.set(sk, after);
+      return;
+    }
+    order.splice(lowerBound(order, sk), 1);
+    images.delete(sk);
+    if (images.size === 0) this.#partitions.delete(pk);
+  }
+
+  #metered<T>(operation: string, run: (use: Use) => T): T {
+    const use: Use = { writeUnits: 0, readUnits: 0, bytes: 0 };
+    try {
+      return run(use);
+    } finally {
+      this.#telemetry.consumed({ store: "items", operation, ...use, requests: 1 });
+    }
   }
 }
 
-/** Where `sk` is, or would go. */
-function position(images: readonly Image[], sk: string): { readonly at: number; readonly found: boolean } {
+function charge(use: Use, before: Image | undefined, after: Image | undefined, factor: number): void {
+  const bytes = Math.max(before?.bytes ?? 0, after?.bytes ?? 0);
+  use.bytes += bytes;
+  use.writeUnits += factor * writeUnits(bytes);
+}
+
+/** Where the first key at or after `bound` stands. */
+function lowerBound(order: readonly string[], bound: string): number {
+  return partitionPoint(order, (sk) => compareUtf8(sk, bound) < 0);
+}
+
+/** Where the first key after `bound` stands. */
+function upperBound(order: readonly string[], bound: string): number {
+  return partitionPoint(order, (sk) => compareUtf8(sk, bound) <= 0);
+}
+
+function partitionPoint(order: readonly string[], before: (sk: string) => boolean): number {
   let low = 0;
-  let high = images.length;
+  let high = order.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    const order = compareUtf8((images[middle] as Image).item.sk, sk);
-    if (order === 0) return { at: middle, found: true };
-    if (order < 0) low = middle + 1;
+    if (before(order[middle] as string)) low = middle + 1;
     else high = middle;
   }
-  return { at: low, found: false };
-}
-
-function after(images: readonly Image[], sk: string): number {
-  const { at, found } = position(images, sk);
-  return found ? at + 1 : at;
+  return low;
 }

@@ -1,0 +1,53 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { StoreCorrupt } from "../../core/ports/store-failures.ts";
+
+/**
+ * A data directory: `FORMAT` names its layout, `items/` is a LevelDB database (its lock keeps a second process out), `objects/`
+ * holds the objects, and `objects.tmp/` those being written.
+ */
+export const itemsPath = (directory: string): string => join(directory, "items");
+export const objectsPath = (directory: string): string => join(directory, "objects");
+export const unfinishedObjectsPath = (directory: string): string => join(directory, "objects.tmp");
+
+/** Raised when files in a data directory change in a way that older code must not touch. */
+const FORMAT = 1;
+
+/** Another process holds the directory. */
+export class DirectoryInUse extends Error {
+  override readonly name = "DirectoryInUse";
+}
+
+/** A newer version wrote the directory. */
+export class FormatTooNew extends Error {
+  override readonly name = "FormatTooNew";
+}
+
+/** Creates the directory, or checks that this version may use it. Errors: `FormatTooNew`, `StoreCorrupt`. */
+export function prepareDirectory(directory: string): void {
+  mkdirSync(directory, { recursive: true });
+  const path = join(directory, "FORMAT");
+  if (!existsSync(path)) {
+    if (existsSync(itemsPath(directory))) throw new StoreCorrupt(`The folder ${directory} holds data but no FORMAT file.`);
+    // Two processes that begin at once write the same; an empty file, left by a crash, stands for nothing stored yet.
+    writeFileSync(path, `${JSON.stringify({ format: FORMAT })}\n`, { flush: true });
+    return;
+  }
+  const text = readFileSync(path, "utf8");
+  const found = text === "" ? FORMAT : readFormat(text);
+  if (found === undefined) throw new StoreCorrupt(`The FORMAT file of the folder ${directory} cannot be read.`);
+  if (found > FORMAT) {
+    throw new FormatTooNew(
+      `The folder ${directory} has format ${found}; this version knows formats up to ${FORMAT}. Start the version that wrote it.`,
+    );
+  }
+}
+
+function readFormat(text: string): number | undefined {
+  try {
+    const { format } = JSON.parse(text) as { readonly format?: unknown };
+    return typeof format === "number" && format >= 1 ? format : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,202 @@
+import type {
+  Change,
+  Item,
+  ItemStore,
+  Key,
+  Query,
+  QueryPage,
+  TransactResult,
+  TransactWrite,
+  WriteOptions,
+  WriteResult,
+} from "../../core/ports/item-store.ts";
+import type { Telemetry } from "../../core/ports/telemetry.ts";
+import { holds } from "../items/condition.ts";
+import { type Image, imageAfter, type Write } from "../items/image.ts";
+import { itemSize } from "../items/item-size.ts";
+import { checkBatchGet, checkKey, checkLimit, checkPk, checkTransaction, writeKey } from "../items/limits.ts";
+import { QueryPageBuilder } from "../items/query-page.ts";
+import { CommitQueue } from "./commit-queue.ts";
+import { itemsPath, prepareDirectory } from "./data-directory.ts";
+import { FreeSpace, RESERVE_BYTES_DEFAULT } from "./free-space.ts";
+import { decodeItem } from "./item-codec.ts";
+import { LevelDatabase, WRITE_BUFFER_BYTES_DEFAULT } from "./level-database.ts";
+import { endOf, expiryKey, firstExpiry, firstOf, itemKey, itemKeyOfExpiry, keyOfItem } from "./stored-keys.ts";
+
+/** An item stays this long after its expiry, as on AWS: nobody may rely on its going. */
+const EXPIRY_GRACE_SECONDS = 3_600;
+const CACHE_BYTES_DEFAULT = 32 * 1024 * 1024;
+
+export interface EmbeddedItemStoreOptions {
+  readonly telemetry?: Telemetry;
+  /** Free bytes of the file system below which writes are refused as `full`. Default 64 MB. */
+  readonly reserveBytes?: number;
+  /** Decoded items kept in memory. Default 32 MB. */
+  readonly cacheBytes?: number;
+  /** LevelDB holds up to two such buffers, and rewrites them when it opens after a crash. Default 16 MB. */
+  readonly writeBufferBytes?: number;
+}
+
+/**
+ * Items in LevelDB, in one process per directory. An acknowledged write survives the end of the process and of power.
+ * Every read is strongly consistent. It bills nothing: its units are 0. What it is given is copied, what it hands out is shared: do not change it.
+ */
+export class EmbeddedItemStore implements ItemStore {
+  readonly #database: LevelDatabase;
+  readonly #queue: CommitQueue;
+  readonly #telemetry: Telemetry | undefined;
+
+  private constructor(database: LevelDatabase, queue: CommitQueue, telemetry: Telemetry | undefined) {
+    this.#database = database;
+    this.#queue = queue;
+    this.#telemetry = telemetry;
+  }
+
+  /** Creates the directory where there is none. Errors: `DirectoryInUse`, `FormatTooNew`, `StoreCorrupt`, `StoreUnavailable`. */
+  static async open(directory: string, options: EmbeddedItemStoreOptions = {}): Promise<EmbeddedItemStore> {
+    prepareDirectory(directory);
+    const database = await LevelDatabase.open(itemsPath(directory), options.writeBufferBytes ?? WRITE_BUFFER_BYTES_DEFAULT);
+    const space = await FreeSpace.watch(directory, options.reserveBytes ?? RESERVE_BYTES_DEFAULT);
+    const queue = new CommitQueue(database, space, options.cacheBytes ?? CACHE_BYTES_DEFAULT);
+    return new EmbeddedItemStore(database, queue, options.telemetry);
+  }
+
+  async get(key: Key): Promise<Item | undefined> {
+    return this.#metered("get", () => {
+      checkKey(key);
+      return this.#queue.durable(itemKey(key), key);
+    })?.item;
+  }
+
+  async batchGet(keys: readonly Key[]): Promise<readonly (Item | undefined)[]> {
+    let bytes = 0;
+    try {
+      checkBatchGet(keys);
+      return keys.map((key) => {
+        const image = this.#queue.durable(itemKey(key), key);
+        bytes += image?.bytes ?? 0;
+        return image?.item;
+      });
+    } finally {
+      this.#consumed("batchGet", bytes);
+    }
+  }
+
+  async put(item: Item, options?: WriteOptions): Promise<WriteResult> {
+    return this.#write({ kind: "put", item, when: options?.when }, options);
+  }
+
+  async update(key: Key, changes: readonly Change[], options?: WriteOptions): Promise<WriteResult> {
+    return this.#write({ kind: "update", key, changes, when: options?.when }, options);
+  }
+
+  async delete(key: Key, options?: WriteOptions): Promise<WriteResult> {
+    return this.#write({ kind: "delete", key, when: options?.when }, options);
+  }
+
+  async query(query: Query): Promise<QueryPage> {
+    const { pk, from, to, reverse = false, limit } = query;
+    const page = new QueryPageBuilder(query);
+    try {
+      checkPk(pk);
+      checkLimit(limit);
+      const end = to === undefined ? { lt: endOf(pk) } : { lte: firstOf(pk, to) };
+      await this.#database.scan({ gte: firstOf(pk, from), ...end, reverse }, limit, (stored, value) => {
+        const item = decodeItem(keyOfItem(stored), value);
+        page.offer({ item, bytes: itemSize(item) });
+        return !page.full;
+      });
+      return page.page();
+    } finally {
+      this.#consumed("query", page.bytes);
+    }
+  }
+
+  async transact(writes: readonly TransactWrite[]): Promise<TransactResult> {
+    let bytes = 0;
+    try {
+      checkTransaction(writes);
+      return await this.#queue.decide((): TransactResult => {
+        const stored = writes.map((write) => itemKey(writeKey(write)));
+        const befores = writes.map((write, at) => this.#queue.latest(stored[at] as string, writeKey(write)));
+        const failures = writes.map((write, at) => failureOf(write, befores[at]));
+        if (failures.some((failure) => failure !== undefined)) return { ok: false, failures };
+        const afters = writes.map((write, at) => imageAfter(write, befores[at]));
+        for (const [at, name] of stored.entries()) {
+          this.#queue.change(name, befores[at], afters[at]);
+          bytes += afters[at]?.bytes ?? 0;
+        }
+        return { ok: true };
+      });
+    } finally {
+      this.#consumed("transact", bytes);
+    }
+  }
+
+  /**
+   * Deletes items whose `x` passed more than an hour ago, at most `limit` of them, soonest expired first; answers how many it went
+   * through: `limit` when there may be more. It reads the index of expiries, never the table.
+   */
+  async sweepExpired(nowSeconds: number, limit: number): Promise<number> {
+    const expiredAt = nowSeconds - EXPIRY_GRACE_SECONDS;
+    const expired: string[] = [];
+    if (expiredAt < 0) return 0;
+    await this.#database.scan({ gte: firstExpiry(), lt: expiryKey(expiredAt, "") }, limit, (stored) => {
+      expired.push(itemKeyOfExpiry(stored));
+      return true;
+    });
+    const deletions = expired.map((stored) =>
+      this.#queue.decide(() => {
+        const before = this.#queue.latest(stored, keyOfItem(stored));
+        // It may have been given a longer life since.
+        if (holds(before?.item, [{ op: "<", name: "x", value: expiredAt }])) this.#queue.change(stored, before, undefined);
+      }, true),
+    );
+    await Promise.all(deletions);
+    return expired.length;
+  }
+
+  /** Ends the writes that were taken, then lets go of the directory. */
+  async close(): Promise<void> {
+    await this.#queue.close();
+    await this.#database.close();
+  }
+
+  async #write(write: Write, options: WriteOptions | undefined): Promise<WriteResult> {
+    let bytes = 0;
+    try {
+      return await this.#queue.decide((): WriteResult => {
+        const key = writeKey(write);
+        checkKey(key);
+        const stored = itemKey(key);
+        const before = this.#queue.latest(stored, key);
+        if (!holds(before?.item, write.when)) return { ok: false, current: before?.item };
+        const after = imageAfter(write, before);
+        this.#queue.change(stored, before, after);
+        bytes = after?.bytes ?? 0;
+        if (options?.returning === "allOld") return { ok: true, item: before?.item };
+        return options?.returning === "allNew" ? { ok: true, item: after?.item } : { ok: true };
+      }, write.kind === "delete");
+    } finally {
+      this.#consumed(write.kind, bytes);
+    }
+  }
+
+  #metered(operation: string, read: () => Image | undefined): Image | undefined {
+    let image: Image | undefined;
+    try {
+      image = read();
+      return image;
+    } finally {
+      this.#consumed(operation, image?.bytes ?? 0);
+    }
+  }
+
+  #consumed(operation: string, bytes: number): void {
+    this.#telemetry?.consumed({ store: "items", operation, writeUnits: 0, readUnits: 0, requests: 0, bytes });
+  }
+}
+
+function failureOf(write: TransactWrite, before: Image | undefined): { readonly current: Item | undefined } | undefined {
+  return holds(before?.item, write.when) ? undefined : { current: before?.item };
+}

@@ -1,0 +1,224 @@
+import { link, mkdir, open, readFile, rename, rm, unlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { OBJECT_KEY, type ObjectPage, type ObjectStore } from "../../core/ports/object-store.ts";
+import { type StoreCorrupt, StoreMisuse, type StoreUnavailable } from "../../core/ports/store-failures.ts";
+import type { Telemetry } from "../../core/ports/telemetry.ts";
+import { checkListLimit, checkObjectBytes, checkObjectKey, checkRange } from "../objects/object-limits.ts";
+import { BoundedCalls } from "./bounded-calls.ts";
+import { objectsPath, prepareDirectory, unfinishedObjectsPath } from "./data-directory.ts";
+import { storeFailure } from "./disk-failure.ts";
+import { deleteOlder, isMissing, keysInOrder, objectPath } from "./object-tree.ts";
+import { SharedSync } from "./shared-sync.ts";
+
+/** Files open at once; each call opens one. */
+const FILES_MAX = 64;
+/** Of a segment of a key: a file's name has 255 bytes on most file systems, one of them the mark. */
+const SEGMENT_CHARS_MAX = 254;
+
+export interface EmbeddedObjectStoreOptions {
+  readonly telemetry?: Telemetry;
+}
+
+/**
+ * Objects as files: written and synced under a temporary name, then given their own, then the folder synced. A crash leaves the
+ * old state or the new, and at worst a temporary file, which the next start removes.
+ * Limit: besides the port's, 254 characters in a segment of a key.
+ */
+export class EmbeddedObjectStore implements ObjectStore {
+  readonly #root: string;
+  readonly #unfinished: string;
+  readonly #telemetry: Telemetry | undefined;
+  readonly #files = new BoundedCalls(FILES_MAX);
+  readonly #syncs = new SharedSync();
+  /** Folders that exist durably, or are about to. */
+  readonly #folders = new Map<string, Promise<void>>();
+  #written = 0;
+
+  private constructor(directory: string, telemetry: Telemetry | undefined) {
+    this.#root = objectsPath(directory);
+    this.#unfinished = unfinishedObjectsPath(directory);
+    this.#telemetry = telemetry;
+  }
+
+  /** The item store of the directory must be open: its lock keeps other processes out. Errors: `FormatTooNew`, `StoreUnavailable`. */
+  static async open(directory: string, options: EmbeddedObjectStoreOptions = {}): Promise<EmbeddedObjectStore> {
+    prepareDirectory(directory);
+    const store = new EmbeddedObjectStore(directory, options.telemetry);
+    try {
+      await rm(store.#unfinished, { recursive: true, force: true });
+      await mkdir(store.#unfinished);
+      await mkdir(store.#root, { recursive: true });
+      await store.#syncs.folder(directory);
+    } catch (error) {
+      throw storeFailure(error, "not-applied");
+    }
+    return store;
+  }
+
+  async put(key: string, bytes: Uint8Array, options?: { readonly ifAbsent?: boolean }): Promise<{ readonly ok: boolean }> {
+    return this.#metered("put", async (moved) => {
+      const path = this.#path(key);
+      checkObjectBytes(bytes);
+      moved(bytes.length);
+      return this.#files.run(() => this.#write(path, bytes, options?.ifAbsent ?? false));
+    });
+  }
+
+  async get(key: string): Promise<Uint8Array | undefined> {
+    return this.#metered("get", async (moved) => {
+      const path = this.#path(key);
+      const bytes = await this.#files.run(() => unlessMissing(() => readFile(path)));
+      moved(bytes?.length ?? 0);
+      return bytes && new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+    });
+  }
+
+  async getRange(key: string, offset: number, length: number): Promise<Uint8Array | undefined> {
+    return this.#metered("getRange", async (moved) => {
+      const path = this.#path(key);
+      checkRange(offset, length);
+      const bytes = await this.#files.run(() => unlessMissing(() => readRange(path, offset, length)));
+      moved(bytes?.length ?? 0);
+      return bytes;
+    });
+  }
+
+  async list(prefix: string, { after = "", limit }: { readonly after?: string; readonly limit: number }): Promise<ObjectPage> {
+    return this.#metered("list", async () => {
+      checkListLimit(limit);
+      const keys: string[] = [];
+      try {
+        for await (const key of keysInOrder(this.#root, prefix, after)) {
+          if (keys.length === limit) return { keys, more: true };
+          keys.push(key);
+        }
+      } catch (error) {
+        throw storeFailure(error, "not-applied");
+      }
+      return { keys, more: false };
+    });
+  }
+
+  async delete(key: string): Promise<void> {
+    await this.#metered("delete", async () => {
+      const path = this.#path(key);
+      await unlessMissing(() => unlink(path), "unknown");
+    });
+  }
+
+  /**
+   * Deletes the objects under a folder (`log/r4/`) last written before `beforeMs`, epoch ms, and answers how many: what a lifecycle
+   * rule does to a bucket. One that a crash brings back is deleted the next time.
+   */
+  async sweepOlderThan(folderPrefix: string, beforeMs: number): Promise<number> {
+    const folderKey = folderPrefix.endsWith("/") ? folderPrefix.slice(0, -1) : folderPrefix;
+    if (!OBJECT_KEY.test(folderKey)) throw new StoreMisuse(`${folderPrefix} cannot hold objects`);
+    try {
+      return await deleteOlder(this.#root, folderKey, beforeMs);
+    } catch (error) {
+      throw storeFailure(error, "unknown");
+    }
+  }
+
+  async #write(path: string, bytes: Uint8Array, ifAbsent: boolean): Promise<{ readonly ok: boolean }> {
+    const unfinished = join(this.#unfinished, String(this.#written++));
+    const folder = dirname(path);
+    let named: "not-applied" | "unknown" = "not-applied";
+    try {
+      await this.#ensureFolder(folder);
+      await writeDurably(unfinished, bytes);
+      named = "unknown";
+      const ok = ifAbsent ? await linked(unfinished, path) : await rename(unfinished, path).then(() => true);
+      // Also when another was first: his object may not be durable yet, and who lost to it will rely on it.
+      await this.#syncs.folder(folder);
+      return { ok };
+    } catch (error) {
+      throw storeFailure(error, named);
+    } finally {
+      // Renamed, or never created: then there is none. What stays is removed at the next start.
+      await unlink(unfinished).catch(() => undefined);
+    }
+  }
+
+  /** A folder's name is durable once the folder above it is synced; the process before this one may have died in between. */
+  #ensureFolder(folder: string): Promise<void> {
+    let ensured = this.#folders.get(folder);
+    if (ensured === undefined) {
+      ensured = this.#createFolder(folder);
+      this.#folders.set(folder, ensured);
+      ensured.catch(() => this.#folders.delete(folder));
+    }
+    return ensured;
+  }
+
+  async #createFolder(folder: string): Promise<void> {
+    if (folder === this.#root) return;
+    await this.#ensureFolder(dirname(folder));
+    await mkdir(folder, { recursive: true });
+    await this.#syncs.folder(dirname(folder));
+  }
+
+  #path(key: string): string {
+    checkObjectKey(key);
+    if (key.split("/").some((segment) => segment.length > SEGMENT_CHARS_MAX)) {
+      throw new StoreMisuse(`a segment of ${key} has over ${SEGMENT_CHARS_MAX} characters`);
+    }
+    return join(this.#root, objectPath(key));
+  }
+
+  async #metered<T>(operation: string, run: (moved: (bytes: number) => void) => Promise<T>): Promise<T> {
+    let bytes = 0;
+    try {
+      return await run((moved) => {
+        bytes += moved;
+      });
+    } finally {
+      this.#telemetry?.consumed({ store: "objects", operation, writeUnits: 0, readUnits: 0, requests: 0, bytes });
+    }
+  }
+}
+
+async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
+  const file = await open(path, "wx");
+  try {
+    await file.writeFile(bytes);
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** False when the name is taken. */
+async function linked(existing: string, path: string): Promise<boolean> {
+  try {
+    await link(existing, path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+async function readRange(path: string, offset: number, length: number): Promise<Uint8Array> {
+  const file = await open(path, "r");
+  try {
+    const { size } = await file.stat();
+    const bytes = new Uint8Array(Math.max(0, Math.min(length, size - offset)));
+    const { bytesRead } = await file.read(bytes, 0, bytes.length, offset);
+    return bytes.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
+async function unlessMissing<T>(
+  call: () => Promise<T>,
+  outcome: "not-applied" | "unknown" = "not-applied",
+): Promise<T | undefined> {
+  try {
+    return await call();
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw storeFailure(error, outcome) satisfies StoreUnavailable | StoreCorrupt;
+  }
+}

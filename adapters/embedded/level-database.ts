@@ -1,0 +1,151 @@
+import { ClassicLevel, type Snapshot } from "classic-level";
+import { StoreUnavailable, type UnavailableReason } from "../../core/ports/store-failures.ts";
+import { DirectoryInUse } from "./data-directory.ts";
+import { storeFailure } from "./disk-failure.ts";
+
+export type LevelOperation =
+  | { readonly type: "put"; readonly key: string; readonly value: Uint8Array }
+  | { readonly type: "del"; readonly key: string };
+
+export type LevelRange = ({ readonly gte: string } & ({ readonly lt: string } | { readonly lte: string })) & {
+  readonly reverse?: boolean;
+};
+
+const MIB = 1024 * 1024;
+export const WRITE_BUFFER_BYTES_DEFAULT = 16 * MIB;
+const REOPEN_AFTER_MS = 250;
+/** Entries, and bytes, that one step of a scan reads ahead. */
+const SCAN_ENTRIES = 256;
+const SCAN_BYTES = 256 * 1024;
+
+/**
+ * LevelDB with two rules of its own.
+ *
+ * Reads see exactly the writes that have been reported durable. LevelDB itself shows a write a moment before it reports it, so
+ * a reader could meet half of what another reader, served from memory, does not see yet.
+ *
+ * It is `open`, or `broken` after a failed write: its log may then end in a torn record, behind which a restart would not find what
+ * is written later. So it is closed and opened again, which rewrites the log, before anything else is read or written. Where
+ * even that fails, calls try it again, every 250 ms at most.
+ */
+export class LevelDatabase {
+  readonly #level: ClassicLevel<string, Uint8Array>;
+  /** The state before the write in flight. */
+  #before: Snapshot | undefined;
+  #broken: UnavailableReason | undefined;
+  #reopening: Promise<void> | undefined;
+  #reopenedAtMs = 0;
+  #closed = false;
+
+  private constructor(level: ClassicLevel<string, Uint8Array>) {
+    this.#level = level;
+  }
+
+  /** Errors: `DirectoryInUse`. */
+  static async open(path: string, writeBufferBytes: number): Promise<LevelDatabase> {
+    const level = new ClassicLevel<string, Uint8Array>(path, {
+      keyEncoding: "utf8",
+      valueEncoding: "view",
+      // Frames are packed already or too small to pack, and packing would share the processor with the server.
+      compression: false,
+      writeBufferSize: writeBufferBytes,
+      maxFileSize: 8 * MIB,
+      cacheSize: 8 * MIB,
+    });
+    try {
+      await level.open();
+    } catch (error) {
+      const { cause } = error as { readonly cause?: { readonly code?: string } };
+      if (cause?.code === "LEVEL_LOCKED")
+        throw new DirectoryInUse(`The folder ${path} is held by another process.`, { cause: error });
+      throw storeFailure(cause ?? error, "not-applied");
+    }
+    return new LevelDatabase(level);
+  }
+
+  /** Errors: `StoreUnavailable`, `StoreCorrupt`. */
+  getSync(key: string): Uint8Array | undefined {
+    this.#requireOpen();
+    try {
+      return this.#before === undefined
+        ? this.#level.getSync(key)
+        : this.#level.getSync<string, Uint8Array>(key, { snapshot: this.#before });
+    } catch (error) {
+      throw storeFailure(error, "not-applied");
+    }
+  }
+
+  /** Hands over the entries of the range, in order, until `take` answers false. Errors: `StoreUnavailable`, `StoreCorrupt`. */
+  async scan(range: LevelRange, limit: number, take: (key: string, value: Uint8Array) => boolean): Promise<void> {
+    this.#requireOpen();
+    const snapshot = this.#before === undefined ? {} : { snapshot: this.#before };
+    const iterator = this.#level.iterator({ ...range, ...snapshot, limit, highWaterMarkBytes: SCAN_BYTES });
+    try {
+      for (;;) {
+        const entries = await iterator.nextv(Math.min(limit, SCAN_ENTRIES)).catch((error: unknown) => {
+          throw storeFailure(error, "not-applied");
+        });
+        if (entries.length === 0) return;
+        for (const [key, value] of entries) if (!take(key, value)) return;
+      }
+    } finally {
+      await iterator.close();
+    }
+  }
+
+  /**
+   * One write, whole or not at all. When it is durable, `publish` runs, in the same instant in which reads begin to see it. One at a time.
+   * Errors: `StoreUnavailable`: `unknown` when the write failed, `not-applied` when it was not begun.
+   */
+  async write(operations: LevelOperation[], publish: () => void): Promise<void> {
+    this.#requireOpen();
+    const before = this.#level.snapshot();
+    this.#before = before;
+    try {
+      await this.#level.batch<string, Uint8Array>(operations, { sync: true });
+    } catch (error) {
+      const failure = storeFailure(error, "unknown");
+      this.#broken = StoreUnavailable.is(failure) ? failure.reason : "unavailable";
+      this.#reopen();
+      throw failure;
+    } finally {
+      this.#before = undefined;
+      // Iterators in flight keep it; a database that is closing closes it itself.
+      before.close().catch(() => undefined);
+    }
+    publish();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#reopening;
+    await this.#level.close();
+  }
+
+  #requireOpen(): void {
+    if (this.#closed) throw new StoreUnavailable("not-applied", "unavailable", "the store is closed");
+    if (this.#broken === undefined) return;
+    const reason = this.#broken;
+    if (performance.now() - this.#reopenedAtMs >= REOPEN_AFTER_MS) this.#reopen();
+    throw new StoreUnavailable("not-applied", reason, "the database is closed after a failed write");
+  }
+
+  #reopen(): void {
+    this.#reopening ??= this.#closeAndOpen().finally(() => {
+      this.#reopenedAtMs = performance.now();
+      this.#reopening = undefined;
+    });
+  }
+
+  async #closeAndOpen(): Promise<void> {
+    try {
+      await this.#level.close();
+      if (this.#closed) return;
+      await this.#level.open();
+      this.#broken = undefined;
+    } catch (error) {
+      const failure = storeFailure((error as { readonly cause?: unknown }).cause ?? error, "not-applied");
+      this.#broken = StoreUnavailable.is(failure) ? failure.reason : "unavailable";
+    }
+  }
+}

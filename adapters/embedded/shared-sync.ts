@@ -1,0 +1,39 @@
+import { open } from "node:fs/promises";
+
+interface Turn {
+  /** The sync that is running; what changed after it began needs the next. */
+  running: Promise<void>;
+  next: Promise<void> | undefined;
+}
+
+/** Syncs folders; calls that come while one runs share the one after it. */
+export class SharedSync {
+  readonly #turns = new Map<string, Turn>();
+
+  folder(path: string): Promise<void> {
+    const turn = this.#turns.get(path);
+    if (!turn) return this.#start(path);
+    turn.next ??= turn.running.catch(() => undefined).then(() => this.#start(path));
+    return turn.next;
+  }
+
+  #start(path: string): Promise<void> {
+    const running = syncFolder(path);
+    const turn: Turn = { running, next: undefined };
+    this.#turns.set(path, turn);
+    const done = (): void => {
+      if (this.#turns.get(path) === turn && !turn.next) this.#turns.delete(path);
+    };
+    running.then(done, done);
+    return running;
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, "r");
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}

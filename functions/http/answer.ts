@@ -1,0 +1,160 @@
+import type { Context } from "hono";
+import { BrokerError, notAvailableYet } from "../../core/errors.ts";
+import type { Random } from "../../core/ports/random.ts";
+import type { Log } from "../runtime/log.ts";
+import type { Inbound, RawRequest } from "./inbound.ts";
+import { parseJson } from "./json-text.ts";
+import { problemReply, toBrokerError } from "./problem.ts";
+import type { Reply } from "./reply.ts";
+import { requestIdOf } from "./request-id.ts";
+import type { RequestMemory } from "./request-memory.ts";
+import { type BodyFormat, parameterNames, type Route, type RouteRequest } from "./route.ts";
+import { decodeComponent, parseQuery, splitTarget } from "./target.ts";
+import { validate } from "./validation.ts";
+
+export interface AnswerDependencies {
+  readonly inbound: Inbound;
+  readonly random: Random;
+  readonly log: Log;
+  readonly memory: RequestMemory;
+}
+
+/** Seen in logs and documentation in place of a route for requests that match none. */
+const NO_ROUTE = "-";
+const LOGGED_PATH_CHARS_MAX = 256;
+const JSON_TYPE = /^application\/json\s*(?:;\s*charset\s*=\s*"?utf-?8"?\s*)?$/i;
+const MERGE_PATCH_TYPE = /^application\/merge-patch\+json\s*(?:;\s*charset\s*=\s*"?utf-?8"?\s*)?$/i;
+
+/** The handler of one route: reads the request, checks it, calls the route and renders what it answers or throws. */
+export function answerRoute(route: Route, dependencies: AnswerDependencies): (c: Context) => Promise<Response> {
+  const { inbound, memory } = dependencies;
+  const names = parameterNames(route.path);
+  const handle = async (c: Context, raw: RawRequest, requestId: string, query: string): Promise<Reply> => {
+    let bytesHeld = 0;
+    const take = (bytes: number): boolean => {
+      if (!memory.take(bytes)) return false;
+      bytesHeld += bytes;
+      return true;
+    };
+    try {
+      const header = (name: string) => inbound.header(raw, name);
+      refuseUnbuiltHeaders(route, header);
+      const request: RouteRequest<string, unknown, unknown> = {
+        parameters: readParameters(c, names),
+        query: readQuery(route, query),
+        body: route.body && (await readBody(route, route.body, raw, inbound, take)),
+        requestId,
+        header,
+        headers: () => inbound.headers(raw),
+        disconnected: () => c.req.raw.signal,
+      };
+      return await route.handle(request);
+    } finally {
+      memory.give(bytesHeld);
+    }
+  };
+  return (c) => answer(c, route.path, dependencies, handle);
+}
+
+/** Answers a request that no route takes with what `refuse` throws. */
+export const answerRefusal = (
+  dependencies: AnswerDependencies,
+  refuse: (c: Context, path: string) => { error: BrokerError; headers?: Record<string, string> },
+): ((c: Context) => Promise<Response>) => {
+  return (c) =>
+    answer(c, NO_ROUTE, dependencies, async (_, raw, requestId) => {
+      const { path } = splitTarget(dependencies.inbound.target(raw));
+      decodeComponent(path);
+      const { error, headers } = refuse(c, path);
+      return problemReply(error, { requestId, instance: path, ...(headers ? { headers } : {}) });
+    });
+};
+
+/** What every answer has: a request id, its timing, an access log line, and a problem document for what was thrown. */
+async function answer(
+  c: Context,
+  routePath: string,
+  dependencies: AnswerDependencies,
+  handle: (c: Context, raw: RawRequest, requestId: string, query: string) => Promise<Reply>,
+): Promise<Response> {
+  const startMs = performance.now();
+  const { inbound, log, random } = dependencies;
+  const raw: RawRequest = { request: c.req.raw, env: c.env };
+  const requestId = requestIdOf(inbound.header(raw, "x-request-id"), random);
+  const { path, query } = splitTarget(inbound.target(raw));
+  let reply: Reply;
+  try {
+    reply = await handle(c, raw, requestId, query);
+  } catch (error) {
+    const shown = toBrokerError(error);
+    if (shown.code === "INTERNAL_ERROR") log.error({ err: error, requestId }, "request failed");
+    else if (shown.code === "STORE_UNAVAILABLE") log.warn({ err: error, requestId }, "store unavailable");
+    reply = problemReply(shown, { requestId, instance: path });
+  }
+  const durationMs = Math.round((performance.now() - startMs) * 1_000) / 1_000;
+  log.info(
+    {
+      requestId,
+      method: c.req.method,
+      path: path.slice(0, LOGGED_PATH_CHARS_MAX),
+      route: routePath,
+      status: reply.status,
+      durationMs,
+    },
+    "request",
+  );
+  return new Response(reply.body, {
+    status: reply.status,
+    headers: { ...reply.headers, "X-Request-Id": requestId, "Server-Timing": `total;dur=${durationMs}` },
+  });
+}
+
+function refuseUnbuiltHeaders(route: Route, header: (name: string) => string | undefined): void {
+  if (route.method === "POST" && header("idempotency-key") !== undefined) throw notAvailableYet("The Idempotency-Key header");
+}
+
+function readParameters(c: Context, names: readonly string[]): Record<string, string> {
+  // The router decodes what it can and keeps the rest, so a malformed path is refused before.
+  decodeComponent(c.req.path);
+  const parameters: Record<string, string> = {};
+  for (const name of names) parameters[name] = c.req.param(name) ?? "";
+  return parameters;
+}
+
+function readQuery(route: Route, query: string): unknown {
+  if (route.query) return validate(route.query, parseQuery(query), "query", route.unbuilt);
+  if (query === "") return undefined;
+  for (const name of Object.keys(parseQuery(query))) {
+    if (route.unbuilt?.has(name)) throw notAvailableYet(`'${name}'`);
+    const detail = "There is no such parameter.";
+    throw new BrokerError("BAD_REQUEST", `${name.slice(0, 200)}: ${detail}`, { errors: [{ field: name.slice(0, 200), detail }] });
+  }
+  return undefined;
+}
+
+async function readBody(
+  route: Route,
+  format: BodyFormat<unknown>,
+  raw: RawRequest,
+  inbound: Inbound,
+  take: (bytes: number) => boolean,
+): Promise<unknown> {
+  const encoding = inbound.header(raw, "content-encoding");
+  if (encoding !== undefined && encoding.toLowerCase() !== "identity") {
+    throw new BrokerError("UNSUPPORTED_MEDIA_TYPE", "Send the body as it is: a Content-Encoding is not accepted.");
+  }
+  const bytes = await inbound.body(raw, take);
+  if (format.kind === "bytes") return bytes;
+  if (bytes.length === 0 && format.optional) return validate(format.schema, {}, "body", undefined);
+  const type = inbound.header(raw, "content-type");
+  if (type !== "application/json") requireJsonType(type, format.mergePatch === true);
+  if (bytes.length === 0) throw new BrokerError("BAD_REQUEST", "The request has no body. Send a JSON object.");
+  return validate(format.schema, parseJson(bytes), "body", route.unbuilt);
+}
+
+function requireJsonType(type: string | undefined, mergePatch: boolean): void {
+  if (type !== undefined && (JSON_TYPE.test(type) || (mergePatch && MERGE_PATCH_TYPE.test(type)))) return;
+  const found =
+    type === undefined ? "The request has no Content-Type." : `The Content-Type is ${JSON.stringify(type.slice(0, 100))}.`;
+  throw new BrokerError("UNSUPPORTED_MEDIA_TYPE", `${found} Send JSON and say so: -H 'Content-Type: application/json'.`);
+}

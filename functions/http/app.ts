@@ -1,0 +1,97 @@
+import { Hono } from "hono";
+import type { Broker } from "../../core/broker.ts";
+import { BrokerError } from "../../core/errors.ts";
+import type { Clock } from "../../core/ports/clock.ts";
+import type { Random } from "../../core/ports/random.ts";
+import type { Signer } from "../../core/ports/signer.ts";
+import type { Log } from "../runtime/log.ts";
+import { answerRefusal, answerRoute } from "./answer.ts";
+import type { BackgroundSends } from "./background-sends.ts";
+import { type Cursors, createCursors } from "./cursor.ts";
+import type { Inbound } from "./inbound.ts";
+import type { LongPolls } from "./long-polls.ts";
+import type { RequestMemory } from "./request-memory.ts";
+import { type Route, routerPath } from "./route.ts";
+import { groupRoutes } from "./routes/groups.ts";
+import { messageRoutes } from "./routes/messages.ts";
+import { operationRoutes } from "./routes/operations.ts";
+import { publishRoutes } from "./routes/publish.ts";
+import { pullRoutes } from "./routes/pull.ts";
+import { receiveRoutes } from "./routes/receive.ts";
+import { subscriptionRoutes } from "./routes/subscriptions.ts";
+import { topicRoutes } from "./routes/topics.ts";
+import { splitTarget } from "./target.ts";
+import { webInbound } from "./web-inbound.ts";
+
+/** What the routes work with. */
+export interface RouteDependencies {
+  readonly broker: Broker;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly cursors: Cursors;
+  readonly longPolls: LongPolls;
+  readonly background: BackgroundSends;
+}
+
+export interface AppDependencies {
+  readonly broker: Broker;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly signer: Signer;
+  /** Signs list cursors; stored, so that they survive restarts. */
+  readonly cursorKey: Uint8Array;
+  readonly longPolls: LongPolls;
+  readonly background: BackgroundSends;
+  readonly memory: RequestMemory;
+  /** Default: the web's Request, which every runtime has. */
+  readonly inbound?: Inbound;
+}
+
+/** Every endpoint, in the order the documentation shows them. */
+export function createRoutes(dependencies: RouteDependencies): readonly Route[] {
+  const routes = [
+    ...topicRoutes(dependencies),
+    ...groupRoutes(dependencies),
+    ...subscriptionRoutes(dependencies),
+    ...messageRoutes(dependencies),
+    ...publishRoutes(dependencies),
+    ...pullRoutes(dependencies),
+    ...receiveRoutes(dependencies),
+  ];
+  return [...routes, ...operationRoutes(dependencies, routes)];
+}
+
+/**
+ * The HTTP API as a Hono app, the same on every runtime. Each route is one handler without middleware: Hono answers those
+ * without composing a chain per request.
+ */
+export function createApp(dependencies: AppDependencies): Hono {
+  const { broker, clock, log, longPolls, background } = dependencies;
+  const inbound = dependencies.inbound ?? webInbound;
+  const cursors = createCursors({ signer: dependencies.signer, key: dependencies.cursorKey, clock });
+  const routes = createRoutes({ broker, clock, log, cursors, longPolls, background });
+  const answering = { inbound, random: dependencies.random, log, memory: dependencies.memory };
+
+  // The router gets the path undecoded: "%2F" in a name is no separator.
+  const app = new Hono({ getPath: (request, options) => splitTarget(inbound.target({ request, env: options?.env })).path });
+  for (const route of routes) app.on(route.method, routerPath(route.path), answerRoute(route, answering));
+  app.notFound(
+    answerRefusal(answering, (c, path) => {
+      const allowed = allowedMethods(app, path);
+      if (allowed.length === 0)
+        return { error: new BrokerError("NOT_FOUND", "There is no such route. See /docs for the routes.") };
+      const Allow = allowed.join(", ");
+      return {
+        error: new BrokerError("METHOD_NOT_ALLOWED", `${c.req.method} is not allowed here. Use ${Allow}.`),
+        headers: { Allow },
+      };
+    }),
+  );
+  return app;
+}
+
+function allowedMethods(app: Hono, path: string): string[] {
+  const methods = ["GET", "PUT", "PATCH", "POST", "DELETE"].filter((method) => app.router.match(method, path)[0].length > 0);
+  return methods.includes("GET") ? ["GET", "HEAD", ...methods.slice(1)] : methods;
+}

@@ -1,0 +1,27 @@
+import type { VersionMatch } from "../../core/broker.ts";
+import { BrokerError, notAvailableYet } from "../../core/errors.ts";
+
+const ETAG_LIST = /^\s*(?:W\/)?"[\x21\x23-\x7e]*"(?:\s*,\s*(?:W\/)?"[\x21\x23-\x7e]*")*\s*$/;
+const ETAG = /(W\/)?"([\x21\x23-\x7e]*)"/g;
+
+export const etagOf = (resource: { readonly uid: string; readonly version: number }): string =>
+  `"${resource.uid}-${resource.version}"`;
+
+/** Reads If-Match. Weak tags never match, as RFC 9110 has it; a malformed header is BAD_REQUEST. */
+export function parseIfMatch(header: string | undefined): VersionMatch | undefined {
+  if (header === undefined) return undefined;
+  if (header.trim() === "*") return { etags: "*" };
+  if (!ETAG_LIST.test(header)) {
+    const detail = 'Send If-Match as an ETag in double quotes, exactly as the server gave it, such as "abc-1".';
+    throw new BrokerError("BAD_REQUEST", detail, { errors: [{ field: "If-Match", detail }] });
+  }
+  const etags: string[] = [];
+  for (const [, weak, tag] of header.matchAll(ETAG)) if (!weak && tag !== undefined) etags.push(tag);
+  return { etags };
+}
+
+/** The conditions of a write. If-None-Match is refused: a write that dropped it would overwrite what it was to protect. */
+export function writeConditions(header: (name: string) => string | undefined): VersionMatch | undefined {
+  if (header("if-none-match") !== undefined) throw notAvailableYet("If-None-Match on a write");
+  return parseIfMatch(header("if-match"));
+}

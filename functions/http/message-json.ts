@@ -1,0 +1,97 @@
+import { isUtf8 } from "node:buffer";
+import { BrokerError } from "../../core/errors.ts";
+import type { MessageInput, ReceivedMessage, StoredMessage } from "../../core/terms.ts";
+import type { MessageEnvelope } from "./schemas/messages.ts";
+import { formatInstant } from "./times.ts";
+
+const BASE64_ALPHABET = /^[A-Za-z0-9+/]*$/;
+
+/** Property names that other JSON parsers treat as more than a name. */
+const TREACHEROUS_KEYS: ReadonlySet<string> = new Set(["__proto__", "constructor", "prototype"]);
+
+const badField = (field: string, detail: string): BrokerError =>
+  new BrokerError("BAD_REQUEST", `${field}: ${detail}`, { errors: [{ field, detail }] });
+
+/** A checked envelope as the broker takes it. Errors: BAD_REQUEST for a body that is not what `bodyEncoding` says. */
+export function decodeMessage(envelope: MessageEnvelope): MessageInput {
+  return {
+    body: decodeBody(envelope.body, envelope.bodyEncoding),
+    tag: envelope.tag,
+    keys: envelope.keys,
+    properties: envelope.properties && decodeProperties(envelope.properties),
+    messageGroup: envelope.messageGroup,
+    priority: envelope.priority,
+    messageId: envelope.messageId,
+  };
+}
+
+function decodeBody(body: unknown, encoding: MessageEnvelope["bodyEncoding"]): Buffer {
+  if (encoding === "json") {
+    requireExactNumbers(body);
+    return Buffer.from(JSON.stringify(body));
+  }
+  if (typeof body !== "string") throw badField("/body", 'Must be a string. For other JSON values say "bodyEncoding": "json".');
+  return encoding === "base64" ? decodeBase64(body) : Buffer.from(body);
+}
+
+/** The standard alphabet only; padding may be left out but not be wrong. */
+function decodeBase64(text: string): Buffer {
+  const unpadded = text.endsWith("==") ? text.length - 2 : text.endsWith("=") ? text.length - 1 : text.length;
+  const paddingFits = unpadded === text.length || text.length % 4 === 0;
+  if (!paddingFits || unpadded % 4 === 1 || !BASE64_ALPHABET.test(text.slice(0, unpadded))) {
+    throw badField("/body", "Must be base64 of the standard alphabet, as bodyEncoding says.");
+  }
+  return Buffer.from(text, "base64");
+}
+
+/** A number that JavaScript cannot hold would be stored as another one. */
+function requireExactNumbers(value: unknown): void {
+  if (typeof value === "number") {
+    if (Number.isInteger(value) ? Number.isSafeInteger(value) : Number.isFinite(value)) return;
+    throw badField("/body", "A number is beyond ±(2^53 − 1) and would change; send the body as utf8, or the number as a string.");
+  }
+  if (typeof value !== "object" || value === null) return;
+  for (const member of Object.values(value)) requireExactNumbers(member);
+}
+
+function decodeProperties(properties: Readonly<Record<string, unknown>>): ReadonlyMap<string, string> {
+  const decoded = new Map<string, string>();
+  for (const [key, value] of Object.entries(properties)) {
+    const field = `/properties/${key.slice(0, 200).replaceAll("~", "~0").replaceAll("/", "~1")}`;
+    if (typeof value !== "string") throw badField(field, "Must be a string.");
+    if (TREACHEROUS_KEYS.has(key)) throw badField(field, "Is not a name a property can have.");
+    decoded.set(key, value);
+  }
+  return decoded;
+}
+
+/** A stored message as pull shows it. */
+export function storedMessageJson(message: StoredMessage, topic: string) {
+  const { body } = message;
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  const text = isUtf8(bytes);
+  return {
+    messageId: message.messageId,
+    topic,
+    queueId: message.queueId,
+    offset: String(message.offset),
+    tag: message.tag ?? null,
+    keys: message.keys,
+    properties: Object.fromEntries(message.properties),
+    messageGroup: message.messageGroup ?? null,
+    priority: message.priority,
+    bornAt: formatInstant(message.bornAtMs),
+    storedAt: formatInstant(message.storedAtMs),
+    body: text ? bytes.toString("utf8") : bytes.toString("base64"),
+    bodyEncoding: text ? "utf8" : "base64",
+  };
+}
+
+/** A received message: the stored one, and the lease it is under. */
+export const receivedMessageJson = (message: ReceivedMessage) => ({
+  ...storedMessageJson(message, message.topic),
+  attempt: message.attempt,
+  maxAttempts: message.maxAttempts,
+  leaseUntil: formatInstant(message.leaseUntilMs),
+  receiptHandle: message.receiptHandle,
+});

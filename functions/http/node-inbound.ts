@@ -1,0 +1,49 @@
+import type { HttpBindings } from "@hono/node-server";
+import { BodyCollector, bodyEndedEarly } from "./body-collector.ts";
+import type { Inbound, RawRequest } from "./inbound.ts";
+import { webInbound } from "./web-inbound.ts";
+
+const incomingOf = (raw: RawRequest): HttpBindings["incoming"] => (raw.env as HttpBindings).incoming;
+
+/** Reads a request of node:http from its own events and headers: no web stream, Headers or URL is made for it. */
+export const nodeInbound: Inbound = {
+  target(raw) {
+    const url = incomingOf(raw).url ?? "/";
+    // A proxy's request names the whole URL.
+    return url.startsWith("/") ? url : webInbound.target(raw);
+  },
+
+  header(raw, name) {
+    const value = incomingOf(raw).headers[name];
+    return typeof value === "string" ? value : value?.join(", ");
+  },
+
+  headers: (raw) =>
+    Object.entries(incomingOf(raw).headers).map(([name, value]) => [
+      name,
+      typeof value === "object" ? value.join(", ") : (value ?? ""),
+    ]),
+
+  body(raw, take) {
+    const incoming = incomingOf(raw);
+    return new Promise((resolve, reject) => {
+      const collector = new BodyCollector(Number(incoming.headers["content-length"] ?? Number.NaN), take);
+      const end = (failure?: Error) => {
+        incoming.off("data", onData).off("end", onEnd).off("error", onClose).off("close", onClose);
+        if (failure) return reject(failure);
+        try {
+          resolve(collector.finish());
+        } catch (error) {
+          reject(error);
+        }
+      };
+      const onEnd = () => end();
+      const onClose = () => end(bodyEndedEarly());
+      const onData = (chunk: Buffer) => {
+        if (!collector.add(chunk)) end();
+      };
+      incoming.on("data", onData).on("end", onEnd).on("error", onClose).on("close", onClose);
+      if (incoming.destroyed) onClose();
+    });
+  },
+};

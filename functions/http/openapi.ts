@@ -1,0 +1,86 @@
+import { z } from "zod";
+import { ERROR_CODES, type ErrorCodeName } from "../../core/errors.ts";
+import { parameterNames, type Route } from "./route.ts";
+import { problem } from "./schemas/shared.ts";
+
+const ANY_ROUTE_ERRORS = ["BAD_REQUEST", "SERVER_BUSY", "STORE_UNAVAILABLE", "INTERNAL_ERROR"] as const satisfies ErrorCodeName[];
+
+export type OpenApiDocument = Awaited<ReturnType<typeof createOpenApiDocument>>;
+
+/** The OpenAPI 3.1 document of a route table. The generator is loaded at the first call: most processes never need it. */
+export async function createOpenApiDocument(routes: readonly Route[]) {
+  const { OpenAPIHono } = await import("@hono/zod-openapi");
+  const { openAPIRegistry, getOpenAPI31Document } = new OpenAPIHono();
+  for (const route of routes) {
+    openAPIRegistry.registerPath({
+      method: route.method.toLowerCase() as Lowercase<Route["method"]>,
+      path: route.path,
+      operationId: route.operationId,
+      tags: [route.tag],
+      summary: route.summary,
+      ...(route.description ? { description: route.description } : {}),
+      request: requestOf(route),
+      responses: { ...repliesOf(route), ...errorsOf(route) },
+    });
+  }
+  return getOpenAPI31Document({
+    openapi: "3.1.0",
+    info: {
+      title: "Apogee",
+      version: "1",
+      description: "A message broker with RocketMQ's semantics. Every answer carries X-Request-Id and Server-Timing.",
+      license: { name: "Apache-2.0" },
+    },
+    servers: [{ url: "/" }],
+  });
+}
+
+type Documented = Parameters<InstanceType<typeof import("@hono/zod-openapi").OpenAPIHono>["openAPIRegistry"]["registerPath"]>[0];
+
+function requestOf(route: Route): NonNullable<Documented["request"]> {
+  const names = parameterNames(route.path);
+  const { query, body } = route;
+  return {
+    ...(names.length > 0 ? { params: z.object(Object.fromEntries(names.map((name) => [name, z.string()]))) } : {}),
+    ...(query instanceof z.ZodObject ? { query } : {}),
+    ...(body ? { body: bodyOf(body) } : {}),
+  };
+}
+
+function bodyOf(body: NonNullable<Route["body"]>): NonNullable<NonNullable<Documented["request"]>["body"]> {
+  if (body.kind === "bytes") {
+    return { required: true, content: { "application/octet-stream": { schema: { type: "string", format: "binary" } } } };
+  }
+  const schema = body.documented ?? body.schema;
+  const types = body.mergePatch ? ["application/merge-patch+json", "application/json"] : ["application/json"];
+  return { required: !body.optional, content: Object.fromEntries(types.map((type) => [type, { schema }])) };
+}
+
+function repliesOf(route: Route): Documented["responses"] {
+  const replies: Documented["responses"] = {};
+  for (const [status, reply] of Object.entries(route.replies)) {
+    const headers = Object.entries(reply.headers ?? {}).map(([name, description]) => {
+      return [name, { description, schema: { type: "string" as const } }] as const;
+    });
+    replies[status] = {
+      description: reply.description,
+      ...(reply.schema ? { content: { [reply.contentType ?? "application/json"]: { schema: reply.schema } } } : {}),
+      ...(!reply.schema && reply.contentType ? { content: { [reply.contentType]: { schema: { type: "string" } } } } : {}),
+      ...(headers.length > 0 ? { headers: Object.fromEntries(headers) } : {}),
+    };
+  }
+  return replies;
+}
+
+/** Problem documents, by status: codes that share one are listed together. */
+function errorsOf(route: Route): Documented["responses"] {
+  const json = route.body?.kind === "json" ? (["UNSUPPORTED_MEDIA_TYPE", "MESSAGE_BODY_TOO_LARGE"] as const) : [];
+  const codes = [...new Set<ErrorCodeName>([...ANY_ROUTE_ERRORS, ...json, ...route.errors])].sort();
+  const byStatus = new Map<number, ErrorCodeName[]>();
+  for (const code of codes) {
+    const { status } = ERROR_CODES[code];
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  }
+  const content = { "application/problem+json": { schema: problem } };
+  return Object.fromEntries(Array.from(byStatus, ([status, names]) => [status, { description: names.join(", "), content }]));
+}

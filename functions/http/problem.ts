@@ -1,0 +1,70 @@
+import { BrokerError, ERROR_CODES, type ErrorCodeName } from "../../core/errors.ts";
+import { StoreUnavailable } from "../../core/ports/store-failures.ts";
+import { asBrokerError } from "../../core/store-errors.ts";
+import type { Reply } from "./reply.ts";
+
+/** Seconds a client should wait before it tries again. */
+const RETRY_AFTER_SECONDS = "1";
+
+/** Statuses whose answer carries Retry-After. */
+const RETRY_LATER: ReadonlySet<number> = new Set([429, 503]);
+
+const slugOf = (code: ErrorCodeName): string => code.toLowerCase().replaceAll("_", "-");
+
+/** Where a code is explained: the `type` of its problem document, relative to the server. */
+export const problemType = (code: ErrorCodeName): string => `/errors/${slugOf(code)}`;
+
+export const ERROR_SLUGS: ReadonlyMap<string, ErrorCodeName> = new Map(
+  (Object.keys(ERROR_CODES) as ErrorCodeName[]).map((code) => [slugOf(code), code]),
+);
+
+export interface ProblemContext {
+  readonly requestId: string;
+  /** Path of the request, without its query. */
+  readonly instance: string;
+  /** Replaces the status of the code, for what HTTP itself has a finer one. */
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** An error as an RFC 9457 problem document. */
+export function problemReply(error: BrokerError, context: ProblemContext): Reply {
+  const { title, status: codeStatus, retryable } = ERROR_CODES[error.code];
+  const status = context.status ?? codeStatus;
+  const body = JSON.stringify({
+    type: problemType(error.code),
+    title,
+    status,
+    detail: error.message,
+    instance: context.instance,
+    code: error.code,
+    requestId: context.requestId,
+    retryable,
+    ...(error.errors.length > 0 ? { errors: error.errors } : {}),
+    ...error.members,
+  });
+  return {
+    status,
+    body,
+    headers: {
+      "Content-Type": "application/problem+json",
+      ...(RETRY_LATER.has(status) ? { "Retry-After": RETRY_AFTER_SECONDS } : {}),
+      ...context.headers,
+    },
+  };
+}
+
+/** Any thrown value as an answer to the caller. What is not understood becomes INTERNAL_ERROR, without a word of what it was. */
+export function toBrokerError(error: unknown): BrokerError {
+  if (BrokerError.is(error) || StoreUnavailable.is(error)) return asBrokerError(error);
+  return new BrokerError("INTERNAL_ERROR", "The request failed for a reason the server logged under this request id.", {
+    cause: error,
+  });
+}
+
+/** An error inside a reply of many results. */
+export const errorJson = (error: BrokerError): { code: ErrorCodeName; detail: string; retryable: boolean } => ({
+  code: error.code,
+  detail: error.message,
+  retryable: error.retryable,
+});

@@ -1,0 +1,53 @@
+import { isUtf8 } from "node:buffer";
+import { BrokerError, notAvailableYet } from "../../core/errors.ts";
+import { KEY_CHARS_MAX, KEYS_MAX, MESSAGE_GROUP_CHARS_MAX, TAG_CHARS_MAX } from "../../core/limits.ts";
+import type { MessageInput } from "../../core/terms.ts";
+
+const PREFIX = "x-mq-";
+const PROPERTY_PREFIX = "x-mq-property-";
+const NOT_ASCII = /[\u0080-\uffff]/;
+
+/** The metadata of a raw message, from its X-MQ-* headers. Errors: BAD_REQUEST for an unknown, over-long or unreadable one. */
+export function readPublishHeaders(headers: Iterable<readonly [string, string]>): Omit<MessageInput, "body"> {
+  const properties = new Map<string, string>();
+  let tag: string | undefined;
+  let keys: string[] | undefined;
+  let messageGroup: string | undefined;
+  for (const [name, raw] of headers) {
+    if (name.startsWith("ce-")) throw notAvailableYet("CloudEvents (the ce-* headers)");
+    if (!name.startsWith(PREFIX)) continue;
+    const value = decodeValue(name, raw);
+    if (name.startsWith(PROPERTY_PREFIX)) {
+      const key = name.slice(PROPERTY_PREFIX.length);
+      if (key === "" || key === "__proto__") throw badHeader(name, "Is not a name a property can have.");
+      properties.set(key, value);
+    } else if (name === "x-mq-tag") tag = atMost(name, value, TAG_CHARS_MAX);
+    else if (name === "x-mq-keys") keys = readKeys(name, value);
+    else if (name === "x-mq-group") messageGroup = atMost(name, value, MESSAGE_GROUP_CHARS_MAX);
+    else if (name === "x-mq-delay" || name === "x-mq-deliver-at") throw notAvailableYet(`The header ${name}`);
+    else throw badHeader(name, "There is no such header.");
+  }
+  return { tag, keys, messageGroup, ...(properties.size > 0 ? { properties } : {}) };
+}
+
+/** HTTP hands header bytes over as Latin-1; what was sent as UTF-8 is read as that. */
+function decodeValue(name: string, value: string): string {
+  if (!NOT_ASCII.test(value)) return value;
+  const bytes = Buffer.from(value, "latin1");
+  if (!isUtf8(bytes)) throw badHeader(name, "Must be UTF-8.");
+  return bytes.toString();
+}
+
+function readKeys(name: string, value: string): string[] {
+  const keys = value.split(",").map((key) => atMost(name, key.trim(), KEY_CHARS_MAX));
+  if (keys.length > KEYS_MAX) throw badHeader(name, `Must have at most ${KEYS_MAX} keys.`);
+  return keys;
+}
+
+function atMost(name: string, value: string, charsMax: number): string {
+  if (value.length > charsMax) throw badHeader(name, `Must have at most ${charsMax} characters.`);
+  return value;
+}
+
+const badHeader = (name: string, detail: string): BrokerError =>
+  new BrokerError("BAD_REQUEST", `${name}: ${detail}`, { errors: [{ field: name, detail }] });

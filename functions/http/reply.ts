@@ -1,0 +1,20 @@
+/** What a handler answers, before the headers that every reply has are added. */
+export interface Reply {
+  readonly status: number;
+  readonly body: string | ReadableStream<Uint8Array> | null;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+}
+
+const JSON_HEADERS: Readonly<Record<string, string>> = { "Content-Type": "application/json" };
+
+export const jsonReply = (status: number, value: unknown, headers?: Readonly<Record<string, string>>): Reply => ({
+  status,
+  body: JSON.stringify(value),
+  headers: headers ? { ...JSON_HEADERS, ...headers } : JSON_HEADERS,
+});
+
+export const emptyReply = (status: number, headers?: Readonly<Record<string, string>>): Reply => ({
+  status,
+  body: null,
+  headers,
+});

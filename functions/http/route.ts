@@ -1,0 +1,72 @@
+import type { z } from "zod";
+import type { ErrorCodeName } from "../../core/errors.ts";
+import type { Reply } from "./reply.ts";
+
+export type Method = "GET" | "PUT" | "PATCH" | "POST" | "DELETE";
+
+type ParametersOf<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}` ? Name | ParametersOf<Rest> : never;
+
+/** One request, as a handler sees it: parsed and checked against the schemas of its route. */
+export interface RouteRequest<Parameter extends string, Query, Body> {
+  readonly parameters: Readonly<Record<Parameter, string>>;
+  readonly query: Query;
+  readonly body: Body;
+  readonly requestId: string;
+  /** `name` in lower case. */
+  header(name: string): string | undefined;
+  /** Every header, names in lower case. */
+  headers(): Iterable<readonly [string, string]>;
+  /** Aborts when the client goes away. */
+  disconnected(): AbortSignal;
+}
+
+export type BodyFormat<Body> =
+  /** Any bytes. */
+  | { readonly kind: "bytes" }
+  | {
+      readonly kind: "json";
+      readonly schema: z.ZodType<Body>;
+      /** What the documentation shows, where the schema leaves the checking of entries to the handler. */
+      readonly documented?: z.ZodType;
+      /** No body at all stands for `{}`. */
+      readonly optional?: boolean;
+      /** Also accepts application/merge-patch+json. */
+      readonly mergePatch?: boolean;
+    };
+
+export interface DocumentedReply {
+  readonly description: string;
+  readonly schema?: z.ZodType;
+  readonly contentType?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** One endpoint: the one source of its routing, its validation and its documentation. */
+export interface Route<Path extends string = string, Query = unknown, Body = unknown> {
+  readonly method: Method;
+  readonly path: Path;
+  readonly operationId: string;
+  readonly tag: string;
+  readonly summary: string;
+  readonly description?: string;
+  /** Absent: no query parameter is known. */
+  readonly query?: z.ZodType<Query>;
+  /** Absent: a body is not read. */
+  readonly body?: BodyFormat<Body>;
+  /** Fields and query parameters of the contract that this version refuses. */
+  readonly unbuilt?: ReadonlySet<string>;
+  readonly replies: Readonly<Record<number, DocumentedReply>>;
+  /** Codes besides BAD_REQUEST, SERVER_BUSY and STORE_UNAVAILABLE, which any route may answer. */
+  readonly errors: readonly ErrorCodeName[];
+  handle(request: RouteRequest<ParametersOf<Path>, Query, Body>): Reply | Promise<Reply>;
+}
+
+/** Types the handler by the path and schemas beside it. */
+export const defineRoute = <const Path extends string, Query = undefined, Body = undefined>(
+  route: Route<Path, Query, Body>,
+): Route => route as unknown as Route;
+
+/** `{topic}` of the contract is `:topic` to the router. */
+export const routerPath = (path: string): string => path.replaceAll(/\{(\w+)\}/g, ":$1");
+
+export const parameterNames = (path: string): string[] => Array.from(path.matchAll(/\{(\w+)\}/g), ([, name]) => name ?? "");

@@ -1,0 +1,136 @@
+import type { z } from "zod";
+import { notAvailableYet } from "../../../core/errors.ts";
+import type { ConsumerGroup } from "../../../core/terms.ts";
+import type { RouteDependencies } from "../app.ts";
+import { etagOf, writeConditions } from "../etag.ts";
+import { listReply } from "../list-page.ts";
+import { emptyReply, jsonReply, type Reply } from "../reply.ts";
+import { defineRoute, type Route } from "../route.ts";
+import {
+  group,
+  groupDeletion,
+  groupListQuery,
+  groupPage,
+  groupPatch,
+  groupSettings,
+  groupWithSubscriptions,
+} from "../schemas/groups.ts";
+import { dryRunQuery } from "../schemas/shared.ts";
+import { formatInstant } from "../times.ts";
+import { subscriptionJson } from "./subscriptions.ts";
+
+const tag = "Groups and subscriptions";
+const path = "/v1/groups/{group}";
+const ETAG = { ETag: "Version of the group, for If-Match." };
+
+/** The only strategy there is. */
+const ASSIGNMENT = "AVG";
+
+const groupJson = (value: ConsumerGroup) => ({
+  name: value.name,
+  ordered: value.ordered,
+  maxAttempts: value.maxAttempts,
+  backoff: value.backoff,
+  leaseSeconds: value.leaseSeconds,
+  paused: false,
+  assignment: ASSIGNMENT,
+  createdAt: formatInstant(value.createdAtMs),
+  updatedAt: formatInstant(value.updatedAtMs),
+});
+
+const groupReply = (status: number, value: ConsumerGroup): Reply => jsonReply(status, groupJson(value), { ETag: etagOf(value) });
+
+/** Takes out the fields that can only have one value yet. */
+function builtSettings<T extends z.output<typeof groupPatch>>(settings: T): Omit<T, "paused" | "assignment"> {
+  const { paused, assignment, ...built } = settings;
+  if (paused) throw notAvailableYet("paused: true");
+  if (typeof assignment === "string" && assignment !== ASSIGNMENT)
+    throw notAvailableYet(`An assignment other than "${ASSIGNMENT}"`);
+  return built;
+}
+
+export const groupRoutes = (dependencies: RouteDependencies): readonly Route[] => [
+  ...readRoutes(dependencies),
+  ...writeRoutes(dependencies),
+];
+
+const readRoutes = ({ broker, cursors }: RouteDependencies): Route[] => [
+  defineRoute({
+    method: "GET",
+    path: "/v1/groups",
+    operationId: "listGroups",
+    tag,
+    summary: "List consumer groups by name",
+    query: groupListQuery,
+    unbuilt: new Set(["withLag"]),
+    replies: { 200: { description: "One page.", schema: groupPage } },
+    errors: [],
+    handle: ({ query }) => listReply(cursors, "groups", query, (request) => broker.listGroups(request), groupJson),
+  }),
+  defineRoute({
+    method: "GET",
+    path,
+    operationId: "getGroup",
+    tag,
+    summary: "Read a consumer group and its subscriptions",
+    replies: { 200: { description: "The group.", schema: groupWithSubscriptions, headers: ETAG } },
+    errors: ["ILLEGAL_CONSUMER_GROUP", "CONSUMER_GROUP_NOT_FOUND"],
+    async handle({ parameters }) {
+      const { group: stored, subscriptions } = await broker.getGroup(parameters.group);
+      const body = { ...groupJson(stored), subscriptions: subscriptions.map(subscriptionJson) };
+      return jsonReply(200, body, { ETag: etagOf(stored) });
+    },
+  }),
+];
+
+const writeRoutes = ({ broker }: RouteDependencies): Route[] => [
+  defineRoute({
+    method: "PUT",
+    path,
+    operationId: "putGroup",
+    tag,
+    summary: "Create a consumer group, or change the settings that are named",
+    body: { kind: "json", schema: groupSettings, optional: true },
+    replies: {
+      200: { description: "It existed and is as asked now.", schema: group, headers: ETAG },
+      201: { description: "Created.", schema: group, headers: ETAG },
+    },
+    errors: ["ILLEGAL_CONSUMER_GROUP", "PRECONDITION_FAILED"],
+    async handle({ parameters, body, header }) {
+      const { group: stored, created } = await broker.putGroup(parameters.group, builtSettings(body), writeConditions(header));
+      return groupReply(created ? 201 : 200, stored);
+    },
+  }),
+  defineRoute({
+    method: "PATCH",
+    path,
+    operationId: "patchGroup",
+    tag,
+    summary: "Change some settings of a consumer group",
+    body: { kind: "json", schema: groupPatch, mergePatch: true },
+    replies: { 200: { description: "The group as it is now.", schema: group, headers: ETAG } },
+    errors: ["ILLEGAL_CONSUMER_GROUP", "CONSUMER_GROUP_NOT_FOUND", "PRECONDITION_FAILED"],
+    handle: async ({ parameters, body, header }) =>
+      groupReply(200, await broker.patchGroup(parameters.group, builtSettings(body), writeConditions(header))),
+  }),
+  defineRoute({
+    method: "DELETE",
+    path,
+    operationId: "deleteGroup",
+    tag,
+    summary: "Delete a consumer group, its subscriptions and its dead letters",
+    query: dryRunQuery,
+    replies: {
+      200: { description: "What would go, for dryRun.", schema: groupDeletion },
+      204: { description: "Deleted." },
+    },
+    errors: ["ILLEGAL_CONSUMER_GROUP", "CONSUMER_GROUP_NOT_FOUND", "PRECONDITION_FAILED"],
+    async handle({ parameters, query, header }) {
+      const dryRun = query.dryRun ?? false;
+      const deletion = await broker.deleteGroup(parameters.group, { dryRun, ifMatch: writeConditions(header) });
+      if (!dryRun) return emptyReply(204);
+      const { subscriptions, deadLetters } = deletion;
+      return jsonReply(200, { dryRun, group: groupJson(deletion.group), subscriptions, deadLetters });
+    },
+  }),
+];

@@ -1,0 +1,41 @@
+import { notAvailableYet } from "../../../core/errors.ts";
+import type { RouteDependencies } from "../app.ts";
+import { readPublishHeaders } from "../publish-headers.ts";
+import { emptyReply, jsonReply } from "../reply.ts";
+import { defineRoute, type Route, type RouteRequest } from "../route.ts";
+import { sendReceipt } from "../schemas/messages.ts";
+import { receiptJson, SEND_ERRORS, sendOne } from "./messages.ts";
+
+const RETURN_MINIMAL = /(?:^|,)\s*return\s*=\s*"?minimal"?\s*(?:$|[,;])/i;
+const CLOUD_EVENTS = /^\s*application\/cloudevents/i;
+
+export const publishRoutes = ({ broker, background }: RouteDependencies): readonly Route[] => [
+  defineRoute({
+    method: "POST",
+    path: "/v1/topics/{topic}/publish",
+    operationId: "publishMessage",
+    tag: "Send",
+    summary: "Send the bytes of the request as one message",
+    description:
+      "Metadata goes into the headers X-MQ-Tag, X-MQ-Keys (separated by commas), X-MQ-Group and X-MQ-Property-*, whose names " +
+      "become lower case. With `Prefer: return=minimal` the answer comes before the message is stored, and it may be lost.",
+    body: { kind: "bytes" },
+    replies: {
+      201: { description: "Stored.", schema: sendReceipt },
+      202: { description: "Accepted, for `Prefer: return=minimal`.", headers: { "Preference-Applied": "return=minimal" } },
+    },
+    errors: [...SEND_ERRORS, "TOO_MANY_REQUESTS"],
+    async handle(request: RouteRequest<"topic", undefined, Buffer>) {
+      const { topic } = request.parameters;
+      if (CLOUD_EVENTS.test(request.header("content-type") ?? "")) throw notAvailableYet("CloudEvents");
+      const input = { ...readPublishHeaders(request.headers()), body: request.body };
+      if (!RETURN_MINIMAL.test(request.header("prefer") ?? "")) {
+        return jsonReply(201, receiptJson(await sendOne(broker, topic, input), topic));
+      }
+      // A misspelt topic is told, whatever comes after.
+      await broker.getTopic(topic);
+      background.start(input.body.length, async () => void (await sendOne(broker, topic, input)));
+      return emptyReply(202, { "Content-Length": "0", "Preference-Applied": "return=minimal" });
+    },
+  }),
+];

@@ -1,0 +1,92 @@
+import type { PullRequest, PullResult } from "../../../core/broker.ts";
+import { BrokerError } from "../../../core/errors.ts";
+import { PULL_BYTES_MAX, PULL_MESSAGES_MAX } from "../../../core/limits.ts";
+import type { RouteDependencies } from "../app.ts";
+import { liveTail, offsetIllegal } from "../live-tail.ts";
+import { storedMessageJson } from "../message-json.ts";
+import { jsonReply, type Reply } from "../reply.ts";
+import { defineRoute, type Route } from "../route.ts";
+import { type PullQuery, pullQuery, pullReply, UNBUILT_PULL_PARAMETERS } from "../schemas/pull.ts";
+
+const EVENT_STREAM = "text/event-stream";
+const QUEUE_ID = /^\d{1,4}$/;
+const OFFSET = /^\d{1,16}$/;
+const STREAM_HEADERS = { "Content-Type": EVENT_STREAM, "Cache-Control": "no-store", "X-Accel-Buffering": "no" };
+
+function badParameter(field: string, detail: string): BrokerError {
+  return new BrokerError("BAD_REQUEST", `${field}: ${detail}`, { errors: [{ field, detail }] });
+}
+
+function queueIdOf(text: string): number {
+  if (!QUEUE_ID.test(text)) throw badParameter("queueId", "Must be the number of a queue.");
+  return Number(text);
+}
+
+/** Where to start: exactly one of the three ways to say it; `otherwise` where none is given. */
+function startOf(query: PullQuery, otherwise: PullRequest["from"] | undefined): PullRequest["from"] {
+  const { offset, timestamp, tail } = query;
+  const given: PullRequest["from"][] = [];
+  if (offset !== undefined) given.push({ offset });
+  if (timestamp !== undefined) given.push({ timestampMs: timestamp });
+  if (tail !== undefined) given.push({ tail });
+  const [from = otherwise, second] = given;
+  if (from === undefined || second !== undefined) throw badParameter("offset", "Give exactly one of offset, timestamp and tail.");
+  return from;
+}
+
+/** An event stream that was cut off goes on after the last event the client saw. */
+function resumeOf(lastEventId: string | undefined): PullRequest["from"] | undefined {
+  if (lastEventId === undefined || lastEventId === "") return undefined;
+  const offset = Number(lastEventId) + 1;
+  if (!OFFSET.test(lastEventId) || !Number.isSafeInteger(offset)) throw badParameter("Last-Event-ID", "Must be an offset.");
+  return { offset };
+}
+
+const pageReply = (result: Exclude<PullResult, { status: "OFFSET_ILLEGAL" }>, topic: string): Reply =>
+  jsonReply(200, {
+    status: result.status,
+    messages: result.messages.map((message) => storedMessageJson(message, topic)),
+    nextOffset: String(result.nextOffset),
+    minOffset: String(result.minOffset),
+    maxOffset: String(result.maxOffset),
+  });
+
+const askedOffset = (from: PullRequest["from"]): number | undefined => ("offset" in from ? from.offset : undefined);
+
+export const pullRoutes = ({ broker, longPolls }: RouteDependencies): readonly Route[] => [
+  defineRoute({
+    method: "GET",
+    path: "/v1/topics/{topic}/queues/{queueId}/messages",
+    operationId: "pullMessages",
+    tag: "Pull",
+    summary: "Read a queue from an offset, a time or its end",
+    description:
+      "Pulling settles nothing and needs no group. With `Accept: text/event-stream` the answer is a live tail: one event per " +
+      "message with its offset as id, a comment at least every 15 seconds, and `Last-Event-ID` to go on after a break.",
+    query: pullQuery,
+    unbuilt: UNBUILT_PULL_PARAMETERS,
+    replies: { 200: { description: "The messages, in order of their offsets.", schema: pullReply } },
+    errors: ["FORBIDDEN", "ILLEGAL_TOPIC", "OFFSET_ILLEGAL", "TOPIC_NOT_FOUND", "TOO_MANY_REQUESTS"],
+    async handle({ parameters, query, header, disconnected }) {
+      const { topic } = parameters;
+      const queueId = queueIdOf(parameters.queueId);
+      const { limit = PULL_MESSAGES_MAX, maxBytes = PULL_BYTES_MAX, waitSeconds = 0 } = query;
+      if (header("accept")?.includes(EVENT_STREAM)) {
+        if (query.waitSeconds !== undefined) throw badParameter("waitSeconds", "An event stream waits by itself.");
+        const from = resumeOf(header("last-event-id")) ?? startOf(query, { tail: 0 });
+        const first = await broker.pullMessages(topic, queueId, { from, limit, maxBytes, waitMs: 0 });
+        if (first.status === "OFFSET_ILLEGAL") throw offsetIllegal(askedOffset(from), first);
+        const tail = { broker, longPolls, topic, queueId, limit, maxBytes, first, disconnected: disconnected() };
+        return { status: 200, body: liveTail(tail), headers: STREAM_HEADERS };
+      }
+      const from = startOf(query, undefined);
+      const request = { from, limit, maxBytes, waitMs: waitSeconds * 1_000 };
+      const result =
+        request.waitMs === 0
+          ? await broker.pullMessages(topic, queueId, request)
+          : await longPolls.run(disconnected(), (signal) => broker.pullMessages(topic, queueId, request, signal));
+      if (result.status === "OFFSET_ILLEGAL") throw offsetIllegal(askedOffset(from), result);
+      return pageReply(result, topic);
+    },
+  }),
+];

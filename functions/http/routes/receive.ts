@@ -1,0 +1,95 @@
+import type { z } from "zod";
+import type { SettleEntry, SettleResult } from "../../../core/broker.ts";
+import type { RouteDependencies } from "../app.ts";
+import { receivedMessageJson } from "../message-json.ts";
+import { errorJson } from "../problem.ts";
+import { jsonReply } from "../reply.ts";
+import { defineRoute, type Route } from "../route.ts";
+import { ackRequest, receiveReply, receiveRequest, settleReply, settleRequest } from "../schemas/receive.ts";
+import { formatInstant } from "../times.ts";
+
+const tag = "Receive and settle";
+const RECEIVE_MAX_DEFAULT = 1;
+
+const toMs = (seconds: number | undefined): number | undefined => (seconds === undefined ? undefined : seconds * 1_000);
+
+function settleEntries(request: z.output<typeof settleRequest>): SettleEntry[] {
+  const { acks = [], nacks = [], extends: extensions = [], deadLetters = [] } = request;
+  return [
+    ...acks.map(({ receiptHandle }): SettleEntry => ({ action: "ack", receiptHandle })),
+    ...nacks.map(({ receiptHandle, delaySeconds, countAttempt, reason }): SettleEntry => {
+      return { action: "nack", receiptHandle, delayMs: toMs(delaySeconds), countAttempt, reason };
+    }),
+    ...extensions.map(({ receiptHandle, leaseSeconds }): SettleEntry => {
+      return { action: "extend", receiptHandle, leaseMs: leaseSeconds * 1_000 };
+    }),
+    ...deadLetters.map(({ receiptHandle, reason }): SettleEntry => ({ action: "deadLetter", receiptHandle, reason })),
+  ];
+}
+
+function resultJson(result: SettleResult) {
+  switch (result.status) {
+    case "extended":
+      return { receiptHandle: result.newReceiptHandle, status: "extended", leaseUntil: formatInstant(result.leaseUntilMs) };
+    case "error":
+      return { receiptHandle: result.receiptHandle, status: "error", error: errorJson(result.error) };
+    default:
+      return { receiptHandle: result.receiptHandle, status: result.status };
+  }
+}
+
+export const receiveRoutes = ({ broker, longPolls }: RouteDependencies): readonly Route[] => [
+  defineRoute({
+    method: "POST",
+    path: "/v1/groups/{group}/receive",
+    operationId: "receiveMessages",
+    tag,
+    summary: "Receive messages under a lease",
+    description: "A message that is not settled before its lease ends is delivered again. Nothing to receive is an empty list.",
+    body: { kind: "json", schema: receiveRequest, optional: true },
+    replies: { 200: { description: "The messages; none when there is nothing.", schema: receiveReply } },
+    errors: [
+      "ILLEGAL_CONSUMER_GROUP",
+      "ILLEGAL_INVISIBLE_TIME",
+      "CONSUMER_GROUP_NOT_FOUND",
+      "TOPIC_NOT_FOUND",
+      "TOO_MANY_REQUESTS",
+    ],
+    async handle({ parameters, body, disconnected }) {
+      const { group } = parameters;
+      const { topics, max = RECEIVE_MAX_DEFAULT, waitSeconds = 0, leaseSeconds, attemptId } = body;
+      const request = { topics, max, waitMs: waitSeconds * 1_000, leaseMs: toMs(leaseSeconds), attemptId };
+      const messages =
+        request.waitMs === 0
+          ? await broker.receiveMessages(group, request)
+          : await longPolls.run(disconnected(), (signal) => broker.receiveMessages(group, request, signal));
+      return jsonReply(200, { messages: messages.map(receivedMessageJson) });
+    },
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/v1/groups/{group}/settle",
+    operationId: "settleMessages",
+    tag,
+    summary: "Acknowledge, give back, extend or dead-letter received messages",
+    body: { kind: "json", schema: settleRequest },
+    replies: { 200: { description: "One result per entry.", schema: settleReply } },
+    errors: ["ILLEGAL_CONSUMER_GROUP", "CONSUMER_GROUP_NOT_FOUND"],
+    handle: async ({ parameters, body }) =>
+      jsonReply(200, { results: (await broker.settleMessages(parameters.group, settleEntries(body))).map(resultJson) }),
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/v1/groups/{group}/ack",
+    operationId: "ackMessages",
+    tag,
+    summary: "Acknowledge received messages",
+    body: { kind: "json", schema: ackRequest },
+    replies: { 200: { description: "One result per handle.", schema: settleReply } },
+    errors: ["ILLEGAL_CONSUMER_GROUP", "CONSUMER_GROUP_NOT_FOUND"],
+    async handle({ parameters, body }) {
+      const entries = body.receiptHandles.map((receiptHandle): SettleEntry => ({ action: "ack", receiptHandle }));
+      return jsonReply(200, { results: (await broker.settleMessages(parameters.group, entries)).map(resultJson) });
+    },
+  }),
+];

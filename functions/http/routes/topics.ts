@@ -1,0 +1,137 @@
+import type { QueueRoute } from "../../../core/broker.ts";
+import type { Topic } from "../../../core/terms.ts";
+import type { RouteDependencies } from "../app.ts";
+import { etagOf, writeConditions } from "../etag.ts";
+import { listReply } from "../list-page.ts";
+import { emptyReply, jsonReply, type Reply } from "../reply.ts";
+import { defineRoute, type Route } from "../route.ts";
+import { dryRunQuery } from "../schemas/shared.ts";
+import { queueList, topic, topicDeletion, topicListQuery, topicPage, topicPatch, topicSettings } from "../schemas/topics.ts";
+import { formatInstant } from "../times.ts";
+
+const tag = "Topics";
+const path = "/v1/topics/{topic}";
+const ETAG = { ETag: "Version of the topic, for If-Match." };
+
+const topicJson = (value: Topic) => ({
+  name: value.name,
+  type: value.type,
+  ...(value.writeQueues === value.readQueues ? { queues: value.readQueues } : {}),
+  writeQueues: value.writeQueues,
+  readQueues: value.readQueues,
+  retentionHours: value.retentionHours,
+  flushMode: value.flushMode,
+  perm: value.perm,
+  createdAt: formatInstant(value.createdAtMs),
+  updatedAt: formatInstant(value.updatedAtMs),
+});
+
+const topicReply = (status: number, value: Topic): Reply => jsonReply(status, topicJson(value), { ETag: etagOf(value) });
+
+const queueJson = ({ queueId, readable, writable, minOffset, maxOffset, lastStoredAtMs, tailBytes }: QueueRoute) => ({
+  queueId,
+  readable,
+  writable,
+  minOffset: String(minOffset),
+  maxOffset: String(maxOffset),
+  lastStoredAt: lastStoredAtMs === undefined ? null : formatInstant(lastStoredAtMs),
+  tailBytes,
+});
+
+export const topicRoutes = (dependencies: RouteDependencies): readonly Route[] => [
+  ...readRoutes(dependencies),
+  ...writeRoutes(dependencies),
+];
+
+const readRoutes = ({ broker, cursors }: RouteDependencies): Route[] => [
+  defineRoute({
+    method: "GET",
+    path: "/v1/topics",
+    operationId: "listTopics",
+    tag,
+    summary: "List topics by name",
+    query: topicListQuery,
+    unbuilt: new Set(["withLag"]),
+    replies: { 200: { description: "One page.", schema: topicPage } },
+    errors: [],
+    handle: ({ query }) =>
+      listReply(
+        cursors,
+        `topics\0${query.type ?? ""}`,
+        query,
+        (request) => broker.listTopics({ ...request, type: query.type }),
+        topicJson,
+      ),
+  }),
+  defineRoute({
+    method: "GET",
+    path,
+    operationId: "getTopic",
+    tag,
+    summary: "Read a topic",
+    replies: { 200: { description: "The topic.", schema: topic, headers: ETAG } },
+    errors: ["ILLEGAL_TOPIC", "TOPIC_NOT_FOUND"],
+    handle: async ({ parameters }) => topicReply(200, await broker.getTopic(parameters.topic)),
+  }),
+  defineRoute({
+    method: "GET",
+    path: "/v1/topics/{topic}/queues",
+    operationId: "listQueues",
+    tag,
+    summary: "Read the queues of a topic and their offsets",
+    replies: { 200: { description: "Every queue that can be read or written.", schema: queueList } },
+    errors: ["ILLEGAL_TOPIC", "TOPIC_NOT_FOUND"],
+    handle: async ({ parameters }) => jsonReply(200, { items: (await broker.topicQueues(parameters.topic)).map(queueJson) }),
+  }),
+];
+
+const writeRoutes = ({ broker }: RouteDependencies): Route[] => [
+  defineRoute({
+    method: "PUT",
+    path,
+    operationId: "putTopic",
+    tag,
+    summary: "Create a topic, or change the settings that are named",
+    body: { kind: "json", schema: topicSettings, optional: true },
+    replies: {
+      200: { description: "It existed and is as asked now.", schema: topic, headers: ETAG },
+      201: { description: "Created.", schema: topic, headers: ETAG },
+    },
+    errors: ["ILLEGAL_TOPIC", "PRECONDITION_FAILED"],
+    async handle({ parameters, body, header }) {
+      const { topic: stored, created } = await broker.putTopic(parameters.topic, body, writeConditions(header));
+      return topicReply(created ? 201 : 200, stored);
+    },
+  }),
+  defineRoute({
+    method: "PATCH",
+    path,
+    operationId: "patchTopic",
+    tag,
+    summary: "Change some settings of a topic",
+    body: { kind: "json", schema: topicPatch, mergePatch: true },
+    replies: { 200: { description: "The topic as it is now.", schema: topic, headers: ETAG } },
+    errors: ["ILLEGAL_TOPIC", "TOPIC_NOT_FOUND", "PRECONDITION_FAILED"],
+    handle: async ({ parameters, body, header }) =>
+      topicReply(200, await broker.patchTopic(parameters.topic, body, writeConditions(header))),
+  }),
+  defineRoute({
+    method: "DELETE",
+    path,
+    operationId: "deleteTopic",
+    tag,
+    summary: "Delete a topic and its messages",
+    query: dryRunQuery,
+    replies: {
+      200: { description: "What would go, for dryRun.", schema: topicDeletion },
+      204: { description: "Deleted." },
+    },
+    errors: ["ILLEGAL_TOPIC", "TOPIC_NOT_FOUND", "PRECONDITION_FAILED"],
+    async handle({ parameters, query, header }) {
+      const dryRun = query.dryRun ?? false;
+      const deletion = await broker.deleteTopic(parameters.topic, { dryRun, ifMatch: writeConditions(header) });
+      if (!dryRun) return emptyReply(204);
+      return jsonReply(200, { dryRun, topic: topicJson(deletion.topic), messages: deletion.messages, groups: deletion.groups });
+    },
+  }),
+];

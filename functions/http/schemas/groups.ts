@@ -1,0 +1,89 @@
+import { z } from "zod";
+import {
+  BACKOFF_SECONDS_MAX,
+  BACKOFF_STEPS_MAX,
+  LEASE_SECONDS_DEFAULT,
+  LEASE_SECONDS_MAX,
+  LEASE_SECONDS_MIN,
+  MAX_ATTEMPTS_DEFAULT,
+  MAX_ATTEMPTS_MAX,
+} from "../../../core/limits.ts";
+import { integer, listQuery, page, time } from "./shared.ts";
+import { subscription } from "./subscriptions.ts";
+
+const seconds = (min: number) => integer(min, BACKOFF_SECONDS_MAX, "Seconds.");
+
+const backoff = z
+  .union([
+    z
+      .array(seconds(0))
+      .min(1, "Must have at least one step.")
+      .max(BACKOFF_STEPS_MAX, `Must have at most ${BACKOFF_STEPS_MAX} steps.`),
+    z.strictObject({
+      initialSeconds: seconds(0),
+      multiplier: z.number("Must be a number.").min(1, "Must be at least 1.").max(100, "Must be at most 100."),
+      maxSeconds: seconds(0),
+    }),
+  ])
+  .meta({ description: "Seconds before each redelivery, the last repeated; or an exponential series." });
+
+const settings = {
+  ordered: z.boolean("Must be true or false.").meta({ description: "Each queue in order, on every type of topic." }),
+  maxAttempts: integer(
+    1,
+    MAX_ATTEMPTS_MAX,
+    `Deliveries before a message is dead-lettered; ${MAX_ATTEMPTS_DEFAULT} where not given.`,
+  ),
+  backoff,
+  leaseSeconds: integer(
+    LEASE_SECONDS_MIN,
+    LEASE_SECONDS_MAX,
+    `How long a received message stays hidden; ${LEASE_SECONDS_DEFAULT} where not given.`,
+  ),
+  paused: z.boolean("Must be true or false."),
+  assignment: z.string("Must be the name of a strategy.").max(64, "Is too long.").meta({ description: "AVG." }),
+};
+
+export const groupSettings = z.strictObject(settings).partial().meta({ id: "GroupSettings" });
+
+export const groupPatch = z
+  .strictObject({
+    ordered: settings.ordered.nullable(),
+    maxAttempts: settings.maxAttempts.nullable(),
+    backoff: settings.backoff.nullable(),
+    leaseSeconds: settings.leaseSeconds.nullable(),
+    paused: settings.paused.nullable(),
+    assignment: settings.assignment.nullable(),
+  })
+  .partial()
+  .meta({ id: "GroupPatch", description: "Merge patch: null restores a default." });
+
+export const group = z
+  .object({
+    name: z.string(),
+    ordered: z.boolean(),
+    maxAttempts: z.number().int(),
+    backoff: settings.backoff,
+    leaseSeconds: z.number().int(),
+    paused: z.boolean(),
+    assignment: z.string(),
+    createdAt: time("When it was created."),
+    updatedAt: time("When it last changed."),
+  })
+  .meta({ id: "Group" });
+
+export const groupWithSubscriptions = z
+  .object({ ...group.shape, subscriptions: z.array(subscription) })
+  .meta({ id: "GroupWithSubscriptions" });
+
+export const groupListQuery = z.strictObject(listQuery);
+export const groupPage = page(group);
+
+export const groupDeletion = z
+  .object({
+    dryRun: z.literal(true),
+    group,
+    subscriptions: z.array(z.string()).meta({ description: "Topics it would no longer be subscribed to." }),
+    deadLetters: z.number().int().meta({ description: "Dead letters that would go." }),
+  })
+  .meta({ id: "GroupDeletion" });

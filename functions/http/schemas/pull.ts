@@ -1,0 +1,33 @@
+import { z } from "zod";
+import { PULL_BYTES_MAX, PULL_MESSAGES_MAX, WAIT_SECONDS_MAX } from "../../../core/limits.ts";
+import { storedMessage } from "./messages.ts";
+import { offset, queryInstant, queryInteger } from "./shared.ts";
+
+export const UNBUILT_PULL_PARAMETERS: ReadonlySet<string> = new Set([
+  "filter",
+  "filterType",
+  "filterExpression",
+  "expression",
+  "tag",
+]);
+
+export const pullQuery = z.strictObject({
+  offset: queryInteger(0, Number.MAX_SAFE_INTEGER, "First offset to read.").optional(),
+  timestamp: queryInstant("Start at the first message stored at or after it: RFC 3339 or epoch ms.").optional(),
+  tail: queryInteger(0, Number.MAX_SAFE_INTEGER, "Start so many messages before the end.").optional(),
+  limit: queryInteger(1, PULL_MESSAGES_MAX, `Messages at most; ${PULL_MESSAGES_MAX} where not given.`).optional(),
+  maxBytes: queryInteger(1, PULL_BYTES_MAX, "Bytes of bodies at most; the first message comes whatever its size.").optional(),
+  waitSeconds: queryInteger(0, WAIT_SECONDS_MAX, "How long to wait for a message at the end of the queue.").optional(),
+});
+
+export type PullQuery = z.output<typeof pullQuery>;
+
+export const pullReply = z
+  .object({
+    status: z.enum(["FOUND", "NO_NEW_MSG", "NO_MATCHED_MSG"]),
+    messages: z.array(storedMessage),
+    nextOffset: offset("Where to go on."),
+    minOffset: offset("First offset that is still stored."),
+    maxOffset: offset("Next offset to be written."),
+  })
+  .meta({ id: "PullReply" });

@@ -1,0 +1,62 @@
+import type { RunningBroker } from "../../core/create-broker.ts";
+import type { Random } from "../../core/ports/random.ts";
+import type { Signer } from "../../core/ports/signer.ts";
+import { systemClock } from "../runtime/clock.ts";
+import type { Log } from "../runtime/log.ts";
+import { createApp } from "./app.ts";
+import { BackgroundSends } from "./background-sends.ts";
+import { LongPolls } from "./long-polls.ts";
+import { nodeInbound } from "./node-inbound.ts";
+import { serveApp } from "./node-server.ts";
+import { RequestMemory } from "./request-memory.ts";
+
+export interface ServeOptions {
+  readonly broker: RunningBroker;
+  readonly log: Log;
+  readonly random: Random;
+  readonly signer: Signer;
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** Bytes of request bodies held at once. */
+  readonly requestBytesMax: number;
+}
+
+export interface ServedBroker {
+  readonly url: string;
+  /**
+   * Ends long polls with what they have, lets requests and one-way sends finish for `graceMs`, and cuts off what is left. Nothing
+   * uses the broker afterwards.
+   */
+  stop(graceMs: number): Promise<void>;
+}
+
+/** Serves a broker over HTTP on node:http. Errors: what listening fails with, such as EADDRINUSE. */
+export async function serveBroker(options: ServeOptions): Promise<ServedBroker> {
+  const { broker, log, random, signer, host, port } = options;
+  const longPolls = new LongPolls();
+  const background = new BackgroundSends((error) => log.error({ err: error }, "a one-way message was not stored"));
+  const app = createApp({
+    broker,
+    log,
+    clock: systemClock,
+    random,
+    signer,
+    cursorKey: broker.signingKey,
+    longPolls,
+    background,
+    memory: new RequestMemory(options.requestBytesMax),
+    inbound: nodeInbound,
+  });
+  const server = await serveApp(app, { host, port, log, random });
+  return {
+    url: server.url,
+    async stop(graceMs) {
+      longPolls.endAll();
+      const finished = await server.stop(graceMs);
+      if (!finished) log.warn("requests were cut off at the end of the grace period");
+      await background.idle();
+      broker.stop();
+    },
+  };
+}

@@ -1,0 +1,44 @@
+import type { z } from "zod";
+import { BrokerError, type FieldError, notAvailableYet } from "../../core/errors.ts";
+
+const ERRORS_MAX = 20;
+
+/** How the place of a wrong value is written: a JSON pointer into the body, or the name of a query parameter. */
+type FieldName = (path: readonly PropertyKey[]) => string;
+
+const pointer: FieldName = (path) =>
+  path.map((step) => `/${String(step).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("") || "/";
+const parameter: FieldName = (path) => path.map(String).join(".");
+
+/**
+ * Checks `value` against `schema`. Errors: BAD_REQUEST with every wrong field; a field in `unbuilt` is refused as not available
+ * yet, which tells more than that it is unknown.
+ */
+export function validate<T>(
+  schema: z.ZodType<T>,
+  value: unknown,
+  where: "body" | "query",
+  unbuilt: ReadonlySet<string> | undefined,
+): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw asBadRequest(parsed.error, where === "body" ? pointer : parameter, unbuilt);
+}
+
+function asBadRequest(error: z.ZodError, nameOf: FieldName, unbuilt: ReadonlySet<string> | undefined): BrokerError {
+  const errors: FieldError[] = [];
+  for (const issue of error.issues) {
+    if (issue.code === "unrecognized_keys") {
+      for (const key of issue.keys) {
+        if (unbuilt?.has(key)) throw notAvailableYet(`'${key}'`);
+        errors.push({ field: nameOf([...issue.path, key]), detail: "There is no such field." });
+      }
+    } else errors.push({ field: nameOf(issue.path), detail: issue.message });
+  }
+  const shown = errors.slice(0, ERRORS_MAX).map(({ field, detail }) => ({ field: field.slice(0, 200), detail }));
+  const [first] = shown;
+  const others = errors.length > 1 ? ` (and ${errors.length - 1} more)` : "";
+  return new BrokerError("BAD_REQUEST", first ? `${first.field}: ${first.detail}${others}` : "The request is invalid.", {
+    errors: shown,
+  });
+}

@@ -1,0 +1,18 @@
+import type { Clock } from "../../core/ports/clock.ts";
+
+export const systemClock: Clock = {
+  nowMs: () => Date.now(),
+
+  sleep(ms, signal) {
+    if (signal?.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const end = () => {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", end);
+        resolve();
+      };
+      const timer = setTimeout(end, ms);
+      signal?.addEventListener("abort", end);
+    });
+  },
+};

@@ -1,0 +1,90 @@
+import { describe, expect, it } from "vitest";
+import { type Api, uniqueName } from "../support/http-api.ts";
+import { createGroup, createTopic, expectProblem } from "../support/http-fixtures.ts";
+
+export function groupTests(api: Api): void {
+  describe("PROTOCOL 3.1 groups", () => {
+    it("creates a group with 201 and answers 200 when it is there", async () => {
+      const path = `/v1/groups/${uniqueName("group")}`;
+      const settings = { ordered: false, maxAttempts: 5, backoff: [1, 2, 3], leaseSeconds: 30, assignment: "AVG" };
+      const created = await api.put(path, settings);
+      expect(created.status).toBe(201);
+      expect(created.json).toMatchObject(settings);
+      expect((await api.put(path, settings)).status).toBe(200);
+      expect((await api.get(path)).json).toMatchObject({ ...settings, subscriptions: [] });
+    });
+
+    it("creates a group with defaults from an empty body", async () => {
+      const created = await api.put(`/v1/groups/${uniqueName("group")}`);
+      expect(created.status).toBe(201);
+      expect(created.json).toMatchObject({ ordered: false, maxAttempts: 17, leaseSeconds: 60, paused: false, assignment: "AVG" });
+      expect(created.json.backoff).toHaveLength(16);
+      expect(created.json.backoff.slice(0, 3)).toEqual([10, 30, 60]);
+    });
+
+    it("takes an exponential backoff", async () => {
+      const backoff = { initialSeconds: 5, multiplier: 2, maxSeconds: 7200 };
+      const created = await api.put(`/v1/groups/${uniqueName("group")}`, { backoff });
+      expect(created.json.backoff).toEqual(backoff);
+    });
+
+    it("patches, guarded by ETag", async () => {
+      const path = `/v1/groups/${await createGroup(api, [])}`;
+      const etag = (await api.get(path)).headers.get("etag") ?? "";
+      const guard = { headers: { "If-Match": etag } };
+      expect((await api.patch(path, { maxAttempts: 3 }, guard)).json.maxAttempts).toBe(3);
+      expectProblem(await api.patch(path, { maxAttempts: 4 }, guard), 412, "PRECONDITION_FAILED");
+      expect((await api.patch(path, { maxAttempts: null })).json.maxAttempts).toBe(17);
+    });
+
+    it("shows its subscriptions", async () => {
+      const topic = await createTopic(api);
+      const group = await createGroup(api, [topic]);
+      expect((await api.get(`/v1/groups/${group}`)).json.subscriptions).toMatchObject([{ group, topic }]);
+    });
+
+    it("deletes with 204, after telling with dryRun what would go", async () => {
+      const topic = await createTopic(api);
+      const group = await createGroup(api, [topic]);
+      const dry = await api.delete(`/v1/groups/${group}?dryRun=true`);
+      expect(dry.status).toBe(200);
+      expect(dry.json).toMatchObject({ dryRun: true, subscriptions: [topic], deadLetters: 0 });
+      expect((await api.delete(`/v1/groups/${group}`)).status).toBe(204);
+      expectProblem(await api.get(`/v1/groups/${group}`), 404, "CONSUMER_GROUP_NOT_FOUND");
+      expectProblem(await api.post(`/v1/groups/${group}/receive`, {}), 404, "CONSUMER_GROUP_NOT_FOUND");
+    });
+
+    it("lists by prefix", async () => {
+      const prefix = uniqueName("list");
+      for (const letter of ["b", "a"]) await api.put(`/v1/groups/${prefix}-${letter}`);
+      const { items } = (await api.get(`/v1/groups?prefix=${prefix}`)).json;
+      expect(items.map((item: { name: string }) => item.name)).toEqual([`${prefix}-a`, `${prefix}-b`]);
+    });
+
+    it("suggests the nearest name", async () => {
+      const group = await createGroup(api, []);
+      const answer = await api.get(`/v1/groups/${group.slice(0, -1)}_`);
+      expectProblem(answer, 404, "CONSUMER_GROUP_NOT_FOUND", `Did you mean '${group}'?`);
+    });
+
+    it("refuses what is none", async () => {
+      for (const name of ["a.b", "x".repeat(65), "%25x"]) {
+        expectProblem(await api.put(`/v1/groups/${name}`), 400, "ILLEGAL_CONSUMER_GROUP");
+      }
+      const path = `/v1/groups/${uniqueName("group")}`;
+      const wrong: object[] = [
+        { maxAttempts: 0 },
+        { maxAttempts: 1_001 },
+        { leaseSeconds: 0 },
+        { leaseSeconds: 43_201 },
+        { backoff: [] },
+        { backoff: [-1] },
+        { backoff: { initialSeconds: 1 } },
+        { ordered: "no" },
+        { colour: "red" },
+      ];
+      for (const settings of wrong) expect((await api.put(path, settings)).status, JSON.stringify(settings)).toBe(400);
+      expect((await api.get(path)).status).toBe(404);
+    });
+  });
+}

@@ -1,0 +1,82 @@
+import { describe, expect, it } from "vitest";
+import type { Api } from "../support/http-api.ts";
+
+interface Operation {
+  readonly operationId: string;
+  readonly summary: string;
+  readonly parameters?: { readonly name: string; readonly in: string }[];
+  readonly requestBody?: { readonly content: Record<string, unknown> };
+  readonly responses: Record<string, { readonly content?: Record<string, { readonly schema: unknown }> }>;
+}
+
+export function operationTests(api: Api): void {
+  describe("PROTOCOL 8 operations", () => {
+    it("tells that it serves and that its store answers", async () => {
+      for (const path of ["/healthz", "/readyz"]) {
+        const answer = await api.get(path);
+        expect(answer.status).toBe(200);
+        expect(answer.json).toEqual({ status: "ok" });
+      }
+    });
+
+    it("describes every endpoint in OpenAPI 3.1", async () => {
+      const answer = await api.get("/openapi.json");
+      expect(answer.status).toBe(200);
+      const document = answer.json;
+      expect(document.openapi).toMatch(/^3\.1\./);
+      const operations: Record<string, string[]> = {
+        "/v1/topics": ["get"],
+        "/v1/topics/{topic}": ["delete", "get", "patch", "put"],
+        "/v1/topics/{topic}/queues": ["get"],
+        "/v1/topics/{topic}/messages": ["post"],
+        "/v1/topics/{topic}/messages/batch": ["post"],
+        "/v1/topics/{topic}/publish": ["post"],
+        "/v1/topics/{topic}/queues/{queueId}/messages": ["get"],
+        "/v1/groups": ["get"],
+        "/v1/groups/{group}": ["delete", "get", "patch", "put"],
+        "/v1/groups/{group}/subscriptions/{topic}": ["delete", "get", "put"],
+        "/v1/groups/{group}/receive": ["post"],
+        "/v1/groups/{group}/settle": ["post"],
+        "/v1/groups/{group}/ack": ["post"],
+      };
+      for (const [path, methods] of Object.entries(operations)) {
+        expect(Object.keys(document.paths[path] ?? {}).sort(), path).toEqual(methods);
+      }
+    });
+
+    it("gives every operation an id, a summary, its parameters and its problems", async () => {
+      const { paths } = (await api.get("/openapi.json")).json as { paths: Record<string, Record<string, Operation>> };
+      const ids = new Set<string>();
+      for (const [path, item] of Object.entries(paths)) {
+        for (const operation of Object.values(item)) {
+          expect(operation.summary).toMatch(/^[A-Z]/);
+          expect(ids.has(operation.operationId), operation.operationId).toBe(false);
+          ids.add(operation.operationId);
+          const named = (operation.parameters ?? []).filter((parameter) => parameter.in === "path").map(({ name }) => name);
+          expect(named).toEqual(Array.from(path.matchAll(/\{(\w+)\}/g), ([, name]) => name));
+          expect(operation.responses["400"]?.content).toHaveProperty(["application/problem+json"]);
+        }
+      }
+    });
+
+    it("resolves every reference of the document", async () => {
+      const document = (await api.get("/openapi.json")).json;
+      const references = new Set(JSON.stringify(document).match(/"\$ref":"[^"]+"/g) ?? []);
+      expect(references.size).toBeGreaterThan(5);
+      for (const reference of references) {
+        const name = /#\/components\/schemas\/(\w+)/.exec(reference)?.[1] ?? "";
+        expect(document.components.schemas, reference).toHaveProperty([name]);
+      }
+    });
+
+    it("shows a page that needs nothing but itself", async () => {
+      const answer = await api.get("/docs");
+      expect(answer.status).toBe(200);
+      expect(answer.headers.get("content-type")).toMatch(/^text\/html/);
+      expect(answer.headers.get("content-security-policy")).toContain("default-src 'none'");
+      expect(answer.text).toContain("/v1/topics/{topic}/messages");
+      expect(answer.text).toContain("TOPIC_NOT_FOUND");
+      expect(answer.text).not.toMatch(/<script|<link|<img|https?:\/\//);
+    });
+  });
+}

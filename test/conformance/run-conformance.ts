@@ -1,0 +1,37 @@
+import { Api, type Target } from "../support/http-api.ts";
+import { conventionTests } from "./conventions.ts";
+import { errorTests } from "./errors.ts";
+import { groupTests } from "./groups.ts";
+import { hostileInputTests } from "./hostile-input.ts";
+import { leaseTests } from "./leases.ts";
+import { operationTests } from "./operations.ts";
+import { publishTests } from "./publish.ts";
+import { pullTests } from "./pull.ts";
+import { receiveTests } from "./receive.ts";
+import { sendTests } from "./send.ts";
+import { settleTests } from "./settle.ts";
+import { subscriptionTests } from "./subscriptions.ts";
+import { topicTests } from "./topics.ts";
+import { unbuiltTests } from "./unbuilt.ts";
+
+/**
+ * Declares the tests that any server of the protocol passes, by section of PROTOCOL.md. They know a base URL and nothing else,
+ * make topics and groups under names of their own, and may run against a server that others use.
+ */
+export function runConformanceTests(target: Target): void {
+  const api = new Api(target);
+  conventionTests(api);
+  topicTests(api);
+  groupTests(api);
+  subscriptionTests(api);
+  sendTests(api);
+  publishTests(api);
+  pullTests(api);
+  receiveTests(api);
+  leaseTests(api);
+  settleTests(api);
+  errorTests(api);
+  unbuiltTests(api);
+  hostileInputTests(api);
+  operationTests(api);
+}

@@ -1,0 +1,136 @@
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { httpClient } from "../support/http-client.ts";
+import { seededRandom } from "../support/seeded-random.ts";
+import { freePort, type ServerProcess, startServer } from "../support/server-process.ts";
+import { audit, type Violation } from "./audit.ts";
+import type { HistoryEvent } from "./history.ts";
+import { drain, fingerprint, GROUPS, QUEUES, runLoad, TOPIC } from "./workload.ts";
+
+const RESTART_MS_MAX = 2_000;
+const PULL_MESSAGES = 32;
+
+export interface CrashRunSettings {
+  readonly rounds: number;
+  /** Decides the workers' choices and the moments of the kills; not what the operating system makes of them. */
+  readonly seed: number;
+  readonly loadMs: { readonly min: number; readonly max: number };
+  readonly report: (line: string) => void;
+}
+
+export interface CrashRunResult {
+  readonly violations: readonly Violation[];
+  readonly counts: Readonly<Record<string, number>>;
+  readonly restartMs: readonly number[];
+  /** Where server log and data stay when something was violated. */
+  readonly folder: string;
+}
+
+/** Load, `kill -9` at a random moment, restart on the same folder, again and again; then drains, reads everything and audits. */
+export const runCrashes = async (settings: CrashRunSettings): Promise<CrashRunResult> => {
+  const { rounds, seed, report } = settings;
+  mkdirSync(".tmp", { recursive: true });
+  const folder = mkdtempSync(resolve(".tmp", "crash-"));
+  const history: HistoryEvent[] = [];
+  const record = (event: HistoryEvent): void => {
+    history.push(event);
+  };
+  const random = seededRandom(seed);
+  const restartMs: number[] = [];
+  const port = await freePort();
+  const boot = (): Promise<ServerProcess> =>
+    startServer({ dataDir: join(folder, "data"), port, logFile: join(folder, "server.log") });
+
+  let server = await boot();
+  try {
+    await createTopicAndGroups(server.url);
+    for (let round = 1; round <= rounds; round++) {
+      const before = history.length;
+      const stop = new AbortController();
+      const load = runLoad({ url: server.url, round, seed, record, signal: stop.signal });
+      const loadMs = random.integer(settings.loadMs.min, settings.loadMs.max);
+      await sleep(loadMs);
+      stop.abort();
+      await server.kill();
+      await load;
+      server = await boot();
+      restartMs.push(server.startMs);
+      if (server.startMs > RESTART_MS_MAX) {
+        record({ kind: "unexpected", what: `restart ${round} took ${Math.round(server.startMs)} ms, over ${RESTART_MS_MAX}` });
+      }
+      const events = countKinds(history.slice(before));
+      report(`round ${round}: killed after ${loadMs} ms; ${describe(events)}; restarted in ${Math.round(server.startMs)} ms`);
+    }
+    const { signal } = new AbortController();
+    await Promise.all(GROUPS.map((group) => drain({ url: server.url, round: rounds + 1, seed, record, signal }, group)));
+    await pullEverything(server.url, record);
+  } finally {
+    await server.stop();
+  }
+  const violations = audit(history, GROUPS);
+  if (violations.length === 0) rmSync(folder, { recursive: true });
+  return { violations, counts: countKinds(history), restartMs, folder };
+};
+
+const createTopicAndGroups = async (url: string): Promise<void> => {
+  const http = httpClient(url, { connections: 1 });
+  const put = async (path: string, body: unknown): Promise<void> => {
+    const reply = await http.request("PUT", path, JSON.stringify(body));
+    if (reply.status !== 201) throw new Error(`PUT ${path}: ${reply.status} ${reply.body.toString()}`);
+  };
+  await put(`/v1/topics/${TOPIC}`, { type: "NORMAL", queues: QUEUES });
+  for (const group of GROUPS) {
+    // No message may end in the dead-letter topic: the sum check counts acks.
+    await put(`/v1/groups/${group}`, { maxAttempts: 1_000 });
+    await put(`/v1/groups/${group}/subscriptions/${TOPIC}`, { startFrom: "earliest" });
+  }
+  await http.close();
+};
+
+const pullEverything = async (url: string, record: (event: HistoryEvent) => void): Promise<void> => {
+  const http = httpClient(url, { connections: 1 });
+  const get = async (path: string): Promise<Record<string, unknown>> => {
+    const reply = await http.request("GET", path);
+    if (reply.status !== 200) throw new Error(`GET ${path}: ${reply.status} ${reply.body.toString()}`);
+    return JSON.parse(reply.body.toString("utf8"));
+  };
+  const { items } = await get(`/v1/topics/${TOPIC}/queues`);
+  for (const queue of items as Record<string, unknown>[]) {
+    const queueId = Number(queue.queueId);
+    const maxOffset = Number(queue.maxOffset);
+    record({ kind: "range", queueId, minOffset: Number(queue.minOffset), maxOffset });
+    for (let offset = 0; offset < maxOffset; ) {
+      const page = await get(`/v1/topics/${TOPIC}/queues/${queueId}/messages?offset=${offset}&limit=${PULL_MESSAGES}`);
+      for (const message of page.messages as Record<string, unknown>[]) {
+        record({
+          kind: "pulled",
+          queueId,
+          offset: Number(message.offset),
+          messageId: String(message.messageId),
+          body: fingerprint(String(message.body)),
+        });
+      }
+      const next = Number(page.nextOffset);
+      // A queue that cannot be read to its end is left with holes, which the audit reports.
+      if (!(next > offset)) break;
+      offset = next;
+    }
+  }
+  await http.close();
+};
+
+const countKinds = (events: readonly HistoryEvent[]): Record<string, number> => {
+  const counts: Record<string, number> = {};
+  for (const event of events) {
+    const name = event.kind === "settled" ? `${event.action} ${event.outcome}` : event.kind;
+    counts[name] = (counts[name] ?? 0) + 1;
+  }
+  return counts;
+};
+
+export const describe = (counts: Readonly<Record<string, number>>): string =>
+  Object.entries(counts)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, count]) => `${name} ${count}`)
+    .join(", ");

@@ -1,0 +1,96 @@
+import { randomBytes } from "node:crypto";
+
+/** What a suite knows of the server: where it is, and what to send along. */
+export interface Target {
+  /** Called when a test runs: the server may be started after the tests are declared. */
+  baseUrl(): string;
+  /** Such as a key that a deployed stack wants. */
+  headers?(): Record<string, string>;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  /** The body as JSON; throws when it is none. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests read what the contract promises, and fail where it is absent.
+  readonly json: any;
+}
+
+export interface CallOptions {
+  readonly headers?: Record<string, string>;
+  readonly signal?: AbortSignal;
+}
+
+/** A client that knows nothing of the implementation: paths, JSON and bytes. */
+export class Api {
+  readonly #target: Target;
+
+  constructor(target: Target) {
+    this.#target = target;
+  }
+
+  get baseUrl(): string {
+    return this.#target.baseUrl();
+  }
+
+  get headers(): Record<string, string> {
+    return this.#target.headers?.() ?? {};
+  }
+
+  /** The answer as it comes, its body unread. */
+  fetch(method: string, path: string, body?: BodyInitLike, options: CallOptions = {}): Promise<Response> {
+    return fetch(this.baseUrl + path, {
+      method,
+      body: body ?? null,
+      headers: { ...this.headers, ...options.headers },
+      ...(options.signal ? { signal: options.signal } : {}),
+      redirect: "manual",
+    });
+  }
+
+  async send(method: string, path: string, body?: BodyInitLike, options: CallOptions = {}): Promise<Answer> {
+    const response = await this.fetch(method, path, body, options);
+    const text = await response.text();
+    return {
+      status: response.status,
+      headers: response.headers,
+      text,
+      get json() {
+        return JSON.parse(text);
+      },
+    };
+  }
+
+  get(path: string, options?: CallOptions): Promise<Answer> {
+    return this.send("GET", path, undefined, options);
+  }
+
+  delete(path: string, options?: CallOptions): Promise<Answer> {
+    return this.send("DELETE", path, undefined, options);
+  }
+
+  /** `value` as a JSON body; none when it is undefined. */
+  call(method: "PUT" | "POST" | "PATCH", path: string, value?: unknown, options: CallOptions = {}): Promise<Answer> {
+    if (value === undefined) return this.send(method, path, undefined, options);
+    const headers = { "Content-Type": "application/json", ...options.headers };
+    return this.send(method, path, JSON.stringify(value), { ...options, headers });
+  }
+
+  put(path: string, value?: unknown, options?: CallOptions): Promise<Answer> {
+    return this.call("PUT", path, value, options);
+  }
+
+  post(path: string, value?: unknown, options?: CallOptions): Promise<Answer> {
+    return this.call("POST", path, value, options);
+  }
+
+  patch(path: string, value?: unknown, options?: CallOptions): Promise<Answer> {
+    return this.call("PATCH", path, value, options);
+  }
+}
+
+type BodyInitLike = string | Uint8Array | ReadableStream<Uint8Array>;
+
+/** A name no other test and no other run uses: the suites also run against a stack that others share. */
+export const uniqueName = (prefix: string): string => `${prefix}-${randomBytes(6).toString("hex")}`;

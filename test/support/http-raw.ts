@@ -1,0 +1,37 @@
+import { connect } from "node:net";
+
+export interface RawAnswer {
+  readonly status: number;
+  readonly head: string;
+  readonly body: string;
+}
+
+/** Writes bytes that no HTTP client would, and reads what comes back until the server closes or falls silent. */
+export function exchangeRaw(
+  baseUrl: string,
+  write: string | readonly (string | Buffer)[],
+  silenceMs = 1_500,
+): Promise<RawAnswer> {
+  const { hostname, port } = new URL(baseUrl);
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: hostname, port: Number(port) });
+    const chunks: Buffer[] = [];
+    const finish = () => {
+      socket.destroy();
+      const text = Buffer.concat(chunks).toString();
+      const end = text.indexOf("\r\n\r\n");
+      const head = end < 0 ? text : text.slice(0, end);
+      resolve({ status: Number(/^HTTP\/1\.1 (\d{3})/.exec(head)?.[1] ?? 0), head, body: end < 0 ? "" : text.slice(end + 4) });
+    };
+    socket.setTimeout(silenceMs, finish);
+    socket.on("data", (chunk) => chunks.push(chunk));
+    socket.on("error", (error) => (chunks.length > 0 ? finish() : reject(error)));
+    socket.on("close", finish);
+    socket.on("connect", () => {
+      for (const part of typeof write === "string" ? [write] : write) socket.write(part);
+    });
+  });
+}
+
+/** Only a plain connection takes raw bytes; behind TLS and a gateway others answer for the server. */
+export const speaksPlainHttp = (baseUrl: string): boolean => baseUrl.startsWith("http://");

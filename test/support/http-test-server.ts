@@ -1,0 +1,32 @@
+import { createBroker } from "../../core/create-broker.ts";
+import type { ItemStore } from "../../core/ports/item-store.ts";
+import type { ObjectStore } from "../../core/ports/object-store.ts";
+import { type ServedBroker, serveBroker } from "../../functions/http/serve-broker.ts";
+import { systemClock } from "../../functions/runtime/clock.ts";
+import { deflateCompressor } from "../../functions/runtime/compressor.ts";
+import { createLog } from "../../functions/runtime/log.ts";
+import { createSystemRandom } from "../../functions/runtime/random.ts";
+import { hmacSigner } from "../../functions/runtime/signer.ts";
+
+/** The HTTP API above any stores, in this process, on a free port. Frames are packed early and kept small, to reach every path. */
+export async function startTestServer(stores: { items: ItemStore; objects: ObjectStore }): Promise<ServedBroker> {
+  const random = createSystemRandom();
+  const { log } = createLog("error");
+  const broker = await createBroker({
+    ...stores,
+    clock: systemClock,
+    random,
+    signer: hmacSigner,
+    compressor: deflateCompressor,
+    settings: { skewMarginMs: 0, inlineFrameBytesMax: 4_096, packFromBytes: 256 },
+  });
+  return serveBroker({
+    broker,
+    log,
+    random,
+    signer: hmacSigner,
+    host: "127.0.0.1",
+    port: 0,
+    requestBytesMax: 256 * 1_024 * 1_024,
+  });
+}
