@@ -1,7 +1,7 @@
 import { link, mkdir, open, readFile, rename, rm, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { OBJECT_KEY, type ObjectPage, type ObjectStore } from "../../core/ports/object-store.ts";
-import { type StoreCorrupt, StoreMisuse, type StoreUnavailable } from "../../core/ports/store-failures.ts";
+import { type Outcome, StoreMisuse } from "../../core/ports/store-failures.ts";
 import type { Telemetry } from "../../core/ports/telemetry.ts";
 import { checkListLimit, checkObjectBytes, checkObjectKey, checkRange } from "../objects/object-limits.ts";
 import { BoundedCalls } from "./bounded-calls.ts";
@@ -102,7 +102,8 @@ export class EmbeddedObjectStore implements ObjectStore {
   async delete(key: string): Promise<void> {
     await this.#metered("delete", async () => {
       const path = this.#path(key);
-      await unlessMissing(() => unlink(path), "unknown");
+      const deleted = await unlessMissing(() => unlink(path).then(() => true), "unknown");
+      if (deleted) await unlessMissing(() => this.#syncs.folder(dirname(path)), "unknown");
     });
   }
 
@@ -123,17 +124,17 @@ export class EmbeddedObjectStore implements ObjectStore {
   async #write(path: string, bytes: Uint8Array, ifAbsent: boolean): Promise<{ readonly ok: boolean }> {
     const unfinished = join(this.#unfinished, String(this.#written++));
     const folder = dirname(path);
-    let named: "not-applied" | "unknown" = "not-applied";
+    let outcome: Outcome = "not-applied";
     try {
       await this.#ensureFolder(folder);
       await writeDurably(unfinished, bytes);
-      named = "unknown";
+      outcome = "unknown";
       const ok = ifAbsent ? await linked(unfinished, path) : await rename(unfinished, path).then(() => true);
       // Also when another was first: his object may not be durable yet, and who lost to it will rely on it.
       await this.#syncs.folder(folder);
       return { ok };
     } catch (error) {
-      throw storeFailure(error, named);
+      throw storeFailure(error, outcome);
     } finally {
       // Renamed, or never created: then there is none. What stays is removed at the next start.
       await unlink(unfinished).catch(() => undefined);
@@ -211,14 +212,11 @@ async function readRange(path: string, offset: number, length: number): Promise<
   }
 }
 
-async function unlessMissing<T>(
-  call: () => Promise<T>,
-  outcome: "not-applied" | "unknown" = "not-applied",
-): Promise<T | undefined> {
+async function unlessMissing<T>(call: () => Promise<T>, outcome: Outcome = "not-applied"): Promise<T | undefined> {
   try {
     return await call();
   } catch (error) {
     if (isMissing(error)) return undefined;
-    throw storeFailure(error, outcome) satisfies StoreUnavailable | StoreCorrupt;
+    throw storeFailure(error, outcome);
   }
 }

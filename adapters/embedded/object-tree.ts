@@ -49,6 +49,7 @@ function mayHold(path: string, prefix: string, after: string): boolean {
 async function firstNames(folder: string, wanted: (name: string) => boolean): Promise<string[]> {
   const names: string[] = [];
   for await (const entry of entriesOf(folder)) {
+    if (!entry.isDirectory() && !entry.name.endsWith(FILE_MARK)) continue;
     const name = entry.isDirectory() ? `${entry.name}/` : entry.name.slice(0, -FILE_MARK.length);
     if (!wanted(name)) continue;
     names.push(name);

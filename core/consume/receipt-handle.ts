@@ -7,11 +7,19 @@ import type { Signer } from "../ports/signer.ts";
 /**
  * The right to settle one message of one delivery.
  *
- *   handle := base64url(version u8 · group uid text · subscription uid text · queue varint · generation varint · claim id text
- *             · first varint · offset − first varint · nonce text · attempt varint · leaseUntilMs u48 · handed out varint
- *             · first 12 bytes of the HMAC of all before)
+ *   handle   := base64url(delivery) "." base64url(offset − first varint · tag 12 bytes)
+ *   delivery := version u8 · group uid text · subscription uid text · queue varint · generation varint · claim id text
+ *               · first varint · nonce text · attempt varint · leaseUntilMs u48 · handed out varint
+ *
+ * A tag is a slice of HMAC(key, delivery · offset's fifth): slices of a pseudo-random function are independent of one another,
+ * and so five messages share one computation.
  */
-export interface ReceiptHandle {
+export interface ReceiptHandle extends HandedDelivery {
+  readonly relativeOffset: number;
+}
+
+/** What all handles of one delivery have in common. */
+export interface HandedDelivery {
   readonly groupUid: string;
   readonly subscriptionUid: string;
   readonly queueId: number;
@@ -19,7 +27,6 @@ export interface ReceiptHandle {
   readonly claimId: string;
   /** The claim's first offset: claim ids come back, this pair does not. */
   readonly first: number;
-  readonly relativeOffset: number;
   readonly nonce: string;
   readonly attempt: number;
   readonly leaseUntilMs: number;
@@ -29,61 +36,107 @@ export interface ReceiptHandle {
 
 const VERSION = 1;
 const TAG_BYTES = 12;
+const TAGS_PER_HMAC = 5;
 const CHARS_MAX = 512;
+
+/** A delivery as text, and the HMACs computed for it so far. */
+interface SignedDelivery {
+  readonly text: string;
+  readonly bytes: Uint8Array;
+  readonly hmacs: Map<number, Uint8Array>;
+}
 
 export class ReceiptHandles {
   readonly #signer: Signer;
   readonly #key: Uint8Array;
+  /** The delivery read last: handles are settled together as they were received. */
+  #last: { readonly signed: SignedDelivery; readonly delivery: HandedDelivery } | undefined;
 
   constructor(signer: Signer, key: Uint8Array) {
     this.#signer = signer;
     this.#key = key;
   }
 
-  write(handle: ReceiptHandle): string {
+  /** Writes the handles of one delivery, each from its message's offset relative to `first`. */
+  forDelivery(delivery: HandedDelivery): (relativeOffset: number) => string {
     const out = new ByteWriter(96);
     out.u8(VERSION);
-    out.text(handle.groupUid);
-    out.text(handle.subscriptionUid);
-    out.varint(handle.queueId);
-    out.varint(handle.generation);
-    out.text(handle.claimId);
-    out.varint(handle.first);
-    out.varint(handle.relativeOffset);
-    out.text(handle.nonce);
-    out.varint(handle.attempt);
-    out.u48(handle.leaseUntilMs);
-    out.varint(handle.handedOut);
-    out.raw(this.#tag(out.view()));
-    return toBase64url(out.view());
+    out.text(delivery.groupUid);
+    out.text(delivery.subscriptionUid);
+    out.varint(delivery.queueId);
+    out.varint(delivery.generation);
+    out.text(delivery.claimId);
+    out.varint(delivery.first);
+    out.text(delivery.nonce);
+    out.varint(delivery.attempt);
+    out.u48(delivery.leaseUntilMs);
+    out.varint(delivery.handedOut);
+    const signed = { text: toBase64url(out.view()), bytes: out.view(), hmacs: new Map<number, Uint8Array>() };
+    return (relativeOffset) => {
+      const tail = new ByteWriter(TAG_BYTES + 4);
+      tail.varint(relativeOffset);
+      tail.raw(this.#tag(signed, relativeOffset));
+      return `${signed.text}.${toBase64url(tail.view())}`;
+    };
   }
 
   /** Errors: INVALID_RECEIPT_HANDLE for anything this broker did not sign. */
   read(text: string): ReceiptHandle {
-    const bytes = text.length <= CHARS_MAX ? fromBase64url(text) : undefined;
-    if (!bytes || bytes.length <= TAG_BYTES) throw invalidHandle();
-    const end = bytes.length - TAG_BYTES;
-    if (!this.#signer.equal(bytes.subarray(end), this.#tag(bytes.subarray(0, end)))) throw invalidHandle();
-    const reader = new ByteReader(bytes, 0, end);
-    if (reader.u8() !== VERSION) throw invalidHandle();
-    return {
-      groupUid: reader.text(),
-      subscriptionUid: reader.text(),
-      queueId: reader.varint(),
-      generation: reader.varint(),
-      claimId: reader.text(),
-      first: reader.varint(),
-      relativeOffset: reader.varint(),
-      nonce: reader.text(),
-      attempt: reader.varint(),
-      leaseUntilMs: reader.u48(),
-      handedOut: reader.varint(),
-    };
+    const dot = text.length <= CHARS_MAX ? text.indexOf(".") : -1;
+    const tail = dot > 0 ? fromBase64url(text.slice(dot + 1)) : undefined;
+    if (!tail || tail.length <= TAG_BYTES) throw invalidHandle();
+    const deliveryText = text.slice(0, dot);
+    const signed = this.#last?.signed.text === deliveryText ? this.#last.signed : unverified(deliveryText);
+    try {
+      const reader = new ByteReader(tail);
+      const relativeOffset = reader.varint();
+      const tag = reader.raw(reader.remaining);
+      if (!this.#signer.equal(tag, this.#tag(signed, relativeOffset))) throw invalidHandle();
+      if (this.#last?.signed !== signed) this.#last = { signed, delivery: readDelivery(signed.bytes) };
+      return { ...this.#last.delivery, relativeOffset };
+    } catch (error) {
+      // A number that does not end: nobody signed that.
+      if (error instanceof RangeError) throw invalidHandle();
+      throw error;
+    }
   }
 
-  #tag(bytes: Uint8Array): Uint8Array {
-    return this.#signer.sign(this.#key, bytes).subarray(0, TAG_BYTES);
+  #tag({ bytes, hmacs }: SignedDelivery, relativeOffset: number): Uint8Array {
+    const fifth = Math.floor(relativeOffset / TAGS_PER_HMAC);
+    let hmac = hmacs.get(fifth);
+    if (!hmac) {
+      const out = new ByteWriter(bytes.length + 8);
+      out.raw(bytes);
+      out.varint(fifth);
+      hmac = this.#signer.sign(this.#key, out.view());
+      hmacs.set(fifth, hmac);
+    }
+    const at = (relativeOffset % TAGS_PER_HMAC) * TAG_BYTES;
+    return hmac.subarray(at, at + TAG_BYTES);
   }
+}
+
+function unverified(text: string): SignedDelivery {
+  const bytes = fromBase64url(text);
+  if (!bytes) throw invalidHandle();
+  return { text, bytes, hmacs: new Map() };
+}
+
+function readDelivery(bytes: Uint8Array): HandedDelivery {
+  const reader = new ByteReader(bytes);
+  if (reader.u8() !== VERSION) throw invalidHandle();
+  return {
+    groupUid: reader.text(),
+    subscriptionUid: reader.text(),
+    queueId: reader.varint(),
+    generation: reader.varint(),
+    claimId: reader.text(),
+    first: reader.varint(),
+    nonce: reader.text(),
+    attempt: reader.varint(),
+    leaseUntilMs: reader.u48(),
+    handedOut: reader.varint(),
+  };
 }
 
 export const invalidHandle = (): BrokerError =>

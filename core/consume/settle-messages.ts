@@ -141,7 +141,12 @@ function leaseChange({ entry, handle, queue }: Task, nowMs: number): LeaseChange
 function changedResult(settling: Settling, { entry, handle }: Task, changed: Changed): SettleResult {
   if (entry.action !== "extend") return { status: "nacked", receiptHandle: entry.receiptHandle };
   const leaseUntilMs = changed.dueMs;
-  const newReceiptHandle = settling.handles.write({ ...handle, claimId: changed.id, leaseUntilMs, handedOut: changed.handedOut });
+  const newReceiptHandle = settling.handles.forDelivery({
+    ...handle,
+    claimId: changed.id,
+    leaseUntilMs,
+    handedOut: changed.handedOut,
+  })(handle.relativeOffset);
   return { status: "extended", receiptHandle: entry.receiptHandle, newReceiptHandle, leaseUntilMs };
 }
 

@@ -6,6 +6,7 @@ import { FRAME_ID_BYTES, messageIdOf, toHex } from "../message/message-id.ts";
 import { type MessageRecord, readRecord, recordBytesMax, skipRecord, writeRecord } from "../message/record-codec.ts";
 import type { Compressor } from "../ports/compressor.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
+import type { StoredMessage } from "../terms.ts";
 
 /**
  * A frame: the messages of one send to one queue, as stored in a block or in an object.
@@ -119,20 +120,36 @@ function readFrame(frame: Uint8Array, end: number, compressor: Compressor): Batc
   }
 }
 
-export interface IdentifiedRecord extends MessageRecord {
-  readonly messageId: string;
-}
-
-/** Records `from` … `from + count − 1` of a batch; bodies are views. */
-export function readRecords(batch: BatchFrame, from: number, count: number): readonly IdentifiedRecord[] {
+/** Records `from` … `from + count − 1` of a batch as messages at `offset` and up; bodies are views. */
+export function readMessages(
+  batch: BatchFrame,
+  from: number,
+  count: number,
+  place: { readonly queueId: number; readonly offset: number; readonly storedAtMs: number },
+): StoredMessage[] {
+  const { queueId, storedAtMs } = place;
   const reader = new ByteReader(batch.records);
   try {
     for (let skip = 0; skip < from; skip++) skipRecord(reader);
     const idHex = toHex(batch.id);
-    return Array.from({ length: count }, (_, index) => {
-      const record = readRecord(reader, batch.storedAtMs);
-      return { ...record, messageId: record.messageId ?? messageIdOf(idHex, from + index) };
-    });
+    const messages: StoredMessage[] = [];
+    for (let index = 0; index < count; index++) {
+      const { messageId, bornAtMs, tag, keys, properties, messageGroup, priority, body } = readRecord(reader, batch.storedAtMs);
+      messages.push({
+        messageId: messageId ?? messageIdOf(idHex, from + index),
+        queueId,
+        offset: place.offset + index,
+        bornAtMs,
+        storedAtMs,
+        tag,
+        keys,
+        properties,
+        messageGroup,
+        priority,
+        body,
+      });
+    }
+    return messages;
   } catch (cause) {
     throw new StoreCorrupt("record that does not decode", { cause });
   }

@@ -1,7 +1,7 @@
 import type { Compressor } from "../ports/compressor.ts";
 import type { StoredMessage } from "../terms.ts";
 import type { Block } from "./block.ts";
-import { decodeFrame, readFrameHead, readRecords } from "./frame.ts";
+import { decodeFrame, readFrameHead, readMessages } from "./frame.ts";
 import type { FrameObjects } from "./frame-objects.ts";
 
 /** Decodes offsets `from` … `from + count − 1` of blocks that follow one another; large batches come from the object store. */
@@ -17,10 +17,8 @@ export async function messagesOf(
   for (const slice of slicesOf(blocks, from, end)) {
     const frame = decodeFrame(slice.frame, store.compressor);
     const batch = frame.kind === "pointer" ? await store.objects.get(frame) : frame;
-    let offset = slice.offset;
-    for (const record of readRecords(batch, slice.skip, slice.count)) {
-      messages.push({ ...record, queueId, offset: offset++, storedAtMs: slice.storedAtMs });
-    }
+    const { offset, storedAtMs } = slice;
+    for (const message of readMessages(batch, slice.skip, slice.count, { queueId, offset, storedAtMs })) messages.push(message);
   }
   return messages;
 }

@@ -1,6 +1,6 @@
-/** Keyed message authentication (HMAC-SHA-256): receipt handles and cursors are signed with it. */
+/** Keyed message authentication (HMAC-SHA-512): receipt handles and cursors are signed with it. */
 export interface Signer {
-  /** The 32-byte tag of `bytes` under `key`. */
+  /** The 64-byte tag of `bytes` under `key`. */
   sign(key: Uint8Array, bytes: Uint8Array): Uint8Array;
   /** Constant-time comparison; false when the lengths differ. */
   equal(a: Uint8Array, b: Uint8Array): boolean;

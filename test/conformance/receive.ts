@@ -79,7 +79,7 @@ export function receiveTests(api: Api): void {
       const { topic, group } = await setUp();
       await send(api, topic, { body: "x" });
       await ack(api, group, await receiveCount(api, group, 1, { leaseSeconds: 1 }));
-      const again = await receive(api, group, { max: 10, waitSeconds: 3 });
+      const again = await receive(api, group, { max: 10, waitSeconds: 2 });
       expect(again).toEqual([]);
     });
 
@@ -152,7 +152,7 @@ export function receiveTests(api: Api): void {
 
     it("wakes one of many waiting consumers per message", async () => {
       const { topic, group } = await setUp();
-      const waiting = Array.from({ length: 5 }, () => receive(api, group, { waitSeconds: 3 }));
+      const waiting = Array.from({ length: 5 }, () => receive(api, group, { waitSeconds: 1 }));
       await new Promise((resolve) => setTimeout(resolve, 150));
       await send(api, topic, { body: "only one" });
       const received = (await Promise.all(waiting)).flat();

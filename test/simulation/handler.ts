@@ -32,7 +32,7 @@ export class Handler implements Host {
       clock: { nowMs: () => world.nowMs + options.skewMs, sleep: (ms, signal) => world.sleep(ms, signal) },
       random: new SeededRandom(world.random.bits()),
       signer: {
-        sign: (key, bytes) => createHmac("sha256", key).update(bytes).digest(),
+        sign: (key, bytes) => createHmac("sha512", key).update(bytes).digest(),
         equal: (a, b) => a.length === b.length && timingSafeEqual(a, b),
       },
       compressor: {

@@ -24,13 +24,22 @@ export function exchangeRaw(
       resolve({ status: Number(/^HTTP\/1\.1 (\d{3})/.exec(head)?.[1] ?? 0), head, body: end < 0 ? "" : text.slice(end + 4) });
     };
     socket.setTimeout(silenceMs, finish);
-    socket.on("data", (chunk) => chunks.push(chunk));
+    socket.on("data", (chunk) => {
+      chunks.push(chunk);
+      if (isComplete(Buffer.concat(chunks).toString("latin1"))) finish();
+    });
     socket.on("error", (error) => (chunks.length > 0 ? finish() : reject(error)));
     socket.on("close", finish);
     socket.on("connect", () => {
       for (const part of typeof write === "string" ? [write] : write) socket.write(part);
     });
   });
+}
+
+function isComplete(text: string): boolean {
+  const end = text.indexOf("\r\n\r\n");
+  const length = /^content-length: (\d+)\r?$/im.exec(text.slice(0, end + 2))?.[1];
+  return end >= 0 && length !== undefined && text.length >= end + 4 + Number(length);
 }
 
 /** Only a plain connection takes raw bytes; behind TLS and a gateway others answer for the server. */

@@ -64,7 +64,10 @@ describe("answers to failures", () => {
 
   it("say that a store does not answer, whether anything happened, and when to come back", async () => {
     const answer = (outcome: "not-applied" | "unknown") =>
-      setUp({ sendMessages: () => Promise.reject(new StoreUnavailable(outcome, "throttled", "inside")) }).post(SEND, '{"body":"x"}');
+      setUp({ sendMessages: () => Promise.reject(new StoreUnavailable(outcome, "throttled", "inside")) }).post(
+        SEND,
+        '{"body":"x"}',
+      );
     const refused = await answer("not-applied");
     expect(refused.status).toBe(503);
     expect(refused.headers.get("retry-after")).toBe("1");

@@ -1,0 +1,171 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ServerProcess } from "../test/support/server-process.ts";
+import type { ConsumeJob, JobResult, SendJob } from "./job.ts";
+import { peakMemoryDuring } from "./memory.ts";
+import type { Options } from "./options.ts";
+import { jobRow, type Row, startRow } from "./row.ts";
+import { runJob } from "./run-job.ts";
+import { put, startBroker, withBroker, withFolder, withNullServer } from "./servers.ts";
+
+const TOPIC = "bench";
+const BATCH = 100;
+const RECEIVE_MAX = 32;
+const CONSUME_CONCURRENCY = 8;
+const ONCE_CONSUMERS = 50;
+const ONCE_MESSAGES = 20_000;
+/** Read at each end of the backlog, by this many groups in turn: one alone would be over too soon to measure. */
+const END_MESSAGES = 1_000;
+const END_GROUPS = 20;
+const WARMUP_GROUPS = 5;
+
+/** What each name of --case measures. Each repeat starts a server of its own on an empty folder. */
+export const CASES = {
+  start: startCase,
+  send: sendCase,
+  batch: batchCase,
+  consume: consumeCase,
+  once: onceCase,
+  backlog: backlogCase,
+} as const satisfies Record<string, (options: Options) => Promise<readonly Row[]>>;
+
+async function startCase(): Promise<readonly Row[]> {
+  const timeStart = (command?: readonly string[]): Promise<number> =>
+    withFolder(async (folder) => {
+      const server = await startBroker(folder, command);
+      await server.stop();
+      return server.startMs;
+    });
+  return [
+    startRow("start: node dist/local.mjs", await timeStart()),
+    startRow("start: npm start", await timeStart(["npm", "start"])),
+  ];
+}
+
+async function sendCase(options: Options): Promise<readonly Row[]> {
+  const rows: Row[] = [];
+  for (const concurrency of options.concurrency ?? [1, 32, 128]) {
+    rows.push(await timedSend("send", concurrency, 1, 4, options));
+  }
+  return rows;
+}
+
+async function batchCase(options: Options): Promise<readonly Row[]> {
+  const rows: Row[] = [];
+  for (const concurrency of options.concurrency ?? [4, 8]) {
+    rows.push(await timedSend(`send batches of ${BATCH}`, concurrency, BATCH, 8, options));
+  }
+  return rows;
+}
+
+async function timedSend(name: string, concurrency: number, batch: number, queues: number, options: Options): Promise<Row> {
+  const { bodyBytes } = options;
+  const until = { seconds: options.seconds, warmupSeconds: Math.min(2, options.seconds) };
+  const job: Omit<SendJob, "url"> = { kind: "send", topic: TOPIC, batch, bodyBytes, concurrency, until };
+  const nullResult = await withNullServer({ batch, bodyBytes }, (url) => runJob({ ...job, url }));
+  return withBroker(async ({ url, pid }) => {
+    await put(url, `/v1/topics/${TOPIC}`, { type: "NORMAL", queues });
+    const { result, rssAnonMb } = await peakMemoryDuring(pid, () => runJob({ ...job, url }));
+    return jobRow(name, concurrency, result, { rssAnonMb, nullResult });
+  });
+}
+
+/** Fills the topic; an error here would make what follows meaningless. */
+const fill = async (url: string, topic: string, messages: number, options: Options, concurrency = 8): Promise<JobResult> => {
+  const { bodyBytes } = options;
+  const result = await runJob({ kind: "send", url, topic, batch: BATCH, bodyBytes, concurrency, until: { messages } });
+  if (result.messages !== messages)
+    throw new Error(`${result.messages} of ${messages} were stored: ${JSON.stringify(result.errors)}`);
+  return result;
+};
+
+const subscribe = async (url: string, group: string, topic: string, startFrom: unknown): Promise<void> => {
+  await put(url, `/v1/groups/${group}`, {});
+  await put(url, `/v1/groups/${group}/subscriptions/${topic}`, { startFrom });
+};
+
+const consumeJob = (groups: readonly string[], messages: number, concurrency = CONSUME_CONCURRENCY): Omit<ConsumeJob, "url"> => ({
+  kind: "consume",
+  groups,
+  max: RECEIVE_MAX,
+  concurrency,
+  messages,
+  once: true,
+});
+
+async function consumePreloaded(name: string, messages: number, concurrency: number, options: Options): Promise<readonly Row[]> {
+  const job = consumeJob(["reader"], messages, concurrency);
+  const nullResult = await withNullServer({ batch: BATCH, bodyBytes: options.bodyBytes }, (url) =>
+    runJob({ ...job, url, once: false }),
+  );
+  return withBroker(async ({ url, pid }) => {
+    await put(url, `/v1/topics/${TOPIC}`, { type: "NORMAL", queues: 8 });
+    await subscribe(url, "reader", TOPIC, "earliest");
+    await fill(url, TOPIC, messages, options);
+    const { result, rssAnonMb } = await peakMemoryDuring(pid, () => runJob({ ...job, url }));
+    return [jobRow(name, concurrency, result, { rssAnonMb, nullResult })];
+  });
+}
+
+async function consumeCase(options: Options): Promise<readonly Row[]> {
+  const rows: Row[] = [];
+  for (const concurrency of options.concurrency ?? [CONSUME_CONCURRENCY]) {
+    rows.push(...(await consumePreloaded(`receive(${RECEIVE_MAX}) + ack`, options.messages, concurrency, options)));
+  }
+  return rows;
+}
+
+/** Many consumers of one group on few queues: the generator counts any message that comes twice as an error. */
+function onceCase(options: Options): Promise<readonly Row[]> {
+  return consumePreloaded(`each of ${ONCE_MESSAGES.toLocaleString("en-US")} once`, ONCE_MESSAGES, ONCE_CONSUMERS, options);
+}
+
+function backlogCase(options: Options): Promise<readonly Row[]> {
+  return withFolder(async (folder) => {
+    const backlog = options.backlog ?? 1_000_000;
+    const name = backlog.toLocaleString("en-US");
+    let server = await startBroker(folder);
+    try {
+      const rows: Row[] = [];
+      rows.push(await readEnd(server, "small", `receive + ack of a log of ${END_MESSAGES}`, options, "earliest"));
+
+      await put(server.url, "/v1/topics/backlog", { type: "NORMAL", queues: 8 });
+      await subscribe(server.url, "all", "backlog", "earliest");
+      const written = await peakMemoryDuring(server.pid, () => fill(server.url, "backlog", backlog - END_MESSAGES, options));
+      rows.push(jobRow(`write ${name}`, 8, written.result, written));
+      rows.push(await readEnd(server, "backlog", `receive + ack at the tail of ${name}`, options, "now"));
+      const read = await peakMemoryDuring(server.pid, () => runJob({ ...consumeJob(["all"], backlog), url: server.url }));
+      rows.push(jobRow(`receive + ack ${name}`, CONSUME_CONCURRENCY, read.result, read));
+
+      await server.kill();
+      server = await startBroker(folder);
+      rows.push(startRow(`restart after kill -9 with ${name}`, server.startMs));
+      return rows;
+    } finally {
+      await server.stop();
+    }
+  });
+}
+
+/** Sends the last messages of a topic and reads them with many groups in turn, each of which starts right there. */
+async function readEnd(
+  server: ServerProcess,
+  topic: string,
+  name: string,
+  options: Options,
+  start: "earliest" | "now",
+): Promise<Row> {
+  const { url, pid } = server;
+  if (start === "earliest") await put(url, `/v1/topics/${topic}`, { type: "NORMAL", queues: 8 });
+  // Store times are whole milliseconds: what was stored before must be strictly older.
+  await sleep(50);
+  const startFrom = start === "earliest" ? start : { timestamp: Date.now() };
+  await sleep(50);
+  await fill(url, topic, END_MESSAGES, options, 1);
+  const groups = Array.from({ length: WARMUP_GROUPS + END_GROUPS }, (_, index) => `${topic}-end-${index}`);
+  for (const group of groups) await subscribe(url, group, topic, startFrom);
+  await runJob({ ...consumeJob(groups.slice(0, WARMUP_GROUPS), WARMUP_GROUPS * END_MESSAGES), url });
+  const { result, rssAnonMb } = await peakMemoryDuring(pid, () =>
+    runJob({ ...consumeJob(groups.slice(WARMUP_GROUPS), END_GROUPS * END_MESSAGES), url }),
+  );
+  return jobRow(name, CONSUME_CONCURRENCY, result, { rssAnonMb });
+}

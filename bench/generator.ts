@@ -1,0 +1,158 @@
+// The load generator: a process of its own, so that it takes no time from the server under test. Takes one job, answers one result.
+import { performance } from "node:perf_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type HttpClient, httpClient } from "../test/support/http-client.ts";
+import { jsonBodies } from "./bodies.ts";
+import type { ConsumeJob, Job, JobResult, SendJob } from "./job.ts";
+
+const STALLED_MS = 20_000;
+const ACK_RETRIES = 5;
+const DIFFERENT_REQUESTS = 64;
+
+interface Tally {
+  messages: number;
+  readonly latenciesMs: number[];
+  readonly errors: Record<string, number>;
+}
+
+const emptyTally = (): Tally => ({ messages: 0, latenciesMs: [], errors: {} });
+
+const countError = (tally: Tally, what: string): void => {
+  const key = what.slice(0, 200);
+  tally.errors[key] = (tally.errors[key] ?? 0) + 1;
+};
+
+interface Answer {
+  readonly [name: string]: unknown;
+}
+
+/** The answer's JSON; anything but the expected status is counted and undefined. */
+const post = async (
+  http: HttpClient,
+  tally: Tally,
+  path: string,
+  body: string | Buffer,
+  expected: number,
+): Promise<Answer | undefined> => {
+  try {
+    const reply = await http.request("POST", path, body);
+    if (reply.status === expected) return JSON.parse(reply.body.toString("utf8"));
+    countError(tally, `${reply.status} ${reply.body.toString("utf8", 0, 150)}`);
+  } catch (error) {
+    countError(tally, error instanceof Error ? error.message : String(error));
+  }
+  return undefined;
+};
+
+const results = (answer: Answer | undefined): readonly { readonly status?: string }[] =>
+  Array.isArray(answer?.results) ? answer.results : [];
+
+const runWorkers = (count: number, worker: (index: number) => Promise<void>): Promise<unknown> =>
+  Promise.all(Array.from({ length: count }, (_, index) => worker(index)));
+
+const send = async (job: SendJob, http: HttpClient): Promise<{ tally: Tally; seconds: number }> => {
+  const texts = jsonBodies(DIFFERENT_REQUESTS * job.batch, job.bodyBytes);
+  const requests = Array.from({ length: DIFFERENT_REQUESTS }, (_, index) => {
+    const entries = texts.slice(index * job.batch, (index + 1) * job.batch).map((body) => ({ body }));
+    return Buffer.from(JSON.stringify(job.batch === 1 ? entries[0] : { entries }));
+  });
+  const path = `/v1/topics/${job.topic}/messages${job.batch === 1 ? "" : "/batch"}`;
+
+  const phase = async (goesOn: (issued: number) => boolean): Promise<Tally> => {
+    const tally = emptyTally();
+    let issued = 0;
+    await runWorkers(job.concurrency, async () => {
+      while (goesOn(issued)) {
+        const request = requests[issued % DIFFERENT_REQUESTS]!;
+        issued += 1;
+        const startedAt = performance.now();
+        const answer = await post(http, tally, path, request, job.batch === 1 ? 201 : 200);
+        const stored = (job.batch === 1 ? [answer ?? {}] : results(answer)).filter((one) => one.status === "SEND_OK").length;
+        tally.messages += stored;
+        if (stored === job.batch) tally.latenciesMs.push(performance.now() - startedAt);
+        else if (answer !== undefined) countError(tally, "entries of a batch that were not SEND_OK");
+      }
+    });
+    return tally;
+  };
+
+  const { until } = job;
+  const timed = (seconds: number): Promise<Tally> => {
+    const endsAt = performance.now() + seconds * 1_000;
+    return phase(() => performance.now() < endsAt);
+  };
+  const warmup = "seconds" in until ? await timed(until.warmupSeconds) : emptyTally();
+  const startedAt = performance.now();
+  const tally = "seconds" in until ? await timed(until.seconds) : await phase((issued) => issued < until.messages / job.batch);
+  const seconds = (performance.now() - startedAt) / 1_000;
+  for (const [what, count] of Object.entries(warmup.errors)) tally.errors[what] = (tally.errors[what] ?? 0) + count;
+  return { tally, seconds };
+};
+
+const consume = async (job: ConsumeJob, http: HttpClient): Promise<{ tally: Tally; seconds: number }> => {
+  const tally = emptyTally();
+  const seen = new Set<string>();
+  let current = 0;
+  let progressAt = performance.now();
+  const startedAt = performance.now();
+  await runWorkers(job.concurrency, async (worker) => {
+    const request = JSON.stringify({ max: job.max, waitSeconds: 0, leaseSeconds: 60 });
+    while (tally.messages < job.messages) {
+      if (performance.now() - progressAt > STALLED_MS) return countError(tally, `no message for ${STALLED_MS} ms`);
+      const index = current;
+      const group = job.groups[index]!;
+      const operationAt = performance.now();
+      const answer = await post(http, tally, `/v1/groups/${group}/receive`, request, 200);
+      const messages = (answer?.messages ?? []) as { queueId: number; offset: string; receiptHandle: string; attempt: number }[];
+      if (messages.length === 0) {
+        if (current === index && index < job.groups.length - 1) current += 1;
+        // The last messages are in the hands of other workers.
+        else await sleep(1 + (worker % 4));
+        continue;
+      }
+      for (const { queueId, offset, attempt } of job.once ? messages : []) {
+        const key = `${group}/${queueId}/${offset}`;
+        if (seen.has(key) || attempt !== 1) countError(tally, "messages delivered more than once");
+        seen.add(key);
+      }
+      const receiptHandles = messages.map(({ receiptHandle }) => receiptHandle);
+      const acks = JSON.stringify({ receiptHandles });
+      let settled = await post(http, tally, `/v1/groups/${group}/ack`, acks, 200);
+      // Each failure counts; going on without the ack would keep the messages from everyone until the lease ends.
+      for (let retry = 1; settled === undefined && retry <= ACK_RETRIES; retry++) {
+        await sleep(10 * retry);
+        settled = await post(http, tally, `/v1/groups/${group}/ack`, acks, 200);
+      }
+      const done = results(settled).filter(({ status }) => status === "acked").length;
+      tally.messages += done;
+      if (done !== messages.length) countError(tally, "receives that were not acked in full");
+      progressAt = performance.now();
+      tally.latenciesMs.push(progressAt - operationAt);
+    }
+  });
+  return { tally, seconds: (progressAt - startedAt) / 1_000 };
+};
+
+const quantile = (sorted: readonly number[], fraction: number): number =>
+  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * fraction))] ?? Number.NaN;
+
+const run = async (job: Job): Promise<JobResult> => {
+  const http = httpClient(job.url, { connections: job.concurrency });
+  const { tally, seconds } = job.kind === "send" ? await send(job, http) : await consume(job, http);
+  await http.close();
+  const sorted = Float64Array.from(tally.latenciesMs).sort();
+  const latencies = Array.from(sorted);
+  const { messages, errors } = tally;
+  return {
+    messages,
+    seconds,
+    errors,
+    p50Ms: quantile(latencies, 0.5),
+    p99Ms: quantile(latencies, 0.99),
+    maxMs: quantile(latencies, 1),
+  };
+};
+
+process.once("message", async (job: Job) => {
+  process.send?.(await run(job), () => process.disconnect());
+});

@@ -1,0 +1,107 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { Api } from "../support/http-api.ts";
+import { createGroup, createTopic, receiveCount, send, settle } from "../support/http-fixtures.ts";
+
+const LINE = /^[^\n]+\n$/;
+
+describe("PROTOCOL 8.2 the embedded server as a process", () => {
+  let folder: string;
+  const children: ChildProcess[] = [];
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "apogee-process-"));
+  });
+  afterEach(async () => {
+    for (const child of children.splice(0)) {
+      if (child.exitCode !== null || child.signalCode !== null) continue;
+      child.kill("SIGKILL");
+      await once(child, "close");
+    }
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  const start = (environment: Record<string, string>) => {
+    const child = spawn(process.execPath, ["--import", "tsx", "functions/local.ts"], {
+      env: { ...process.env, HOST: "127.0.0.1", PORT: "0", DATA_DIR: join(folder, "data"), ...environment },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    children.push(child);
+    const output = { out: "", err: "" };
+    child.stdout.on("data", (chunk) => {
+      output.out += chunk;
+    });
+    child.stderr.on("data", (chunk) => {
+      output.err += chunk;
+    });
+    const ended = once(child, "close").then(([code]) => ({ code: code as number | null, ...output }));
+    return { child, ended, output };
+  };
+
+  /** Starts a server and answers once it has logged where it listens. */
+  const listen = async (environment: Record<string, string> = {}) => {
+    const { child, ended, output } = start(environment);
+    const url = await new Promise<string>((resolve, reject) => {
+      child.stdout?.on("data", () => {
+        const line = output.out.split("\n").find((text) => text.includes('"listening"'));
+        if (line !== undefined) resolve(JSON.parse(line).url);
+      });
+      child.once("close", () => reject(new Error(`the server ended: ${output.err}`)));
+    });
+    return { child, ended, url, api: new Api({ baseUrl: () => url }) };
+  };
+
+  it("says in one line that a setting is none, and exits with 1", async () => {
+    const { code, err } = await start({ PORT: "http" }).ended;
+    expect(code).toBe(1);
+    expect(err).toMatch(LINE);
+    expect(err).toContain("PORT must be a whole number");
+  });
+
+  it("says in one line that its port or its folder is taken, and exits with 1", async () => {
+    const { url } = await listen();
+    const port = await start({ PORT: new URL(url).port, DATA_DIR: join(folder, "other") }).ended;
+    expect(port).toMatchObject({ code: 1, err: expect.stringMatching(LINE) });
+    expect(port.err).toContain(`${new URL(url).host} is in use`);
+    const held = await start({}).ended;
+    expect(held).toMatchObject({ code: 1, err: expect.stringMatching(LINE) });
+    expect(held.err).toContain("is held by another process");
+  });
+
+  it("ends on SIGTERM with 0, long polls answered", async () => {
+    const { child, ended, api } = await listen();
+    const group = await createGroup(api, [await createTopic(api)]);
+    const polling = api.post(`/v1/groups/${group}/receive`, { waitSeconds: 20 });
+    // The poll is waiting once a request that came after it has been answered.
+    await api.get("/healthz");
+    const startedAt = performance.now();
+    child.kill("SIGTERM");
+    expect((await polling).json).toEqual({ messages: [] });
+    const { code, out } = await ended;
+    expect(code).toBe(0);
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
+    expect(out.trim().split("\n").at(-1)).toContain('"stopped"');
+  });
+
+  it("keeps messages, handles and cursors across a restart", async () => {
+    const first = await listen();
+    const topic = await createTopic(first.api, { queues: 1 });
+    const group = await createGroup(first.api, [topic]);
+    await createTopic(first.api);
+    for (const body of ["a", "b"]) await send(first.api, topic, { body });
+    const [message] = await receiveCount(first.api, group, 1, { leaseSeconds: 60 });
+    const { nextCursor } = (await first.api.get("/v1/topics?limit=1")).json;
+    first.child.kill("SIGINT");
+    expect((await first.ended).code).toBe(0);
+
+    const second = await listen();
+    const [acked] = await settle(second.api, group, { acks: [{ receiptHandle: message!.receiptHandle }] });
+    expect(acked).toMatchObject({ status: "acked" });
+    expect((await second.api.get(`/v1/topics?limit=1&cursor=${nextCursor}`)).status).toBe(200);
+    expect(await receiveCount(second.api, group, 1, { max: 10 })).toMatchObject([{ body: "b", attempt: 1 }]);
+  });
+});
