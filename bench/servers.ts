@@ -9,7 +9,7 @@ export const withFolder = async <T>(work: (folder: string) => Promise<T>): Promi
   try {
     return await work(folder);
   } finally {
-    if (!process.env["KEEP"]) rmSync(folder, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true });
   }
 };
 

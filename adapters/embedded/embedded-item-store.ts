@@ -25,13 +25,13 @@ import { endOf, expiryKey, firstExpiry, firstOf, itemKey, itemKeyOfExpiry, keyOf
 
 /** An item stays this long after its expiry, as on AWS: nobody may rely on its going. */
 const EXPIRY_GRACE_SECONDS = 3_600;
-const CACHE_BYTES_DEFAULT = 32 * 1024 * 1024;
+const CACHE_BYTES_DEFAULT = 24 * 1024 * 1024;
 
 export interface EmbeddedItemStoreOptions {
   readonly telemetry?: Telemetry;
   /** Free bytes of the file system below which writes are refused as `full`. Default 64 MB. */
   readonly reserveBytes?: number;
-  /** Decoded items kept in memory. Default 32 MB. */
+  /** Decoded items kept in memory. Default 24 MB. */
   readonly cacheBytes?: number;
   /** LevelDB holds up to two such buffers, and rewrites them when it opens after a crash. Default 16 MB. */
   readonly writeBufferBytes?: number;

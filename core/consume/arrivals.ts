@@ -121,7 +121,9 @@ export const consumerLane = (subscriptionUid: string): string => `g:${subscripti
 export const pullLane = (topicUid: string): string => PULL_LANE + topicUid;
 
 function getOrAdd<T>(map: Map<string, T>, key: string, make: () => T): T {
-  let value = map.get(key);
-  if (value === undefined) map.set(key, (value = make()));
-  return value;
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  map.set(key, made);
+  return made;
 }

@@ -93,8 +93,10 @@ export const freshProgress = (subscriptionUid: string, queueId: number, next: nu
 const parsed = new WeakMap<Item, Progress>();
 
 export function progressOf(item: Item): Progress {
-  let progress = parsed.get(item);
-  if (!progress) parsed.set(item, (progress = parse(item)));
+  const known = parsed.get(item);
+  if (known) return known;
+  const progress = parse(item);
+  parsed.set(item, progress);
   return progress;
 }
 

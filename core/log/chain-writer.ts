@@ -1,39 +1,14 @@
-import { anchorKey, blockKey, queuePk } from "../keys.ts";
-import {
-  BLOCK_CLOSING_BYTES,
-  CAP_STEP,
-  EXPIRY_GUARD_SECONDS,
-  EXPIRY_SLACK_SECONDS,
-  SEND_DEADLINE_MS,
-  TAIL_CACHE_MS,
-} from "../limits.ts";
+import { blockKey, queuePk } from "../keys.ts";
+import { EXPIRY_GUARD_SECONDS, EXPIRY_SLACK_SECONDS, SEND_DEADLINE_MS, TAIL_CACHE_MS } from "../limits.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Condition, Item, ItemStore, TransactWrite } from "../ports/item-store.ts";
 import type { Random } from "../ports/random.ts";
 import { type Outcome, StoreUnavailable } from "../ports/store-failures.ts";
+import { Anchor } from "./anchor.ts";
+import { appendUpdate } from "./append-update.ts";
 import { type Block, blockItem, blockOf, isLive, isOpen, nextBase, offsetOfFrame, storedUntilMs } from "./block.ts";
-
-/** Frames that go into a queue together, or not at all. */
-export interface ChainWrite {
-  /** Unique; kept in the block, where it fences repeats of this write. */
-  readonly id: string;
-  readonly frames: readonly Uint8Array[];
-  /** Id of the first frame: finds the write's offset again after a lost reply. */
-  readonly firstFrameId: Uint8Array;
-  /** Messages in all frames. */
-  readonly count: number;
-  readonly bytes: number;
-  /** Store time of the newest frame. */
-  readonly storedAtMs: number;
-  readonly retentionHours: number;
-  /** Writes that happen in the same transaction, or else the whole is refused. At most 97. */
-  readonly companions: readonly TransactWrite[];
-}
-
-export type ChainWriteResult =
-  | { readonly status: "stored"; readonly offset: number; readonly block: Block }
-  /** A companion's condition did not hold; nothing was written. `currents[i]` is what companion i met, where it failed. */
-  | { readonly status: "refused"; readonly currents: readonly ({ readonly current: Item | undefined } | undefined)[] };
+import type { ChainWrite, ChainWriteResult } from "./chain-write.ts";
+import { Contention } from "./contention.ts";
 
 interface ChainDependencies {
   readonly items: ItemStore;
@@ -76,15 +51,14 @@ export class ChainWriter {
   readonly #topicUid: string;
   readonly #queueId: number;
   #tail: Tail | undefined;
-  /** Offsets below it may be used; the anchor only grows, so an old copy is safe. */
-  #cap: number | undefined;
-  #lostRaces = 0;
-  #lostRaceAtMs = 0;
+  readonly #anchor: Anchor;
+  readonly #contention = new Contention();
 
   constructor(store: ChainDependencies, topicUid: string, queueId: number) {
     this.#store = store;
     this.#topicUid = topicUid;
     this.#queueId = queueId;
+    this.#anchor = new Anchor(store.items, topicUid, queueId);
   }
 
   /** Errors: `StoreUnavailable`, with outcome `unknown` when the write may have happened or may still. Gives up after 10 s. */
@@ -116,7 +90,7 @@ export class ChainWriter {
     if (!tail || !isLive(tail, nowMs)) return this.#restart(attempt, expiresAtSeconds);
     if (tail.expiresAtSeconds <= nowMs / 1_000 + EXPIRY_GUARD_SECONDS) return this.#touch(tail, expiresAtSeconds);
     const x = Math.max(expiresAtSeconds, tail.expiresAtSeconds);
-    const cap = await this.#capFor(nextBase(tail) + write.count);
+    const cap = await this.#anchor.reaching(nextBase(tail) + write.count);
     return isOpen(tail) ? this.#append(attempt, tail, x, cap) : this.#create(attempt, tail, x);
   }
 
@@ -134,13 +108,13 @@ export class ChainWriter {
       return "again";
     }
     const x = Math.max(expiryOf(nowMs, attempt.write.retentionHours), block.expiresAtSeconds);
-    return this.#append(attempt, block, x, await this.#capFor(nextBase(block) + attempt.write.count));
+    return this.#append(attempt, block, x, await this.#anchor.reaching(nextBase(block) + attempt.write.count));
   }
 
   /** Nothing at the key: only a call that makes the block may be repeated, a restart only while the anchor stands where it wants it. */
   async #resolveAbsent(attempt: Attempt, pinned: Pinned): Promise<Step> {
     if (pinned.by === "append") throw giveUp(attempt);
-    if (pinned.by === "restart" && (await this.#readCap()) !== pinned.base) throw giveUp(attempt);
+    if (pinned.by === "restart" && (await this.#anchor.read()) !== pinned.base) throw giveUp(attempt);
     return pinned.retry();
   }
 
@@ -149,22 +123,7 @@ export class ChainWriter {
     const { base } = tail;
     const nowMs = this.#nowMs();
     const key = blockKey(this.#topicUid, this.#queueId, base);
-    const when: readonly Condition[] = [
-      { op: "exists", name: "pk" },
-      { op: "lessThanAttribute", name: "b", other: "lim" },
-      { op: "notContains", name: "w", value: write.id },
-      { op: "<=", name: "n", value: cap - base - write.count },
-      { op: "<=", name: "x", value: x },
-      { op: ">", name: "x", value: Math.ceil(nowMs / 1_000) + EXPIRY_GUARD_SECONDS },
-    ];
-    const changes = [
-      { op: "append", name: "f", values: write.frames },
-      { op: "increment", name: "n", by: write.count },
-      { op: "increment", name: "b", by: write.bytes },
-      { op: "set", name: "t1", value: write.storedAtMs },
-      { op: "set", name: "x", value: x },
-      { op: "addToSet", name: "w", values: new Set([write.id]) },
-    ] as const;
+    const { when, changes } = appendUpdate(write, { base, cap, x, nowMs });
     return this.#decide(attempt, base, "append", async () => {
       if (write.companions.length > 0) return this.#together(write, [{ kind: "update", key, changes, when }]);
       const result = await this.#store.items.update(key, changes, { when, returning: "allNew" });
@@ -188,7 +147,7 @@ export class ChainWriter {
   /** The anchor is read before the tail: whoever restarts in between raises it, and this transaction fails. */
   async #restart(attempt: Attempt, expiresAtSeconds: number): Promise<Step> {
     const { write } = attempt;
-    const cap = await this.#readCap();
+    const cap = await this.#anchor.read();
     const dead = await this.#readTail();
     const nowMs = this.#nowMs();
     if (dead && isLive(dead, nowMs)) return "again";
@@ -196,12 +155,7 @@ export class ChainWriter {
     const block = this.#newBlock(write, cap, Math.max(write.storedAtMs, dead ? storedUntilMs(dead) : 0), x);
     const writes: TransactWrite[] = [
       { kind: "put", item: block, when: [{ op: "absent", name: "pk" }] },
-      {
-        kind: "update",
-        key: anchorKey(this.#topicUid, this.#queueId),
-        changes: [{ op: "set", name: "cap", value: cap + CAP_STEP }],
-        when: cap === 0 ? [{ op: "absent", name: "cap" }] : [{ op: "=", name: "cap", value: cap }],
-      },
+      this.#anchor.raisedFrom(cap),
     ];
     if (dead) {
       const key = blockKey(this.#topicUid, this.#queueId, dead.base);
@@ -209,7 +163,7 @@ export class ChainWriter {
     }
     return this.#decide(attempt, cap, "restart", async () => {
       const result = await this.#together(write, writes);
-      this.#cap = "done" in result ? cap + CAP_STEP : undefined;
+      this.#anchor.restarted(cap, "done" in result);
       return result;
     });
   }
@@ -246,7 +200,7 @@ export class ChainWriter {
       const block = result.lost && blockOf(result.lost);
       if (block?.writeIds.has(attempt.write.id)) return this.#stored(attempt.write, block);
       if (result.companions) return { status: "refused", currents: result.companions };
-      this.#noteLostRace();
+      this.#contention.lost(this.#nowMs());
       if (block) this.#see(block);
       else this.#tail = undefined;
       return "again";
@@ -281,7 +235,7 @@ export class ChainWriter {
       {
         count: write.count,
         bytes: write.bytes,
-        closingBytes: this.#closingBytes(),
+        closingBytes: this.#contention.closingBytes(this.#nowMs()),
         expiresAtSeconds: x,
         storedFromMs,
         frames: write.frames,
@@ -289,18 +243,6 @@ export class ChainWriter {
       },
       write.storedAtMs,
     );
-  }
-
-  /** Alone, one write per block is the cheapest and the next base is known without asking; under contention blocks grow. */
-  #closingBytes(): number {
-    if (this.#nowMs() - this.#lostRaceAtMs > TAIL_CACHE_MS) this.#lostRaces = 0;
-    if (this.#lostRaces === 0) return BLOCK_CLOSING_BYTES.alone;
-    return this.#lostRaces < 3 ? BLOCK_CLOSING_BYTES.contended : BLOCK_CLOSING_BYTES.crowded;
-  }
-
-  #noteLostRace(): void {
-    this.#lostRaces++;
-    this.#lostRaceAtMs = this.#nowMs();
   }
 
   #see(block: Block): void {
@@ -311,7 +253,7 @@ export class ChainWriter {
     const age = this.#tail ? this.#nowMs() - this.#tail.seenAtMs : Number.POSITIVE_INFINITY;
     // A negative age: the clock stepped back. The copy may be any age.
     if (this.#tail && age >= 0 && age <= TAIL_CACHE_MS) return this.#tail.block;
-    const [tail] = await Promise.all([this.#readTail(), this.#cap ?? this.#readCap()]);
+    const [tail] = await Promise.all([this.#readTail(), this.#anchor.known()]);
     if (tail) this.#see(tail);
     return tail;
   }
@@ -320,29 +262,6 @@ export class ChainWriter {
     const page = await this.#store.items.query({ pk: queuePk(this.#topicUid, this.#queueId), reverse: true, limit: 1 });
     const [item] = page.items;
     return item && blockOf(item);
-  }
-
-  /** The cap, raised when `end` would pass it. */
-  async #capFor(end: number): Promise<number> {
-    const known = this.#cap ?? (await this.#readCap());
-    if (end <= known) return known;
-    const cap = known + Math.ceil((end - known) / CAP_STEP) * CAP_STEP;
-    const result = await this.#store.items.update(
-      anchorKey(this.#topicUid, this.#queueId),
-      [{ op: "set", name: "cap", value: cap }],
-      {
-        when: [{ op: "<", name: "cap", value: cap }],
-      },
-    );
-    this.#cap = result.ok ? cap : ((result.current?.cap as number | undefined) ?? 0);
-    return this.#capFor(end);
-  }
-
-  async #readCap(): Promise<number> {
-    const anchor = await this.#store.items.get(anchorKey(this.#topicUid, this.#queueId));
-    const cap = (anchor?.cap as number | undefined) ?? 0;
-    this.#cap = cap;
-    return cap;
   }
 
   #nowMs(): number {

@@ -56,8 +56,8 @@ export class FrameObjects {
 
   /** Resolves once the frame is durable. */
   put(frame: Uint8Array, classDays: number): Promise<FramePlace> {
-    let lane = this.#lanes.get(classDays);
-    if (!lane) this.#lanes.set(classDays, (lane = { pending: [], running: false }));
+    const lane = this.#lanes.get(classDays) ?? { pending: [], running: false };
+    this.#lanes.set(classDays, lane);
     const { pending } = lane;
     return new Promise((resolve, reject) => {
       pending.push({ frame, resolve, reject });

@@ -1,5 +1,5 @@
 import type { QueueRoute, TopicDeletion, VersionMatch } from "../broker.ts";
-import { subscriptionOf } from "../consume/subscription-codec.ts";
+import { type Subscriber, subscriptionOf } from "../consume/subscription-codec.ts";
 import type { SubscriptionRegistry } from "../consume/subscription-registry.ts";
 import { BrokerError } from "../errors.ts";
 import { subscriptionKey } from "../keys.ts";
@@ -55,7 +55,7 @@ export async function deleteTopic(
   for (;;) {
     const topic = await store.topics.get(name);
     checkVersion(topic, options.ifMatch);
-    const subscribers = [];
+    const subscribers: Subscriber[] = [];
     for await (const subscriber of store.subscriptions.subscribers(topic)) subscribers.push(subscriber);
     const deletion = { topic, messages: await messagesIn(store, topic), groups: subscribers.map(({ group }) => group) };
     if (options.dryRun) return deletion;

@@ -21,7 +21,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await server?.stop();
-  await rm(folder, { recursive: true, force: true });
+  if (!process.env.KEEP) await rm(folder, { recursive: true, force: true });
 });
 
 runConformanceTests({ baseUrl: () => server.url });

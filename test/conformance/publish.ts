@@ -1,12 +1,16 @@
 import { describe, expect, it } from "vitest";
 import { type Api, uniqueName } from "../support/http-api.ts";
-import { createTopic, eventually, expectProblem } from "../support/http-fixtures.ts";
+import { createTopic, eventually, expectProblem, type MessageJson } from "../support/http-fixtures.ts";
 
 export function publishTests(api: Api): void {
   describe("PROTOCOL 4.3 publish raw bytes", () => {
     const publish = (topic: string, body: string | Uint8Array, headers: Record<string, string> = {}) =>
       api.send("POST", `/v1/topics/${topic}/publish`, body, { headers });
-    const pulled = async (topic: string) => (await api.get(`/v1/topics/${topic}/queues/0/messages?offset=0`)).json.messages;
+    const pulled = async (topic: string) => {
+      const answer = await api.get(`/v1/topics/${topic}/queues/0/messages?offset=0`);
+      expect(answer.status, answer.text).toBe(200);
+      return answer.json.messages as MessageJson[];
+    };
 
     it("stores the bytes of the request with the metadata of its headers", async () => {
       const topic = await createTopic(api, { queues: 1 });
@@ -29,7 +33,7 @@ export function publishTests(api: Api): void {
       for (const [index, type] of ["application/json", "text/xml", "application/x-www-form-urlencoded"].entries()) {
         expect((await publish(topic, bodies[index]!, { "Content-Type": type })).status).toBe(201);
       }
-      expect((await pulled(topic)).map((message: { body: string }) => message.body)).toEqual(bodies);
+      expect((await pulled(topic)).map(({ body }) => body)).toEqual(bodies);
     });
 
     it("takes the message group of a FIFO topic from X-MQ-Group", async () => {

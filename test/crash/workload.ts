@@ -13,6 +13,8 @@ export const HELD_SECONDS_MAX = 2;
 const SENDERS = 4;
 const BATCHERS = 2;
 const CONSUMERS_PER_GROUP = 3;
+/** Each is recorded as a violation; then the drain gives up. */
+const DRAIN_FAILURES_MAX = 20;
 const CONNECTIONS = SENDERS + BATCHERS + CONSUMERS_PER_GROUP * GROUPS.length;
 
 export interface LoadSettings {
@@ -64,10 +66,12 @@ export const runLoad = async (settings: LoadSettings): Promise<void> => {
 export const drain = async (settings: LoadSettings, group: string): Promise<void> => {
   const http = httpClient(settings.url, { connections: 1 });
   const one: Worker = { name: `${group}-drainer`, http, settings, random: seededRandom(settings.seed) };
-  while (!settings.signal.aborted) {
-    const deliveries = await receive(one, group, { max: 32, waitSeconds: HELD_SECONDS_MAX + 1, leaseSeconds: HELD_SECONDS_MAX });
-    if (deliveries.length === 0) break;
-    await settle(one, group, deliveries, []);
+  const request = { max: 32, waitSeconds: HELD_SECONDS_MAX + 1, leaseSeconds: HELD_SECONDS_MAX };
+  for (let failures = 0; failures < DRAIN_FAILURES_MAX; ) {
+    const deliveries = await receive(one, group, request);
+    if (deliveries === undefined) failures += 1;
+    else if (deliveries.length === 0) break;
+    else await settle(one, group, deliveries, []);
   }
   await http.close();
 };
@@ -143,15 +147,17 @@ const sendBatch = async (one: Worker, turn: number): Promise<void> => {
   }
 };
 
+/** What arrived in time to be worked on; undefined when the request failed, which says nothing about what is waiting. */
 const receive = async (
   one: Worker,
   group: string,
   request: { readonly max: number; readonly waitSeconds: number; readonly leaseSeconds: number },
-): Promise<readonly DeliveredEvent[]> => {
+): Promise<readonly DeliveredEvent[] | undefined> => {
   const requestedAtMs = Date.now();
   const answer = await call(one, `/v1/groups/${group}/receive`, request, 200);
   const receivedAtMs = Date.now();
-  const messages = (answer?.messages ?? []) as Record<string, unknown>[];
+  if (answer === undefined) return undefined;
+  const messages = answer.messages as Record<string, unknown>[];
   const deliveries = messages.map(
     (message): DeliveredEvent => ({
       kind: "delivered",
@@ -180,7 +186,7 @@ const consume = async (one: Worker, group: string): Promise<void> => {
     waitSeconds: random.integer(0, 1),
     leaseSeconds: random.integer(1, HELD_SECONDS_MAX),
   });
-  const chosen = deliveries.map((delivery) => ({ delivery, choice: random.fraction() }));
+  const chosen = (deliveries ?? []).map((delivery) => ({ delivery, choice: random.fraction() }));
   // Some are left to their lease.
   const acks = chosen.filter(({ choice }) => choice < 0.85).map(({ delivery }) => delivery);
   const nacks = chosen.filter(({ choice }) => choice >= 0.95).map(({ delivery }) => delivery);

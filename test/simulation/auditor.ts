@@ -7,6 +7,24 @@ export interface Seen {
   readonly body: string;
 }
 
+/** A queue's live messages at the end. */
+export interface QueueContents {
+  readonly queueId: number;
+  /** The first live offset. */
+  readonly from: number;
+  readonly messages: readonly Seen[];
+}
+
+/** A group's progress on a queue at the end. */
+export interface QueueProgress {
+  readonly queueId: number;
+  readonly next: number;
+  readonly max: number;
+  readonly open: readonly number[];
+  readonly deadLettered: number;
+  readonly expired: number;
+}
+
 interface Belief {
   readonly consumer: string;
   readonly untilMs: number;
@@ -93,16 +111,9 @@ export class Auditor {
 
   /** The whole log as it stands at the end, `from` its first live offset on; `deadLetters` are the places of their originals. */
   finish(end: {
-    readonly queues: readonly { readonly queueId: number; readonly from: number; readonly messages: readonly Seen[] }[];
+    readonly queues: readonly QueueContents[];
     readonly deadLetters: readonly string[];
-    readonly progress: readonly {
-      readonly queueId: number;
-      readonly next: number;
-      readonly max: number;
-      readonly open: readonly number[];
-      readonly deadLettered: number;
-      readonly expired: number;
-    }[];
+    readonly progress: readonly QueueProgress[];
     readonly expired: (seen: Seen) => boolean;
   }): void {
     this.#checkLog(end.queues);
@@ -133,7 +144,7 @@ export class Auditor {
     if (counted !== end.deadLetters.length) this.#bad("I10", `${counted} dead letters counted, ${end.deadLetters.length} stored`);
   }
 
-  #checkLog(queues: readonly { readonly queueId: number; readonly from: number; readonly messages: readonly Seen[] }[]): void {
+  #checkLog(queues: readonly QueueContents[]): void {
     for (const { queueId, from, messages } of queues) {
       let expected = from;
       for (const message of messages) {

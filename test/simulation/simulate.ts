@@ -6,7 +6,7 @@ import { BrokerError } from "../../core/errors.ts";
 import { progressKey, queuePk } from "../../core/keys.ts";
 import type { Item, ItemStore } from "../../core/ports/item-store.ts";
 import { consume, GROUP, produce, type Stage, seenOf, TOPIC } from "./actors.ts";
-import { Auditor, type Seen } from "./auditor.ts";
+import { Auditor, type QueueContents, type QueueProgress, type Seen } from "./auditor.ts";
 import { type FaultRates, NO_FAULTS } from "./faulty-stores.ts";
 import { Handler, type SimulatedStores } from "./handler.ts";
 import { SeededRandom } from "./seeded-random.ts";
@@ -169,8 +169,8 @@ async function drain(world: World, broker: RunningBroker, auditor: Auditor): Pro
 async function audit(broker: RunningBroker, items: ItemStore, auditor: Auditor, idle: boolean): Promise<void> {
   const { subscriptions } = await broker.getGroup(GROUP);
   const routes = await broker.topicQueues(TOPIC);
-  const progress = [];
-  const queues = [];
+  const progress: QueueProgress[] = [];
+  const queues: QueueContents[] = [];
   for (const { queueId, minOffset, maxOffset } of routes) {
     const item = (await items.get(progressKey(subscriptions[0]?.uid ?? "", queueId))) as Item;
     const { next, claims, deadLettered, expired } = progressOf(item);

@@ -26,7 +26,11 @@ test("the lock names no registry host, and holds a checksum for every package", 
 test("what runs in production is imported somewhere outside the tests", () => {
   const production = sourceFiles.filter((path) => /^(core|adapters|functions)\/.*\.ts$/.test(path)).map(read);
   const unused = Object.keys(manifest.dependencies ?? {}).filter(
-    (name) => !production.some((source) => source.includes(`from "${name}"`) || source.includes(`from "${name}/`)),
+    (name) =>
+      !production.some(
+        (source) =>
+          source.includes(`from "${name}"`) || source.includes(`from "${name}/`) || source.includes(`import("${name}")`),
+      ),
   );
   expect(unused).toEqual([]);
 });

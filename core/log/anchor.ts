@@ -1,0 +1,64 @@
+import { anchorKey } from "../keys.ts";
+import { CAP_STEP } from "../limits.ts";
+import type { ItemStore, TransactWrite } from "../ports/item-store.ts";
+
+/**
+ * A queue's anchor: [cap] the offset below which the chain may use offsets. It outlives every block, and only grows, so an old
+ * copy is safe; a chain that expired starts again at it.
+ */
+export class Anchor {
+  readonly #items: ItemStore;
+  readonly #topicUid: string;
+  readonly #queueId: number;
+  #known: number | undefined;
+
+  constructor(items: ItemStore, topicUid: string, queueId: number) {
+    this.#items = items;
+    this.#topicUid = topicUid;
+    this.#queueId = queueId;
+  }
+
+  /** The cap as last seen, or as stored. */
+  async known(): Promise<number> {
+    return this.#known ?? (await this.read());
+  }
+
+  /** The cap as stored; 0 for a queue nobody wrote to. */
+  async read(): Promise<number> {
+    const item = await this.#items.get(anchorKey(this.#topicUid, this.#queueId));
+    this.#known = (item?.cap as number | undefined) ?? 0;
+    return this.#known;
+  }
+
+  /** A cap not below `end`: raised first where it is. */
+  async reaching(end: number): Promise<number> {
+    for (;;) {
+      const known = await this.known();
+      if (end <= known) return known;
+      const cap = known + Math.ceil((end - known) / CAP_STEP) * CAP_STEP;
+      const result = await this.#items.update(
+        anchorKey(this.#topicUid, this.#queueId),
+        [{ op: "set", name: "cap", value: cap }],
+        {
+          when: [{ op: "<", name: "cap", value: cap }],
+        },
+      );
+      this.#known = result.ok ? cap : (result.current?.cap as number | undefined);
+    }
+  }
+
+  /** Part of a restart at `cap`: nobody else may restart there. */
+  raisedFrom(cap: number): TransactWrite {
+    return {
+      kind: "update",
+      key: anchorKey(this.#topicUid, this.#queueId),
+      changes: [{ op: "set", name: "cap", value: cap + CAP_STEP }],
+      when: cap === 0 ? [{ op: "absent", name: "cap" }] : [{ op: "=", name: "cap", value: cap }],
+    };
+  }
+
+  /** The restart at `cap` was written, or lost. */
+  restarted(cap: number, ok: boolean): void {
+    this.#known = ok ? cap + CAP_STEP : undefined;
+  }
+}

@@ -1,0 +1,24 @@
+import type { Item, TransactWrite } from "../ports/item-store.ts";
+import type { Block } from "./block.ts";
+
+/** Frames that go into a queue together, or not at all. */
+export interface ChainWrite {
+  /** Unique; kept in the block, where it fences repeats of this write. */
+  readonly id: string;
+  readonly frames: readonly Uint8Array[];
+  /** Id of the first frame: finds the write's offset again after a lost reply. */
+  readonly firstFrameId: Uint8Array;
+  /** Messages in all frames. */
+  readonly count: number;
+  readonly bytes: number;
+  /** Store time of the newest frame. */
+  readonly storedAtMs: number;
+  readonly retentionHours: number;
+  /** Writes that happen in the same transaction, or else the whole is refused. At most 97. */
+  readonly companions: readonly TransactWrite[];
+}
+
+export type ChainWriteResult =
+  | { readonly status: "stored"; readonly offset: number; readonly block: Block }
+  /** A companion's condition did not hold; nothing was written. `currents[i]` is what companion i met, where it failed. */
+  | { readonly status: "refused"; readonly currents: readonly ({ readonly current: Item | undefined } | undefined)[] };

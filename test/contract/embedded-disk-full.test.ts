@@ -1,0 +1,141 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, type TestContext, test, vi } from "vitest";
+import { EmbeddedItemStore } from "../../adapters/embedded/embedded-item-store.ts";
+import { EmbeddedObjectStore } from "../../adapters/embedded/embedded-object-store.ts";
+import { StoreUnavailable } from "../../core/ports/store-failures.ts";
+import { type SmallDisk, smallDisk } from "../support/store-small-disk.ts";
+import { together } from "./items/fixture.ts";
+
+const MIB = 1024 * 1024;
+const WRITERS = 8;
+const ITEM_BYTES = 20_000;
+
+let disk: SmallDisk | undefined;
+let why = "";
+
+beforeEach(async () => {
+  const found = await smallDisk(24);
+  if ("unavailable" in found) why = found.unavailable;
+  else disk = found;
+});
+afterEach(async () => {
+  await disk?.remove();
+  disk = undefined;
+});
+
+function needDisk(context: TestContext): SmallDisk {
+  if (disk === undefined) context.skip(`skipped: ${why}`);
+  return disk as SmallDisk;
+}
+
+/** Keeps writing, from several callers, until each has been refused; tells how every write ended. */
+async function writeUntilRefused(store: EmbeddedItemStore, name: string) {
+  const acknowledged: string[] = [];
+  const notApplied: string[] = [];
+  const unknown: string[] = [];
+  await together(WRITERS, async (writer) => {
+    for (let round = 0; ; round++) {
+      const sk = `${name}-${writer}-${round}`;
+      try {
+        await store.put({ pk: "p", sk, d: new Uint8Array(ITEM_BYTES).fill(round) }, { when: [{ op: "absent", name: "pk" }] });
+        acknowledged.push(sk);
+      } catch (error) {
+        if (!StoreUnavailable.is(error)) throw error;
+        expect(error.reason).toBe("full");
+        (error.outcome === "unknown" ? unknown : notApplied).push(sk);
+        return;
+      }
+    }
+  });
+  return { acknowledged, notApplied, unknown };
+}
+
+async function expectKept(store: EmbeddedItemStore, kept: readonly string[], absent: readonly string[]): Promise<void> {
+  for (const sk of kept) expect((await store.get({ pk: "p", sk }))?.d, sk).toHaveLength(ITEM_BYTES);
+  for (const sk of absent) expect(await store.get({ pk: "p", sk }), sk).toBeUndefined();
+}
+
+/** Until the store has noticed that there is room again. */
+const writable = (store: EmbeddedItemStore, sk: string) =>
+  vi.waitFor(() => store.put({ pk: "p", sk, d: new Uint8Array(ITEM_BYTES) }), { timeout: 5_000, interval: 20 });
+
+describe("items on a full disk", () => {
+  const options = { writeBufferBytes: MIB, reserveBytes: 6 * MIB };
+
+  test("writes are refused while there is room to recover, reads go on, and so do writes when there is room", async (context) => {
+    const { path, fill, free } = needDisk(context);
+    const store = await EmbeddedItemStore.open(path, options);
+    await fill(6 * MIB);
+    const first = await writeUntilRefused(store, "first");
+    expect(first.unknown).toEqual([]);
+    expect(first.acknowledged.length).toBeGreaterThan(50);
+    await expectKept(store, first.acknowledged, first.notApplied);
+    expect(await store.delete({ pk: "p", sk: "first-0-0" }), "what frees room is let through").toEqual({ ok: true });
+
+    await free();
+    await writable(store, "again");
+    await store.close();
+    const reopened = await EmbeddedItemStore.open(path, options);
+    await expectKept(reopened, [...first.acknowledged.filter((sk) => sk !== "first-0-0"), "again"], first.notApplied);
+    await reopened.close();
+  });
+
+  test("a write that fails half-way loses nothing acknowledged before or after it", async (context) => {
+    const { path, fill, free } = needDisk(context);
+    const store = await EmbeddedItemStore.open(path, { ...options, reserveBytes: 0 });
+    const before = await together(20, async (index) => {
+      await store.put({ pk: "p", sk: `before-${index}`, d: new Uint8Array(ITEM_BYTES) });
+      return `before-${index}`;
+    });
+    await fill();
+    const failed = await writeUntilRefused(store, "failed");
+    expect(failed.unknown.length, "the batch in flight").toBeGreaterThan(0);
+    await expect(store.put({ pk: "p", sk: "refused" })).rejects.toMatchObject({ outcome: "not-applied", reason: "full" });
+
+    await free();
+    await writable(store, "after");
+    const kept = [...before, ...failed.acknowledged, "after"];
+    await expectKept(store, kept, [...failed.notApplied, "refused"]);
+    const outcome = await store.batchGet(failed.unknown.map((sk) => ({ pk: "p", sk })));
+    await store.close();
+
+    const reopened = await EmbeddedItemStore.open(path, options);
+    await expectKept(reopened, kept, [...failed.notApplied, "refused"]);
+    expect(await reopened.batchGet(failed.unknown.map((sk) => ({ pk: "p", sk }))), "unknown is settled once").toEqual(outcome);
+    await reopened.close();
+  });
+
+  test("it fills and is freed again and again", async (context) => {
+    const { path, fill, free } = needDisk(context);
+    const store = await EmbeddedItemStore.open(path, { ...options, reserveBytes: 0 });
+    const kept: string[] = [];
+    for (let round = 0; round < 4; round++) {
+      await fill();
+      kept.push(...(await writeUntilRefused(store, `r${round}`)).acknowledged);
+      await free();
+      await writable(store, `again-${round}`);
+      kept.push(`again-${round}`);
+    }
+    await expectKept(store, kept, []);
+    await store.close();
+    const reopened = await EmbeddedItemStore.open(path, options);
+    await expectKept(reopened, kept, []);
+    await reopened.close();
+  });
+});
+
+test("an object that does not fit is refused and leaves nothing behind", async (context) => {
+  const { path, fill, free } = needDisk(context);
+  const objects = await EmbeddedObjectStore.open(path);
+  await objects.put("a/kept", new Uint8Array(1_000).fill(1));
+  await fill();
+  await expect(objects.put("a/refused", new Uint8Array(MIB))).rejects.toMatchObject({ outcome: "not-applied", reason: "full" });
+  await expect(objects.put("a/kept", new Uint8Array(MIB))).rejects.toThrow(StoreUnavailable);
+  expect(await readdir(join(path, "objects.tmp"))).toEqual([]);
+  expect(await objects.list("", { limit: 10 })).toEqual({ keys: ["a/kept"], more: false });
+  expect(await objects.get("a/kept")).toEqual(new Uint8Array(1_000).fill(1));
+  await objects.delete("a/kept");
+  await free();
+  expect(await objects.put("a/refused", new Uint8Array(MIB), { ifAbsent: true })).toEqual({ ok: true });
+});
