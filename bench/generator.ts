@@ -104,7 +104,11 @@ const consume = async (job: ConsumeJob, http: HttpClient): Promise<{ tally: Tall
       const group = job.groups[index]!;
       const operationAt = performance.now();
       const answer = await post(http, tally, `/v1/groups/${group}/receive`, request, 200);
-      const messages = (answer?.messages ?? []) as { queueId: number; offset: string; receiptHandle: string; attempt: number }[];
+      if (answer === undefined) {
+        await sleep(10);
+        continue;
+      }
+      const messages = answer.messages as { queueId: number; offset: string; receiptHandle: string; attempt: number }[];
       if (messages.length === 0) {
         if (current === index && index < job.groups.length - 1) current += 1;
         // The last messages are in the hands of other workers.

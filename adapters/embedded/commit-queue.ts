@@ -120,6 +120,7 @@ export class CommitQueue {
     this.#closed = true;
     const begun = [this.#writing, this.#gathering].filter((batch) => batch !== undefined && batch.changed.size > 0);
     await Promise.allSettled(begun.map((batch) => batch?.durable));
+    this.#cache.clear();
   }
 
   #seenBatch(): Batch | undefined {

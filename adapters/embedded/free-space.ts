@@ -1,7 +1,10 @@
 import { statfs } from "node:fs/promises";
 
 const CHECK_MS = 1_000;
-/** LevelDB rewrites its log, two write buffers at most, when it recovers: twice that, so that it still can on a full disk. */
+/**
+ * LevelDB rewrites its log, two write buffers at most, when it recovers, and needs about four to merge its newest files. A merge that
+ * finds less room fails the next write, and the database starts anew: safe, but slow.
+ */
 export const RESERVE_BYTES_DEFAULT = 64 * 1024 * 1024;
 
 /**

@@ -19,6 +19,13 @@ const REOPEN_AFTER_MS = 250;
 const SCAN_ENTRIES = 256;
 const SCAN_BYTES = 256 * 1024;
 
+/** The state before a write; scans that began during the write go on reading it after its end. */
+interface View {
+  readonly snapshot: Snapshot;
+  scans: number;
+  writeEnded: boolean;
+}
+
 /**
  * LevelDB with two rules of its own.
  *
@@ -32,7 +39,7 @@ const SCAN_BYTES = 256 * 1024;
 export class LevelDatabase {
   readonly #level: ClassicLevel<string, Uint8Array>;
   /** The state before the write in flight. */
-  #before: Snapshot | undefined;
+  #before: View | undefined;
   #broken: UnavailableReason | undefined;
   #reopening: Promise<void> | undefined;
   #reopenedAtMs = 0;
@@ -50,7 +57,7 @@ export class LevelDatabase {
       // Frames are packed already or too small to pack, and packing would share the processor with the server.
       compression: false,
       writeBufferSize: writeBufferBytes,
-      maxFileSize: 8 * MIB,
+      maxFileSize: writeBufferBytes / 2,
       cacheSize: 8 * MIB,
       // Every open table keeps its index in memory: half as large with blocks twice the default.
       blockSize: 8 * KIB,
@@ -72,7 +79,7 @@ export class LevelDatabase {
     try {
       return this.#before === undefined
         ? this.#level.getSync(key)
-        : this.#level.getSync<string, Uint8Array>(key, { snapshot: this.#before });
+        : this.#level.getSync<string, Uint8Array>(key, { snapshot: this.#before.snapshot });
     } catch (error) {
       throw storeFailure(error, "not-applied");
     }
@@ -81,7 +88,9 @@ export class LevelDatabase {
   /** Hands over the entries of the range, in order, until `take` answers false. Errors: `StoreUnavailable`, `StoreCorrupt`. */
   async scan(range: LevelRange, limit: number, take: (key: string, value: Uint8Array) => boolean): Promise<void> {
     this.#requireOpen();
-    const snapshot = this.#before === undefined ? {} : { snapshot: this.#before };
+    const view = this.#before;
+    const snapshot = view === undefined ? {} : { snapshot: view.snapshot };
+    if (view !== undefined) view.scans += 1;
     const iterator = this.#level.iterator({ ...range, ...snapshot, limit, highWaterMarkBytes: SCAN_BYTES });
     try {
       for (;;) {
@@ -93,6 +102,10 @@ export class LevelDatabase {
       }
     } finally {
       await iterator.close();
+      if (view !== undefined) {
+        view.scans -= 1;
+        release(view);
+      }
     }
   }
 
@@ -102,7 +115,7 @@ export class LevelDatabase {
    */
   async write(operations: LevelOperation[], publish: () => void): Promise<void> {
     this.#requireOpen();
-    const before = this.#level.snapshot();
+    const before: View = { snapshot: this.#level.snapshot(), scans: 0, writeEnded: false };
     this.#before = before;
     try {
       await this.#level.batch<string, Uint8Array>(operations, { sync: true });
@@ -113,8 +126,8 @@ export class LevelDatabase {
       throw failure;
     } finally {
       this.#before = undefined;
-      // Iterators in flight keep it; a database that is closing closes it itself.
-      before.close().catch(() => undefined);
+      before.writeEnded = true;
+      release(before);
     }
     publish();
   }
@@ -152,3 +165,9 @@ export class LevelDatabase {
     }
   }
 }
+
+/** An iterator refers to its snapshot anew at every step, so that must outlive the scan, not just the write. */
+const release = (view: View): void => {
+  // A database that is closing closes it itself.
+  if (view.writeEnded && view.scans === 0) view.snapshot.close().catch(() => undefined);
+};

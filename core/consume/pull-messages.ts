@@ -44,7 +44,8 @@ export async function pullMessages(
     for (;;) {
       const result = await pullOnce(pulling.log, queue, offset, request);
       const over = pulling.clock.nowMs() >= untilMs || signal?.aborted || pulling.arrivals.stopped;
-      if (result.status !== "NO_NEW_MSG" || over) return result;
+      // Past a gap there is something to go on with at once.
+      if (result.status !== "NO_NEW_MSG" || result.nextOffset !== offset || over) return result;
       await waiter.wait(untilMs);
     }
   } finally {

@@ -73,7 +73,11 @@ export class QueueReader {
   /** The next offset to be written. After total expiry that is the anchor's cap: offsets are never reused. */
   async maxOffset(queue: Queue): Promise<number> {
     const tail = await this.tail(queue);
-    return tail ? nextBase(tail) : this.#cap(queue);
+    if (tail) return nextBase(tail);
+    // The first send of all may come in between: what the anchor said counts if there is no tail after it either.
+    const cap = await this.#cap(queue);
+    const settled = await this.tail(queue);
+    return settled ? nextBase(settled) : cap;
   }
 
   /** The last block, if it lives. */
@@ -87,7 +91,10 @@ export class QueueReader {
   /** The first offset that is still there; the max offset when none is. */
   async minOffset(queue: Queue): Promise<number> {
     const block = await this.firstBlock(queue, () => true);
-    return block ? block.base : this.maxOffset(queue);
+    if (block) return block.base;
+    const cap = await this.#cap(queue);
+    const settled = await this.firstBlock(queue, () => true);
+    return settled ? settled.base : cap;
   }
 
   /** The first live block for which `holds` is true; it must stay true for all behind. A few queries, whatever the length. */

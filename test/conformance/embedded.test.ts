@@ -21,7 +21,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await server?.stop();
-  if (!process.env.KEEP) await rm(folder, { recursive: true, force: true });
+  await rm(folder, { recursive: true, force: true });
 });
 
 runConformanceTests({ baseUrl: () => server.url });

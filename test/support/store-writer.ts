@@ -1,4 +1,3 @@
-import { writeSync } from "node:fs";
 import { EmbeddedItemStore } from "../../adapters/embedded/embedded-item-store.ts";
 import { EmbeddedObjectStore } from "../../adapters/embedded/embedded-object-store.ts";
 
@@ -13,7 +12,7 @@ const items = await EmbeddedItemStore.open(directory);
 const objects = await EmbeddedObjectStore.open(directory);
 const counter = { pk: "counter", sk: "0" };
 await items.put({ ...counter, n: 0 });
-const acknowledged = (line: string) => writeSync(1, `${line}\n`);
+const acknowledged = (line: string) => process.stdout.write(`${line}\n`);
 
 const writeItems = async (writer: number) => {
   for (let round = 0; ; round++) {

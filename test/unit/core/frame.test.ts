@@ -1,0 +1,117 @@
+import { deflateRawSync, inflateRawSync } from "node:zlib";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { decodeFrame, encodeBatch, encodePointer, readFrameHead, readMessages } from "../../../core/log/frame.ts";
+import type { MessageRecord } from "../../../core/message/record-codec.ts";
+import type { Compressor } from "../../../core/ports/compressor.ts";
+import { StoreCorrupt } from "../../../core/ports/store-failures.ts";
+
+const compressor: Compressor = {
+  deflate: (bytes) => deflateRawSync(bytes),
+  inflate: (bytes, bytesMax) => inflateRawSync(bytes, { maxOutputLength: bytesMax }),
+};
+const id = Uint8Array.from({ length: 14 }, (_, index) => index + 1);
+const storedAtMs = 1_700_000_000_003;
+
+const full: MessageRecord = {
+  messageId: undefined,
+  bornAtMs: 1_700_000_000_000,
+  tag: "created",
+  keys: ["k1", "k2"],
+  properties: new Map([["src", "web"]]),
+  messageGroup: "g",
+  priority: 3,
+  body: Buffer.from("hello"),
+};
+const bare: MessageRecord = {
+  messageId: "own-id",
+  bornAtMs: 1_700_000_000_005,
+  tag: undefined,
+  keys: [],
+  properties: new Map(),
+  messageGroup: undefined,
+  priority: undefined,
+  body: Uint8Array.of(0, 255),
+};
+
+/** Stored formats: lines may be added here, never changed. */
+const GOLDEN = {
+  batch:
+    "0100018bcfe568030102030405060708090a0b0c0d0e022f223e05076372656174656402026b31026b3201037372630377656201670368656c6c6f0b0104066f776e2d696400ffb3eefe30",
+  pointer:
+    "0102018bcfe568030102030405060708090a0b0c0d0e02b9601d6c6f672f72372f3030303030313730303030303030303030332d616263ac02c2ed1ec7",
+};
+const pointer = { storedAtMs, id, count: 2, objectKey: "log/r7/000001700000000003-abc", byteOffset: 300, byteLength: 12_345 };
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
+const read = (frame: Uint8Array) => {
+  const decoded = decodeFrame(frame, compressor);
+  if (decoded.kind !== "batch") throw new Error("not a batch");
+  return readMessages(decoded, 0, decoded.count, { queueId: 1, offset: 10, storedAtMs });
+};
+
+describe("a frame", () => {
+  it("has the bytes it always had", () => {
+    expect(hex(encodeBatch({ storedAtMs, id }, [full, bare]))).toBe(GOLDEN.batch);
+    expect(hex(encodePointer(pointer))).toBe(GOLDEN.pointer);
+  });
+
+  it("is read as it was always written", () => {
+    const [first, second] = read(Buffer.from(GOLDEN.batch, "hex"));
+    expect(first).toMatchObject({
+      messageId: "0102030405060708090A0B0C0D0E0000",
+      offset: 10,
+      tag: "created",
+      keys: ["k1", "k2"],
+    });
+    expect(first).toMatchObject({ bornAtMs: 1_700_000_000_000, messageGroup: "g", priority: 3 });
+    expect(second).toMatchObject({ messageId: "own-id", offset: 11, bornAtMs: 1_700_000_000_005, keys: [] });
+    expect(decodeFrame(Uint8Array.from(Buffer.from(GOLDEN.pointer, "hex")), compressor)).toMatchObject({
+      kind: "pointer",
+      ...pointer,
+    });
+  });
+
+  it("gives back what was sent, packed or not", () => {
+    const text = fc.string({ unit: "grapheme", maxLength: 80 });
+    const records = fc.array(
+      fc.record({
+        messageId: fc.option(fc.string({ minLength: 1, maxLength: 64 }), { nil: undefined }),
+        bornAtMs: fc.integer({ min: 0, max: 4e12 }),
+        tag: fc.option(text, { nil: undefined }),
+        keys: fc.array(text, { maxLength: 4 }),
+        properties: fc.array(fc.tuple(text, text), { maxLength: 5 }).map((pairs) => new Map(pairs)),
+        messageGroup: fc.option(text, { nil: undefined }),
+        priority: fc.option(fc.nat(255), { nil: undefined }),
+        body: fc.uint8Array({ maxLength: 2_000 }),
+      }),
+      { minLength: 1, maxLength: 20 },
+    );
+    fc.assert(
+      fc.property(records, fc.boolean(), (sent, packed) => {
+        const frame = encodeBatch({ storedAtMs, id }, sent, packed ? compressor : undefined);
+        expect(readFrameHead(frame)).toEqual({ storedAtMs, id, count: sent.length });
+        for (const [index, message] of read(frame).entries()) {
+          const { messageId, body, ...rest } = sent[index] as MessageRecord;
+          expect(hex(message.body)).toBe(hex(body));
+          expect(message).toMatchObject({ ...rest, offset: 10 + index });
+          if (messageId !== undefined) expect(message.messageId).toBe(messageId);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("is refused when a byte differs, or a newer version wrote it", () => {
+    const frame = encodeBatch({ storedAtMs, id }, [full]);
+    for (let at = 0; at < frame.length; at++) {
+      const changed = frame.slice();
+      changed[at] = (changed[at] as number) ^ 1;
+      expect(() => decodeFrame(changed, compressor)).toThrow(StoreCorrupt);
+    }
+    const newer = frame.slice();
+    newer[0] = 9;
+    expect(() => decodeFrame(newer, compressor)).toThrow(/format 9.*knows format 1/);
+    expect(() => decodeFrame(frame.subarray(0, 4), compressor)).toThrow(StoreCorrupt);
+  });
+});

@@ -1,0 +1,167 @@
+import { deflateRawSync, inflateRawSync } from "node:zlib";
+import { describe, expect, it } from "vitest";
+import { MemoryItemStore } from "../../../adapters/memory/memory-item-store.ts";
+import { MemoryObjectStore } from "../../../adapters/memory/memory-object-store.ts";
+import { anchorKey, queuePk } from "../../../core/keys.ts";
+import { CAP_STEP } from "../../../core/limits.ts";
+import { QueueLog } from "../../../core/log/queue-log.ts";
+import { SeededRandom } from "../../simulation/seeded-random.ts";
+
+const HOUR_MS = 3_600_000;
+const telemetry = { consumed: () => undefined };
+const queue = { topicUid: "topicuid", queueId: 0 };
+const topic = { uid: "topicuid", retentionHours: 1, flushMode: "ASYNC_FLUSH" } as const;
+const compressor = {
+  deflate: (bytes: Uint8Array) => deflateRawSync(bytes),
+  inflate: (bytes: Uint8Array, bytesMax: number) => inflateRawSync(bytes, { maxOutputLength: bytesMax }),
+};
+
+/** A log over stores and a clock that several handlers can share. */
+function setUp() {
+  const items = new MemoryItemStore(telemetry);
+  const objects = new MemoryObjectStore(telemetry);
+  let nowMs = 1_800_000_000_000;
+  const clock = { nowMs: () => nowMs, sleep: async () => undefined };
+  const handler = (seed = 1): QueueLog =>
+    new QueueLog(
+      { items, objects, clock, random: new SeededRandom(seed), compressor },
+      { inlineFrameBytesMax: 10_240, packFromBytes: Number.POSITIVE_INFINITY },
+    );
+  return {
+    items,
+    objects,
+    handler,
+    pass: (ms: number) => {
+      nowMs += ms;
+    },
+  };
+}
+
+const record = (text: string) => ({
+  messageId: undefined,
+  bornAtMs: 0,
+  tag: undefined,
+  keys: [],
+  properties: new Map<string, string>(),
+  messageGroup: undefined,
+  priority: undefined,
+  body: Buffer.from(text),
+});
+
+async function append(log: QueueLog, ...texts: string[]): Promise<number> {
+  const outcome = await log.append(topic, 0, texts.map(record));
+  if (outcome.status !== "stored") throw new Error("refused");
+  return outcome.offset;
+}
+
+async function read(log: QueueLog, from: number, count = 100) {
+  const run = await log.reader.run(queue, from, count);
+  const messages = await log.messages(run, run.from, Math.min(count, run.available), queue);
+  return messages.map(({ offset, body, storedAtMs }) => ({ offset, text: Buffer.from(body).toString(), storedAtMs }));
+}
+
+describe("the log of a queue", () => {
+  it("gives dense offsets from 0, to one handler and to many", async () => {
+    const { handler } = setUp();
+    const [a, b] = [handler(1), handler(2)];
+    expect(await append(a, "0", "1")).toBe(0);
+    expect(await append(b, "2")).toBe(2);
+    const offsets = await Promise.all(Array.from({ length: 50 }, (_, index) => append(index % 2 ? a : b, "x", "y")));
+    expect([...offsets].sort((x, y) => x - y)).toEqual(Array.from({ length: 50 }, (_, index) => 3 + 2 * index));
+    expect((await read(handler(3), 0, 200)).map(({ offset }) => offset)).toEqual(
+      Array.from({ length: 103 }, (_, index) => index),
+    );
+  });
+
+  it("keeps store times from falling when the clock steps back", async () => {
+    const { handler, pass } = setUp();
+    const log = handler();
+    for (const step of [0, 500, -10_000, 100, -5_000, 20_000]) {
+      pass(step);
+      await append(log, "m");
+    }
+    const times = (await read(handler(2), 0)).map(({ storedAtMs }) => storedAtMs);
+    expect(times).toEqual([...times].sort((x, y) => x - y));
+    expect(await log.offsetAt(queue, times[5] as number)).toBe(5);
+    expect(await log.offsetAt(queue, (times[0] as number) + 1)).toBe(1);
+    expect(await log.offsetAt(queue, (times[5] as number) + 1)).toBe(6);
+  });
+
+  it("keeps large batches in objects, and reads any part of them", async () => {
+    const { handler, objects } = setUp();
+    const log = handler();
+    const texts = Array.from({ length: 30 }, (_, index) => `${index}:${"z".repeat(1_000)}`);
+    await append(log, "small");
+    expect(await append(log, ...texts)).toBe(1);
+    expect((await objects.list("log/r4/", { limit: 10 })).keys).toHaveLength(1);
+    expect((await read(handler(2), 25, 3)).map(({ text }) => text)).toEqual(texts.slice(24, 27));
+  });
+
+  it("writes to an object first where the topic says SYNC_FLUSH", async () => {
+    const { handler, objects } = setUp();
+    await handler().append({ ...topic, flushMode: "SYNC_FLUSH" }, 0, [record("tiny")]);
+    expect((await objects.list("log/", { limit: 10 })).keys).toHaveLength(1);
+    expect((await read(handler(2), 0)).map(({ text }) => text)).toEqual(["tiny"]);
+  });
+
+  it("starts an expired queue at the cap, whether its blocks are deleted or not", async () => {
+    for (const deleted of [true, false]) {
+      const { handler, items, pass } = setUp();
+      expect(await append(handler(1), "old")).toBe(0);
+      pass(40 * HOUR_MS);
+      if (deleted)
+        for (const item of (await items.query({ pk: queuePk("topicuid", 0), limit: 10 })).items) await items.delete(item);
+      const log = handler(2);
+      expect(await log.reader.minOffset(queue)).toBe(CAP_STEP);
+      expect(await append(log, "new")).toBe(CAP_STEP);
+      expect(await append(handler(3), "newer")).toBe(CAP_STEP + 1);
+      expect((await items.get(anchorKey("topicuid", 0)))?.cap).toBe(2 * CAP_STEP);
+      const run = await log.reader.run(queue, 0, 10);
+      expect(run).toMatchObject({ from: CAP_STEP, available: 2 });
+    }
+  });
+
+  it("goes on behind a block that is about to expire", async () => {
+    const { handler, pass } = setUp();
+    expect(await append(handler(1), "a")).toBe(0);
+    pass(24.5 * HOUR_MS);
+    expect(await append(handler(2), "b")).toBe(1);
+    expect((await read(handler(3), 0)).map(({ text }) => text)).toEqual(["a", "b"]);
+  });
+
+  it("raises the cap before it is reached", async () => {
+    const { handler, items } = setUp();
+    const log = handler();
+    await append(log, "a");
+    await items.update(anchorKey("topicuid", 0), [{ op: "set", name: "cap", value: 2 }]);
+    const other = handler(2);
+    expect(await append(other, "b")).toBe(1);
+    expect(await append(other, "c", "d")).toBe(2);
+    expect((await items.get(anchorKey("topicuid", 0)))?.cap).toBe(2 + CAP_STEP);
+  });
+
+  it("finds times and the first live offset in a few queries, however long the queue", async () => {
+    const items = new MemoryItemStore({
+      consumed: ({ operation }) => {
+        if (operation === "query") queries++;
+      },
+    });
+    let queries = 0;
+    let nowMs = 1_800_000_000_000;
+    const clock = { nowMs: () => nowMs, sleep: async () => undefined };
+    const objects = new MemoryObjectStore(telemetry);
+    const log = new QueueLog(
+      { items, objects, clock, random: new SeededRandom(1), compressor },
+      { inlineFrameBytesMax: 10_240, packFromBytes: 1e9 },
+    );
+    for (let index = 0; index < 2_000; index++) {
+      await append(log, "m");
+      nowMs += 60_000;
+    }
+    queries = 0;
+    const minOffset = await log.reader.minOffset(queue);
+    expect(minOffset).toBeGreaterThan(300);
+    expect(await log.offsetAt(queue, nowMs - 60_000 * 100)).toBe(1_900);
+    expect(queries).toBeLessThan(40);
+  });
+});
