@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { StoreCorrupt } from "../../core/ports/store-failures.ts";
 
 /**
@@ -25,7 +25,7 @@ export class FormatTooNew extends Error {
 
 /** Creates the directory, or checks that this version may use it. Errors: `FormatTooNew`, `StoreCorrupt`. */
 export function prepareDirectory(directory: string): void {
-  mkdirSync(directory, { recursive: true });
+  makeDirectory(directory);
   const path = join(directory, "FORMAT");
   if (!existsSync(path)) {
     if (existsSync(itemsPath(directory))) throw new StoreCorrupt(`The folder ${directory} holds data but no FORMAT file.`);
@@ -40,6 +40,19 @@ export function prepareDirectory(directory: string): void {
     throw new FormatTooNew(
       `The folder ${directory} has format ${found}; this version knows formats up to ${FORMAT}. Start the version that wrote it.`,
     );
+  }
+}
+
+/** As `mkdir -p`, whose counterpart in Node never ends below a folder such as /proc, which is there and takes no entries. */
+function makeDirectory(directory: string): void {
+  const path = resolve(directory);
+  if (existsSync(path)) return;
+  if (dirname(path) !== path) makeDirectory(dirname(path));
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    // Another process was quicker: who may have the folder, the database's lock decides.
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
   }
 }
 

@@ -93,6 +93,18 @@ export function testQueries({ store, partition }: ItemStoreFixture): void {
     expect(await sksOf({ pk, reverse: true, limit: 1 })).toEqual([sk(998)]);
   });
 
+  test("long pages while writes go on and come to an end", async () => {
+    const pk = partition();
+    const sks = Array.from({ length: 600 }, (_, index) => String(index).padStart(3, "0"));
+    await Promise.all(sks.map((sk) => store().put({ pk, sk })));
+    await together(8, async (caller) => {
+      for (let round = 0; round < 10; round++) {
+        if (caller % 2 === 0) await store().put({ pk: `${pk}-other`, sk: String(caller), round });
+        else expect(await sksOf({ pk, limit: 1_000 })).toEqual(sks);
+      }
+    });
+  });
+
   test("eventually consistent reads answer in the same form", async () => {
     const pk = await filled(["a"]);
     const { items, more } = await store().query({ pk, limit: 5, consistent: false });
