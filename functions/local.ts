@@ -27,7 +27,7 @@ const BROKER_SETTINGS = {
 };
 
 /** What a folder that cannot be written to answers. */
-const FOLDER_FAILURES: ReadonlySet<string> = new Set(["EACCES", "EEXIST", "ENOSPC", "ENOTDIR", "EPERM", "EROFS"]);
+const FOLDER_FAILURES: ReadonlySet<string> = new Set(["EACCES", "EEXIST", "ENOENT", "ENOSPC", "ENOTDIR", "EPERM", "EROFS"]);
 
 interface Stores {
   readonly items: EmbeddedItemStore;
