@@ -85,6 +85,8 @@ export const UPDATE_FRAME_BYTES_MAX = 64 * KIB;
 export const OBJECT_FRAMES_BYTES_MAX = 8 * MIB;
 /** Closing sizes a new block takes: alone, after a lost race or a quick fill, under heavy contention. */
 export const BLOCK_CLOSING_BYTES = { alone: 1, contended: 1_536, crowded: 4_096 } as const;
+/** Objects of one retention class being written at once; frames that come meanwhile share the next. */
+export const OBJECT_PUTS_PER_CLASS_MAX = 3;
 export const CAP_STEP = 65_536;
 /** Appends need a predecessor that lives this much longer: more than cache age, freeze, flight and skew together. */
 export const EXPIRY_GUARD_SECONDS = 3_600;
@@ -100,6 +102,9 @@ export const BLOCK_CACHE_BYTES = 16 * MIB;
 export const BATCH_CACHE_BYTES = 16 * MIB;
 /** Blocks asked for by one query. */
 export const BLOCKS_PER_QUERY_MAX = 33;
+/** Blocks asked for at least where they are as small as pointers: eight cost no more than one. */
+export const SMALL_BLOCKS_PER_QUERY = 8;
+export const SMALL_BLOCK_BYTES = 400;
 /** A store call may be applied this long after it was sent. */
 export const FLIGHT_MS_MAX = 15 * 60 * SECOND_MS;
 

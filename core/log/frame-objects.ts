@@ -1,7 +1,7 @@
 import { LRUCache } from "lru-cache";
 import { toBase64url } from "../bytes/base64url.ts";
 import { framesObjectKey } from "../keys.ts";
-import { BATCH_CACHE_BYTES, OBJECT_FRAMES_BYTES_MAX, SEND_DEADLINE_MS } from "../limits.ts";
+import { BATCH_CACHE_BYTES, OBJECT_FRAMES_BYTES_MAX, OBJECT_PUTS_PER_CLASS_MAX, SEND_DEADLINE_MS } from "../limits.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Compressor } from "../ports/compressor.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
@@ -36,11 +36,14 @@ export class FrameObjects {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #compressor: Compressor;
-  readonly #lanes = new Map<number, { pending: Pending[]; running: boolean }>();
+  readonly #lanes = new Map<number, { pending: Pending[]; running: number }>();
   readonly #batches = new LRUCache<string, BatchFrame>({
     maxSize: BATCH_CACHE_BYTES,
     sizeCalculation: (batch) => batch.records.length + 200,
   });
+
+  /** Receives that come together share one read. */
+  readonly #fetching = new Map<string, Promise<BatchFrame>>();
 
   constructor(store: {
     readonly objects: ObjectStore;
@@ -56,31 +59,38 @@ export class FrameObjects {
 
   /** Resolves once the frame is durable. */
   put(frame: Uint8Array, classDays: number): Promise<FramePlace> {
-    const lane = this.#lanes.get(classDays) ?? { pending: [], running: false };
+    const lane = this.#lanes.get(classDays) ?? { pending: [], running: 0 };
     this.#lanes.set(classDays, lane);
     const { pending } = lane;
     return new Promise((resolve, reject) => {
       pending.push({ frame, resolve, reject });
-      if (!lane.running) void this.#run(lane, classDays);
+      if (lane.running < OBJECT_PUTS_PER_CLASS_MAX) void this.#run(lane, classDays);
     });
   }
 
   /** The batch a pointer names. Errors: `StoreCorrupt` when it is gone or is not that batch. */
   async get(pointer: PointerFrame): Promise<BatchFrame> {
     const cacheKey = `${pointer.objectKey}:${pointer.byteOffset}`;
-    const cached = this.#batches.get(cacheKey);
+    const cached = this.#batches.get(cacheKey) ?? this.#fetching.get(cacheKey);
     if (cached) return cached;
+    const fetching = this.#fetch(pointer).finally(() => this.#fetching.delete(cacheKey));
+    this.#fetching.set(cacheKey, fetching);
+    const batch = await fetching;
+    this.#batches.set(cacheKey, batch);
+    return batch;
+  }
+
+  async #fetch(pointer: PointerFrame): Promise<BatchFrame> {
     const bytes = await this.#objects.getRange(pointer.objectKey, pointer.byteOffset, pointer.byteLength);
     if (!bytes) throw new StoreCorrupt(`object ${pointer.objectKey} is gone while a block points at it`);
     const frame = decodeFrame(bytes, this.#compressor);
     if (frame.kind !== "batch" || frame.count !== pointer.count)
       throw new StoreCorrupt(`object ${pointer.objectKey} is not what its pointer says`);
-    this.#batches.set(cacheKey, frame);
     return frame;
   }
 
-  async #run(lane: { pending: Pending[]; running: boolean }, classDays: number): Promise<void> {
-    lane.running = true;
+  async #run(lane: { pending: Pending[]; running: number }, classDays: number): Promise<void> {
+    lane.running++;
     while (lane.pending.length > 0) {
       let bytes = 0;
       const fitting = lane.pending.findIndex(({ frame }, index) => {
@@ -94,7 +104,7 @@ export class FrameObjects {
         for (const { reject } of together) reject(error);
       }
     }
-    lane.running = false;
+    lane.running--;
   }
 
   async #putTogether(together: readonly Pending[], classDays: number): Promise<void> {

@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
 import { anchorKey, offsetSk, queuePk } from "../keys.ts";
-import { BLOCK_CACHE_BYTES, BLOCKS_PER_QUERY_MAX } from "../limits.ts";
+import { BLOCK_CACHE_BYTES, BLOCKS_PER_QUERY_MAX, SMALL_BLOCK_BYTES, SMALL_BLOCKS_PER_QUERY } from "../limits.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ItemStore } from "../ports/item-store.ts";
 import { type Block, blockOf, isLive, isOpen, nextBase } from "./block.ts";
@@ -48,9 +48,9 @@ export class QueueReader {
     while (!walk.done) {
       const page = await this.#items.query({ pk, from: offsetSk(start ?? walk.next), limit: walk.queryLimit });
       start = undefined;
-      for (const item of page.items) {
-        const block = blockOf(item);
-        if (!isOpen(block)) this.#full.set(cacheKey(pk, block.base), block);
+      const blocks = page.items.map(blockOf);
+      for (const block of blocks) if (!isOpen(block)) this.#full.set(cacheKey(pk, block.base), block);
+      for (const block of blocks) {
         if (!isLive(block, this.#clock.nowMs()) || nextBase(block) <= walk.next) continue;
         // At a gap look once more: only what is then missing, with a live block behind it, has expired.
         if (block.base > walk.next) walk.take(await this.#blockAt(pk, walk.next));
@@ -58,8 +58,8 @@ export class QueueReader {
         if (walk.done) break;
       }
       if (!page.more) break;
-      const last = page.items.at(-1);
-      if (last) walk.passed(nextBase(blockOf(last)));
+      const last = blocks.at(-1);
+      if (last) walk.passed(nextBase(last));
     }
     return walk.run();
   }
@@ -118,7 +118,7 @@ export class QueueReader {
   #walkCached(pk: string, walk: Walk, hint: number | undefined): void {
     const nowMs = this.#clock.nowMs();
     const first = hint === undefined ? undefined : this.#full.get(cacheKey(pk, hint));
-    if (first) walk.density = first.count;
+    if (first) walk.learn(first);
     let block = first && nextBase(first) > walk.next ? first : this.#full.get(cacheKey(pk, walk.next));
     while (block && !walk.done && isLive(block, nowMs) && block.base <= walk.next && nextBase(block) > walk.next) {
       walk.take(block);
@@ -146,6 +146,8 @@ class Walk {
   next: number;
   /** Messages per block, as last seen: how many blocks to ask for. */
   density = 1;
+  /** Whether blocks are small, as last seen. */
+  small = false;
   done = false;
   readonly #count: number;
   #from: number;
@@ -161,7 +163,8 @@ class Walk {
   }
 
   get queryLimit(): number {
-    return Math.min(BLOCKS_PER_QUERY_MAX, Math.ceil((this.#count - this.available) / this.density));
+    const missing = Math.ceil((this.#count - this.available) / this.density);
+    return Math.min(BLOCKS_PER_QUERY_MAX, this.small ? Math.max(SMALL_BLOCKS_PER_QUERY, missing) : missing);
   }
 
   take(block: Block | undefined): void {
@@ -175,8 +178,13 @@ class Walk {
     }
     this.blocks.push(block);
     this.next = nextBase(block);
-    this.density = Math.max(1, block.count);
+    this.learn(block);
     this.done = this.available >= this.#count;
+  }
+
+  learn(block: Block): void {
+    this.density = Math.max(1, block.count);
+    this.small = block.bytes <= SMALL_BLOCK_BYTES;
   }
 
   /** Nothing live before `offset`, as far as a page went: expired blocks fill pages too. */

@@ -88,10 +88,10 @@ export function storedMessageJson(message: StoredMessage, topic: string) {
 }
 
 /** A received message: the stored one, and the lease it is under. */
-export const receivedMessageJson = (message: ReceivedMessage) => ({
-  ...storedMessageJson(message, message.topic),
-  attempt: message.attempt,
-  maxAttempts: message.maxAttempts,
-  leaseUntil: formatInstant(message.leaseUntilMs),
-  receiptHandle: message.receiptHandle,
-});
+export const receivedMessageJson = (message: ReceivedMessage) =>
+  Object.assign(storedMessageJson(message, message.topic), {
+    attempt: message.attempt,
+    maxAttempts: message.maxAttempts,
+    leaseUntil: formatInstant(message.leaseUntilMs),
+    receiptHandle: message.receiptHandle,
+  });

@@ -3,8 +3,18 @@ const EPOCH_MS = /^\d{1,15}$/;
 /** 9999-12-31T23:59:59.999Z, the last instant RFC 3339 can write. */
 const INSTANT_MS_MAX = 253_402_300_799_999;
 
-/** RFC 3339 in UTC with milliseconds. */
-export const formatInstant = (ms: number): string => new Date(ms).toISOString();
+const REMEMBERED_MAX = 64;
+const remembered = new Map<number, string>();
+
+/** RFC 3339 in UTC with milliseconds. Remembers the latest: the messages of one reply mostly share theirs. */
+export function formatInstant(ms: number): string {
+  const known = remembered.get(ms);
+  if (known !== undefined) return known;
+  if (remembered.size >= REMEMBERED_MAX) remembered.clear();
+  const text = new Date(ms).toISOString();
+  remembered.set(ms, text);
+  return text;
+}
 
 /** Epoch milliseconds of an RFC 3339 time, or of epoch milliseconds as a number or digits; `undefined` for anything else. */
 export function parseInstant(value: string | number): number | undefined {
