@@ -10,7 +10,8 @@ import { put, startBroker, withBroker, withFolder, withNullServer } from "./serv
 const TOPIC = "bench";
 const BATCH = 100;
 const RECEIVE_MAX = 32;
-const CONSUME_CONCURRENCY = 8;
+const CONSUME_CONCURRENCIES = [8, 32] as const;
+const BACKLOG_CONCURRENCY = 8;
 const ONCE_CONSUMERS = 50;
 const ONCE_MESSAGES = 20_000;
 /** Read at each end of the backlog, by this many groups in turn: one alone would be over too soon to measure. */
@@ -83,7 +84,7 @@ const subscribe = async (url: string, group: string, topic: string, startFrom: u
   await put(url, `/v1/groups/${group}/subscriptions/${topic}`, { startFrom });
 };
 
-const consumeJob = (groups: readonly string[], messages: number, concurrency = CONSUME_CONCURRENCY): Omit<ConsumeJob, "url"> => ({
+const consumeJob = (groups: readonly string[], messages: number, concurrency = BACKLOG_CONCURRENCY): Omit<ConsumeJob, "url"> => ({
   kind: "consume",
   groups,
   max: RECEIVE_MAX,
@@ -108,7 +109,7 @@ async function consumePreloaded(name: string, messages: number, concurrency: num
 
 async function consumeCase(options: Options): Promise<readonly Row[]> {
   const rows: Row[] = [];
-  for (const concurrency of options.concurrency ?? [CONSUME_CONCURRENCY]) {
+  for (const concurrency of options.concurrency ?? CONSUME_CONCURRENCIES) {
     rows.push(...(await consumePreloaded(`receive(${RECEIVE_MAX}) + ack`, options.messages, concurrency, options)));
   }
   return rows;
@@ -134,7 +135,7 @@ function backlogCase(options: Options): Promise<readonly Row[]> {
       rows.push(jobRow(`write ${name}`, 8, written.result, written));
       rows.push(await readEnd(server, "backlog", `receive + ack at the tail of ${name}`, options, "now"));
       const read = await peakMemoryDuring(server.pid, () => runJob({ ...consumeJob(["all"], backlog), url: server.url }));
-      rows.push(jobRow(`receive + ack ${name}`, CONSUME_CONCURRENCY, read.result, read));
+      rows.push(jobRow(`receive + ack ${name}`, BACKLOG_CONCURRENCY, read.result, read));
 
       await server.kill();
       server = await startBroker(folder);
@@ -167,5 +168,5 @@ async function readEnd(
   const { result, rssAnonMb } = await peakMemoryDuring(pid, () =>
     runJob({ ...consumeJob(groups.slice(WARMUP_GROUPS), END_GROUPS * END_MESSAGES), url }),
   );
-  return jobRow(name, CONSUME_CONCURRENCY, result, { rssAnonMb });
+  return jobRow(name, BACKLOG_CONCURRENCY, result, { rssAnonMb });
 }

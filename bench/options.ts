@@ -19,8 +19,8 @@ export const USAGE = `npm run bench -- [options]
   --repeat <n>           runs of each case; the table shows medians. Default 1
   --concurrency <n>      instead of each case's own; may be repeated
   --body-bytes <n>       size of a message body. Default 1024
-  --messages <n>         preloaded for the consume case, a multiple of 100. Default 100000
-  --backlog <n>          messages of the backlog case, a multiple of 100. Default 1000000`;
+  --messages <n>         preloaded for the consume case, a multiple of 100. Default 200000
+  --backlog <n>          messages of the backlog case, a multiple of 100. Default 2000000`;
 
 /** Errors: a `TypeError` that says which option is wrong. */
 export const parseOptions = (args: readonly string[], names: readonly string[]): Options | "help" => {
@@ -32,7 +32,7 @@ export const parseOptions = (args: readonly string[], names: readonly string[]):
       repeat: { type: "string", default: "1" },
       concurrency: { type: "string", multiple: true },
       "body-bytes": { type: "string", default: "1024" },
-      messages: { type: "string", default: "100000" },
+      messages: { type: "string", default: "200000" },
       backlog: { type: "string" },
       help: { type: "boolean", default: false },
     },

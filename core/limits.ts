@@ -62,6 +62,8 @@ export const PULL_BYTES_MAX = 4 * MIB;
 export const CLAIMS_MAX = 64;
 /** Claims in one settling update: about 44 bytes and 4 operators each stay under DynamoDB's 4 KB and 300 operators. */
 export const CLAIMS_PER_UPDATE_MAX = 60;
+/** Deliveries whose handles a process need not verify from scratch. */
+export const RECENT_DELIVERIES_MAX = 1_024;
 /** A progress image this old is not worth starting from. */
 export const PROGRESS_CACHE_MS = 3 * SECOND_MS;
 export const PROGRESS_CACHE_BYTES = 16 * MIB;

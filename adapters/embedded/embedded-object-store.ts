@@ -200,11 +200,14 @@ async function linked(existing: string, path: string): Promise<boolean> {
   }
 }
 
+const UNASKED_BYTES_MAX = 1024 * 1024;
+
 async function readRange(path: string, offset: number, length: number): Promise<Uint8Array> {
   const file = await open(path, "r");
   try {
-    const { size } = await file.stat();
-    const bytes = new Uint8Array(Math.max(0, Math.min(length, size - offset)));
+    // A modest range is read without asking first whether the object is as long.
+    const room = length <= UNASKED_BYTES_MAX ? length : Math.max(0, Math.min(length, (await file.stat()).size - offset));
+    const bytes = Buffer.allocUnsafeSlow(room);
     const { bytesRead } = await file.read(bytes, 0, bytes.length, offset);
     return bytes.subarray(0, bytesRead);
   } finally {

@@ -1,7 +1,9 @@
+import { LRUCache } from "lru-cache";
 import { fromBase64url, toBase64url } from "../bytes/base64url.ts";
 import { ByteReader } from "../bytes/byte-reader.ts";
 import { ByteWriter } from "../bytes/byte-writer.ts";
 import { BrokerError } from "../errors.ts";
+import { RECENT_DELIVERIES_MAX } from "../limits.ts";
 import type { Signer } from "../ports/signer.ts";
 
 /**
@@ -39,8 +41,9 @@ const TAG_BYTES = 12;
 const TAGS_PER_HMAC = 5;
 const CHARS_MAX = 512;
 
-/** A delivery as text, and the HMACs computed for it so far. */
+/** A delivery, as text, and the HMACs computed for it so far. */
 interface SignedDelivery {
+  readonly delivery: HandedDelivery;
   readonly text: string;
   readonly bytes: Uint8Array;
   readonly hmacs: Map<number, Uint8Array>;
@@ -49,8 +52,8 @@ interface SignedDelivery {
 export class ReceiptHandles {
   readonly #signer: Signer;
   readonly #key: Uint8Array;
-  /** The delivery read last: handles are settled together as they were received. */
-  #last: { readonly signed: SignedDelivery; readonly delivery: HandedDelivery } | undefined;
+  /** Deliveries this process wrote or read lately: most handles are settled where they were received, and together. */
+  readonly #recent = new LRUCache<string, SignedDelivery>({ max: RECENT_DELIVERIES_MAX });
 
   constructor(signer: Signer, key: Uint8Array) {
     this.#signer = signer;
@@ -71,7 +74,8 @@ export class ReceiptHandles {
     out.varint(delivery.attempt);
     out.u48(delivery.leaseUntilMs);
     out.varint(delivery.handedOut);
-    const signed = { text: toBase64url(out.view()), bytes: out.view(), hmacs: new Map<number, Uint8Array>() };
+    const signed = { delivery, text: toBase64url(out.view()), bytes: out.view(), hmacs: new Map<number, Uint8Array>() };
+    this.#recent.set(signed.text, signed);
     return (relativeOffset) => {
       const tail = new ByteWriter(TAG_BYTES + 4);
       tail.varint(relativeOffset);
@@ -86,17 +90,18 @@ export class ReceiptHandles {
     const tail = dot > 0 ? fromBase64url(text.slice(dot + 1)) : undefined;
     if (!tail || tail.length <= TAG_BYTES) throw invalidHandle();
     const deliveryText = text.slice(0, dot);
-    const signed = this.#last?.signed.text === deliveryText ? this.#last.signed : unverified(deliveryText);
+    const known = this.#recent.get(deliveryText);
     try {
+      const signed = known ?? unverified(deliveryText);
       const reader = new ByteReader(tail);
       const relativeOffset = reader.varint();
       const tag = reader.raw(reader.remaining);
       if (!this.#signer.equal(tag, this.#tag(signed, relativeOffset))) throw invalidHandle();
-      if (this.#last?.signed !== signed) this.#last = { signed, delivery: readDelivery(signed.bytes) };
-      return { ...this.#last.delivery, relativeOffset };
+      if (!known) this.#recent.set(deliveryText, signed);
+      return { ...signed.delivery, relativeOffset };
     } catch (error) {
-      // A number that does not end: nobody signed that.
-      if (error instanceof RangeError) throw invalidHandle();
+      // Numbers or text that do not end: nobody signed that.
+      if (error instanceof RangeError || error instanceof TypeError) throw invalidHandle();
       throw error;
     }
   }
@@ -119,7 +124,7 @@ export class ReceiptHandles {
 function unverified(text: string): SignedDelivery {
   const bytes = fromBase64url(text);
   if (!bytes) throw invalidHandle();
-  return { text, bytes, hmacs: new Map() };
+  return { delivery: readDelivery(bytes), text, bytes, hmacs: new Map() };
 }
 
 function readDelivery(bytes: Uint8Array): HandedDelivery {
