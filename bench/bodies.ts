@@ -1,8 +1,8 @@
-import { seededRandom } from "../test/support/seeded-random.ts";
+import { SeededRandom } from "../test/support/seeded-random.ts";
 
 /** `count` JSON texts of exactly `bytes` bytes, all different: the same ones in each run. */
 export const jsonBodies = (count: number, bytes: number): readonly string[] => {
-  const random = seededRandom(1);
+  const random = new SeededRandom(1);
   return Array.from({ length: count }, (_, index) => {
     let text = `{"orderId":${index},"customer":"c-${random.integer(1, 99_999)}","items":[`;
     while (text.length < bytes) {

@@ -1,8 +1,9 @@
 import type { StoredMessage } from "../terms.ts";
+import { consumerLane } from "./arrivals.ts";
 import { changeLease } from "./change-lease.ts";
 import type { Consumption, Delivery } from "./consumption.ts";
 
-/** Messages that were reserved but do not fit the reply go back at once, as if never delivered. */
+/** Messages that were taken but cannot be sent go back at once, as if never delivered. */
 export async function giveBackUnsent(
   consumption: Consumption,
   delivery: Delivery,
@@ -23,4 +24,5 @@ export async function giveBackUnsent(
     handedOut,
   }));
   await changeLease(consumption, queue, handles, { kind: "giveBack", dueMs: consumption.clock.nowMs(), countAttempt: false });
+  consumption.arrivals.ring(consumerLane(queue.subscription.uid));
 }

@@ -47,7 +47,10 @@ export async function receiveMessages(
   };
   if (request.waitMs <= 0) return answer(receiving, group, queues, (await look()).deliveries);
   const deliveries = await lookAndWait(receiving, topics, look, receiving.clock.nowMs() + request.waitMs, signal);
-  return answer(receiving, group, queues, deliveries);
+  if (!signal?.aborted) return answer(receiving, group, queues, deliveries);
+  // The consumer went away while messages were taken for it: others need not wait for the lease to end.
+  for (const delivery of deliveries) await giveBackUnsent(receiving, delivery, delivery.messages);
+  return [];
 }
 
 interface SubscribedTopic {

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { httpClient } from "../support/http-client.ts";
-import { seededRandom } from "../support/seeded-random.ts";
+import { SeededRandom } from "../support/seeded-random.ts";
 import { freePort, type ServerProcess, startServer } from "../support/server-process.ts";
 import { audit, type Violation } from "./audit.ts";
 import type { HistoryEvent } from "./history.ts";
@@ -36,7 +36,7 @@ export const runCrashes = async (settings: CrashRunSettings): Promise<CrashRunRe
   const record = (event: HistoryEvent): void => {
     history.push(event);
   };
-  const random = seededRandom(seed);
+  const random = new SeededRandom(seed);
   const restartMs: number[] = [];
   const port = await freePort();
   const boot = (): Promise<ServerProcess> =>

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type HttpClient, type HttpReply, httpClient } from "../support/http-client.ts";
-import { type SeededRandom, seededRandom } from "../support/seeded-random.ts";
+import { SeededRandom } from "../support/seeded-random.ts";
 import type { DeliveredEvent, HistoryEvent, SettledEvent } from "./history.ts";
 
 export const TOPIC = "crash";
@@ -43,7 +43,7 @@ export const runLoad = async (settings: LoadSettings): Promise<void> => {
       name: `${name}-${workers}`,
       http,
       settings,
-      random: seededRandom(settings.seed * 1_009 + settings.round * 97 + workers),
+      random: new SeededRandom(settings.seed * 1_009 + settings.round * 97 + workers),
     };
   };
   const repeat = async (one: Worker, step: (one: Worker, turn: number) => Promise<void>): Promise<void> => {
@@ -65,7 +65,7 @@ export const runLoad = async (settings: LoadSettings): Promise<void> => {
 /** Receives and acks everything that `group` can still get; ends when a wait longer than any hold brought nothing. */
 export const drain = async (settings: LoadSettings, group: string): Promise<void> => {
   const http = httpClient(settings.url, { connections: 1 });
-  const one: Worker = { name: `${group}-drainer`, http, settings, random: seededRandom(settings.seed) };
+  const one: Worker = { name: `${group}-drainer`, http, settings, random: new SeededRandom(settings.seed) };
   const request = { max: 32, waitSeconds: HELD_SECONDS_MAX + 1, leaseSeconds: HELD_SECONDS_MAX };
   for (let failures = 0; failures < DRAIN_FAILURES_MAX; ) {
     const deliveries = await receive(one, group, request);

@@ -23,10 +23,10 @@ const decoder = new TextDecoder();
 export async function produce(stage: Stage, name: string): Promise<void> {
   const { world, auditor } = stage;
   for (let sent = 0; !stage.over(); ) {
-    await world.sleep(world.random.between(20, 1_500));
+    await world.sleep(world.random.integer(20, 1_500));
     const bodies = Array.from({ length: world.random.pick([1, 1, 1, 2, 5]) }, () => `${name}.${sent++}`);
     for (const body of bodies) auditor.sendStarted(body);
-    const padding = world.random.chance(0.15) ? "~".repeat(world.random.between(100, 900)) : "";
+    const padding = world.random.chance(0.15) ? "~".repeat(world.random.integer(100, 900)) : "";
     const entries = bodies.map((body) => ({ body: encoder.encode(`${body}|${padding}`) }));
     const results = await stage.call((broker) => broker.sendMessages(TOPIC, entries), 15_000);
     for (const [index, body] of bodies.entries()) {
@@ -55,7 +55,7 @@ export async function consume(stage: Stage, name: string, skewMs: number): Promi
       if (attemptId === undefined) break;
     }
     if (messages !== "unknown") await work(stage, name, skewMs, messages);
-    await world.sleep(world.random.between(5, 600));
+    await world.sleep(world.random.integer(5, 600));
   }
 }
 

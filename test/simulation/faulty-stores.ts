@@ -55,7 +55,7 @@ export class Wire {
   async call<T>(what: string, writes: boolean, apply: () => Promise<T>): Promise<T> {
     const { random } = this.#world;
     const rates = this.#rates();
-    await this.#travel(random.between(0, 12));
+    await this.#travel(random.integer(0, 12));
     const fails = (probability: number): boolean => random.chance(probability);
     const note = (how: string): void => this.#world.note(`${this.#host.name} ${what} ${how}`);
     if (fails(rates.refused)) {
@@ -64,7 +64,7 @@ export class Wire {
     }
     if (writes && fails(rates.appliedLate)) {
       note("late");
-      this.#world.at(this.#world.nowMs + random.between(0, LATE_MS_MAX), () => void apply());
+      this.#world.at(this.#world.nowMs + random.integer(0, LATE_MS_MAX), () => void apply());
       return this.#lost();
     }
     if (writes && fails(rates.requestLost)) {
@@ -80,12 +80,12 @@ export class Wire {
     const result = await apply();
     note(JSON.stringify(result, plain) ?? "done");
     if (writes && fails(rates.replyLost)) return this.#lost();
-    await this.#travel(fails(rates.freeze) ? random.between(1_000, FREEZE_MS_MAX) : random.between(0, 12));
+    await this.#travel(fails(rates.freeze) ? random.integer(1_000, FREEZE_MS_MAX) : random.integer(0, 12));
     return result;
   }
 
   async #lost(): Promise<never> {
-    await this.#travel(this.#world.random.between(50, GIVE_UP_MS_MAX));
+    await this.#travel(this.#world.random.integer(50, GIVE_UP_MS_MAX));
     throw new StoreUnavailable("unknown", "unavailable", "no reply");
   }
 

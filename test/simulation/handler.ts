@@ -3,8 +3,8 @@ import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { createBroker, type RunningBroker } from "../../core/create-broker.ts";
 import type { ItemStore } from "../../core/ports/item-store.ts";
 import type { ObjectStore } from "../../core/ports/object-store.ts";
+import { SeededRandom } from "../support/seeded-random.ts";
 import { type FaultRates, FaultyItemStore, FaultyObjectStore, type Host, Wire } from "./faulty-stores.ts";
-import { SeededRandom } from "./seeded-random.ts";
 import type { World } from "./world.ts";
 
 export interface SimulatedStores {

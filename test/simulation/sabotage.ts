@@ -1,5 +1,5 @@
 import type { Change, Condition, Item, ItemStore, Key, TransactWrite, WriteOptions } from "../../core/ports/item-store.ts";
-import type { SeededRandom } from "./seeded-random.ts";
+import type { SeededRandom } from "../support/seeded-random.ts";
 
 /** A store that breaks one promise: each is a bug some layer could have, and each must be found. */
 export type Sabotage = (items: ItemStore, random: SeededRandom) => ItemStore;

@@ -5,11 +5,11 @@ import type { RunningBroker } from "../../core/create-broker.ts";
 import { BrokerError } from "../../core/errors.ts";
 import { progressKey, queuePk } from "../../core/keys.ts";
 import type { Item, ItemStore } from "../../core/ports/item-store.ts";
+import { SeededRandom } from "../support/seeded-random.ts";
 import { consume, GROUP, produce, type Stage, seenOf, TOPIC } from "./actors.ts";
 import { Auditor, type QueueContents, type QueueProgress, type Seen } from "./auditor.ts";
 import { type FaultRates, NO_FAULTS } from "./faulty-stores.ts";
 import { Handler, type SimulatedStores } from "./handler.ts";
-import { SeededRandom } from "./seeded-random.ts";
 import { World } from "./world.ts";
 
 const SKEW_MS = 1_000;
@@ -43,7 +43,7 @@ export async function simulate({ seed, sabotage, skewMarginMs = 2 * SKEW_MS }: S
   };
   let rates: FaultRates = NO_FAULTS;
   const startHandler = (name: string): Handler =>
-    new Handler(name, world, stores, { skewMs: random.between(-SKEW_MS, SKEW_MS), skewMarginMs, rates: () => rates });
+    new Handler(name, world, stores, { skewMs: random.integer(-SKEW_MS, SKEW_MS), skewMarginMs, rates: () => rates });
   const maxAttempts = random.pick([2, 4, 17]);
   const auditor = new Auditor(maxAttempts);
   let failure: unknown;
@@ -62,7 +62,7 @@ export async function simulate({ seed, sabotage, skewMarginMs = 2 * SKEW_MS }: S
     const actors = [
       produce(stage, "p0"),
       produce(stage, "p1"),
-      ...[0, 1, 2].map((index) => consume(stage, `c${index}`, random.between(-SKEW_MS, SKEW_MS))),
+      ...[0, 1, 2].map((index) => consume(stage, `c${index}`, random.integer(-SKEW_MS, SKEW_MS))),
     ];
     await Promise.all(actors);
     rates = NO_FAULTS;
@@ -112,7 +112,7 @@ async function callAny<T>(
   verb: (broker: RunningBroker) => Promise<T>,
   timeoutMs: number,
 ): Promise<T | "unknown"> {
-  const index = world.random.between(0, handlers.length - 1);
+  const index = world.random.integer(0, handlers.length - 1);
   if (handlers[index]?.crashed || world.random.chance(0.01)) handlers[index] = startHandler(`h${index}`);
   const handler = handlers[index] as Handler;
   const answer = handler.broker.then(verb).catch((error: unknown): "unknown" => {
@@ -130,7 +130,7 @@ async function callAny<T>(
 /** Nothing happens until the data expires, is deleted in any order or not at all, and the queue begins anew behind it. */
 async function idleForDays(world: World, items: ItemStore, broker: RunningBroker, auditor: Auditor): Promise<void> {
   const { random } = world;
-  await world.sleep(random.between(24, 30) * HOUR_MS);
+  await world.sleep(random.integer(24, 30) * HOUR_MS);
   const { uid, readQueues } = await broker.getTopic(TOPIC);
   for (let queueId = 0; queueId < readQueues; queueId++) {
     const page = await items.query({ pk: queuePk(uid, queueId), limit: 1_000 });
@@ -141,7 +141,7 @@ async function idleForDays(world: World, items: ItemStore, broker: RunningBroker
     auditor.sendStarted(body);
     const [result] = await broker.sendMessages(TOPIC, [{ body: new TextEncoder().encode(`${body}|`) }]);
     if (result && !BrokerError.is(result)) auditor.sendAcked({ ...result, body });
-    await world.sleep(random.between(0, 40 * 60_000));
+    await world.sleep(random.integer(0, 40 * 60_000));
   }
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { SeededRandom } from "./seeded-random.ts";
+import type { SeededRandom } from "../support/seeded-random.ts";
 
 interface Scheduled {
   readonly atMs: number;

@@ -5,7 +5,7 @@ import { MemoryObjectStore } from "../../../adapters/memory/memory-object-store.
 import { anchorKey, queuePk } from "../../../core/keys.ts";
 import { CAP_STEP } from "../../../core/limits.ts";
 import { QueueLog } from "../../../core/log/queue-log.ts";
-import { SeededRandom } from "../../simulation/seeded-random.ts";
+import { SeededRandom } from "../../support/seeded-random.ts";
 
 const HOUR_MS = 3_600_000;
 const telemetry = { consumed: () => undefined };
