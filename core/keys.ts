@@ -60,6 +60,12 @@ export function retentionClassDays(retentionHours: number): number {
 
 export const framesPrefix = (classDays: number): string => `log/r${classDays}/`;
 
+/** When its class lets an object go, by its key. */
+export function framesObjectExpiresMs(objectKey: string): number {
+  const [, classDays, createdMs] = /^log\/r(\d+)\/(\d+)-/.exec(objectKey) ?? [];
+  return Number(createdMs) + Number(classDays) * 86_400_000;
+}
+
 /** `random`: text that no two objects share. */
 export const framesObjectKey = (classDays: number, nowMs: number, random: string): string =>
   `${framesPrefix(classDays)}${String(nowMs).padStart(15, "0")}-${random}`;

@@ -61,18 +61,23 @@ function ackUpdate(handles: readonly ReceiptHandle[]): {
   readonly changes: readonly Change[];
   readonly when: readonly Condition[];
 } {
-  const claims = new Map<string, { readonly handle: ReceiptHandle; readonly offsets: Set<number> }>();
+  const claims = new Map<string, { readonly handle: ReceiptHandle; readonly offsets: Set<number>; handedOut: number }>();
   for (const handle of handles) {
     const claim = claims.get(handle.claimId);
-    if (claim) claim.offsets.add(handle.relativeOffset);
-    else claims.set(handle.claimId, { handle, offsets: new Set([handle.relativeOffset]) });
+    if (!claim) {
+      claims.set(handle.claimId, { handle, offsets: new Set([handle.relativeOffset]), handedOut: handle.handedOut });
+      continue;
+    }
+    claim.offsets.add(handle.relativeOffset);
+    // A repeated receive hands out what is still open: handles of one delivery may differ in this, and only the first count holds for all.
+    claim.handedOut = Math.max(claim.handedOut, handle.handedOut);
   }
   const changes: Change[] = [];
   const when: Condition[] = [];
-  for (const [id, { handle, offsets }] of claims) {
+  for (const [id, { handle, offsets, handedOut }] of claims) {
     if (when.length === 0) when.push({ op: "=", name: "g", value: handle.generation });
     when.push({ op: "=", name: `f${id}`, value: handle.first }, { op: "beginsWith", name: `m${id}`, prefix: metaPrefix(handle) });
-    if (offsets.size < handle.handedOut) changes.push({ op: "deleteFromSet", name: `o${id}`, values: offsets });
+    if (offsets.size < handedOut) changes.push({ op: "deleteFromSet", name: `o${id}`, values: offsets });
     else for (const attribute of ["f", "m", "o"]) changes.push({ op: "remove", name: attribute + id });
   }
   return { changes, when };

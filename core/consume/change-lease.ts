@@ -72,9 +72,9 @@ function leaseUpdate(
   open: readonly ReceiptHandle[],
   change: LeaseChange,
 ) {
-  const whole = isWhole(first, handles);
+  const whole = isWhole(handles);
   const id = whole ? claim.id : partId(first, handles, change);
-  const changed: Changed = { id, ...changedMeta(first, claim, change), handedOut: whole ? first.handedOut : open.length };
+  const changed: Changed = { id, ...changedMeta(first, claim, change), handedOut: whole ? handedOutOf(handles) : open.length };
   const exact = exactClaim(first.generation, claim);
   if (whole) {
     const when: Condition[] = [...exact, ...open.map((handle) => contains(claim, handle))];
@@ -102,12 +102,12 @@ function doneBefore(
   handle: ReceiptHandle,
   change: LeaseChange,
 ): Changed | undefined {
-  const id = isWhole(first, handles) ? first.claimId : partId(first, handles, change);
+  const id = isWhole(handles) ? first.claimId : partId(first, handles, change);
   const claim = progressOf(item).claims.get(id);
   if (!claim || claim.first !== first.first || !claim.open.includes(handle.relativeOffset)) return undefined;
   const { nonce, attempt } = changedMeta(first, claim, change);
   if (claim.nonce !== nonce || claim.attempt !== attempt) return undefined;
-  return { id, nonce, attempt, dueMs: claim.dueMs, handedOut: isWhole(first, handles) ? first.handedOut : claim.open.length };
+  return { id, nonce, attempt, dueMs: claim.dueMs, handedOut: isWhole(handles) ? handedOutOf(handles) : claim.open.length };
 }
 
 function changedMeta(
@@ -120,8 +120,11 @@ function changedMeta(
   return { nonce: givenBackNonce(first.nonce, first.attempt), attempt, dueMs: change.dueMs };
 }
 
-const isWhole = (first: ReceiptHandle, handles: readonly ReceiptHandle[]): boolean =>
-  new Set(handles.map(({ relativeOffset }) => relativeOffset)).size >= first.handedOut;
+/** A repeated receive hands out what is still open, so handles of one delivery may differ in this: only the largest covers them all. */
+const handedOutOf = (handles: readonly ReceiptHandle[]): number => Math.max(...handles.map(({ handedOut }) => handedOut));
+
+const isWhole = (handles: readonly ReceiptHandle[]): boolean =>
+  new Set(handles.map(({ relativeOffset }) => relativeOffset)).size >= handedOutOf(handles);
 
 /** The same part of the same delivery always moves to the same claim. */
 function partId(first: ReceiptHandle, handles: readonly ReceiptHandle[], change: LeaseChange): string {

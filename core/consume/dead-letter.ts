@@ -46,7 +46,7 @@ export async function deadLetterClaim(
     },
   );
   if (outcome !== "moved") return outcome.met;
-  return (await consumption.progress.readAll([{ subscriptionUid: queue.subscription.uid, queueId: queue.queueId }]))[0];
+  return (await consumption.progress.readAll([queue]))[0];
 }
 
 /** Moves one message of a held claim. Answers `"moved"`, or the progress item that stood in the way. */
@@ -85,7 +85,13 @@ async function move(
   death: Death,
   release: TransactWrite,
 ): Promise<"moved" | { readonly met: Item | undefined }> {
-  const deadLetters = await consumption.topics.resolve(deadLetterTopicName(queue.group.name));
+  const name = deadLetterTopicName(queue.group.name);
+  let deadLetters = await consumption.topics.resolve(name);
+  // Both are made in one transaction: an older topic is an older group's, deleted meanwhile.
+  if (deadLetters.createdAtMs < queue.group.createdAtMs) {
+    consumption.topics.forget(name);
+    deadLetters = await consumption.topics.resolve(name);
+  }
   const records = messages.map((message) => deadLetterRecord(queue, message, death, consumption.clock.nowMs()));
   const outcome = await consumption.log.append(deadLetters, 0, records, [release]);
   if (outcome.status === "refused") return { met: outcome.currents[0]?.current };

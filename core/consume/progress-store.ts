@@ -1,8 +1,10 @@
 import { LRUCache } from "lru-cache";
-import { progressKey } from "../keys.ts";
+import { BrokerError } from "../errors.ts";
+import { progressKey, subscriptionKey } from "../keys.ts";
 import { PROGRESS_CACHE_BYTES, PROGRESS_CACHE_MS } from "../limits.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Change, Condition, Item, ItemStore, WriteResult } from "../ports/item-store.ts";
+import type { ConsumedQueue } from "./consumption.ts";
 import { freshProgress } from "./progress.ts";
 
 /** Progress items, with the last image each call returned: a warm receive starts from it instead of reading. */
@@ -28,13 +30,12 @@ export class ProgressStore {
   }
 
   /** The stored items of some queues, in their order. A queue added after the subscription starts at offset 0. */
-  async readAll(queues: readonly { readonly subscriptionUid: string; readonly queueId: number }[]): Promise<readonly Item[]> {
+  async readAll(queues: readonly ConsumedQueue[]): Promise<readonly Item[]> {
     const found: Item[] = [];
     for (let from = 0; from < queues.length; from += 100) {
       const some = queues.slice(from, from + 100);
-      const items = await this.#items.batchGet(some.map((queue) => progressKey(queue.subscriptionUid, queue.queueId)));
-      for (const [index, queue] of some.entries())
-        found.push(this.#saw(items[index] ?? (await this.#create(queue.subscriptionUid, queue.queueId))));
+      const items = await this.#items.batchGet(some.map((queue) => progressKey(queue.subscription.uid, queue.queueId)));
+      for (const [index, queue] of some.entries()) found.push(this.#saw(items[index] ?? (await this.#create(queue))));
     }
     return found;
   }
@@ -55,10 +56,18 @@ export class ProgressStore {
     this.#images.delete(progressKey(subscriptionUid, queueId).pk);
   }
 
-  async #create(subscriptionUid: string, queueId: number): Promise<Item> {
-    const item = freshProgress(subscriptionUid, queueId, 0, 0);
-    const result = await this.#items.put(item, { when: [{ op: "absent", name: "pk" }] });
-    return result.ok ? item : (result.current ?? item);
+  /** Only while the subscription is there: else the progress is gone with it, and offset 0 would hand out everything again. */
+  async #create({ group, subscription, queueId }: ConsumedQueue): Promise<Item> {
+    const item = freshProgress(subscription.uid, queueId, 0, 0);
+    const key = subscriptionKey(group.uid, subscription.topic);
+    const result = await this.#items.transact([
+      { kind: "check", key, when: [{ op: "=", name: "u", value: subscription.uid }] },
+      { kind: "put", item, when: [{ op: "absent", name: "pk" }] },
+    ]);
+    if (result.ok) return item;
+    const [ended, there] = result.failures;
+    if (there?.current && !ended) return there.current;
+    throw new BrokerError("NOT_FOUND", `Group '${group.name}' is no longer subscribed to topic '${subscription.topic}'.`);
   }
 
   #saw(item: Item): Item {

@@ -2,16 +2,18 @@ import type { ReceiveRequest } from "../broker.ts";
 import { numberToBase64url, toBase64url } from "../bytes/base64url.ts";
 import { hash32 } from "../bytes/hash32.ts";
 import { BrokerError, notAvailableYet } from "../errors.ts";
-import { PROBES_MAX, RECEIVE_BYTES_MAX } from "../limits.ts";
+import { FLIGHT_MS_MAX, RECEIVE_BYTES_MAX } from "../limits.ts";
 import type { Item } from "../ports/item-store.ts";
+import { StoreUnavailable } from "../ports/store-failures.ts";
 import type { ConsumerGroup, ReceivedMessage, StoredMessage, Subscription, Topic } from "../terms.ts";
 import { consumerLane } from "./arrivals.ts";
-import { type ConsumedQueue, type Consumption, type Delivery, logQueue } from "./consumption.ts";
+import type { ConsumedQueue, Consumption, Delivery } from "./consumption.ts";
 import { giveBackUnsent } from "./give-back.ts";
+import { type Look, lookThrough } from "./look-through.ts";
 import { NONCE_CHARS, progressOf } from "./progress.ts";
 import type { SubscriptionRegistry } from "./subscription-registry.ts";
-import { dueAgainMs, dueClaim, messagesOfClaim } from "./take-due.ts";
-import { type Budget, takeFromQueue } from "./take-from-queue.ts";
+import { messagesOfClaim } from "./take-due.ts";
+import type { Budget } from "./take-from-queue.ts";
 
 type Receiving = Consumption & { readonly subscriptions: SubscriptionRegistry };
 
@@ -32,20 +34,30 @@ export async function receiveMessages(
   signal?: AbortSignal,
 ): Promise<readonly ReceivedMessage[]> {
   const group = await receiving.subscriptions.groups.resolve(groupName);
-  const topics = await subscribedTopics(receiving, group, request.topics);
+  let topics = await subscribedTopics(receiving, group, request.topics);
   const leaseMs = request.leaseMs ?? group.leaseSeconds * 1_000;
   const nonce = request.attemptId === undefined ? randomNonce(receiving) : attemptNonce(group, request.attemptId);
   const turn = request.attemptId === undefined ? Math.floor(receiving.random.fraction() * 2 ** 32) : hash32(request.attemptId);
-  const queues = visitingOrder(group, topics, turn);
+  let queues = visitingOrder(group, topics, turn, receiving.clock.nowMs());
   const budget: Budget = { messages: request.max, bytes: RECEIVE_BYTES_MAX, nonce, leaseMs };
+  let looked = false;
   const look = async (): Promise<Look> => {
+    // While a request waits, topics go, come and grow.
+    if (looked) {
+      topics = await subscribedTopics(receiving, await receiving.subscriptions.groups.resolve(groupName), request.topics);
+      queues = visitingOrder(group, topics, turn, receiving.clock.nowMs());
+    }
+    looked = true;
     if (request.attemptId !== undefined) {
       const held = await heldDeliveries(receiving, queues, nonce);
       if (held.length > 0) return { deliveries: held, nextDueMs: undefined };
     }
     return lookThrough(receiving, queues, budget);
   };
-  if (request.waitMs <= 0) return answer(receiving, group, queues, (await look()).deliveries);
+  if (request.waitMs <= 0) {
+    const { deliveries } = await look();
+    return answer(receiving, group, queues, deliveries);
+  }
   const deliveries = await lookAndWait(receiving, topics, look, receiving.clock.nowMs() + request.waitMs, signal);
   if (!signal?.aborted) return answer(receiving, group, queues, deliveries);
   // The consumer went away while messages were taken for it: others need not wait for the lease to end.
@@ -58,12 +70,6 @@ interface SubscribedTopic {
   readonly topic: Topic;
 }
 
-interface Look {
-  readonly deliveries: readonly Delivery[];
-  /** When the first claim that is out falls due. */
-  readonly nextDueMs: number | undefined;
-}
-
 async function lookAndWait(
   receiving: Receiving,
   topics: readonly SubscribedTopic[],
@@ -73,57 +79,23 @@ async function lookAndWait(
 ): Promise<readonly Delivery[]> {
   const lanes = topics.map(({ subscription, topic }) => ({ topicUid: topic.uid, lane: consumerLane(subscription.uid) }));
   const waiter = receiving.arrivals.join(lanes, signal);
-  let found = false;
+  // Until it is known that there was nothing: whoever fails or goes away passes its ring on.
+  let passOn = true;
   try {
     for (;;) {
       const { deliveries, nextDueMs } = await look();
-      found = deliveries.length > 0;
+      const found = deliveries.length > 0;
       const nowMs = receiving.clock.nowMs();
-      if (found || nowMs >= untilMs || signal?.aborted || receiving.arrivals.stopped) return deliveries;
+      if (found || nowMs >= untilMs || signal?.aborted || receiving.arrivals.stopped) {
+        passOn = found || signal?.aborted === true;
+        return deliveries;
+      }
       await waiter.wait(Math.min(untilMs, Math.max(nextDueMs ?? untilMs, nowMs + 1)));
       if (signal?.aborted) return [];
     }
   } finally {
-    waiter.leave(found);
+    waiter.leave(passOn);
   }
-}
-
-/** One pass. The first queue goes ahead on a warm image; what is then missing is looked for in all others at once. */
-async function lookThrough(receiving: Receiving, queues: readonly ConsumedQueue[], budget: Budget): Promise<Look> {
-  const deliveries: Delivery[] = [];
-  let messages = budget.messages;
-  let bytes = budget.bytes;
-  const take = async (queue: ConsumedQueue, item: Item, fresh: boolean): Promise<void> => {
-    for (const delivery of await takeFromQueue(receiving, queue, { item, fresh }, { ...budget, messages, bytes })) {
-      deliveries.push(delivery);
-      messages -= delivery.handedOut;
-      bytes -= delivery.messages.reduce((sum, message) => sum + message.body.length, 0);
-    }
-  };
-  const [first] = queues;
-  const warm = first && receiving.progress.recent(first.subscription.uid, first.queueId);
-  if (first && warm) await take(first, warm, true);
-  let nextDueMs: number | undefined;
-  for (let from = 0; from < queues.length && messages > 0 && bytes > 0; from += PROBES_MAX) {
-    const some = queues.slice(from, from + PROBES_MAX);
-    const items = await receiving.progress.readAll(
-      some.map(({ subscription, queueId }) => ({ subscriptionUid: subscription.uid, queueId })),
-    );
-    const promising = await Promise.all(some.map((queue, index) => hasSomething(receiving, queue, items[index] as Item)));
-    for (const [index, queue] of some.entries()) {
-      if (messages > 0 && bytes > 0 && promising[index]) await take(queue, items[index] as Item, true);
-      for (const claim of progressOf(items[index] as Item).claims.values()) {
-        nextDueMs = Math.min(nextDueMs ?? Number.POSITIVE_INFINITY, dueAgainMs(claim, receiving.skewMarginMs));
-      }
-    }
-  }
-  return { deliveries, nextDueMs };
-}
-
-async function hasSomething(receiving: Receiving, queue: ConsumedQueue, item: Item): Promise<boolean> {
-  const progress = progressOf(item);
-  if (dueClaim(progress, receiving.clock.nowMs(), receiving.skewMarginMs)) return true;
-  return (await receiving.log.reader.run(logQueue(queue), progress.next, 1, progress.hint)).available > 0;
 }
 
 /** What an earlier call with the same attemptId still holds. */
@@ -132,9 +104,7 @@ async function heldDeliveries(
   queues: readonly ConsumedQueue[],
   nonce: string,
 ): Promise<readonly Delivery[]> {
-  const items = await receiving.progress.readAll(
-    queues.map(({ subscription, queueId }) => ({ subscriptionUid: subscription.uid, queueId })),
-  );
+  const items = await receiving.progress.readAll(queues);
   const deliveries: Delivery[] = [];
   for (const [index, queue] of queues.entries()) {
     const progress = progressOf(items[index] as Item);
@@ -180,7 +150,12 @@ async function answer(
       }
       return fits;
     });
-    if (sent.length < delivery.messages.length) await giveBackUnsent(receiving, delivery, delivery.messages.slice(sent.length));
+    if (sent.length < delivery.messages.length) {
+      // What cannot be given back comes again when its lease ends; what is sent must not be lost for it.
+      await giveBackUnsent(receiving, delivery, delivery.messages.slice(sent.length)).catch((error: unknown) => {
+        if (!StoreUnavailable.is(error)) throw error;
+      });
+    }
   }
   return received;
 }
@@ -250,11 +225,19 @@ async function subscribedTopics(
 }
 
 /** Topics and their queues in an order turned by `turn`; a PRIORITY topic's from the highest queue down. */
-function visitingOrder(group: ConsumerGroup, topics: readonly SubscribedTopic[], turn: number): readonly ConsumedQueue[] {
+function visitingOrder(
+  group: ConsumerGroup,
+  topics: readonly SubscribedTopic[],
+  turn: number,
+  nowMs: number,
+): readonly ConsumedQueue[] {
   return topics.flatMap((_, index) => {
     const { subscription, topic } = topics[(index + turn) % topics.length] as SubscribedTopic;
-    return Array.from({ length: topic.readQueues }, (_unused, queue) => {
-      const queueId = topic.type === "PRIORITY" ? topic.readQueues - 1 - queue : (queue + turn) % topic.readQueues;
+    // A send that was on its way when the write queues fell may still end in a queue above.
+    const settled = nowMs - topic.shrunkAtMs > 2 * FLIGHT_MS_MAX;
+    const length = settled ? topic.readQueues : topic.queuesEver;
+    return Array.from({ length }, (_unused, queue) => {
+      const queueId = topic.type === "PRIORITY" ? length - 1 - queue : (queue + turn) % length;
       return { group, subscription, topic, queueId };
     });
   });

@@ -11,11 +11,16 @@ export async function repeatUnknown<T>(
   call: () => Promise<T>,
 ): Promise<T> {
   const deadlineMs = store.clock.nowMs() + SETTLE_DEADLINE_MS;
+  let unknown = false;
   for (let failures = 0; ; failures++) {
     try {
       return await call();
     } catch (error) {
-      if (!StoreUnavailable.is(error) || error.reason === "full" || store.clock.nowMs() >= deadlineMs) throw error;
+      if (!StoreUnavailable.is(error)) throw error;
+      unknown ||= error.outcome === "unknown";
+      // One refusal after a lost reply does not tell what became of the call before.
+      if (error.reason === "full" || store.clock.nowMs() >= deadlineMs)
+        throw unknown ? new StoreUnavailable("unknown", error.reason, error.message, { cause: error }) : error;
       await store.clock.sleep(Math.min(RETRY_MS.most, RETRY_MS.first * 2 ** failures) * (0.5 + store.random.fraction() / 2));
     }
   }

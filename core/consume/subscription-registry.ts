@@ -46,8 +46,19 @@ export class SubscriptionRegistry {
 
   /** As stored, those to deleted topics left out by nobody: the caller compares topicUid. */
   async list(group: ConsumerGroup): Promise<readonly Subscription[]> {
-    const page = await this.#store.items.query({ pk: subscriptionsPk(group.uid), limit: SUBSCRIPTIONS_MAX });
-    return page.items.map(subscriptionOf);
+    const subscriptions: Subscription[] = [];
+    // All of them: subscribers that come together may pass the limit, and none of them may be left unread.
+    for (let from: string | undefined; ; ) {
+      const page = await this.#store.items.query({
+        pk: subscriptionsPk(group.uid),
+        ...(from && { from }),
+        limit: SUBSCRIBERS_PER_PAGE,
+      });
+      for (const item of page.items) subscriptions.push(subscriptionOf(item));
+      const last = page.items.at(-1);
+      if (!page.more || !last) return subscriptions;
+      from = `${last.sk}\u0000`;
+    }
   }
 
   /** Errors: CONSUMER_GROUP_NOT_FOUND, TOPIC_NOT_FOUND, NOT_FOUND. */
@@ -96,10 +107,14 @@ export class SubscriptionRegistry {
 
   /** First what receives go by, then the progress: a crash in between leaves only items that nobody names. */
   async unsubscribe(groupUid: string, subscription: Subscription, queues: number): Promise<void> {
-    await this.#store.items.transact([
-      { kind: "delete", key: subscriptionKey(groupUid, subscription.topic) },
-      { kind: "delete", key: subscriberKey(subscription.topicUid, subscription.group) },
+    // Only this subscription: another may have been made in its place meanwhile, by a group of the same name too.
+    const when = [{ op: "=", name: "u", value: subscription.uid }] as const;
+    const key = subscriptionKey(groupUid, subscription.topic);
+    const both = await this.#store.items.transact([
+      { kind: "delete", key, when },
+      { kind: "delete", key: subscriberKey(subscription.topicUid, subscription.group), when },
     ]);
+    if (!both.ok) await this.#store.items.delete(key, { when });
     this.#cache.forget(groupUid);
     for (let queueId = 0; queueId < queues; queueId++) await this.#store.items.delete(progressKey(subscription.uid, queueId));
   }
@@ -176,7 +191,9 @@ export class SubscriptionRegistry {
       const item = await this.#store.items.get(progressKey(subscription.uid, queueId));
       if (!item) continue;
       const progress = progressOf(item);
-      waiting += Math.max(0, (await this.#store.log.reader.maxOffset({ topicUid: topic.uid, queueId })) - progress.next);
+      const queue = { topicUid: topic.uid, queueId };
+      const maxOffset = await this.#store.log.reader.maxOffset(queue);
+      waiting += Math.max(0, maxOffset - Math.max(progress.next, await this.#store.log.reader.minOffset(queue)));
       for (const claim of progress.claims.values()) inFlight += claim.open.length;
     }
     return { waiting, inFlight };

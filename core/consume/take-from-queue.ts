@@ -32,7 +32,7 @@ export async function takeFromQueue(
     if (taken === "nothing") {
       // An older image may show claims that are long settled, or a next offset long passed.
       if (fresh || (progressOf(item).claims.size < CLAIMS_MAX && deliveries.length > 0)) return deliveries;
-      [item] = await consumption.progress.readAll([{ subscriptionUid: queue.subscription.uid, queueId: queue.queueId }]);
+      [item] = await consumption.progress.readAll([queue]);
       fresh = true;
       continue;
     }

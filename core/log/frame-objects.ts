@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
 import { toBase64url } from "../bytes/base64url.ts";
-import { framesObjectKey } from "../keys.ts";
+import { framesObjectExpiresMs, framesObjectKey } from "../keys.ts";
 import { BATCH_CACHE_BYTES, OBJECT_FRAMES_BYTES_MAX, OBJECT_PUTS_PER_CLASS_MAX, SEND_DEADLINE_MS } from "../limits.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Compressor } from "../ports/compressor.ts";
@@ -43,7 +43,7 @@ export class FrameObjects {
   });
 
   /** Receives that come together share one read. */
-  readonly #fetching = new Map<string, Promise<BatchFrame>>();
+  readonly #fetching = new Map<string, Promise<BatchFrame | undefined>>();
 
   constructor(store: {
     readonly objects: ObjectStore;
@@ -68,20 +68,24 @@ export class FrameObjects {
     });
   }
 
-  /** The batch a pointer names. Errors: `StoreCorrupt` when it is gone or is not that batch. */
-  async get(pointer: PointerFrame): Promise<BatchFrame> {
+  /**
+   * The batch a pointer names; `undefined` when its object went by age: its messages have expired, though appends and touches
+   * gave their block a longer life. Errors: `StoreCorrupt` when it is gone earlier or is not that batch.
+   */
+  async get(pointer: PointerFrame): Promise<BatchFrame | undefined> {
     const cacheKey = `${pointer.objectKey}:${pointer.byteOffset}`;
     const cached = this.#batches.get(cacheKey) ?? this.#fetching.get(cacheKey);
     if (cached) return cached;
     const fetching = this.#fetch(pointer).finally(() => this.#fetching.delete(cacheKey));
     this.#fetching.set(cacheKey, fetching);
     const batch = await fetching;
-    this.#batches.set(cacheKey, batch);
+    if (batch) this.#batches.set(cacheKey, batch);
     return batch;
   }
 
-  async #fetch(pointer: PointerFrame): Promise<BatchFrame> {
+  async #fetch(pointer: PointerFrame): Promise<BatchFrame | undefined> {
     const bytes = await this.#objects.getRange(pointer.objectKey, pointer.byteOffset, pointer.byteLength);
+    if (!bytes && framesObjectExpiresMs(pointer.objectKey) <= this.#clock.nowMs()) return undefined;
     if (!bytes) throw new StoreCorrupt(`object ${pointer.objectKey} is gone while a block points at it`);
     const frame = decodeFrame(bytes, this.#compressor);
     if (frame.kind !== "batch" || frame.count !== pointer.count)

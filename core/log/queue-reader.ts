@@ -59,7 +59,16 @@ export class QueueReader {
       }
       if (!page.more) break;
       const last = blocks.at(-1);
-      if (last) walk.passed(nextBase(last));
+      if (!last || walk.blocks.length > 0) continue;
+      walk.passed(nextBase(last));
+      if (!isLive(last, this.#clock.nowMs())) {
+        // Expired blocks may fill very many pages: go where the live ones begin.
+        const live = await this.firstBlock(queue, () => true);
+        if (!live) break;
+        walk.passed(live.base);
+      }
+      // A hint from far behind: the block that holds the offset may start before it, where the next query does not look.
+      walk.take(await this.#blockAt(pk, walk.next));
     }
     return walk.run();
   }

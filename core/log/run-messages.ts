@@ -4,7 +4,7 @@ import type { Block } from "./block.ts";
 import { decodeFrame, readFrameHead, readMessages } from "./frame.ts";
 import type { FrameObjects } from "./frame-objects.ts";
 
-/** Decodes offsets `from` … `from + count − 1` of blocks that follow one another; large batches come from the object store. */
+/** Decodes offsets `from` … `from + count − 1` of blocks that follow one another, without those whose object went by age. */
 export async function messagesOf(
   blocks: readonly Block[],
   from: number,
@@ -17,6 +17,7 @@ export async function messagesOf(
   for (const slice of slicesOf(blocks, from, end)) {
     const frame = decodeFrame(slice.frame, store.compressor);
     const batch = frame.kind === "pointer" ? await store.objects.get(frame) : frame;
+    if (!batch) continue;
     const { offset, storedAtMs } = slice;
     for (const message of readMessages(batch, slice.skip, slice.count, { queueId, offset, storedAtMs })) messages.push(message);
   }

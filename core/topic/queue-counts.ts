@@ -1,7 +1,7 @@
 import { progressOf } from "../consume/progress.ts";
 import type { SubscriptionRegistry } from "../consume/subscription-registry.ts";
 import { BrokerError } from "../errors.ts";
-import { progressKey } from "../keys.ts";
+import { groupKey, progressKey } from "../keys.ts";
 import { QUEUE_SHRINK_SETTLE_MS } from "../limits.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -50,13 +50,18 @@ async function lowerWriteQueues(store: Dependencies, current: Topic, wanted: Top
 
 /** Errors: PRECONDITION_FAILED when a group has not settled everything in queues `from` and up. */
 async function requireDrained(store: Dependencies, topic: Topic, from: number): Promise<void> {
-  for await (const { group, subscriptionUid } of store.subscriptions.subscribers(topic)) {
+  for await (const { group, groupUid, subscriptionUid } of store.subscriptions.subscribers(topic)) {
+    // A deletion that was cut short leaves its subscriptions behind; nobody will drain those.
+    if ((await store.items.get(groupKey(group)))?.u !== groupUid) continue;
     for (let queueId = from; queueId < topic.readQueues; queueId++) {
       const item = await store.items.get(progressKey(subscriptionUid, queueId));
-      const maxOffset = await store.log.reader.maxOffset({ topicUid: topic.uid, queueId });
+      const queue = { topicUid: topic.uid, queueId };
+      const maxOffset = await store.log.reader.maxOffset(queue);
+      // What has expired is not waiting; after total expiry min and max are the cap.
+      const minOffset = await store.log.reader.minOffset(queue);
       const progress = item && progressOf(item);
       const inFlight = progress ? [...progress.claims.values()].reduce((sum, claim) => sum + claim.open.length, 0) : 0;
-      const waiting = Math.max(0, maxOffset - (progress?.next ?? 0));
+      const waiting = Math.max(0, maxOffset - Math.max(minOffset, progress?.next ?? 0));
       if (waiting + inFlight === 0) continue;
       throw new BrokerError(
         "PRECONDITION_FAILED",

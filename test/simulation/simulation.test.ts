@@ -42,22 +42,23 @@ describe("the auditors find planted bugs", () => {
   ];
   for (const [invariant, name, sabotage] of bugs) {
     it(`${invariant}: ${name}`, async () => {
-      expect(await firstFound({ sabotage })).toContain(invariant);
+      expect(await found(invariant, { sabotage })).toBe(true);
     });
   }
 
   it("I4: a lease that is over before the slowest clock says so", async () => {
-    expect(await firstFound({ skewMarginMs: 0 })).toContain("I4");
+    expect(await found("I4", { skewMarginMs: 0 })).toBe(true);
   });
 });
 
-/** The invariants that the first violated history breaks; a history that ends in an exception counts as found by none. */
-async function firstFound(options: { readonly sabotage?: Sabotage; readonly skewMarginMs?: number }): Promise<readonly string[]> {
-  const found = new Set<string>();
+/** Whether some history breaks this invariant; one that ends in an exception counts for none. */
+async function found(
+  invariant: string,
+  options: { readonly sabotage?: Sabotage; readonly skewMarginMs?: number },
+): Promise<boolean> {
   for (let seed = 1; seed <= SABOTAGE_SEEDS; seed++) {
     const { violations } = await simulate({ seed, ...options }).catch(() => ({ violations: [] }));
-    for (const violation of violations) found.add(violation.split(" ")[0] as string);
-    if (found.size > 0 && seed >= 10) break;
+    if (violations.some((violation) => violation.startsWith(`${invariant} `))) return true;
   }
-  return [...found];
+  return false;
 }

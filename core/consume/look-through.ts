@@ -1,0 +1,95 @@
+import { PROBES_MAX } from "../limits.ts";
+import type { Item } from "../ports/item-store.ts";
+import { type ConsumedQueue, type Consumption, type Delivery, logQueue } from "./consumption.ts";
+import { progressOf } from "./progress.ts";
+import { dueAgainMs, dueClaim } from "./take-due.ts";
+import { type Budget, takeFromQueue } from "./take-from-queue.ts";
+
+/** What one pass over a group's queues found. */
+export interface Look {
+  readonly deliveries: readonly Delivery[];
+  /** When the first claim that is out falls due. */
+  readonly nextDueMs: number | undefined;
+}
+
+/**
+ * One pass, in the order of `queues`, until the budget is spent. The first queue goes ahead on a warm image; what is then missing
+ * is looked for in the others, sixteen at once. Errors: the first failure, but only where nothing was taken: what other queues
+ * gave is leased already, and nobody would have it.
+ */
+export async function lookThrough(consumption: Consumption, queues: readonly ConsumedQueue[], budget: Budget): Promise<Look> {
+  const pass = new Pass(consumption, budget);
+  const [first] = queues;
+  const warm = first && consumption.progress.recent(first.subscription.uid, first.queueId);
+  if (first && warm) await pass.take(first, warm);
+  for (let from = 0; from < queues.length && !pass.spent; from += PROBES_MAX)
+    await pass.probe(queues.slice(from, from + PROBES_MAX));
+  return pass.look();
+}
+
+class Pass {
+  readonly #consumption: Consumption;
+  readonly #budget: Budget;
+  readonly #deliveries: Delivery[] = [];
+  #messages: number;
+  #bytes: number;
+  #nextDueMs: number | undefined;
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(consumption: Consumption, budget: Budget) {
+    this.#consumption = consumption;
+    this.#budget = budget;
+    this.#messages = budget.messages;
+    this.#bytes = budget.bytes;
+  }
+
+  get spent(): boolean {
+    return this.#messages <= 0 || this.#bytes <= 0;
+  }
+
+  async take(queue: ConsumedQueue, item: Item): Promise<void> {
+    const left = { ...this.#budget, messages: this.#messages, bytes: this.#bytes };
+    const deliveries = await this.#guarded(() => takeFromQueue(this.#consumption, queue, { item, fresh: true }, left));
+    for (const delivery of deliveries ?? []) {
+      this.#deliveries.push(delivery);
+      this.#messages -= delivery.handedOut;
+      this.#bytes -= delivery.messages.reduce((sum, message) => sum + message.body.length, 0);
+    }
+  }
+
+  async probe(queues: readonly ConsumedQueue[]): Promise<void> {
+    const items = await this.#guarded(() => this.#consumption.progress.readAll(queues));
+    if (!items) return;
+    const pairs = queues.map((queue, index) => ({ queue, item: items[index] as Item }));
+    const promising = await Promise.all(
+      pairs.map(({ queue, item }) => this.#guarded(() => hasSomething(this.#consumption, queue, item))),
+    );
+    for (const [index, { queue, item }] of pairs.entries()) {
+      if (promising[index] && !this.spent) await this.take(queue, item);
+      for (const claim of progressOf(item).claims.values()) {
+        const dueMs = dueAgainMs(claim, this.#consumption.skewMarginMs);
+        this.#nextDueMs = Math.min(this.#nextDueMs ?? dueMs, dueMs);
+      }
+    }
+  }
+
+  look(): Look {
+    if (this.#failure && this.#deliveries.length === 0) throw this.#failure.error;
+    return { deliveries: this.#deliveries, nextDueMs: this.#nextDueMs };
+  }
+
+  async #guarded<T>(part: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await part();
+    } catch (error) {
+      this.#failure ??= { error };
+      return undefined;
+    }
+  }
+}
+
+async function hasSomething(consumption: Consumption, queue: ConsumedQueue, item: Item): Promise<boolean> {
+  const progress = progressOf(item);
+  if (dueClaim(progress, consumption.clock.nowMs(), consumption.skewMarginMs)) return true;
+  return (await consumption.log.reader.run(logQueue(queue), progress.next, 1, progress.hint)).available > 0;
+}
