@@ -207,7 +207,7 @@ async function readRange(path: string, offset: number, length: number): Promise<
   try {
     // A modest range is read without asking first whether the object is as long.
     const room = length <= UNASKED_BYTES_MAX ? length : Math.max(0, Math.min(length, (await file.stat()).size - offset));
-    const bytes = Buffer.allocUnsafeSlow(room);
+    const bytes = new Uint8Array(Buffer.allocUnsafeSlow(room).buffer);
     const { bytesRead } = await file.read(bytes, 0, bytes.length, offset);
     return bytes.subarray(0, bytesRead);
   } finally {
