@@ -97,6 +97,8 @@ export const EXPIRY_SLACK_SECONDS = 24 * 3_600;
 export const TAIL_CACHE_MS = SECOND_MS;
 /** Frames that wait for one queue in one process. */
 export const PENDING_BYTES_MAX = 16 * MIB;
+/** Large frames that wait for the object store in one process. */
+export const PENDING_OBJECT_BYTES_MAX = 64 * MIB;
 /** Queues whose appenders one process keeps. */
 export const APPENDERS_MAX = 4_096;
 export const BLOCK_CACHE_BYTES = 16 * MIB;

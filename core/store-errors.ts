@@ -25,3 +25,13 @@ export async function answering<T>(verb: () => Promise<T>): Promise<T> {
     throw asBrokerError(error);
   }
 }
+
+/** Runs what is left of a change whose decisive part is done: a failure must not promise that nothing was changed. */
+export async function finishing<T>(rest: () => Promise<T>): Promise<T> {
+  try {
+    return await rest();
+  } catch (error) {
+    if (!StoreUnavailable.is(error)) throw error;
+    throw new StoreUnavailable("unknown", error.reason, error.message, { cause: error });
+  }
+}

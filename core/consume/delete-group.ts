@@ -4,6 +4,8 @@ import { topicKey } from "../keys.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import { deadLetterTopicName } from "../names.ts";
 import type { ItemStore } from "../ports/item-store.ts";
+import { finishing } from "../store-errors.ts";
+import type { Subscription } from "../terms.ts";
 import { topicOf } from "../topic/topic-codec.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 import { checkVersion } from "../version-match.ts";
@@ -35,11 +37,15 @@ export async function deleteGroup(
   if (options.dryRun) return deletion;
   if (!(await groups.remove(group)))
     throw new BrokerError("PRECONDITION_FAILED", "The group was changed meanwhile. Read it again and decide anew.");
+  await finishing(() => removeSubscriptions(store, group.uid, subscriptions));
+  return deletion;
+}
+
+async function removeSubscriptions(store: Dependencies, groupUid: string, subscriptions: readonly Subscription[]): Promise<void> {
   for (const subscription of subscriptions) {
     const item = await store.items.get(topicKey(subscription.topic));
-    await store.subscriptions.unsubscribe(group.uid, subscription, item ? topicOf(item).queuesEver : 0);
+    await store.subscriptions.unsubscribe(groupUid, subscription, item ? topicOf(item).queuesEver : 0);
   }
-  return deletion;
 }
 
 async function messagesOf(store: Dependencies, topicUid: string): Promise<number> {

@@ -1,7 +1,14 @@
 import { LRUCache } from "lru-cache";
 import { toBase64url } from "../bytes/base64url.ts";
+import { BrokerError } from "../errors.ts";
 import { framesObjectExpiresMs, framesObjectKey } from "../keys.ts";
-import { BATCH_CACHE_BYTES, OBJECT_FRAMES_BYTES_MAX, OBJECT_PUTS_PER_CLASS_MAX, SEND_DEADLINE_MS } from "../limits.ts";
+import {
+  BATCH_CACHE_BYTES,
+  OBJECT_FRAMES_BYTES_MAX,
+  OBJECT_PUTS_PER_CLASS_MAX,
+  PENDING_OBJECT_BYTES_MAX,
+  SEND_DEADLINE_MS,
+} from "../limits.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Compressor } from "../ports/compressor.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
@@ -42,6 +49,7 @@ export class FrameObjects {
     sizeCalculation: (batch) => batch.records.length + 200,
   });
 
+  #pendingBytes = 0;
   /** Receives that come together share one read. */
   readonly #fetching = new Map<string, Promise<BatchFrame | undefined>>();
 
@@ -57,11 +65,17 @@ export class FrameObjects {
     this.#compressor = store.compressor;
   }
 
-  /** Resolves once the frame is durable. */
+  /** Resolves once the frame is durable. Errors: TOO_MANY_REQUESTS when 64 MB wait already; `StoreUnavailable`. */
   put(frame: Uint8Array, classDays: number): Promise<FramePlace> {
     const lane = this.#lanes.get(classDays) ?? { pending: [], running: 0 };
     this.#lanes.set(classDays, lane);
     const { pending } = lane;
+    if (this.#pendingBytes > PENDING_OBJECT_BYTES_MAX) {
+      return Promise.reject(
+        new BrokerError("TOO_MANY_REQUESTS", "Too many large sends wait for the object store. Send less at once."),
+      );
+    }
+    this.#pendingBytes += frame.length;
     return new Promise((resolve, reject) => {
       pending.push({ frame, resolve, reject });
       if (lane.running < OBJECT_PUTS_PER_CLASS_MAX) void this.#run(lane, classDays);
@@ -102,6 +116,7 @@ export class FrameObjects {
         return index > 0 && bytes > OBJECT_FRAMES_BYTES_MAX;
       });
       const together = lane.pending.splice(0, fitting < 0 ? lane.pending.length : fitting);
+      for (const { frame } of together) this.#pendingBytes -= frame.length;
       try {
         await this.#putTogether(together, classDays);
       } catch (error) {

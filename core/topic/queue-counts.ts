@@ -34,7 +34,12 @@ export async function guardQueueCounts(store: Dependencies, current: Topic, want
   const lowered = current.writeQueues > wanted.readQueues ? await lowerWriteQueues(store, current, wanted) : current;
   const settledMs = lowered.shrunkAtMs + QUEUE_SHRINK_SETTLE_MS - store.clock.nowMs();
   if (settledMs > 0) await store.clock.sleep(Math.min(settledMs, QUEUE_SHRINK_SETTLE_MS));
-  await requireDrained(store, lowered, wanted.readQueues);
+  await requireDrained(
+    store,
+    lowered,
+    wanted.readQueues,
+    lowered === current ? "" : ` writeQueues is ${lowered.writeQueues} now.`,
+  );
   return lowered;
 }
 
@@ -48,8 +53,8 @@ async function lowerWriteQueues(store: Dependencies, current: Topic, wanted: Top
   throw new BrokerError("PRECONDITION_FAILED", `Topic '${current.name}' was changed meanwhile. Read it again and decide anew.`);
 }
 
-/** Errors: PRECONDITION_FAILED when a group has not settled everything in queues `from` and up. */
-async function requireDrained(store: Dependencies, topic: Topic, from: number): Promise<void> {
+/** Errors: PRECONDITION_FAILED when a group has not settled everything in queues `from` and up; it says what was done already. */
+async function requireDrained(store: Dependencies, topic: Topic, from: number, alreadyDone = ""): Promise<void> {
   for await (const { group, groupUid, subscriptionUid } of store.subscriptions.subscribers(topic)) {
     // A deletion that was cut short leaves its subscriptions behind; nobody will drain those.
     if ((await store.items.get(groupKey(group)))?.u !== groupUid) continue;
@@ -66,7 +71,7 @@ async function requireDrained(store: Dependencies, topic: Topic, from: number): 
       throw new BrokerError(
         "PRECONDITION_FAILED",
         `Queue ${queueId} still holds ${waiting} waiting and ${inFlight} in-flight messages for group '${group}'. ` +
-          "Lower writeQueues, let the groups drain the queues above, then lower readQueues.",
+          `Lower writeQueues, let the groups drain the queues above, then lower readQueues.${alreadyDone}`,
       );
     }
   }

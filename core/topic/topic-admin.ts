@@ -9,6 +9,7 @@ import { tailBytes } from "../log/run-messages.ts";
 import { isDeadLetterTopic } from "../names.ts";
 import type { Compressor } from "../ports/compressor.ts";
 import type { ItemStore } from "../ports/item-store.ts";
+import { finishing } from "../store-errors.ts";
 import type { Topic } from "../terms.ts";
 import { checkVersion } from "../version-match.ts";
 import type { TopicRegistry } from "./topic-registry.ts";
@@ -60,12 +61,17 @@ export async function deleteTopic(
     const deletion = { topic, messages: await messagesIn(store, topic), groups: subscribers.map(({ group }) => group) };
     if (options.dryRun) return deletion;
     if (!(await store.topics.remove(topic))) continue;
-    for (const { groupUid } of subscribers) {
-      const item = await store.items.get(subscriptionKey(groupUid, name));
-      const subscription = item && subscriptionOf(item);
-      if (subscription?.topicUid === topic.uid) await store.subscriptions.unsubscribe(groupUid, subscription, topic.queuesEver);
-    }
+    // The topic is gone: what a failure leaves are subscriptions that receives pass over.
+    await finishing(() => removeSubscriptions(store, topic, subscribers));
     return deletion;
+  }
+}
+
+async function removeSubscriptions(store: Dependencies, topic: Topic, subscribers: readonly Subscriber[]): Promise<void> {
+  for (const { groupUid } of subscribers) {
+    const item = await store.items.get(subscriptionKey(groupUid, topic.name));
+    const subscription = item && subscriptionOf(item);
+    if (subscription?.topicUid === topic.uid) await store.subscriptions.unsubscribe(groupUid, subscription, topic.queuesEver);
   }
 }
 
