@@ -1,4 +1,5 @@
 import type { Broker } from "./broker.ts";
+import type { BrokerSettings } from "./broker-settings.ts";
 import { Arrivals } from "./consume/arrivals.ts";
 import { deleteGroup } from "./consume/delete-group.ts";
 import { GroupRegistry } from "./consume/group-registry.ts";
@@ -8,9 +9,10 @@ import { ReceiptHandles } from "./consume/receipt-handle.ts";
 import { receiveMessages } from "./consume/receive-messages.ts";
 import { settleMessages } from "./consume/settle-messages.ts";
 import { SubscriptionRegistry } from "./consume/subscription-registry.ts";
-import { type LogDependencies, type LogSettings, QueueLog } from "./log/queue-log.ts";
+import { type LogDependencies, QueueLog } from "./log/queue-log.ts";
 import { openStore } from "./open-store.ts";
 import type { Signer } from "./ports/signer.ts";
+import { QueueChoice } from "./produce/queue-choice.ts";
 import { sendMessages } from "./produce/send-messages.ts";
 import { answering } from "./store-errors.ts";
 import { guardQueueCounts } from "./topic/queue-counts.ts";
@@ -20,11 +22,6 @@ import { TopicRegistry } from "./topic/topic-registry.ts";
 export interface BrokerDependencies extends LogDependencies {
   readonly signer: Signer;
   readonly settings: BrokerSettings;
-}
-
-export interface BrokerSettings extends LogSettings {
-  /** The largest difference between two handlers' clocks; 0 where there is one clock. */
-  readonly skewMarginMs: number;
 }
 
 export interface RunningBroker extends Broker {
@@ -42,11 +39,11 @@ export async function createBroker(dependencies: BrokerDependencies): Promise<Ru
   const topics = new TopicRegistry(dependencies);
   const groups = new GroupRegistry(dependencies, topics);
   const subscriptions = new SubscriptionRegistry({ items, clock, random, log }, groups, topics);
-  const arrivals = new Arrivals(clock);
+  const arrivals = new Arrivals(clock, settings.polling);
   const admin = { items, clock, log, topics, subscriptions, compressor };
   const guard = guardQueueCounts.bind(undefined, admin);
-  let turn = Math.floor(random.fraction() * 2 ** 16);
-  const producing = { topics, log, arrivals, clock, nextTurn: () => turn++ };
+  const choice = new QueueChoice({ clock, random }, settings.queueChoice);
+  const producing = { topics, log, arrivals, clock, choice };
   const handles = new ReceiptHandles(signer, signingKey);
   const progress = new ProgressStore({ items, clock });
   const { skewMarginMs } = settings;

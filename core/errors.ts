@@ -98,6 +98,7 @@ export const ERROR_CODES = {
     advice: "Try again after Retry-After, with jitter.",
   },
   TOPIC_NOT_FOUND: client(404, 40402, "Topic not found", "Create it with PUT /v1/topics/{topic}."),
+  UNAUTHORIZED: client(401, 40100, "Unauthorized", "Send Authorization: Bearer and a key of this server."),
   UNSUPPORTED_MEDIA_TYPE: client(415, 41500, "Unsupported media type", "Send Content-Type: application/json."),
 } as const satisfies Record<string, ErrorCode>;
 

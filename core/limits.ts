@@ -69,8 +69,10 @@ export const PROGRESS_CACHE_MS = 3 * SECOND_MS;
 export const PROGRESS_CACHE_BYTES = 16 * MIB;
 /** Rounds a receive gives one queue before it goes on: each round settles one race or one due claim. */
 export const TAKE_ROUNDS_MAX = 48;
-/** Queues looked at in parallel by one receive. */
+/** Queues looked at in parallel by one receive, and by each later look of one that waits for other processes. */
 export const PROBES_MAX = 16;
+/** A queue's end is asked for when it is not known to lie this many receives ahead. */
+export const RECEIVES_AHEAD = 2;
 /** Husks swept by one reserve. */
 export const HUSKS_PER_RESERVE_MAX = 8;
 export const SETTLE_DEADLINE_MS = 10 * SECOND_MS;
@@ -78,6 +80,17 @@ export const SETTLE_DEADLINE_MS = 10 * SECOND_MS;
 export const SETTLE_ROUNDS_MAX = 16;
 /** Requests that wait in long polls at once, in one process. */
 export const WAITERS_MAX = 10_000;
+
+// Filters
+export const FILTER_EXPRESSION_BYTES_MAX = 2 * KIB;
+/** Parentheses and NOT inside each other. */
+export const FILTER_DEPTH_MAX = 32;
+/** Comparisons and negations: each is evaluated at most once per message. */
+export const FILTER_TERMS_MAX = 128;
+/** What CONTAINS looks for: engines search for more in quadratic time. */
+export const FILTER_SEARCH_CHARS_MAX = 255;
+/** A longer text is not read as a number. */
+export const FILTER_NUMBER_CHARS_MAX = 64;
 
 // The queue log
 /** Frames above this go to the object store and leave a pointer: there one PUT costs less than the table's write units. */
@@ -95,6 +108,22 @@ export const EXPIRY_GUARD_SECONDS = 3_600;
 export const EXPIRY_SLACK_SECONDS = 24 * 3_600;
 /** A cached tail older than this is read again: a read is cheaper than a failed write. */
 export const TAIL_CACHE_MS = SECOND_MS;
+/** A sender that stays where it knows the tail moves on after this long, so that queues fill alike. */
+export const STICKY_MS_MAX = 10 * SECOND_MS;
+/** How slow an append was, and how long its queue is then passed over. Source: RocketMQ's LatencyFaultToleranceImpl. */
+export const QUEUE_TIMEOUTS_MS = [
+  { latencyMs: 50, timeoutMs: 0 },
+  { latencyMs: 100, timeoutMs: 0 },
+  { latencyMs: 550, timeoutMs: 2_000 },
+  { latencyMs: 1_800, timeoutMs: 5_000 },
+  { latencyMs: 3_000, timeoutMs: 6_000 },
+  { latencyMs: 5_000, timeoutMs: 10_000 },
+  { latencyMs: 15_000, timeoutMs: 30_000 },
+] as const;
+/** A failed append counts as one this slow. */
+export const QUEUE_FAILURE_LATENCY_MS = 10 * SECOND_MS;
+/** Topics whose queue choice one process remembers. */
+export const TOPICS_CHOSEN_FOR_MAX = 4_096;
 /** Frames that wait for one queue in one process. */
 export const PENDING_BYTES_MAX = 16 * MIB;
 /** Large frames that wait for the object store in one process. */
@@ -104,6 +133,8 @@ export const APPENDERS_MAX = 4_096;
 export const BLOCK_CACHE_BYTES = 16 * MIB;
 /** Batches fetched from objects, kept for the next receive. */
 export const BATCH_CACHE_BYTES = 16 * MIB;
+/** Queues of which one process remembers how far they reach. */
+export const QUEUE_ENDS_MAX = 16_384;
 /** Blocks asked for by one query. */
 export const BLOCKS_PER_QUERY_MAX = 33;
 /** Blocks asked for at least where they are as small as pointers: eight cost no more than one. */
@@ -117,6 +148,8 @@ export const REQUEST_BYTES_MAX = 6 * MIB;
 export const REQUEST_DISCARD_BYTES_MAX = 8 * MIB;
 export const JSON_DEPTH_MAX = 20;
 export const SEND_DEADLINE_MS = 10 * SECOND_MS;
+/** A send that may go to any queue gives one that does not take it this long. */
+export const SEND_PATIENCE_MS = SECOND_MS;
 export const CURSOR_LIFE_MS = 24 * HOUR_MS;
 
 /** Relations the code relies on; checked once when the module loads. */

@@ -2,18 +2,28 @@ import { BrokerError } from "../errors.ts";
 import { WAITERS_MAX } from "../limits.ts";
 import type { Clock } from "../ports/clock.ts";
 
+/** Why a wait ended: something arrived; other processes may have written; or its time has come. */
+export type Woken = "ring" | "poll" | "time";
+
 /** One request that waits. Registered before it looks, so that nothing that arrives while it looks is missed. */
 export interface Waiter {
-  /** Resolves true when rung, false at `untilMs` or when the request is over. */
-  wait(untilMs: number): Promise<boolean>;
+  /** Resolves when rung, when it is time to poll, at `untilMs`, or when the request is over. */
+  wait(untilMs: number): Promise<Woken>;
   /** Must be called at the end. A ring that came too late to be used goes to the next waiter of the lane. */
   leave(found: boolean): void;
 }
 
 interface Entry {
   readonly lanes: readonly string[];
+  /** Waits so far. */
+  waits: number;
   rung: boolean;
   wake: (() => void) | undefined;
+}
+
+interface Polling {
+  readonly firstMs: number;
+  readonly mostMs: number;
 }
 
 /**
@@ -25,13 +35,16 @@ interface Entry {
  */
 export class Arrivals {
   readonly #clock: Clock;
+  readonly #polling: Polling | undefined;
   readonly #lanes = new Map<string, Set<Entry>>();
   readonly #byTopic = new Map<string, Map<string, number>>();
   readonly #stopping = new AbortController();
   #waiters = 0;
 
-  constructor(clock: Clock) {
+  /** `polling`: other processes write to the store too, and what they write rings nobody here. */
+  constructor(clock: Clock, polling?: Polling) {
     this.#clock = clock;
+    this.#polling = polling;
   }
 
   /** Errors: TOO_MANY_REQUESTS when 10,000 requests wait already. */
@@ -39,7 +52,7 @@ export class Arrivals {
     if (this.#waiters >= WAITERS_MAX)
       throw new BrokerError("TOO_MANY_REQUESTS", "Too many requests wait already. Use waitSeconds 0 for a while.");
     this.#waiters++;
-    const entry: Entry = { lanes: topicLanes.map(({ lane }) => lane), rung: false, wake: undefined };
+    const entry: Entry = { lanes: topicLanes.map(({ lane }) => lane), waits: 0, rung: false, wake: undefined };
     for (const { topicUid, lane } of topicLanes) {
       getOrAdd(this.#lanes, lane, () => new Set<Entry>()).add(entry);
       const lanes = getOrAdd(this.#byTopic, topicUid, () => new Map<string, number>());
@@ -76,28 +89,36 @@ export class Arrivals {
     for (const entries of this.#lanes.values()) for (const entry of entries) entry.wake?.();
   }
 
-  async #wait(entry: Entry, untilMs: number, signal: AbortSignal | undefined): Promise<boolean> {
+  async #wait(entry: Entry, untilMs: number, signal: AbortSignal | undefined): Promise<Woken> {
     if (entry.rung) return this.#answer(entry);
     const ended = new AbortController();
     const end = (): void => ended.abort();
     entry.wake = end;
     signal?.addEventListener("abort", end, { once: true });
     const over = signal?.aborted || this.#stopping.signal.aborted;
-    const ms = untilMs - this.#clock.nowMs();
+    const pollMs = this.#pollMs(entry.waits++);
+    const leftMs = untilMs - this.#clock.nowMs();
+    const ms = Math.min(leftMs, pollMs);
     if (!over && ms > 0) await this.#clock.sleep(ms, ended.signal);
     signal?.removeEventListener("abort", end);
     entry.wake = undefined;
-    return entry.rung && this.#answer(entry);
+    if (entry.rung) return this.#answer(entry);
+    return pollMs < leftMs ? "poll" : "time";
+  }
+
+  #pollMs(waits: number): number {
+    if (!this.#polling) return Number.POSITIVE_INFINITY;
+    return Math.min(this.#polling.mostMs, this.#polling.firstMs * (waits + 1));
   }
 
   /** Behind the others of its lanes from now on: rings go round. */
-  #answer(entry: Entry): true {
+  #answer(entry: Entry): "ring" {
     entry.rung = false;
     for (const lane of entry.lanes) {
       const entries = this.#lanes.get(lane);
       if (entries?.delete(entry)) entries.add(entry);
     }
-    return true;
+    return "ring";
   }
 
   #leave(entry: Entry, topicLanes: readonly { readonly topicUid: string; readonly lane: string }[], found: boolean): void {

@@ -21,7 +21,7 @@ export async function lookThrough(consumption: Consumption, queues: readonly Con
   const pass = new Pass(consumption, budget);
   const [first] = queues;
   const warm = first && consumption.progress.recent(first.subscription.uid, first.queueId);
-  if (first && warm) await pass.take(first, warm);
+  if (first && warm && isWorthwhile(consumption, first, warm)) await pass.take(first, warm);
   for (let from = 0; from < queues.length && !pass.spent; from += PROBES_MAX)
     await pass.probe(queues.slice(from, from + PROBES_MAX));
   return pass.look();
@@ -87,6 +87,11 @@ class Pass {
     }
   }
 }
+
+/** Whether an image that may be seconds old promises enough to go ahead on it alone. */
+const isWorthwhile = (consumption: Consumption, queue: ConsumedQueue, item: Item): boolean =>
+  consumption.progress.hadPlenty(queue) ||
+  dueClaim(progressOf(item), consumption.clock.nowMs(), consumption.skewMarginMs) !== undefined;
 
 async function hasSomething(consumption: Consumption, queue: ConsumedQueue, item: Item): Promise<boolean> {
   const progress = progressOf(item);

@@ -1,7 +1,7 @@
 import { LRUCache } from "lru-cache";
 import { BrokerError } from "../errors.ts";
 import { progressKey, subscriptionKey } from "../keys.ts";
-import { PROGRESS_CACHE_BYTES, PROGRESS_CACHE_MS } from "../limits.ts";
+import { PROGRESS_CACHE_BYTES, PROGRESS_CACHE_MS, QUEUE_ENDS_MAX } from "../limits.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Change, Condition, Item, ItemStore, WriteResult } from "../ports/item-store.ts";
 import type { ConsumedQueue } from "./consumption.ts";
@@ -16,17 +16,29 @@ export class ProgressStore {
     sizeCalculation: ({ item }) => 200 + 100 * Object.keys(item).length,
   });
 
+  readonly #plenty = new LRUCache<string, number>({ max: QUEUE_ENDS_MAX });
+
   constructor(store: { readonly items: ItemStore; readonly clock: Clock }) {
     this.#items = store.items;
     this.#clock = store.clock;
   }
 
+  /** Whether the last receive by this process, seconds ago, found as much on the queue as it asked for. */
+  hadPlenty({ subscription, queueId }: Pick<ConsumedQueue, "subscription" | "queueId">): boolean {
+    const seenAtMs = this.#plenty.get(progressKey(subscription.uid, queueId).pk);
+    return seenAtMs !== undefined && this.#isRecent(seenAtMs);
+  }
+
+  sawPlenty({ subscription, queueId }: Pick<ConsumedQueue, "subscription" | "queueId">, plenty: boolean): void {
+    const { pk } = progressKey(subscription.uid, queueId);
+    if (plenty) this.#plenty.set(pk, this.#clock.nowMs());
+    else this.#plenty.delete(pk);
+  }
+
   /** An image at most three seconds old, if one is at hand. */
   recent(subscriptionUid: string, queueId: number): Item | undefined {
     const image = this.#images.get(progressKey(subscriptionUid, queueId).pk);
-    if (!image) return undefined;
-    const age = this.#clock.nowMs() - image.seenAtMs;
-    return age >= 0 && age <= PROGRESS_CACHE_MS ? image.item : undefined;
+    return image && this.#isRecent(image.seenAtMs) ? image.item : undefined;
   }
 
   /** The stored items of some queues, in their order. A queue added after the subscription starts at offset 0. */
@@ -68,6 +80,11 @@ export class ProgressStore {
     const [ended, there] = result.failures;
     if (there?.current && !ended) return there.current;
     throw new BrokerError("NOT_FOUND", `Group '${group.name}' is no longer subscribed to topic '${subscription.topic}'.`);
+  }
+
+  #isRecent(seenAtMs: number): boolean {
+    const ageMs = this.#clock.nowMs() - seenAtMs;
+    return ageMs >= 0 && ageMs <= PROGRESS_CACHE_MS;
   }
 
   #saw(item: Item): Item {

@@ -2,11 +2,11 @@ import type { ReceiveRequest } from "../broker.ts";
 import { numberToBase64url, toBase64url } from "../bytes/base64url.ts";
 import { hash32 } from "../bytes/hash32.ts";
 import { BrokerError, notAvailableYet } from "../errors.ts";
-import { FLIGHT_MS_MAX, RECEIVE_BYTES_MAX } from "../limits.ts";
+import { FLIGHT_MS_MAX, PROBES_MAX, RECEIVE_BYTES_MAX } from "../limits.ts";
 import type { Item } from "../ports/item-store.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
 import type { ConsumerGroup, ReceivedMessage, StoredMessage, Subscription, Topic } from "../terms.ts";
-import { consumerLane } from "./arrivals.ts";
+import { consumerLane, type Woken } from "./arrivals.ts";
 import type { ConsumedQueue, Consumption, Delivery } from "./consumption.ts";
 import { giveBackUnsent } from "./give-back.ts";
 import { type Look, lookThrough } from "./look-through.ts";
@@ -40,14 +40,14 @@ export async function receiveMessages(
   const turn = request.attemptId === undefined ? Math.floor(receiving.random.fraction() * 2 ** 32) : hash32(request.attemptId);
   let queues = visitingOrder(group, topics, turn, receiving.clock.nowMs());
   const budget: Budget = { messages: request.max, bytes: RECEIVE_BYTES_MAX, nonce, leaseMs };
-  let looked = false;
-  const look = async (): Promise<Look> => {
+  let polls = 0;
+  const look = async (woken?: Woken): Promise<Look> => {
     // While a request waits, topics go, come and grow.
-    if (looked) {
+    if (woken) {
       topics = await subscribedTopics(receiving, await receiving.subscriptions.groups.resolve(groupName), request.topics);
       queues = visitingOrder(group, topics, turn, receiving.clock.nowMs());
     }
-    looked = true;
+    if (woken === "poll") queues = someOf(queues, polls++ * PROBES_MAX);
     if (request.attemptId !== undefined) {
       const held = await heldDeliveries(receiving, queues, nonce);
       if (held.length > 0) return { deliveries: held, nextDueMs: undefined };
@@ -73,7 +73,7 @@ interface SubscribedTopic {
 async function lookAndWait(
   receiving: Receiving,
   topics: readonly SubscribedTopic[],
-  look: () => Promise<Look>,
+  look: (woken?: Woken) => Promise<Look>,
   untilMs: number,
   signal: AbortSignal | undefined,
 ): Promise<readonly Delivery[]> {
@@ -81,16 +81,17 @@ async function lookAndWait(
   const waiter = receiving.arrivals.join(lanes, signal);
   // Until it is known that there was nothing: whoever fails or goes away passes its ring on.
   let passOn = true;
+  let woken: Woken | undefined;
   try {
     for (;;) {
-      const { deliveries, nextDueMs } = await look();
+      const { deliveries, nextDueMs } = await look(woken);
       const found = deliveries.length > 0;
       const nowMs = receiving.clock.nowMs();
       if (found || nowMs >= untilMs || signal?.aborted || receiving.arrivals.stopped) {
         passOn = found || signal?.aborted === true;
         return deliveries;
       }
-      await waiter.wait(Math.min(untilMs, Math.max(nextDueMs ?? untilMs, nowMs + 1)));
+      woken = await waiter.wait(Math.min(untilMs, Math.max(nextDueMs ?? untilMs, nowMs + 1)));
       if (signal?.aborted) return [];
     }
   } finally {
@@ -242,6 +243,12 @@ function visitingOrder(
     });
   });
 }
+
+/** A poll's share: so many queues, the next ones each time, so that it costs the same for any number of queues. */
+const someOf = (queues: readonly ConsumedQueue[], from: number): readonly ConsumedQueue[] =>
+  queues.length <= PROBES_MAX
+    ? queues
+    : Array.from({ length: PROBES_MAX }, (_, index) => queues[(from + index) % queues.length] as ConsumedQueue);
 
 const randomNonce = (receiving: Receiving): string => toBase64url(receiving.random.bytes(6)).slice(0, NONCE_CHARS);
 

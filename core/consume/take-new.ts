@@ -1,4 +1,4 @@
-import { CLAIMS_MAX, HUSKS_PER_RESERVE_MAX } from "../limits.ts";
+import { CLAIMS_MAX, HUSKS_PER_RESERVE_MAX, RECEIVES_AHEAD } from "../limits.ts";
 import type { Run } from "../log/queue-reader.ts";
 import type { Change, Condition, Item } from "../ports/item-store.ts";
 import { type ConsumedQueue, type Consumption, type Delivery, logQueue } from "./consumption.ts";
@@ -21,13 +21,16 @@ export async function takeNew(
 ): Promise<TakeNewResult> {
   const progress = progressOf(item);
   if (progress.claims.size >= CLAIMS_MAX) return "nothing";
-  const run = await consumption.log.reader.run(logQueue(queue), progress.next, budget.messages, progress.hint);
-  if (run.available === 0) return "nothing";
+  const { run, end } = await readAhead(consumption, queue, progress, budget.messages);
+  if (run.available === 0) {
+    consumption.progress.sawPlenty(queue, false);
+    return "nothing";
+  }
   const count = consumption.log.countWithin(run, budget.messages, budget.bytes);
   const id = claimId(budget.nonce, (taken) => item[`m${taken}`] !== undefined);
   const leaseUntilMs = consumption.clock.nowMs() + budget.leaseMs;
   const jump = run.from > progress.next;
-  const reserve = reservation(progress, run, count, jump);
+  const reserve = reservation(progress, run, { count, end, jump });
   const husks = progress.husks.slice(0, HUSKS_PER_RESERVE_MAX);
   const result = await consumption.progress.update(queue.subscription.uid, queue.queueId, {
     changes: [
@@ -49,6 +52,7 @@ export async function takeNew(
     returning: "allNew",
   });
   if (!result.ok) return { item: result.current };
+  consumption.progress.sawPlenty(queue, run.available >= budget.messages);
   const first = result.item?.[`f${id}`] as number;
   const exact = first === run.from ? run : await consumption.log.reader.run(logQueue(queue), first, count, hintAt(run, first));
   const live = Math.min(count, Math.max(0, first + count - exact.from));
@@ -68,7 +72,33 @@ export async function takeNew(
   return { item: result.item, delivery };
 }
 
-function reservation(progress: Progress, run: Run, count: number, jump: boolean) {
+/**
+ * What is there from the group's next offset on, and how far the queue is known to reach. Where the run does not show the end,
+ * it is looked up: whoever comes second then gets what is behind, instead of losing a race. Beside the run where the queue had
+ * plenty before, after it where that was not known.
+ */
+async function readAhead(
+  { log, progress: store }: Consumption,
+  queue: ConsumedQueue,
+  progress: Progress,
+  messages: number,
+): Promise<{ readonly run: Run; readonly end: number }> {
+  const place = logQueue(queue);
+  const near = (): boolean => log.reader.knownEnd(place) < progress.next + RECEIVES_AHEAD * messages;
+  const early = store.hadPlenty(queue) && near();
+  const [run] = await Promise.all([
+    log.reader.run(place, progress.next, messages, progress.hint),
+    early ? log.reader.tail(place) : undefined,
+  ]);
+  if (!early && run.available >= messages && near()) await log.reader.tail(place);
+  return { run, end: Math.max(run.from + run.available, log.reader.knownEnd(place)) };
+}
+
+function reservation(
+  progress: Progress,
+  run: Run,
+  { count, end, jump }: { readonly count: number; readonly end: number; readonly jump: boolean },
+) {
   if (jump) {
     return {
       changes: (id: string): Change[] => [
@@ -84,7 +114,7 @@ function reservation(progress: Progress, run: Run, count: number, jump: boolean)
       { op: "copy", name: `f${id}`, from: "n" },
       { op: "increment", name: "n", by: count },
     ],
-    when: [{ op: "<=", name: "n", value: run.from + run.available - count }] satisfies Condition[],
+    when: [{ op: "<=", name: "n", value: end - count }] satisfies Condition[],
   };
 }
 

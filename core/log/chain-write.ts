@@ -14,11 +14,13 @@ export interface ChainWrite {
   /** Store time of the newest frame. */
   readonly storedAtMs: number;
   readonly retentionHours: number;
+  /** A write that certainly did not happen is no longer tried after this time. Default: ten seconds from the start. */
+  readonly giveUpAtMs?: number | undefined;
   /** Writes that happen in the same transaction, or else the whole is refused. At most 97. */
   readonly companions: readonly TransactWrite[];
 }
 
 export type ChainWriteResult =
-  | { readonly status: "stored"; readonly offset: number; readonly block: Block }
+  | { readonly status: "stored"; readonly offset: number; readonly block: Block; readonly lostRaces: number }
   /** A companion's condition did not hold; nothing was written. `currents[i]` is what companion i met, where it failed. */
   | { readonly status: "refused"; readonly currents: readonly ({ readonly current: Item | undefined } | undefined)[] };

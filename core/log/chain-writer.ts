@@ -63,8 +63,10 @@ export class ChainWriter {
 
   /** Errors: `StoreUnavailable`, with outcome `unknown` when the write may have happened or may still. Gives up after 10 s. */
   async write(write: ChainWrite): Promise<ChainWriteResult> {
-    const deadlineMs = this.#nowMs() + SEND_DEADLINE_MS;
-    const attempt: Attempt = { write, pinned: undefined, undecidable: false };
+    const lastMs = this.#nowMs() + SEND_DEADLINE_MS;
+    const attempt: Attempt = { write, pinned: undefined, undecidable: false, lostRaces: 0 };
+    // Only what certainly did not happen may be given up early.
+    const over = (): boolean => this.#nowMs() >= (attempt.pinned ? lastMs : Math.min(lastMs, write.giveUpAtMs ?? lastMs));
     for (let failures = 0; ; ) {
       try {
         const step = attempt.pinned ? await this.#resolve(attempt, attempt.pinned) : await this.#advance(attempt);
@@ -72,11 +74,11 @@ export class ChainWriter {
       } catch (error) {
         if (!StoreUnavailable.is(error)) throw error;
         this.#tail = undefined;
-        const over = attempt.undecidable || error.reason === "full" || this.#nowMs() >= deadlineMs;
-        if (over) throw withOutcome(error, attempt.pinned ? "unknown" : "not-applied");
+        if (attempt.undecidable || error.reason === "full" || over())
+          throw withOutcome(error, attempt.pinned ? "unknown" : "not-applied");
         await this.#pause(failures++);
       }
-      if (this.#nowMs() >= deadlineMs) {
+      if (over()) {
         throw new StoreUnavailable(attempt.pinned ? "unknown" : "not-applied", "unavailable", "the append did not end in time");
       }
     }
@@ -99,7 +101,7 @@ export class ChainWriter {
     const item = await this.#store.items.get(blockKey(this.#topicUid, this.#queueId, pinned.base));
     const block = item && blockOf(item);
     const nowMs = this.#nowMs();
-    if (block?.writeIds.has(attempt.write.id)) return this.#stored(attempt.write, block);
+    if (block?.writeIds.has(attempt.write.id)) return this.#stored(attempt, block);
     if (!block) return this.#resolveAbsent(attempt, pinned);
     if (block.expiresAtSeconds <= nowMs / 1_000 + EXPIRY_GUARD_SECONDS) throw giveUp(attempt);
     this.#see(block);
@@ -192,14 +194,15 @@ export class ChainWriter {
     try {
       const result = await call();
       if ("done" in result) {
-        if (result.done) return this.#stored(attempt.write, blockOf(result.done));
+        if (result.done) return this.#stored(attempt, blockOf(result.done));
         // A transaction does not return what it wrote: read the block as after a lost reply.
         attempt.pinned = { base, by, retry: () => this.#decide(attempt, base, by, call) };
         return "again";
       }
       const block = result.lost && blockOf(result.lost);
-      if (block?.writeIds.has(attempt.write.id)) return this.#stored(attempt.write, block);
+      if (block?.writeIds.has(attempt.write.id)) return this.#stored(attempt, block);
       if (result.companions) return { status: "refused", currents: result.companions };
+      attempt.lostRaces++;
       this.#contention.lost(this.#nowMs());
       if (block) this.#see(block);
       else this.#tail = undefined;
@@ -222,11 +225,11 @@ export class ChainWriter {
     return { lost: result.failures[0]?.current, companions: companions.some((failure) => failure) ? companions : undefined };
   }
 
-  #stored(write: ChainWrite, block: Block): ChainWriteResult {
+  #stored({ write, lostRaces }: Attempt, block: Block): ChainWriteResult {
     const offset = offsetOfFrame(block, write.firstFrameId);
     if (offset === undefined) throw new Error(`block ${block.base} holds write ${write.id} but not its frames`);
     this.#see(block);
-    return { status: "stored", offset, block };
+    return { status: "stored", offset, block, lostRaces };
   }
 
   #newBlock(write: ChainWrite, base: number, storedFromMs: number, x: number): Item {
@@ -279,6 +282,7 @@ interface Attempt {
   pinned: Pinned | undefined;
   /** Its block is gone or about to go: nothing can tell any more. */
   undecidable: boolean;
+  lostRaces: number;
 }
 
 type CallResult =

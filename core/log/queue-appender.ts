@@ -14,12 +14,14 @@ export interface FrameAppend {
   readonly count: number;
   readonly storedAtMs: number;
   readonly retentionHours: number;
+  /** As in `ChainWrite`. */
+  readonly giveUpAtMs?: number | undefined;
   /** Writes of the same transaction, if any: such an append travels alone. */
   readonly companions?: readonly TransactWrite[];
 }
 
 export type AppendResult =
-  | { readonly status: "stored"; readonly offset: number }
+  | { readonly status: "stored"; readonly offset: number; readonly lostRaces: number }
   | { readonly status: "refused"; readonly currents: readonly ({ readonly current: Item | undefined } | undefined)[] };
 
 interface Pending {
@@ -107,6 +109,7 @@ export class QueueAppender {
       bytes: appends.reduce((sum, { frame }) => sum + frame.length, 0),
       storedAtMs: appends.reduce((latest, { storedAtMs }) => Math.max(latest, storedAtMs), 0),
       retentionHours: appends.reduce((longest, { retentionHours }) => Math.max(longest, retentionHours), 0),
+      giveUpAtMs: latest(appends.map(({ giveUpAtMs }) => giveUpAtMs)),
       companions: first.companions ?? [],
     });
     if (result.status === "refused") {
@@ -114,10 +117,15 @@ export class QueueAppender {
       return;
     }
     this.#onStored(result.block);
+    const { lostRaces } = result;
     let { offset } = result;
     for (const { append, resolve } of together) {
-      resolve({ status: "stored", offset });
+      resolve({ status: "stored", offset, lostRaces });
       offset += append.count;
     }
   }
 }
+
+/** The latest of all; none where one has none. */
+const latest = (times: readonly (number | undefined)[]): number | undefined =>
+  times.reduce((one, other) => (one === undefined || other === undefined ? undefined : Math.max(one, other)));

@@ -32,8 +32,20 @@ export interface LogSettings {
 }
 
 export type AppendOutcome =
-  | { readonly status: "stored"; readonly offset: number; readonly messageIds: readonly string[] }
+  | {
+      readonly status: "stored";
+      readonly offset: number;
+      readonly messageIds: readonly string[];
+      readonly lostRaces: number;
+    }
   | { readonly status: "refused"; readonly currents: readonly ({ readonly current: Item | undefined } | undefined)[] };
+
+export interface AppendOptions {
+  /** Writes that happen in the same transaction, or else nothing does. */
+  readonly companions?: readonly TransactWrite[];
+  /** After this time an append that certainly did not happen is no longer tried. */
+  readonly giveUpAtMs?: number;
+}
 
 /** The logs of all queues: append, read, find. */
 export class QueueLog {
@@ -52,13 +64,13 @@ export class QueueLog {
 
   /**
    * Appends messages of one send (1 … 100) to one queue: together, in order, at consecutive offsets.
-   * `companions` happen in the same transaction or else nothing does. Errors: `StoreUnavailable`, TOO_MANY_REQUESTS.
+   * Errors: `StoreUnavailable`, TOO_MANY_REQUESTS.
    */
   async append(
     topic: Pick<Topic, "uid" | "retentionHours" | "flushMode">,
     queueId: number,
     records: readonly MessageRecord[],
-    companions?: readonly TransactWrite[],
+    options: AppendOptions = {},
   ): Promise<AppendOutcome> {
     const { clock, random } = this.#store;
     const head = { storedAtMs: clock.nowMs(), id: makeFrameId(clock.nowMs(), random.bytes(8)) };
@@ -72,7 +84,7 @@ export class QueueLog {
       count: records.length,
       storedAtMs,
       retentionHours: topic.retentionHours,
-      ...(companions && { companions }),
+      ...options,
     });
     if (result.status === "refused") return result;
     const idHex = toHex(head.id);

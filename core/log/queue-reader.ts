@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
 import { anchorKey, offsetSk, queuePk } from "../keys.ts";
-import { BLOCK_CACHE_BYTES, BLOCKS_PER_QUERY_MAX, SMALL_BLOCK_BYTES, SMALL_BLOCKS_PER_QUERY } from "../limits.ts";
+import { BLOCK_CACHE_BYTES, BLOCKS_PER_QUERY_MAX, QUEUE_ENDS_MAX, SMALL_BLOCK_BYTES, SMALL_BLOCKS_PER_QUERY } from "../limits.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ItemStore } from "../ports/item-store.ts";
 import { type Block, blockOf, isLive, isOpen, nextBase } from "./block.ts";
@@ -19,10 +19,14 @@ export interface Run {
   readonly blocks: readonly Block[];
 }
 
-/** Reads a queue's chain. Full blocks never change, so they are kept (16 MB); open ones are always read anew. */
+/**
+ * Reads a queue's chain. Full blocks never change, so they are kept (16 MB); open ones are always read anew. How far a queue
+ * was seen to reach is kept too: what is stored stays stored.
+ */
 export class QueueReader {
   readonly #items: ItemStore;
   readonly #clock: Clock;
+  readonly #ends = new LRUCache<string, number>({ max: QUEUE_ENDS_MAX });
   readonly #full = new LRUCache<string, Block>({ maxSize: BLOCK_CACHE_BYTES, sizeCalculation: (block) => block.bytes + 300 });
 
   constructor(store: { readonly items: ItemStore; readonly clock: Clock }) {
@@ -32,7 +36,12 @@ export class QueueReader {
 
   /** Keeps a block this process wrote, so that a waiting reader need not fetch it. */
   remember(queue: Queue, block: Block): void {
-    if (!isOpen(block)) this.#full.set(cacheKey(queuePk(queue.topicUid, queue.queueId), block.base), block);
+    this.#saw(queuePk(queue.topicUid, queue.queueId), block);
+  }
+
+  /** Offsets below it are stored, as far as this process knows; the chain may reach further. */
+  knownEnd(queue: Queue): number {
+    return this.#ends.get(queuePk(queue.topicUid, queue.queueId)) ?? 0;
   }
 
   /**
@@ -49,7 +58,7 @@ export class QueueReader {
       const page = await this.#items.query({ pk, from: offsetSk(start ?? walk.next), limit: walk.queryLimit });
       start = undefined;
       const blocks = page.items.map(blockOf);
-      for (const block of blocks) if (!isOpen(block)) this.#full.set(cacheKey(pk, block.base), block);
+      for (const block of blocks) this.#saw(pk, block);
       for (const block of blocks) {
         if (!isLive(block, this.#clock.nowMs()) || nextBase(block) <= walk.next) continue;
         // At a gap look once more: only what is then missing, with a live block behind it, has expired.
@@ -94,6 +103,7 @@ export class QueueReader {
     const page = await this.#items.query({ pk: queuePk(queue.topicUid, queue.queueId), reverse: true, limit: 1 });
     const [item] = page.items;
     const block = item && blockOf(item);
+    if (block) this.#saw(queuePk(queue.topicUid, queue.queueId), block);
     return block && isLive(block, this.#clock.nowMs()) ? block : undefined;
   }
 
@@ -122,6 +132,11 @@ export class QueueReader {
       else low = Math.max(Math.floor((low + found.base - 1) / 2) + 1, middle ? nextBase(middle) : 0);
     }
     return found;
+  }
+
+  #saw(pk: string, block: Block): void {
+    if (!isOpen(block)) this.#full.set(cacheKey(pk, block.base), block);
+    if (nextBase(block) > (this.#ends.get(pk) ?? 0)) this.#ends.set(pk, nextBase(block));
   }
 
   #walkCached(pk: string, walk: Walk, hint: number | undefined): void {

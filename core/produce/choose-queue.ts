@@ -2,13 +2,12 @@ import { hash32 } from "../bytes/hash32.ts";
 import type { MessageInput, Topic } from "../terms.ts";
 
 /**
- * The queue of a message: by message group where it has one (never another queue), by priority on PRIORITY topics, else
- * the caller's turn. Source: RocketMQ's selectors; Lamping and Veach, "A Fast, Minimal Memory, Consistent Hash Algorithm".
+ * The one queue a message may go to: that of its message group, or of its priority. `undefined` where any queue will do.
+ * Source: RocketMQ's selectors; Lamping and Veach, "A Fast, Minimal Memory, Consistent Hash Algorithm".
  */
-export function chooseQueue(topic: Topic, message: Pick<MessageInput, "messageGroup" | "priority">, turn: number): number {
+export function fixedQueue(topic: Topic, message: Pick<MessageInput, "messageGroup" | "priority">): number | undefined {
   if (message.messageGroup !== undefined) return jumpHash(hash32(message.messageGroup), topic.writeQueues);
-  if (topic.type === "PRIORITY") return message.priority ?? 0;
-  return message.priority ?? turn % topic.writeQueues;
+  return message.priority ?? (topic.type === "PRIORITY" ? 0 : undefined);
 }
 
 /** Consistent: growing from n to n + 1 buckets moves one key in n + 1. */

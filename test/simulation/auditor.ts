@@ -19,6 +19,8 @@ export interface QueueContents {
 export interface QueueProgress {
   readonly queueId: number;
   readonly next: number;
+  /** The first live offset, and the end; equal where everything has expired. */
+  readonly min: number;
   readonly max: number;
   readonly open: readonly number[];
   readonly deadLettered: number;
@@ -134,9 +136,9 @@ export class Auditor {
       if (this.#ackTried.has(place) || dead.has(place) || end.expired({ queueId, offset, body })) continue;
       this.#bad("I5", `${body} at ${place} was never settled by anyone, and is gone from the group`);
     }
-    for (const { queueId, next, max, open, expired } of end.progress) {
+    for (const { queueId, next, min, max, open, expired } of end.progress) {
       if (open.length > 0) this.#bad("I5", `queue ${queueId} still has open offsets ${open.join(",")}`);
-      if (next < max) this.#bad("I5", `queue ${queueId} stopped at ${next} of ${max}`);
+      if (next < max && min < max) this.#bad("I5", `queue ${queueId} stopped at ${next} of ${max}`);
       if (next > max) this.#bad("I10", `queue ${queueId} is at ${next}, beyond its end ${max}`);
       if (expired < 0) this.#bad("I10", `queue ${queueId} counts ${expired} expired messages`);
     }

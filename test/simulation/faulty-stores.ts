@@ -64,7 +64,7 @@ export class Wire {
     }
     if (writes && fails(rates.appliedLate)) {
       note("late");
-      this.#world.at(this.#world.nowMs + random.integer(0, LATE_MS_MAX), () => void apply());
+      this.#world.at(this.#world.nowMs + random.integer(0, LATE_MS_MAX), () => void apply().catch(refusedUnheard));
       return this.#lost();
     }
     if (writes && fails(rates.requestLost)) {
@@ -73,7 +73,7 @@ export class Wire {
     }
     if (fails(rates.crash)) {
       note("crash");
-      if (random.chance(0.5)) await apply();
+      if (random.chance(0.5)) await apply().catch(refusedUnheard);
       this.#host.crash();
       return this.#travel(0).then(() => this.#lost());
     }
@@ -94,6 +94,11 @@ export class Wire {
     if (!this.#host.crashed) await this.#world.sleep(ms);
     if (this.#host.crashed) await new Promise<never>(() => undefined);
   }
+}
+
+/** The table itself refused a call whose caller no longer listens. */
+function refusedUnheard(error: unknown): void {
+  if (!StoreUnavailable.is(error)) throw error;
 }
 
 const plain = (_key: string, value: unknown): unknown => {

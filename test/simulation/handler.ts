@@ -1,5 +1,6 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
+import { SHARED_STORE } from "../../core/broker-settings.ts";
 import { createBroker, type RunningBroker } from "../../core/create-broker.ts";
 import type { ItemStore } from "../../core/ports/item-store.ts";
 import type { ObjectStore } from "../../core/ports/object-store.ts";
@@ -40,7 +41,7 @@ export class Handler implements Host {
         inflate: (bytes, bytesMax) => inflateRawSync(bytes, { maxOutputLength: bytesMax }),
       },
       // Small frames go inline, the larger of the workload to objects, and some are packed.
-      settings: { skewMarginMs: options.skewMarginMs, inlineFrameBytesMax: 600, packFromBytes: 200 },
+      settings: { ...SHARED_STORE, skewMarginMs: options.skewMarginMs, inlineFrameBytesMax: 600, packFromBytes: 200 },
     });
     // A handler that cannot even open its store is retried by whoever uses it.
     this.broker.catch(() => undefined);

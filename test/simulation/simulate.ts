@@ -8,6 +8,7 @@ import type { Item, ItemStore } from "../../core/ports/item-store.ts";
 import { SeededRandom } from "../support/seeded-random.ts";
 import { consume, GROUP, produce, type Stage, seenOf, TOPIC } from "./actors.ts";
 import { Auditor, type QueueContents, type QueueProgress, type Seen } from "./auditor.ts";
+import { DynamoDbShape, type Met } from "./dynamodb-shape.ts";
 import { type FaultRates, NO_FAULTS } from "./faulty-stores.ts";
 import { Handler, type SimulatedStores } from "./handler.ts";
 import { World } from "./world.ts";
@@ -22,6 +23,8 @@ export interface SimulationOptions {
   /** Plants a bug between the broker and its store. */
   readonly sabotage?: (items: ItemStore, random: SeededRandom) => ItemStore;
   readonly skewMarginMs?: number;
+  /** Whether the table has DynamoDB's limits. Default: with every other seed. */
+  readonly shaped?: boolean;
 }
 
 export interface SimulationResult {
@@ -29,16 +32,22 @@ export interface SimulationResult {
   readonly traceHash: string;
   readonly delivered: number;
   readonly sent: number;
+  /** Limits of the table that were met. */
+  readonly met: Met;
 }
 
 /** One history: producers and consumers on failing handlers, then a calm end in which everything must come out right. */
-export async function simulate({ seed, sabotage, skewMarginMs = 2 * SKEW_MS }: SimulationOptions): Promise<SimulationResult> {
+export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
+  const { seed, sabotage, skewMarginMs = 2 * SKEW_MS, shaped = seed % 2 === 0 } = options;
   const world = new World(new SeededRandom(seed));
   const { random } = world;
   const telemetry = { consumed: () => undefined };
   const honest = new MemoryItemStore(telemetry);
+  const met: Met = { conflicts: 0, throttled: 0, cutPages: 0 };
+  const shape = new DynamoDbShape(honest, world, met);
+  const table = shaped ? shape : honest;
   const stores: SimulatedStores = {
-    items: sabotage ? sabotage(honest, random) : honest,
+    items: sabotage ? sabotage(table, random) : table,
     objects: new MemoryObjectStore(telemetry),
   };
   let rates: FaultRates = NO_FAULTS;
@@ -66,6 +75,7 @@ export async function simulate({ seed, sabotage, skewMarginMs = 2 * SKEW_MS }: S
     ];
     await Promise.all(actors);
     rates = NO_FAULTS;
+    shape.calm = true;
     // Whatever is still on its way arrives, and every lease ends.
     await world.sleep(200_000);
     const idle = random.chance(0.2);
@@ -82,7 +92,8 @@ export async function simulate({ seed, sabotage, skewMarginMs = 2 * SKEW_MS }: S
     });
   await world.run(() => finished);
   if (failure) throw new Error(`seed ${seed} ended with an exception`, { cause: failure });
-  return { violations: auditor.violations, traceHash: world.traceHash, delivered: auditor.delivered, sent: auditor.sent };
+  const { violations, delivered, sent } = auditor;
+  return { violations, traceHash: world.traceHash, delivered, sent, met };
 }
 
 async function setUp(broker: RunningBroker, maxAttempts: number, queues: number): Promise<void> {
@@ -175,7 +186,7 @@ async function audit(broker: RunningBroker, items: ItemStore, auditor: Auditor, 
     const item = (await items.get(progressKey(subscriptions[0]?.uid ?? "", queueId))) as Item;
     const { next, claims, deadLettered, expired } = progressOf(item);
     const open = [...claims.values()].flatMap((claim) => claim.open.map((relative) => claim.first + relative));
-    progress.push({ queueId, next, max: maxOffset, open, deadLettered, expired });
+    progress.push({ queueId, next, min: minOffset, max: maxOffset, open, deadLettered, expired });
     queues.push({ queueId, from: minOffset, messages: await readAll(broker, TOPIC, queueId, minOffset, maxOffset) });
   }
   const deadLetters = await deadLetterPlaces(broker);

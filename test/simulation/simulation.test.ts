@@ -24,6 +24,16 @@ describe("send, receive and settle over failing stores", () => {
     });
   }
 
+  it("meets the limits of a DynamoDB table on the way", async () => {
+    const sum = { conflicts: 0, throttled: 0, cutPages: 0 };
+    for (let seed = 1; seed <= 10; seed++) {
+      const { violations, met } = await simulate({ seed, shaped: true });
+      expect(violations, `seed ${seed}`).toEqual([]);
+      for (const limit of ["conflicts", "throttled", "cutPages"] as const) sum[limit] += met[limit];
+    }
+    for (const [limit, times] of Object.entries(sum)) expect(times, limit).toBeGreaterThan(0);
+  });
+
   it("repeats a history exactly from its seed", async () => {
     const [first, second, other] = [await simulate({ seed: 7 }), await simulate({ seed: 7 }), await simulate({ seed: 8 })];
     expect(second).toEqual(first);

@@ -1,3 +1,4 @@
+import { SOLE_PROCESS } from "../../core/broker-settings.ts";
 import { createBroker } from "../../core/create-broker.ts";
 import type { ItemStore } from "../../core/ports/item-store.ts";
 import type { ObjectStore } from "../../core/ports/object-store.ts";
@@ -18,7 +19,7 @@ export async function startTestServer(stores: { items: ItemStore; objects: Objec
     random,
     signer: hmacSigner,
     compressor: deflateCompressor,
-    settings: { skewMarginMs: 0, inlineFrameBytesMax: 4_096, packFromBytes: 256 },
+    settings: { ...SOLE_PROCESS, inlineFrameBytesMax: 4_096, packFromBytes: 256 },
   });
   return serveBroker({
     broker,

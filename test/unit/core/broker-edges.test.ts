@@ -3,6 +3,7 @@ import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { beforeEach, describe, expect, it } from "vitest";
 import { MemoryItemStore } from "../../../adapters/memory/memory-item-store.ts";
 import { MemoryObjectStore } from "../../../adapters/memory/memory-object-store.ts";
+import { SOLE_PROCESS } from "../../../core/broker-settings.ts";
 import { createBroker, type RunningBroker } from "../../../core/create-broker.ts";
 import type { ItemStore } from "../../../core/ports/item-store.ts";
 import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
@@ -32,7 +33,7 @@ const brokerOver = (store: ItemStore): Promise<RunningBroker> =>
       deflate: (bytes) => deflateRawSync(bytes),
       inflate: (bytes, bytesMax) => inflateRawSync(bytes, { maxOutputLength: bytesMax }),
     },
-    settings: { skewMarginMs: 0, inlineFrameBytesMax: 10_240, packFromBytes: Number.POSITIVE_INFINITY },
+    settings: SOLE_PROCESS,
   });
 
 beforeEach(async () => {

@@ -1,0 +1,32 @@
+import { INLINE_FRAME_BYTES_MAX } from "./limits.ts";
+import type { LogSettings } from "./log/queue-log.ts";
+import type { QueueChoicePolicy } from "./produce/queue-choice.ts";
+
+/** What differs between one process on a disk and handlers that share stores billed by the request. */
+export interface BrokerSettings extends LogSettings {
+  /** The largest difference between two handlers' clocks; 0 where there is one clock. */
+  readonly skewMarginMs: number;
+  /** How a queue is found for messages that may go to any: `sticky` where reading a tail costs a request. */
+  readonly queueChoice: QueueChoicePolicy;
+  /** How often a request that waits looks for what other processes wrote: after `firstMs`, then less and less often. */
+  readonly polling: { readonly firstMs: number; readonly mostMs: number } | undefined;
+}
+
+/** The only process on its store: it hears of every write, and a disk is cheaper than the processor that packs. */
+export const SOLE_PROCESS: BrokerSettings = {
+  skewMarginMs: 0,
+  queueChoice: "roundRobin",
+  polling: undefined,
+  inlineFrameBytesMax: INLINE_FRAME_BYTES_MAX,
+  packFromBytes: Number.POSITIVE_INFINITY,
+};
+
+/** One of many handlers on S3 and DynamoDB. */
+export const SHARED_STORE: BrokerSettings = {
+  skewMarginMs: 2_000,
+  queueChoice: "sticky",
+  polling: { firstMs: 1_000, mostMs: 5_000 },
+  inlineFrameBytesMax: INLINE_FRAME_BYTES_MAX,
+  // A smaller frame fits one write unit with its block as it is.
+  packFromBytes: 850,
+};

@@ -1,0 +1,49 @@
+import { BrokerError } from "../errors.ts";
+import { FILTER_EXPRESSION_BYTES_MAX } from "../limits.ts";
+import type { Filter } from "../terms.ts";
+import type { FilteredMessage } from "./filtered-message.ts";
+import { compileSql } from "./sql-condition.ts";
+import { parseSql } from "./sql-parser.ts";
+import { parseTags } from "./tag-expression.ts";
+
+export interface MessageFilter {
+  /** Every message matches, whatever it holds: a reader need not look. */
+  readonly everything: boolean;
+  matches(message: FilteredMessage): boolean;
+}
+
+const EVERYTHING: MessageFilter = { everything: true, matches: () => true };
+const encoder = new TextEncoder();
+
+/**
+ * Turns a subscription's filter into a test of messages. Pure: worth keeping for as long as the filter is the same.
+ * Limit: FILTER_EXPRESSION_BYTES_MAX. Errors: ILLEGAL_FILTER_EXPRESSION, with line and column.
+ */
+export function compileFilter({ type, expression }: Filter): MessageFilter {
+  if (utf8Bytes(expression) > FILTER_EXPRESSION_BYTES_MAX) {
+    throw new BrokerError(
+      "ILLEGAL_FILTER_EXPRESSION",
+      `The expression is longer than ${FILTER_EXPRESSION_BYTES_MAX} bytes of UTF-8.`,
+    );
+  }
+  return type === "TAG" ? tagFilter(expression) : sqlFilter(expression);
+}
+
+/** Tags are compared as they are. RocketMQ's broker compares hashes and leaves the collisions to its client. */
+function tagFilter(expression: string): MessageFilter {
+  const tags = parseTags(expression);
+  if (tags === "*") return EVERYTHING;
+  const wanted = new Set<string | undefined>(tags);
+  return { everything: false, matches: ({ tag }) => wanted.has(tag) };
+}
+
+function sqlFilter(expression: string): MessageFilter {
+  const condition = parseSql(expression);
+  if (condition.kind === "constant" && condition.value === true) return EVERYTHING;
+  const truthOf = compileSql(condition);
+  return { everything: false, matches: (message) => truthOf(message) === true };
+}
+
+/** A text of more characters than the limit has more bytes too, and is not worth encoding. */
+const utf8Bytes = (text: string): number =>
+  text.length > FILTER_EXPRESSION_BYTES_MAX ? text.length : encoder.encode(text).length;

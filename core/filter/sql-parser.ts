@@ -1,0 +1,214 @@
+import type { BrokerError } from "../errors.ts";
+import { FILTER_DEPTH_MAX, FILTER_SEARCH_CHARS_MAX, FILTER_TERMS_MAX } from "../limits.ts";
+import { illegalExpression } from "./illegal-expression.ts";
+import { readDecimal, readInteger } from "./sql-numbers.ts";
+import type { Token, TokenKind } from "./sql-token.ts";
+import type { Comparator, Condition, Expression, Search } from "./sql-tree.ts";
+import { asCondition, between, compare, type Placed } from "./sql-types.ts";
+import { TokenReader } from "./token-reader.ts";
+
+/**
+ * Reads an SQL92 expression; PROTOCOL has the rules of types and of NULL.
+ *
+ *   expression  := conjunction { OR conjunction }
+ *   conjunction := negation { AND negation }
+ *   negation    := NOT { NOT } operand | operand [ test ]
+ *   test        := comparator operand | IS [ NOT ] NULL | [ NOT ] BETWEEN operand AND operand
+ *                | [ NOT ] IN "(" text { "," text } ")" | [ NOT ] ( CONTAINS | STARTSWITH | ENDSWITH ) text
+ *   operand     := { "+" | "-" } ( literal | property | "(" expression ")" )
+ *
+ * Source: RocketMQ SelectorParser.jj. There NOT binds tighter than a comparison and comparisons chain, so that
+ * `NOT a IS NULL` means `a IS NULL`; here both need parentheses. RocketMQ also ignores whatever follows an expression.
+ */
+export const parseSql = (source: string): Condition => new SqlParser(source).parse();
+
+const COMPARATORS: readonly TokenKind[] = ["=", "<>", "<", "<=", ">", ">="] satisfies Comparator[];
+const SEARCHES: readonly TokenKind[] = ["CONTAINS", "STARTSWITH", "ENDSWITH"] satisfies Search[];
+const isComparator = (kind: TokenKind): kind is Comparator => COMPARATORS.includes(kind);
+const isSearch = (kind: TokenKind): kind is Search => SEARCHES.includes(kind);
+
+class SqlParser {
+  readonly #source: string;
+  readonly #tokens: TokenReader;
+  #depth = 0;
+  #terms = 0;
+
+  constructor(source: string) {
+    this.#source = source;
+    this.#tokens = new TokenReader(source);
+  }
+
+  parse(): Condition {
+    const condition = asCondition(this.#source, this.#expression());
+    if (this.#tokens.next.kind !== "end") throw this.#tokens.unexpected("AND, OR or the end");
+    return condition;
+  }
+
+  #expression(): Placed {
+    return this.#joined("OR", () => this.#joined("AND", () => this.#negation()));
+  }
+
+  #joined(word: "AND" | "OR", part: () => Placed): Placed {
+    const first = part();
+    if (this.#tokens.next.kind !== word) return first;
+    const terms = [asCondition(this.#source, first)];
+    while (this.#tokens.accept(word)) terms.push(asCondition(this.#source, part()));
+    return { node: { kind: word === "AND" ? "and" : "or", terms }, from: first.from };
+  }
+
+  #negation(): Placed {
+    if (this.#tokens.next.kind !== "NOT") return this.#tested(this.#operand());
+    const negated = this.#negated();
+    const { kind } = this.#tokens.next;
+    if (isComparator(kind) || isSearch(kind) || kind === "IS" || kind === "IN" || kind === "BETWEEN" || kind === "NOT") {
+      throw this.#tokens.unexpected("AND, OR or the end (before a comparison write NOT (…))");
+    }
+    return negated;
+  }
+
+  #negated(): Placed {
+    const { from } = this.#tokens.next;
+    if (!this.#tokens.accept("NOT")) return this.#operand();
+    this.#countTerm(from);
+    const operand = this.#nested(from, () => asCondition(this.#source, this.#negated()));
+    return { node: { kind: "not", operand }, from };
+  }
+
+  #tested(left: Placed): Placed {
+    const { kind, from } = this.#tokens.next;
+    if (isComparator(kind)) {
+      this.#countTerm(from);
+      this.#tokens.take();
+      return { node: compare(this.#source, left, kind, this.#operand()), from: left.from };
+    }
+    if (kind === "IS") return { node: this.#nullTest(left), from: left.from };
+    if (kind === "NOT" || kind === "BETWEEN" || kind === "IN" || isSearch(kind)) {
+      return { node: this.#wordTest(left), from: left.from };
+    }
+    return left;
+  }
+
+  #nullTest({ node }: Placed): Condition {
+    this.#countTerm(this.#tokens.take().from);
+    const negated = this.#tokens.accept("NOT");
+    this.#tokens.expect("NULL");
+    return { kind: "null", operand: node, negated };
+  }
+
+  /** The tests that may have NOT in front. */
+  #wordTest(left: Placed): Condition {
+    const negated = this.#tokens.accept("NOT");
+    const { kind, from } = this.#tokens.next;
+    this.#countTerm(from);
+    if (kind === "BETWEEN") return this.#between(left, negated);
+    if (kind === "IN") return this.#in(left, negated);
+    if (isSearch(kind)) return this.#search(left, kind, negated);
+    throw this.#tokens.unexpected("BETWEEN, IN, CONTAINS, STARTSWITH or ENDSWITH");
+  }
+
+  #between(value: Placed, negated: boolean): Condition {
+    this.#countTerm(this.#tokens.take().from);
+    const low = this.#operand();
+    this.#tokens.expect("AND");
+    return between(this.#source, { value, low, high: this.#operand(), negated });
+  }
+
+  #in({ node, from }: Placed, negated: boolean): Condition {
+    if (node.kind !== "property") throw this.#illegal(from, "expected a property before IN.");
+    this.#tokens.take();
+    this.#tokens.expect("(");
+    const texts: string[] = [];
+    do texts.push(this.#tokens.expect("text").value);
+    while (this.#tokens.accept(","));
+    this.#tokens.expect(")");
+    return { kind: "in", property: node, texts, negated };
+  }
+
+  #search({ node, from }: Placed, search: Search, negated: boolean): Condition {
+    if (node.kind !== "property" && node.kind !== "text") {
+      throw this.#illegal(from, `expected a property or a text before ${search}.`);
+    }
+    this.#tokens.take();
+    const text = this.#tokens.expect("text");
+    if (text.value.length > FILTER_SEARCH_CHARS_MAX) {
+      throw this.#illegal(text.from, `${search} takes at most ${FILTER_SEARCH_CHARS_MAX} characters.`);
+    }
+    return { kind: "search", search, within: node, text: text.value, negated };
+  }
+
+  /** RocketMQ makes NULL of `-` before anything but a number; here that is refused. */
+  #operand(): Placed {
+    const { from } = this.#tokens.next;
+    let minuses = 0;
+    while (this.#tokens.next.kind === "+" || this.#tokens.next.kind === "-") {
+      if (this.#tokens.take().kind === "-") minuses++;
+    }
+    const { node, from: at } = this.#primary();
+    if (minuses > 0 && node.kind !== "number") throw this.#illegal(at, "expected a number after '-'.");
+    return { node: node.kind === "number" && minuses % 2 === 1 ? { ...node, value: -node.value } : node, from };
+  }
+
+  #primary(): Placed {
+    const { kind, from } = this.#tokens.next;
+    if (kind === "(") {
+      this.#tokens.take();
+      const { node } = this.#nested(from, () => this.#expression());
+      this.#tokens.expect(")");
+      return { node, from };
+    }
+    const node = this.#value(this.#tokens.next);
+    this.#tokens.take();
+    return { node, from };
+  }
+
+  #value(token: Token): Expression {
+    switch (token.kind) {
+      case "name":
+        return { kind: "property", name: token.value };
+      case "text":
+        return { kind: "text", value: token.value };
+      case "integer":
+        return { kind: "number", value: this.#integer(token), decimal: false };
+      case "decimal":
+        return { kind: "number", value: this.#decimal(token), decimal: true };
+      case "TRUE":
+        return { kind: "constant", value: true };
+      case "FALSE":
+        return { kind: "constant", value: false };
+      case "NULL":
+        return { kind: "constant", value: undefined };
+      default:
+        throw this.#tokens.unexpected("a property, a value or '('");
+    }
+  }
+
+  #integer({ value, from }: Token): number | bigint {
+    const integer = readInteger(value);
+    if (integer === undefined) throw this.#illegal(from, "expected an integer of 64 bits.");
+    return integer;
+  }
+
+  /** Source: RocketMQ ConstantExpression.createFloat, for which Java's Double.MIN_VALUE is the least, so that there is no 0.0. */
+  #decimal({ value, from }: Token): number {
+    const decimal = readDecimal(value);
+    if (decimal === undefined || decimal < Number.MIN_VALUE || decimal > Number.MAX_VALUE) {
+      throw this.#illegal(from, "expected a decimal from 4.9E-324 to 1.7976931348623157E308; zero is written 0.");
+    }
+    return decimal;
+  }
+
+  #nested<Result>(from: number, inner: () => Result): Result {
+    if (++this.#depth > FILTER_DEPTH_MAX) throw this.#illegal(from, `more than ${FILTER_DEPTH_MAX} levels of parentheses and NOT.`);
+    const result = inner();
+    this.#depth--;
+    return result;
+  }
+
+  #countTerm(from: number): void {
+    if (++this.#terms > FILTER_TERMS_MAX) throw this.#illegal(from, `more than ${FILTER_TERMS_MAX} comparisons.`);
+  }
+
+  #illegal(from: number, problem: string): BrokerError {
+    return illegalExpression(this.#source, from, problem);
+  }
+}

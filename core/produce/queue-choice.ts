@@ -1,0 +1,100 @@
+import { LRUCache } from "lru-cache";
+import { QUEUE_FAILURE_LATENCY_MS, QUEUE_TIMEOUTS_MS, STICKY_MS_MAX, TAIL_CACHE_MS, TOPICS_CHOSEN_FOR_MAX } from "../limits.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Random } from "../ports/random.ts";
+import type { Topic } from "../terms.ts";
+
+/** `roundRobin` spreads evenly; `sticky` stays where the chain's tail is known, which saves a read per send. */
+export type QueueChoicePolicy = "roundRobin" | "sticky";
+
+/** What came of an append to a queue. */
+export type AppendOutcomeSeen = { readonly latencyMs: number; readonly lostRaces: number } | "failed";
+
+interface Sending {
+  turn: number;
+  /** The queue sends stay on, since when, and its last use. */
+  stuck: { readonly queueId: number; readonly sinceMs: number; usedAtMs: number } | undefined;
+  /** The queue whose race was lost last. */
+  left: number | undefined;
+  /** Until when a queue is passed over. */
+  readonly timeouts: Map<number, number>;
+}
+
+/**
+ * Finds a queue for messages that may go to any.
+ *
+ * Sticky: stays on a queue while its cached tail is worth something (a second) but ten seconds at most, and leaves it after a
+ * lost race, a slow append or a failed one. Slow and failed queues are passed over for a while, longer the slower they were;
+ * where all are, the one whose time ends first is taken. Source: RocketMQ's LatencyFaultToleranceImpl and MQFaultStrategy.
+ */
+export class QueueChoice {
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #policy: QueueChoicePolicy;
+  readonly #topics = new LRUCache<string, Sending>({ max: TOPICS_CHOSEN_FOR_MAX });
+
+  constructor(dependencies: { readonly clock: Clock; readonly random: Random }, policy: QueueChoicePolicy) {
+    this.#clock = dependencies.clock;
+    this.#random = dependencies.random;
+    this.#policy = policy;
+  }
+
+  choose(topic: Pick<Topic, "uid" | "writeQueues">): number {
+    const sending = this.#sending(topic.uid);
+    const { writeQueues } = topic;
+    if (this.#policy === "roundRobin") return sending.turn++ % writeQueues;
+    const nowMs = this.#clock.nowMs();
+    const { stuck } = sending;
+    if (stuck && stuck.queueId < writeQueues && this.#stays(stuck, nowMs)) {
+      stuck.usedAtMs = nowMs;
+      return stuck.queueId;
+    }
+    const queueId = this.#another(sending, writeQueues, nowMs);
+    sending.stuck = { queueId, sinceMs: nowMs, usedAtMs: nowMs };
+    return queueId;
+  }
+
+  /** Tells how an append went, so that the next choice can be better. */
+  saw(topicUid: string, queueId: number, outcome: AppendOutcomeSeen): void {
+    if (this.#policy === "roundRobin") return;
+    const sending = this.#sending(topicUid);
+    const latencyMs = outcome === "failed" ? QUEUE_FAILURE_LATENCY_MS : outcome.latencyMs;
+    const timeoutMs = QUEUE_TIMEOUTS_MS.findLast((step) => latencyMs >= step.latencyMs)?.timeoutMs ?? 0;
+    if (timeoutMs > 0) sending.timeouts.set(queueId, this.#clock.nowMs() + timeoutMs);
+    else sending.timeouts.delete(queueId);
+    const lost = outcome !== "failed" && outcome.lostRaces > 0;
+    if (lost) sending.left = queueId;
+    if ((lost || timeoutMs > 0) && sending.stuck?.queueId === queueId) sending.stuck = undefined;
+  }
+
+  #stays(stuck: { readonly sinceMs: number; readonly usedAtMs: number }, nowMs: number): boolean {
+    const idleMs = nowMs - stuck.usedAtMs;
+    return idleMs >= 0 && idleMs <= TAIL_CACHE_MS && nowMs - stuck.sinceMs <= STICKY_MS_MAX;
+  }
+
+  #another(sending: Sending, writeQueues: number, nowMs: number): number {
+    const start = Math.floor(this.#random.fraction() * writeQueues);
+    let best = start;
+    let bestMs = Number.POSITIVE_INFINITY;
+    for (let step = 0; step < writeQueues; step++) {
+      const queueId = (start + step) % writeQueues;
+      const untilMs = Math.max(nowMs, sending.timeouts.get(queueId) ?? 0);
+      // Of two that are equally free, rather the one whose race was not lost.
+      const rank = untilMs + (queueId === sending.left ? 1 : 0);
+      if (rank < bestMs) {
+        best = queueId;
+        bestMs = rank;
+      }
+    }
+    return best;
+  }
+
+  #sending(topicUid: string): Sending {
+    const known = this.#topics.get(topicUid);
+    if (known) return known;
+    const turn = Math.floor(this.#random.fraction() * 2 ** 16);
+    const sending: Sending = { turn, stuck: undefined, left: undefined, timeouts: new Map() };
+    this.#topics.set(topicUid, sending);
+    return sending;
+  }
+}
