@@ -147,6 +147,8 @@ export interface ReceiveRequest {
   /** Default: every subscribed topic. */
   readonly topics?: readonly string[] | undefined;
   readonly max: number;
+  /** Bytes of bodies at most; the first message comes whatever its size. Default: RECEIVE_BYTES_MAX. */
+  readonly maxBytes?: number | undefined;
   readonly waitMs: number;
   /** Default: the group's. */
   readonly leaseMs?: number | undefined;

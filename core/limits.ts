@@ -60,6 +60,8 @@ export const PULL_MESSAGES_MAX = 32;
 export const PULL_BYTES_MAX = 4 * MIB;
 /** Claims in one group state item: at 64 a receive passes the queue over until one is settled or falls due. */
 export const CLAIMS_MAX = 64;
+/** A queue's end is asked for when it is not known to lie this many receives ahead: as many as can hold claims at once. */
+export const RECEIVES_AHEAD = CLAIMS_MAX;
 /** Claims in one settling update: about 44 bytes and 4 operators each stay under DynamoDB's 4 KB and 300 operators. */
 export const CLAIMS_PER_UPDATE_MAX = 60;
 /** Deliveries whose handles a process need not verify from scratch. */
@@ -71,8 +73,6 @@ export const PROGRESS_CACHE_BYTES = 16 * MIB;
 export const TAKE_ROUNDS_MAX = 48;
 /** Queues looked at in parallel by one receive, and by each later look of one that waits for other processes. */
 export const PROBES_MAX = 16;
-/** A queue's end is asked for when it is not known to lie this many receives ahead. */
-export const RECEIVES_AHEAD = 2;
 /** Husks swept by one reserve. */
 export const HUSKS_PER_RESERVE_MAX = 8;
 export const SETTLE_DEADLINE_MS = 10 * SECOND_MS;
@@ -85,9 +85,9 @@ export const WAITERS_MAX = 10_000;
 export const FILTER_EXPRESSION_BYTES_MAX = 2 * KIB;
 /** Parentheses and NOT inside each other. */
 export const FILTER_DEPTH_MAX = 32;
-/** Comparisons and negations: each is evaluated at most once per message. */
-export const FILTER_TERMS_MAX = 128;
-/** What CONTAINS looks for: engines search for more in quadratic time. */
+/** Values and parentheses. */
+export const FILTER_OPERANDS_MAX = 256;
+/** What CONTAINS looks for: for longer texts engines take quadratic time. */
 export const FILTER_SEARCH_CHARS_MAX = 255;
 /** A longer text is not read as a number. */
 export const FILTER_NUMBER_CHARS_MAX = 64;
@@ -98,8 +98,13 @@ export const INLINE_FRAME_BYTES_MAX = 10 * KIB;
 /** Frames added to a block by one update. */
 export const UPDATE_FRAME_BYTES_MAX = 64 * KIB;
 export const OBJECT_FRAMES_BYTES_MAX = 8 * MIB;
-/** Closing sizes a new block takes: alone, after a lost race or a quick fill, under heavy contention. */
-export const BLOCK_CLOSING_BYTES = { alone: 1, contended: 1_536, crowded: 4_096 } as const;
+/**
+ * Closing sizes a new block takes: alone, one frame; after a lost race, small frames up to one write unit; where many are lost,
+ * up to two, since then what an append costs more is less than what its losers cost.
+ */
+export const BLOCK_CLOSING_BYTES = { alone: 1, contended: 700, crowded: 1_536 } as const;
+/** Races lost within a second that make a queue crowded. */
+export const CROWDED_LOST_RACES = 10;
 /** Objects of one retention class being written at once; frames that come meanwhile share the next. */
 export const OBJECT_PUTS_PER_CLASS_MAX = 3;
 export const CAP_STEP = 65_536;
@@ -108,6 +113,8 @@ export const EXPIRY_GUARD_SECONDS = 3_600;
 export const EXPIRY_SLACK_SECONDS = 24 * 3_600;
 /** A cached tail older than this is read again: a read is cheaper than a failed write. */
 export const TAIL_CACHE_MS = SECOND_MS;
+/** The same on a queue where a race was lost within the last second. */
+export const CONTENDED_TAIL_CACHE_MS = 50;
 /** A sender that stays where it knows the tail moves on after this long, so that queues fill alike. */
 export const STICKY_MS_MAX = 10 * SECOND_MS;
 /** How slow an append was, and how long its queue is then passed over. Source: RocketMQ's LatencyFaultToleranceImpl. */
@@ -137,6 +144,8 @@ export const BATCH_CACHE_BYTES = 16 * MIB;
 export const QUEUE_ENDS_MAX = 16_384;
 /** Blocks asked for by one query. */
 export const BLOCKS_PER_QUERY_MAX = 33;
+/** Blocks asked for where it is not known what they hold: each may be 70 KB. */
+export const UNKNOWN_BLOCKS_PER_QUERY = 8;
 /** Blocks asked for at least where they are as small as pointers: eight cost no more than one. */
 export const SMALL_BLOCKS_PER_QUERY = 8;
 export const SMALL_BLOCK_BYTES = 400;

@@ -1,5 +1,5 @@
 import { FORMAT_KEY, SIGNING_KEY } from "./keys.ts";
-import type { ItemStore } from "./ports/item-store.ts";
+import type { Item, ItemStore } from "./ports/item-store.ts";
 import type { Random } from "./ports/random.ts";
 import { StoreCorrupt } from "./ports/store-failures.ts";
 
@@ -9,14 +9,20 @@ const SIGNING_KEY_BYTES = 32;
 
 /** Checks the store's format, or writes it into an empty one, and answers the key that signs handles. */
 export async function openStore(items: ItemStore, random: Random): Promise<Uint8Array> {
-  const format = await items.put({ ...FORMAT_KEY, v: FORMAT }, { when: [{ op: "absent", name: "pk" }] });
-  const found = format.ok ? FORMAT : format.current?.v;
-  if (found !== FORMAT) {
+  // Read first: nearly every start finds both, and a read costs a fifth of a refused write.
+  const [knownFormat, knownKey] = await items.batchGet([FORMAT_KEY, SIGNING_KEY]);
+  const format = knownFormat ?? (await createOnce(items, { ...FORMAT_KEY, v: FORMAT }));
+  if (format.v !== FORMAT) {
     throw new StoreCorrupt(
-      `the stored data has format ${String(found)}, and this version knows format ${FORMAT}: start the version that wrote it`,
+      `the stored data has format ${String(format.v)}, and this version knows format ${FORMAT}: start the version that wrote it`,
     );
   }
-  const key = random.bytes(SIGNING_KEY_BYTES);
-  const signing = await items.put({ ...SIGNING_KEY, k: key }, { when: [{ op: "absent", name: "pk" }] });
-  return signing.ok ? key : (signing.current?.k as Uint8Array);
+  const signing = knownKey ?? (await createOnce(items, { ...SIGNING_KEY, k: random.bytes(SIGNING_KEY_BYTES) }));
+  return signing.k as Uint8Array;
+}
+
+/** The item as it is stored: this one, or that of whoever came first. */
+async function createOnce(items: ItemStore, item: Item): Promise<Item> {
+  const result = await items.put(item, { when: [{ op: "absent", name: "pk" }] });
+  return result.ok ? item : (result.current as Item);
 }

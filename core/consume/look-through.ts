@@ -1,7 +1,7 @@
 import { PROBES_MAX } from "../limits.ts";
 import type { Item } from "../ports/item-store.ts";
 import { type ConsumedQueue, type Consumption, type Delivery, logQueue } from "./consumption.ts";
-import { progressOf } from "./progress.ts";
+import { type Progress, progressOf } from "./progress.ts";
 import { dueAgainMs, dueClaim } from "./take-due.ts";
 import { type Budget, takeFromQueue } from "./take-from-queue.ts";
 
@@ -25,6 +25,35 @@ export async function lookThrough(consumption: Consumption, queues: readonly Con
   for (let from = 0; from < queues.length && !pass.spent; from += PROBES_MAX)
     await pass.probe(queues.slice(from, from + PROBES_MAX));
   return pass.look();
+}
+
+/**
+ * A cheaper pass for one that waits: eventually consistent reads, at half the price, tell which queues are worth a real one.
+ * What they miss, the next one sees. At most a hundred queues.
+ */
+export async function pollThrough(consumption: Consumption, queues: readonly ConsumedQueue[], budget: Budget): Promise<Look> {
+  const items = await consumption.progress.peekAll(queues);
+  let nextDueMs: number | undefined;
+  const promising = await Promise.all(
+    queues.map(async (queue, index) => {
+      const progress = items[index] && progressOf(items[index]);
+      if (!progress) return true;
+      nextDueMs = earliestDueMs(consumption, progress, nextDueMs);
+      if (dueClaim(progress, consumption.clock.nowMs(), consumption.skewMarginMs)) return true;
+      return consumption.log.reader.reaches(logQueue(queue), progress.next, progress.hint);
+    }),
+  );
+  const worthwhile = queues.filter((_, index) => promising[index]);
+  return worthwhile.length === 0 ? { deliveries: [], nextDueMs } : lookThrough(consumption, worthwhile, budget);
+}
+
+function earliestDueMs({ skewMarginMs }: Consumption, progress: Progress, soFarMs: number | undefined): number | undefined {
+  let earliestMs = soFarMs;
+  for (const claim of progress.claims.values()) {
+    const dueMs = dueAgainMs(claim, skewMarginMs);
+    earliestMs = Math.min(earliestMs ?? dueMs, dueMs);
+  }
+  return earliestMs;
 }
 
 class Pass {
@@ -62,14 +91,11 @@ class Pass {
     if (!items) return;
     const pairs = queues.map((queue, index) => ({ queue, item: items[index] as Item }));
     const promising = await Promise.all(
-      pairs.map(({ queue, item }) => this.#guarded(() => hasSomething(this.#consumption, queue, item))),
+      pairs.map(({ queue, item }) => pairs.length === 1 || this.#guarded(() => hasSomething(this.#consumption, queue, item))),
     );
     for (const [index, { queue, item }] of pairs.entries()) {
       if (promising[index] && !this.spent) await this.take(queue, item);
-      for (const claim of progressOf(item).claims.values()) {
-        const dueMs = dueAgainMs(claim, this.#consumption.skewMarginMs);
-        this.#nextDueMs = Math.min(this.#nextDueMs ?? dueMs, dueMs);
-      }
+      this.#nextDueMs = earliestDueMs(this.#consumption, progressOf(item), this.#nextDueMs);
     }
   }
 

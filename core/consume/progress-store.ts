@@ -52,6 +52,12 @@ export class ProgressStore {
     return found;
   }
 
+  /** As they were a moment ago: cheaper, and not kept. `undefined` for one that was not read yet by anybody. */
+  peekAll(queues: readonly ConsumedQueue[]): Promise<readonly (Item | undefined)[]> {
+    const keys = queues.map((queue) => progressKey(queue.subscription.uid, queue.queueId));
+    return this.#items.batchGet(keys, { consistent: false });
+  }
+
   async update(subscriptionUid: string, queueId: number, change: ProgressChange): Promise<WriteResult> {
     const result = await this.#items.update(progressKey(subscriptionUid, queueId), change.changes, {
       when: change.when,

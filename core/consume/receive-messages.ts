@@ -9,7 +9,7 @@ import type { ConsumerGroup, ReceivedMessage, StoredMessage, Subscription, Topic
 import { consumerLane, type Woken } from "./arrivals.ts";
 import type { ConsumedQueue, Consumption, Delivery } from "./consumption.ts";
 import { giveBackUnsent } from "./give-back.ts";
-import { type Look, lookThrough } from "./look-through.ts";
+import { type Look, lookThrough, pollThrough } from "./look-through.ts";
 import { NONCE_CHARS, progressOf } from "./progress.ts";
 import type { SubscriptionRegistry } from "./subscription-registry.ts";
 import { messagesOfClaim } from "./take-due.ts";
@@ -39,7 +39,7 @@ export async function receiveMessages(
   const nonce = request.attemptId === undefined ? randomNonce(receiving) : attemptNonce(group, request.attemptId);
   const turn = request.attemptId === undefined ? Math.floor(receiving.random.fraction() * 2 ** 32) : hash32(request.attemptId);
   let queues = visitingOrder(group, topics, turn, receiving.clock.nowMs());
-  const budget: Budget = { messages: request.max, bytes: RECEIVE_BYTES_MAX, nonce, leaseMs };
+  const budget: Budget = { messages: request.max, bytes: request.maxBytes ?? RECEIVE_BYTES_MAX, nonce, leaseMs };
   let polls = 0;
   const look = async (woken?: Woken): Promise<Look> => {
     // While a request waits, topics go, come and grow.
@@ -52,14 +52,14 @@ export async function receiveMessages(
       const held = await heldDeliveries(receiving, queues, nonce);
       if (held.length > 0) return { deliveries: held, nextDueMs: undefined };
     }
-    return lookThrough(receiving, queues, budget);
+    return woken === "poll" ? pollThrough(receiving, queues, budget) : lookThrough(receiving, queues, budget);
   };
   if (request.waitMs <= 0) {
     const { deliveries } = await look();
-    return answer(receiving, group, queues, deliveries);
+    return answer(receiving, group, queues, deliveries, budget.bytes);
   }
   const deliveries = await lookAndWait(receiving, topics, look, receiving.clock.nowMs() + request.waitMs, signal);
-  if (!signal?.aborted) return answer(receiving, group, queues, deliveries);
+  if (!signal?.aborted) return answer(receiving, group, queues, deliveries, budget.bytes);
   // The consumer went away while messages were taken for it: others need not wait for the lease to end.
   for (const delivery of deliveries) await giveBackUnsent(receiving, delivery, delivery.messages);
   return [];
@@ -133,6 +133,7 @@ async function answer(
   group: ConsumerGroup,
   queues: readonly ConsumedQueue[],
   deliveries: readonly Delivery[],
+  bytesMax: number,
 ): Promise<readonly ReceivedMessage[]> {
   const place = new Map(queues.map((queue, index) => [queue, index]));
   const ordered = [...deliveries].sort(
@@ -144,7 +145,7 @@ async function answer(
   for (const delivery of ordered) {
     const show = receivedBy(receiving, group, delivery);
     const sent = delivery.messages.filter((message) => {
-      const fits = received.length === 0 || bytes + message.body.length <= RECEIVE_BYTES_MAX;
+      const fits = received.length === 0 || bytes + message.body.length <= bytesMax;
       if (fits) {
         bytes += message.body.length;
         received.push(show(message));

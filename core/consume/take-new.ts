@@ -1,4 +1,5 @@
 import { CLAIMS_MAX, HUSKS_PER_RESERVE_MAX, RECEIVES_AHEAD } from "../limits.ts";
+import { isOpen, nextBase } from "../log/block.ts";
 import type { Run } from "../log/queue-reader.ts";
 import type { Change, Condition, Item } from "../ports/item-store.ts";
 import { type ConsumedQueue, type Consumption, type Delivery, logQueue } from "./consumption.ts";
@@ -118,9 +119,12 @@ function reservation(
   };
 }
 
-/** The last block of the run that starts at or before `offset`. Offsets only grow, so it stays a valid hint. */
+/** Where the block that holds `offset` starts, as far as the run tells: behind a full block the next one does. It stays a valid hint. */
 function hintAt(run: Run, offset: number): number {
   let hint = run.blocks[0]?.base ?? run.from;
-  for (const block of run.blocks) if (block.base <= offset) hint = block.base;
+  for (const block of run.blocks) {
+    if (block.base <= offset) hint = block.base;
+    if (!isOpen(block) && nextBase(block) <= offset) hint = nextBase(block);
+  }
   return hint;
 }

@@ -5,5 +5,7 @@ export function illegalExpression(expression: string, offset: number, problem: s
   const before = expression.slice(0, offset);
   const line = before.split("\n").length;
   const column = offset - before.lastIndexOf("\n");
-  return new BrokerError("ILLEGAL_FILTER_EXPRESSION", `Line ${line}, column ${column}: ${problem}`, { members: { line, column } });
+  return new BrokerError("ILLEGAL_FILTER_EXPRESSION", `Line ${line}, column ${column}: ${problem}`, {
+    members: { line, column },
+  });
 }

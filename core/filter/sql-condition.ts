@@ -1,6 +1,6 @@
 import type { FilteredMessage } from "./filtered-message.ts";
 import { readDecimal, readInteger } from "./sql-numbers.ts";
-import type { ComparedAs, Comparator, Comparison, Condition, Expression, Property, TextLiteral, Truth } from "./sql-tree.ts";
+import type { Comparator, ComparedAs, Comparison, Condition, Expression, Property, TextLiteral, Truth } from "./sql-tree.ts";
 
 export type TruthOf = (message: FilteredMessage) => Truth;
 type Comparable = string | number | bigint | boolean;
@@ -10,9 +10,9 @@ type Reading = (message: FilteredMessage) => Comparable | undefined;
  * Turns a condition into a function of a message, by SQL's three-valued logic: unknown is what is said of an absent property
  * or of a text that is no number where one is wanted.
  *
- * Evaluation is bounded by the expression's limits. No loop but over the terms of the tree, each evaluated at most once; their
- * number and nesting are limited, and each reads at most two properties, once over, of at most PROPERTIES_BYTES_MAX: numbers of
- * at most FILTER_NUMBER_CHARS_MAX characters, searches for at most FILTER_SEARCH_CHARS_MAX, which engines do in linear time.
+ * Evaluation is bounded by construction: it walks the tree once, loops only over the terms of AND and OR, and recurses as deep
+ * as the text nests. FILTER_OPERANDS_MAX and FILTER_DEPTH_MAX limit both. An operand is read at most twice (BETWEEN), of at most
+ * PROPERTIES_BYTES_MAX, in linear time: numbers up to FILTER_NUMBER_CHARS_MAX, searches for up to FILTER_SEARCH_CHARS_MAX.
  */
 export function compileSql(condition: Condition): TruthOf {
   switch (condition.kind) {

@@ -1,5 +1,5 @@
 import type { BrokerError } from "../errors.ts";
-import { FILTER_DEPTH_MAX, FILTER_SEARCH_CHARS_MAX, FILTER_TERMS_MAX } from "../limits.ts";
+import { FILTER_DEPTH_MAX, FILTER_OPERANDS_MAX, FILTER_SEARCH_CHARS_MAX } from "../limits.ts";
 import { illegalExpression } from "./illegal-expression.ts";
 import { readDecimal, readInteger } from "./sql-numbers.ts";
 import type { Token, TokenKind } from "./sql-token.ts";
@@ -26,12 +26,15 @@ const COMPARATORS: readonly TokenKind[] = ["=", "<>", "<", "<=", ">", ">="] sati
 const SEARCHES: readonly TokenKind[] = ["CONTAINS", "STARTSWITH", "ENDSWITH"] satisfies Search[];
 const isComparator = (kind: TokenKind): kind is Comparator => COMPARATORS.includes(kind);
 const isSearch = (kind: TokenKind): kind is Search => SEARCHES.includes(kind);
+/** Tests that may have NOT in front. */
+const WORD_TESTS: readonly TokenKind[] = [...SEARCHES, "BETWEEN", "IN", "NOT"];
+const startsTest = (kind: TokenKind): boolean => isComparator(kind) || WORD_TESTS.includes(kind) || kind === "IS";
 
 class SqlParser {
   readonly #source: string;
   readonly #tokens: TokenReader;
   #depth = 0;
-  #terms = 0;
+  #operands = 0;
 
   constructor(source: string) {
     this.#source = source;
@@ -57,65 +60,48 @@ class SqlParser {
   }
 
   #negation(): Placed {
-    if (this.#tokens.next.kind !== "NOT") return this.#tested(this.#operand());
-    const negated = this.#negated();
-    const { kind } = this.#tokens.next;
-    if (isComparator(kind) || isSearch(kind) || kind === "IS" || kind === "IN" || kind === "BETWEEN" || kind === "NOT") {
-      throw this.#tokens.unexpected("AND, OR or the end (before a comparison write NOT (…))");
-    }
-    return negated;
+    const condition = this.#tokens.next.kind === "NOT" ? this.#negated() : this.#tested(this.#operand());
+    if (!startsTest(this.#tokens.next.kind)) return condition;
+    throw this.#tokens.unexpected("AND, OR or the end, or parentheses around what is tested");
   }
 
   #negated(): Placed {
-    const { from } = this.#tokens.next;
+    const not = this.#tokens.next;
     if (!this.#tokens.accept("NOT")) return this.#operand();
-    this.#countTerm(from);
-    const operand = this.#nested(from, () => asCondition(this.#source, this.#negated()));
-    return { node: { kind: "not", operand }, from };
+    const operand = this.#nested(not, () => asCondition(this.#source, this.#negated()));
+    return { node: { kind: "not", operand }, from: not.from };
   }
 
   #tested(left: Placed): Placed {
-    const { kind, from } = this.#tokens.next;
+    const { kind } = this.#tokens.next;
+    return startsTest(kind) ? { node: this.#test(left, kind), from: left.from } : left;
+  }
+
+  #test(left: Placed, kind: TokenKind): Condition {
     if (isComparator(kind)) {
-      this.#countTerm(from);
       this.#tokens.take();
-      return { node: compare(this.#source, left, kind, this.#operand()), from: left.from };
+      return compare(this.#source, left, kind, this.#operand());
     }
-    if (kind === "IS") return { node: this.#nullTest(left), from: left.from };
-    if (kind === "NOT" || kind === "BETWEEN" || kind === "IN" || isSearch(kind)) {
-      return { node: this.#wordTest(left), from: left.from };
+    if (this.#tokens.accept("IS")) {
+      const negated = this.#tokens.accept("NOT");
+      this.#tokens.expect("NULL");
+      return { kind: "null", operand: left.node, negated };
     }
-    return left;
+    return this.#wordTest(left, this.#tokens.accept("NOT"));
   }
 
-  #nullTest({ node }: Placed): Condition {
-    this.#countTerm(this.#tokens.take().from);
-    const negated = this.#tokens.accept("NOT");
-    this.#tokens.expect("NULL");
-    return { kind: "null", operand: node, negated };
-  }
-
-  /** The tests that may have NOT in front. */
-  #wordTest(left: Placed): Condition {
-    const negated = this.#tokens.accept("NOT");
-    const { kind, from } = this.#tokens.next;
-    this.#countTerm(from);
-    if (kind === "BETWEEN") return this.#between(left, negated);
-    if (kind === "IN") return this.#in(left, negated);
+  #wordTest(left: Placed, negated: boolean): Condition {
+    const { kind } = this.#tokens.next;
     if (isSearch(kind)) return this.#search(left, kind, negated);
-    throw this.#tokens.unexpected("BETWEEN, IN, CONTAINS, STARTSWITH or ENDSWITH");
-  }
-
-  #between(value: Placed, negated: boolean): Condition {
-    this.#countTerm(this.#tokens.take().from);
+    if (this.#tokens.accept("IN")) return this.#in(left, negated);
+    if (!this.#tokens.accept("BETWEEN")) throw this.#tokens.unexpected("BETWEEN, IN, CONTAINS, STARTSWITH or ENDSWITH");
     const low = this.#operand();
     this.#tokens.expect("AND");
-    return between(this.#source, { value, low, high: this.#operand(), negated });
+    return between(this.#source, { value: left, low, high: this.#operand(), negated });
   }
 
   #in({ node, from }: Placed, negated: boolean): Condition {
     if (node.kind !== "property") throw this.#illegal(from, "expected a property before IN.");
-    this.#tokens.take();
     this.#tokens.expect("(");
     const texts: string[] = [];
     do texts.push(this.#tokens.expect("text").value);
@@ -149,16 +135,17 @@ class SqlParser {
   }
 
   #primary(): Placed {
-    const { kind, from } = this.#tokens.next;
-    if (kind === "(") {
+    const first = this.#tokens.next;
+    if (++this.#operands > FILTER_OPERANDS_MAX)
+      throw this.#illegal(first.from, `more than ${FILTER_OPERANDS_MAX} values and parentheses.`);
+    if (!this.#tokens.accept("(")) {
+      const node = this.#value(first);
       this.#tokens.take();
-      const { node } = this.#nested(from, () => this.#expression());
-      this.#tokens.expect(")");
-      return { node, from };
+      return { node, from: first.from };
     }
-    const node = this.#value(this.#tokens.next);
-    this.#tokens.take();
-    return { node, from };
+    const { node } = this.#nested(first, () => this.#expression());
+    this.#tokens.expect(")");
+    return { node, from: first.from };
   }
 
   #value(token: Token): Expression {
@@ -192,20 +179,17 @@ class SqlParser {
   #decimal({ value, from }: Token): number {
     const decimal = readDecimal(value);
     if (decimal === undefined || decimal < Number.MIN_VALUE || decimal > Number.MAX_VALUE) {
-      throw this.#illegal(from, "expected a decimal from 4.9E-324 to 1.7976931348623157E308; zero is written 0.");
+      throw this.#illegal(from, "expected a decimal from 4.9E-324 to 1.7976931348623157E308 (for a > 0.0 write a >= 4.9E-324).");
     }
     return decimal;
   }
 
-  #nested<Result>(from: number, inner: () => Result): Result {
-    if (++this.#depth > FILTER_DEPTH_MAX) throw this.#illegal(from, `more than ${FILTER_DEPTH_MAX} levels of parentheses and NOT.`);
+  #nested<Result>({ from }: Token, inner: () => Result): Result {
+    if (++this.#depth > FILTER_DEPTH_MAX)
+      throw this.#illegal(from, `more than ${FILTER_DEPTH_MAX} levels of parentheses and NOT.`);
     const result = inner();
     this.#depth--;
     return result;
-  }
-
-  #countTerm(from: number): void {
-    if (++this.#terms > FILTER_TERMS_MAX) throw this.#illegal(from, `more than ${FILTER_TERMS_MAX} comparisons.`);
   }
 
   #illegal(from: number, problem: string): BrokerError {

@@ -34,7 +34,7 @@ const TOKEN = new RegExp(
     "(?<name>[A-Za-z_$][A-Za-z0-9_$]*)",
     "(?<decimal>(?:[0-9]+\\.[0-9]*(?:[eE][+-]?[0-9]+)?|\\.[0-9]+(?:[eE][+-]?[0-9]+)?|[0-9]+[eE][+-]?[0-9]+)(?![A-Za-z0-9_$.]))",
     "(?<integer>0|[1-9][0-9]*)[lL]?(?![A-Za-z0-9_$.])",
-    "'(?<text>(?:[^']|'')*)'",
+    "'(?<text>(?:[^']|'')*)'(?!')",
     "(?<punctuation><>|<=|>=|[=<>(),+-])",
   ].join("|"),
   "y",
@@ -67,6 +67,6 @@ function misfit(source: string, at: number): string {
   if (source.startsWith("'", at)) return "a text without its closing quote";
   if (source.startsWith("/*", at)) return "a comment without its end";
   if (source.startsWith("!=", at)) return "'!='; unequal is written '<>'";
-  if (/^[0-9.]/.test(source.slice(at, at + 1))) return "a malformed number";
+  if (/^\.?[0-9]/.test(source.slice(at, at + 2))) return "a malformed number";
   return `'${String.fromCodePoint(source.codePointAt(at) as number)}', which means nothing here`;
 }

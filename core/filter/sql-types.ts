@@ -1,5 +1,5 @@
 import { illegalExpression } from "./illegal-expression.ts";
-import type { ComparedAs, Comparator, Comparison, Condition, Expression } from "./sql-tree.ts";
+import type { Comparator, ComparedAs, Comparison, Condition, Expression } from "./sql-tree.ts";
 
 /** An expression, and where in the source it begins. */
 export interface Placed {
@@ -25,7 +25,11 @@ export function compare(source: string, left: Placed, comparator: Comparator, ri
       throw illegalExpression(source, from, "NULL equals nothing; write IS NULL or IS NOT NULL.");
     }
     if (!equality && node.kind !== "property" && node.kind !== "number") {
-      throw illegalExpression(source, from, `'${comparator}' orders numbers, and found a ${node.kind === "text" ? "text" : "condition"}.`);
+      throw illegalExpression(
+        source,
+        from,
+        `'${comparator}' orders numbers, and found a ${node.kind === "text" ? "text" : "condition"}.`,
+      );
     }
   }
   const literal = sides.find(({ node }) => isLiteral(node));

@@ -2,7 +2,7 @@ import type { BrokerError } from "../errors.ts";
 import { illegalExpression } from "./illegal-expression.ts";
 import { type Token, type TokenKind, tokenize } from "./sql-token.ts";
 
-/** Hands out the tokens of an expression one by one; the last, its end, is never passed. */
+/** Hands out the tokens of an expression one by one; its end is looked at, never taken. */
 export class TokenReader {
   readonly #source: string;
   readonly #tokens: readonly Token[];
@@ -19,7 +19,7 @@ export class TokenReader {
 
   take(): Token {
     const token = this.next;
-    if (token.kind !== "end") this.#at++;
+    this.#at++;
     return token;
   }
 

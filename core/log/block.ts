@@ -1,4 +1,5 @@
 import { skOffset } from "../keys.ts";
+import { EXPIRY_SLACK_SECONDS } from "../limits.ts";
 import type { Item, Key } from "../ports/item-store.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
 import { readFrameHead } from "./frame.ts";
@@ -66,6 +67,10 @@ export function blockOf(item: Item): Block {
     writeIds: w,
   };
 }
+
+/** When a block written now is absent for everyone: after the retention and a day, on the hour, so that appenders agree on it. */
+export const expiryOf = (nowMs: number, retentionHours: number): number =>
+  Math.ceil((nowMs / 1_000 + retentionHours * 3_600 + EXPIRY_SLACK_SECONDS) / 3_600) * 3_600;
 
 export const isOpen = (block: Pick<Block, "bytes" | "closingBytes">): boolean => block.bytes < block.closingBytes;
 export const isLive = (block: Pick<Block, "expiresAtSeconds">, nowMs: number): boolean => block.expiresAtSeconds * 1_000 > nowMs;

@@ -1,5 +1,14 @@
-import type { Item, TransactWrite } from "../ports/item-store.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Item, ItemStore, TransactWrite } from "../ports/item-store.ts";
+import type { Random } from "../ports/random.ts";
 import type { Block } from "./block.ts";
+
+/** What appending works with. */
+export interface AppendDependencies {
+  readonly items: ItemStore;
+  readonly clock: Clock;
+  readonly random: Random;
+}
 
 /** Frames that go into a queue together, or not at all. */
 export interface ChainWrite {

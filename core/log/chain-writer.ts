@@ -1,20 +1,12 @@
 import { blockKey, queuePk } from "../keys.ts";
-import { EXPIRY_GUARD_SECONDS, EXPIRY_SLACK_SECONDS, SEND_DEADLINE_MS, TAIL_CACHE_MS } from "../limits.ts";
-import type { Clock } from "../ports/clock.ts";
-import type { Condition, Item, ItemStore, TransactWrite } from "../ports/item-store.ts";
-import type { Random } from "../ports/random.ts";
+import { EXPIRY_GUARD_SECONDS, SEND_DEADLINE_MS } from "../limits.ts";
+import type { Condition, Item, TransactWrite } from "../ports/item-store.ts";
 import { type Outcome, StoreUnavailable } from "../ports/store-failures.ts";
 import { Anchor } from "./anchor.ts";
 import { appendUpdate } from "./append-update.ts";
-import { type Block, blockItem, blockOf, isLive, isOpen, nextBase, offsetOfFrame, storedUntilMs } from "./block.ts";
-import type { ChainWrite, ChainWriteResult } from "./chain-write.ts";
+import { type Block, blockItem, blockOf, expiryOf, isLive, isOpen, nextBase, offsetOfFrame, storedUntilMs } from "./block.ts";
+import type { AppendDependencies, ChainWrite, ChainWriteResult } from "./chain-write.ts";
 import { Contention } from "./contention.ts";
-
-interface ChainDependencies {
-  readonly items: ItemStore;
-  readonly clock: Clock;
-  readonly random: Random;
-}
 
 /** What the last known end of the chain looked like. */
 interface Tail {
@@ -47,14 +39,14 @@ const RETRY_MS = { first: 5, most: 500 } as const;
  * Not for concurrent calls: the appender sends one write at a time.
  */
 export class ChainWriter {
-  readonly #store: ChainDependencies;
+  readonly #store: AppendDependencies;
   readonly #topicUid: string;
   readonly #queueId: number;
   #tail: Tail | undefined;
   readonly #anchor: Anchor;
   readonly #contention = new Contention();
 
-  constructor(store: ChainDependencies, topicUid: string, queueId: number) {
+  constructor(store: AppendDependencies, topicUid: string, queueId: number) {
     this.#store = store;
     this.#topicUid = topicUid;
     this.#queueId = queueId;
@@ -204,7 +196,8 @@ export class ChainWriter {
       if (result.companions) return { status: "refused", currents: result.companions };
       attempt.lostRaces++;
       this.#contention.lost(this.#nowMs());
-      if (block) this.#see(block);
+      // Whoever loses twice is behind: each step along the chain would be another refused write.
+      if (block && attempt.lostRaces < 2) this.#see(block);
       else this.#tail = undefined;
       return "again";
     } catch (error) {
@@ -255,7 +248,7 @@ export class ChainWriter {
   async #freshTail(): Promise<Block | undefined> {
     const age = this.#tail ? this.#nowMs() - this.#tail.seenAtMs : Number.POSITIVE_INFINITY;
     // A negative age: the clock stepped back. The copy may be any age.
-    if (this.#tail && age >= 0 && age <= TAIL_CACHE_MS) return this.#tail.block;
+    if (this.#tail && age >= 0 && age <= this.#contention.tailCacheMs(this.#nowMs())) return this.#tail.block;
     const [tail] = await Promise.all([this.#readTail(), this.#anchor.known()]);
     if (tail) this.#see(tail);
     return tail;
@@ -291,9 +284,6 @@ type CallResult =
       readonly lost: Item | undefined;
       readonly companions?: readonly ({ readonly current: Item | undefined } | undefined)[] | undefined;
     };
-
-const expiryOf = (nowMs: number, retentionHours: number): number =>
-  Math.ceil((nowMs / 1_000 + retentionHours * 3_600 + EXPIRY_SLACK_SECONDS) / 3_600) * 3_600;
 
 function giveUp(attempt: Attempt): StoreUnavailable {
   attempt.undecidable = true;

@@ -1,4 +1,4 @@
-import { BLOCK_CLOSING_BYTES, TAIL_CACHE_MS } from "../limits.ts";
+import { BLOCK_CLOSING_BYTES, CONTENDED_TAIL_CACHE_MS, CROWDED_LOST_RACES, TAIL_CACHE_MS } from "../limits.ts";
 
 /** Counts the races a writer lost lately, and sizes its blocks by them. */
 export class Contention {
@@ -14,7 +14,12 @@ export class Contention {
   closingBytes(nowMs: number): number {
     const lostRaces = this.#recent(nowMs);
     if (lostRaces === 0) return BLOCK_CLOSING_BYTES.alone;
-    return lostRaces < 3 ? BLOCK_CLOSING_BYTES.contended : BLOCK_CLOSING_BYTES.crowded;
+    return lostRaces < CROWDED_LOST_RACES ? BLOCK_CLOSING_BYTES.contended : BLOCK_CLOSING_BYTES.crowded;
+  }
+
+  /** How long a tail that was seen is worth writing on: where others write too, hardly longer than it takes to try. */
+  tailCacheMs(nowMs: number): number {
+    return this.#recent(nowMs) === 0 ? TAIL_CACHE_MS : CONTENDED_TAIL_CACHE_MS;
   }
 
   #recent(nowMs: number): number {

@@ -1,10 +1,10 @@
 import { toBase64url } from "../bytes/base64url.ts";
 import { BrokerError } from "../errors.ts";
 import { PENDING_BYTES_MAX, UPDATE_FRAME_BYTES_MAX } from "../limits.ts";
-import type { Clock } from "../ports/clock.ts";
-import type { Item, ItemStore, TransactWrite } from "../ports/item-store.ts";
+import type { Item, TransactWrite } from "../ports/item-store.ts";
 import type { Random } from "../ports/random.ts";
 import type { Block } from "./block.ts";
+import type { AppendDependencies } from "./chain-write.ts";
 import { ChainWriter } from "./chain-writer.ts";
 
 /** One frame on its way into a queue. */
@@ -43,7 +43,7 @@ export class QueueAppender {
   #running = false;
 
   constructor(
-    store: { readonly items: ItemStore; readonly clock: Clock; readonly random: Random },
+    store: AppendDependencies,
     queue: { readonly topicUid: string; readonly queueId: number },
     onStored: (block: Block) => void,
   ) {

@@ -1,6 +1,13 @@
 import { LRUCache } from "lru-cache";
 import { anchorKey, offsetSk, queuePk } from "../keys.ts";
-import { BLOCK_CACHE_BYTES, BLOCKS_PER_QUERY_MAX, QUEUE_ENDS_MAX, SMALL_BLOCK_BYTES, SMALL_BLOCKS_PER_QUERY } from "../limits.ts";
+import {
+  BLOCK_CACHE_BYTES,
+  BLOCKS_PER_QUERY_MAX,
+  QUEUE_ENDS_MAX,
+  SMALL_BLOCK_BYTES,
+  SMALL_BLOCKS_PER_QUERY,
+  UNKNOWN_BLOCKS_PER_QUERY,
+} from "../limits.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ItemStore } from "../ports/item-store.ts";
 import { type Block, blockOf, isLive, isOpen, nextBase } from "./block.ts";
@@ -26,7 +33,7 @@ export interface Run {
 export class QueueReader {
   readonly #items: ItemStore;
   readonly #clock: Clock;
-  readonly #ends = new LRUCache<string, number>({ max: QUEUE_ENDS_MAX });
+  readonly #seen = new LRUCache<string, Seen>({ max: QUEUE_ENDS_MAX });
   readonly #full = new LRUCache<string, Block>({ maxSize: BLOCK_CACHE_BYTES, sizeCalculation: (block) => block.bytes + 300 });
 
   constructor(store: { readonly items: ItemStore; readonly clock: Clock }) {
@@ -41,7 +48,7 @@ export class QueueReader {
 
   /** Offsets below it are stored, as far as this process knows; the chain may reach further. */
   knownEnd(queue: Queue): number {
-    return this.#ends.get(queuePk(queue.topicUid, queue.queueId)) ?? 0;
+    return this.#seen.get(queuePk(queue.topicUid, queue.queueId))?.end ?? 0;
   }
 
   /**
@@ -49,13 +56,13 @@ export class QueueReader {
    * `hint` is the base of a block at or before `from`: with it a warm read is one query, or none.
    */
   async run(queue: Queue, from: number, count: number, hint?: number): Promise<Run> {
-    const walk = new Walk(from, count);
     const pk = queuePk(queue.topicUid, queue.queueId);
+    const walk = new Walk(from, count, this.#seen.get(pk));
     this.#walkCached(pk, walk, hint);
     let start = walk.blocks.length > 0 || hint === undefined ? undefined : hint;
     if (walk.blocks.length === 0 && hint === undefined) walk.take(await this.#blockAt(pk, from));
     while (!walk.done) {
-      const page = await this.#items.query({ pk, from: offsetSk(start ?? walk.next), limit: walk.queryLimit });
+      const page = await this.#items.query({ pk, from: offsetSk(start ?? walk.next), limit: walk.queryLimit(start) });
       start = undefined;
       const blocks = page.items.map(blockOf);
       for (const block of blocks) this.#saw(pk, block);
@@ -80,6 +87,15 @@ export class QueueReader {
       walk.take(await this.#blockAt(pk, walk.next));
     }
     return walk.run();
+  }
+
+  /** Whether `offset` is stored; not consistent: what was just written may be missed. `hint` as in `run`. */
+  async reaches(queue: Queue, offset: number, hint: number): Promise<boolean> {
+    if (this.knownEnd(queue) > offset) return true;
+    const pk = queuePk(queue.topicUid, queue.queueId);
+    // A block that starts before the offset may have grown, or be full with another behind it.
+    const query = { pk, from: offsetSk(Math.min(hint, offset)), limit: hint < offset ? 2 : 1, consistent: false };
+    return (await this.#items.query(query)).items.some((item) => nextBase(blockOf(item)) > offset);
   }
 
   /** The base of a block at or before `offset`, to start reads from. */
@@ -136,13 +152,13 @@ export class QueueReader {
 
   #saw(pk: string, block: Block): void {
     if (!isOpen(block)) this.#full.set(cacheKey(pk, block.base), block);
-    if (nextBase(block) > (this.#ends.get(pk) ?? 0)) this.#ends.set(pk, nextBase(block));
+    const end = Math.max(nextBase(block), this.#seen.get(pk)?.end ?? 0);
+    this.#seen.set(pk, { end, count: block.count, bytes: block.bytes });
   }
 
   #walkCached(pk: string, walk: Walk, hint: number | undefined): void {
     const nowMs = this.#clock.nowMs();
     const first = hint === undefined ? undefined : this.#full.get(cacheKey(pk, hint));
-    if (first) walk.learn(first);
     let block = first && nextBase(first) > walk.next ? first : this.#full.get(cacheKey(pk, walk.next));
     while (block && !walk.done && isLive(block, nowMs) && block.base <= walk.next && nextBase(block) > walk.next) {
       walk.take(block);
@@ -164,30 +180,39 @@ export class QueueReader {
   }
 }
 
+/** What was met of a queue: how far it reaches at least, and how large its blocks are. */
+interface Seen extends Pick<Block, "count" | "bytes"> {
+  readonly end: number;
+}
+
 /** Collects a run: blocks must come in order; one behind a gap is taken only as the first. */
 class Walk {
   readonly blocks: Block[] = [];
   next: number;
   /** Messages per block, as last seen: how many blocks to ask for. */
-  density = 1;
+  density: number | undefined;
   /** Whether blocks are small, as last seen. */
   small = false;
   done = false;
   readonly #count: number;
   #from: number;
 
-  constructor(from: number, count: number) {
+  constructor(from: number, count: number, seen: Seen | undefined) {
     this.#from = from;
     this.next = from;
     this.#count = count;
+    if (seen) this.#learn(seen);
   }
 
   get available(): number {
     return this.next - this.#from;
   }
 
-  get queryLimit(): number {
-    const missing = Math.ceil((this.#count - this.available) / this.density);
+  /** Blocks to ask for; one more where the first may be behind already. */
+  queryLimit(start: number | undefined): number {
+    const messages = this.#count - this.available;
+    const blocks = this.density === undefined ? Math.min(messages, UNKNOWN_BLOCKS_PER_QUERY) : Math.ceil(messages / this.density);
+    const missing = blocks + (start !== undefined && start < this.next ? 1 : 0);
     return Math.min(BLOCKS_PER_QUERY_MAX, this.small ? Math.max(SMALL_BLOCKS_PER_QUERY, missing) : missing);
   }
 
@@ -202,11 +227,11 @@ class Walk {
     }
     this.blocks.push(block);
     this.next = nextBase(block);
-    this.learn(block);
+    this.#learn(block);
     this.done = this.available >= this.#count;
   }
 
-  learn(block: Block): void {
+  #learn(block: Pick<Block, "count" | "bytes">): void {
     this.density = Math.max(1, block.count);
     this.small = block.bytes <= SMALL_BLOCK_BYTES;
   }

@@ -1,0 +1,24 @@
+/** us-east-1 list prices in dollars, on demand, without free tiers. Source: the price pages of DynamoDB, S3 and Lambda. */
+export const PRICE_BOOK = {
+  writeUnit: 0.625 / 1e6,
+  readUnit: 0.125 / 1e6,
+  objectPut: 0.005 / 1_000,
+  objectGet: 0.0004 / 1_000,
+  functionRequest: 0.2 / 1e6,
+  /** ARM64. */
+  functionGbSecond: 0.0000133334,
+} as const;
+
+/** What an operation consumed of the stores. */
+export interface Use {
+  readonly writeUnits: number;
+  readonly readUnits: number;
+  readonly objectPuts: number;
+  readonly objectGets: number;
+}
+
+export const dollarsOf = (use: Use): number =>
+  use.writeUnits * PRICE_BOOK.writeUnit +
+  use.readUnits * PRICE_BOOK.readUnit +
+  use.objectPuts * PRICE_BOOK.objectPut +
+  use.objectGets * PRICE_BOOK.objectGet;

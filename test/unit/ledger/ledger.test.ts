@@ -1,0 +1,68 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { readTable } from "../../../bench/ledger/cost-page.ts";
+import { figuresOf, printedFigures } from "../../../bench/ledger/ledger-table.ts";
+import { type LedgerRow, measureLedger } from "../../../bench/ledger/measure.ts";
+import { dollarsOf } from "../../../bench/ledger/price-book.ts";
+
+let rows: readonly LedgerRow[];
+
+beforeAll(async () => {
+  rows = await measureLedger();
+}, 60_000);
+
+const row = (operation: string, state = "warm"): LedgerRow => {
+  const found = rows.find((candidate) => candidate.operation === operation && candidate.state === state);
+  if (!found) throw new Error(`the ledger has no row ${operation}, ${state}`);
+  return found;
+};
+const dollarsPerMillion = (found: LedgerRow): number => (dollarsOf(found) / found.messages) * 1e6;
+
+it("costs no more than docs/cost.md says", () => {
+  const printed = printedFigures(readTable());
+  expect([...printed.keys()]).toEqual(rows.map(({ operation, state }) => `${operation} · ${state}`));
+  const worse = rows.flatMap((measured) => {
+    const name = `${measured.operation} · ${measured.state}`;
+    const known = printed.get(name) ?? [];
+    return figuresOf(measured).some((figure, index) => !(Number(figure) <= (known[index] ?? Number.NaN))) ? [name] : [];
+  });
+  expect(worse, "dearer than printed; if that is meant, `npm run ledger` writes the page anew").toEqual([]);
+});
+
+describe("the prices that the design promises", () => {
+  it("sends 1 KB with one call and at most 2 write units, and 800 bytes with 1", () => {
+    for (const body of ["JSON", "random bytes"]) {
+      expect(row(`send 1 × 1000 B of ${body}`)).toMatchObject({ roundTrips: 1, requests: 1, readUnits: 0, objectPuts: 0 });
+      expect(row(`send 1 × 1000 B of ${body}`).writeUnits).toBeLessThanOrEqual(2);
+      expect(row(`send 1 × 800 B of ${body}`).writeUnits).toBe(1);
+    }
+  });
+
+  it("sends batches for less", () => {
+    expect(dollarsPerMillion(row("send 10 × 1000 B of JSON"))).toBeLessThanOrEqual(0.35);
+    expect(dollarsPerMillion(row("send 10 × 1000 B of random bytes"))).toBeLessThanOrEqual(0.7);
+    expect(dollarsPerMillion(row("send 100 × 1000 B of JSON"))).toBeLessThanOrEqual(0.07);
+    expect(dollarsPerMillion(row("send 100 × 1000 B of random bytes"))).toBeLessThanOrEqual(0.07);
+  });
+
+  it("receives 32 in two round trips and acks them in one call", () => {
+    for (const together of ["one by one", "in calls of 10", "in calls of 100"]) {
+      const receive = row(`receive 32, sent ${together}`);
+      expect(receive.roundTrips).toBeLessThanOrEqual(2);
+      expect(receive.writeUnits).toBeLessThanOrEqual(2);
+    }
+    const ack = row("ack 32 of one queue, together");
+    expect(ack.requests).toBe(1);
+    expect(ack.writeUnits).toBeLessThanOrEqual(2);
+  });
+
+  it("looks at four empty queues for 8 read units in two parallel steps", () => {
+    const { roundTrips, readUnits, writeUnits } = row("receive nothing, 4 queues");
+    expect(roundTrips).toBeLessThanOrEqual(2);
+    expect(readUnits).toBeLessThanOrEqual(8);
+    expect(writeUnits).toBe(0);
+  });
+
+  it("loses no race among fifty receivers of one queue", () => {
+    expect(row("receive 10", "50 processes at once, 1 queue").lostRaces).toBe(0);
+  });
+});
