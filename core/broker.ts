@@ -1,4 +1,5 @@
 import type { BrokerError } from "./errors.ts";
+import type { MaintenanceReport } from "./maintenance/end-departures.ts";
 import type {
   Backoff,
   ConsumerGroup,
@@ -55,6 +56,10 @@ export interface Broker {
   receiveMessages(group: string, request: ReceiveRequest, signal?: AbortSignal): Promise<readonly ReceivedMessage[]>;
   /** One result per entry, in order. */
   settleMessages(group: string, entries: readonly SettleEntry[]): Promise<readonly SettleResult[]>;
+
+  // Maintenance
+  /** What a schedule runs: it makes the store smaller. Nothing that is promised depends on it; any number may run at once. */
+  maintain(request: { readonly untilMs: number }): Promise<MaintenanceReport>;
 }
 
 export interface ListRequest {

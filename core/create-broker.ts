@@ -10,6 +10,7 @@ import { receiveMessages } from "./consume/receive-messages.ts";
 import { settleMessages } from "./consume/settle-messages.ts";
 import { SubscriptionRegistry } from "./consume/subscription-registry.ts";
 import { type LogDependencies, QueueLog } from "./log/queue-log.ts";
+import { endDepartures } from "./maintenance/end-departures.ts";
 import { openStore } from "./open-store.ts";
 import type { Signer } from "./ports/signer.ts";
 import { QueueChoice } from "./produce/queue-choice.ts";
@@ -76,5 +77,7 @@ export async function createBroker(dependencies: BrokerDependencies): Promise<Ru
     pullMessages: (topic, queueId, request, signal) => answering(() => pullMessages(producing, topic, queueId, request, signal)),
     receiveMessages: (group, request, signal) => answering(() => receiveMessages(consuming, group, request, signal)),
     settleMessages: (group, entries) => answering(() => settleMessages(consuming, group, entries)),
+
+    maintain: ({ untilMs }) => answering(() => endDepartures(admin, untilMs)),
   };
 }

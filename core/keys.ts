@@ -12,6 +12,7 @@ import type { Key } from "./ports/item-store.ts";
  *   q#<topic uid>#<queue>  <base offset>      block of a queue's chain
  *   a#<topic uid>#<queue>  a                  anchor of a queue's chain
  *   g#<subscription uid>#<queue>  g           progress of a group on a queue
+ *   gone            <due ms>-<uid>            something deleted, whose leftovers go when due
  *
  *   log/r<days>/<time>-<random>               frames of large sends, deleted by age per retention class
  *
@@ -20,6 +21,7 @@ import type { Key } from "./ports/item-store.ts";
  */
 
 const OFFSET_DIGITS = 20;
+const TIME_DIGITS = 15;
 
 export const FORMAT_KEY: Key = { pk: "meta", sk: "format" };
 export const SIGNING_KEY: Key = { pk: "secret", sk: "signing" };
@@ -44,8 +46,15 @@ export const progressKey = (subscriptionUid: string, queueId: number): Key => ({
   sk: "g",
 });
 
+export const DEPARTURES_PK = "gone";
+export const departureKey = (dueMs: number, uid: string): Key => ({ pk: DEPARTURES_PK, sk: `${timeSk(dueMs)}-${uid}` });
+/** The upper bound of a query for what is due at `nowMs`. */
+export const departuresUntil = (nowMs: number): string => timeSk(nowMs + 1);
+export const uidOfDeparture = (sk: string): string => sk.slice(TIME_DIGITS + 1);
+
 /** Zero-padded, so that the order of the text is the order of the offsets. */
 export const offsetSk = (offset: number): string => String(offset).padStart(OFFSET_DIGITS, "0");
+const timeSk = (ms: number): string => String(ms).padStart(TIME_DIGITS, "0");
 export const skOffset = (sk: string): number => Number(sk);
 
 /** Days an object is kept at least: its topic's retention, what a chain outlives it by, and two days to copy it elsewhere. */
@@ -68,4 +77,4 @@ export function framesObjectExpiresMs(objectKey: string): number {
 
 /** `random`: text that no two objects share. */
 export const framesObjectKey = (classDays: number, nowMs: number, random: string): string =>
-  `${framesPrefix(classDays)}${String(nowMs).padStart(15, "0")}-${random}`;
+  `${framesPrefix(classDays)}${timeSk(nowMs)}-${random}`;

@@ -4,6 +4,7 @@ import { BrokerError, notAvailableYet } from "../errors.ts";
 import { GROUPS_PK, groupKey } from "../keys.ts";
 import { BACKOFF_SECONDS_DEFAULT, LEASE_SECONDS_DEFAULT, MAX_ATTEMPTS_DEFAULT, SUGGESTION_CANDIDATES_MAX } from "../limits.ts";
 import { listNames, namesNear } from "../list-names.ts";
+import { departs } from "../maintenance/departure.ts";
 import { MetadataCache } from "../metadata-cache.ts";
 import { checkGroupName, deadLetterTopicName, suggestion } from "../names.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -86,6 +87,7 @@ export class GroupRegistry {
     const result = await this.#items.transact([
       { kind: "delete", key: groupKey(group.name), when: sameVersion(group) },
       { kind: "delete", key: { pk, sk } },
+      departs({ kind: "group", uid: group.uid, name: "", queues: 0 }, this.#clock.nowMs()),
     ]);
     this.#cache.forget(group.name);
     this.#topics.forget(deadLetters);

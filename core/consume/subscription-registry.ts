@@ -4,6 +4,7 @@ import { BrokerError, notAvailableYet } from "../errors.ts";
 import { progressKey, subscriberKey, subscribersPk, subscriptionKey, subscriptionsPk } from "../keys.ts";
 import { SUBSCRIPTIONS_MAX } from "../limits.ts";
 import type { QueueLog } from "../log/queue-log.ts";
+import { departs } from "../maintenance/departure.ts";
 import { MetadataCache } from "../metadata-cache.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ItemStore } from "../ports/item-store.ts";
@@ -105,18 +106,19 @@ export class SubscriptionRegistry {
     return deletion;
   }
 
-  /** First what receives go by, then the progress: a crash in between leaves only items that nobody names. */
+  /** What receives go by is gone at once; the progress, which nobody names then, goes with maintenance. */
   async unsubscribe(groupUid: string, subscription: Subscription, queues: number): Promise<void> {
     // Only this subscription: another may have been made in its place meanwhile, by a group of the same name too.
     const when = [{ op: "=", name: "u", value: subscription.uid }] as const;
     const key = subscriptionKey(groupUid, subscription.topic);
+    const leaving = departs({ kind: "subscription", uid: subscription.uid, name: "", queues }, this.#store.clock.nowMs());
     const both = await this.#store.items.transact([
       { kind: "delete", key, when },
       { kind: "delete", key: subscriberKey(subscription.topicUid, subscription.group), when },
+      leaving,
     ]);
-    if (!both.ok) await this.#store.items.delete(key, { when });
+    if (!both.ok) await this.#store.items.transact([{ kind: "delete", key, when }, leaving]);
     this.#cache.forget(groupUid);
-    for (let queueId = 0; queueId < queues; queueId++) await this.#store.items.delete(progressKey(subscription.uid, queueId));
   }
 
   /** Every group that reads the topic, a page at a time. */

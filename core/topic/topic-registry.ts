@@ -4,6 +4,7 @@ import { BrokerError } from "../errors.ts";
 import { TOPICS_PK, topicKey } from "../keys.ts";
 import { SUGGESTION_CANDIDATES_MAX } from "../limits.ts";
 import { listNames, namesNear } from "../list-names.ts";
+import { departs } from "../maintenance/departure.ts";
 import { MetadataCache } from "../metadata-cache.ts";
 import { checkReadableTopicName, checkTopicName, isDeadLetterTopic, suggestion } from "../names.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -92,9 +93,13 @@ export class TopicRegistry {
 
   /** Removes the topic itself. `false`: someone changed it meanwhile. */
   async remove(topic: Topic): Promise<boolean> {
-    const result = await this.#items.delete(topicKey(topic.name), { when: sameVersion(topic) });
-    this.#cache.forget(topic.name);
-    return result.ok || result.current === undefined;
+    const { uid, name, queuesEver } = topic;
+    const result = await this.#items.transact([
+      { kind: "delete", key: topicKey(name), when: sameVersion(topic) },
+      departs({ kind: "topic", uid, name, queues: queuesEver }, this.#clock.nowMs()),
+    ]);
+    this.#cache.forget(name);
+    return result.ok || (await this.#items.get(topicKey(name))) === undefined;
   }
 
   /** Writes `next` over `current`; `undefined` when someone was quicker. */

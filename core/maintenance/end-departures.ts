@@ -1,0 +1,99 @@
+import { subscriberOf, subscriptionOf } from "../consume/subscription-codec.ts";
+import {
+  anchorKey,
+  DEPARTURES_PK,
+  departuresUntil,
+  progressKey,
+  subscriberKey,
+  subscribersPk,
+  subscriptionKey,
+  subscriptionsPk,
+  topicKey,
+} from "../keys.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Item, ItemStore } from "../ports/item-store.ts";
+import type { Subscription } from "../terms.ts";
+import { topicOf } from "../topic/topic-codec.ts";
+import { type Departure, departureOf } from "./departure.ts";
+
+const DEPARTURES_PER_PAGE = 25;
+const ITEMS_PER_PAGE = 100;
+
+export interface MaintenanceReport {
+  /** Deletions whose leftovers are gone. */
+  readonly departures: number;
+  /** False when the time was over before the work was. */
+  readonly complete: boolean;
+}
+
+interface Dependencies {
+  readonly items: ItemStore;
+  readonly clock: Clock;
+}
+
+/**
+ * Deletes what deleted topics, groups and subscriptions left behind, until the clock says `untilMs`. Every step can be repeated,
+ * by two at once too; the record of a departure goes last.
+ */
+export async function endDepartures(store: Dependencies, untilMs: number): Promise<MaintenanceReport> {
+  let departures = 0;
+  for (;;) {
+    const { items, more } = await store.items.query({
+      pk: DEPARTURES_PK,
+      to: departuresUntil(store.clock.nowMs()),
+      limit: DEPARTURES_PER_PAGE,
+    });
+    for (const item of items) {
+      if (store.clock.nowMs() >= untilMs) return { departures, complete: false };
+      await end(store, departureOf(item));
+      await store.items.delete(item);
+      departures++;
+    }
+    if (!more) return { departures, complete: true };
+  }
+}
+
+async function end(store: Dependencies, departure: Departure): Promise<void> {
+  switch (departure.kind) {
+    case "topic":
+      await eachOf(store, subscribersPk(departure.uid), (item) => endSubscriber(store, departure, item));
+      for (let queueId = 0; queueId < departure.queues; queueId++) await store.items.delete(anchorKey(departure.uid, queueId));
+      return;
+    case "group":
+      return eachOf(store, subscriptionsPk(departure.uid), (item) => endSubscription(store, subscriptionOf(item)));
+    case "subscription":
+      return deleteProgress(store, departure.uid, departure.queues);
+  }
+}
+
+/** One that read a deleted topic. Under the topic's name there may be another by now, with subscriptions of its own. */
+async function endSubscriber(store: Dependencies, topic: Departure, item: Item): Promise<void> {
+  const { groupUid, subscriptionUid } = subscriberOf(item);
+  const when = [{ op: "=", name: "u", value: subscriptionUid }] as const;
+  await store.items.delete(subscriptionKey(groupUid, topic.name), { when });
+  await deleteProgress(store, subscriptionUid, topic.queues);
+}
+
+/** One of a deleted group. Where its topic went too, that one's departure ends what hangs on its queues. */
+async function endSubscription(store: Dependencies, { uid, topic, topicUid, group }: Subscription): Promise<void> {
+  const item = await store.items.get(topicKey(topic));
+  if (item === undefined || topicOf(item).uid !== topicUid) return;
+  await deleteProgress(store, uid, topicOf(item).queuesEver);
+  await store.items.delete(subscriberKey(topicUid, group), { when: [{ op: "=", name: "u", value: uid }] });
+}
+
+async function deleteProgress(store: Dependencies, subscriptionUid: string, queues: number): Promise<void> {
+  for (let queueId = 0; queueId < queues; queueId++) await store.items.delete(progressKey(subscriptionUid, queueId));
+}
+
+/** Ends each item of a partition: first what hangs on it, then itself. */
+async function eachOf(store: Dependencies, pk: string, endOne: (item: Item) => Promise<void>): Promise<void> {
+  for (;;) {
+    const { items } = await store.items.query({ pk, limit: ITEMS_PER_PAGE });
+    if (items.length === 0) return;
+    for (const item of items) {
+      await endOne(item);
+      await store.items.delete(item, { when: [{ op: "=", name: "u", value: item.u as string }] });
+    }
+  }
+}

@@ -1,0 +1,120 @@
+import { ByteReader } from "../bytes/byte-reader.ts";
+
+/** Flags of `record-codec`. */
+const HAS = { id: 1, tag: 2, keys: 4, properties: 8 } as const;
+const KEYS = "KEYS";
+const encoder = new TextEncoder();
+
+/**
+ * Looks at the records of a batch one after the other, as they are encoded (`record-codec`), for a filter that wants a tag or a
+ * property of each: nothing else is decoded, and the body not even touched. Before the first `next` there is no record.
+ * Errors: `RangeError` for bytes that are no records.
+ */
+export class RecordView {
+  readonly #records: Uint8Array;
+  #from = 0;
+  #end = 0;
+  #at = 0;
+  /** Names asked for, as stored. One filter asks for few. */
+  readonly #names = new Map<string, Uint8Array>();
+
+  constructor(records: Uint8Array) {
+    this.#records = records;
+  }
+
+  /** Goes on to the next record; false after the last. */
+  next(): boolean {
+    if (this.#end === this.#records.length) return false;
+    this.#at = this.#end;
+    this.#end = this.#records.length;
+    const length = this.#varint();
+    this.#from = this.#at;
+    this.#skip(length);
+    this.#end = this.#at;
+    return true;
+  }
+
+  get tag(): string | undefined {
+    const flags = this.#enter();
+    if (!(flags & HAS.tag)) return undefined;
+    if (flags & HAS.id) this.#skipText();
+    return this.#text();
+  }
+
+  /** A property as the producer set it, or `KEYS`: the keys, separated by spaces. */
+  property(name: string): string | undefined {
+    const flags = this.#enter();
+    if (flags & HAS.id) this.#skipText();
+    if (flags & HAS.tag) this.#skipText();
+    if (name === KEYS) return flags & HAS.keys ? this.#keys() : undefined;
+    if (flags & HAS.keys) for (let left = this.#varint(); left > 0; left--) this.#skipText();
+    return flags & HAS.properties && this.#find(this.#encoded(name)) ? this.#text() : undefined;
+  }
+
+  #keys(): string {
+    return Array.from({ length: this.#varint() }, () => this.#text()).join(" ");
+  }
+
+  /** Stops before the value of the property, if there is one of this name. */
+  #find(name: Uint8Array): boolean {
+    for (let left = this.#varint(); left > 0; left--) {
+      const length = this.#varint();
+      const from = this.#at;
+      this.#skip(length);
+      if (length === name.length && this.#equals(name, from)) return true;
+      this.#skipText();
+    }
+    return false;
+  }
+
+  #equals(name: Uint8Array, from: number): boolean {
+    for (let index = 0; index < name.length; index++) if (this.#records[from + index] !== name[index]) return false;
+    return true;
+  }
+
+  #encoded(name: string): Uint8Array {
+    const known = this.#names.get(name);
+    if (known !== undefined) return known;
+    const bytes = encoder.encode(name);
+    this.#names.set(name, bytes);
+    return bytes;
+  }
+
+  /** Past flags and born time. */
+  #enter(): number {
+    this.#at = this.#from;
+    const flags = this.#u8();
+    this.#varint();
+    return flags;
+  }
+
+  #u8(): number {
+    if (this.#at >= this.#end) throw new RangeError("read past the end");
+    return this.#records[this.#at++] as number;
+  }
+
+  #varint(): number {
+    let value = 0;
+    for (let scale = 1; ; scale *= 128) {
+      const byte = this.#u8();
+      value += (byte & 127) * scale;
+      if (byte < 128) return value;
+    }
+  }
+
+  #skip(length: number): void {
+    if (length > this.#end - this.#at) throw new RangeError("read past the end");
+    this.#at += length;
+  }
+
+  #skipText(): void {
+    this.#skip(this.#varint());
+  }
+
+  #text(): string {
+    const reader = new ByteReader(this.#records, this.#at, this.#end);
+    const text = reader.text();
+    this.#at = reader.position;
+    return text;
+  }
+}
