@@ -53,6 +53,7 @@ export function testQueries({ store, partition }: ItemStoreFixture): void {
     expect(await sksOf({ pk, limit: 20 })).toEqual(sorted);
     expect(await sksOf({ pk, limit: 20, reverse: true })).toEqual([...sorted].reverse());
     expect(await sksOf({ pk, from: "é", to: "\uFFFD", limit: 20 })).toEqual(["é", "\uD7FF", "\uFFFD"]);
+    expect(await sksOf({ pk, from: "\uFFFD", to: "\u{1F600}", limit: 20 })).toEqual(["\uFFFD", "\u{1F600}"]);
   });
 
   test("a page ends at 1 MB, and reading on from its last item misses nothing", async () => {

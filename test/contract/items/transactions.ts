@@ -49,6 +49,16 @@ export function testTransactions({ store, partition }: ItemStoreFixture): void {
     expect((await store().query({ pk, limit: 10 })).items).toEqual([{ pk, sk: "a", n: 1 }]);
   });
 
+  test("an update may change nothing and a check may ask nothing", async () => {
+    const pk = partition();
+    const result = await store().transact([
+      { kind: "update", key: { pk, sk: "made" }, changes: [] },
+      { kind: "check", key: { pk, sk: "none" }, when: [] },
+    ]);
+    expect(result).toEqual({ ok: true });
+    expect((await store().query({ pk, limit: 10 })).items).toEqual([{ pk, sk: "made" }]);
+  });
+
   test("100 writes are taken; 101, none, or two on one item are refused", async () => {
     const pk = partition();
     expect(await store().transact(puts(pk, 100))).toEqual({ ok: true });

@@ -46,6 +46,13 @@ export function testUpdates({ store, partition }: ItemStoreFixture): void {
     });
   });
 
+  test("that changes nothing makes sure that the item exists", async () => {
+    const key = { pk: partition(), sk: "0" };
+    expect(await store().update(key, [], { returning: "allNew" })).toEqual({ ok: true, item: key });
+    await store().put({ ...key, n: 1 });
+    expect(await store().update(key, [], { returning: "allNew" })).toEqual({ ok: true, item: { ...key, n: 1 } });
+  });
+
   test("every action reads the item as it was", async () => {
     const { pk, sk } = await created({ a: 1, b: 2, c: 3 });
     const result = await store().update(
@@ -77,6 +84,7 @@ export function testUpdates({ store, partition }: ItemStoreFixture): void {
     expect(await store().update({ pk, sk }, increment, { returning: "allNew" })).toEqual({ ok: true, item: { pk, sk, n: 3 } });
     expect(await store().update({ pk, sk }, increment)).toEqual({ ok: true });
     expect(await store().put({ pk, sk, n: 9 }, { returning: "allOld" })).toEqual({ ok: true, item: { pk, sk, n: 4 } });
+    expect(await store().put({ pk, sk, n: 9 }, { returning: "allNew" })).toEqual({ ok: true, item: { pk, sk, n: 9 } });
     expect(await store().delete({ pk, sk }, { returning: "allOld" })).toEqual({ ok: true, item: { pk, sk, n: 9 } });
     expect(await store().delete({ pk, sk }, { returning: "allOld" })).toEqual({ ok: true, item: undefined });
   });
