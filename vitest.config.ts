@@ -16,6 +16,7 @@ export default defineConfig({
       suite("unit", { testTimeout: 5_000 }),
       suite("contract", { testTimeout: 20_000 }),
       suite("conformance", { testTimeout: 30_000 }),
+      suite("infra", { testTimeout: 30_000 }),
       suite("simulation", { testTimeout: 60_000 }),
       // Runs the bundle that users run, so it is built first.
       suite("crash", { testTimeout: 60_000, globalSetup: ["test/support/build-bundle.ts"] }),

@@ -100,6 +100,7 @@ export interface GroupSettings {
   readonly maxAttempts?: number | undefined;
   readonly backoff?: Backoff | undefined;
   readonly leaseSeconds?: number | undefined;
+  readonly paused?: boolean | undefined;
 }
 
 export interface TopicDeletion {

@@ -2,6 +2,7 @@ import type { Context } from "hono";
 import { BrokerError, notAvailableYet } from "../../core/errors.ts";
 import type { Random } from "../../core/ports/random.ts";
 import type { Log } from "../runtime/log.ts";
+import type { ApiKeyGuard } from "./api-key-guard.ts";
 import type { Inbound, RawRequest } from "./inbound.ts";
 import { parseJson } from "./json-text.ts";
 import { problemReply, toBrokerError } from "./problem.ts";
@@ -10,6 +11,7 @@ import { requestIdOf } from "./request-id.ts";
 import type { RequestMemory } from "./request-memory.ts";
 import { type BodyFormat, parameterNames, type Route, type RouteRequest } from "./route.ts";
 import { decodeComponent, parseQuery, splitTarget } from "./target.ts";
+import { unauthorizedReply } from "./unauthorized.ts";
 import { validate } from "./validation.ts";
 
 export interface AnswerDependencies {
@@ -17,6 +19,8 @@ export interface AnswerDependencies {
   readonly random: Random;
   readonly log: Log;
   readonly memory: RequestMemory;
+  /** Absent: no key is needed. */
+  readonly guard?: ApiKeyGuard | undefined;
 }
 
 /** Seen in logs and documentation in place of a route for requests that match none. */
@@ -78,23 +82,27 @@ async function answer(
   handle: (c: Context, raw: RawRequest, requestId: string, query: string) => Promise<Reply>,
 ): Promise<Response> {
   const startMs = performance.now();
-  const { inbound, log, random } = dependencies;
+  const { inbound, log, random, guard } = dependencies;
   const raw: RawRequest = { request: c.req.raw, env: c.env };
   const requestId = requestIdOf(inbound.header(raw, "x-request-id"), random);
+  const logFields = inbound.logFields?.(raw);
   const { path, query } = splitTarget(inbound.target(raw));
   let reply: Reply;
   try {
-    reply = await handle(c, raw, requestId, query);
+    const admitted = guard?.admits(routePath, inbound.header(raw, "authorization")) ?? true;
+    if (admitted) reply = await handle(c, raw, requestId, query);
+    else reply = unauthorizedReply(routePath, inbound.header(raw, "accept"), { requestId, instance: path });
   } catch (error) {
     const shown = toBrokerError(error);
-    if (shown.code === "INTERNAL_ERROR") log.error({ err: error, requestId }, "request failed");
-    else if (shown.code === "STORE_UNAVAILABLE") log.warn({ err: error, requestId }, "store unavailable");
+    if (shown.code === "INTERNAL_ERROR") log.error({ err: error, requestId, ...logFields }, "request failed");
+    else if (shown.code === "STORE_UNAVAILABLE") log.warn({ err: error, requestId, ...logFields }, "store unavailable");
     reply = problemReply(shown, { requestId, instance: path });
   }
   const durationMs = Math.round((performance.now() - startMs) * 1_000) / 1_000;
   log.info(
     {
       requestId,
+      ...logFields,
       method: c.req.method,
       path: path.slice(0, LOGGED_PATH_CHARS_MAX),
       route: routePath,

@@ -5,7 +5,9 @@ import type { Clock } from "../../core/ports/clock.ts";
 import type { Random } from "../../core/ports/random.ts";
 import type { Signer } from "../../core/ports/signer.ts";
 import type { Log } from "../runtime/log.ts";
-import { answerRefusal, answerRoute } from "./answer.ts";
+import { type AnswerDependencies, answerRefusal, answerRoute } from "./answer.ts";
+import { ANY_ANSWER, type AnswerLimits } from "./answer-limits.ts";
+import type { ApiKeyGuard } from "./api-key-guard.ts";
 import type { BackgroundSends } from "./background-sends.ts";
 import { type Cursors, createCursors } from "./cursor.ts";
 import type { Inbound } from "./inbound.ts";
@@ -31,6 +33,8 @@ export interface RouteDependencies {
   readonly cursors: Cursors;
   readonly longPolls: LongPolls;
   readonly background: BackgroundSends;
+  readonly guard: ApiKeyGuard | undefined;
+  readonly answers: AnswerLimits;
 }
 
 export interface AppDependencies {
@@ -46,6 +50,10 @@ export interface AppDependencies {
   readonly memory: RequestMemory;
   /** Default: the web's Request, which every runtime has. */
   readonly inbound?: Inbound;
+  /** Absent: no request needs a key. */
+  readonly guard?: ApiKeyGuard | undefined;
+  /** Default: none. */
+  readonly answers?: AnswerLimits;
 }
 
 /** Every endpoint, in the order the documentation shows them. */
@@ -67,14 +75,12 @@ export function createRoutes(dependencies: RouteDependencies): readonly Route[] 
  * without composing a chain per request.
  */
 export function createApp(dependencies: AppDependencies): Hono {
-  const { broker, clock, log, longPolls, background } = dependencies;
+  const { broker, clock, log, longPolls, background, guard, random, memory, answers = ANY_ANSWER } = dependencies;
   const inbound = dependencies.inbound ?? webInbound;
   const cursors = createCursors({ signer: dependencies.signer, key: dependencies.cursorKey, clock });
-  const routes = createRoutes({ broker, clock, log, cursors, longPolls, background });
-  const answering = { inbound, random: dependencies.random, log, memory: dependencies.memory };
-
-  // The router gets the path undecoded: "%2F" in a name is no separator.
-  const app = new Hono({ getPath: (request, options) => splitTarget(inbound.target({ request, env: options?.env })).path });
+  const routes = createRoutes({ broker, clock, log, cursors, longPolls, background, guard, answers });
+  const answering = { inbound, random, log, memory, guard };
+  const app = createRouter(inbound);
   for (const route of routes) app.on(route.method, routerPath(route.path), answerRoute(route, answering));
   app.notFound(
     answerRefusal(answering, (c, path) => {
@@ -90,6 +96,17 @@ export function createApp(dependencies: AppDependencies): Hono {
   );
   return app;
 }
+
+/** An app that answers every request with `error`, to those who carry a key: for a runtime whose broker did not start. */
+export function createRefusingApp(answering: AnswerDependencies, error: BrokerError): Hono {
+  const app = createRouter(answering.inbound);
+  app.notFound(answerRefusal(answering, () => ({ error })));
+  return app;
+}
+
+/** The router gets the path undecoded: "%2F" in a name is no separator. */
+const createRouter = (inbound: Inbound): Hono =>
+  new Hono({ getPath: (request, options) => splitTarget(inbound.target({ request, env: options?.env })).path });
 
 function allowedMethods(app: Hono, path: string): string[] {
   const methods = ["GET", "PUT", "PATCH", "POST", "DELETE"].filter((method) => app.router.match(method, path)[0].length > 0);

@@ -4,7 +4,7 @@ import { ERROR_CODES, type ErrorCodeName } from "../../core/errors.ts";
 import type { OpenApiDocument } from "./openapi.ts";
 import { problemType } from "./problem.ts";
 
-const STYLE = `
+export const DOCS_STYLE = `
 :root{color-scheme:light dark}
 body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:0 auto;padding:1rem}
 code,pre{font:13px/1.5 ui-monospace,monospace}
@@ -17,7 +17,7 @@ pre{overflow-x:auto;padding:.75rem;background:#8881}
 /** Only the page's own style may load: no script, no image, no request to anywhere. */
 export const DOCS_HEADERS = {
   "Content-Type": "text/html; charset=utf-8",
-  "Content-Security-Policy": `default-src 'none'; style-src 'sha256-${createHash("sha256").update(STYLE).digest("base64")}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+  "Content-Security-Policy": `default-src 'none'; style-src 'sha256-${createHash("sha256").update(DOCS_STYLE).digest("base64")}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
   "X-Content-Type-Options": "nosniff",
   "Referrer-Policy": "no-referrer",
 };
@@ -55,7 +55,7 @@ export function renderDocsPage(document: OpenApiDocument): string {
   );
   const tags = [...new Set(operations.map(({ operation }) => operation.tags?.[0] ?? ""))];
   const page = html`<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${document.info.title} API</title>
-<meta name="viewport" content="width=device-width"><style>${raw(STYLE)}</style></head><body>
+<meta name="viewport" content="width=device-width"><style>${raw(DOCS_STYLE)}</style></head><body>
 <h1>${document.info.title} API</h1>
 <p>${document.info.description ?? ""} For machines: <a href="/openapi.json">openapi.json</a>.</p>
 ${tags.map((tag) => html`<h2>${tag}</h2>${operations.filter(({ operation }) => operation.tags?.[0] === tag).map(operationHtml)}`)}

@@ -1,17 +1,22 @@
 import type { Broker, PullResult } from "../../core/broker.ts";
 import { BrokerError } from "../../core/errors.ts";
 import type { StoredMessage } from "../../core/terms.ts";
+import type { AnswerLimits } from "./answer-limits.ts";
 import type { LongPolls } from "./long-polls.ts";
-import { storedMessageJson } from "./message-json.ts";
+import { pageJson, storedMessageJson } from "./message-json.ts";
 import { errorJson, toBrokerError } from "./problem.ts";
 
 /** A comment goes out when nothing else did for so long, so that proxies keep the connection and a dead client is noticed. */
 const HEARTBEAT_MS = 15_000;
 const HEARTBEAT = Buffer.from(": heartbeat\n\n");
 
+/** How soon a client comes back when its stream was handed over whole. */
+const RETRY_MS = 500;
+
 export interface LiveTail {
   readonly broker: Broker;
   readonly longPolls: LongPolls;
+  readonly answers: AnswerLimits;
   readonly topic: string;
   readonly queueId: number;
   readonly limit: number;
@@ -29,28 +34,18 @@ export interface LiveTail {
 export function liveTail(tail: LiveTail): ReadableStream<Uint8Array> {
   let offset = tail.first.nextOffset;
   let waiting: readonly StoredMessage[] = tail.first.messages;
-  const pull = (signal: AbortSignal): Promise<PullResult> => {
-    const { limit, maxBytes } = tail;
-    return tail.broker.pullMessages(
-      tail.topic,
-      tail.queueId,
-      { from: { offset }, limit, maxBytes, waitMs: HEARTBEAT_MS },
-      signal,
-    );
-  };
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         if (waiting.length > 0) {
-          controller.enqueue(events(waiting, tail.topic));
+          controller.enqueue(Buffer.from(events(waiting, tail)));
           waiting = [];
           return;
         }
         try {
-          const result = await tail.longPolls.run(tail.disconnected, pull);
-          if (result.status === "OFFSET_ILLEGAL") throw offsetIllegal(offset, result);
-          offset = result.nextOffset;
-          if (result.messages.length > 0) controller.enqueue(events(result.messages, tail.topic));
+          const page = await nextPage(tail, offset);
+          offset = page.nextOffset;
+          if (page.messages.length > 0) controller.enqueue(Buffer.from(events(page.messages, tail)));
           else if (tail.longPolls.ended || tail.disconnected.aborted) controller.close();
           else controller.enqueue(HEARTBEAT);
         } catch (error) {
@@ -63,9 +58,27 @@ export function liveTail(tail: LiveTail): ReadableStream<Uint8Array> {
   );
 }
 
-function events(messages: readonly StoredMessage[], topic: string): Buffer {
-  const text = messages.map((message) => `id: ${message.offset}\ndata: ${JSON.stringify(storedMessageJson(message, topic))}\n\n`);
-  return Buffer.from(text.join(""));
+/**
+ * The same where an answer is handed over whole: what is there, or else what comes within one wait. It ends with the id to go on
+ * after, also where no event has one, so that a client that comes back with it misses nothing.
+ */
+export async function wholeTail(tail: LiveTail): Promise<string> {
+  const page = tail.first.messages.length > 0 ? tail.first : await nextPage(tail, tail.first.nextOffset);
+  return `retry: ${RETRY_MS}\n${events(page.messages, tail)}id: ${page.nextOffset - 1}\n\n`;
+}
+
+/** What comes after `offset` within one wait. Errors: OFFSET_ILLEGAL. */
+async function nextPage(tail: LiveTail, offset: number): Promise<LiveTail["first"]> {
+  const { broker, longPolls, topic, queueId, limit, maxBytes, disconnected } = tail;
+  const request = { from: { offset }, limit, maxBytes, waitMs: longPolls.bound(HEARTBEAT_MS) };
+  const result = await longPolls.run(disconnected, (signal) => broker.pullMessages(topic, queueId, request, signal));
+  if (result.status === "OFFSET_ILLEGAL") throw offsetIllegal(offset, result);
+  return result;
+}
+
+function events(messages: readonly StoredMessage[], { topic, answers }: LiveTail): string {
+  const page = pageJson(messages, answers, (message, bodies) => storedMessageJson(message, topic, bodies));
+  return page.map((message) => `id: ${message.offset}\ndata: ${JSON.stringify(message)}\n\n`).join("");
 }
 
 export function offsetIllegal(

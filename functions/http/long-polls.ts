@@ -1,7 +1,18 @@
 /** Requests that wait. Each ends early when its client goes away, and all do when the server stops. */
 export class LongPolls {
+  readonly #waitMsMax: number;
   readonly #open = new Set<AbortController>();
   #ended = false;
+
+  /** Where the runtime cuts requests off, none waits for longer than `waitMsMax`. */
+  constructor(waitMsMax = Number.POSITIVE_INFINITY) {
+    this.#waitMsMax = waitMsMax;
+  }
+
+  /** How long a request waits that asks for `waitMs`. */
+  bound(waitMs: number): number {
+    return Math.min(waitMs, this.#waitMsMax);
+  }
 
   /** True once the server is stopping: whoever waits should answer with what there is. */
   get ended(): boolean {

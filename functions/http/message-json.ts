@@ -1,6 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { BrokerError } from "../../core/errors.ts";
 import type { MessageInput, ReceivedMessage, StoredMessage } from "../../core/terms.ts";
+import type { AnswerLimits } from "./answer-limits.ts";
 import type { MessageEnvelope } from "./schemas/messages.ts";
 import { formatInstant } from "./times.ts";
 
@@ -65,11 +66,30 @@ function decodeProperties(properties: Readonly<Record<string, unknown>>): Readon
   return decoded;
 }
 
+/** A page of messages shows every body as text that is text, or every body as base64. */
+type Bodies = "text" | "base64";
+
+/** Pages with fewer bytes of bodies fit whatever their escapes: a control character takes seven bytes in a string of a string. */
+const ALWAYS_FITTING_BYTES = 512 * 1_024;
+
+/** A page as `show` has it; bodies are base64, which needs no escapes, where as text the page would not fit. */
+export function pageJson<M extends StoredMessage, Shown>(
+  messages: readonly M[],
+  { quotedBytesMax }: AnswerLimits,
+  show: (message: M, bodies: Bodies) => Shown,
+): Shown[] {
+  const page = messages.map((message) => show(message, "text"));
+  if (quotedBytesMax === Number.POSITIVE_INFINITY) return page;
+  if (messages.reduce((bytes, { body }) => bytes + body.length, 0) < ALWAYS_FITTING_BYTES) return page;
+  if (Buffer.byteLength(JSON.stringify(JSON.stringify(page))) <= quotedBytesMax) return page;
+  return messages.map((message) => show(message, "base64"));
+}
+
 /** A stored message as pull shows it. */
-export function storedMessageJson(message: StoredMessage, topic: string) {
+export function storedMessageJson(message: StoredMessage, topic: string, bodies: Bodies = "text") {
   const { body } = message;
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-  const text = isUtf8(bytes);
+  const text = bodies === "text" && isUtf8(bytes);
   return {
     messageId: message.messageId,
     topic,
@@ -88,8 +108,8 @@ export function storedMessageJson(message: StoredMessage, topic: string) {
 }
 
 /** A received message: the stored one, and the lease it is under. */
-export const receivedMessageJson = (message: ReceivedMessage) =>
-  Object.assign(storedMessageJson(message, message.topic), {
+export const receivedMessageJson = (message: ReceivedMessage, bodies?: Bodies) =>
+  Object.assign(storedMessageJson(message, message.topic, bodies), {
     attempt: message.attempt,
     maxAttempts: message.maxAttempts,
     leaseUntil: formatInstant(message.leaseUntilMs),

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { ERROR_CODES, type ErrorCodeName } from "../../core/errors.ts";
+import type { ApiKeyGuard } from "./api-key-guard.ts";
 import { parameterNames, type Route } from "./route.ts";
 import { problem } from "./schemas/shared.ts";
 
@@ -7,11 +8,16 @@ const ANY_ROUTE_ERRORS = ["BAD_REQUEST", "SERVER_BUSY", "STORE_UNAVAILABLE", "IN
 
 export type OpenApiDocument = Awaited<ReturnType<typeof createOpenApiDocument>>;
 
-/** The OpenAPI 3.1 document of a route table. The generator is loaded at the first call: most processes never need it. */
-export async function createOpenApiDocument(routes: readonly Route[]) {
+/** The one way to get past a guard. */
+const API_KEY = "apiKey";
+
+/** The OpenAPI 3.1 document of a route table, behind `guard` where there is one. The generator is loaded at the first call: most processes never need it. */
+export async function createOpenApiDocument(routes: readonly Route[], guard: ApiKeyGuard | undefined) {
   const { OpenAPIHono } = await import("@hono/zod-openapi");
   const { openAPIRegistry, getOpenAPI31Document } = new OpenAPIHono();
+  if (guard) openAPIRegistry.registerComponent("securitySchemes", API_KEY, { type: "http", scheme: "bearer" });
   for (const route of routes) {
+    const guarded = guard !== undefined && !guard.isOpen(route.path);
     openAPIRegistry.registerPath({
       method: route.method.toLowerCase() as Lowercase<Route["method"]>,
       path: route.path,
@@ -19,8 +25,9 @@ export async function createOpenApiDocument(routes: readonly Route[]) {
       tags: [route.tag],
       summary: route.summary,
       ...(route.description ? { description: route.description } : {}),
+      ...(guarded ? { security: [{ [API_KEY]: [] }] } : {}),
       request: requestOf(route),
-      responses: { ...repliesOf(route), ...errorsOf(route) },
+      responses: { ...repliesOf(route), ...errorsOf(route, guarded) },
     });
   }
   return getOpenAPI31Document({
@@ -73,9 +80,10 @@ function repliesOf(route: Route): Documented["responses"] {
 }
 
 /** Problem documents, by status: codes that share one are listed together. */
-function errorsOf(route: Route): Documented["responses"] {
+function errorsOf(route: Route, guarded: boolean): Documented["responses"] {
+  const key = guarded ? (["UNAUTHORIZED"] as const) : [];
   const json = route.body?.kind === "json" ? (["UNSUPPORTED_MEDIA_TYPE", "MESSAGE_BODY_TOO_LARGE"] as const) : [];
-  const codes = [...new Set<ErrorCodeName>([...ANY_ROUTE_ERRORS, ...json, ...route.errors])].sort();
+  const codes = [...new Set<ErrorCodeName>([...ANY_ROUTE_ERRORS, ...key, ...json, ...route.errors])].sort();
   const byStatus = new Map<number, ErrorCodeName[]>();
   for (const code of codes) {
     const { status } = ERROR_CODES[code];

@@ -3,6 +3,7 @@ import type { Random } from "../../core/ports/random.ts";
 import type { Signer } from "../../core/ports/signer.ts";
 import { systemClock } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
+import type { ApiKeyGuard } from "./api-key-guard.ts";
 import { createApp } from "./app.ts";
 import { BackgroundSends } from "./background-sends.ts";
 import { LongPolls } from "./long-polls.ts";
@@ -20,6 +21,8 @@ export interface ServeOptions {
   readonly port: number;
   /** Bytes of request bodies held at once. */
   readonly requestBytesMax: number;
+  /** Absent: no request needs a key. */
+  readonly guard?: ApiKeyGuard | undefined;
 }
 
 export interface ServedBroker {
@@ -47,6 +50,7 @@ export async function serveBroker(options: ServeOptions): Promise<ServedBroker> 
     background,
     memory: new RequestMemory(options.requestBytesMax),
     inbound: nodeInbound,
+    guard: options.guard,
   });
   const server = await serveApp(app, { host, port, log, random });
   return {

@@ -1,73 +1,22 @@
 import { z } from "zod";
 
-const wholeNumber = (min: number, max: number) => {
-  const message = `must be a whole number from ${min} to ${max}`;
-  return z
-    .string()
-    .regex(/^\d{1,9}$/, message)
-    .transform(Number)
-    .refine((value) => value >= min && value <= max, message);
-};
-
-const oneOf = <const T extends readonly [string, ...string[]]>(values: T) =>
-  z.enum(values, `must be one of ${values.join(", ")}`);
-
-interface SettingRow {
+/** One setting, as the environment gives it and as the README prints it. */
+export interface SettingRow {
   readonly env: string;
-  readonly schema: z.ZodType<string | number, string>;
-  /** As it would be written in the environment. */
+  readonly schema: z.ZodType<unknown, string>;
+  /** As it would be written in the environment; empty where there is none. */
   readonly default: string;
   readonly unit: string;
   readonly description: string;
+  /** Its value is never repeated, not even to say that it is wrong. */
+  readonly secret?: true;
 }
 
-/** Every setting of the embedded server. The README prints this table, and a test keeps the two alike. */
-export const SETTINGS = {
-  port: {
-    env: "PORT",
-    schema: wholeNumber(0, 65_535),
-    default: "8080",
-    unit: "",
-    description: "TCP port to listen on; 0 takes a free one.",
-  },
-  host: {
-    env: "HOST",
-    schema: z.string().min(1, "must not be empty"),
-    default: "127.0.0.1",
-    unit: "",
-    description: "Address to listen on; 0.0.0.0 opens it to the network.",
-  },
-  dataDirectory: {
-    env: "DATA_DIR",
-    schema: z.string().min(1, "must not be empty"),
-    default: "./data",
-    unit: "",
-    description: "Folder of the store; one process at a time may hold it.",
-  },
-  logLevel: {
-    env: "LOG_LEVEL",
-    schema: oneOf(["trace", "debug", "info", "warn", "error", "silent"]),
-    default: "info",
-    unit: "",
-    description: "Least level that is logged; `info` has a line per request.",
-  },
-  shutdownGraceSeconds: {
-    env: "SHUTDOWN_GRACE_SECONDS",
-    schema: wholeNumber(0, 3_600),
-    default: "10",
-    unit: "seconds",
-    description: "Time that requests in flight get to finish after SIGTERM or SIGINT.",
-  },
-  requestMemoryMib: {
-    env: "REQUEST_MEMORY_MIB",
-    schema: wholeNumber(16, 65_536),
-    default: "256",
-    unit: "MiB",
-    description: "Bytes of request bodies held at once; beyond it requests are answered 503.",
-  },
-} as const satisfies Record<string, SettingRow>;
+export type SettingTable = Readonly<Record<string, SettingRow>>;
 
-export type Settings = { readonly [K in keyof typeof SETTINGS]: z.output<(typeof SETTINGS)[K]["schema"]> };
+export type SettingsOf<Table extends SettingTable> = { readonly [K in keyof Table]: z.output<Table[K]["schema"]> };
+
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** A setting that cannot be used. The message is one line that names the variable. */
 export class InvalidSetting extends Error {
@@ -78,13 +27,36 @@ export class InvalidSetting extends Error {
   }
 }
 
-/** Reads every setting from `environment`; an empty variable counts as unset. Errors: `InvalidSetting`. */
-export function readSettings(environment: Readonly<Record<string, string | undefined>>): Settings {
-  const entries = Object.entries<SettingRow>(SETTINGS).map(([name, row]) => {
-    const text = environment[row.env] || row.default;
-    const parsed = row.schema.safeParse(text);
-    if (parsed.success) return [name, parsed.data] as const;
-    throw new InvalidSetting(`${row.env} ${parsed.error.issues[0]?.message ?? "is invalid"}, but is ${JSON.stringify(text)}.`);
-  });
-  return Object.fromEntries(entries) as Settings;
+/** Reads every setting of `table` from `environment`; an empty variable counts as unset. Errors: `InvalidSetting`. */
+export function readTable<Table extends SettingTable>(table: Table, environment: Environment): SettingsOf<Table> {
+  const entries = Object.entries(table).map(([name, row]) => [name, readSetting(row, environment)] as const);
+  return Object.fromEntries(entries) as SettingsOf<Table>;
 }
+
+/** Errors: `InvalidSetting`. */
+export function readSetting<Row extends SettingRow>(row: Row, environment: Environment): z.output<Row["schema"]> {
+  const text = environment[row.env] || row.default;
+  const parsed = row.schema.safeParse(text);
+  if (parsed.success) return parsed.data as z.output<Row["schema"]>;
+  const found = text === "" ? "is not set" : row.secret ? "is not" : `is ${JSON.stringify(text)}`;
+  throw new InvalidSetting(`${row.env} ${parsed.error.issues[0]?.message ?? "is invalid"}, but ${found}.`);
+}
+
+export const wholeNumber = (min: number, max: number) => {
+  const message = `must be a whole number from ${min} to ${max}`;
+  return z
+    .string()
+    .regex(/^\d{1,9}$/, message)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, message);
+};
+
+export const oneOf = <const T extends readonly [string, ...string[]]>(values: T) =>
+  z.enum(values, `must be one of ${values.join(", ")}`);
+
+/** `undefined` where the variable is unset. */
+export const optional = (test: RegExp, message: string) =>
+  z
+    .string()
+    .refine((text) => text === "" || test.test(text), message)
+    .transform((text) => (text === "" ? undefined : text));

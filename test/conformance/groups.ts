@@ -50,6 +50,7 @@ export function groupTests(api: Api): void {
       expect(dry.status).toBe(200);
       expect(dry.json).toMatchObject({ dryRun: true, subscriptions: [topic], deadLetters: 0 });
       expect((await api.delete(`/v1/groups/${group}`)).status).toBe(204);
+      await api.changesKnown();
       expectProblem(await api.get(`/v1/groups/${group}`), 404, "CONSUMER_GROUP_NOT_FOUND");
       expectProblem(await api.post(`/v1/groups/${group}/receive`, {}), 404, "CONSUMER_GROUP_NOT_FOUND");
     });

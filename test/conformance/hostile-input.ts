@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { type Api, uniqueName } from "../support/http-api.ts";
 import { createTopic, expectProblem, send } from "../support/http-fixtures.ts";
-import { exchangeRaw, speaksPlainHttp } from "../support/http-raw.ts";
+import { exchangeRaw, headerLines, speaksPlainHttp } from "../support/http-raw.ts";
 
 const MIB = 1_024 * 1_024;
 const JSON_TYPE = { "Content-Type": "application/json" };
@@ -130,17 +130,17 @@ export function hostileInputTests(api: Api): void {
     });
 
     it("answers a body without end, and closes", async (context) => {
-      if (!speaksPlainHttp(api.baseUrl)) return context.skip("needs a plain HTTP connection");
+      if (!speaksPlainHttp(api)) return context.skip("needs a plain HTTP connection");
       const chunk = Buffer.alloc(256 * 1_024, 0x20);
       const frame = Buffer.concat([Buffer.from(`${chunk.length.toString(16)}\r\n`), chunk, Buffer.from("\r\n")]);
-      const head = `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`;
+      const head = `POST ${path} HTTP/1.1\r\nHost: x\r\n${headerLines(api)}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`;
       const answer = await exchangeRaw(api.baseUrl, [head, ...Array.from({ length: 40 }, () => frame)]);
       expect(answer.status).toBe(413);
       expect(answer.head).toMatch(/application\/problem\+json/i);
     });
 
     it("answers what is no HTTP with a problem", async (context) => {
-      if (!speaksPlainHttp(api.baseUrl)) return context.skip("needs a plain HTTP connection");
+      if (!speaksPlainHttp(api)) return context.skip("needs a plain HTTP connection");
       const cases: [string, number][] = [
         ["hello\r\n\r\n", 400],
         ["GET / HTTP/9.9\r\n\r\n", 400],
@@ -161,8 +161,8 @@ export function hostileInputTests(api: Api): void {
     });
 
     it("survives clients that leave in the middle of a request", async (context) => {
-      if (!speaksPlainHttp(api.baseUrl)) return context.skip("needs a plain HTTP connection");
-      const head = `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"body":`;
+      if (!speaksPlainHttp(api)) return context.skip("needs a plain HTTP connection");
+      const head = `POST ${path} HTTP/1.1\r\nHost: x\r\n${headerLines(api)}Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"body":`;
       await Promise.all(Array.from({ length: 20 }, () => exchangeRaw(api.baseUrl, head, 100)));
       await send(api, topic, { body: "still here" });
     });
@@ -171,8 +171,12 @@ export function hostileInputTests(api: Api): void {
       for (const bad of ["/v1/topics/%zz", "/v1/topics/%", "/v1/topics/%ff", "/nowhere/%e0%a4"]) {
         expectProblem(await api.get(bad), 400, "BAD_REQUEST");
       }
-      expectProblem(await api.get("/v1/topics?prefix=%zz"), 400, "BAD_REQUEST");
       expectProblem(await api.get(`/v1/topics/%DLQ%${uniqueName("g")}/queues`), 400, "BAD_REQUEST", "%25");
+    });
+
+    it("refuses malformed percent-encoding in the query", async (context) => {
+      if (api.behindGateway) return context.skip("the gateway writes the query anew");
+      expectProblem(await api.get("/v1/topics?prefix=%zz"), 400, "BAD_REQUEST");
     });
 
     it("refuses names of a thousand characters", async () => {

@@ -97,14 +97,14 @@ export function pullTests(api: Api): void {
       expect(bodies((await pull(topic, "offset=0&maxBytes=1")).json)).toHaveLength(1);
     });
 
-    it("waits for a message, and wakes within 200 ms of a send", async () => {
+    it(`waits for a message, and wakes within ${api.wakeMsMax} ms of a send`, async () => {
       const topic = await fill(1);
       const waiting = pull(topic, "offset=1&waitSeconds=10").then((answer) => ({ answer, at: performance.now() }));
       await send(api, topic, { body: "other queue, same topic" });
       const sentAt = performance.now();
       const { answer, at } = await waiting;
       expect(bodies(answer.json)).toEqual(["other queue, same topic"]);
-      expect(at - sentAt).toBeLessThan(200);
+      expect(at - sentAt).toBeLessThan(api.wakeMsMax);
     });
 
     it("answers when the wait is over", async () => {
@@ -164,7 +164,10 @@ export function pullTests(api: Api): void {
         headers: { Accept: "text/event-stream", ...headers },
       });
 
-    it("streams what is there and what comes, with offsets as ids", async () => {
+    const WHOLE = "the gateway hands over whole answers";
+
+    it("streams what is there and what comes, with offsets as ids", async (context) => {
+      if (api.behindGateway) return context.skip(WHOLE);
       const topic = await fill(2);
       const controller = new AbortController();
       const response = await open(topic, "offset=0", controller.signal);
@@ -182,7 +185,8 @@ export function pullTests(api: Api): void {
       controller.abort();
     });
 
-    it("starts at the end when nothing else is said", async () => {
+    it("starts at the end when nothing else is said", async (context) => {
+      if (api.behindGateway) return context.skip(WHOLE);
       const topic = await fill(3);
       const controller = new AbortController();
       const events = readEvents(await open(topic, "", controller.signal));

@@ -124,7 +124,7 @@ export function receiveTests(api: Api): void {
   });
 
   describe("PROTOCOL 6.2 long polling", () => {
-    it("wakes within 200 ms of a send", async () => {
+    it(`wakes within ${api.wakeMsMax} ms of a send`, async () => {
       const { topic, group } = await setUp({ queues: 4 });
       const delays: number[] = [];
       for (let round = 0; round < 3; round++) {
@@ -138,7 +138,7 @@ export function receiveTests(api: Api): void {
         await ack(api, group, messages);
         delays.push(at - sentAt);
       }
-      expect(Math.min(...delays)).toBeLessThan(200);
+      expect(Math.min(...delays)).toBeLessThan(api.wakeMsMax);
     });
 
     it("waits no longer than asked", async () => {
@@ -159,7 +159,8 @@ export function receiveTests(api: Api): void {
       expect(received.map(({ body }) => body)).toEqual(["only one"]);
     });
 
-    it("claims nothing for a consumer that has gone away", async () => {
+    it("claims nothing for a consumer that has gone away", async (context) => {
+      if (api.behindGateway) return context.skip("the gateway does not tell that a client is gone");
       const { topic, group } = await setUp();
       const controller = new AbortController();
       const headers = { "Content-Type": "application/json" };

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 
 /** What a suite knows of the server: where it is, and what to send along. */
 export interface Target {
@@ -6,6 +7,12 @@ export interface Target {
   baseUrl(): string;
   /** Such as a key that a deployed stack wants. */
   headers?(): Record<string, string>;
+  /** Someone else's gateway stands in front: it hands requests and answers over whole, and answers itself what is no HTTP. */
+  readonly gateway?: boolean;
+  /** How soon a long poll hears of a send. Default 200: one process serves both. */
+  readonly wakeMsMax?: number;
+  /** How late an instance may hear of a change made through another. Default 0: there is one. */
+  readonly changesKnownAfterMs?: number;
 }
 
 export interface Answer {
@@ -32,6 +39,19 @@ export class Api {
 
   get baseUrl(): string {
     return this.#target.baseUrl();
+  }
+
+  get behindGateway(): boolean {
+    return this.#target.gateway === true;
+  }
+
+  get wakeMsMax(): number {
+    return this.#target.wakeMsMax ?? 200;
+  }
+
+  /** Resolves once every instance goes by the changes made so far to topics, groups and subscriptions. */
+  changesKnown(): Promise<void> {
+    return sleep(this.#target.changesKnownAfterMs ?? 0);
   }
 
   get headers(): Record<string, string> {

@@ -1,8 +1,17 @@
-import { Pool } from "undici";
+import { type buildConnector, Pool } from "undici";
 
 export interface HttpReply {
   readonly status: number;
   readonly body: Buffer;
+}
+
+/** A server, and what it takes to be let in. */
+export interface HttpServer {
+  readonly url: string;
+  /** Sent with every request; names in lower case. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Makes the connections, where the URL's name does not lead there by itself. */
+  readonly connect?: buildConnector.connector;
 }
 
 /** A keep-alive client for load: `dispatch` makes no stream objects, at about half the cost of `fetch` per call. */
@@ -15,7 +24,12 @@ export interface HttpClient {
 const EMPTY = Buffer.alloc(0);
 const JSON_HEADERS = { "content-type": "application/json" };
 
-export const httpClient = (url: string, options: { readonly connections: number; readonly timeoutMs?: number }): HttpClient => {
+export const httpClient = (
+  server: string | HttpServer,
+  options: { readonly connections: number; readonly timeoutMs?: number },
+): HttpClient => {
+  const { url, headers, connect }: HttpServer = typeof server === "string" ? { url: server } : server;
+  const withJson = { ...headers, ...JSON_HEADERS };
   const timeout = options.timeoutMs ?? 30_000;
   const pool = new Pool(url, {
     connections: options.connections,
@@ -23,6 +37,7 @@ export const httpClient = (url: string, options: { readonly connections: number;
     keepAliveTimeout: 60_000,
     headersTimeout: timeout,
     bodyTimeout: timeout,
+    ...(connect && { connect }),
   });
   return {
     request: (method, path, body) =>
@@ -30,7 +45,7 @@ export const httpClient = (url: string, options: { readonly connections: number;
         let status = 0;
         const chunks: Buffer[] = [];
         pool.dispatch(
-          { method, path, body: body ?? null, headers: body === undefined ? {} : JSON_HEADERS },
+          { method, path, body: body ?? null, headers: body === undefined ? (headers ?? {}) : withJson },
           {
             onRequestStart: () => {},
             onResponseStart: (_controller, statusCode) => {

@@ -1,4 +1,5 @@
 import { connect } from "node:net";
+import type { Api } from "./http-api.ts";
 
 export interface RawAnswer {
   readonly status: number;
@@ -43,4 +44,10 @@ function isComplete(text: string): boolean {
 }
 
 /** Only a plain connection takes raw bytes; behind TLS and a gateway others answer for the server. */
-export const speaksPlainHttp = (baseUrl: string): boolean => baseUrl.startsWith("http://");
+export const speaksPlainHttp = (api: Api): boolean => api.baseUrl.startsWith("http://") && !api.behindGateway;
+
+/** What the suite sends along, such as a key, as lines of a raw request. */
+export const headerLines = (api: Api): string =>
+  Object.entries(api.headers)
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join("");

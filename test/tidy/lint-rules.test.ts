@@ -74,13 +74,14 @@ add("adapters/memory/function.ts", imports("../../functions/http/app.ts"), IMPOR
 add("adapters/memory/hono.ts", imports("hono"), IMPORTS);
 add("adapters/memory/console.ts", 'console.log("x");', "noConsole");
 
-// functions: core; adapters in the entries alone.
+// functions: core; adapters in functions/stores alone.
 add("functions/http/clean.ts", imports("../../core/terms.ts"));
 add("functions/http/adapter.ts", imports("../../adapters/memory/item-store.ts"), IMPORTS);
 add("functions/http/test.ts", imports("../../test/support/x.ts"), IMPORTS);
-for (const entry of ["api", "scanner", "maintenance", "local"])
-  add(`functions/${entry}.ts`, imports("../adapters/memory/item-store.ts"));
-add("functions/other.ts", imports("../adapters/memory/item-store.ts"), IMPORTS);
+add("functions/stores/clean.ts", imports("../../adapters/memory/item-store.ts"));
+add("functions/stores/test.ts", imports("../../test/support/x.ts"), IMPORTS);
+for (const entry of ["api", "maintenance", "local"])
+  add(`functions/${entry}.ts`, imports("../adapters/memory/item-store.ts"), IMPORTS);
 add("functions/console.ts", 'console.log("x");', "noConsole");
 
 // Everywhere.

@@ -32,7 +32,7 @@ const groupJson = (value: ConsumerGroup) => ({
   maxAttempts: value.maxAttempts,
   backoff: value.backoff,
   leaseSeconds: value.leaseSeconds,
-  paused: false,
+  paused: value.paused,
   assignment: ASSIGNMENT,
   createdAt: formatInstant(value.createdAtMs),
   updatedAt: formatInstant(value.updatedAtMs),
@@ -40,10 +40,9 @@ const groupJson = (value: ConsumerGroup) => ({
 
 const groupReply = (status: number, value: ConsumerGroup): Reply => jsonReply(status, groupJson(value), { ETag: etagOf(value) });
 
-/** Takes out the fields that can only have one value yet. */
-function builtSettings<T extends z.output<typeof groupPatch>>(settings: T): Omit<T, "paused" | "assignment"> {
-  const { paused, assignment, ...built } = settings;
-  if (paused) throw notAvailableYet("paused: true");
+/** Takes out the field that can only have one value yet. */
+function builtSettings<T extends z.output<typeof groupPatch>>(settings: T): Omit<T, "assignment"> {
+  const { assignment, ...built } = settings;
   if (typeof assignment === "string" && assignment !== ASSIGNMENT)
     throw notAvailableYet(`An assignment other than "${ASSIGNMENT}"`);
   return built;

@@ -11,10 +11,10 @@ const tag = "Operations";
 const health = z.object({ status: z.literal("ok") }).meta({ id: "Health" });
 
 /** Health, readiness and documentation, at the root. The documentation covers `routes` and these. */
-export function operationRoutes({ broker }: RouteDependencies, routes: readonly Route[]): readonly Route[] {
+export function operationRoutes({ broker, guard }: RouteDependencies, routes: readonly Route[]): readonly Route[] {
   let document: Promise<OpenApiDocument> | undefined;
   const openApi = () => {
-    document ??= createOpenApiDocument([...routes, ...own]);
+    document ??= createOpenApiDocument([...routes, ...own], guard);
     return document;
   };
   const own: readonly Route[] = [...healthRoutes(broker), ...docsRoutes(openApi)];

@@ -1,16 +1,17 @@
 import type { PullRequest, PullResult } from "../../../core/broker.ts";
 import { BrokerError } from "../../../core/errors.ts";
 import { PULL_BYTES_MAX, PULL_MESSAGES_MAX } from "../../../core/limits.ts";
+import type { AnswerLimits } from "../answer-limits.ts";
 import type { RouteDependencies } from "../app.ts";
-import { liveTail, offsetIllegal } from "../live-tail.ts";
-import { storedMessageJson } from "../message-json.ts";
+import { liveTail, offsetIllegal, wholeTail } from "../live-tail.ts";
+import { pageJson, storedMessageJson } from "../message-json.ts";
 import { jsonReply, type Reply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import { type PullQuery, pullQuery, pullReply, UNBUILT_PULL_PARAMETERS } from "../schemas/pull.ts";
 
 const EVENT_STREAM = "text/event-stream";
 const QUEUE_ID = /^\d{1,4}$/;
-const OFFSET = /^\d{1,16}$/;
+const EVENT_ID = /^(?:\d{1,16}|-1)$/;
 const STREAM_HEADERS = { "Content-Type": EVENT_STREAM, "Cache-Control": "no-store", "X-Accel-Buffering": "no" };
 
 function badParameter(field: string, detail: string): BrokerError {
@@ -34,18 +35,18 @@ function startOf(query: PullQuery, otherwise: PullRequest["from"] | undefined): 
   return from;
 }
 
-/** An event stream that was cut off goes on after the last event the client saw. */
+/** An event stream that was cut off goes on after the last event the client saw; -1 comes before the first. */
 function resumeOf(lastEventId: string | undefined): PullRequest["from"] | undefined {
   if (lastEventId === undefined || lastEventId === "") return undefined;
   const offset = Number(lastEventId) + 1;
-  if (!OFFSET.test(lastEventId) || !Number.isSafeInteger(offset)) throw badParameter("Last-Event-ID", "Must be an offset.");
+  if (!EVENT_ID.test(lastEventId) || !Number.isSafeInteger(offset)) throw badParameter("Last-Event-ID", "Must be an offset.");
   return { offset };
 }
 
-const pageReply = (result: Exclude<PullResult, { status: "OFFSET_ILLEGAL" }>, topic: string): Reply =>
+const pageReply = (result: Exclude<PullResult, { status: "OFFSET_ILLEGAL" }>, topic: string, answers: AnswerLimits): Reply =>
   jsonReply(200, {
     status: result.status,
-    messages: result.messages.map((message) => storedMessageJson(message, topic)),
+    messages: pageJson(result.messages, answers, (message, bodies) => storedMessageJson(message, topic, bodies)),
     nextOffset: String(result.nextOffset),
     minOffset: String(result.minOffset),
     maxOffset: String(result.maxOffset),
@@ -53,7 +54,7 @@ const pageReply = (result: Exclude<PullResult, { status: "OFFSET_ILLEGAL" }>, to
 
 const askedOffset = (from: PullRequest["from"]): number | undefined => ("offset" in from ? from.offset : undefined);
 
-export const pullRoutes = ({ broker, longPolls }: RouteDependencies): readonly Route[] => [
+export const pullRoutes = ({ broker, longPolls, answers }: RouteDependencies): readonly Route[] => [
   defineRoute({
     method: "GET",
     path: "/v1/topics/{topic}/queues/{queueId}/messages",
@@ -70,23 +71,24 @@ export const pullRoutes = ({ broker, longPolls }: RouteDependencies): readonly R
     async handle({ parameters, query, header, disconnected }) {
       const { topic } = parameters;
       const queueId = queueIdOf(parameters.queueId);
-      const { limit = PULL_MESSAGES_MAX, maxBytes = PULL_BYTES_MAX, waitSeconds = 0 } = query;
+      const { limit = PULL_MESSAGES_MAX, waitSeconds = 0 } = query;
+      const maxBytes = Math.min(query.maxBytes ?? PULL_BYTES_MAX, answers.pageBytesMax);
       if (header("accept")?.includes(EVENT_STREAM)) {
         if (query.waitSeconds !== undefined) throw badParameter("waitSeconds", "An event stream waits by itself.");
         const from = resumeOf(header("last-event-id")) ?? startOf(query, { tail: 0 });
         const first = await broker.pullMessages(topic, queueId, { from, limit, maxBytes, waitMs: 0 });
         if (first.status === "OFFSET_ILLEGAL") throw offsetIllegal(askedOffset(from), first);
-        const tail = { broker, longPolls, topic, queueId, limit, maxBytes, first, disconnected: disconnected() };
-        return { status: 200, body: liveTail(tail), headers: STREAM_HEADERS };
+        const tail = { broker, longPolls, answers, topic, queueId, limit, maxBytes, first, disconnected: disconnected() };
+        return { status: 200, body: answers.streams ? liveTail(tail) : await wholeTail(tail), headers: STREAM_HEADERS };
       }
       const from = startOf(query, undefined);
-      const request = { from, limit, maxBytes, waitMs: waitSeconds * 1_000 };
+      const request = { from, limit, maxBytes, waitMs: longPolls.bound(waitSeconds * 1_000) };
       const result =
         request.waitMs === 0
           ? await broker.pullMessages(topic, queueId, request)
           : await longPolls.run(disconnected(), (signal) => broker.pullMessages(topic, queueId, request, signal));
       if (result.status === "OFFSET_ILLEGAL") throw offsetIllegal(askedOffset(from), result);
-      return pageReply(result, topic);
+      return pageReply(result, topic, answers);
     },
   }),
 ];

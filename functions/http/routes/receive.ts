@@ -1,7 +1,8 @@
 import type { z } from "zod";
 import type { SettleEntry, SettleResult } from "../../../core/broker.ts";
+import { RECEIVE_BYTES_MAX } from "../../../core/limits.ts";
 import type { RouteDependencies } from "../app.ts";
-import { receivedMessageJson } from "../message-json.ts";
+import { pageJson, receivedMessageJson } from "../message-json.ts";
 import { errorJson } from "../problem.ts";
 import { jsonReply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
@@ -38,7 +39,7 @@ function resultJson(result: SettleResult) {
   }
 }
 
-export const receiveRoutes = ({ broker, longPolls }: RouteDependencies): readonly Route[] => [
+export const receiveRoutes = ({ broker, longPolls, answers }: RouteDependencies): readonly Route[] => [
   defineRoute({
     method: "POST",
     path: "/v1/groups/{group}/receive",
@@ -58,12 +59,20 @@ export const receiveRoutes = ({ broker, longPolls }: RouteDependencies): readonl
     async handle({ parameters, body, disconnected }) {
       const { group } = parameters;
       const { topics, max = RECEIVE_MAX_DEFAULT, waitSeconds = 0, leaseSeconds, attemptId } = body;
-      const request = { topics, max, waitMs: waitSeconds * 1_000, leaseMs: toMs(leaseSeconds), attemptId };
+      const maxBytes = Math.min(RECEIVE_BYTES_MAX, answers.pageBytesMax);
+      const request = {
+        topics,
+        max,
+        maxBytes,
+        waitMs: longPolls.bound(waitSeconds * 1_000),
+        leaseMs: toMs(leaseSeconds),
+        attemptId,
+      };
       const messages =
         request.waitMs === 0
           ? await broker.receiveMessages(group, request)
           : await longPolls.run(disconnected(), (signal) => broker.receiveMessages(group, request, signal));
-      return jsonReply(200, { messages: messages.map(receivedMessageJson) });
+      return jsonReply(200, { messages: pageJson(messages, answers, receivedMessageJson) });
     },
   }),
   defineRoute({

@@ -1,12 +1,31 @@
 import { describe, expect, it } from "vitest";
-import { InvalidSetting, readSettings, SETTINGS } from "../../../functions/runtime/settings.ts";
+import { API_SETTINGS, KEY_HASHES_SETTING } from "../../../functions/runtime/function-settings.ts";
+import { awsPlaceOf, readServerSettings, SERVER_SETTINGS } from "../../../functions/runtime/server-settings.ts";
+import { InvalidSetting, readSetting, readTable } from "../../../functions/runtime/settings.ts";
 
-describe("settings", () => {
+/** The one line with which `read` refuses. */
+function refusalOf(read: () => unknown): string {
+  try {
+    read();
+  } catch (error) {
+    if (InvalidSetting.is(error)) return error.message;
+    throw error;
+  }
+  throw new Error("nothing was refused");
+}
+
+describe("settings of the server", () => {
   it("have defaults that are valid", () => {
-    expect(readSettings({})).toEqual({
+    expect(readServerSettings({})).toEqual({
       port: 8080,
       host: "127.0.0.1",
+      apiKey: undefined,
+      store: "embedded",
       dataDirectory: "./data",
+      table: undefined,
+      bucket: undefined,
+      region: undefined,
+      endpoint: undefined,
       logLevel: "info",
       shutdownGraceSeconds: 10,
       requestMemoryMib: 256,
@@ -14,7 +33,7 @@ describe("settings", () => {
   });
 
   it("are read from the environment; an empty variable is none", () => {
-    expect(readSettings({ PORT: "0", HOST: "::1", DATA_DIR: "", LOG_LEVEL: "debug" })).toMatchObject({
+    expect(readServerSettings({ PORT: "0", HOST: "::1", DATA_DIR: "", LOG_LEVEL: "debug" })).toMatchObject({
       port: 0,
       host: "::1",
       dataDirectory: "./data",
@@ -28,24 +47,74 @@ describe("settings", () => {
       ["PORT", "65536"],
       ["PORT", "-1"],
       ["PORT", "80.5"],
+      ["STORE", "s3"],
+      ["AWS_ENDPOINT_URL", "localhost:4566"],
       ["LOG_LEVEL", "loud"],
       ["SHUTDOWN_GRACE_SECONDS", "1m"],
       ["REQUEST_MEMORY_MIB", "0"],
     ];
     for (const [name, value] of wrong) {
-      let thrown: unknown;
-      try {
-        readSettings({ [name]: value });
-      } catch (error) {
-        thrown = error;
-      }
-      expect(InvalidSetting.is(thrown), name).toBe(true);
-      expect(String((thrown as Error).message)).toMatch(new RegExp(`^${name} must .*${value}`));
-      expect(String((thrown as Error).message)).not.toContain("\n");
+      const refusal = refusalOf(() => readServerSettings({ [name]: value }));
+      expect(refusal).toMatch(new RegExp(`^${name} must .*${value}`));
+      expect(refusal).not.toContain("\n");
     }
   });
 
-  it("each describe themselves", () => {
-    for (const row of Object.values(SETTINGS)) expect(row.description).toMatch(/\.$/);
+  it("want a key of 32 characters, and do not repeat a wrong one", () => {
+    const key = "0123456789abcdef0123456789abcde";
+    expect(readServerSettings({ API_KEY: `${key}f` }).apiKey).toBe(`${key}f`);
+    for (const wrong of [key, `${key} f`, `${key}ü`, "x".repeat(513)]) {
+      const refusal = refusalOf(() => readServerSettings({ API_KEY: wrong }));
+      expect(refusal).toMatch(/^API_KEY must be 32 to 512 /);
+      expect(refusal).not.toContain(wrong);
+    }
   });
+
+  it("name the table, the bucket and the region where the store is on AWS", () => {
+    const place = { TABLE: "t", BUCKET: "b", AWS_REGION: "eu-central-1" };
+    expect(awsPlaceOf(readServerSettings(place))).toEqual({ table: "t", bucket: "b", region: "eu-central-1" });
+    const endpoint = "http://127.0.0.1:4566";
+    expect(awsPlaceOf(readServerSettings({ ...place, AWS_ENDPOINT_URL: endpoint }))).toMatchObject({ endpoint });
+    for (const name of Object.keys(place)) {
+      const without = readServerSettings({ ...place, [name]: "" });
+      expect(refusalOf(() => awsPlaceOf(without))).toBe(`${name} must be set where STORE is aws.`);
+    }
+  });
+});
+
+describe("settings of the API function", () => {
+  const hash = "ab".repeat(32);
+  const environment = { TABLE: "t", BUCKET: "b", AWS_REGION: "eu-central-1", API_KEY_SHA256: hash };
+
+  it("are read from the environment", () => {
+    expect(readTable(API_SETTINGS, environment)).toEqual({
+      keyHashes: [Buffer.from(hash, "hex")],
+      table: "t",
+      bucket: "b",
+      region: "eu-central-1",
+      endpoint: undefined,
+      logLevel: "info",
+      longPollSecondsMax: 20,
+    });
+  });
+
+  it("have no default for what the stack must say", () => {
+    for (const name of Object.keys(environment)) {
+      const refusal = refusalOf(() => readTable(API_SETTINGS, { ...environment, [name]: undefined }));
+      expect(refusal).toMatch(new RegExp(`^${name} must .*, but is not set\\.$`));
+    }
+  });
+
+  it("take one hash or two, and do not repeat a wrong one", () => {
+    expect(readSetting(KEY_HASHES_SETTING, { API_KEY_SHA256: `${hash},${"CD".repeat(32)}` })).toHaveLength(2);
+    for (const wrong of ["secret", hash.slice(1), `${hash},`, `${hash},${hash},${hash}`, `${hash} ${hash}`]) {
+      const refusal = refusalOf(() => readSetting(KEY_HASHES_SETTING, { API_KEY_SHA256: wrong }));
+      expect(refusal).toMatch(/^API_KEY_SHA256 must be one or two SHA-256 hashes/);
+      expect(refusal).not.toContain(wrong);
+    }
+  });
+});
+
+it("each setting describes itself", () => {
+  for (const row of Object.values({ ...SERVER_SETTINGS, ...API_SETTINGS })) expect(row.description).toMatch(/\.$/);
 });

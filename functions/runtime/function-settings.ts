@@ -1,0 +1,61 @@
+import { z } from "zod";
+import { WAIT_SECONDS_MAX } from "../../core/limits.ts";
+import { oneOf, optional, type SettingsOf, type SettingTable, wholeNumber } from "./settings.ts";
+
+const given = z.string().min(1, "must be set");
+
+/** A SHA-256, or two while a key is being replaced. */
+const KEY_HASHES = /^[0-9a-f]{64}(,[0-9a-f]{64})?$/i;
+
+/** Read apart from the rest: a function that cannot start must still refuse whoever has no key. */
+export const KEY_HASHES_SETTING = {
+  env: "API_KEY_SHA256",
+  schema: z
+    .string()
+    .regex(KEY_HASHES, "must be one or two SHA-256 hashes in hex, separated by a comma")
+    .transform((text) => text.split(",").map((hex) => Buffer.from(hex, "hex"))),
+  default: "",
+  unit: "",
+  description:
+    "SHA-256 of the key that every request must carry as `Authorization: Bearer <key>`; two, separated by a comma, while it is replaced. Without it every request is refused.",
+  secret: true,
+} as const;
+
+/** What all functions are told by the stack that deploys them. */
+const STACK_SETTINGS = {
+  table: { env: "TABLE", schema: given, default: "", unit: "", description: "DynamoDB table." },
+  bucket: { env: "BUCKET", schema: given, default: "", unit: "", description: "S3 bucket." },
+  region: { env: "AWS_REGION", schema: given, default: "", unit: "", description: "Region of both; Lambda sets it." },
+  endpoint: {
+    env: "AWS_ENDPOINT_URL",
+    schema: optional(/^https?:\/\/\S+$/, "must be an http or https URL"),
+    default: "",
+    unit: "",
+    description: "Where a stand-in for AWS listens.",
+  },
+  logLevel: {
+    env: "LOG_LEVEL",
+    schema: oneOf(["trace", "debug", "info", "warn", "error", "silent"]),
+    default: "info",
+    unit: "",
+    description: "Least level that is logged; `info` has a line per request.",
+  },
+} as const satisfies SettingTable;
+
+export const MAINTENANCE_SETTINGS = STACK_SETTINGS;
+
+/** Every setting of the API function. The README prints this table, and a test keeps the two alike. */
+export const API_SETTINGS = {
+  keyHashes: KEY_HASHES_SETTING,
+  ...STACK_SETTINGS,
+  longPollSecondsMax: {
+    env: "LONG_POLL_SECONDS_MAX",
+    schema: wholeNumber(0, WAIT_SECONDS_MAX),
+    default: String(WAIT_SECONDS_MAX),
+    unit: "seconds",
+    description: "Longest wait of a long poll; must stay below the function's time-out.",
+  },
+} as const satisfies SettingTable;
+
+export type ApiSettings = SettingsOf<typeof API_SETTINGS>;
+export type MaintenanceSettings = SettingsOf<typeof MAINTENANCE_SETTINGS>;

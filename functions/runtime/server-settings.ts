@@ -1,0 +1,120 @@
+import { z } from "zod";
+import {
+  type Environment,
+  InvalidSetting,
+  oneOf,
+  optional,
+  readTable,
+  type SettingsOf,
+  type SettingTable,
+  wholeNumber,
+} from "./settings.ts";
+
+const ANY_TEXT = /./;
+const someText = z.string().min(1, "must not be empty");
+
+/** Every setting of the server. The README prints this table, and a test keeps the two alike. */
+export const SERVER_SETTINGS = {
+  port: {
+    env: "PORT",
+    schema: wholeNumber(0, 65_535),
+    default: "8080",
+    unit: "",
+    description: "TCP port to listen on; 0 takes a free one.",
+  },
+  host: {
+    env: "HOST",
+    schema: someText,
+    default: "127.0.0.1",
+    unit: "",
+    description: "Address to listen on; 0.0.0.0 opens it to the network.",
+  },
+  apiKey: {
+    env: "API_KEY",
+    schema: optional(/^[\x21-\x7e]{32,512}$/, "must be 32 to 512 printable ASCII characters without blanks"),
+    default: "",
+    unit: "",
+    description:
+      "Key that every request must carry as `Authorization: Bearer <key>`, but for `/healthz` and `/readyz`; without one the server is open to whoever reaches it.",
+    secret: true,
+  },
+  store: {
+    env: "STORE",
+    schema: oneOf(["embedded", "aws"]),
+    default: "embedded",
+    unit: "",
+    description: "`embedded` keeps everything in `DATA_DIR`, `aws` in `TABLE` and `BUCKET`, which several servers may share.",
+  },
+  dataDirectory: {
+    env: "DATA_DIR",
+    schema: someText,
+    default: "./data",
+    unit: "",
+    description: "Folder of the embedded store; one process at a time may hold it.",
+  },
+  table: {
+    env: "TABLE",
+    schema: optional(ANY_TEXT, ""),
+    default: "",
+    unit: "",
+    description: "DynamoDB table of the AWS store.",
+  },
+  bucket: {
+    env: "BUCKET",
+    schema: optional(ANY_TEXT, ""),
+    default: "",
+    unit: "",
+    description: "S3 bucket of the AWS store.",
+  },
+  region: {
+    env: "AWS_REGION",
+    schema: optional(ANY_TEXT, ""),
+    default: "",
+    unit: "",
+    description: "Region of the table and the bucket; credentials are found where AWS's SDK looks for them.",
+  },
+  endpoint: {
+    env: "AWS_ENDPOINT_URL",
+    schema: optional(/^https?:\/\/\S+$/, "must be an http or https URL"),
+    default: "",
+    unit: "",
+    description: "Where a stand-in for AWS listens.",
+  },
+  logLevel: {
+    env: "LOG_LEVEL",
+    schema: oneOf(["trace", "debug", "info", "warn", "error", "silent"]),
+    default: "info",
+    unit: "",
+    description: "Least level that is logged; `info` has a line per request.",
+  },
+  shutdownGraceSeconds: {
+    env: "SHUTDOWN_GRACE_SECONDS",
+    schema: wholeNumber(0, 3_600),
+    default: "10",
+    unit: "seconds",
+    description: "Time that requests in flight get to finish after SIGTERM or SIGINT.",
+  },
+  requestMemoryMib: {
+    env: "REQUEST_MEMORY_MIB",
+    schema: wholeNumber(16, 65_536),
+    default: "256",
+    unit: "MiB",
+    description: "Bytes of request bodies held at once; beyond it requests are answered 503.",
+  },
+} as const satisfies SettingTable;
+
+export type ServerSettings = SettingsOf<typeof SERVER_SETTINGS>;
+
+/** Errors: `InvalidSetting`. */
+export const readServerSettings = (environment: Environment): ServerSettings => readTable(SERVER_SETTINGS, environment);
+
+/** Where the AWS stores are. Errors: `InvalidSetting` for one that is not said. */
+export function awsPlaceOf(settings: ServerSettings) {
+  const need = (name: "table" | "bucket" | "region"): string => {
+    const value = settings[name];
+    if (value === undefined) throw new InvalidSetting(`${SERVER_SETTINGS[name].env} must be set where STORE is aws.`);
+    return value;
+  };
+  const { endpoint } = settings;
+  return { table: need("table"), bucket: need("bucket"), region: need("region"), ...(endpoint ? { endpoint } : {}) };
+}

@@ -1,0 +1,79 @@
+import type { Broker } from "../../core/broker.ts";
+import { ApiKeyGuard } from "../http/api-key-guard.ts";
+import { serveBroker } from "../http/serve-broker.ts";
+import { systemClock } from "../runtime/clock.ts";
+import type { Log } from "../runtime/log.ts";
+import { createSystemRandom } from "../runtime/random.ts";
+import { awsPlaceOf, type ServerSettings } from "../runtime/server-settings.ts";
+import { hmacSigner } from "../runtime/signer.ts";
+import { startSweeper } from "../runtime/sweeper.ts";
+import type { BrokerStores } from "../stores/broker-stores.ts";
+import { startBroker } from "../stores/start-broker.ts";
+
+const MIB = 1_024 * 1_024;
+/** Maintenance between two looks at whether the server is stopping. */
+const MAINTENANCE_STEP_MS = 1_000;
+
+/** A load balancer or a supervisor asks these, and has no key. */
+const OPEN_PATHS = ["/healthz", "/readyz"];
+
+export interface Server {
+  readonly url: string;
+  /** Requests in flight get `graceMs` to finish. */
+  stop(graceMs: number): Promise<void>;
+}
+
+/**
+ * The broker above the store of the settings, and HTTP, in one process. Errors: `StartFailure`, `InvalidSetting`, those of the store,
+ * and what listening fails with.
+ */
+export async function startServer(settings: ServerSettings, log: Log): Promise<Server> {
+  const stores = await openStores(settings);
+  const random = createSystemRandom();
+  const broker = await startBroker(stores, random);
+  try {
+    const { host, port, apiKey } = settings;
+    const server = await serveBroker({
+      broker,
+      log,
+      random,
+      signer: hmacSigner,
+      host,
+      port,
+      requestBytesMax: settings.requestMemoryMib * MIB,
+      guard: apiKey === undefined ? undefined : ApiKeyGuard.ofKey(apiKey, OPEN_PATHS),
+    });
+    const sweeper = startSweeper("maintenance", (signal) => maintain(broker, stores, signal), log);
+    return {
+      url: server.url,
+      async stop(graceMs) {
+        await Promise.all([server.stop(graceMs), sweeper.stop()]);
+        await stores.close();
+      },
+    };
+  } catch (error) {
+    await stores.close();
+    throw error;
+  }
+}
+
+/** What has expired, and what deletions left behind. */
+async function maintain(broker: Broker, stores: BrokerStores, signal: AbortSignal): Promise<void> {
+  await stores.sweep?.(signal);
+  let complete = signal.aborted;
+  while (!complete) {
+    const report = await broker.maintain({ untilMs: systemClock.nowMs() + MAINTENANCE_STEP_MS });
+    complete = report.complete || signal.aborted;
+  }
+}
+
+/** Each store's libraries are loaded where it is used: they are most of what a start would read. */
+async function openStores(settings: ServerSettings): Promise<BrokerStores> {
+  if (settings.store === "embedded") {
+    const { openEmbeddedStores } = await import("../stores/embedded-stores.ts");
+    return openEmbeddedStores(settings.dataDirectory);
+  }
+  const place = awsPlaceOf(settings);
+  const { openAwsStores } = await import("../stores/aws-stores.ts");
+  return openAwsStores(place);
+}

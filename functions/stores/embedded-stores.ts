@@ -1,0 +1,62 @@
+import { DirectoryInUse, FormatTooNew } from "../../adapters/embedded/data-directory.ts";
+import { EmbeddedItemStore } from "../../adapters/embedded/embedded-item-store.ts";
+import { EmbeddedObjectStore } from "../../adapters/embedded/embedded-object-store.ts";
+import { SOLE_PROCESS } from "../../core/broker-settings.ts";
+import { framesPrefix, RETENTION_CLASSES_DAYS } from "../../core/keys.ts";
+import { StoreCorrupt } from "../../core/ports/store-failures.ts";
+import { systemClock } from "../runtime/clock.ts";
+import { StartFailure } from "../runtime/start-failure.ts";
+import type { BrokerStores } from "./broker-stores.ts";
+
+const DAY_MS = 24 * 3_600_000;
+/** Items swept between two looks at whether the server is stopping. */
+const SWEEP_ITEMS = 1_000;
+
+/** What a folder that cannot be written to answers. */
+const FOLDER_FAILURES: ReadonlySet<string> = new Set(["EACCES", "EEXIST", "ENOENT", "ENOSPC", "ENOTDIR", "EPERM", "EROFS"]);
+
+/** Opens the stores of one folder. Errors: `StartFailure` for what whoever starts the server can mend. */
+export async function openEmbeddedStores(directory: string): Promise<BrokerStores> {
+  try {
+    return await open(directory);
+  } catch (error) {
+    throw startFailure(error, directory) ?? error;
+  }
+}
+
+async function open(directory: string): Promise<BrokerStores> {
+  // The lock on the folder is the item store's, so that is opened first and closed last.
+  const items = await EmbeddedItemStore.open(directory);
+  try {
+    const objects = await EmbeddedObjectStore.open(directory);
+    return {
+      items,
+      objects,
+      settings: SOLE_PROCESS,
+      sweep: (signal) => sweep(items, objects, signal),
+      close: () => items.close(),
+    };
+  } catch (error) {
+    await items.close();
+    throw error;
+  }
+}
+
+/** What the table's expiry and the bucket's lifecycle rules do on AWS. */
+async function sweep(items: EmbeddedItemStore, objects: EmbeddedObjectStore, signal: AbortSignal): Promise<void> {
+  const nowMs = systemClock.nowMs();
+  while (!signal.aborted && (await items.sweepExpired(Math.floor(nowMs / 1_000), SWEEP_ITEMS)) >= SWEEP_ITEMS);
+  for (const classDays of RETENTION_CLASSES_DAYS) {
+    if (signal.aborted) return;
+    await objects.sweepOlderThan(framesPrefix(classDays), nowMs - classDays * DAY_MS);
+  }
+}
+
+function startFailure(error: unknown, directory: string): StartFailure | undefined {
+  if (error instanceof DirectoryInUse || error instanceof FormatTooNew || StoreCorrupt.is(error)) {
+    return new StartFailure(error.message, { cause: error });
+  }
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === undefined || !FOLDER_FAILURES.has(code)) return undefined;
+  return new StartFailure(`Cannot use the folder ${directory}: ${message}.`, { cause: error });
+}

@@ -1,0 +1,40 @@
+import { createHash, randomBytes } from "node:crypto";
+import pino from "pino";
+import { MemoryItemStore } from "../../adapters/memory/memory-item-store.ts";
+import { MemoryObjectStore } from "../../adapters/memory/memory-object-store.ts";
+import { SOLE_PROCESS } from "../../core/broker-settings.ts";
+import { type ApiContext, type ApiFunction, createApiFunction } from "../../functions/lambda/api-function.ts";
+import type { BrokerStores } from "../../functions/stores/broker-stores.ts";
+
+/** A key that its function knows by hash. */
+export const someKey = (): { key: string; hash: string } => {
+  const key = randomBytes(24).toString("base64url");
+  return { key, hash: createHash("sha256").update(key).digest("hex") };
+};
+
+export function memoryStores(): BrokerStores {
+  const telemetry = { consumed() {} };
+  return {
+    items: new MemoryItemStore(telemetry),
+    objects: new MemoryObjectStore(telemetry),
+    settings: SOLE_PROCESS,
+    close: () => Promise.resolve(),
+  };
+}
+
+/** The API function over memory stores; its log lines are kept. */
+export function memoryFunction(
+  environment: Readonly<Record<string, string>>,
+  openStores: () => BrokerStores = memoryStores,
+): { api: ApiFunction; lines: Record<string, unknown>[] } {
+  const lines: Record<string, unknown>[] = [];
+  const log = pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line)) });
+  const stack = { TABLE: "table", BUCKET: "bucket", AWS_REGION: "eu-central-1" };
+  return { api: createApiFunction({ environment: { ...stack, ...environment }, openStores, log }), lines };
+}
+
+/** What Lambda hands over with an event. */
+export function functionContext(remainingMs = 30_000): ApiContext {
+  const deadlineMs = performance.now() + remainingMs;
+  return { awsRequestId: "lambda-request", getRemainingTimeInMillis: () => deadlineMs - performance.now() };
+}
