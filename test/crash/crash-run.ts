@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { httpClient } from "../support/http-client.ts";
+import { type HttpServer, httpClient } from "../support/http-client.ts";
 import { SeededRandom } from "../support/seeded-random.ts";
 import { freePort, type ServerProcess, startServer } from "../support/server-process.ts";
 import { audit, type Violation } from "./audit.ts";
@@ -48,7 +48,7 @@ export const runCrashes = async (settings: CrashRunSettings): Promise<CrashRunRe
     for (let round = 1; round <= rounds; round++) {
       const before = history.length;
       const stop = new AbortController();
-      const load = runLoad({ url: server.url, round, seed, record, signal: stop.signal });
+      const load = runLoad({ server: server.url, round, seed, record, signal: stop.signal });
       const loadMs = random.integer(settings.loadMs.min, settings.loadMs.max);
       await sleep(loadMs);
       stop.abort();
@@ -63,7 +63,7 @@ export const runCrashes = async (settings: CrashRunSettings): Promise<CrashRunRe
       report(`round ${round}: killed after ${loadMs} ms; ${describe(events)}; restarted in ${Math.round(server.startMs)} ms`);
     }
     const { signal } = new AbortController();
-    await Promise.all(GROUPS.map((group) => drain({ url: server.url, round: rounds + 1, seed, record, signal }, group)));
+    await Promise.all(GROUPS.map((group) => drain({ server: server.url, round: rounds + 1, seed, record, signal }, group)));
     await pullEverything(server.url, record);
   } finally {
     await server.stop();
@@ -73,8 +73,8 @@ export const runCrashes = async (settings: CrashRunSettings): Promise<CrashRunRe
   return { violations, counts: countKinds(history), restartMs, folder };
 };
 
-const createTopicAndGroups = async (url: string): Promise<void> => {
-  const http = httpClient(url, { connections: 1 });
+export const createTopicAndGroups = async (server: string | HttpServer): Promise<void> => {
+  const http = httpClient(server, { connections: 1 });
   const put = async (path: string, body: unknown): Promise<void> => {
     const reply = await http.request("PUT", path, JSON.stringify(body));
     if (reply.status !== 201) throw new Error(`PUT ${path}: ${reply.status} ${reply.body.toString()}`);
@@ -88,8 +88,9 @@ const createTopicAndGroups = async (url: string): Promise<void> => {
   await http.close();
 };
 
-const pullEverything = async (url: string, record: (event: HistoryEvent) => void): Promise<void> => {
-  const http = httpClient(url, { connections: 1 });
+/** Reads every queue from its start to its end. */
+export const pullEverything = async (server: string | HttpServer, record: (event: HistoryEvent) => void): Promise<void> => {
+  const http = httpClient(server, { connections: 1 });
   const get = async (path: string): Promise<Record<string, unknown>> => {
     const reply = await http.request("GET", path);
     if (reply.status !== 200) throw new Error(`GET ${path}: ${reply.status} ${reply.body.toString()}`);
@@ -120,7 +121,7 @@ const pullEverything = async (url: string, record: (event: HistoryEvent) => void
   await http.close();
 };
 
-const countKinds = (events: readonly HistoryEvent[]): Record<string, number> => {
+export const countKinds = (events: readonly HistoryEvent[]): Record<string, number> => {
   const counts: Record<string, number> = {};
   for (const event of events) {
     const name = event.kind === "settled" ? `${event.action} ${event.outcome}` : event.kind;

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type HttpClient, type HttpReply, httpClient } from "../support/http-client.ts";
+import { type HttpClient, type HttpReply, type HttpServer, httpClient } from "../support/http-client.ts";
 import { SeededRandom } from "../support/seeded-random.ts";
 import type { DeliveredEvent, HistoryEvent, SettledEvent } from "./history.ts";
 
@@ -15,10 +15,12 @@ const BATCHERS = 2;
 const CONSUMERS_PER_GROUP = 3;
 /** Each is recorded as a violation; then the drain gives up. */
 const DRAIN_FAILURES_MAX = 20;
+/** Text that does not compress: what is sent large is stored large. */
+const NOISE = Buffer.from(new SeededRandom(1).bytes(768 * 1_024)).toString("base64");
 const CONNECTIONS = SENDERS + BATCHERS + CONSUMERS_PER_GROUP * GROUPS.length;
 
 export interface LoadSettings {
-  readonly url: string;
+  readonly server: string | HttpServer;
   /** Tells bodies of this round from those of any other. */
   readonly round: number;
   readonly seed: number;
@@ -35,7 +37,7 @@ interface Worker {
 
 /** Producers and consumers side by side, until the signal; requests cut off by then are recorded as unknown. */
 export const runLoad = async (settings: LoadSettings): Promise<void> => {
-  const http = httpClient(settings.url, { connections: CONNECTIONS });
+  const http = httpClient(settings.server, { connections: CONNECTIONS });
   let workers = 0;
   const worker = (name: string): Worker => {
     workers += 1;
@@ -62,11 +64,14 @@ export const runLoad = async (settings: LoadSettings): Promise<void> => {
   await http.close();
 };
 
-/** Receives and acks everything that `group` can still get; ends when a wait longer than any hold brought nothing. */
-export const drain = async (settings: LoadSettings, group: string): Promise<void> => {
-  const http = httpClient(settings.url, { connections: 1 });
+/**
+ * Receives and acks everything that `group` can still get; ends when a wait longer than any hold brought nothing.
+ * `clockMarginSeconds`: what the server adds to a lease for clocks that differ.
+ */
+export const drain = async (settings: LoadSettings, group: string, clockMarginSeconds = 0): Promise<void> => {
+  const http = httpClient(settings.server, { connections: 1 });
   const one: Worker = { name: `${group}-drainer`, http, settings, random: new SeededRandom(settings.seed) };
-  const request = { max: 32, waitSeconds: HELD_SECONDS_MAX + 1, leaseSeconds: HELD_SECONDS_MAX };
+  const request = { max: 32, waitSeconds: HELD_SECONDS_MAX + clockMarginSeconds + 1, leaseSeconds: HELD_SECONDS_MAX };
   for (let failures = 0; failures < DRAIN_FAILURES_MAX; ) {
     const deliveries = await receive(one, group, request);
     if (deliveries === undefined) failures += 1;
@@ -101,15 +106,8 @@ const call = async (
 const unexpected = (one: Worker, what: string): void => one.settings.record({ kind: "unexpected", what: `${one.name}: ${what}` });
 
 const body = (one: Worker, name: string, bytes: number): string => {
-  const mark = `${one.settings.round}/${one.name}/${name} `;
-  return (
-    mark +
-    one.random
-      .fraction()
-      .toString(36)
-      .repeat(Math.ceil(bytes / 8))
-      .slice(0, bytes)
-  );
+  const from = one.random.integer(0, NOISE.length - bytes);
+  return `${one.settings.round}/${one.name}/${name} ${NOISE.slice(from, from + bytes)}`;
 };
 
 const recordSent = (one: Worker, sent: string, result: Record<string, unknown>): void => {
