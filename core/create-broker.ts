@@ -9,6 +9,8 @@ import { ReceiptHandles } from "./consume/receipt-handle.ts";
 import { receiveMessages } from "./consume/receive-messages.ts";
 import { settleMessages } from "./consume/settle-messages.ts";
 import { SubscriptionRegistry } from "./consume/subscription-registry.ts";
+import { Turns } from "./consume/turns.ts";
+import { CompiledFilters } from "./filter/compiled-filters.ts";
 import { type LogDependencies, QueueLog } from "./log/queue-log.ts";
 import { endDepartures } from "./maintenance/end-departures.ts";
 import { openStore } from "./open-store.ts";
@@ -48,7 +50,22 @@ export async function createBroker(dependencies: BrokerDependencies): Promise<Ru
   const handles = new ReceiptHandles(signer, signingKey);
   const progress = new ProgressStore({ items, clock });
   const { skewMarginMs } = settings;
-  const consuming = { log, progress, topics, handles, arrivals, clock, random, skewMarginMs, subscriptions };
+  const filters = new CompiledFilters();
+  const turns = new Turns();
+  const consuming = {
+    items,
+    filters,
+    turns,
+    log,
+    progress,
+    topics,
+    handles,
+    arrivals,
+    clock,
+    random,
+    skewMarginMs,
+    subscriptions,
+  };
   return {
     signingKey,
     stop: () => arrivals.stop(),

@@ -12,6 +12,7 @@ import type { Key } from "./ports/item-store.ts";
  *   q#<topic uid>#<queue>  <base offset>      block of a queue's chain
  *   a#<topic uid>#<queue>  a                  anchor of a queue's chain
  *   g#<subscription uid>#<queue>  g           progress of a group on a queue
+ *   r#<subscription uid>#<queue>  <generation>-<due ms>-<first offset>-<claim>   claim that waits outside the progress item
  *   gone            <due ms>-<uid>            something deleted, whose leftovers go when due
  *
  *   log/r<days>/<time>-<random>               frames of large sends, deleted by age per retention class
@@ -22,6 +23,7 @@ import type { Key } from "./ports/item-store.ts";
 
 const OFFSET_DIGITS = 20;
 const TIME_DIGITS = 15;
+const GENERATION_DIGITS = 10;
 
 export const FORMAT_KEY: Key = { pk: "meta", sk: "format" };
 export const SIGNING_KEY: Key = { pk: "secret", sk: "signing" };
@@ -51,6 +53,22 @@ export const departureKey = (dueMs: number, uid: string): Key => ({ pk: DEPARTUR
 /** The upper bound of a query for what is due at `nowMs`. */
 export const departuresUntil = (nowMs: number): string => timeSk(nowMs + 1);
 export const uidOfDeparture = (sk: string): string => sk.slice(TIME_DIGITS + 1);
+
+export const spilledPk = (subscriptionUid: string, queueId: number): string => `r#${subscriptionUid}#${queueId}`;
+/** Sorted by due time within a generation: what an older one left behind is never read. */
+export const spilledKey = (place: {
+  readonly subscriptionUid: string;
+  readonly queueId: number;
+  readonly generation: number;
+  readonly claim: { readonly id: string; readonly first: number; readonly dueMs: number };
+}): Key => {
+  const { subscriptionUid, queueId, generation, claim } = place;
+  const sk = `${spilledFrom(generation)}${timeSk(claim.dueMs)}-${offsetSk(claim.first)}-${claim.id}`;
+  return { pk: spilledPk(subscriptionUid, queueId), sk };
+};
+export const spilledFrom = (generation: number): string => `${String(generation).padStart(GENERATION_DIGITS, "0")}-`;
+/** '.' follows '-'. */
+export const spilledUntil = (generation: number): string => `${String(generation).padStart(GENERATION_DIGITS, "0")}.`;
 
 /** Zero-padded, so that the order of the text is the order of the offsets. */
 export const offsetSk = (offset: number): string => String(offset).padStart(OFFSET_DIGITS, "0");

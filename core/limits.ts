@@ -27,6 +27,8 @@ export const RETENTION_HOURS_MIN = 1;
 export const RETENTION_HOURS_MAX = 24 * 365;
 export const RETENTION_HOURS_DEFAULT = 72;
 export const SUBSCRIPTIONS_MAX = 64;
+/** Replaced filters that a subscription remembers. */
+export const EARLIER_FILTERS_MAX = 5;
 export const LIST_LIMIT_MAX = 1_000;
 export const LIST_LIMIT_DEFAULT = 100;
 
@@ -60,6 +62,23 @@ export const PULL_MESSAGES_MAX = 32;
 export const PULL_BYTES_MAX = 4 * MIB;
 /** Claims in one group state item: at 64 a receive passes the queue over until one is settled or falls due. */
 export const CLAIMS_MAX = 64;
+/** The same where order is kept: there is a claim for each message group. */
+export const CLAIMS_ORDERED_MAX = 256;
+/** Offsets in one group state item that wait for their message group. When there are so many, the next offset waits too. */
+export const PARKED_MAX = 256;
+/** Messages an ordered or filtered receive looks at on one queue. */
+export const SCAN_MESSAGES_MAX = 800;
+/** Messages read at once by such a scan. */
+export const SCAN_CHUNK = 64;
+/** Claims that wait after a nack and are kept in the item; where there are more, those due last move out. */
+export const WAITING_CLAIMS_MAX = 24;
+export const WAITING_CLAIMS_KEPT = 8;
+/** A claim due so soon is not worth moving out. */
+export const SPILL_AHEAD_MS = 5 * SECOND_MS;
+/** Filters one process keeps compiled. */
+export const COMPILED_FILTERS_MAX = 1_024;
+/** Claims moved in or out by one transaction. */
+export const SPILL_CLAIMS_MAX = 40;
 /** A queue's end is asked for when it is not known to lie this many receives ahead: as many as can hold claims at once. */
 export const RECEIVES_AHEAD = CLAIMS_MAX;
 /** Claims in one settling update: about 44 bytes and 4 operators each stay under DynamoDB's 4 KB and 300 operators. */

@@ -55,6 +55,8 @@ export interface ConsumerGroup {
   readonly maxAttempts: number;
   readonly backoff: Backoff;
   readonly leaseSeconds: number;
+  /** Delivers nothing; messages wait. */
+  readonly paused: boolean;
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
   readonly version: number;
@@ -63,6 +65,12 @@ export interface ConsumerGroup {
 export interface Filter {
   readonly type: "TAG" | "SQL92";
   readonly expression: string;
+}
+
+/** A filter that was replaced. */
+export interface EarlierFilter extends Filter {
+  readonly version: number;
+  readonly replacedAtMs: number;
 }
 
 export type StartFrom = "latest" | "earliest" | { readonly timestampMs: number };
@@ -74,6 +82,8 @@ export interface Subscription {
   readonly uid: string;
   readonly topicUid: string;
   readonly filter: Filter;
+  /** Filters it had before, the latest first; a few. */
+  readonly earlierFilters: readonly EarlierFilter[];
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
   readonly version: number;

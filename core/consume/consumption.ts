@@ -1,14 +1,20 @@
+import type { MessageFilter } from "../filter/compile-filter.ts";
+import type { CompiledFilters } from "../filter/compiled-filters.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { ItemStore } from "../ports/item-store.ts";
 import type { Random } from "../ports/random.ts";
 import type { ConsumerGroup, StoredMessage, Subscription, Topic } from "../terms.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 import type { Arrivals } from "./arrivals.ts";
+import type { ClaimOrder } from "./progress.ts";
 import type { ProgressStore } from "./progress-store.ts";
 import type { ReceiptHandles } from "./receipt-handle.ts";
+import type { Turns } from "./turns.ts";
 
 /** What receiving and settling work with. */
 export interface Consumption {
+  readonly items: ItemStore;
   readonly log: QueueLog;
   readonly progress: ProgressStore;
   readonly topics: TopicRegistry;
@@ -16,6 +22,8 @@ export interface Consumption {
   readonly arrivals: Arrivals;
   readonly clock: Clock;
   readonly random: Random;
+  readonly turns: Turns;
+  readonly filters: CompiledFilters;
   /** The largest difference between two handlers' clocks: a lease is over for others only this long after its end. */
   readonly skewMarginMs: number;
 }
@@ -26,6 +34,8 @@ export interface ConsumedQueue {
   readonly subscription: Subscription;
   readonly topic: Topic;
   readonly queueId: number;
+  /** What the subscription lets through. */
+  readonly filter: MessageFilter;
 }
 
 /** Messages a receive took from one claim, under a lease. */
@@ -40,6 +50,8 @@ export interface Delivery {
   readonly messages: readonly StoredMessage[];
   /** Messages the claim handed out; `messages` may be fewer when one has expired meanwhile. */
   readonly handedOut: number;
+  /** Of an ordered claim. */
+  readonly order?: ClaimOrder | undefined;
 }
 
 export const logQueue = (queue: ConsumedQueue): { topicUid: string; queueId: number } => ({

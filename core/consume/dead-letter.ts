@@ -2,13 +2,13 @@ import { progressKey } from "../keys.ts";
 import type { MessageRecord } from "../message/record-codec.ts";
 import { DEAD_LETTER_PROPERTIES } from "../message/system-properties.ts";
 import { deadLetterTopicName } from "../names.ts";
-import type { Condition, Item, TransactWrite } from "../ports/item-store.ts";
+import type { Change, Condition, Item, TransactWrite } from "../ports/item-store.ts";
 import type { StoredMessage } from "../terms.ts";
 import type { ConsumedQueue, Consumption } from "./consumption.ts";
-import { type Claim, exactClaim } from "./progress.ts";
+import { type Claim, type ClaimOrder, exactClaim, givenBackNonce, metaOf } from "./progress.ts";
 
 /** Why and after how many deliveries a message died. */
-interface Death {
+export interface Death {
   readonly attempts: number;
   readonly reason: string;
 }
@@ -54,7 +54,7 @@ export async function deadLetterOne(
   consumption: Consumption,
   queue: ConsumedQueue,
   generation: number,
-  claim: Pick<Claim, "id" | "first" | "nonce" | "attempt" | "dueMs">,
+  claim: Pick<Claim, "id" | "first" | "nonce" | "attempt" | "dueMs" | "order">,
   message: StoredMessage,
   reason: string,
 ): Promise<"moved" | { readonly met: Item | undefined }> {
@@ -77,6 +77,46 @@ export async function deadLetterOne(
   consumption.progress.forget(queue.subscription.uid, queue.queueId);
   return outcome;
 }
+
+/**
+ * Moves the first open message of an ordered claim; those behind it are given back at once, and their attempts begin anew. Wants
+ * the claim exactly as read. Answers `"moved"`, or the progress item that stood in the way.
+ */
+export async function deadLetterHead(
+  consumption: Consumption,
+  queue: ConsumedQueue,
+  generation: number,
+  claim: Claim & { readonly order: ClaimOrder },
+  head: StoredMessage,
+  death: Death,
+): Promise<"moved" | { readonly met: Item | undefined }> {
+  const relative = head.offset - claim.first;
+  const gone = claim.open.filter((open) => open < relative);
+  const next = claim.open.find((open) => open > relative);
+  const open: Condition = { op: "=", name: `o${claim.id}`, value: new Set(claim.open) };
+  const changes: Change[] =
+    next === undefined
+      ? ["f", "m", "o"].map((attribute): Change => ({ op: "remove", name: attribute + claim.id }))
+      : [
+          { op: "set", name: `m${claim.id}`, value: metaOf(givenBackBehind(claim, next, consumption.clock.nowMs())) },
+          { op: "deleteFromSet", name: `o${claim.id}`, values: new Set([...gone, relative]) },
+        ];
+  const outcome = await move(consumption, queue, [head], death, {
+    kind: "update",
+    key: progressKey(queue.subscription.uid, queue.queueId),
+    changes: [...changes, { op: "increment", name: "dl", by: 1 }, { op: "increment", name: "ex", by: gone.length }],
+    when: [...exactClaim(generation, claim), open],
+  });
+  consumption.progress.forget(queue.subscription.uid, queue.queueId);
+  return outcome;
+}
+
+const givenBackBehind = (claim: Claim & { readonly order: ClaimOrder }, head: number, nowMs: number) => ({
+  nonce: givenBackNonce(claim.nonce, claim.attempt),
+  attempt: 0,
+  dueMs: nowMs,
+  order: { bucket: claim.order.bucket, head },
+});
 
 async function move(
   consumption: Consumption,

@@ -2,7 +2,7 @@ import { groupKey } from "../keys.ts";
 import type { Item } from "../ports/item-store.ts";
 import type { Backoff, ConsumerGroup } from "../terms.ts";
 
-/** group <name>: [u] uid, [or] ordered, [ma] max attempts, [bo] backoff as JSON, [ls] lease seconds, [ca ua] created, updated ms, [v] version. */
+/** group <name>: [u] uid, [or] ordered, [ma] max attempts, [bo] backoff as JSON, [ls] lease seconds, [pa] paused, [ca ua] created, updated ms, [v] version. */
 export const groupItem = (group: ConsumerGroup): Item => ({
   ...groupKey(group.name),
   u: group.uid,
@@ -10,6 +10,7 @@ export const groupItem = (group: ConsumerGroup): Item => ({
   ma: group.maxAttempts,
   bo: JSON.stringify(group.backoff),
   ls: group.leaseSeconds,
+  pa: group.paused ? 1 : 0,
   ca: group.createdAtMs,
   ua: group.updatedAtMs,
   v: group.version,
@@ -22,6 +23,7 @@ export const groupOf = (item: Item): ConsumerGroup => ({
   maxAttempts: item.ma as number,
   backoff: JSON.parse(item.bo as string) as Backoff,
   leaseSeconds: item.ls as number,
+  paused: item.pa === 1,
   createdAtMs: item.ca as number,
   updatedAtMs: item.ua as number,
   version: item.v as number,

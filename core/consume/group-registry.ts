@@ -1,6 +1,6 @@
 import type { GroupSettings, ListPage, ListRequest, Nullable, VersionMatch } from "../broker.ts";
 import { toBase64url } from "../bytes/base64url.ts";
-import { BrokerError, notAvailableYet } from "../errors.ts";
+import { BrokerError } from "../errors.ts";
 import { GROUPS_PK, groupKey } from "../keys.ts";
 import { BACKOFF_SECONDS_DEFAULT, LEASE_SECONDS_DEFAULT, MAX_ATTEMPTS_DEFAULT, SUGGESTION_CANDIDATES_MAX } from "../limits.ts";
 import { listNames, namesNear } from "../list-names.ts";
@@ -23,6 +23,7 @@ const GROUP_DEFAULTS: Configurable = {
   maxAttempts: MAX_ATTEMPTS_DEFAULT,
   backoff: BACKOFF_SECONDS_DEFAULT,
   leaseSeconds: LEASE_SECONDS_DEFAULT,
+  paused: false,
 };
 
 /** Consumer groups as stored, and a short-lived copy for the request path. A group is made and removed with its dead-letter topic. */
@@ -142,12 +143,12 @@ function merge(current: Configurable, settings: Nullable<GroupSettings>): Config
     if (given === undefined) return current[name];
     return given === null ? GROUP_DEFAULTS[name] : (given as Configurable[K]);
   };
-  if (pick("ordered")) throw notAvailableYet("An ordered group");
   return {
     ordered: pick("ordered"),
     maxAttempts: pick("maxAttempts"),
     backoff: pick("backoff"),
     leaseSeconds: pick("leaseSeconds"),
+    paused: pick("paused"),
   };
 }
 

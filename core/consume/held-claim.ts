@@ -1,3 +1,4 @@
+import { BrokerError } from "../errors.ts";
 import type { Item } from "../ports/item-store.ts";
 import { type Claim, metaPrefix, type Progress, progressOf } from "./progress.ts";
 import type { ReceiptHandle } from "./receipt-handle.ts";
@@ -27,3 +28,9 @@ export function settledBefore(item: Item | undefined, handle: ReceiptHandle, now
 /** Handles of one delivery share a claim: they are settled together. */
 export const deliveryOf = (handle: ReceiptHandle): string =>
   `${handle.claimId}/${handle.first}/${metaPrefix(handle)}/${handle.generation}`;
+
+export const leaseLost = (): BrokerError =>
+  new BrokerError(
+    "LEASE_LOST",
+    "This delivery no longer holds the message: its lease ended, or it was given back. Receive again.",
+  );

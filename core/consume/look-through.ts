@@ -10,6 +10,8 @@ export interface Look {
   readonly deliveries: readonly Delivery[];
   /** When the first claim that is out falls due. */
   readonly nextDueMs: number | undefined;
+  /** A queue that has more, but as many claims out as it may have. */
+  readonly full?: ConsumedQueue | undefined;
 }
 
 /**
@@ -39,7 +41,7 @@ export async function pollThrough(consumption: Consumption, queues: readonly Con
       const progress = items[index] && progressOf(items[index]);
       if (!progress) return true;
       nextDueMs = earliestDueMs(consumption, progress, nextDueMs);
-      if (dueClaim(progress, consumption.clock.nowMs(), consumption.skewMarginMs)) return true;
+      if (isWaiting(consumption, progress)) return true;
       return consumption.log.reader.reaches(logQueue(queue), progress.next, progress.hint);
     }),
   );
@@ -53,6 +55,7 @@ function earliestDueMs({ skewMarginMs }: Consumption, progress: Progress, soFarM
     const dueMs = dueAgainMs(claim, skewMarginMs);
     earliestMs = Math.min(earliestMs ?? dueMs, dueMs);
   }
+  if (progress.spilled > 0) earliestMs = Math.min(earliestMs ?? progress.spilledDueMs, progress.spilledDueMs);
   return earliestMs;
 }
 
@@ -63,6 +66,7 @@ class Pass {
   #messages: number;
   #bytes: number;
   #nextDueMs: number | undefined;
+  #full: ConsumedQueue | undefined;
   #failure: { readonly error: unknown } | undefined;
 
   constructor(consumption: Consumption, budget: Budget) {
@@ -78,8 +82,9 @@ class Pass {
 
   async take(queue: ConsumedQueue, item: Item): Promise<void> {
     const left = { ...this.#budget, messages: this.#messages, bytes: this.#bytes };
-    const deliveries = await this.#guarded(() => takeFromQueue(this.#consumption, queue, { item, fresh: true }, left));
-    for (const delivery of deliveries ?? []) {
+    const taken = await this.#guarded(() => takeFromQueue(this.#consumption, queue, { item, fresh: true }, left));
+    if (taken?.full) this.#full ??= queue;
+    for (const delivery of taken?.deliveries ?? []) {
       this.#deliveries.push(delivery);
       this.#messages -= delivery.handedOut;
       this.#bytes -= delivery.messages.reduce((sum, message) => sum + message.body.length, 0);
@@ -101,7 +106,7 @@ class Pass {
 
   look(): Look {
     if (this.#failure && this.#deliveries.length === 0) throw this.#failure.error;
-    return { deliveries: this.#deliveries, nextDueMs: this.#nextDueMs };
+    return { deliveries: this.#deliveries, nextDueMs: this.#nextDueMs, full: this.#full };
   }
 
   async #guarded<T>(part: () => Promise<T>): Promise<T | undefined> {
@@ -114,13 +119,22 @@ class Pass {
   }
 }
 
+/** Whether something is due again, or parked: perhaps for a message group that is free by now. */
+function isWaiting({ clock, skewMarginMs }: Consumption, progress: Progress): boolean {
+  const nowMs = clock.nowMs();
+  return (
+    progress.parked.size > 0 ||
+    (progress.spilled > 0 && progress.spilledDueMs <= nowMs) ||
+    dueClaim(progress, nowMs, skewMarginMs) !== undefined
+  );
+}
+
 /** Whether an image that may be seconds old promises enough to go ahead on it alone. */
 const isWorthwhile = (consumption: Consumption, queue: ConsumedQueue, item: Item): boolean =>
-  consumption.progress.hadPlenty(queue) ||
-  dueClaim(progressOf(item), consumption.clock.nowMs(), consumption.skewMarginMs) !== undefined;
+  consumption.progress.hadPlenty(queue) || isWaiting(consumption, progressOf(item));
 
 async function hasSomething(consumption: Consumption, queue: ConsumedQueue, item: Item): Promise<boolean> {
   const progress = progressOf(item);
-  if (dueClaim(progress, consumption.clock.nowMs(), consumption.skewMarginMs)) return true;
+  if (isWaiting(consumption, progress)) return true;
   return (await consumption.log.reader.run(logQueue(queue), progress.next, 1, progress.hint)).available > 0;
 }

@@ -47,7 +47,7 @@ export class ProgressStore {
     for (let from = 0; from < queues.length; from += 100) {
       const some = queues.slice(from, from + 100);
       const items = await this.#items.batchGet(some.map((queue) => progressKey(queue.subscription.uid, queue.queueId)));
-      for (const [index, queue] of some.entries()) found.push(this.#saw(items[index] ?? (await this.#create(queue))));
+      for (const [index, queue] of some.entries()) found.push(this.saw(items[index] ?? (await this.#create(queue))));
     }
     return found;
   }
@@ -58,14 +58,19 @@ export class ProgressStore {
     return this.#items.batchGet(keys, { consistent: false });
   }
 
+  /** As stored now; nothing where the subscription is gone. */
+  async read(subscriptionUid: string, queueId: number): Promise<Item | undefined> {
+    const item = await this.#items.get(progressKey(subscriptionUid, queueId));
+    return item && this.saw(item);
+  }
+
   async update(subscriptionUid: string, queueId: number, change: ProgressChange): Promise<WriteResult> {
     const result = await this.#items.update(progressKey(subscriptionUid, queueId), change.changes, {
       when: change.when,
       returning: change.returning,
     });
-    const seen = result.ok ? (change.returning === "allNew" ? result.item : undefined) : result.current;
-    // After an ack the older image stays: it only shows claims open that are not, and what is taken is checked when taken.
-    if (seen) this.#saw(seen);
+    const seen = result.ok ? (change.returning === "allNew" ? result.item : afterRemovals(result.item, change)) : result.current;
+    if (seen) this.saw(seen);
     else if (!result.ok) this.forget(subscriptionUid, queueId);
     return result;
   }
@@ -93,7 +98,8 @@ export class ProgressStore {
     return ageMs >= 0 && ageMs <= PROGRESS_CACHE_MS;
   }
 
-  #saw(item: Item): Item {
+  /** Keeps an image as the newest one. */
+  saw(item: Item): Item {
     this.#images.set(item.pk, { item, seenAtMs: this.#clock.nowMs() });
     return item;
   }
@@ -103,4 +109,21 @@ export interface ProgressChange {
   readonly changes: readonly Change[];
   readonly when: readonly Condition[];
   readonly returning: "allOld" | "allNew";
+}
+
+/** The image after an update that only took away; `undefined` for any other. */
+function afterRemovals(before: Item | undefined, { changes }: ProgressChange): Item | undefined {
+  if (!before) return undefined;
+  const after: Record<string, Item[string]> & Item = { ...before };
+  for (const change of changes) {
+    if (change.op === "deleteFromSet") {
+      const left = [...((before[change.name] as ReadonlySet<number> | undefined) ?? [])].filter(
+        (member) => !(change.values as ReadonlySet<number>).has(member),
+      );
+      if (left.length > 0) after[change.name] = new Set(left);
+      else delete after[change.name];
+    } else if (change.op === "remove") delete after[change.name];
+    else return undefined;
+  }
+  return after;
 }

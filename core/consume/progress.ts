@@ -1,4 +1,6 @@
 import { base64urlToNumber, numberToBase64url } from "../bytes/base64url.ts";
+import { ByteReader } from "../bytes/byte-reader.ts";
+import { ByteWriter } from "../bytes/byte-writer.ts";
 import { hash32 } from "../bytes/hash32.ts";
 import { progressKey } from "../keys.ts";
 import type { Condition, Item } from "../ports/item-store.ts";
@@ -9,6 +11,9 @@ import { StoreCorrupt } from "../ports/store-failures.ts";
  *
  * Every offset below `next` is settled, expired, or open in exactly one claim. A claim is three attributes under a four-letter
  * id: `f<id>` first offset, `m<id>` meta (nonce 6, attempt 2, due 7 base64url digits), `o<id>` the open offsets relative to f.
+ * An ordered claim holds messages of one bucket (a hash of their message group) and its meta goes on with bucket 3 and head 3:
+ * the offset, relative to f, that the attempts are counted for. While it is open, later messages of the bucket met on the way
+ * are parked: `k<bucket>` holds their offsets (the first in 5 bytes, then varint steps).
  * A nonce that starts with `~` says nobody holds the claim: it was given back and waits for its due time. When acks empty a
  * claim bit by bit, its f and m stay behind (a husk) until a later reserve sweeps them.
  */
@@ -21,11 +26,15 @@ export interface Progress {
   readonly hint: number;
   /** [r] Messages of claims moved out of this item. */
   readonly spilled: number;
+  /** [rd] None of them is due before; meaningless where there are none. */
+  readonly spilledDueMs: number;
   /** [dl] Messages sent to the dead-letter topic. */
   readonly deadLettered: number;
   /** [ex] Messages that expired before they were settled. */
   readonly expired: number;
   readonly claims: ReadonlyMap<string, Claim>;
+  /** [k<bucket>] Offsets below `next` that wait for their bucket, ascending. */
+  readonly parked: ReadonlyMap<number, readonly number[]>;
   /** Ids of claims that only left f and m. */
   readonly husks: readonly string[];
 }
@@ -40,18 +49,36 @@ export interface Claim {
   readonly dueMs: number;
   /** Relative to `first`, ascending. */
   readonly open: readonly number[];
+  /** Of an ordered claim. */
+  readonly order?: ClaimOrder | undefined;
+}
+
+export interface ClaimOrder {
+  readonly bucket: number;
+  /** The message, relative to `first`, that the attempts are those of. */
+  readonly head: number;
 }
 
 export const NONCE_CHARS = 6;
 const ATTEMPT_DIGITS = 2;
 const DUE_DIGITS = 7;
+const ORDER_DIGITS = 3;
 const CLAIM_ATTRIBUTE_CHARS = 5;
+const PARKED_ATTRIBUTE_CHARS = 1 + ORDER_DIGITS;
+const META_CHARS = NONCE_CHARS + ATTEMPT_DIGITS + DUE_DIGITS;
 const GIVEN_BACK = "~";
 
 export const isGivenBack = (claim: Pick<Claim, "nonce">): boolean => claim.nonce.startsWith(GIVEN_BACK);
 
-export const metaOf = (claim: Pick<Claim, "nonce" | "attempt" | "dueMs">): string =>
-  metaPrefix(claim) + numberToBase64url(claim.dueMs, DUE_DIGITS);
+/** Buckets of message groups: 0 … BUCKETS − 1. */
+export const BUCKETS = 2 ** 16;
+export const parkedName = (bucket: number): string => `k${numberToBase64url(bucket, ORDER_DIGITS)}`;
+
+export const metaOf = (claim: Pick<Claim, "nonce" | "attempt" | "dueMs" | "order">): string => {
+  const meta = metaPrefix(claim) + numberToBase64url(claim.dueMs, DUE_DIGITS);
+  const { order } = claim;
+  return order ? meta + numberToBase64url(order.bucket, ORDER_DIGITS) + numberToBase64url(order.head, ORDER_DIGITS) : meta;
+};
 
 /** What a settle must find at the start of the meta: the same delivery, however often its lease was extended. */
 export const metaPrefix = (claim: Pick<Claim, "nonce" | "attempt">): string =>
@@ -60,7 +87,7 @@ export const metaPrefix = (claim: Pick<Claim, "nonce" | "attempt">): string =>
 /** The claim exactly as it was read or handed out. */
 export const exactClaim = (
   generation: number,
-  claim: Pick<Claim, "id" | "first" | "nonce" | "attempt" | "dueMs">,
+  claim: Pick<Claim, "id" | "first" | "nonce" | "attempt" | "dueMs" | "order">,
 ): readonly Condition[] => [
   { op: "=", name: "g", value: generation },
   { op: "=", name: `f${claim.id}`, value: claim.first },
@@ -102,8 +129,13 @@ export function progressOf(item: Item): Progress {
 
 function parse(item: Item): Progress {
   const claims = new Map<string, Claim>();
+  const parked = new Map<number, readonly number[]>();
   const husks: string[] = [];
   for (const name of Object.keys(item)) {
+    if (name.length === PARKED_ATTRIBUTE_CHARS && name.charAt(0) === "k") {
+      parked.set(base64urlToNumber(name.slice(1)), readParked(item[name] as Uint8Array));
+      continue;
+    }
     if (name.length !== CLAIM_ATTRIBUTE_CHARS || name.charAt(0) !== "m") continue;
     const id = name.slice(1);
     const open = item[`o${id}`] as ReadonlySet<number> | undefined;
@@ -115,9 +147,11 @@ function parse(item: Item): Progress {
     next: item.n as number,
     hint: item.nb as number,
     spilled: item.r as number,
+    spilledDueMs: (item.rd as number | undefined) ?? Number.MAX_SAFE_INTEGER,
     deadLettered: item.dl as number,
     expired: item.ex as number,
     claims,
+    parked,
     husks,
   };
 }
@@ -125,7 +159,8 @@ function parse(item: Item): Progress {
 function claimOf(item: Item, id: string, open: ReadonlySet<number>): Claim {
   const meta = item[`m${id}`] as string;
   const first = item[`f${id}`];
-  if (typeof first !== "number" || meta.length !== NONCE_CHARS + ATTEMPT_DIGITS + DUE_DIGITS) {
+  const ordered = meta.length === META_CHARS + 2 * ORDER_DIGITS;
+  if (typeof first !== "number" || (meta.length !== META_CHARS && !ordered)) {
     throw new StoreCorrupt(`claim ${id} of ${item.pk} is malformed`);
   }
   return {
@@ -133,7 +168,33 @@ function claimOf(item: Item, id: string, open: ReadonlySet<number>): Claim {
     first,
     nonce: meta.slice(0, NONCE_CHARS),
     attempt: base64urlToNumber(meta.slice(NONCE_CHARS, NONCE_CHARS + ATTEMPT_DIGITS)),
-    dueMs: base64urlToNumber(meta.slice(NONCE_CHARS + ATTEMPT_DIGITS)),
+    dueMs: base64urlToNumber(meta.slice(NONCE_CHARS + ATTEMPT_DIGITS, META_CHARS)),
     open: [...open].sort((a, b) => a - b),
+    order: ordered
+      ? {
+          bucket: base64urlToNumber(meta.slice(META_CHARS, META_CHARS + ORDER_DIGITS)),
+          head: base64urlToNumber(meta.slice(META_CHARS + ORDER_DIGITS)),
+        }
+      : undefined,
   };
+}
+
+export function writeParked(offsets: readonly number[]): Uint8Array {
+  const out = new ByteWriter(8 + 2 * offsets.length);
+  const [first = 0, ...rest] = offsets;
+  out.u8(Math.floor(first / 2 ** 32));
+  out.u32(first % 2 ** 32);
+  let before = first;
+  for (const offset of rest) {
+    out.varint(offset - before);
+    before = offset;
+  }
+  return out.view();
+}
+
+function readParked(bytes: Uint8Array): readonly number[] {
+  const reader = new ByteReader(bytes);
+  const offsets = [reader.u8() * 2 ** 32 + reader.u32()];
+  while (reader.remaining > 0) offsets.push((offsets.at(-1) as number) + reader.varint());
+  return offsets;
 }

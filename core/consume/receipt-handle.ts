@@ -5,6 +5,7 @@ import { ByteWriter } from "../bytes/byte-writer.ts";
 import { BrokerError } from "../errors.ts";
 import { RECENT_DELIVERIES_MAX } from "../limits.ts";
 import type { Signer } from "../ports/signer.ts";
+import type { ClaimOrder } from "./progress.ts";
 
 /**
  * The right to settle one message of one delivery.
@@ -12,6 +13,7 @@ import type { Signer } from "../ports/signer.ts";
  *   handle   := base64url(delivery) "." base64url(offset − first varint · tag 12 bytes)
  *   delivery := version u8 · group uid text · subscription uid text · queue varint · generation varint · claim id text
  *               · first varint · nonce text · attempt varint · leaseUntilMs u48 · handed out varint
+ *               · [bucket varint · head varint] of an ordered claim
  *
  * A tag is a slice of HMAC(key, delivery · offset's fifth): slices of a pseudo-random function are independent of one another,
  * and so five messages share one computation.
@@ -34,6 +36,8 @@ export interface HandedDelivery {
   readonly leaseUntilMs: number;
   /** Messages this delivery handed out from the claim: who settles all of them may remove it. */
   readonly handedOut: number;
+  /** Of an ordered claim. */
+  readonly order?: ClaimOrder | undefined;
 }
 
 const VERSION = 1;
@@ -74,6 +78,10 @@ export class ReceiptHandles {
     out.varint(delivery.attempt);
     out.u48(delivery.leaseUntilMs);
     out.varint(delivery.handedOut);
+    if (delivery.order) {
+      out.varint(delivery.order.bucket);
+      out.varint(delivery.order.head);
+    }
     const signed = { delivery, text: toBase64url(out.view()), bytes: out.view(), hmacs: new Map<number, Uint8Array>() };
     this.#recent.set(signed.text, signed);
     return (relativeOffset) => {
@@ -141,6 +149,7 @@ function readDelivery(bytes: Uint8Array): HandedDelivery {
     attempt: reader.varint(),
     leaseUntilMs: reader.u48(),
     handedOut: reader.varint(),
+    order: reader.remaining > 0 ? { bucket: reader.varint(), head: reader.varint() } : undefined,
   };
 }
 

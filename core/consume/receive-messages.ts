@@ -1,7 +1,8 @@
 import type { ReceiveRequest } from "../broker.ts";
 import { numberToBase64url, toBase64url } from "../bytes/base64url.ts";
 import { hash32 } from "../bytes/hash32.ts";
-import { BrokerError, notAvailableYet } from "../errors.ts";
+import { BrokerError } from "../errors.ts";
+import type { MessageFilter } from "../filter/compile-filter.ts";
 import { FLIGHT_MS_MAX, PROBES_MAX, RECEIVE_BYTES_MAX } from "../limits.ts";
 import type { Item } from "../ports/item-store.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
@@ -24,7 +25,8 @@ type Receiving = Consumption & { readonly subscriptions: SubscriptionRegistry };
  * reached; an empty answer means that every readable queue had nothing, all through `waitMs`. A call with an attemptId that
  * holds messages already, because its reply was lost, gets the same messages, order and handles while their lease runs.
  *
- * Errors: CONSUMER_GROUP_NOT_FOUND, BAD_REQUEST (no such subscription, ordered delivery), TOO_MANY_REQUESTS, FORBIDDEN.
+ * Errors: CONSUMER_GROUP_NOT_FOUND, BAD_REQUEST (no such subscription), FORBIDDEN, TOO_MANY_REQUESTS (too many wait; or all that
+ * there is to receive is behind deliveries that are still out).
  * Source: RocketMQ POP; invariants I4, I5.
  */
 export async function receiveMessages(
@@ -42,6 +44,8 @@ export async function receiveMessages(
   const budget: Budget = { messages: request.max, bytes: request.maxBytes ?? RECEIVE_BYTES_MAX, nonce, leaseMs };
   let polls = 0;
   const look = async (woken?: Woken): Promise<Look> => {
+    const { paused } = await receiving.subscriptions.groups.resolve(groupName);
+    if (paused) return { deliveries: [], nextDueMs: undefined };
     // While a request waits, topics go, come and grow.
     if (woken) {
       topics = await subscribedTopics(receiving, await receiving.subscriptions.groups.resolve(groupName), request.topics);
@@ -54,12 +58,11 @@ export async function receiveMessages(
     }
     return woken === "poll" ? pollThrough(receiving, queues, budget) : lookThrough(receiving, queues, budget);
   };
-  if (request.waitMs <= 0) {
-    const { deliveries } = await look();
-    return answer(receiving, group, queues, deliveries, budget.bytes);
-  }
-  const deliveries = await lookAndWait(receiving, topics, look, receiving.clock.nowMs() + request.waitMs, signal);
-  if (!signal?.aborted) return answer(receiving, group, queues, deliveries, budget.bytes);
+  const untilMs = receiving.clock.nowMs() + request.waitMs;
+  const { deliveries, full } = request.waitMs <= 0 ? await look() : await lookAndWait(receiving, topics, look, untilMs, signal);
+  if (deliveries.length === 0 && full && !signal?.aborted) throw tooManyInFlight(full);
+  // Waiting is what may be cut short; a request that does not wait is always answered.
+  if (request.waitMs <= 0 || !signal?.aborted) return answer(receiving, group, queues, deliveries, budget.bytes);
   // The consumer went away while messages were taken for it: others need not wait for the lease to end.
   for (const delivery of deliveries) await giveBackUnsent(receiving, delivery, delivery.messages);
   return [];
@@ -68,6 +71,7 @@ export async function receiveMessages(
 interface SubscribedTopic {
   readonly subscription: Subscription;
   readonly topic: Topic;
+  readonly filter: MessageFilter;
 }
 
 async function lookAndWait(
@@ -76,7 +80,7 @@ async function lookAndWait(
   look: (woken?: Woken) => Promise<Look>,
   untilMs: number,
   signal: AbortSignal | undefined,
-): Promise<readonly Delivery[]> {
+): Promise<Look> {
   const lanes = topics.map(({ subscription, topic }) => ({ topicUid: topic.uid, lane: consumerLane(subscription.uid) }));
   const waiter = receiving.arrivals.join(lanes, signal);
   // Until it is known that there was nothing: whoever fails or goes away passes its ring on.
@@ -84,15 +88,16 @@ async function lookAndWait(
   let woken: Woken | undefined;
   try {
     for (;;) {
-      const { deliveries, nextDueMs } = await look(woken);
-      const found = deliveries.length > 0;
+      const looked = await look(woken);
+      const { nextDueMs } = looked;
+      const found = looked.deliveries.length > 0;
       const nowMs = receiving.clock.nowMs();
       if (found || nowMs >= untilMs || signal?.aborted || receiving.arrivals.stopped) {
         passOn = found || signal?.aborted === true;
-        return deliveries;
+        return looked;
       }
       woken = await waiter.wait(Math.min(untilMs, Math.max(nextDueMs ?? untilMs, nowMs + 1)));
-      if (signal?.aborted) return [];
+      if (signal?.aborted) return { deliveries: [], nextDueMs };
     }
   } finally {
     waiter.leave(passOn);
@@ -164,7 +169,7 @@ async function answer(
 
 /** How this delivery's messages are shown to the consumer. */
 function receivedBy(receiving: Receiving, group: ConsumerGroup, delivery: Delivery): (message: StoredMessage) => ReceivedMessage {
-  const { queue, generation, claimId, first, nonce, attempt, leaseUntilMs, handedOut } = delivery;
+  const { queue, generation, claimId, first, nonce, attempt, leaseUntilMs, handedOut, order } = delivery;
   const topic = queue.topic.name;
   const { maxAttempts } = group;
   const receiptHandle = receiving.handles.forDelivery({
@@ -178,7 +183,10 @@ function receivedBy(receiving: Receiving, group: ConsumerGroup, delivery: Delive
     attempt,
     leaseUntilMs,
     handedOut,
+    order,
   });
+  // The attempts of an ordered claim are those of its head.
+  const attemptOf = (offset: number): number => (order && offset - first !== order.head ? 1 : attempt);
   // Spelt out: this runs for every message, and a spread takes several times as long.
   return (message) => ({
     messageId: message.messageId,
@@ -193,7 +201,7 @@ function receivedBy(receiving: Receiving, group: ConsumerGroup, delivery: Delive
     messageGroup: message.messageGroup,
     priority: message.priority,
     body: message.body,
-    attempt,
+    attempt: attemptOf(message.offset),
     maxAttempts,
     leaseUntilMs,
     receiptHandle: receiptHandle(message.offset - first),
@@ -218,10 +226,9 @@ async function subscribedTopics(
     const topic = await receiving.topics.lookUp(subscription.topic);
     // The topic was deleted, and perhaps another made under its name: that one wants a subscription of its own.
     if (topic?.uid !== subscription.topicUid) continue;
-    if (topic.type === "FIFO") throw notAvailableYet(`Receiving from a FIFO topic ('${topic.name}')`);
     if (!(topic.perm & 4))
       throw new BrokerError("FORBIDDEN", `Topic '${topic.name}' does not allow reading: its perm is ${topic.perm}.`);
-    topics.push({ subscription, topic });
+    topics.push({ subscription, topic, filter: receiving.filters.of(subscription) });
   }
   return topics;
 }
@@ -234,13 +241,13 @@ function visitingOrder(
   nowMs: number,
 ): readonly ConsumedQueue[] {
   return topics.flatMap((_, index) => {
-    const { subscription, topic } = topics[(index + turn) % topics.length] as SubscribedTopic;
+    const { subscription, topic, filter } = topics[(index + turn) % topics.length] as SubscribedTopic;
     // A send that was on its way when the write queues fell may still end in a queue above.
     const settled = nowMs - topic.shrunkAtMs > 2 * FLIGHT_MS_MAX;
     const length = settled ? topic.readQueues : topic.queuesEver;
     return Array.from({ length }, (_unused, queue) => {
       const queueId = topic.type === "PRIORITY" ? length - 1 - queue : (queue + turn) % length;
-      return { group, subscription, topic, queueId };
+      return { group, subscription, topic, queueId, filter };
     });
   });
 }
@@ -250,6 +257,13 @@ const someOf = (queues: readonly ConsumedQueue[], from: number): readonly Consum
   queues.length <= PROBES_MAX
     ? queues
     : Array.from({ length: PROBES_MAX }, (_, index) => queues[(from + index) % queues.length] as ConsumedQueue);
+
+const tooManyInFlight = ({ group, topic, queueId }: ConsumedQueue): BrokerError =>
+  new BrokerError(
+    "TOO_MANY_REQUESTS",
+    `Group '${group.name}' has as many deliveries of queue ${queueId} of topic '${topic.name}' in flight as it may have. ` +
+      "Settle some, or wait until their leases end.",
+  );
 
 const randomNonce = (receiving: Receiving): string => toBase64url(receiving.random.bytes(6)).slice(0, NONCE_CHARS);
 

@@ -1,18 +1,15 @@
 import type { SettleEntry, SettleResult } from "../broker.ts";
-import { BrokerError } from "../errors.ts";
-import { SETTLE_ROUNDS_MAX } from "../limits.ts";
+import type { BrokerError } from "../errors.ts";
 import { asBrokerError } from "../store-errors.ts";
 import { ackMessages } from "./ack-messages.ts";
 import { consumerLane } from "./arrivals.ts";
 import { backoffMs } from "./backoff.ts";
 import { type Changed, changeLease, type LeaseChange } from "./change-lease.ts";
 import type { ConsumedQueue, Consumption } from "./consumption.ts";
-import { deadLetterOne } from "./dead-letter.ts";
-import { deliveryOf, heldClaim } from "./held-claim.ts";
-import { progressOf } from "./progress.ts";
+import { deadLetterHeld } from "./dead-letter-held.ts";
+import { deliveryOf, leaseLost } from "./held-claim.ts";
 import { invalidHandle, type ReceiptHandle } from "./receipt-handle.ts";
 import type { SubscriptionRegistry } from "./subscription-registry.ts";
-import { messagesOfClaim } from "./take-due.ts";
 
 type Settling = Consumption & { readonly subscriptions: SubscriptionRegistry };
 
@@ -60,7 +57,7 @@ function queueResolver(settling: Settling, group: ConsumedQueue["group"]) {
     const subscription = (await settling.subscriptions.of(group)).find(({ uid }) => uid === handle.subscriptionUid);
     const topic = subscription && (await settling.topics.lookUp(subscription.topic));
     if (!subscription || topic?.uid !== subscription.topicUid) throw leaseLost();
-    return { group, subscription, topic, queueId: handle.queueId };
+    return { group, subscription, topic, queueId: handle.queueId, filter: settling.filters.of(subscription) };
   };
 }
 
@@ -72,15 +69,23 @@ async function settleQueue(settling: Settling, tasks: readonly Task[]): Promise<
   );
   const kept = tasks.filter(({ entry, handle, queue }) => {
     if (entry.action === "extend") return true;
-    return entry.action === "nack" && (entry.countAttempt === false || handle.attempt < queue.group.maxAttempts);
+    return entry.action === "nack" && !(entry.countAttempt !== false && isLastAttempt(handle, queue));
   });
   for (const together of groupBy(kept, (task) => `${deliveryOf(task.handle)}/${changeName(task)}`).values()) {
     await attempt(together, () => changeTogether(settling, together, nowMs));
   }
   for (const task of tasks) {
-    if (task.entry.action !== "ack" && !kept.includes(task)) await attempt([task], () => deadLetterTask(settling, task));
+    if (task.entry.action === "ack" || kept.includes(task)) continue;
+    await attempt([task], async () => {
+      await deadLetterHeld(settling, task.queue, task.handle, task.entry);
+      task.result = { status: "deadLettered", receiptHandle: task.entry.receiptHandle };
+    });
   }
 }
+
+/** The attempts of an ordered claim are those of one message; what comes behind it has not begun. */
+const isLastAttempt = ({ attempt, order, relativeOffset }: ReceiptHandle, { group }: ConsumedQueue): boolean =>
+  attempt >= group.maxAttempts && (order === undefined || order.head === relativeOffset);
 
 /** A store that fails fails these entries, not the others. */
 async function attempt(tasks: readonly Task[], settle: (tasks: readonly Task[]) => Promise<void>): Promise<void> {
@@ -149,39 +154,6 @@ function changedResult(settling: Settling, { entry, handle }: Task, changed: Cha
   })(handle.relativeOffset);
   return { status: "extended", receiptHandle: entry.receiptHandle, newReceiptHandle, leaseUntilMs };
 }
-
-async function deadLetterTask(settling: Settling, task: Task): Promise<void> {
-  const { entry, handle, queue } = task;
-  const open = [handle.relativeOffset];
-  const [message] = await messagesOfClaim(settling, queue, { first: handle.first, open });
-  if (!message) throw new BrokerError("MESSAGE_EXPIRED", "The message's retention has ended.");
-  const given = entry.action === "nack" || entry.action === "deadLetter" ? entry.reason : undefined;
-  const reason =
-    given ?? (entry.action === "nack" ? `given back after attempt ${handle.attempt}` : "dead-lettered by its consumer");
-  const seen = settling.progress.recent(queue.subscription.uid, queue.queueId);
-  let claim = (seen && heldClaim(progressOf(seen), handle)) ?? {
-    id: handle.claimId,
-    ...handle,
-    dueMs: handle.leaseUntilMs,
-    open,
-  };
-  for (let round = 0; round < SETTLE_ROUNDS_MAX; round++) {
-    const outcome = await deadLetterOne(settling, queue, handle.generation, claim, message, reason);
-    if (outcome === "moved") {
-      task.result = { status: "deadLettered", receiptHandle: entry.receiptHandle };
-      return;
-    }
-    const held = outcome.met && heldClaim(progressOf(outcome.met), handle);
-    if (!held?.open.includes(handle.relativeOffset)) throw leaseLost();
-    claim = held;
-  }
-}
-
-const leaseLost = (): BrokerError =>
-  new BrokerError(
-    "LEASE_LOST",
-    "This delivery no longer holds the message: its lease ended, or it was given back. Receive again.",
-  );
 
 const failure = ({ receiptHandle }: SettleEntry, error: BrokerError): SettleResult => ({ status: "error", receiptHandle, error });
 

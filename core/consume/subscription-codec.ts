@@ -1,8 +1,8 @@
 import { subscriberKey, subscriptionKey } from "../keys.ts";
 import type { Item } from "../ports/item-store.ts";
-import type { Filter, Subscription } from "../terms.ts";
+import type { EarlierFilter, Filter, Subscription } from "../terms.ts";
 
-/** sub#<group uid> <topic>: [gr] group, [u] uid, [tu] topic uid, [ft fe] filter type and expression, [ca ua] created, updated ms, [v] version. */
+/** sub#<group uid> <topic>: [gr] group, [u] uid, [tu] topic uid, [ft fe] filter type and expression, [fh] earlier filters as JSON, [ca ua] created, updated ms, [v] version. */
 export const subscriptionItem = (groupUid: string, subscription: Subscription): Item => ({
   ...subscriptionKey(groupUid, subscription.topic),
   gr: subscription.group,
@@ -10,6 +10,7 @@ export const subscriptionItem = (groupUid: string, subscription: Subscription): 
   tu: subscription.topicUid,
   ft: subscription.filter.type,
   fe: subscription.filter.expression,
+  fh: JSON.stringify(subscription.earlierFilters),
   ca: subscription.createdAtMs,
   ua: subscription.updatedAtMs,
   v: subscription.version,
@@ -21,6 +22,7 @@ export const subscriptionOf = (item: Item): Subscription => ({
   uid: item.u as string,
   topicUid: item.tu as string,
   filter: { type: item.ft as Filter["type"], expression: item.fe as string },
+  earlierFilters: JSON.parse((item.fh as string | undefined) ?? "[]") as EarlierFilter[],
   createdAtMs: item.ca as number,
   updatedAtMs: item.ua as number,
   version: item.v as number,

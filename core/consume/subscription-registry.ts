@@ -1,8 +1,9 @@
 import type { SubscriptionDeletion, VersionMatch } from "../broker.ts";
 import { toBase64url } from "../bytes/base64url.ts";
-import { BrokerError, notAvailableYet } from "../errors.ts";
+import { BrokerError } from "../errors.ts";
+import { compileFilter } from "../filter/compile-filter.ts";
 import { progressKey, subscriberKey, subscribersPk, subscriptionKey, subscriptionsPk } from "../keys.ts";
-import { SUBSCRIPTIONS_MAX } from "../limits.ts";
+import { EARLIER_FILTERS_MAX, SUBSCRIPTIONS_MAX } from "../limits.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import { departs } from "../maintenance/departure.ts";
 import { MetadataCache } from "../metadata-cache.ts";
@@ -81,15 +82,18 @@ export class SubscriptionRegistry {
     settings: { readonly filter?: Filter | undefined; readonly startFrom?: StartFrom | undefined },
     match?: VersionMatch,
   ): Promise<{ subscription: Subscription; created: boolean }> {
-    const filter = settings.filter ?? EVERYTHING;
-    if (filter.type !== "TAG" || filter.expression.trim() !== "*") throw notAvailableYet("A filter other than TAG '*'");
+    if (settings.filter) compileFilter(settings.filter);
     for (;;) {
       const group = await this.groups.get(groupName);
       const topic = await this.#topics.get(topicName);
       const current = await this.#read(group, topic);
       checkVersion(current, match);
-      if (current) return { subscription: current, created: false };
-      const subscription = await this.#create(group, topic, settings.startFrom ?? "latest");
+      if (current) {
+        const changed = await this.#change(group, current, settings.filter);
+        if (changed) return { subscription: changed, created: false };
+        continue;
+      }
+      const subscription = await this.#create(group, topic, settings);
       if (subscription) return { subscription, created: true };
     }
   }
@@ -137,7 +141,37 @@ export class SubscriptionRegistry {
     }
   }
 
-  async #create(group: ConsumerGroup, topic: Topic, startFrom: StartFrom): Promise<Subscription | undefined> {
+  /** `undefined` when someone else changed it meanwhile. The new filter applies from the next receive on, to what it did not pass over. */
+  async #change(group: ConsumerGroup, current: Subscription, filter: Filter | undefined): Promise<Subscription | undefined> {
+    const { type, expression } = current.filter;
+    if (!filter || (filter.type === type && filter.expression === expression)) return current;
+    const nowMs = this.#store.clock.nowMs();
+    const replaced = { type, expression, version: current.version, replacedAtMs: nowMs };
+    const subscription = {
+      ...current,
+      filter,
+      earlierFilters: [replaced, ...current.earlierFilters].slice(0, EARLIER_FILTERS_MAX),
+      updatedAtMs: nowMs,
+      version: current.version + 1,
+    };
+    const result = await this.#store.items.put(subscriptionItem(group.uid, subscription), {
+      when: [
+        { op: "=", name: "u", value: current.uid },
+        { op: "=", name: "v", value: current.version },
+      ],
+    });
+    this.#cache.forget(group.uid);
+    return result.ok ? subscription : undefined;
+  }
+
+  async #create(
+    group: ConsumerGroup,
+    topic: Topic,
+    {
+      filter = EVERYTHING,
+      startFrom = "latest",
+    }: { readonly filter?: Filter | undefined; readonly startFrom?: StartFrom | undefined },
+  ): Promise<Subscription | undefined> {
     const others = await this.list(group);
     if (others.length >= SUBSCRIPTIONS_MAX && !others.some((other) => other.topic === topic.name)) {
       throw new BrokerError(
@@ -154,7 +188,8 @@ export class SubscriptionRegistry {
       topic: topic.name,
       uid,
       topicUid: topic.uid,
-      filter: EVERYTHING,
+      filter,
+      earlierFilters: [],
       createdAtMs: nowMs,
       updatedAtMs: nowMs,
       version: 1,

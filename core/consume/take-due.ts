@@ -1,9 +1,11 @@
 import type { Change, Item } from "../ports/item-store.ts";
 import type { StoredMessage } from "../terms.ts";
-import { type ConsumedQueue, type Consumption, type Delivery, logQueue } from "./consumption.ts";
+import type { ConsumedQueue, Consumption } from "./consumption.ts";
 import { deadLetterClaim } from "./dead-letter.ts";
 import { type Claim, claimId, exactClaim, isGivenBack, metaOf, type Progress, progressOf } from "./progress.ts";
-import type { Budget } from "./take-from-queue.ts";
+import { readOffsets } from "./read-offsets.ts";
+import { takeDueOrdered } from "./take-due-ordered.ts";
+import type { Budget, Taken } from "./take-from-queue.ts";
 
 /** When a claim may be handed out again. A lease waits for the slowest clock; a wait that nobody believes in does not. */
 export const dueAgainMs = (claim: Claim, skewMarginMs: number): number => claim.dueMs + (isGivenBack(claim) ? 0 : skewMarginMs);
@@ -17,11 +19,6 @@ export function dueClaim(progress: Progress, nowMs: number, skewMarginMs: number
   return due;
 }
 
-export interface TakeDueResult {
-  readonly item: Item | undefined;
-  readonly delivery?: Delivery;
-}
-
 /**
  * Hands a due claim out again, in place: no copy, no revive job. It is taken on its exact meta, and what the update returns is
  * what is handed out: a late ack may have settled some of it since it was read. After the last attempt it is dead-lettered.
@@ -32,11 +29,12 @@ export async function takeDue(
   item: Item,
   claim: Claim,
   budget: Budget,
-): Promise<TakeDueResult> {
+): Promise<Taken> {
+  if (claim.order) return takeDueOrdered(consumption, queue, item, { ...claim, order: claim.order }, budget);
   const progress = progressOf(item);
   const messages = await messagesOfClaim(consumption, queue, claim);
   if (messages.length > 0 && claim.attempt >= queue.group.maxAttempts) {
-    return { item: await deadLetterClaim(consumption, queue, progress.generation, claim, messages) };
+    return { item: await deadLetterClaim(consumption, queue, progress.generation, claim, messages), deliveries: [] };
   }
   const gone = claim.open.filter((relative) => !messages.some((message) => message.offset === claim.first + relative));
   const fits = messages.length <= budget.messages;
@@ -52,10 +50,10 @@ export async function takeDue(
       : exact,
     returning: "allNew",
   });
-  if (!result.ok) return { item: result.current };
+  if (!result.ok) return { item: result.current, deliveries: [] };
   const open = result.item?.[`o${id}`] as ReadonlySet<number> | undefined;
   const still = messages.filter(({ offset }) => open?.has(offset - claim.first));
-  if (still.length === 0) return { item: result.item };
+  if (still.length === 0) return { item: result.item, deliveries: [] };
   const { generation } = progress;
   const delivery = {
     queue,
@@ -67,7 +65,7 @@ export async function takeDue(
     messages: still,
     handedOut: open?.size ?? 0,
   };
-  return { item: result.item, delivery };
+  return { item: result.item, deliveries: [delivery] };
 }
 
 function wholeChanges(
@@ -99,22 +97,13 @@ function splitChanges(
 }
 
 /** The claim's open messages that have not expired, in order. */
-export async function messagesOfClaim(
+export const messagesOfClaim = (
   consumption: Consumption,
   queue: ConsumedQueue,
   claim: Pick<Claim, "first" | "open">,
-): Promise<readonly StoredMessage[]> {
-  const wanted = new Set(claim.open.map((relative) => claim.first + relative));
-  const end = claim.first + (claim.open.at(-1) ?? 0) + 1;
-  const messages: StoredMessage[] = [];
-  for (let from = claim.first + (claim.open[0] ?? 0); from < end; ) {
-    const run = await consumption.log.reader.run(logQueue(queue), from, end - from);
-    const count = Math.min(run.available, end - run.from);
-    if (count <= 0) break;
-    for (const message of await consumption.log.messages(run, run.from, count, logQueue(queue))) {
-      if (wanted.has(message.offset)) messages.push(message);
-    }
-    from = run.from + count;
-  }
-  return messages;
-}
+): Promise<readonly StoredMessage[]> =>
+  readOffsets(
+    consumption,
+    queue,
+    claim.open.map((relative) => claim.first + relative),
+  );

@@ -1,9 +1,14 @@
-import { CLAIMS_MAX, TAKE_ROUNDS_MAX } from "../limits.ts";
+import { TAKE_ROUNDS_MAX } from "../limits.ts";
 import type { Item } from "../ports/item-store.ts";
 import type { ConsumedQueue, Consumption, Delivery } from "./consumption.ts";
+import { deliveryOrder } from "./delivery-order.ts";
 import { progressOf } from "./progress.ts";
+import { readSpilled } from "./read-spilled.ts";
+import { spillWaiting } from "./spill-waiting.ts";
 import { dueClaim, takeDue } from "./take-due.ts";
+import { takeMatching } from "./take-matching.ts";
 import { takeNew } from "./take-new.ts";
+import { takeOrdered } from "./take-ordered.ts";
 
 /** What a receive still wants, and how it marks what it takes. */
 export interface Budget {
@@ -13,34 +18,75 @@ export interface Budget {
   readonly leaseMs: number;
 }
 
+/** What one step took, and the progress item after it. */
+export interface Taken {
+  readonly item: Item | undefined;
+  readonly deliveries: readonly Delivery[];
+}
+
+/** `full`: there is more, but as many claims are out as a queue may have. */
+export type NotTaken = "nothing" | "full";
+
+export interface QueueTake {
+  readonly deliveries: readonly Delivery[];
+  readonly full: boolean;
+}
+
 /** Takes up to the budget from one queue: claims due again first, then new messages. */
 export async function takeFromQueue(
   consumption: Consumption,
   queue: ConsumedQueue,
   start: { readonly item: Item; readonly fresh: boolean },
   budget: Budget,
-): Promise<readonly Delivery[]> {
+): Promise<QueueTake> {
+  const alone = deliveryOrder(queue.group, queue.topic) !== "none" || !queue.filter.everything;
+  if (!alone) return takeInRounds(consumption, queue, start, budget);
+  // These want the next offset as they read it: in one process they take turns, on what the one before left.
+  return consumption.turns.take(`${queue.subscription.uid}#${queue.queueId}`, () => {
+    const item = consumption.progress.recent(queue.subscription.uid, queue.queueId) ?? start.item;
+    return takeInRounds(consumption, queue, { ...start, item }, budget);
+  });
+}
+
+async function takeInRounds(
+  consumption: Consumption,
+  queue: ConsumedQueue,
+  start: { readonly item: Item; readonly fresh: boolean },
+  budget: Budget,
+): Promise<QueueTake> {
   const deliveries: Delivery[] = [];
   let { messages, bytes } = budget;
   let item: Item | undefined = start.item;
   let { fresh } = start;
+  let full = false;
   for (let round = 0; round < TAKE_ROUNDS_MAX && messages > 0 && bytes > 0; round++) {
-    if (!item) return deliveries;
-    const left = { ...budget, messages, bytes };
-    const due = dueClaim(progressOf(item), consumption.clock.nowMs(), consumption.skewMarginMs);
-    const taken = due ? await takeDue(consumption, queue, item, due, left) : await takeNew(consumption, queue, item, left);
-    if (taken === "nothing") {
+    if (!item) break;
+    const taken = await takeStep(consumption, queue, item, { ...budget, messages, bytes });
+    if (taken === "nothing" || taken === "full") {
+      full = taken === "full";
       // An older image may show claims that are long settled, or a next offset long passed.
-      if (fresh || (progressOf(item).claims.size < CLAIMS_MAX && deliveries.length > 0)) return deliveries;
+      if (fresh || (!full && deliveries.length > 0)) break;
       [item] = await consumption.progress.readAll([queue]);
       fresh = true;
       continue;
     }
     item = taken.item;
-    if (!taken.delivery) continue;
-    deliveries.push(taken.delivery);
-    messages -= taken.delivery.handedOut;
-    bytes -= taken.delivery.messages.reduce((sum, message) => sum + message.body.length, 0);
+    for (const delivery of taken.deliveries) {
+      deliveries.push(delivery);
+      messages -= delivery.handedOut;
+      bytes -= delivery.messages.reduce((sum, message) => sum + message.body.length, 0);
+    }
   }
-  return deliveries;
+  return { deliveries, full };
+}
+
+async function takeStep(consumption: Consumption, queue: ConsumedQueue, item: Item, budget: Budget): Promise<Taken | NotTaken> {
+  const progress = progressOf(item);
+  const nowMs = consumption.clock.nowMs();
+  const due = dueClaim(progress, nowMs, consumption.skewMarginMs);
+  if (due) return takeDue(consumption, queue, item, due, budget);
+  if (progress.spilled > 0 && progress.spilledDueMs <= nowMs) return readSpilled(consumption, queue, item, budget);
+  if (deliveryOrder(queue.group, queue.topic) !== "none") return takeOrdered(consumption, queue, item, budget);
+  const roomy = await spillWaiting(consumption, queue, item);
+  return queue.filter.everything ? takeNew(consumption, queue, roomy, budget) : takeMatching(consumption, queue, roomy, budget);
 }

@@ -1,12 +1,11 @@
 import { CLAIMS_MAX, HUSKS_PER_RESERVE_MAX, RECEIVES_AHEAD } from "../limits.ts";
-import { isOpen, nextBase } from "../log/block.ts";
 import type { Run } from "../log/queue-reader.ts";
 import type { Change, Condition, Item } from "../ports/item-store.ts";
-import { type ConsumedQueue, type Consumption, type Delivery, logQueue } from "./consumption.ts";
+import { type ConsumedQueue, type Consumption, logQueue } from "./consumption.ts";
 import { claimId, metaOf, type Progress, progressOf } from "./progress.ts";
-import type { Budget } from "./take-from-queue.ts";
-
-export type TakeNewResult = { readonly item: Item | undefined; readonly delivery?: Delivery } | "nothing";
+import { nextHint } from "./run-hint.ts";
+import { sweepHusks } from "./sweep-husks.ts";
+import type { Budget, NotTaken, Taken } from "./take-from-queue.ts";
 
 /**
  * Hands out messages from the group's next offset on: read what is there, then reserve a part of it in one update.
@@ -19,43 +18,35 @@ export async function takeNew(
   queue: ConsumedQueue,
   item: Item,
   budget: Budget,
-): Promise<TakeNewResult> {
+): Promise<Taken | NotTaken> {
   const progress = progressOf(item);
-  if (progress.claims.size >= CLAIMS_MAX) return "nothing";
   const { run, end } = await readAhead(consumption, queue, progress, budget.messages);
   if (run.available === 0) {
     consumption.progress.sawPlenty(queue, false);
     return "nothing";
   }
+  if (progress.claims.size >= CLAIMS_MAX) return "full";
   const count = consumption.log.countWithin(run, budget.messages, budget.bytes);
   const id = claimId(budget.nonce, (taken) => item[`m${taken}`] !== undefined);
   const leaseUntilMs = consumption.clock.nowMs() + budget.leaseMs;
   const jump = run.from > progress.next;
   const reserve = reservation(progress, run, { count, end, jump });
-  const husks = progress.husks.slice(0, HUSKS_PER_RESERVE_MAX);
+  const husks = sweepHusks(progress, HUSKS_PER_RESERVE_MAX);
   const result = await consumption.progress.update(queue.subscription.uid, queue.queueId, {
     changes: [
       ...reserve.changes(id),
       { op: "set", name: `m${id}`, value: metaOf({ nonce: budget.nonce, attempt: 1, dueMs: leaseUntilMs }) },
       { op: "set", name: `o${id}`, value: new Set(Array.from({ length: count }, (_, index) => index)) },
-      { op: "set", name: "nb", value: hintAt(run, run.from + count) },
-      ...husks.flatMap((husk): Change[] => [
-        { op: "remove", name: `f${husk}` },
-        { op: "remove", name: `m${husk}` },
-      ]),
+      { op: "set", name: "nb", value: nextHint(run, run.from + count) },
+      ...husks.changes,
     ],
-    when: [
-      { op: "=", name: "g", value: progress.generation },
-      { op: "absent", name: `f${id}` },
-      ...reserve.when,
-      ...husks.map((husk): Condition => ({ op: "absent", name: `o${husk}` })),
-    ],
+    when: [{ op: "=", name: "g", value: progress.generation }, { op: "absent", name: `f${id}` }, ...reserve.when, ...husks.when],
     returning: "allNew",
   });
-  if (!result.ok) return { item: result.current };
+  if (!result.ok) return { item: result.current, deliveries: [] };
   consumption.progress.sawPlenty(queue, run.available >= budget.messages);
   const first = result.item?.[`f${id}`] as number;
-  const exact = first === run.from ? run : await consumption.log.reader.run(logQueue(queue), first, count, hintAt(run, first));
+  const exact = first === run.from ? run : await consumption.log.reader.run(logQueue(queue), first, count, nextHint(run, first));
   const live = Math.min(count, Math.max(0, first + count - exact.from));
   const messages = live > 0 ? await consumption.log.messages(exact, first + count - live, live, logQueue(queue)) : [];
   const { nonce } = budget;
@@ -70,7 +61,7 @@ export async function takeNew(
     messages,
     handedOut: count,
   };
-  return { item: result.item, delivery };
+  return { item: result.item, deliveries: [delivery] };
 }
 
 /**
@@ -117,14 +108,4 @@ function reservation(
     ],
     when: [{ op: "<=", name: "n", value: end - count }] satisfies Condition[],
   };
-}
-
-/** Where the block that holds `offset` starts, as far as the run tells: behind a full block the next one does. It stays a valid hint. */
-function hintAt(run: Run, offset: number): number {
-  let hint = run.blocks[0]?.base ?? run.from;
-  for (const block of run.blocks) {
-    if (block.base <= offset) hint = block.base;
-    if (!isOpen(block) && nextBase(block) <= offset) hint = nextBase(block);
-  }
-  return hint;
 }

@@ -1,9 +1,11 @@
 import { ByteReader } from "../bytes/byte-reader.ts";
 import { ByteWriter } from "../bytes/byte-writer.ts";
 import { crc32c } from "../bytes/crc32c.ts";
+import type { MessageFilter } from "../filter/compile-filter.ts";
 import { OBJECT_FRAMES_BYTES_MAX } from "../limits.ts";
 import { FRAME_ID_BYTES, messageIdOf, toHex } from "../message/message-id.ts";
 import { type MessageRecord, readRecord, recordBytesMax, skipRecord, writeRecord } from "../message/record-codec.ts";
+import { RecordView } from "../message/record-view.ts";
 import type { Compressor } from "../ports/compressor.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
 import type { StoredMessage } from "../terms.ts";
@@ -118,6 +120,19 @@ function readFrame(frame: Uint8Array, end: number, compressor: Compressor): Batc
     default:
       throw new RangeError(`unknown frame kind ${kind}`);
   }
+}
+
+/** Which of the records `from` … `from + count − 1` a filter lets through, counted from `from`. */
+export function matchingRecords(batch: BatchFrame, from: number, count: number, filter: MessageFilter): readonly number[] {
+  const view = new RecordView(batch.records);
+  const matching: number[] = [];
+  try {
+    for (let skip = 0; skip < from; skip++) view.next();
+    for (let index = 0; index < count && view.next(); index++) if (filter.matches(view)) matching.push(index);
+  } catch (cause) {
+    throw new StoreCorrupt("record that does not decode", { cause });
+  }
+  return matching;
 }
 
 /** Records `from` … `from + count − 1` of a batch as messages at `offset` and up; bodies are views. */

@@ -1,4 +1,5 @@
 import { LRUCache } from "lru-cache";
+import type { MessageFilter } from "../filter/compile-filter.ts";
 import { queuePk, retentionClassDays } from "../keys.ts";
 import { APPENDERS_MAX } from "../limits.ts";
 import { makeFrameId, messageIdOf, toHex } from "../message/message-id.ts";
@@ -14,7 +15,7 @@ import { encodeBatch, encodePointer } from "./frame.ts";
 import { FrameObjects } from "./frame-objects.ts";
 import { QueueAppender } from "./queue-appender.ts";
 import { type Queue, QueueReader, type Run } from "./queue-reader.ts";
-import { countWithin, firstStoredAt, messagesOf } from "./run-messages.ts";
+import { countWithin, firstStoredAt, type Matches, matchingOf, messagesOf } from "./run-messages.ts";
 
 export interface LogDependencies {
   readonly items: ItemStore;
@@ -94,6 +95,12 @@ export class QueueLog {
   /** Messages `from` … `from + count − 1` of a run. */
   messages(run: Run, from: number, count: number, queue: Queue): Promise<readonly StoredMessage[]> {
     return messagesOf(run.blocks, from, count, queue.queueId, { objects: this.#objects, compressor: this.#store.compressor });
+  }
+
+  /** Which of the run's first `count` messages a filter lets through; only those are decoded. */
+  matching(run: Run, count: number, queue: Queue, filter: MessageFilter): Promise<Matches> {
+    const store = { objects: this.#objects, compressor: this.#store.compressor };
+    return matchingOf(run.blocks, { from: run.from, count, queueId: queue.queueId }, filter, store);
   }
 
   /** How many of the run's first `count` messages make up about `bytesMax`; at least 1 where there is one. */

@@ -1,7 +1,8 @@
+import type { MessageFilter } from "../filter/compile-filter.ts";
 import type { Compressor } from "../ports/compressor.ts";
 import type { StoredMessage } from "../terms.ts";
 import type { Block } from "./block.ts";
-import { decodeFrame, readFrameHead, readMessages } from "./frame.ts";
+import { decodeFrame, matchingRecords, readFrameHead, readMessages } from "./frame.ts";
 import type { FrameObjects } from "./frame-objects.ts";
 
 /** Decodes offsets `from` … `from + count − 1` of blocks that follow one another, without those whose object went by age. */
@@ -22,6 +23,38 @@ export async function messagesOf(
     for (const message of readMessages(batch, slice.skip, slice.count, { queueId, offset, storedAtMs })) messages.push(message);
   }
   return messages;
+}
+
+export interface Matches {
+  readonly messages: readonly StoredMessage[];
+  /** Offsets whose object went by age. */
+  readonly gone: readonly number[];
+}
+
+/** The messages among offsets `from` … `from + count − 1` that a filter lets through; the others are looked at, not decoded. */
+export async function matchingOf(
+  blocks: readonly Block[],
+  range: { readonly from: number; readonly count: number; readonly queueId: number },
+  filter: MessageFilter,
+  store: { readonly objects: FrameObjects; readonly compressor: Compressor },
+): Promise<Matches> {
+  const messages: StoredMessage[] = [];
+  const gone: number[] = [];
+  for (const slice of slicesOf(blocks, range.from, range.from + range.count)) {
+    const frame = decodeFrame(slice.frame, store.compressor);
+    const batch = frame.kind === "pointer" ? await store.objects.get(frame) : frame;
+    if (!batch) {
+      for (let index = 0; index < slice.count; index++) gone.push(slice.offset + index);
+      continue;
+    }
+    const { queueId } = range;
+    const { storedAtMs } = slice;
+    for (const index of matchingRecords(batch, slice.skip, slice.count, filter)) {
+      const offset = slice.offset + index;
+      messages.push(...readMessages(batch, slice.skip + index, 1, { queueId, offset, storedAtMs }));
+    }
+  }
+  return { messages, gone };
 }
 
 /** How many of `count` messages from `from` on stay within about `bytesMax`; at least 1 where there is one. */

@@ -8,7 +8,7 @@ const encoder = new TextEncoder();
 /**
  * Looks at the records of a batch one after the other, as they are encoded (`record-codec`), for a filter that wants a tag or a
  * property of each: nothing else is decoded, and the body not even touched. Before the first `next` there is no record.
- * Errors: `RangeError` for bytes that are no records.
+ * Errors: for bytes that are no records what `readRecord` throws, `RangeError` or, for text that is no UTF-8, `TypeError`.
  */
 export class RecordView {
   readonly #records: Uint8Array;
@@ -29,8 +29,8 @@ export class RecordView {
     this.#end = this.#records.length;
     const length = this.#varint();
     this.#from = this.#at;
-    this.#skip(length);
-    this.#end = this.#at;
+    if (length > this.#end - this.#from) throw new RangeError("read past the end");
+    this.#end = this.#from + length;
     return true;
   }
 
@@ -60,7 +60,7 @@ export class RecordView {
     for (let left = this.#varint(); left > 0; left--) {
       const length = this.#varint();
       const from = this.#at;
-      this.#skip(length);
+      this.#at += length;
       if (length === name.length && this.#equals(name, from)) return true;
       this.#skipText();
     }
@@ -102,13 +102,10 @@ export class RecordView {
     }
   }
 
-  #skip(length: number): void {
-    if (length > this.#end - this.#at) throw new RangeError("read past the end");
-    this.#at += length;
-  }
-
+  /** Perhaps past the end, where nothing can be read. */
   #skipText(): void {
-    this.#skip(this.#varint());
+    const length = this.#varint();
+    this.#at += length;
   }
 
   #text(): string {

@@ -78,7 +78,6 @@ function checkType(topic: Topic, { messageGroup, priority }: MessageInput): void
       if (messageGroup === undefined) throw conflict("every message needs a messageGroup.");
       break;
     case "MIXED":
-      if (messageGroup !== undefined) throw notAvailableYet("A messageGroup on a MIXED topic");
       break;
     default:
       if (messageGroup !== undefined) throw conflict("messageGroup belongs to FIFO topics.");

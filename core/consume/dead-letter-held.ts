@@ -1,0 +1,68 @@
+import type { SettleEntry } from "../broker.ts";
+import { BrokerError } from "../errors.ts";
+import { SETTLE_ROUNDS_MAX } from "../limits.ts";
+import type { Item } from "../ports/item-store.ts";
+import type { StoredMessage } from "../terms.ts";
+import type { ConsumedQueue, Consumption } from "./consumption.ts";
+import { deadLetterHead, deadLetterOne } from "./dead-letter.ts";
+import { heldClaim, leaseLost } from "./held-claim.ts";
+import { type Claim, progressOf } from "./progress.ts";
+import type { ReceiptHandle } from "./receipt-handle.ts";
+import { messagesOfClaim } from "./take-due.ts";
+
+/**
+ * Dead-letters a message that its handle still holds: because its consumer asks for it, or gives it back after the last attempt.
+ * Errors: LEASE_LOST, MESSAGE_EXPIRED.
+ */
+export async function deadLetterHeld(
+  consumption: Consumption,
+  queue: ConsumedQueue,
+  handle: ReceiptHandle,
+  entry: SettleEntry,
+): Promise<void> {
+  const [message] = await messagesOfClaim(consumption, queue, { first: handle.first, open: [handle.relativeOffset] });
+  if (!message) throw new BrokerError("MESSAGE_EXPIRED", "The message's retention has ended.");
+  const reason = reasonOf(entry, handle);
+  const seen = consumption.progress.recent(queue.subscription.uid, queue.queueId);
+  let claim = (seen && heldClaim(progressOf(seen), handle)) ?? claimOfHandle(handle);
+  for (let round = 0; round < SETTLE_ROUNDS_MAX; round++) {
+    const outcome = await moveOut(consumption, queue, { handle, entry, claim, message, reason });
+    if (outcome === "moved") return;
+    const held = outcome.met && heldClaim(progressOf(outcome.met), handle);
+    if (!held?.open.includes(handle.relativeOffset)) throw leaseLost();
+    claim = held;
+  }
+  throw leaseLost();
+}
+
+function moveOut(
+  consumption: Consumption,
+  queue: ConsumedQueue,
+  leaving: {
+    readonly handle: ReceiptHandle;
+    readonly entry: SettleEntry;
+    readonly claim: Claim;
+    readonly message: StoredMessage;
+    readonly reason: string;
+  },
+): Promise<"moved" | { readonly met: Item | undefined }> {
+  const { handle, entry, claim, message, reason } = leaving;
+  const { generation, attempt } = handle;
+  // Given back after the last attempt, an ordered message lets those behind it come again at once.
+  return entry.action === "nack" && claim.order
+    ? deadLetterHead(consumption, queue, generation, { ...claim, order: claim.order }, message, { attempts: attempt, reason })
+    : deadLetterOne(consumption, queue, generation, claim, message, reason);
+}
+
+function reasonOf(entry: SettleEntry, { attempt }: ReceiptHandle): string {
+  const given = entry.action === "nack" || entry.action === "deadLetter" ? entry.reason : undefined;
+  return given ?? (entry.action === "nack" ? `given back after attempt ${attempt}` : "dead-lettered by its consumer");
+}
+
+/** The claim unread, as the handle has it. */
+const claimOfHandle = (handle: ReceiptHandle): Claim => ({
+  ...handle,
+  id: handle.claimId,
+  dueMs: handle.leaseUntilMs,
+  open: [handle.relativeOffset],
+});

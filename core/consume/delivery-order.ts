@@ -1,0 +1,32 @@
+import { hash32 } from "../bytes/hash32.ts";
+import type { ConsumerGroup, Topic } from "../terms.ts";
+import { BUCKETS, type Progress } from "./progress.ts";
+
+/**
+ * What order a group's messages keep on a topic: none; that of each message group, in parallel (FIFO and MIXED topics, whatever
+ * the group says); or that of the whole queue (`ordered` groups on other topics).
+ */
+export type DeliveryOrder = "none" | "messageGroup" | "queue";
+
+const WHOLE_QUEUE = 0;
+
+export function deliveryOrder(group: Pick<ConsumerGroup, "ordered">, topic: Pick<Topic, "type">): DeliveryOrder {
+  if (topic.type === "FIFO" || topic.type === "MIXED") return "messageGroup";
+  return group.ordered ? "queue" : "none";
+}
+
+/** Messages of one bucket are delivered one after the other. Groups that share a bucket only wait for each other more than they need. */
+export function bucketOf(order: DeliveryOrder, messageGroup: string | undefined): number | undefined {
+  if (order === "queue") return WHOLE_QUEUE;
+  return messageGroup === undefined ? undefined : hash32(messageGroup) % BUCKETS;
+}
+
+/** Buckets of which messages are out. In a queue in order, claims from before it was in order hold it too. */
+export function heldBuckets(order: DeliveryOrder, progress: Progress): Set<number> {
+  const held = new Set<number>();
+  for (const claim of progress.claims.values()) {
+    const bucket = claim.order?.bucket ?? (order === "queue" ? WHOLE_QUEUE : undefined);
+    if (bucket !== undefined) held.add(bucket);
+  }
+  return held;
+}
