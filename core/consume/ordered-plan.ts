@@ -48,16 +48,16 @@ export class OrderedPlan {
     return free.sort(([, a], [, b]) => (a[0] ?? 0) - (b[0] ?? 0));
   }
 
-  /** Takes parked messages of one free bucket, `messages` being those of `offsets` that are left. */
-  takeParked(bucket: number, offsets: readonly number[], messages: readonly StoredMessage[]): void {
-    const taken = new Set<number>();
+  /** Takes parked messages of one free bucket. `messages` are those of its first `read` offsets that have not expired. */
+  takeParked(bucket: number, offsets: readonly number[], read: number, messages: readonly StoredMessage[]): void {
+    let taken = 0;
     for (const message of messages) {
       if (!this.#choose(bucket, message)) break;
-      taken.add(message.offset);
+      taken++;
     }
-    const last = messages.find(({ offset }) => !taken.has(offset))?.offset ?? Number.POSITIVE_INFINITY;
-    const left = offsets.filter((offset) => offset >= last);
-    this.expired += offsets.length - left.length - taken.size;
+    const firstLeft = messages[taken]?.offset ?? offsets[read] ?? Number.POSITIVE_INFINITY;
+    const left = offsets.filter((offset) => offset >= firstLeft);
+    this.expired += offsets.length - left.length - taken;
     this.#parkedCount -= offsets.length - left.length;
     if (left.length < offsets.length) this.parked.set(bucket, left);
   }

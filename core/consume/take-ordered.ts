@@ -35,7 +35,8 @@ export async function takeOrdered(
   const plan = new OrderedPlan(order, progress, { messages: budget.messages, bytes: budget.bytes, claims });
   for (const [bucket, offsets] of plan.waiting()) {
     if (plan.full) break;
-    plan.takeParked(bucket, offsets, await readOffsets(consumption, queue, offsets.slice(0, budget.messages)));
+    const read = Math.min(offsets.length, budget.messages);
+    plan.takeParked(bucket, offsets, read, await readOffsets(consumption, queue, offsets.slice(0, read)));
   }
   const scanned = await scan(consumption, queue, progress, plan);
   if (scanned.next === progress.next && plan.parked.size === 0) return claims <= 0 ? "full" : "nothing";

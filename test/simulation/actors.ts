@@ -3,6 +3,7 @@ import type { RunningBroker } from "../../core/create-broker.ts";
 import { BrokerError } from "../../core/errors.ts";
 import type { ReceivedMessage } from "../../core/terms.ts";
 import type { Auditor, Seen } from "./auditor.ts";
+import { orderKeyOf, type Scenario } from "./scenario.ts";
 import type { World } from "./world.ts";
 
 export const TOPIC = "orders";
@@ -12,9 +13,14 @@ export const GROUP = "billing";
 export interface Stage {
   readonly world: World;
   readonly auditor: Auditor;
+  readonly scenario: Scenario;
+  readonly failing: boolean;
   readonly over: () => boolean;
   call<T>(verb: (broker: RunningBroker) => Promise<T>, timeoutMs: number): Promise<T | "unknown">;
 }
+
+/** More than any two clocks differ. */
+const LEASE_MARGIN_MS = 3_000;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -24,10 +30,14 @@ export async function produce(stage: Stage, name: string): Promise<void> {
   const { world, auditor } = stage;
   for (let sent = 0; !stage.over(); ) {
     await world.sleep(world.random.integer(20, 1_500));
-    const bodies = Array.from({ length: world.random.pick([1, 1, 1, 2, 5]) }, () => `${name}.${sent++}`);
+    const messages = Array.from({ length: world.random.pick(stage.failing ? [1, 5, 20] : [1, 1, 1, 2, 5]) }, () => {
+      const { prefix, fields } = stage.scenario.message(world.random);
+      return { body: `${prefix}${name}.${sent++}`, fields };
+    });
+    const bodies = messages.map(({ body }) => body);
     for (const body of bodies) auditor.sendStarted(body);
     const padding = world.random.chance(0.15) ? "~".repeat(world.random.integer(100, 900)) : "";
-    const entries = bodies.map((body) => ({ body: encoder.encode(`${body}|${padding}`) }));
+    const entries = messages.map(({ body, fields }) => ({ ...fields, body: encoder.encode(`${body}|${padding}`) }));
     const results = await stage.call((broker) => broker.sendMessages(TOPIC, entries), 15_000);
     for (const [index, body] of bodies.entries()) {
       const result = results === "unknown" ? undefined : results[index];
@@ -63,13 +73,15 @@ async function work(stage: Stage, name: string, skewMs: number, received: readon
   const { world, auditor } = stage;
   const nowMs = (): number => world.nowMs + skewMs;
   const held = received.filter((message) => nowMs() < message.leaseUntilMs);
+  auditor.deliverTogether(held.map(seenOf));
   for (const message of held) auditor.deliver(name, seenOf(message), message.attempt, message.leaseUntilMs - skewMs, world.nowMs);
   if (world.random.chance(0.06)) {
     for (const message of held) auditor.release(name, seenOf(message));
     return;
   }
   await world.sleep(world.random.pick([0, 50, 500, 2_500, 7_000]) * world.random.fraction());
-  const entries = held.map((message) => ({ message, entry: decide(stage, name, message) }));
+  const givenBack = new Set<string>();
+  const entries = held.map((message) => ({ message, entry: decideInOrder(stage, name, message, held, givenBack) }));
   const settles = entries.filter((pair): pair is { message: ReceivedMessage; entry: SettleEntry } => pair.entry !== undefined);
   if (settles.length === 0) return;
   const tries = world.random.chance(0.2) ? 2 : 1;
@@ -83,7 +95,12 @@ async function work(stage: Stage, name: string, skewMs: number, received: readon
       15_000,
     );
     for (const [index, { message, entry }] of settles.entries()) {
-      const status = results === "unknown" ? "unknown" : results[index]?.status;
+      const result = results === "unknown" ? undefined : results[index];
+      const status = result?.status ?? "unknown";
+      // Once the lease may be over, a settle that worked but whose reply was lost inside is answered so too.
+      const running = world.nowMs + LEASE_MARGIN_MS < message.leaseUntilMs;
+      const refused = result?.status === "error" && result.error.code === "LEASE_LOST";
+      if (refused && running && round === 0 && entry.action !== "extend") auditor.settleRefused(seenOf(message));
       if (status === "acked") auditor.ackAnswered(seenOf(message));
       if (status === "deadLettered") auditor.deadLetterAnswered(seenOf(message));
       if (entry.action !== "extend" || status !== "extended") auditor.release(name, seenOf(message));
@@ -91,17 +108,42 @@ async function work(stage: Stage, name: string, skewMs: number, received: readon
   }
 }
 
+/** A nack of an ordered message gives back all of its order key in this delivery: what comes behind it is left alone. */
+function decideInOrder(
+  stage: Stage,
+  name: string,
+  message: ReceivedMessage,
+  held: readonly ReceivedMessage[],
+  givenBack: Set<string>,
+): SettleEntry | undefined {
+  const key = orderKeyOf(seenOf(message).body);
+  const place = `${message.queueId}/${key}`;
+  if (key !== undefined && givenBack.has(place)) return undefined;
+  const entry = decide(stage, name, message);
+  if (key === undefined || entry?.action !== "nack") return entry;
+  givenBack.add(place);
+  for (const other of held) {
+    if (other.queueId === message.queueId && orderKeyOf(seenOf(other).body) === key) stage.auditor.release(name, seenOf(other));
+  }
+  return entry;
+}
+
 /** What to do with one message; beliefs end when the request leaves, since from then on others may get it. */
-function decide({ world, auditor }: Stage, name: string, message: ReceivedMessage): SettleEntry | undefined {
+function decide({ world, auditor, failing }: Stage, name: string, message: ReceivedMessage): SettleEntry | undefined {
   const { receiptHandle } = message;
   const choice = world.random.fraction();
   if (choice < 0.1) return undefined;
-  if (choice < 0.28) {
+  if (choice < (failing ? 0.8 : 0.28)) {
     auditor.release(name, seenOf(message));
-    return { action: "nack", receiptHandle, delayMs: world.random.pick([0, 500, 4_000]), countAttempt: world.random.chance(0.7) };
+    return {
+      action: "nack",
+      receiptHandle,
+      delayMs: world.random.pick(failing ? [500, 9_000, 30_000] : [0, 500, 4_000]),
+      countAttempt: world.random.chance(0.7),
+    };
   }
-  if (choice < 0.38) return { action: "extend", receiptHandle, leaseMs: world.random.pick([1_000, 8_000]) };
-  if (choice < 0.41) {
+  if (choice < (failing ? 0.85 : 0.38)) return { action: "extend", receiptHandle, leaseMs: world.random.pick([1_000, 8_000]) };
+  if (choice < (failing ? 0.87 : 0.41)) {
     auditor.release(name, seenOf(message));
     auditor.ackTried(seenOf(message));
     return { action: "deadLetter", receiptHandle, reason: "unfit" };

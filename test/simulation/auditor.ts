@@ -1,3 +1,5 @@
+import { isKeptFromGroup, orderKeyOf } from "./scenario.ts";
+
 /** What producers and consumers saw, told to the auditor as it happens, and what it finds wrong with it. Pure: no store, no clock. */
 
 export interface Seen {
@@ -43,6 +45,10 @@ export class Auditor {
   readonly #placeOf = new Map<string, string>();
   readonly #beliefs = new Map<string, Belief>();
   readonly #ackTried = new Set<string>();
+  /** Tries to settle that may have worked. */
+  readonly #settleOpen = new Set<string>();
+  /** Messages delivered while an earlier one of their order key was not settled, as far as anyone outside could know. */
+  readonly #early: { readonly seen: Seen; readonly before: string }[] = [];
   readonly #acked = new Set<string>();
   readonly #deadLettered = new Set<string>();
   delivered = 0;
@@ -89,6 +95,25 @@ export class Auditor {
     this.#beliefs.set(place, { consumer, untilMs });
   }
 
+  /** Messages of one answer, in its order. Within an order key everything before each must be settled, or come with it before it. */
+  deliverTogether(answer: readonly Seen[]): void {
+    const before = new Set<string>();
+    for (const seen of answer) {
+      if (isKeptFromGroup(seen.body)) this.#bad("I5", `${seen.body} is delivered though the filter keeps it from the group`);
+      const key = orderKeyOf(seen.body);
+      if (key !== undefined) {
+        for (let offset = seen.offset - 1; offset >= 0; offset--) {
+          const place = placeOf({ queueId: seen.queueId, offset });
+          const body = this.#at.get(place);
+          if (body === undefined || orderKeyOf(body) !== key) continue;
+          if (!before.has(place) && !this.#settleOpen.has(place)) this.#early.push({ seen, before: place });
+          break;
+        }
+      }
+      before.add(placeOf(seen));
+    }
+  }
+
   /** The consumer no longer acts on the message, or only until `untilMs`. */
   release(consumer: string, seen: Seen, untilMs?: number): void {
     const place = placeOf(seen);
@@ -99,6 +124,12 @@ export class Auditor {
 
   ackTried(seen: Seen): void {
     this.#ackTried.add(placeOf(seen));
+    this.#settleOpen.add(placeOf(seen));
+  }
+
+  /** The only try was answered with LEASE_LOST: the message is not settled by it. */
+  settleRefused(seen: Seen): void {
+    if (!this.#acked.has(placeOf(seen))) this.#settleOpen.delete(placeOf(seen));
   }
 
   ackAnswered(seen: Seen): void {
@@ -131,7 +162,14 @@ export class Auditor {
       if (copies > 1) this.#bad("I10", `${place} has ${copies} dead letters`);
       if (this.#acked.has(place)) this.#bad("I10", `${place} is dead-lettered, and acked`);
     }
+    for (const { seen, before } of this.#early) {
+      const [queueId, offset] = before.split("/").map(Number) as [number, number];
+      // Dead-lettered by its attempts, or expired: nobody outside is told.
+      if (dead.has(before) || end.expired({ queueId, offset, body: "" })) continue;
+      this.#bad("I6", `${seen.body} at ${placeOf(seen)} was delivered before ${before} of its order was settled`);
+    }
     for (const [place, body] of this.#at) {
+      if (isKeptFromGroup(body)) continue;
       const [queueId, offset] = place.split("/").map(Number) as [number, number];
       if (this.#ackTried.has(place) || dead.has(place) || end.expired({ queueId, offset, body })) continue;
       this.#bad("I5", `${body} at ${place} was never settled by anyone, and is gone from the group`);

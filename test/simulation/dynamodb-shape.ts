@@ -27,6 +27,8 @@ export interface Met {
   conflicts: number;
   throttled: number;
   cutPages: number;
+  /** Claims that moved out of their item. */
+  spilled: number;
 }
 
 /**

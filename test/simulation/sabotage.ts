@@ -44,6 +44,13 @@ export const skipsMessages: Sabotage = (items, random) =>
         : changes,
   });
 
+/** I6: an ordered receive goes by a next offset and parked lists that others have moved. */
+export const forgetsOrder: Sabotage = (items) =>
+  tamper(items, {
+    when: (key, when) =>
+      isProgress(key) ? when.filter(({ op, name }) => !(op === "=" && name === "n") && !/^k.{3}$/.test(name)) : when,
+  });
+
 /** I10: a message goes to the dead-letter topic, and stays with the group. */
 export const copiesDeadLetters: Sabotage = (items) =>
   tamper(items, { transact: (writes) => writes.filter((write) => write.kind !== "update" || !isProgress(write.key)) });

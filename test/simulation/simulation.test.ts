@@ -3,6 +3,7 @@ import type { Sabotage } from "./sabotage.ts";
 import {
   copiesDeadLetters,
   forgetsAppends,
+  forgetsOrder,
   forgetsWriteIds,
   ignoresHolders,
   overwritesBlocks,
@@ -24,12 +25,12 @@ describe("send, receive and settle over failing stores", () => {
     });
   }
 
-  it("meets the limits of a DynamoDB table on the way", async () => {
-    const sum = { conflicts: 0, throttled: 0, cutPages: 0 };
-    for (let seed = 1; seed <= 10; seed++) {
+  it("meets the limits of a DynamoDB table on the way, and of an item", async () => {
+    const sum = { conflicts: 0, throttled: 0, cutPages: 0, spilled: 0 };
+    for (let seed = 1; seed <= 24; seed++) {
       const { violations, met } = await simulate({ seed, shaped: true });
       expect(violations, `seed ${seed}`).toEqual([]);
-      for (const limit of ["conflicts", "throttled", "cutPages"] as const) sum[limit] += met[limit];
+      for (const limit of ["conflicts", "throttled", "cutPages", "spilled"] as const) sum[limit] += met[limit];
     }
     for (const [limit, times] of Object.entries(sum)) expect(times, limit).toBeGreaterThan(0);
   });
@@ -48,6 +49,7 @@ describe("the auditors find planted bugs", () => {
     ["I3", "a block that is written over", overwritesBlocks],
     ["I4", "a claim that anyone may take", ignoresHolders],
     ["I5", "a message that is passed over", skipsMessages],
+    ["I6", "a next offset that others have moved", forgetsOrder],
     ["I10", "a dead letter that stays", copiesDeadLetters],
   ];
   for (const [invariant, name, sabotage] of bugs) {
