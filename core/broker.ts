@@ -1,3 +1,8 @@
+import type { TopicLag, WithLag } from "./consume/group-lag.ts";
+import type { OffsetReset, QueueReset } from "./consume/reset-offsets.ts";
+import type { DeadLetter } from "./dead-letter/dead-letter.ts";
+import type { RedriveRequest } from "./dead-letter/redrive.ts";
+import type { RedriveJob } from "./dead-letter/redrive-job.ts";
 import type { BrokerError } from "./errors.ts";
 import type { MaintenanceReport } from "./maintenance/end-departures.ts";
 import type {
@@ -20,6 +25,7 @@ import type {
 export interface Broker {
   // Topics
   listTopics(request: ListRequest & { readonly type?: TopicType | undefined }): Promise<ListPage<Topic>>;
+  listTopicsWithLag(request: ListRequest & { readonly type?: TopicType | undefined }): Promise<ListPage<WithLag<Topic>>>;
   getTopic(name: string): Promise<Topic>;
   /** Creates the topic, or changes what `settings` names. `created` tells which. */
   putTopic(name: string, settings: TopicSettings, ifMatch?: VersionMatch): Promise<{ topic: Topic; created: boolean }>;
@@ -27,13 +33,22 @@ export interface Broker {
   patchTopic(name: string, patch: Nullable<TopicSettings>, ifMatch?: VersionMatch): Promise<Topic>;
   deleteTopic(name: string, options: { dryRun: boolean; ifMatch?: VersionMatch | undefined }): Promise<TopicDeletion>;
   topicQueues(name: string): Promise<readonly QueueRoute[]>;
+  /** The groups that read a topic. */
+  topicGroups(name: string, request: ListRequest): Promise<ListPage<WithLag<Subscription>>>;
 
   // Groups and subscriptions
   listGroups(request: ListRequest): Promise<ListPage<ConsumerGroup>>;
+  listGroupsWithLag(request: ListRequest): Promise<ListPage<WithLag<ConsumerGroup>>>;
   getGroup(name: string): Promise<{ group: ConsumerGroup; subscriptions: readonly Subscription[] }>;
   putGroup(name: string, settings: GroupSettings, ifMatch?: VersionMatch): Promise<{ group: ConsumerGroup; created: boolean }>;
   patchGroup(name: string, patch: Nullable<GroupSettings>, ifMatch?: VersionMatch): Promise<ConsumerGroup>;
   deleteGroup(name: string, options: { dryRun: boolean; ifMatch?: VersionMatch | undefined }): Promise<GroupDeletion>;
+  /** `after`: the last topic of the page before. */
+  groupLag(name: string, after?: string): Promise<ListPage<TopicLag>>;
+  pauseGroup(name: string): Promise<ConsumerGroup>;
+  resumeGroup(name: string): Promise<ConsumerGroup>;
+  /** Moves the group to other offsets of a topic; handles given out before are void. */
+  resetOffsets(group: string, reset: OffsetReset): Promise<readonly QueueReset[]>;
   getSubscription(group: string, topic: string): Promise<Subscription>;
   putSubscription(
     group: string,
@@ -57,6 +72,20 @@ export interface Broker {
   /** One result per entry, in order. */
   settleMessages(group: string, entries: readonly SettleEntry[]): Promise<readonly SettleResult[]>;
 
+  // Dead letters
+  /** In the order they died. */
+  listDeadLetters(group: string, request: DeadLetterListRequest): Promise<ListPage<DeadLetter>>;
+  getDeadLetter(group: string, id: string): Promise<DeadLetter>;
+  /** Answers what it deleted, or would. */
+  deleteDeadLetter(group: string, id: string, options: { dryRun: boolean }): Promise<DeadLetter>;
+  /** Deletes all there are; answers how many. */
+  purgeDeadLetters(group: string): Promise<number>;
+  /** Starts a job and works on it for a moment; others who ask for it, and maintenance, go on. */
+  redriveDeadLetters(group: string, request: RedriveRequest): Promise<RedriveJob>;
+  /** What a redrive would take. */
+  countRedrive(group: string, request: RedriveRequest): Promise<{ readonly matched: number; readonly complete: boolean }>;
+  redriveProgress(group: string, jobId: string): Promise<RedriveJob>;
+
   // Maintenance
   /** What a schedule runs: it makes the store smaller. Nothing that is promised depends on it; any number may run at once. */
   maintain(request: { readonly untilMs: number }): Promise<MaintenanceReport>;
@@ -66,6 +95,14 @@ export interface ListRequest {
   readonly limit: number;
   readonly prefix?: string | undefined;
   /** Name after which the page starts. */
+  readonly after?: string | undefined;
+}
+
+export interface DeadLetterListRequest {
+  readonly limit: number;
+  /** Bytes of bodies at most; the first dead letter comes whatever its size. */
+  readonly maxBytes: number;
+  /** `next` of the page before. */
   readonly after?: string | undefined;
 }
 

@@ -1,15 +1,21 @@
 import type { Broker } from "./broker.ts";
 import type { BrokerSettings } from "./broker-settings.ts";
 import { Arrivals } from "./consume/arrivals.ts";
+import { patchGroup, putGroup } from "./consume/change-group.ts";
 import { deleteGroup } from "./consume/delete-group.ts";
+import { groupLag, listGroupsWithLag } from "./consume/group-lag.ts";
 import { GroupRegistry } from "./consume/group-registry.ts";
 import { ProgressStore } from "./consume/progress-store.ts";
 import { pullMessages } from "./consume/pull-messages.ts";
 import { ReceiptHandles } from "./consume/receipt-handle.ts";
 import { receiveMessages } from "./consume/receive-messages.ts";
+import { resetOffsets } from "./consume/reset-offsets.ts";
 import { settleMessages } from "./consume/settle-messages.ts";
 import { SubscriptionRegistry } from "./consume/subscription-registry.ts";
 import { Turns } from "./consume/turns.ts";
+import { continueRedrives } from "./dead-letter/continue-redrives.ts";
+import { deleteDeadLetter, getDeadLetter, listDeadLetters, purgeDeadLetters } from "./dead-letter/dead-letter-admin.ts";
+import { countRedrive, redriveProgress, startRedrive } from "./dead-letter/redrive.ts";
 import { CompiledFilters } from "./filter/compiled-filters.ts";
 import { type LogDependencies, QueueLog } from "./log/queue-log.ts";
 import { endDepartures } from "./maintenance/end-departures.ts";
@@ -20,6 +26,7 @@ import { sendMessages } from "./produce/send-messages.ts";
 import { answering } from "./store-errors.ts";
 import { guardQueueCounts } from "./topic/queue-counts.ts";
 import { deleteTopic, topicQueues } from "./topic/topic-admin.ts";
+import { listTopicsWithLag, topicGroups } from "./topic/topic-lag.ts";
 import { TopicRegistry } from "./topic/topic-registry.ts";
 
 export interface BrokerDependencies extends LogDependencies {
@@ -52,40 +59,35 @@ export async function createBroker(dependencies: BrokerDependencies): Promise<Ru
   const { skewMarginMs } = settings;
   const filters = new CompiledFilters();
   const turns = new Turns();
-  const consuming = {
-    items,
-    filters,
-    turns,
-    log,
-    progress,
-    topics,
-    handles,
-    arrivals,
-    clock,
-    random,
-    skewMarginMs,
-    subscriptions,
-  };
+  const consuming = { ...admin, filters, turns, progress, handles, arrivals, random, skewMarginMs };
+  const redriving = { ...consuming, groups, choice };
   return {
     signingKey,
     stop: () => arrivals.stop(),
 
     listTopics: (request) => answering(() => topics.list(request)),
+    listTopicsWithLag: (request) => answering(() => listTopicsWithLag(admin, request)),
     getTopic: (name) => answering(() => topics.get(name)),
     putTopic: (name, wanted, match) => answering(() => topics.put(name, wanted, guard, match)),
     patchTopic: (name, patch, match) => answering(() => topics.patch(name, patch, guard, match)),
     deleteTopic: (name, options) => answering(() => deleteTopic(admin, name, options)),
     topicQueues: (name) => answering(() => topicQueues(admin, name)),
+    topicGroups: (name, request) => answering(() => topicGroups(admin, name, request)),
 
     listGroups: (request) => answering(() => groups.list(request)),
+    listGroupsWithLag: (request) => answering(() => listGroupsWithLag(admin, request)),
     getGroup: (name) =>
       answering(async () => {
         const group = await groups.get(name);
-        return { group, subscriptions: await subscriptions.list(group) };
+        return { group, subscriptions: await subscriptions.listed(group) };
       }),
-    putGroup: (name, wanted, match) => answering(() => groups.put(name, wanted, match)),
-    patchGroup: (name, patch, match) => answering(() => groups.patch(name, patch, match)),
+    putGroup: (name, wanted, match) => answering(() => putGroup(consuming, name, wanted, match)),
+    patchGroup: (name, patch, match) => answering(() => patchGroup(consuming, name, patch, match)),
     deleteGroup: (name, options) => answering(() => deleteGroup(admin, name, options)),
+    groupLag: (name, after) => answering(() => groupLag(admin, name, after)),
+    pauseGroup: (name) => answering(() => patchGroup(consuming, name, { paused: true })),
+    resumeGroup: (name) => answering(() => patchGroup(consuming, name, { paused: false })),
+    resetOffsets: (group, reset) => answering(() => resetOffsets(consuming, group, reset)),
     getSubscription: (group, topic) => answering(async () => (await subscriptions.get(group, topic)).subscription),
     putSubscription: (group, topic, wanted, match) => answering(() => subscriptions.put(group, topic, wanted, match)),
     deleteSubscription: (group, topic, options) => answering(() => subscriptions.remove(group, topic, options)),
@@ -95,6 +97,19 @@ export async function createBroker(dependencies: BrokerDependencies): Promise<Ru
     receiveMessages: (group, request, signal) => answering(() => receiveMessages(consuming, group, request, signal)),
     settleMessages: (group, entries) => answering(() => settleMessages(consuming, group, entries)),
 
-    maintain: ({ untilMs }) => answering(() => endDepartures(admin, untilMs)),
+    listDeadLetters: (group, request) => answering(() => listDeadLetters(redriving, group, request)),
+    getDeadLetter: (group, id) => answering(() => getDeadLetter(redriving, group, id)),
+    deleteDeadLetter: (group, id, options) => answering(() => deleteDeadLetter(redriving, group, id, options)),
+    purgeDeadLetters: (group) => answering(() => purgeDeadLetters(redriving, group)),
+    redriveDeadLetters: (group, request) => answering(() => startRedrive(redriving, group, request)),
+    countRedrive: (group, request) => answering(() => countRedrive(redriving, group, request)),
+    redriveProgress: (group, jobId) => answering(() => redriveProgress(redriving, group, jobId)),
+
+    maintain: ({ untilMs }) =>
+      answering(async () => {
+        const report = await endDepartures(admin, untilMs);
+        const redriven = await continueRedrives(redriving, untilMs);
+        return { ...report, complete: report.complete && redriven };
+      }),
   };
 }

@@ -13,6 +13,10 @@ import type { Key } from "./ports/item-store.ts";
  *   a#<topic uid>#<queue>  a                  anchor of a queue's chain
  *   g#<subscription uid>#<queue>  g           progress of a group on a queue
  *   r#<subscription uid>#<queue>  <generation>-<due ms>-<first offset>-<claim>   claim that waits outside the progress item
+ *   d#<dead-letter topic uid>  <offset>      dead letter that was deleted or redriven
+ *   d#<dead-letter topic uid>  floor         below it all dead letters were purged
+ *   job#<group uid>  <job id>                 redrive of dead letters
+ *   redriving       <group uid>-<job id>      the same while it runs, found by maintenance
  *   gone            <due ms>-<uid>            something deleted, whose leftovers go when due
  *
  *   log/r<days>/<time>-<random>               frames of large sends, deleted by age per retention class
@@ -46,6 +50,21 @@ export const anchorKey = (topicUid: string, queueId: number): Key => ({ pk: `a#$
 export const progressKey = (subscriptionUid: string, queueId: number): Key => ({
   pk: `g#${subscriptionUid}#${queueId}`,
   sk: "g",
+});
+
+export const deadLetterTombstonesPk = (topicUid: string): string => `d#${topicUid}`;
+export const deadLetterTombstoneKey = (topicUid: string, offset: number): Key => ({
+  pk: deadLetterTombstonesPk(topicUid),
+  sk: offsetSk(offset),
+});
+/** Behind every offset. */
+export const deadLetterFloorKey = (topicUid: string): Key => ({ pk: deadLetterTombstonesPk(topicUid), sk: "floor" });
+
+export const redriveJobKey = (groupUid: string, jobId: string): Key => ({ pk: `job#${groupUid}`, sk: jobId });
+export const RUNNING_REDRIVES_PK = "redriving";
+export const runningRedriveKey = (groupUid: string, jobId: string): Key => ({
+  pk: RUNNING_REDRIVES_PK,
+  sk: `${groupUid}-${jobId}`,
 });
 
 export const DEPARTURES_PK = "gone";

@@ -66,7 +66,9 @@ export const CLAIMS_MAX = 64;
 export const CLAIMS_ORDERED_MAX = 256;
 /** Offsets in one group state item that wait for their message group. When there are so many, the next offset waits too. */
 export const PARKED_MAX = 256;
-/** Messages an ordered or filtered receive looks at on one queue. */
+/** Parked lists in one update: with its claims it stays under DynamoDB's 4 KB and 300 operators. */
+export const PARKED_LISTS_PER_UPDATE_MAX = 48;
+/** Messages an ordered or filtered receive looks at in one round on one queue. */
 export const SCAN_MESSAGES_MAX = 800;
 /** Messages read at once by such a scan. */
 export const SCAN_CHUNK = 64;
@@ -99,6 +101,25 @@ export const SETTLE_DEADLINE_MS = 10 * SECOND_MS;
 export const SETTLE_ROUNDS_MAX = 16;
 /** Requests that wait in long polls at once, in one process. */
 export const WAITERS_MAX = 10_000;
+
+// Dead letters
+export const REDRIVE_IDS_MAX = 100;
+/** Dead letters moved by one transaction, each with a tombstone. */
+export const REDRIVE_BATCH_MAX = 40;
+export const REDRIVE_RATE_MAX = 1_000;
+/** How long a request moves dead letters before it answers with the job, and a job's turn in one round of maintenance. */
+export const REDRIVE_TURN_MS = 2 * SECOND_MS;
+/** A job is remembered this long after its last step. */
+export const REDRIVE_JOB_LIFE_MS = 7 * 24 * HOUR_MS;
+
+/** Queues of groups that one request for lag looks at. */
+export const LAG_QUEUES_MAX = 512;
+/** Of these so many in parallel. */
+export const LAG_QUEUES_AT_ONCE = 16;
+/** Claims outside a queue's progress item that are looked at for the oldest message. */
+export const LAG_SPILLED_CLAIMS_MAX = 100;
+/** Tries of an offset reset against consumers that receive meanwhile. */
+export const RESET_ROUNDS_MAX = 16;
 
 // Filters
 export const FILTER_EXPRESSION_BYTES_MAX = 2 * KIB;
@@ -186,6 +207,7 @@ const relations: readonly (readonly [boolean, string])[] = [
   [INLINE_FRAME_BYTES_MAX <= UPDATE_FRAME_BYTES_MAX, "an inline frame fits an update"],
   [BLOCK_CLOSING_BYTES.crowded + UPDATE_FRAME_BYTES_MAX < 300 * KIB, "a block fits an item"],
   [CLAIMS_PER_UPDATE_MAX <= CLAIMS_MAX, "an update names no more claims than an item holds"],
+  [QUEUES_MAX < LAG_QUEUES_MAX, "a request for lag looks at a whole topic"],
   [EXPIRY_GUARD_SECONDS * SECOND_MS > 2 * FLIGHT_MS_MAX, "the guard outlasts a freeze and a flight"],
 ];
 for (const [holds, what] of relations) if (!holds) throw new Error(`limits do not fit together: ${what}`);

@@ -3,11 +3,19 @@ import { BrokerError } from "./errors.ts";
 import { NAME_CHARS_MAX } from "./limits.ts";
 
 const DEAD_LETTER_PREFIX = "%DLQ%";
+const RETRY_PREFIX = "%RETRY%";
 const NEAR_EDITS_MAX = 3;
 
 /** Where a group's dead letters go; `%` keeps it out of the names users can make. */
 export const deadLetterTopicName = (group: string): string => DEAD_LETTER_PREFIX + group;
 export const isDeadLetterTopic = (name: string): boolean => name.startsWith(DEAD_LETTER_PREFIX);
+
+/** Where a group's redriven dead letters of one topic go, for this group alone. */
+export const retryTopicName = (group: string, topic: string): string => `${RETRY_PREFIX}${group}%${topic}`;
+export const isRetryTopic = (name: string): boolean => name.startsWith(RETRY_PREFIX);
+/** The name consumers know a topic by: what comes by a retry topic is shown as of the topic it came from. */
+export const shownTopicName = (name: string): string => (isRetryTopic(name) ? name.slice(name.lastIndexOf("%") + 1) : name);
+export const isSystemTopic = (name: string): boolean => name.startsWith("%");
 
 /** A topic that users make. Errors: ILLEGAL_TOPIC. */
 export function checkTopicName(name: string): void {

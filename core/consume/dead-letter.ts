@@ -1,7 +1,7 @@
 import { progressKey } from "../keys.ts";
 import type { MessageRecord } from "../message/record-codec.ts";
 import { DEAD_LETTER_PROPERTIES } from "../message/system-properties.ts";
-import { deadLetterTopicName } from "../names.ts";
+import { deadLetterTopicName, shownTopicName } from "../names.ts";
 import type { Change, Condition, Item, TransactWrite } from "../ports/item-store.ts";
 import type { StoredMessage } from "../terms.ts";
 import type { ConsumedQueue, Consumption } from "./consumption.ts";
@@ -142,7 +142,7 @@ async function move(
 function deadLetterRecord(queue: ConsumedQueue, message: StoredMessage, death: Death, deadAtMs: number): MessageRecord {
   const names = DEAD_LETTER_PROPERTIES;
   const properties = new Map(message.properties)
-    .set(names.originTopic, queue.topic.name)
+    .set(names.originTopic, shownTopicName(queue.topic.name))
     .set(names.originQueueId, String(message.queueId))
     .set(names.originOffset, String(message.offset))
     .set(names.originMessageId, message.messageId)

@@ -1,8 +1,9 @@
 import type { GroupDeletion, VersionMatch } from "../broker.ts";
+import { countOpen } from "../dead-letter/read-open.ts";
 import { BrokerError } from "../errors.ts";
 import { topicKey } from "../keys.ts";
 import type { QueueLog } from "../log/queue-log.ts";
-import { deadLetterTopicName } from "../names.ts";
+import { deadLetterTopicName, isRetryTopic, isSystemTopic } from "../names.ts";
 import type { ItemStore } from "../ports/item-store.ts";
 import { finishing } from "../store-errors.ts";
 import type { Subscription } from "../terms.ts";
@@ -31,8 +32,8 @@ export async function deleteGroup(
   const deadLetters = await store.topics.lookUp(deadLetterTopicName(name));
   const deletion = {
     group,
-    subscriptions: subscriptions.map(({ topic }) => topic),
-    deadLetters: deadLetters ? await messagesOf(store, deadLetters.uid) : 0,
+    subscriptions: subscriptions.map(({ topic }) => topic).filter((topic) => !isSystemTopic(topic)),
+    deadLetters: deadLetters ? (await countOpen(store, deadLetters.uid)).open : 0,
   };
   if (options.dryRun) return deletion;
   if (!(await groups.remove(group)))
@@ -44,11 +45,9 @@ export async function deleteGroup(
 async function removeSubscriptions(store: Dependencies, groupUid: string, subscriptions: readonly Subscription[]): Promise<void> {
   for (const subscription of subscriptions) {
     const item = await store.items.get(topicKey(subscription.topic));
-    await store.subscriptions.unsubscribe(groupUid, subscription, item ? topicOf(item).queuesEver : 0);
+    const topic = item && topicOf(item);
+    // First, since the subscription is all that leads to it.
+    if (topic && isRetryTopic(topic.name) && topic.uid === subscription.topicUid) await store.topics.remove(topic);
+    await store.subscriptions.unsubscribe(groupUid, subscription, topic?.queuesEver ?? 0);
   }
-}
-
-async function messagesOf(store: Dependencies, topicUid: string): Promise<number> {
-  const queue = { topicUid, queueId: 0 };
-  return (await store.log.reader.maxOffset(queue)) - (await store.log.reader.minOffset(queue));
 }

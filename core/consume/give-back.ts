@@ -9,7 +9,7 @@ export async function giveBackUnsent(
   delivery: Delivery,
   messages: readonly StoredMessage[],
 ): Promise<void> {
-  const { queue, generation, claimId, first, nonce, attempt, leaseUntilMs, handedOut } = delivery;
+  const { queue, generation, claimId, first, nonce, attempt, leaseUntilMs, handedOut, order } = delivery;
   const handles = messages.map(({ offset }) => ({
     groupUid: queue.group.uid,
     subscriptionUid: queue.subscription.uid,
@@ -22,6 +22,7 @@ export async function giveBackUnsent(
     attempt,
     leaseUntilMs,
     handedOut,
+    order,
   }));
   await changeLease(consumption, queue, handles, { kind: "giveBack", dueMs: consumption.clock.nowMs(), countAttempt: false });
   consumption.arrivals.ring(consumerLane(queue.subscription.uid));

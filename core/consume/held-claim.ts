@@ -13,7 +13,7 @@ export function heldClaim(progress: Progress, handle: ReceiptHandle): Claim | un
 
 /**
  * Whether a message that its claim no longer holds open counts as settled by this handle: only while the lease runs, by a clock
- * read after the reply, and no claim has the message. Anything else may be someone else's by now.
+ * read after the reply, and no claim has the message, nor is it parked. Anything else may be someone else's by now.
  */
 export function settledBefore(item: Item | undefined, handle: ReceiptHandle, nowAfterReplyMs: number): boolean {
   if (!item) return false;
@@ -22,6 +22,7 @@ export function settledBefore(item: Item | undefined, handle: ReceiptHandle, now
   const offset = handle.first + handle.relativeOffset;
   if (offset >= progress.next) return false;
   for (const claim of progress.claims.values()) if (claim.open.includes(offset - claim.first)) return false;
+  for (const offsets of progress.parked.values()) if (offsets.includes(offset)) return false;
   return true;
 }
 

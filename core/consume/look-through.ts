@@ -12,6 +12,8 @@ export interface Look {
   readonly nextDueMs: number | undefined;
   /** A queue that has more, but as many claims out as it may have. */
   readonly full?: ConsumedQueue | undefined;
+  /** A queue was left before its end: a filter passed over very many messages. */
+  readonly more?: boolean;
 }
 
 /**
@@ -67,6 +69,7 @@ class Pass {
   #bytes: number;
   #nextDueMs: number | undefined;
   #full: ConsumedQueue | undefined;
+  #more = false;
   #failure: { readonly error: unknown } | undefined;
 
   constructor(consumption: Consumption, budget: Budget) {
@@ -84,6 +87,7 @@ class Pass {
     const left = { ...this.#budget, messages: this.#messages, bytes: this.#bytes };
     const taken = await this.#guarded(() => takeFromQueue(this.#consumption, queue, { item, fresh: true }, left));
     if (taken?.full) this.#full ??= queue;
+    this.#more ||= taken?.more ?? false;
     for (const delivery of taken?.deliveries ?? []) {
       this.#deliveries.push(delivery);
       this.#messages -= delivery.handedOut;
@@ -106,7 +110,7 @@ class Pass {
 
   look(): Look {
     if (this.#failure && this.#deliveries.length === 0) throw this.#failure.error;
-    return { deliveries: this.#deliveries, nextDueMs: this.#nextDueMs, full: this.#full };
+    return { deliveries: this.#deliveries, nextDueMs: this.#nextDueMs, full: this.#full, more: this.#more };
   }
 
   async #guarded<T>(part: () => Promise<T>): Promise<T | undefined> {

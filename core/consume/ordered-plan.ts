@@ -1,4 +1,4 @@
-import { PARKED_MAX } from "../limits.ts";
+import { PARKED_LISTS_PER_UPDATE_MAX, PARKED_MAX } from "../limits.ts";
 import type { StoredMessage } from "../terms.ts";
 import { bucketOf, type DeliveryOrder, heldBuckets } from "./delivery-order.ts";
 import type { Progress } from "./progress.ts";
@@ -42,6 +42,11 @@ export class OrderedPlan {
     return this.#room.messages <= 0 || this.#room.bytes <= 0;
   }
 
+  /** No other bucket can be chosen: there are as many claims as there may be, or as many lists as one update names. */
+  get crowded(): boolean {
+    return this.#room.claims <= 0 || this.parked.size >= PARKED_LISTS_PER_UPDATE_MAX;
+  }
+
   /** Parked lists whose bucket is free, the longest waiting first. */
   waiting(): readonly (readonly [bucket: number, offsets: readonly number[]])[] {
     const free = [...this.#progress.parked].filter(([bucket]) => !this.#held.has(bucket));
@@ -74,6 +79,7 @@ export class OrderedPlan {
     }
     // A queue in order does not go on past a message that waits.
     if (this.#order === "queue" || this.#parkedCount >= PARKED_MAX) return false;
+    if (!this.parked.has(bucket) && this.parked.size >= PARKED_LISTS_PER_UPDATE_MAX) return false;
     this.parked.set(bucket, [...parkedBefore, message.offset]);
     this.#parkedCount++;
     return true;
@@ -81,7 +87,8 @@ export class OrderedPlan {
 
   #choose(bucket: number | undefined, message: StoredMessage): boolean {
     const mine = this.chosen.get(bucket);
-    const fits = this.#room.messages > 0 && message.body.length <= this.#room.bytes;
+    // The first message comes whatever its size: else a large one would hold its queue for ever.
+    const fits = this.#room.messages > 0 && (message.body.length <= this.#room.bytes || this.chosen.size === 0);
     if (!fits || (mine === undefined && this.#room.claims <= 0)) {
       if (!fits) this.#room.messages = 0;
       return false;

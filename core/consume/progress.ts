@@ -106,6 +106,14 @@ export function claimId(seed: string, taken: (id: string) => boolean): string {
   }
 }
 
+/** Messages below `next` that are neither settled nor expired: out with consumers, waiting after a nack, or parked. */
+export function unsettledCount({ claims, parked, spilled }: Progress): number {
+  let count = spilled;
+  for (const { open } of claims.values()) count += open.length;
+  for (const offsets of parked.values()) count += offsets.length;
+  return count;
+}
+
 export const freshProgress = (subscriptionUid: string, queueId: number, next: number, hint: number): Item => ({
   ...progressKey(subscriptionUid, queueId),
   g: 0,

@@ -3,12 +3,15 @@ import { numberToBase64url, toBase64url } from "../bytes/base64url.ts";
 import { hash32 } from "../bytes/hash32.ts";
 import { BrokerError } from "../errors.ts";
 import type { MessageFilter } from "../filter/compile-filter.ts";
-import { FLIGHT_MS_MAX, PROBES_MAX, RECEIVE_BYTES_MAX } from "../limits.ts";
+import { PROBES_MAX, RECEIVE_BYTES_MAX } from "../limits.ts";
+import { shownTopicName } from "../names.ts";
 import type { Item } from "../ports/item-store.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
 import type { ConsumerGroup, ReceivedMessage, StoredMessage, Subscription, Topic } from "../terms.ts";
+import { visitedQueues } from "../topic/visited-queues.ts";
 import { consumerLane, type Woken } from "./arrivals.ts";
 import type { ConsumedQueue, Consumption, Delivery } from "./consumption.ts";
+import { countThatFits } from "./fit-reply.ts";
 import { giveBackUnsent } from "./give-back.ts";
 import { type Look, lookThrough, pollThrough } from "./look-through.ts";
 import { NONCE_CHARS, progressOf } from "./progress.ts";
@@ -96,7 +99,8 @@ async function lookAndWait(
         passOn = found || signal?.aborted === true;
         return looked;
       }
-      woken = await waiter.wait(Math.min(untilMs, Math.max(nextDueMs ?? untilMs, nowMs + 1)));
+      // What lies behind is there already: nothing will ring for it.
+      woken = looked.more ? "time" : await waiter.wait(Math.min(untilMs, Math.max(nextDueMs ?? untilMs, nowMs + 1)));
       if (signal?.aborted) return { deliveries: [], nextDueMs };
     }
   } finally {
@@ -149,17 +153,14 @@ async function answer(
   let bytes = 0;
   for (const delivery of ordered) {
     const show = receivedBy(receiving, group, delivery);
-    const sent = delivery.messages.filter((message) => {
-      const fits = received.length === 0 || bytes + message.body.length <= bytesMax;
-      if (fits) {
-        bytes += message.body.length;
-        received.push(show(message));
-      }
-      return fits;
-    });
-    if (sent.length < delivery.messages.length) {
+    const count = countThatFits(delivery, { empty: received.length === 0, bytesLeft: bytesMax - bytes });
+    for (const message of delivery.messages.slice(0, count)) {
+      bytes += message.body.length;
+      received.push(show(message));
+    }
+    if (count < delivery.messages.length) {
       // What cannot be given back comes again when its lease ends; what is sent must not be lost for it.
-      await giveBackUnsent(receiving, delivery, delivery.messages.slice(sent.length)).catch((error: unknown) => {
+      await giveBackUnsent(receiving, delivery, delivery.messages.slice(count)).catch((error: unknown) => {
         if (!StoreUnavailable.is(error)) throw error;
       });
     }
@@ -170,7 +171,7 @@ async function answer(
 /** How this delivery's messages are shown to the consumer. */
 function receivedBy(receiving: Receiving, group: ConsumerGroup, delivery: Delivery): (message: StoredMessage) => ReceivedMessage {
   const { queue, generation, claimId, first, nonce, attempt, leaseUntilMs, handedOut, order } = delivery;
-  const topic = queue.topic.name;
+  const topic = shownTopicName(queue.topic.name);
   const { maxAttempts } = group;
   const receiptHandle = receiving.handles.forDelivery({
     groupUid: group.uid,
@@ -214,7 +215,7 @@ async function subscribedTopics(
   names: readonly string[] | undefined,
 ): Promise<readonly SubscribedTopic[]> {
   const subscriptions = await receiving.subscriptions.of(group);
-  const missing = names?.find((name) => !subscriptions.some(({ topic }) => topic === name));
+  const missing = names?.find((name) => !subscriptions.some(({ topic }) => shownTopicName(topic) === name));
   if (missing !== undefined || subscriptions.length === 0) {
     const what = missing === undefined ? "any topic" : `topic '${missing}'`;
     const path = `PUT /v1/groups/${group.name}/subscriptions/${missing ?? "{topic}"}`;
@@ -222,7 +223,7 @@ async function subscribedTopics(
   }
   const topics: SubscribedTopic[] = [];
   for (const subscription of subscriptions) {
-    if (names && !names.includes(subscription.topic)) continue;
+    if (names && !names.includes(shownTopicName(subscription.topic))) continue;
     const topic = await receiving.topics.lookUp(subscription.topic);
     // The topic was deleted, and perhaps another made under its name: that one wants a subscription of its own.
     if (topic?.uid !== subscription.topicUid) continue;
@@ -242,9 +243,7 @@ function visitingOrder(
 ): readonly ConsumedQueue[] {
   return topics.flatMap((_, index) => {
     const { subscription, topic, filter } = topics[(index + turn) % topics.length] as SubscribedTopic;
-    // A send that was on its way when the write queues fell may still end in a queue above.
-    const settled = nowMs - topic.shrunkAtMs > 2 * FLIGHT_MS_MAX;
-    const length = settled ? topic.readQueues : topic.queuesEver;
+    const length = visitedQueues(topic, nowMs);
     return Array.from({ length }, (_unused, queue) => {
       const queueId = topic.type === "PRIORITY" ? length - 1 - queue : (queue + turn) % length;
       return { group, subscription, topic, queueId, filter };
@@ -261,7 +260,7 @@ const someOf = (queues: readonly ConsumedQueue[], from: number): readonly Consum
 const tooManyInFlight = ({ group, topic, queueId }: ConsumedQueue): BrokerError =>
   new BrokerError(
     "TOO_MANY_REQUESTS",
-    `Group '${group.name}' has as many deliveries of queue ${queueId} of topic '${topic.name}' in flight as it may have. ` +
+    `Group '${group.name}' has as many deliveries of queue ${queueId} of topic '${shownTopicName(topic.name)}' in flight as it may have. ` +
       "Settle some, or wait until their leases end.",
   );
 

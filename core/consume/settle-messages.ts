@@ -71,15 +71,17 @@ async function settleQueue(settling: Settling, tasks: readonly Task[]): Promise<
     if (entry.action === "extend") return true;
     return entry.action === "nack" && !(entry.countAttempt !== false && isLastAttempt(handle, queue));
   });
-  for (const together of groupBy(kept, (task) => `${deliveryOf(task.handle)}/${changeName(task)}`).values()) {
-    await attempt(together, () => changeTogether(settling, together, nowMs));
-  }
+  // First what goes: given back in the same call, what is behind it comes again without it.
   for (const task of tasks) {
     if (task.entry.action === "ack" || kept.includes(task)) continue;
     await attempt([task], async () => {
       await deadLetterHeld(settling, task.queue, task.handle, task.entry);
       task.result = { status: "deadLettered", receiptHandle: task.entry.receiptHandle };
+      ringForOrdered(settling, [task]);
     });
+  }
+  for (const together of groupBy(kept, (task) => `${deliveryOf(task.handle)}/${changeName(task)}`).values()) {
+    await attempt(together, () => changeTogether(settling, together, nowMs));
   }
 }
 
@@ -110,6 +112,13 @@ async function settleAcks(settling: Settling, tasks: readonly Task[]): Promise<v
     const settled = answers.get(task.handle) === "settled";
     task.result = settled ? { status: "acked", receiptHandle: task.entry.receiptHandle } : failure(task.entry, leaseLost());
   }
+  ringForOrdered(settling, tasks);
+}
+
+/** What is settled in order makes way for what waits behind it. */
+function ringForOrdered({ arrivals }: Settling, tasks: readonly Task[]): void {
+  const [freeing] = tasks.filter(({ handle }) => handle.order !== undefined);
+  if (freeing) arrivals.ring(consumerLane(freeing.queue.subscription.uid));
 }
 
 /** Nacks and extends that say the same go in one update per delivery. */

@@ -7,6 +7,7 @@ import { EARLIER_FILTERS_MAX, SUBSCRIPTIONS_MAX } from "../limits.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import { departs } from "../maintenance/departure.ts";
 import { MetadataCache } from "../metadata-cache.ts";
+import { isSystemTopic } from "../names.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ItemStore } from "../ports/item-store.ts";
 import type { Random } from "../ports/random.ts";
@@ -14,7 +15,7 @@ import type { ConsumerGroup, Filter, StartFrom, Subscription, Topic } from "../t
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 import { checkVersion } from "../version-match.ts";
 import type { GroupRegistry } from "./group-registry.ts";
-import { freshProgress, progressOf } from "./progress.ts";
+import { freshProgress, progressOf, unsettledCount } from "./progress.ts";
 import { type Subscriber, subscriberItem, subscriberOf, subscriptionItem, subscriptionOf } from "./subscription-codec.ts";
 
 const EVERYTHING: Filter = { type: "TAG", expression: "*" };
@@ -61,6 +62,15 @@ export class SubscriptionRegistry {
       if (!page.more || !last) return subscriptions;
       from = `${last.sk}\u0000`;
     }
+  }
+
+  /** Those that were asked for: the broker makes others, to bring back what is redriven. */
+  async listed(group: ConsumerGroup): Promise<readonly Subscription[]> {
+    return (await this.list(group)).filter(({ topic }) => !isSystemTopic(topic));
+  }
+
+  forget(groupUid: string): void {
+    this.#cache.forget(groupUid);
   }
 
   /** Errors: CONSUMER_GROUP_NOT_FOUND, TOPIC_NOT_FOUND, NOT_FOUND. */
@@ -172,7 +182,7 @@ export class SubscriptionRegistry {
       startFrom = "latest",
     }: { readonly filter?: Filter | undefined; readonly startFrom?: StartFrom | undefined },
   ): Promise<Subscription | undefined> {
-    const others = await this.list(group);
+    const others = await this.listed(group);
     if (others.length >= SUBSCRIPTIONS_MAX && !others.some((other) => other.topic === topic.name)) {
       throw new BrokerError(
         "TOO_MANY_REQUESTS",
@@ -231,7 +241,7 @@ export class SubscriptionRegistry {
       const queue = { topicUid: topic.uid, queueId };
       const maxOffset = await this.#store.log.reader.maxOffset(queue);
       waiting += Math.max(0, maxOffset - Math.max(progress.next, await this.#store.log.reader.minOffset(queue)));
-      for (const claim of progress.claims.values()) inFlight += claim.open.length;
+      inFlight += unsettledCount(progress);
     }
     return { waiting, inFlight };
   }

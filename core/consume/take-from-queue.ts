@@ -30,6 +30,8 @@ export type NotTaken = "nothing" | "full";
 export interface QueueTake {
   readonly deliveries: readonly Delivery[];
   readonly full: boolean;
+  /** It stopped before the end of the queue: what it passed over took all its rounds. */
+  readonly more: boolean;
 }
 
 /** Takes up to the budget from one queue: claims due again first, then new messages. */
@@ -39,7 +41,8 @@ export async function takeFromQueue(
   start: { readonly item: Item; readonly fresh: boolean },
   budget: Budget,
 ): Promise<QueueTake> {
-  const alone = deliveryOrder(queue.group, queue.topic) !== "none" || !queue.filter.everything;
+  const ordered = deliveryOrder(queue.group, queue.topic) !== "none" || progressOf(start.item).parked.size > 0;
+  const alone = ordered || !queue.filter.everything;
   if (!alone) return takeInRounds(consumption, queue, start, budget);
   // These want the next offset as they read it: in one process they take turns, on what the one before left.
   return consumption.turns.take(`${queue.subscription.uid}#${queue.queueId}`, () => {
@@ -59,15 +62,18 @@ async function takeInRounds(
   let item: Item | undefined = start.item;
   let { fresh } = start;
   let full = false;
+  let more = true;
   for (let round = 0; round < TAKE_ROUNDS_MAX && messages > 0 && bytes > 0; round++) {
-    if (!item) break;
+    if (!item) return { deliveries, full, more: false };
     const taken = await takeStep(consumption, queue, item, { ...budget, messages, bytes });
     if (taken === "nothing" || taken === "full") {
       full = taken === "full";
       // An older image may show claims that are long settled, or a next offset long passed.
+      more = false;
       if (fresh || (!full && deliveries.length > 0)) break;
       [item] = await consumption.progress.readAll([queue]);
       fresh = true;
+      more = true;
       continue;
     }
     item = taken.item;
@@ -77,7 +83,7 @@ async function takeInRounds(
       bytes -= delivery.messages.reduce((sum, message) => sum + message.body.length, 0);
     }
   }
-  return { deliveries, full };
+  return { deliveries, full, more };
 }
 
 async function takeStep(consumption: Consumption, queue: ConsumedQueue, item: Item, budget: Budget): Promise<Taken | NotTaken> {
@@ -86,7 +92,9 @@ async function takeStep(consumption: Consumption, queue: ConsumedQueue, item: It
   const due = dueClaim(progress, nowMs, consumption.skewMarginMs);
   if (due) return takeDue(consumption, queue, item, due, budget);
   if (progress.spilled > 0 && progress.spilledDueMs <= nowMs) return readSpilled(consumption, queue, item, budget);
-  if (deliveryOrder(queue.group, queue.topic) !== "none") return takeOrdered(consumption, queue, item, budget);
+  // A queue that is no longer in order may have parked messages left.
+  const ordered = deliveryOrder(queue.group, queue.topic) !== "none" || progress.parked.size > 0;
+  if (ordered) return takeOrdered(consumption, queue, item, budget);
   const roomy = await spillWaiting(consumption, queue, item);
   return queue.filter.everything ? takeNew(consumption, queue, roomy, budget) : takeMatching(consumption, queue, roomy, budget);
 }

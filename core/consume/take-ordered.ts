@@ -34,7 +34,7 @@ export async function takeOrdered(
   const claims = CLAIMS_ORDERED_MAX - progress.claims.size;
   const plan = new OrderedPlan(order, progress, { messages: budget.messages, bytes: budget.bytes, claims });
   for (const [bucket, offsets] of plan.waiting()) {
-    if (plan.full) break;
+    if (plan.full || plan.crowded) break;
     const read = Math.min(offsets.length, budget.messages);
     plan.takeParked(bucket, offsets, read, await readOffsets(consumption, queue, offsets.slice(0, read)));
   }

@@ -4,12 +4,14 @@ import {
   DEPARTURES_PK,
   departuresUntil,
   progressKey,
+  spilledPk,
   subscriberKey,
   subscribersPk,
   subscriptionKey,
   subscriptionsPk,
   topicKey,
 } from "../keys.ts";
+import { isRetryTopic } from "../names.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Item, ItemStore } from "../ports/item-store.ts";
 import type { Subscription } from "../terms.ts";
@@ -80,10 +82,25 @@ async function endSubscription(store: Dependencies, { uid, topic, topicUid, grou
   if (item === undefined || topicOf(item).uid !== topicUid) return;
   await deleteProgress(store, uid, topicOf(item).queuesEver);
   await store.items.delete(subscriberKey(topicUid, group), { when: [{ op: "=", name: "u", value: uid }] });
+  if (!isRetryTopic(topic)) return;
+  await store.items.delete(anchorKey(topicUid, 0));
+  await store.items.delete(topicKey(topic), { when: [{ op: "=", name: "u", value: topicUid }] });
 }
 
 async function deleteProgress(store: Dependencies, subscriptionUid: string, queues: number): Promise<void> {
-  for (let queueId = 0; queueId < queues; queueId++) await store.items.delete(progressKey(subscriptionUid, queueId));
+  for (let queueId = 0; queueId < queues; queueId++) {
+    // The item first: claims only move out of one that is there.
+    await store.items.delete(progressKey(subscriptionUid, queueId));
+    await deleteAll(store, spilledPk(subscriptionUid, queueId));
+  }
+}
+
+async function deleteAll(store: Dependencies, pk: string): Promise<void> {
+  for (;;) {
+    const { items, more } = await store.items.query({ pk, limit: ITEMS_PER_PAGE });
+    for (const item of items) await store.items.delete(item);
+    if (!more) return;
+  }
 }
 
 /** Ends each item of a partition: first what hangs on it, then itself. */

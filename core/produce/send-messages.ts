@@ -23,7 +23,7 @@ export interface Producing {
 /** Entries of one call that go to one queue, by their index in it. */
 interface Portion {
   queueId: number;
-  /** Whether another queue would do as well. */
+  /** Whether another queue would do as well: not where others of the call have theirs, with which order is kept. */
   free: boolean;
   readonly indexes: number[];
 }
@@ -79,7 +79,9 @@ function portionsOf(
     portion.indexes.push(index);
     portions.set(queueId, portion);
   }
-  return [...portions.values()];
+  const all = [...portions.values()];
+  if (all.length > 1) for (const portion of all) portion.free = false;
+  return all;
 }
 
 async function sendPortion(

@@ -1,4 +1,4 @@
-import { progressOf } from "../consume/progress.ts";
+import { progressOf, unsettledCount } from "../consume/progress.ts";
 import type { SubscriptionRegistry } from "../consume/subscription-registry.ts";
 import { BrokerError } from "../errors.ts";
 import { groupKey, progressKey } from "../keys.ts";
@@ -20,12 +20,12 @@ interface Dependencies {
 /**
  * Guards a change of queue counts, in RocketMQ's order: lower the write queues, let the groups drain the rest, lower the read
  * queues. Sends by the older count may be on their way for a few seconds after the first step: the last step waits them out.
- * On a FIFO topic a message group would change queues, so there any change wants everything drained.
+ * On a FIFO or MIXED topic a message group would change queues, so there any change wants everything drained.
  */
 export async function guardQueueCounts(store: Dependencies, current: Topic, wanted: Topic): Promise<Topic> {
   const same = current.writeQueues === wanted.writeQueues && current.readQueues === wanted.readQueues;
   if (same) return current;
-  if (current.type === "FIFO") {
+  if (current.type === "FIFO" || current.type === "MIXED") {
     await requireDrained(store, current, 0);
     return current;
   }
@@ -65,7 +65,7 @@ async function requireDrained(store: Dependencies, topic: Topic, from: number, a
       // What has expired is not waiting; after total expiry min and max are the cap.
       const minOffset = await store.log.reader.minOffset(queue);
       const progress = item && progressOf(item);
-      const inFlight = progress ? [...progress.claims.values()].reduce((sum, claim) => sum + claim.open.length, 0) : 0;
+      const inFlight = progress ? unsettledCount(progress) : 0;
       const waiting = Math.max(0, maxOffset - Math.max(minOffset, progress?.next ?? 0));
       if (waiting + inFlight === 0) continue;
       throw new BrokerError(

@@ -6,7 +6,7 @@ import { SUGGESTION_CANDIDATES_MAX } from "../limits.ts";
 import { listNames, namesNear } from "../list-names.ts";
 import { departs } from "../maintenance/departure.ts";
 import { MetadataCache } from "../metadata-cache.ts";
-import { checkReadableTopicName, checkTopicName, isDeadLetterTopic, suggestion } from "../names.ts";
+import { checkReadableTopicName, checkTopicName, isSystemTopic, suggestion } from "../names.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ItemStore } from "../ports/item-store.ts";
 import type { Random } from "../ports/random.ts";
@@ -56,7 +56,7 @@ export class TopicRegistry {
   async list(request: ListRequest & { readonly type?: TopicType | undefined }): Promise<ListPage<Topic>> {
     return listNames(this.#items, TOPICS_PK, request, (item) => {
       const topic = topicOf(item);
-      return !isDeadLetterTopic(topic.name) && (request.type === undefined || topic.type === request.type) ? topic : undefined;
+      return !isSystemTopic(topic.name) && (request.type === undefined || topic.type === request.type) ? topic : undefined;
     });
   }
 

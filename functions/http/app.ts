@@ -14,8 +14,11 @@ import type { Inbound } from "./inbound.ts";
 import type { LongPolls } from "./long-polls.ts";
 import type { RequestMemory } from "./request-memory.ts";
 import { type Route, routerPath } from "./route.ts";
+import { deadLetterRoutes } from "./routes/dead-letters.ts";
 import { groupRoutes } from "./routes/groups.ts";
+import { lagRoutes } from "./routes/lag.ts";
 import { messageRoutes } from "./routes/messages.ts";
+import { offsetRoutes } from "./routes/offsets.ts";
 import { operationRoutes } from "./routes/operations.ts";
 import { publishRoutes } from "./routes/publish.ts";
 import { pullRoutes } from "./routes/pull.ts";
@@ -62,10 +65,13 @@ export function createRoutes(dependencies: RouteDependencies): readonly Route[] 
     ...topicRoutes(dependencies),
     ...groupRoutes(dependencies),
     ...subscriptionRoutes(dependencies),
+    ...lagRoutes(dependencies),
+    ...offsetRoutes(dependencies),
     ...messageRoutes(dependencies),
     ...publishRoutes(dependencies),
     ...pullRoutes(dependencies),
     ...receiveRoutes(dependencies),
+    ...deadLetterRoutes(dependencies),
   ];
   return [...routes, ...operationRoutes(dependencies, routes)];
 }

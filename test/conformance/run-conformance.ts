@@ -1,13 +1,17 @@
 import { Api, type Target } from "../support/http-api.ts";
 import { conventionTests } from "./conventions.ts";
+import { deadLetterTests } from "./dead-letters.ts";
 import { errorTests } from "./errors.ts";
 import { groupTests } from "./groups.ts";
 import { hostileInputTests } from "./hostile-input.ts";
+import { lagTests } from "./lag.ts";
 import { leaseTests } from "./leases.ts";
 import { operationTests } from "./operations.ts";
+import { pauseTests } from "./pause.ts";
 import { publishTests } from "./publish.ts";
 import { pullTests } from "./pull.ts";
 import { receiveTests } from "./receive.ts";
+import { resetTests } from "./reset.ts";
 import { sendTests } from "./send.ts";
 import { settleTests } from "./settle.ts";
 import { subscriptionTests } from "./subscriptions.ts";
@@ -30,6 +34,10 @@ export function runConformanceTests(target: Target): void {
   receiveTests(api);
   leaseTests(api);
   settleTests(api);
+  deadLetterTests(api);
+  lagTests(api);
+  pauseTests(api);
+  resetTests(api);
   errorTests(api);
   unbuiltTests(api);
   hostileInputTests(api);

@@ -12,6 +12,7 @@ interface Tampering {
   readonly transact?: (writes: readonly TransactWrite[]) => readonly TransactWrite[];
 }
 
+const UNORDERED_META_CHARS = 15;
 const isBlock = ({ pk }: Key): boolean => pk.startsWith("q#");
 const isProgress = ({ pk }: Key): boolean => pk.startsWith("g#");
 
@@ -44,11 +45,17 @@ export const skipsMessages: Sabotage = (items, random) =>
         : changes,
   });
 
-/** I6: an ordered receive goes by a next offset and parked lists that others have moved. */
-export const forgetsOrder: Sabotage = (items) =>
+/** I6: a claim is kept under another bucket than that of its messages. */
+export const mixesUpBuckets: Sabotage = (items) =>
   tamper(items, {
-    when: (key, when) =>
-      isProgress(key) ? when.filter(({ op, name }) => !(op === "=" && name === "n") && !/^k.{3}$/.test(name)) : when,
+    changes: (key, changes) =>
+      isProgress(key)
+        ? changes.map((change) =>
+            change.op === "set" && /^m.{4}$/.test(change.name) && String(change.value).length > UNORDERED_META_CHARS
+              ? { ...change, value: `${String(change.value).slice(0, UNORDERED_META_CHARS)}AAAAAA` }
+              : change,
+          )
+        : changes,
   });
 
 /** I10: a message goes to the dead-letter topic, and stays with the group. */

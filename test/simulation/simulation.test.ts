@@ -3,9 +3,9 @@ import type { Sabotage } from "./sabotage.ts";
 import {
   copiesDeadLetters,
   forgetsAppends,
-  forgetsOrder,
   forgetsWriteIds,
   ignoresHolders,
+  mixesUpBuckets,
   overwritesBlocks,
   skipsMessages,
 } from "./sabotage.ts";
@@ -27,8 +27,8 @@ describe("send, receive and settle over failing stores", () => {
 
   it("meets the limits of a DynamoDB table on the way, and of an item", async () => {
     const sum = { conflicts: 0, throttled: 0, cutPages: 0, spilled: 0 };
-    for (let seed = 1; seed <= 24; seed++) {
-      const { violations, met } = await simulate({ seed, shaped: true });
+    for (let seed = 1; seed <= 12; seed++) {
+      const { violations, met } = await simulate({ seed, shaped: true, failing: seed % 2 === 0, scenario: "plain" });
       expect(violations, `seed ${seed}`).toEqual([]);
       for (const limit of ["conflicts", "throttled", "cutPages", "spilled"] as const) sum[limit] += met[limit];
     }
@@ -49,7 +49,7 @@ describe("the auditors find planted bugs", () => {
     ["I3", "a block that is written over", overwritesBlocks],
     ["I4", "a claim that anyone may take", ignoresHolders],
     ["I5", "a message that is passed over", skipsMessages],
-    ["I6", "a next offset that others have moved", forgetsOrder],
+    ["I6", "a claim under another bucket", mixesUpBuckets],
     ["I10", "a dead letter that stays", copiesDeadLetters],
   ];
   for (const [invariant, name, sabotage] of bugs) {

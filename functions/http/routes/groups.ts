@@ -3,6 +3,7 @@ import { notAvailableYet } from "../../../core/errors.ts";
 import type { ConsumerGroup } from "../../../core/terms.ts";
 import type { RouteDependencies } from "../app.ts";
 import { etagOf, writeConditions } from "../etag.ts";
+import { listedLagJson } from "../lag-json.ts";
 import { listReply } from "../list-page.ts";
 import { emptyReply, jsonReply, type Reply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
@@ -51,9 +52,10 @@ function builtSettings<T extends z.output<typeof groupPatch>>(settings: T): Omit
 export const groupRoutes = (dependencies: RouteDependencies): readonly Route[] => [
   ...readRoutes(dependencies),
   ...writeRoutes(dependencies),
+  ...pauseRoutes(dependencies),
 ];
 
-const readRoutes = ({ broker, cursors }: RouteDependencies): Route[] => [
+const readRoutes = ({ broker, clock, cursors }: RouteDependencies): Route[] => [
   defineRoute({
     method: "GET",
     path: "/v1/groups",
@@ -61,10 +63,18 @@ const readRoutes = ({ broker, cursors }: RouteDependencies): Route[] => [
     tag,
     summary: "List consumer groups by name",
     query: groupListQuery,
-    unbuilt: new Set(["withLag"]),
     replies: { 200: { description: "One page.", schema: groupPage } },
     errors: [],
-    handle: ({ query }) => listReply(cursors, "groups", query, (request) => broker.listGroups(request), groupJson),
+    handle: ({ query }) =>
+      query.withLag
+        ? listReply(
+            cursors,
+            "groups",
+            query,
+            (request) => broker.listGroupsWithLag(request),
+            (listed) => ({ ...groupJson(listed.item), ...listedLagJson(listed, clock.nowMs()) }),
+          )
+        : listReply(cursors, "groups", query, (request) => broker.listGroups(request), groupJson),
   }),
   defineRoute({
     method: "GET",
@@ -131,5 +141,28 @@ const writeRoutes = ({ broker }: RouteDependencies): Route[] => [
       const { subscriptions, deadLetters } = deletion;
       return jsonReply(200, { dryRun, group: groupJson(deletion.group), subscriptions, deadLetters });
     },
+  }),
+];
+
+const pauseRoutes = ({ broker }: RouteDependencies): Route[] => [
+  defineRoute({
+    method: "POST",
+    path: "/v1/groups/{group}/pause",
+    operationId: "pauseGroup",
+    tag,
+    summary: "Stop delivery to a group; messages go on accumulating",
+    replies: { 200: { description: "The group, paused.", schema: group, headers: ETAG } },
+    errors: ["ILLEGAL_CONSUMER_GROUP", "CONSUMER_GROUP_NOT_FOUND"],
+    handle: async ({ parameters }) => groupReply(200, await broker.pauseGroup(parameters.group)),
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/v1/groups/{group}/resume",
+    operationId: "resumeGroup",
+    tag,
+    summary: "Go on with delivery to a group",
+    replies: { 200: { description: "The group, no longer paused.", schema: group, headers: ETAG } },
+    errors: ["ILLEGAL_CONSUMER_GROUP", "CONSUMER_GROUP_NOT_FOUND"],
+    handle: async ({ parameters }) => groupReply(200, await broker.resumeGroup(parameters.group)),
   }),
 ];

@@ -2,6 +2,7 @@ import type { QueueRoute } from "../../../core/broker.ts";
 import type { Topic } from "../../../core/terms.ts";
 import type { RouteDependencies } from "../app.ts";
 import { etagOf, writeConditions } from "../etag.ts";
+import { listedLagJson } from "../lag-json.ts";
 import { listReply } from "../list-page.ts";
 import { emptyReply, jsonReply, type Reply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
@@ -43,7 +44,7 @@ export const topicRoutes = (dependencies: RouteDependencies): readonly Route[] =
   ...writeRoutes(dependencies),
 ];
 
-const readRoutes = ({ broker, cursors }: RouteDependencies): Route[] => [
+const readRoutes = ({ broker, clock, cursors }: RouteDependencies): Route[] => [
   defineRoute({
     method: "GET",
     path: "/v1/topics",
@@ -51,17 +52,20 @@ const readRoutes = ({ broker, cursors }: RouteDependencies): Route[] => [
     tag,
     summary: "List topics by name",
     query: topicListQuery,
-    unbuilt: new Set(["withLag"]),
     replies: { 200: { description: "One page.", schema: topicPage } },
     errors: [],
-    handle: ({ query }) =>
-      listReply(
+    handle({ query }) {
+      const { type, withLag } = query;
+      const scope = `topics\0${type ?? ""}`;
+      if (!withLag) return listReply(cursors, scope, query, (request) => broker.listTopics({ ...request, type }), topicJson);
+      return listReply(
         cursors,
-        `topics\0${query.type ?? ""}`,
+        scope,
         query,
-        (request) => broker.listTopics({ ...request, type: query.type }),
-        topicJson,
-      ),
+        (request) => broker.listTopicsWithLag({ ...request, type }),
+        (listed) => ({ ...topicJson(listed.item), ...listedLagJson(listed, clock.nowMs()) }),
+      );
+    },
   }),
   defineRoute({
     method: "GET",

@@ -8,7 +8,8 @@ import {
   MAX_ATTEMPTS_DEFAULT,
   MAX_ATTEMPTS_MAX,
 } from "../../../core/limits.ts";
-import { integer, listQuery, page, time } from "./shared.ts";
+import { listedLagFields } from "./lag.ts";
+import { integer, listQuery, page, queryBoolean, time } from "./shared.ts";
 import { subscription } from "./subscriptions.ts";
 
 const seconds = (min: number) => integer(min, BACKOFF_SECONDS_MAX, "Seconds.");
@@ -76,8 +77,11 @@ export const groupWithSubscriptions = z
   .object({ ...group.shape, subscriptions: z.array(subscription) })
   .meta({ id: "GroupWithSubscriptions" });
 
-export const groupListQuery = z.strictObject(listQuery);
-export const groupPage = page(group);
+export const groupListQuery = z.strictObject({
+  ...listQuery,
+  withLag: queryBoolean("Adds the sums of each group's lag.").optional(),
+});
+export const groupPage = page(z.object({ ...group.shape, ...z.object(listedLagFields).partial().shape }));
 
 export const groupDeletion = z
   .object({

@@ -88,7 +88,7 @@ export const batchResults = z
   .object({ results: z.array(z.union([sendReceipt, z.object({ status: z.literal("error"), error: entryError })])) })
   .meta({ id: "BatchResults", description: "One result per entry, in order." });
 
-const storedFields = {
+export const storedFields = {
   messageId: z.string(),
   topic: z.string(),
   queueId: z.number().int(),

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { instant, time } from "./shared.ts";
 
-const filter = z
+export const filter = z
   .strictObject({
     type: z.enum(["TAG", "SQL92"], "Must be TAG or SQL92."),
     expression: z.string("Must be a string."),

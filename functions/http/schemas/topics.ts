@@ -7,7 +7,8 @@ import {
   RETENTION_HOURS_MIN,
 } from "../../../core/limits.ts";
 import { FLUSH_MODES, PERMS, TOPIC_TYPES } from "../../../core/terms.ts";
-import { integer, listQuery, offset, page, time } from "./shared.ts";
+import { listedLagFields } from "./lag.ts";
+import { integer, listQuery, offset, page, queryBoolean, time } from "./shared.ts";
 
 const type = z.enum(TOPIC_TYPES, `Must be one of ${TOPIC_TYPES.join(", ")}.`);
 const perm = z.literal(PERMS, "Must be 2 (write), 4 (read) or 6 (both).").meta({ description: "2 write, 4 read, 6 both." });
@@ -54,8 +55,12 @@ export const topic = z
   })
   .meta({ id: "Topic" });
 
-export const topicListQuery = z.strictObject({ ...listQuery, type: type.optional() });
-export const topicPage = page(topic);
+export const topicListQuery = z.strictObject({
+  ...listQuery,
+  type: type.optional(),
+  withLag: queryBoolean("Adds the sums of the lag of all groups that read each topic.").optional(),
+});
+export const topicPage = page(z.object({ ...topic.shape, ...z.object(listedLagFields).partial().shape }));
 
 export const topicDeletion = z
   .object({

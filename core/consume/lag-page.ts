@@ -1,0 +1,42 @@
+import type { ListPage } from "../broker.ts";
+import { LAG_QUEUES_MAX } from "../limits.ts";
+
+/** Queues that one request for lag still looks at, whatever it lists. */
+export class QueueBudget {
+  #left = LAG_QUEUES_MAX;
+
+  /** False, and nothing is taken, when there are not so many left. */
+  take(queues: number): boolean {
+    if (queues > this.#left) return false;
+    this.#left -= queues;
+    return true;
+  }
+}
+
+interface Looked<R> {
+  /** Absent: it does not belong to the list. */
+  readonly item: R | undefined;
+  /** False when the budget ended before all of it was looked at. */
+  readonly complete: boolean;
+}
+
+/**
+ * Looks at the items of a page until the budget is used up; the rest is for the next page. Only the first item may be one that
+ * was not looked at whole: it is too large for any page.
+ */
+export async function lagPage<T, R>(
+  page: ListPage<T>,
+  nameOf: (item: T) => string,
+  look: (item: T, budget: QueueBudget) => Promise<Looked<R>>,
+): Promise<ListPage<R>> {
+  const budget = new QueueBudget();
+  const items: R[] = [];
+  let last: string | undefined;
+  for (const listed of page.items) {
+    const { item, complete } = await look(listed, budget);
+    if (!complete && last !== undefined) return { items, next: last, complete: false };
+    if (item !== undefined) items.push(item);
+    last = nameOf(listed);
+  }
+  return { ...page, items };
+}

@@ -1,0 +1,102 @@
+import type { DeadLetterListRequest, ListPage } from "../broker.ts";
+import { toBase64url } from "../bytes/base64url.ts";
+import type { GroupRegistry } from "../consume/group-registry.ts";
+import { BrokerError } from "../errors.ts";
+import { SCAN_CHUNK, SCAN_MESSAGES_MAX } from "../limits.ts";
+import { deadLetterTopicName } from "../names.ts";
+import type { Random } from "../ports/random.ts";
+import type { Topic } from "../terms.ts";
+import type { TopicRegistry } from "../topic/topic-registry.ts";
+import { type DeadLetter, deadLetterOf, offsetOfDeadLetter } from "./dead-letter.ts";
+import { countOpen, type DeadLetterStore, readOpen } from "./read-open.ts";
+import { floorItem, sameFloor, tombstone } from "./tombstone.ts";
+
+export interface DeadLetterAdmin extends DeadLetterStore {
+  readonly random: Random;
+  readonly topics: TopicRegistry;
+  readonly groups: GroupRegistry;
+}
+
+/**
+ * Dead letters of a group in the order they died. A call looks at SCAN_MESSAGES_MAX at most; bodies make `maxBytes` at most, the
+ * first comes whatever its size. Errors: CONSUMER_GROUP_NOT_FOUND.
+ */
+export async function listDeadLetters(
+  admin: DeadLetterAdmin,
+  groupName: string,
+  request: DeadLetterListRequest,
+): Promise<ListPage<DeadLetter>> {
+  const topic = await deadLetterTopic(admin, groupName);
+  const items: DeadLetter[] = [];
+  let next = Number(request.after ?? 0);
+  let bytes = 0;
+  for (let looked = 0; looked < SCAN_MESSAGES_MAX; ) {
+    // One more than fits: whether there is another page.
+    const count = Math.min(SCAN_CHUNK, request.limit - items.length + 1);
+    const page = await readOpen(admin, topic, next, { count, bytesMax: Math.max(1, request.maxBytes - bytes) });
+    for (const message of page.messages) {
+      const full = items.length === request.limit;
+      if (full || (items.length > 0 && bytes + message.body.length > request.maxBytes))
+        return { items, next: String(message.offset), complete: full };
+      items.push(deadLetterOf(message));
+      bytes += message.body.length;
+    }
+    if (page.next === undefined) return { items, next: undefined, complete: true };
+    looked += count;
+    next = page.next;
+  }
+  return { items, next: String(next), complete: items.length === request.limit };
+}
+
+/** Errors: CONSUMER_GROUP_NOT_FOUND, MESSAGE_NOT_FOUND. */
+export async function getDeadLetter(admin: DeadLetterAdmin, groupName: string, id: string): Promise<DeadLetter> {
+  return find(admin, await deadLetterTopic(admin, groupName), groupName, id);
+}
+
+/** Answers what it deleted. Errors: CONSUMER_GROUP_NOT_FOUND, MESSAGE_NOT_FOUND: it is not there, or went meanwhile. */
+export async function deleteDeadLetter(
+  admin: DeadLetterAdmin,
+  groupName: string,
+  id: string,
+  { dryRun }: { readonly dryRun: boolean },
+): Promise<DeadLetter> {
+  const topic = await deadLetterTopic(admin, groupName);
+  const letter = await find(admin, topic, groupName, id);
+  if (dryRun) return letter;
+  const by = toBase64url(admin.random.bytes(6));
+  const result = await admin.items.put(tombstone(topic, letter, by), { when: [{ op: "absent", name: "pk" }] });
+  if (!result.ok && result.current?.by !== by) throw notFound(groupName, id);
+  return letter;
+}
+
+/** Deletes every dead letter there is, and answers how many there were. Errors: CONSUMER_GROUP_NOT_FOUND. */
+export async function purgeDeadLetters(admin: DeadLetterAdmin, groupName: string): Promise<number> {
+  const topic = await deadLetterTopic(admin, groupName);
+  for (;;) {
+    const { floor, until, open } = await countOpen(admin, topic.uid);
+    if (until <= floor) return 0;
+    const result = await admin.items.put(floorItem(topic, until, admin.clock.nowMs()), { when: sameFloor(floor) });
+    if (result.ok) return open;
+  }
+}
+
+/** The stored state. Errors: ILLEGAL_CONSUMER_GROUP, CONSUMER_GROUP_NOT_FOUND. */
+async function deadLetterTopic({ groups, topics }: DeadLetterAdmin, groupName: string): Promise<Topic> {
+  const { name } = await groups.get(groupName);
+  return topics.get(deadLetterTopicName(name));
+}
+
+async function find(admin: DeadLetterAdmin, topic: Topic, groupName: string, id: string): Promise<DeadLetter> {
+  const offset = offsetOfDeadLetter(id);
+  if (offset === undefined) throw notFound(groupName, id);
+  const { messages } = await readOpen(admin, topic, offset, { count: 1, bytesMax: 1 });
+  const [letter] = messages.map(deadLetterOf);
+  if (letter?.id !== id) throw notFound(groupName, id);
+  return letter;
+}
+
+const notFound = (groupName: string, id: string): BrokerError =>
+  new BrokerError(
+    "MESSAGE_NOT_FOUND",
+    `Group '${groupName}' has no dead letter '${id.slice(0, 100)}'. List them with GET /v1/groups/${groupName}/dlq.`,
+  );

@@ -1,0 +1,53 @@
+import type { QueueLog } from "../log/queue-log.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { ItemStore } from "../ports/item-store.ts";
+import type { StoredMessage, Topic } from "../terms.ts";
+import { buried, floorOf, isRetained } from "./tombstone.ts";
+
+export interface DeadLetterStore {
+  readonly items: ItemStore;
+  readonly log: QueueLog;
+  readonly clock: Clock;
+}
+
+export interface OpenMessages {
+  /** Neither deleted, redriven, purged nor expired. */
+  readonly messages: readonly StoredMessage[];
+  /** Offset to go on from; `undefined` at the end. */
+  readonly next: number | undefined;
+  /** What counted as purged. */
+  readonly floor: number;
+}
+
+/** How many dead letters are open in a group's topic, and between which offsets they lie. */
+export async function countOpen({ items, log }: Pick<DeadLetterStore, "items" | "log">, topicUid: string) {
+  const queue = { topicUid, queueId: 0 };
+  const [floor, minOffset, until] = await Promise.all([
+    floorOf(items, topicUid),
+    log.reader.minOffset(queue),
+    log.reader.maxOffset(queue),
+  ]);
+  const from = Math.max(floor, minOffset);
+  return { floor, until, open: Math.max(0, until - from - (await buried(items, topicUid, from, until)).size) };
+}
+
+/** Looks at `count` dead letters from an offset on, fewer where they make more than about `bytesMax`. */
+export async function readOpen(
+  { items, log, clock }: DeadLetterStore,
+  topic: Topic,
+  from: number,
+  { count, bytesMax }: { readonly count: number; readonly bytesMax: number },
+): Promise<OpenMessages> {
+  const queue = { topicUid: topic.uid, queueId: 0 };
+  const floor = await floorOf(items, topic.uid);
+  const run = await log.reader.run(queue, Math.max(from, floor), count);
+  if (run.available === 0) return { messages: [], next: undefined, floor };
+  const looked = log.countWithin(run, Math.min(count, run.available), bytesMax);
+  const next = run.from + looked;
+  const [messages, gone] = await Promise.all([
+    log.messages(run, run.from, looked, queue),
+    buried(items, topic.uid, run.from, next),
+  ]);
+  const nowMs = clock.nowMs();
+  return { messages: messages.filter((message) => !gone.has(message.offset) && isRetained(topic, message, nowMs)), next, floor };
+}

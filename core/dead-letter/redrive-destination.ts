@@ -1,0 +1,62 @@
+import { type Arrivals, consumerLane } from "../consume/arrivals.ts";
+import { BrokerError } from "../errors.ts";
+import { isSystemTopic } from "../names.ts";
+import { fixedQueue } from "../produce/choose-queue.ts";
+import { checkMessage } from "../produce/message-rules.ts";
+import type { QueueChoice } from "../produce/queue-choice.ts";
+import type { ConsumerGroup, Topic } from "../terms.ts";
+import type { DeadLetter } from "./dead-letter.ts";
+import { type RetryTopics, retryTopic } from "./retry-topic.ts";
+
+export interface Destinations extends RetryTopics {
+  readonly arrivals: Arrivals;
+  readonly choice: QueueChoice;
+}
+
+export interface Destination {
+  readonly topic: Topic;
+  readonly queueId: number;
+}
+
+/** Where redriven messages go: a topic that was named, checked as for any send; or back to the group. */
+export interface Route {
+  /** Messages with the same key may travel together. Errors: what a send of this message would answer. */
+  keyOf(letter: DeadLetter): string;
+  /** `undefined` when the group is gone. */
+  destinationOf(letter: DeadLetter): Promise<Destination | undefined>;
+  /** Wakes those who wait for what was moved there. */
+  ring(destination: Destination): Promise<void>;
+}
+
+/** Errors: TOPIC_NOT_FOUND, ILLEGAL_TOPIC, FORBIDDEN for the target. */
+export async function routeTo(store: Destinations, group: ConsumerGroup, target: string | undefined): Promise<Route> {
+  return target === undefined ? backToGroup(store, group) : toTopic(store, await writableTopic(store, target));
+}
+
+async function writableTopic({ topics }: Destinations, name: string): Promise<Topic> {
+  if (isSystemTopic(name)) throw new BrokerError("FORBIDDEN", "Only the broker writes to system topics.");
+  const topic = await topics.get(name);
+  if (topic.perm & 2) return topic;
+  throw new BrokerError("FORBIDDEN", `Topic '${topic.name}' does not allow writing: its perm is ${topic.perm}.`);
+}
+
+const toTopic = ({ choice, arrivals }: Destinations, topic: Topic): Route => ({
+  keyOf(letter) {
+    checkMessage(topic, letter);
+    return String(fixedQueue(topic, letter));
+  },
+  destinationOf: async (letter) => ({ topic, queueId: fixedQueue(topic, letter) ?? choice.choose(topic) }),
+  ring: async () => arrivals.topicRings(topic.uid),
+});
+
+const backToGroup = (store: Destinations, group: ConsumerGroup): Route => ({
+  keyOf: (letter) => letter.originTopic,
+  async destinationOf(letter) {
+    const topic = await retryTopic(store, group, letter.originTopic);
+    return topic && { topic, queueId: 0 };
+  },
+  async ring() {
+    // Those who wait may not know of the retry topic yet: any ring makes them look for their topics anew.
+    for (const { uid } of await store.subscriptions.of(group)) store.arrivals.ring(consumerLane(uid));
+  },
+});

@@ -1,0 +1,117 @@
+import { redriveJobKey, runningRedriveKey } from "../keys.ts";
+import { REDRIVE_JOB_LIFE_MS } from "../limits.ts";
+import type { Change, Condition, Item, TransactWrite } from "../ports/item-store.ts";
+import type { Filter } from "../terms.ts";
+import { offsetOfDeadLetter } from "./dead-letter.ts";
+
+/** Which dead letters a redrive takes; all of them where neither is given. */
+export interface RedriveSelection {
+  readonly ids?: readonly string[] | undefined;
+  readonly filter?: Filter | undefined;
+}
+
+/**
+ * A redrive under way. Every step is one write on condition of `next`, so that of two who continue it at once one steps, and
+ * whoever lost a reply reads here what became of it.
+ *
+ *   job#<group uid>  <job id>                [gn] group name · [q] selection as JSON · [t] target · [r] rate · [n] next
+ *                                            [u] until · [m] moved · [s] state · [e] failure · [p] paceMs · [x] expiry
+ *   redriving        <group uid>-<job id>    [gn gu j] while it runs
+ */
+export interface RedriveJob {
+  readonly groupUid: string;
+  readonly group: string;
+  readonly jobId: string;
+  readonly selection: RedriveSelection;
+  /** Topic they go to; `undefined`: back to the group. */
+  readonly target: string | undefined;
+  readonly ratePerSecond: number | undefined;
+  /** First offset not yet looked at. */
+  readonly next: number;
+  /** What died later, by this redrive's doing too, is none of its business. */
+  readonly until: number;
+  readonly moved: number;
+  readonly state: "RUNNING" | "DONE" | "FAILED";
+  /** Why it failed. */
+  readonly failure: string | undefined;
+  /** When the rate next lets a message pass. */
+  readonly paceMs: number;
+}
+
+export const redriveJobOf = (item: Item): RedriveJob => ({
+  groupUid: item.pk.slice(item.pk.indexOf("#") + 1),
+  group: item.gn as string,
+  jobId: item.sk,
+  selection: JSON.parse(item.q as string) as RedriveSelection,
+  target: item.t as string | undefined,
+  ratePerSecond: item.r as number | undefined,
+  next: item.n as number,
+  until: item.u as number,
+  moved: item.m as number,
+  state: item.s as RedriveJob["state"],
+  failure: item.e as string | undefined,
+  paceMs: item.p as number,
+});
+
+export const startOf = (job: RedriveJob, nowMs: number): readonly TransactWrite[] => [
+  {
+    kind: "put",
+    item: {
+      ...redriveJobKey(job.groupUid, job.jobId),
+      gn: job.group,
+      q: JSON.stringify(job.selection),
+      ...(job.target !== undefined && { t: job.target }),
+      ...(job.ratePerSecond !== undefined && { r: job.ratePerSecond }),
+      n: job.next,
+      u: job.until,
+      m: job.moved,
+      s: job.state,
+      p: job.paceMs,
+      x: jobExpiry(nowMs),
+    },
+  },
+  {
+    kind: "put",
+    item: { ...runningRedriveKey(job.groupUid, job.jobId), gn: job.group, gu: job.groupUid, j: job.jobId },
+  },
+];
+
+/** A step: `moved` messages, and where to go on. */
+export const stepOf = (job: RedriveJob, next: number, moved: number, nowMs: number) => {
+  const { ratePerSecond } = job;
+  const paceMs = ratePerSecond === undefined ? 0 : Math.max(job.paceMs, nowMs) + Math.ceil((moved * 1_000) / ratePerSecond);
+  const changes: Change[] = [
+    { op: "set", name: "n", value: next },
+    { op: "increment", name: "m", by: moved },
+    { op: "set", name: "x", value: jobExpiry(nowMs) },
+  ];
+  if (moved > 0) changes.push({ op: "set", name: "p", value: paceMs });
+  return { key: redriveJobKey(job.groupUid, job.jobId), changes, when: asRead(job) };
+};
+
+export const endOf = (job: RedriveJob, failure: string | undefined, nowMs: number): readonly TransactWrite[] => {
+  const changes: Change[] = [
+    { op: "set", name: "s", value: failure === undefined ? "DONE" : "FAILED" },
+    { op: "set", name: "x", value: jobExpiry(nowMs) },
+  ];
+  if (failure !== undefined) changes.push({ op: "set", name: "e", value: failure });
+  return [
+    { kind: "update", key: redriveJobKey(job.groupUid, job.jobId), changes, when: asRead(job) },
+    { kind: "delete", key: runningRedriveKey(job.groupUid, job.jobId) },
+  ];
+};
+
+/** Dead letters not looked at yet, at most. */
+export function remainingOf({ state, selection: { ids }, next, until }: RedriveJob): number {
+  if (state === "DONE") return 0;
+  if (ids) return ids.filter((id) => (offsetOfDeadLetter(id) ?? -1) >= next).length;
+  return Math.max(0, until - next);
+}
+
+const asRead = (job: RedriveJob): readonly Condition[] => [
+  { op: "=", name: "s", value: "RUNNING" },
+  { op: "=", name: "n", value: job.next },
+];
+
+/** Epoch seconds. */
+const jobExpiry = (nowMs: number): number => Math.ceil((nowMs + REDRIVE_JOB_LIFE_MS) / 1_000);

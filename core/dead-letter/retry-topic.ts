@@ -1,0 +1,70 @@
+import { toBase64url } from "../bytes/base64url.ts";
+import { freshProgress } from "../consume/progress.ts";
+import { subscriberItem, subscriptionItem } from "../consume/subscription-codec.ts";
+import type { SubscriptionRegistry } from "../consume/subscription-registry.ts";
+import { groupKey, subscriptionKey, topicKey } from "../keys.ts";
+import { retryTopicName } from "../names.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Item, ItemStore, TransactWrite } from "../ports/item-store.ts";
+import type { Random } from "../ports/random.ts";
+import type { ConsumerGroup, Subscription, Topic } from "../terms.ts";
+import { topicItem, topicOf } from "../topic/topic-codec.ts";
+import type { TopicRegistry } from "../topic/topic-registry.ts";
+
+export interface RetryTopics {
+  readonly items: ItemStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly topics: TopicRegistry;
+  readonly subscriptions: SubscriptionRegistry;
+}
+
+/**
+ * The topic that brings redriven messages of `origin` to this group and no other; made on first use, with the group's subscription
+ * to it. Like the origin it keeps order or does not. `undefined` when the group is gone.
+ */
+export async function retryTopic(store: RetryTopics, group: ConsumerGroup, origin: string): Promise<Topic | undefined> {
+  const { items, topics } = store;
+  const name = retryTopicName(group.name, origin);
+  for (;;) {
+    const [topic, subscription] = await items.batchGet([topicKey(name), subscriptionKey(group.uid, name)]);
+    if (topic && subscription?.tu === topicOf(topic).uid) return topicOf(topic);
+    if ((await items.get(groupKey(group.name)))?.u !== group.uid) return undefined;
+    const like = await topics.lookUp(origin);
+    const settings = like ? { type: like.type, retentionHours: like.retentionHours, flushMode: like.flushMode } : {};
+    const made = topics.fresh(name, { ...settings, queues: 1 });
+    await items.transact(creation(store, group, made, { topic, subscription }));
+    topics.forget(name);
+    store.subscriptions.forget(group.uid);
+  }
+}
+
+/** What is there under the name is of an older group, and nobody's any more. */
+function creation(
+  { clock, random }: RetryTopics,
+  group: ConsumerGroup,
+  topic: Topic,
+  found: { readonly topic: Item | undefined; readonly subscription: Item | undefined },
+): readonly TransactWrite[] {
+  const nowMs = clock.nowMs();
+  const subscription: Subscription = {
+    group: group.name,
+    topic: topic.name,
+    uid: toBase64url(random.bytes(6)),
+    topicUid: topic.uid,
+    filter: { type: "TAG", expression: "*" },
+    earlierFilters: [],
+    createdAtMs: nowMs,
+    updatedAtMs: nowMs,
+    version: 1,
+  };
+  const as = (item: Item | undefined) =>
+    item ? ([{ op: "=", name: "u", value: item.u as string }] as const) : ([{ op: "absent", name: "pk" }] as const);
+  return [
+    { kind: "check", key: groupKey(group.name), when: [{ op: "=", name: "u", value: group.uid }] },
+    { kind: "put", item: topicItem(topic), when: as(found.topic) },
+    { kind: "put", item: subscriptionItem(group.uid, subscription), when: as(found.subscription) },
+    { kind: "put", item: subscriberItem(group.uid, subscription) },
+    { kind: "put", item: freshProgress(subscription.uid, 0, 0, 0) },
+  ];
+}

@@ -1,0 +1,26 @@
+import { compileFilter } from "../filter/compile-filter.ts";
+import { filteredMessage } from "../filter/filtered-message.ts";
+import type { StoredMessage } from "../terms.ts";
+import { deadLetterId, offsetOfDeadLetter } from "./dead-letter.ts";
+import type { RedriveSelection } from "./redrive-job.ts";
+
+/** A selection, ready to use. */
+export interface Selected {
+  includes(message: StoredMessage): boolean;
+  /** The first offset from `offset` on that may be selected; `undefined` when none is. */
+  from(offset: number): number | undefined;
+}
+
+/** Filters see the properties with those that death added. Errors: ILLEGAL_FILTER_EXPRESSION. */
+export function selected({ ids, filter }: RedriveSelection): Selected {
+  if (!ids) {
+    const compiled = filter && compileFilter(filter);
+    return { includes: (message) => compiled?.matches(filteredMessage(message)) ?? true, from: (offset) => offset };
+  }
+  const wanted = new Set(ids);
+  const offsets = ids.map((id) => offsetOfDeadLetter(id) ?? 0).sort((a, b) => a - b);
+  return {
+    includes: (message) => wanted.has(deadLetterId(message)),
+    from: (offset) => offsets.find((candidate) => candidate >= offset),
+  };
+}

@@ -1,0 +1,170 @@
+import type { DeadLetter } from "../../../core/dead-letter/dead-letter.ts";
+import { type RedriveJob, remainingOf } from "../../../core/dead-letter/redrive-job.ts";
+import { BrokerError } from "../../../core/errors.ts";
+import { LIST_LIMIT_DEFAULT, PULL_BYTES_MAX } from "../../../core/limits.ts";
+import type { RouteDependencies } from "../app.ts";
+import { pageJson, storedMessageJson } from "../message-json.ts";
+import { emptyReply, jsonReply, type Reply } from "../reply.ts";
+import { defineRoute, type Route } from "../route.ts";
+import {
+  deadLetter,
+  deadLetterDeletion,
+  deadLetterListQuery,
+  deadLetterPage,
+  purgeReply,
+  purgeRequest,
+  redriveCount,
+  redriveJob,
+  redriveRequest,
+} from "../schemas/dead-letters.ts";
+import { dryRunQuery } from "../schemas/shared.ts";
+import { formatInstant } from "../times.ts";
+
+const tag = "Dead letters";
+const path = "/v1/groups/{group}/dlq";
+
+const deadLetterJson = (letter: DeadLetter, bodies?: "text" | "base64") => ({
+  id: letter.id,
+  ...storedMessageJson(letter, letter.originTopic, bodies),
+  queueId: letter.originQueueId,
+  offset: String(letter.originOffset),
+  attempts: letter.attempts,
+  reason: letter.reason,
+  deadAt: formatInstant(letter.deadAtMs),
+  dlqOffset: String(letter.offset),
+});
+
+const jobReply = (status: number, job: RedriveJob): Reply =>
+  jsonReply(status, {
+    jobId: job.jobId,
+    state: job.state,
+    moved: job.moved,
+    remaining: remainingOf(job),
+    failure: job.failure,
+  });
+
+export const deadLetterRoutes = (dependencies: RouteDependencies): readonly Route[] => [
+  ...readRoutes(dependencies),
+  ...deleteRoutes(dependencies),
+  ...redriveRoutes(dependencies),
+];
+
+const readRoutes = ({ broker, cursors, answers }: RouteDependencies): Route[] => [
+  defineRoute({
+    method: "GET",
+    path,
+    operationId: "listDeadLetters",
+    tag,
+    summary: "List a group's dead letters in the order they died",
+    query: deadLetterListQuery,
+    replies: { 200: { description: "One page.", schema: deadLetterPage } },
+    errors: ["ILLEGAL_CONSUMER_GROUP", "CONSUMER_GROUP_NOT_FOUND"],
+    async handle({ parameters, query }) {
+      const scope = `dlq\0${parameters.group}`;
+      const page = await broker.listDeadLetters(parameters.group, {
+        limit: query.limit ?? LIST_LIMIT_DEFAULT,
+        maxBytes: Math.min(PULL_BYTES_MAX, answers.pageBytesMax),
+        after: query.cursor === undefined ? undefined : cursors.decode(scope, query.cursor),
+      });
+      return jsonReply(200, {
+        items: pageJson(page.items, answers, deadLetterJson),
+        nextCursor: page.next === undefined ? null : cursors.encode(scope, page.next),
+        complete: page.complete,
+      });
+    },
+  }),
+  defineRoute({
+    method: "GET",
+    path: `${path}/{id}`,
+    operationId: "getDeadLetter",
+    tag,
+    summary: "Read a dead letter",
+    replies: { 200: { description: "The dead letter.", schema: deadLetter } },
+    errors: ["ILLEGAL_CONSUMER_GROUP", "CONSUMER_GROUP_NOT_FOUND", "MESSAGE_NOT_FOUND"],
+    async handle({ parameters }) {
+      const [shown] = pageJson([await broker.getDeadLetter(parameters.group, parameters.id)], answers, deadLetterJson);
+      return jsonReply(200, shown);
+    },
+  }),
+];
+
+const deleteRoutes = ({ broker, answers }: RouteDependencies): Route[] => [
+  defineRoute({
+    method: "DELETE",
+    path: `${path}/{id}`,
+    operationId: "deleteDeadLetter",
+    tag,
+    summary: "Delete a dead letter",
+    query: dryRunQuery,
+    replies: {
+      200: { description: "What would go, for dryRun.", schema: deadLetterDeletion },
+      204: { description: "Deleted." },
+    },
+    errors: ["ILLEGAL_CONSUMER_GROUP", "CONSUMER_GROUP_NOT_FOUND", "MESSAGE_NOT_FOUND"],
+    async handle({ parameters, query }) {
+      const dryRun = query.dryRun ?? false;
+      const letter = await broker.deleteDeadLetter(parameters.group, parameters.id, { dryRun });
+      if (!dryRun) return emptyReply(204);
+      const [shown] = pageJson([letter], answers, deadLetterJson);
+      return jsonReply(200, { dryRun, deadLetter: shown });
+    },
+  }),
+  defineRoute({
+    method: "POST",
+    path: `${path}/purge`,
+    operationId: "purgeDeadLetters",
+    tag,
+    summary: "Delete all dead letters of a group",
+    body: { kind: "json", schema: purgeRequest },
+    replies: { 200: { description: "They are gone.", schema: purgeReply } },
+    errors: ["ILLEGAL_CONSUMER_GROUP", "CONSUMER_GROUP_NOT_FOUND"],
+    async handle({ parameters, body }) {
+      if (body.confirm !== parameters.group) {
+        const detail = `Must be the group's name, "${parameters.group}".`;
+        throw new BrokerError("BAD_REQUEST", `/confirm: ${detail}`, { errors: [{ field: "/confirm", detail }] });
+      }
+      return jsonReply(200, { purged: await broker.purgeDeadLetters(parameters.group) });
+    },
+  }),
+];
+
+const redriveRoutes = ({ broker }: RouteDependencies): Route[] => [
+  defineRoute({
+    method: "POST",
+    path: `${path}/redrive`,
+    operationId: "redriveDeadLetters",
+    tag,
+    summary: "Deliver dead letters again",
+    description:
+      "To this group alone, with attempt 1 again, or to the topic that `target` names. Each is moved once, in one step with its " +
+      "end as a dead letter. What cannot be moved within two seconds goes on as a job.",
+    body: { kind: "json", schema: redriveRequest, optional: true },
+    replies: {
+      200: { description: "It is over; or how many it would move, for dryRun.", schema: redriveJob.or(redriveCount) },
+      202: { description: "It goes on as a job.", schema: redriveJob },
+    },
+    errors: [
+      "ILLEGAL_CONSUMER_GROUP",
+      "CONSUMER_GROUP_NOT_FOUND",
+      "ILLEGAL_FILTER_EXPRESSION",
+      "ILLEGAL_TOPIC",
+      "TOPIC_NOT_FOUND",
+      "FORBIDDEN",
+    ],
+    async handle({ parameters, body: { dryRun = false, ...request } }) {
+      if (dryRun) return jsonReply(200, { dryRun, ...(await broker.countRedrive(parameters.group, request)) });
+      const job = await broker.redriveDeadLetters(parameters.group, request);
+      return jobReply(job.state === "RUNNING" ? 202 : 200, job);
+    },
+  }),
+  defineRoute({
+    method: "GET",
+    path: `${path}/redrive/{jobId}`,
+    operationId: "redriveProgress",
+    tag,
+    summary: "Show how far a redrive is, and go on with it",
+    replies: { 200: { description: "The job.", schema: redriveJob } },
+    errors: ["ILLEGAL_CONSUMER_GROUP", "CONSUMER_GROUP_NOT_FOUND", "NOT_FOUND"],
+    handle: async ({ parameters }) => jobReply(200, await broker.redriveProgress(parameters.group, parameters.jobId)),
+  }),
+];

@@ -1,0 +1,68 @@
+import { type QueueLag, sumOf } from "../../../core/consume/lag.ts";
+import type { RouteDependencies } from "../app.ts";
+import { lagJson, listedLagJson } from "../lag-json.ts";
+import { listReply } from "../list-page.ts";
+import { jsonReply } from "../reply.ts";
+import { defineRoute, type Route } from "../route.ts";
+import { groupLag, groupLagQuery, subscriber, subscriberListQuery } from "../schemas/lag.ts";
+import { page } from "../schemas/shared.ts";
+import { subscriptionJson } from "./subscriptions.ts";
+
+const tag = "Lag and offsets";
+
+const queueJson = (queue: QueueLag, nowMs: number) => ({
+  queueId: queue.queueId,
+  committed: String(queue.committed),
+  minOffset: String(queue.minOffset),
+  maxOffset: String(queue.maxOffset),
+  ...lagJson(queue, nowMs),
+});
+
+export const lagRoutes = ({ broker, clock, cursors }: RouteDependencies): readonly Route[] => [
+  defineRoute({
+    method: "GET",
+    path: "/v1/groups/{group}/lag",
+    operationId: "getGroupLag",
+    tag,
+    summary: "Read how far a group is behind, by topic and queue",
+    query: groupLagQuery,
+    replies: { 200: { description: "The lag and its sums.", schema: groupLag } },
+    errors: ["ILLEGAL_CONSUMER_GROUP", "CONSUMER_GROUP_NOT_FOUND"],
+    async handle({ parameters, query }) {
+      const { group } = parameters;
+      const scope = `lag\0${group}`;
+      const after = query.cursor === undefined ? undefined : cursors.decode(scope, query.cursor);
+      const { items, next, complete } = await broker.groupLag(group, after);
+      const nowMs = clock.nowMs();
+      return jsonReply(200, {
+        group,
+        ...lagJson(sumOf(items), nowMs),
+        topics: items.map((topic) => ({
+          topic: topic.topic,
+          ...lagJson(topic, nowMs),
+          queues: topic.queues.map((queue) => queueJson(queue, nowMs)),
+        })),
+        nextCursor: next === undefined ? null : cursors.encode(scope, next),
+        complete,
+      });
+    },
+  }),
+  defineRoute({
+    method: "GET",
+    path: "/v1/topics/{topic}/groups",
+    operationId: "listTopicGroups",
+    tag,
+    summary: "List the groups that read a topic, with filter and lag",
+    query: subscriberListQuery,
+    replies: { 200: { description: "One page.", schema: page(subscriber) } },
+    errors: ["ILLEGAL_TOPIC", "TOPIC_NOT_FOUND"],
+    handle: ({ parameters: { topic }, query }) =>
+      listReply(
+        cursors,
+        `topic-groups\0${topic}`,
+        query,
+        (request) => broker.topicGroups(topic, request),
+        (listed) => ({ ...subscriptionJson(listed.item), ...listedLagJson(listed, clock.nowMs()) }),
+      ),
+  }),
+];

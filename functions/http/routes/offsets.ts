@@ -1,0 +1,49 @@
+import type { OffsetReset } from "../../../core/consume/reset-offsets.ts";
+import { BrokerError } from "../../../core/errors.ts";
+import type { RouteDependencies } from "../app.ts";
+import { jsonReply } from "../reply.ts";
+import { defineRoute, type Route } from "../route.ts";
+import { type OffsetResetBody, offsetReset, offsetResetReply } from "../schemas/offsets.ts";
+
+/** `timestamp` and `offset` come with the `to` that names them, and with no other. */
+function targetOf({ to, timestamp, offset }: OffsetResetBody): OffsetReset["to"] {
+  for (const [name, value] of Object.entries({ timestamp, offset })) {
+    if ((to === name) === (value !== undefined)) continue;
+    const field = `/${name}`;
+    const detail = to === name ? `Must be given with to "${name}".` : `Is only for to "${name}".`;
+    throw new BrokerError("BAD_REQUEST", `${field}: ${detail}`, { errors: [{ field, detail }] });
+  }
+  if (timestamp !== undefined) return { timestampMs: timestamp };
+  if (offset !== undefined) return { offset };
+  return to === "earliest" ? "earliest" : "latest";
+}
+
+export const offsetRoutes = ({ broker }: RouteDependencies): readonly Route[] => [
+  defineRoute({
+    method: "POST",
+    path: "/v1/groups/{group}/offsets/reset",
+    operationId: "resetOffsets",
+    tag: "Lag and offsets",
+    summary: "Move a group to other offsets of a topic",
+    description:
+      "Handles given out before are void. `latest` drops what waits and what is in flight; anything before delivers messages again.",
+    body: { kind: "json", schema: offsetReset },
+    replies: { 200: { description: "Each queue's offset before and after.", schema: offsetResetReply } },
+    errors: [
+      "CONSUMER_GROUP_NOT_FOUND",
+      "ILLEGAL_CONSUMER_GROUP",
+      "ILLEGAL_TOPIC",
+      "NOT_FOUND",
+      "OFFSET_ILLEGAL",
+      "TOO_MANY_REQUESTS",
+      "TOPIC_NOT_FOUND",
+    ],
+    async handle({ parameters, body }) {
+      const { topic, queueId, dryRun = false } = body;
+      const queues = await broker.resetOffsets(parameters.group, { topic, queueId, to: targetOf(body), dryRun });
+      return jsonReply(200, {
+        queues: queues.map(({ queueId: id, before, after }) => ({ queueId: id, before: String(before), after: String(after) })),
+      });
+    },
+  }),
+];

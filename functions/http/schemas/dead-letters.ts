@@ -1,0 +1,71 @@
+import { z } from "zod";
+import { REDRIVE_IDS_MAX, REDRIVE_RATE_MAX } from "../../../core/limits.ts";
+import { storedFields } from "./messages.ts";
+import { integer, listQuery, offset, page, time } from "./shared.ts";
+import { filter } from "./subscriptions.ts";
+
+export const deadLetterListQuery = z.strictObject({ limit: listQuery.limit, cursor: listQuery.cursor });
+
+export const deadLetter = z
+  .object({
+    id: z.string().meta({ description: "Names this dead letter: its dlqOffset, a hyphen and its messageId." }),
+    ...storedFields,
+    topic: z.string().meta({ description: "Topic it died in." }),
+    queueId: z.number().int().meta({ description: "Queue it died in." }),
+    offset: offset("Its place in the queue it died in."),
+    attempts: z.number().int().meta({ description: "Deliveries before it died." }),
+    reason: z.string().meta({ description: "Why it died." }),
+    deadAt: time("When it died."),
+    dlqOffset: offset("Its place among the group's dead letters."),
+  })
+  .meta({ id: "DeadLetter" });
+
+export const deadLetterPage = page(deadLetter);
+
+export const deadLetterDeletion = z.object({ dryRun: z.literal(true), deadLetter }).meta({ id: "DeadLetterDeletion" });
+
+export const purgeRequest = z
+  .strictObject({ confirm: z.string("Must be the group's name.").meta({ description: "The group's name." }) })
+  .meta({ id: "PurgeRequest" });
+
+export const purgeReply = z
+  .object({ purged: z.number().int().meta({ description: "Dead letters that were deleted." }) })
+  .meta({ id: "PurgeReply" });
+
+export const redriveRequest = z
+  .strictObject({
+    ids: z
+      .array(z.string("Must be a string."), "Must be an array of ids.")
+      .min(1, "Must name at least one dead letter.")
+      .max(REDRIVE_IDS_MAX, `Must name at most ${REDRIVE_IDS_MAX} dead letters.`)
+      .optional()
+      .meta({ description: "Ids as the list shows them; those that are gone are passed over." }),
+    filter: filter.optional(),
+    ratePerSecond: integer(1, REDRIVE_RATE_MAX, "Messages a second at most; as fast as it goes where not given.").optional(),
+    target: z
+      .string("Must be a topic's name.")
+      .min(1, "Must be a topic's name.")
+      .optional()
+      .meta({ description: "Topic they go to; back to this group alone where not given." }),
+    dryRun: z.boolean("Must be true or false.").optional().meta({ description: "Moves nothing and answers how many it would." }),
+  })
+  .refine(({ ids, filter: chosen }) => ids === undefined || chosen === undefined, "Give either ids or filter.")
+  .meta({ id: "RedriveRequest", description: "All dead letters there are, where neither ids nor filter is given." });
+
+export const redriveCount = z
+  .object({
+    dryRun: z.literal(true),
+    matched: z.number().int(),
+    complete: z.boolean().meta({ description: "False when there was no time to look at all of them." }),
+  })
+  .meta({ id: "RedriveCount" });
+
+export const redriveJob = z
+  .object({
+    jobId: z.string(),
+    state: z.enum(["RUNNING", "DONE", "FAILED"]),
+    moved: z.number().int(),
+    remaining: z.number().int().meta({ description: "Dead letters not looked at yet, at most." }),
+    failure: z.string().optional().meta({ description: "Why it failed." }),
+  })
+  .meta({ id: "RedriveJob" });

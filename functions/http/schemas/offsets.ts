@@ -1,0 +1,36 @@
+import { z } from "zod";
+import { QUEUES_MAX } from "../../../core/limits.ts";
+import { instant, integer, offset } from "./shared.ts";
+
+const OFFSET = "Must be an offset: a string of digits.";
+
+export const offsetReset = z
+  .strictObject({
+    topic: z.string("Must be the name of a topic."),
+    queueId: integer(0, QUEUES_MAX - 1, "Every queue where not given.").optional(),
+    to: z.enum(["earliest", "latest", "timestamp", "offset"], "Must be earliest, latest, timestamp or offset."),
+    timestamp: instant("With `to: timestamp`: the first message stored at or after it.").optional(),
+    offset: z
+      .string(OFFSET)
+      .regex(/^\d{1,16}$/, OFFSET)
+      .transform(Number)
+      .refine(Number.isSafeInteger, OFFSET)
+      .meta({ type: "string", pattern: "^\\d+$", description: "With `to: offset`: from minOffset to maxOffset of each queue." })
+      .optional(),
+    dryRun: z.boolean("Must be true or false.").meta({ description: "Changes nothing and answers what would be." }).optional(),
+  })
+  .meta({ id: "OffsetReset" });
+
+export type OffsetResetBody = z.output<typeof offsetReset>;
+
+export const offsetResetReply = z
+  .object({
+    queues: z.array(
+      z.object({
+        queueId: z.number().int(),
+        before: offset("Next offset to be handed out, before."),
+        after: offset("The same, from now on."),
+      }),
+    ),
+  })
+  .meta({ id: "OffsetResetReply" });
