@@ -72,11 +72,7 @@ export class OrderedPlan {
     const bucket = bucketOf(this.#order, message.messageGroup);
     if (bucket === undefined) return this.#choose(undefined, message);
     const parkedBefore = this.parked.get(bucket) ?? this.#progress.parked.get(bucket) ?? [];
-    if (!this.#held.has(bucket) && parkedBefore.length === 0) {
-      if (this.#choose(bucket, message)) return true;
-      // A message further on may belong to a bucket chosen already, but not past one that waits.
-      return false;
-    }
+    if (!this.#held.has(bucket) && parkedBefore.length === 0) return this.#choose(bucket, message);
     // A queue in order does not go on past a message that waits.
     if (this.#order === "queue" || this.#parkedCount >= PARKED_MAX) return false;
     if (!this.parked.has(bucket) && this.parked.size >= PARKED_LISTS_PER_UPDATE_MAX) return false;

@@ -22,7 +22,8 @@ export interface MessageRecord {
   readonly body: Uint8Array;
 }
 
-const HAS = { id: 1, tag: 2, keys: 4, properties: 8, messageGroup: 16, priority: 32 } as const;
+/** Which optional parts a record has. */
+export const HAS = { id: 1, tag: 2, keys: 4, properties: 8, messageGroup: 16, priority: 32 } as const;
 const KNOWN_FLAGS = 63;
 const NO_KEYS: readonly string[] = [];
 const NO_PROPERTIES: ReadonlyMap<string, string> = new Map();

@@ -1,7 +1,6 @@
 import { ByteReader } from "../bytes/byte-reader.ts";
+import { HAS } from "./record-codec.ts";
 
-/** Flags of `record-codec`. */
-const HAS = { id: 1, tag: 2, keys: 4, properties: 8 } as const;
 const KEYS = "KEYS";
 const encoder = new TextEncoder();
 

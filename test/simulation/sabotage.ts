@@ -62,6 +62,15 @@ export const mixesUpBuckets: Sabotage = (items) =>
 export const copiesDeadLetters: Sabotage = (items) =>
   tamper(items, { transact: (writes) => writes.filter((write) => write.kind !== "update" || !isProgress(write.key)) });
 
+/** I4: claims move out of their item, and back, whatever became of them meanwhile. */
+export const movesBlindly: Sabotage = (items) =>
+  tamper(items, {
+    transact: (writes) =>
+      writes.some((write) => (write.kind !== "put" ? write.key.pk.startsWith("r#") : write.item.pk.startsWith("r#")))
+        ? writes.map((write) => (write.kind === "check" ? write : { ...write, when: [] }))
+        : writes,
+  });
+
 function tamper(items: ItemStore, { when, changes, swallow, transact }: Tampering): ItemStore {
   const options = (key: Key, given: WriteOptions | undefined): WriteOptions => ({
     ...given,

@@ -16,6 +16,8 @@ import { World } from "./world.ts";
 
 const SKEW_MS = 1_000;
 const HANDLERS = 3;
+const CONSUMERS = 3;
+const FAILING_CONSUMERS = 8;
 const RETENTION_HOURS = 1;
 const HOUR_MS = 3_600_000;
 
@@ -65,7 +67,10 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   let failure: unknown;
   let finished = false;
   const history = async (): Promise<void> => {
-    await setUp(await startHandler("setup").broker, scenario, maxAttempts, random.pick([1, 2]));
+    const failing = options.failing ?? random.chance(0.25);
+    // Where claims move out of their item, many should meet at one.
+    const queues = failing ? 1 : random.pick([1, 2]);
+    await setUp(await startHandler("setup").broker, scenario, maxAttempts, queues);
     rates = profileOf(random);
     const handlers = Array.from({ length: HANDLERS }, (_, index) => startHandler(`h${index}`));
     const endMs = world.nowMs + random.pick([40_000, 90_000]);
@@ -73,14 +78,16 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
       world,
       auditor,
       scenario,
-      failing: options.failing ?? random.chance(0.25),
+      failing,
       over: () => world.nowMs >= endMs,
       call: (verb, timeoutMs) => callAny(world, handlers, startHandler, verb, timeoutMs),
     };
     const actors = [
       produce(stage, "p0"),
       produce(stage, "p1"),
-      ...[0, 1, 2].map((index) => consume(stage, `c${index}`, random.integer(-SKEW_MS, SKEW_MS))),
+      ...Array.from({ length: failing ? FAILING_CONSUMERS : CONSUMERS }, (_, index) =>
+        consume(stage, `c${index}`, random.integer(-SKEW_MS, SKEW_MS)),
+      ),
     ];
     await Promise.all(actors);
     rates = NO_FAULTS;

@@ -6,10 +6,11 @@ import {
   forgetsWriteIds,
   ignoresHolders,
   mixesUpBuckets,
+  movesBlindly,
   overwritesBlocks,
   skipsMessages,
 } from "./sabotage.ts";
-import { simulate } from "./simulate.ts";
+import { type SimulationOptions, simulate } from "./simulate.ts";
 
 const SEEDS = 200;
 const SEEDS_PER_TEST = 50;
@@ -58,16 +59,17 @@ describe("the auditors find planted bugs", () => {
     });
   }
 
+  it("I4: claims that move out of their item whatever became of them", async () => {
+    expect(await found("I4", { sabotage: movesBlindly, scenario: "plain", failing: true })).toBe(true);
+  });
+
   it("I4: a lease that is over before the slowest clock says so", async () => {
     expect(await found("I4", { skewMarginMs: 0 })).toBe(true);
   });
 });
 
 /** Whether some history breaks this invariant; one that ends in an exception counts for none. */
-async function found(
-  invariant: string,
-  options: { readonly sabotage?: Sabotage; readonly skewMarginMs?: number },
-): Promise<boolean> {
+async function found(invariant: string, options: Omit<SimulationOptions, "seed">): Promise<boolean> {
   for (let seed = 1; seed <= SABOTAGE_SEEDS; seed++) {
     const { violations } = await simulate({ seed, ...options }).catch(() => ({ violations: [] }));
     if (violations.some((violation) => violation.startsWith(`${invariant} `))) return true;
