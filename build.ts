@@ -56,4 +56,4 @@ const lambda = (name: string) =>
   });
 
 await rm(folder, { recursive: true, force: true });
-await Promise.all([server(), lambda("api"), lambda("maintenance")]);
+await Promise.all([server(), lambda("api"), lambda("maintenance"), lambda("scanner")]);

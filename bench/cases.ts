@@ -12,6 +12,8 @@ const BATCH = 100;
 const RECEIVE_MAX = 32;
 const CONSUME_CONCURRENCIES = [8, 32] as const;
 const BACKLOG_CONCURRENCY = 8;
+const FIFO_CONSUMERS = 32;
+const FIFO_GROUPS = 1_000;
 const ONCE_CONSUMERS = 50;
 const ONCE_MESSAGES = 20_000;
 /** Read at each end of the backlog, by this many groups in turn: one alone would be over too soon to measure. */
@@ -26,6 +28,7 @@ export const CASES = {
   batch: batchCase,
   consume: consumeCase,
   once: onceCase,
+  fifo: fifoCase,
   backlog: backlogCase,
 } as const satisfies Record<string, (options: Options) => Promise<readonly Row[]>>;
 
@@ -71,9 +74,24 @@ async function timedSend(name: string, concurrency: number, batch: number, queue
 }
 
 /** Fills the topic; an error here would make what follows meaningless. */
-const fill = async (url: string, topic: string, messages: number, options: Options, concurrency = 8): Promise<JobResult> => {
+const fill = async (
+  url: string,
+  topic: string,
+  messages: number,
+  options: Options,
+  more: { readonly concurrency?: number; readonly messageGroups?: number } = {},
+): Promise<JobResult> => {
   const { bodyBytes } = options;
-  const result = await runJob({ kind: "send", url, topic, batch: BATCH, bodyBytes, concurrency, until: { messages } });
+  const result = await runJob({
+    kind: "send",
+    url,
+    topic,
+    batch: BATCH,
+    bodyBytes,
+    concurrency: 8,
+    until: { messages },
+    ...more,
+  });
   if (result.messages !== messages)
     throw new Error(`${result.messages} of ${messages} were stored: ${JSON.stringify(result.errors)}`);
   return result;
@@ -120,6 +138,25 @@ function onceCase(options: Options): Promise<readonly Row[]> {
   return consumePreloaded(`each of ${ONCE_MESSAGES.toLocaleString("en-US")} once`, ONCE_MESSAGES, ONCE_CONSUMERS, options);
 }
 
+/** A FIFO topic beside a NORMAL one, in the same minutes: the ratio is FIFO's rate over the other's. */
+async function fifoCase(options: Options): Promise<readonly Row[]> {
+  const rows: Row[] = [];
+  for (const concurrency of options.concurrency ?? [FIFO_CONSUMERS]) {
+    const consume = (type: "NORMAL" | "FIFO"): Promise<{ result: JobResult; rssAnonMb: number }> =>
+      withBroker(async ({ url, pid }) => {
+        await put(url, `/v1/topics/${TOPIC}`, { type, queues: 8 });
+        await subscribe(url, "reader", TOPIC, "earliest");
+        await fill(url, TOPIC, options.messages, options, type === "FIFO" ? { messageGroups: FIFO_GROUPS } : {});
+        return peakMemoryDuring(pid, () => runJob({ ...consumeJob(["reader"], options.messages, concurrency), url }));
+      });
+    const normal = await consume("NORMAL");
+    const fifo = await consume("FIFO");
+    rows.push(jobRow("receive + ack, NORMAL", concurrency, normal.result, normal));
+    rows.push(jobRow(`receive + ack, FIFO, ${FIFO_GROUPS} groups`, concurrency, fifo.result, fifo));
+  }
+  return rows;
+}
+
 function backlogCase(options: Options): Promise<readonly Row[]> {
   return withFolder(async (folder) => {
     const backlog = options.backlog ?? 1_000_000;
@@ -161,7 +198,7 @@ async function readEnd(
   await sleep(50);
   const startFrom = start === "earliest" ? start : { timestamp: Date.now() };
   await sleep(50);
-  await fill(url, topic, END_MESSAGES, options, 1);
+  await fill(url, topic, END_MESSAGES, options, { concurrency: 1 });
   const groups = Array.from({ length: WARMUP_GROUPS + END_GROUPS }, (_, index) => `${topic}-end-${index}`);
   for (const group of groups) await subscribe(url, group, topic, startFrom);
   await runJob({ ...consumeJob(groups.slice(0, WARMUP_GROUPS), WARMUP_GROUPS * END_MESSAGES), url });

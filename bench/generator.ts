@@ -2,6 +2,7 @@
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type HttpClient, httpClient } from "../test/support/http-client.ts";
+import { SeededRandom } from "../test/support/seeded-random.ts";
 import { jsonBodies } from "./bodies.ts";
 import type { ConsumeJob, Job, JobResult, SendJob } from "./job.ts";
 
@@ -52,8 +53,10 @@ const runWorkers = (count: number, worker: (index: number) => Promise<void>): Pr
 
 const send = async (job: SendJob, http: HttpClient): Promise<{ tally: Tally; seconds: number }> => {
   const texts = jsonBodies(DIFFERENT_REQUESTS * job.batch, job.bodyBytes);
+  const random = new SeededRandom(2);
+  const messageGroup = () => job.messageGroups && { messageGroup: `group-${random.integer(1, job.messageGroups)}` };
   const requests = Array.from({ length: DIFFERENT_REQUESTS }, (_, index) => {
-    const entries = texts.slice(index * job.batch, (index + 1) * job.batch).map((body) => ({ body }));
+    const entries = texts.slice(index * job.batch, (index + 1) * job.batch).map((body) => ({ body, ...messageGroup() }));
     return Buffer.from(JSON.stringify(job.batch === 1 ? entries[0] : { entries }));
   });
   const path = `/v1/topics/${job.topic}/messages${job.batch === 1 ? "" : "/batch"}`;

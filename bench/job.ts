@@ -13,6 +13,8 @@ export interface SendJob extends AnyJob {
   /** Messages in a request: 1 takes the route for one message, more the one for batches. */
   readonly batch: number;
   readonly bodyBytes: number;
+  /** Each message is of one of so many message groups, by chance. None without. */
+  readonly messageGroups?: number;
   /** Messages to send, a multiple of `batch`; or how long to go on, after a warm-up that does not count. */
   readonly until: { readonly messages: number } | { readonly seconds: number; readonly warmupSeconds: number };
 }

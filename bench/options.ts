@@ -14,7 +14,7 @@ export interface Options {
 }
 
 export const USAGE = `npm run bench -- [options]
-  --case <name>          start, send, batch, consume, once, backlog; may be repeated. Default: all but backlog
+  --case <name>          start, send, batch, consume, once, fifo, backlog; may be repeated. Default: all but backlog
   --seconds <n>          length of a timed case, after a warm-up of up to 2 s. Default 5
   --repeat <n>           runs of each case; the table shows medians. Default 1
   --concurrency <n>      instead of each case's own; may be repeated

@@ -1,4 +1,4 @@
-import { INLINE_FRAME_BYTES_MAX } from "./limits.ts";
+import { FLIGHT_MS_MAX, INLINE_FRAME_BYTES_MAX } from "./limits.ts";
 import type { LogSettings } from "./log/queue-log.ts";
 import type { QueueChoicePolicy } from "./produce/queue-choice.ts";
 
@@ -6,6 +6,8 @@ import type { QueueChoicePolicy } from "./produce/queue-choice.ts";
 export interface BrokerSettings extends LogSettings {
   /** The largest difference between two handlers' clocks; 0 where there is one clock. */
   readonly skewMarginMs: number;
+  /** A store call may be applied this long after it was sent; 0 where it is applied before its reply or never. */
+  readonly flightMs: number;
   /** How a queue is found for messages that may go to any: `sticky` where reading a tail costs a request. */
   readonly queueChoice: QueueChoicePolicy;
   /** How often a request that waits looks for what other processes wrote: after `firstMs`, then less and less often. */
@@ -15,6 +17,7 @@ export interface BrokerSettings extends LogSettings {
 /** The only process on its store: it hears of every write, and a disk is cheaper than the processor that packs. */
 export const SOLE_PROCESS: BrokerSettings = {
   skewMarginMs: 0,
+  flightMs: 0,
   queueChoice: "roundRobin",
   polling: undefined,
   inlineFrameBytesMax: INLINE_FRAME_BYTES_MAX,
@@ -24,6 +27,7 @@ export const SOLE_PROCESS: BrokerSettings = {
 /** One of many handlers on S3 and DynamoDB. */
 export const SHARED_STORE: BrokerSettings = {
   skewMarginMs: 2_000,
+  flightMs: FLIGHT_MS_MAX,
   queueChoice: "sticky",
   polling: { firstMs: 1_000, mostMs: 5_000 },
   inlineFrameBytesMax: INLINE_FRAME_BYTES_MAX,

@@ -1,25 +1,41 @@
-import type { TopicLag, WithLag } from "./consume/group-lag.ts";
+import type { Heartbeat, HeartbeatRequest } from "./client/heartbeat.ts";
+import type { ListedMember } from "./client/members.ts";
+import type { GroupWithLag, TopicLag, WithLag } from "./consume/group-lag.ts";
 import type { OffsetReset, QueueReset } from "./consume/reset-offsets.ts";
 import type { DeadLetter } from "./dead-letter/dead-letter.ts";
 import type { RedriveRequest } from "./dead-letter/redrive.ts";
 import type { RedriveJob } from "./dead-letter/redrive-job.ts";
 import type { BrokerError } from "./errors.ts";
+import type { KeyedRequest } from "./idempotency/known-request.ts";
+import type { KeyedResult, KeyedWork } from "./idempotency/run-once.ts";
 import type { MaintenanceReport } from "./maintenance/end-departures.ts";
 import type {
+  Assignment,
   Backoff,
   ConsumerGroup,
   Filter,
   FlushMode,
+  HalfMessageReceipt,
   MessageInput,
   Perm,
+  ProducerGroup,
   ReceivedMessage,
+  Resolution,
   SendReceipt,
   StartFrom,
   StoredMessage,
   Subscription,
   Topic,
   TopicType,
+  Transaction,
+  TransactionCheck,
+  TransactionState,
 } from "./terms.ts";
+import type { ScheduledMessage, ScheduledRequest } from "./timer/list-scheduled.ts";
+import type { ParkedTimer } from "./timer/parked-timers.ts";
+import type { ScanReport } from "./timer/scanner.ts";
+import type { PutProducerGroup } from "./transaction/producer-group-registry.ts";
+import type { HalfMessageOptions } from "./transaction/send-half-message.ts";
 
 /** Everything a caller can ask of the broker. Every verb throws `BrokerError` for what the caller did, and for a store that fails. */
 export interface Broker {
@@ -38,8 +54,8 @@ export interface Broker {
 
   // Groups and subscriptions
   listGroups(request: ListRequest): Promise<ListPage<ConsumerGroup>>;
-  listGroupsWithLag(request: ListRequest): Promise<ListPage<WithLag<ConsumerGroup>>>;
-  getGroup(name: string): Promise<{ group: ConsumerGroup; subscriptions: readonly Subscription[] }>;
+  listGroupsWithLag(request: ListRequest): Promise<ListPage<GroupWithLag>>;
+  getGroup(name: string): Promise<{ group: ConsumerGroup; subscriptions: readonly Subscription[]; consumersOnline: number }>;
   putGroup(name: string, settings: GroupSettings, ifMatch?: VersionMatch): Promise<{ group: ConsumerGroup; created: boolean }>;
   patchGroup(name: string, patch: Nullable<GroupSettings>, ifMatch?: VersionMatch): Promise<ConsumerGroup>;
   deleteGroup(name: string, options: { dryRun: boolean; ifMatch?: VersionMatch | undefined }): Promise<GroupDeletion>;
@@ -62,9 +78,52 @@ export interface Broker {
     options: { dryRun: boolean; ifMatch?: VersionMatch | undefined },
   ): Promise<SubscriptionDeletion>;
 
+  // Members
+  /** Joins the group, or stays in it; answers which queues are the client's own. */
+  heartbeat(group: string, clientId: string, request: HeartbeatRequest): Promise<Heartbeat>;
+  /** Those whose lease runs, by client id. */
+  listMembers(group: string, request: ListRequest): Promise<ListPage<ListedMember>>;
+  removeMember(group: string, clientId: string): Promise<void>;
+
   // Produce
   /** One result per entry, in order. Entries of one call keep their order inside each queue. */
   sendMessages(topic: string, entries: readonly MessageInput[]): Promise<readonly (SendReceipt | BrokerError)[]>;
+
+  // Delayed messages
+  /** By due time. */
+  listScheduled(topic: string, request: ScheduledRequest): Promise<ListPage<ScheduledMessage>>;
+  /** Errors: ALREADY_DELIVERED. A repeat is answered alike. */
+  cancelMessage(topic: string, recallHandle: string): Promise<void>;
+  rescheduleMessage(
+    topic: string,
+    recallHandle: string,
+    deliverAtMs: number,
+  ): Promise<{ readonly recallHandle: string; readonly deliverAtMs: number }>;
+  /** Those that could not be delivered when they were due. */
+  listParked(request: ListRequest): Promise<ListPage<ParkedTimer>>;
+  deleteParked(id: string): Promise<void>;
+
+  // Transactions
+  /** Stores a message that is delivered only if its transaction commits. */
+  sendHalfMessage(topic: string, message: MessageInput, options: HalfMessageOptions): Promise<HalfMessageReceipt>;
+  /** Errors: TRANSACTION_ENDED when it had the other outcome. A repeat is answered alike. */
+  endTransaction(
+    id: string,
+    resolution: Resolution,
+    options?: {
+      /** Decides a discarded one too. */
+      readonly discarded?: boolean | undefined;
+    },
+  ): Promise<Transaction>;
+  getTransaction(id: string): Promise<Transaction>;
+  /** In the order they began. */
+  listTransactions(request: ListTransactionsRequest): Promise<ListPage<Transaction>>;
+  /** Questions to the producers of a group. */
+  receiveChecks(producerGroup: string, request: ReceiveChecksRequest, signal?: AbortSignal): Promise<readonly TransactionCheck[]>;
+  listProducerGroups(request: ListRequest): Promise<ListPage<ProducerGroup>>;
+  getProducerGroup(name: string): Promise<ProducerGroup>;
+  putProducerGroup(name: string, settings: ProducerGroupSettings, ifMatch?: VersionMatch): Promise<PutProducerGroup>;
+  deleteProducerGroup(name: string, ifMatch?: VersionMatch): Promise<void>;
 
   // Consume
   pullMessages(topic: string, queueId: number, request: PullRequest, signal?: AbortSignal): Promise<PullResult>;
@@ -85,6 +144,14 @@ export interface Broker {
   /** What a redrive would take. */
   countRedrive(group: string, request: RedriveRequest): Promise<{ readonly matched: number; readonly complete: boolean }>;
   redriveProgress(group: string, jobId: string): Promise<RedriveJob>;
+
+  // Requests that are known by a key
+  /** Runs `work`, or answers with the result of the same request before. Errors: REQUEST_IN_PROGRESS, IDEMPOTENCY_KEY_REUSED. */
+  runOnce<T>(request: KeyedRequest, work: KeyedWork<T>): Promise<KeyedResult<T>>;
+
+  // Time
+  /** One run of the scanner, as a schedule starts it every minute: fires what is due, until shortly before the next. */
+  scan(request: { readonly untilMs: number }): Promise<ScanReport>;
 
   // Maintenance
   /** What a schedule runs: it makes the store smaller. Nothing that is promised depends on it; any number may run at once. */
@@ -130,6 +197,7 @@ export interface TopicSettings {
   readonly retentionHours?: number | undefined;
   readonly flushMode?: FlushMode | undefined;
   readonly perm?: Perm | undefined;
+  readonly rooms?: readonly string[] | undefined;
 }
 
 export interface GroupSettings {
@@ -138,6 +206,30 @@ export interface GroupSettings {
   readonly backoff?: Backoff | undefined;
   readonly leaseSeconds?: number | undefined;
   readonly paused?: boolean | undefined;
+  readonly assignment?: Assignment | undefined;
+}
+
+export interface ListTransactionsRequest {
+  readonly limit: number;
+  /** `next` of the page before. */
+  readonly after?: string | undefined;
+  readonly state?: TransactionState | undefined;
+  readonly producerGroup?: string | undefined;
+}
+
+export interface ReceiveChecksRequest {
+  readonly max: number;
+  /** Bytes of bodies at most; the first check comes whatever its size. */
+  readonly maxBytes: number;
+  readonly waitMs: number;
+}
+
+export interface ProducerGroupSettings {
+  /** Where checks are posted. */
+  readonly url?: string | undefined;
+  /** Signs them: `whsec_…`. Default: a random one. */
+  readonly secret?: string | undefined;
+  readonly maxChecks?: number | undefined;
 }
 
 export interface TopicDeletion {
@@ -176,13 +268,20 @@ export interface PullRequest {
   readonly limit: number;
   readonly maxBytes: number;
   readonly waitMs: number;
+  /** Default: every message. */
+  readonly filter?: Filter | undefined;
 }
 
 export type PullResult = {
   readonly minOffset: number;
   readonly maxOffset: number;
 } & (
-  | { readonly status: "FOUND" | "NO_NEW_MSG"; readonly messages: readonly StoredMessage[]; readonly nextOffset: number }
+  | {
+      readonly status: "FOUND" | "NO_NEW_MSG" | "NO_MATCHED_MSG";
+      readonly messages: readonly StoredMessage[];
+      /** Behind all that was looked at. */
+      readonly nextOffset: number;
+    }
   | { readonly status: "OFFSET_ILLEGAL" }
 );
 

@@ -1,5 +1,9 @@
 import type { Broker } from "./broker.ts";
 import type { BrokerSettings } from "./broker-settings.ts";
+import { toBase64url } from "./bytes/base64url.ts";
+import { heartbeat } from "./client/heartbeat.ts";
+import { countLive } from "./client/member-store.ts";
+import { listMembers, removeMember } from "./client/members.ts";
 import { Arrivals } from "./consume/arrivals.ts";
 import { patchGroup, putGroup } from "./consume/change-group.ts";
 import { deleteGroup } from "./consume/delete-group.ts";
@@ -17,26 +21,41 @@ import { continueRedrives } from "./dead-letter/continue-redrives.ts";
 import { deleteDeadLetter, getDeadLetter, listDeadLetters, purgeDeadLetters } from "./dead-letter/dead-letter-admin.ts";
 import { countRedrive, redriveProgress, startRedrive } from "./dead-letter/redrive.ts";
 import { CompiledFilters } from "./filter/compiled-filters.ts";
+import { runOnce } from "./idempotency/run-once.ts";
 import { type LogDependencies, QueueLog } from "./log/queue-log.ts";
 import { endDepartures } from "./maintenance/end-departures.ts";
 import { openStore } from "./open-store.ts";
+import type { Doorbell } from "./ports/doorbell.ts";
 import type { Signer } from "./ports/signer.ts";
 import { QueueChoice } from "./produce/queue-choice.ts";
 import { sendMessages } from "./produce/send-messages.ts";
 import { answering } from "./store-errors.ts";
+import { listScheduled } from "./timer/list-scheduled.ts";
+import { deleteParked, listParked } from "./timer/parked-timers.ts";
+import { RecallHandles } from "./timer/recall-handle.ts";
+import { cancelMessage, rescheduleMessage } from "./timer/recall-message.ts";
+import { keepTime, scan } from "./timer/scanner.ts";
+import { TimerBell } from "./timer/timer-bell.ts";
 import { guardQueueCounts } from "./topic/queue-counts.ts";
 import { deleteTopic, topicQueues } from "./topic/topic-admin.ts";
 import { listTopicsWithLag, topicGroups } from "./topic/topic-lag.ts";
 import { TopicRegistry } from "./topic/topic-registry.ts";
+import { createTransactions, type TransactionDependencies } from "./transaction/create-transactions.ts";
 
-export interface BrokerDependencies extends LogDependencies {
+export interface BrokerDependencies extends LogDependencies, TransactionDependencies {
   readonly signer: Signer;
   readonly settings: BrokerSettings;
+  /** Wakes the scanner where it does not run in this process. */
+  readonly doorbell?: Doorbell | undefined;
+  /** Hears of failures in work that no caller waits for. */
+  readonly onFailure?: ((error: unknown) => void) | undefined;
 }
 
 export interface RunningBroker extends Broker {
   /** Signs what the HTTP layer hands out; stored, so that it survives restarts. */
   readonly signingKey: Uint8Array;
+  /** Fires timers as they fall due, until the signal aborts: for a process that lives on. */
+  keepTime(signal: AbortSignal): Promise<void>;
   /** Ends all long polls, now and from now on. */
   stop(): void;
 }
@@ -50,19 +69,29 @@ export async function createBroker(dependencies: BrokerDependencies): Promise<Ru
   const groups = new GroupRegistry(dependencies, topics);
   const subscriptions = new SubscriptionRegistry({ items, clock, random, log }, groups, topics);
   const arrivals = new Arrivals(clock, settings.polling);
-  const admin = { items, clock, log, topics, subscriptions, compressor };
+  const admin = { items, clock, random, log, topics, subscriptions, compressor };
   const guard = guardQueueCounts.bind(undefined, admin);
   const choice = new QueueChoice({ clock, random }, settings.queueChoice);
-  const producing = { topics, log, arrivals, clock, choice };
+  const recallHandles = new RecallHandles(signer, signingKey);
+  const bell = new TimerBell({ items, clock }, dependencies.doorbell);
+  const { flightMs } = settings;
+  const producing = { items, clock, random, log, topics, arrivals, choice, bell, flightMs, recallHandles };
+  const { onFailure = () => {} } = dependencies;
+  const transactions = createTransactions(producing, dependencies, onFailure);
+  const scanning = { ...producing, checkDue: transactions.checkDue, onFailure };
   const handles = new ReceiptHandles(signer, signingKey);
   const progress = new ProgressStore({ items, clock });
   const { skewMarginMs } = settings;
   const filters = new CompiledFilters();
   const turns = new Turns();
-  const consuming = { ...admin, filters, turns, progress, handles, arrivals, random, skewMarginMs };
+  const consuming = { ...admin, filters, turns, progress, handles, arrivals, skewMarginMs };
   const redriving = { ...consuming, groups, choice };
   return {
     signingKey,
+    async keepTime(signal) {
+      await keepTime(scanning, signal);
+      await transactions.finishChecks(0);
+    },
     stop: () => arrivals.stop(),
 
     listTopics: (request) => answering(() => topics.list(request)),
@@ -79,7 +108,8 @@ export async function createBroker(dependencies: BrokerDependencies): Promise<Ru
     getGroup: (name) =>
       answering(async () => {
         const group = await groups.get(name);
-        return { group, subscriptions: await subscriptions.listed(group) };
+        const consumersOnline = await countLive(items, group.uid, clock.nowMs());
+        return { group, subscriptions: await subscriptions.listed(group), consumersOnline };
       }),
     putGroup: (name, wanted, match) => answering(() => putGroup(consuming, name, wanted, match)),
     patchGroup: (name, patch, match) => answering(() => patchGroup(consuming, name, patch, match)),
@@ -92,7 +122,25 @@ export async function createBroker(dependencies: BrokerDependencies): Promise<Ru
     putSubscription: (group, topic, wanted, match) => answering(() => subscriptions.put(group, topic, wanted, match)),
     deleteSubscription: (group, topic, options) => answering(() => subscriptions.remove(group, topic, options)),
 
+    heartbeat: (group, clientId, request) => answering(() => heartbeat(consuming, group, clientId, request)),
+    listMembers: (group, request) => answering(() => listMembers(consuming, group, request)),
+    removeMember: (group, clientId) => answering(() => removeMember(consuming, group, clientId)),
+
     sendMessages: (topic, entries) => answering(() => sendMessages(producing, topic, entries)),
+    listScheduled: (topic, request) => answering(() => listScheduled(producing, topic, request)),
+    cancelMessage: (topic, handle) => answering(() => cancelMessage(producing, topic, handle)),
+    rescheduleMessage: (topic, handle, atMs) => answering(() => rescheduleMessage(producing, topic, handle, atMs)),
+    listParked: (request) => answering(() => listParked(items, request)),
+    deleteParked: (id) => answering(() => deleteParked(items, id)),
+    scan: ({ untilMs }) =>
+      answering(async () => {
+        const report = await scan(scanning, { untilMs, holder: toBase64url(random.bytes(6)) });
+        await transactions.finishChecks(untilMs);
+        return report;
+      }),
+
+    ...transactions.verbs,
+
     pullMessages: (topic, queueId, request, signal) => answering(() => pullMessages(producing, topic, queueId, request, signal)),
     receiveMessages: (group, request, signal) => answering(() => receiveMessages(consuming, group, request, signal)),
     settleMessages: (group, entries) => answering(() => settleMessages(consuming, group, entries)),
@@ -104,6 +152,8 @@ export async function createBroker(dependencies: BrokerDependencies): Promise<Ru
     redriveDeadLetters: (group, request) => answering(() => startRedrive(redriving, group, request)),
     countRedrive: (group, request) => answering(() => countRedrive(redriving, group, request)),
     redriveProgress: (group, jobId) => answering(() => redriveProgress(redriving, group, jobId)),
+
+    runOnce: (request, work) => answering(() => runOnce({ items, clock, random }, request, work)),
 
     maintain: ({ untilMs }) =>
       answering(async () => {

@@ -21,9 +21,11 @@ const client = (status: number, number: number, title: string, advice: string): 
 
 /** Alphabetical. PROTOCOL.md prints this table, and a test keeps the two alike. */
 export const ERROR_CODES = {
+  ALREADY_DELIVERED: client(409, 40902, "Already delivered", "It was due and is in its queue."),
   BAD_REQUEST: client(400, 40000, "Bad request", "Correct the fields that `errors` names."),
   CONSUMER_GROUP_NOT_FOUND: client(404, 40403, "Consumer group not found", "Create it with PUT /v1/groups/{group}."),
-  FORBIDDEN: client(403, 40300, "Forbidden", "The topic's perm does not allow this."),
+  FORBIDDEN: client(403, 40300, "Forbidden", "The topic's perm does not allow this, or the topic is the broker's own."),
+  IDEMPOTENCY_KEY_REUSED: client(422, 42200, "Idempotency key reused", "Use a new key for another request."),
   ILLEGAL_CONSUMER_GROUP: client(400, 40002, "Illegal consumer group", "Names are 1 to 64 of A-Z a-z 0-9 _ and -."),
   ILLEGAL_DELIVERY_TIME: client(400, 40012, "Illegal delivery time", "Use a time the topic accepts."),
   ILLEGAL_FILTER_EXPRESSION: client(400, 40008, "Illegal filter expression", "Correct the expression."),
@@ -64,7 +66,16 @@ export const ERROR_CODES = {
   METHOD_NOT_ALLOWED: client(405, 40500, "Method not allowed", "Use a method that the Allow header lists."),
   NOT_FOUND: client(404, 40400, "Not found", "See /docs for the routes."),
   OFFSET_ILLEGAL: client(416, 41600, "Offset illegal", "Pull between minOffset and maxOffset."),
+  OUT_OF_ORDER_SEQUENCE: client(409, 40905, "Out of order sequence", "Send the producer's next sequence."),
   PRECONDITION_FAILED: client(412, 42800, "Precondition failed", "Read the resource again and decide anew."),
+  REQUEST_IN_PROGRESS: {
+    status: 409,
+    number: 40904,
+    title: "Request in progress",
+    retryable: true,
+    noSideEffects: true,
+    advice: "The first request with this key has not ended; ask again for its result.",
+  },
   REQUEST_TIMEOUT: {
     status: 504,
     number: 50400,
@@ -98,6 +109,7 @@ export const ERROR_CODES = {
     advice: "Try again after Retry-After, with jitter.",
   },
   TOPIC_NOT_FOUND: client(404, 40402, "Topic not found", "Create it with PUT /v1/topics/{topic}."),
+  TRANSACTION_ENDED: client(409, 40903, "Transaction ended", "It had the other outcome; read it with GET /v1/transactions."),
   UNAUTHORIZED: client(401, 40100, "Unauthorized", "Send Authorization: Bearer and a key of this server."),
   UNSUPPORTED_MEDIA_TYPE: client(415, 41500, "Unsupported media type", "Send Content-Type: application/json."),
 } as const satisfies Record<string, ErrorCode>;

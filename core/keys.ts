@@ -9,14 +9,26 @@ import type { Key } from "./ports/item-store.ts";
  *   group           <name>                    consumer group
  *   sub#<group uid> <topic name>              subscription
  *   by#<topic uid>  <group name>              the same, found from the topic
+ *   count           <what>                    how many topics or groups there are, or subscriptions of one of them
  *   q#<topic uid>#<queue>  <base offset>      block of a queue's chain
  *   a#<topic uid>#<queue>  a                  anchor of a queue's chain
  *   g#<subscription uid>#<queue>  g           progress of a group on a queue
+ *   m#<group uid>   <client id>               member of a group
+ *   mg#<group uid>  g                         generation in which a group's members share its queues
  *   r#<subscription uid>#<queue>  <generation>-<due ms>-<first offset>-<claim>   claim that waits outside the progress item
  *   d#<dead-letter topic uid>  <offset>      dead letter that was deleted or redriven
  *   d#<dead-letter topic uid>  floor         below it all dead letters were purged
  *   job#<group uid>  <job id>                 redrive of dead letters
  *   redriving       <group uid>-<job id>      the same while it runs, found by maintenance
+ *   t#<shard>       <due ms>-<timer id>       delayed message, or check of a transaction, due then
+ *   lease           timers                    who fires them, until when
+ *   parked          <due ms>-<timer id>       delayed message that cannot be delivered
+ *   x#<shard>       <transaction id>          half message
+ *   c#<producer group>  <transaction id>      check that waits for the producer's answer
+ *   producers       <producer group>          where its checks are posted
+ *   k#<topic uid>#<dedup key>  k              send that is known by its key
+ *   p#<topic uid>#<producer id>  p            latest sequences of a producer
+ *   i#<request id>  i                         request that is known by its Idempotency-Key
  *   gone            <due ms>-<uid>            something deleted, whose leftovers go when due
  *
  *   log/r<days>/<time>-<random>               frames of large sends, deleted by age per retention class
@@ -40,6 +52,7 @@ export const subscriptionsPk = (groupUid: string): string => `sub#${groupUid}`;
 export const subscriptionKey = (groupUid: string, topic: string): Key => ({ pk: subscriptionsPk(groupUid), sk: topic });
 export const subscribersPk = (topicUid: string): string => `by#${topicUid}`;
 export const subscriberKey = (topicUid: string, group: string): Key => ({ pk: subscribersPk(topicUid), sk: group });
+export const countKey = (what: string): Key => ({ pk: "count", sk: what });
 
 export const queuePk = (topicUid: string, queueId: number): string => `q#${topicUid}#${queueId}`;
 export const blockKey = (topicUid: string, queueId: number, base: number): Key => ({
@@ -51,6 +64,10 @@ export const progressKey = (subscriptionUid: string, queueId: number): Key => ({
   pk: `g#${subscriptionUid}#${queueId}`,
   sk: "g",
 });
+
+export const membersPk = (groupUid: string): string => `m#${groupUid}`;
+export const memberKey = (groupUid: string, clientId: string): Key => ({ pk: membersPk(groupUid), sk: clientId });
+export const generationKey = (groupUid: string): Key => ({ pk: `mg#${groupUid}`, sk: "g" });
 
 export const deadLetterTombstonesPk = (topicUid: string): string => `d#${topicUid}`;
 export const deadLetterTombstoneKey = (topicUid: string, offset: number): Key => ({
@@ -66,6 +83,30 @@ export const runningRedriveKey = (groupUid: string, jobId: string): Key => ({
   pk: RUNNING_REDRIVES_PK,
   sk: `${groupUid}-${jobId}`,
 });
+
+export const timersPk = (shard: number): string => `t#${shard}`;
+/** Sorted by due time; of those due at once, by id: the order they were sent in. */
+export const timerSk = (dueMs: number, id: string): string => `${timeSk(dueMs)}-${id}`;
+/** The upper bound of a query for what is due at `nowMs`. */
+export const timersUntil = (nowMs: number): string => timeSk(nowMs + 1);
+export const dueOfTimer = (sk: string): number => Number(sk.slice(0, TIME_DIGITS));
+export const idOfTimer = (sk: string): string => sk.slice(TIME_DIGITS + 1);
+export const TIMER_LEASE_KEY: Key = { pk: "lease", sk: "timers" };
+export const PARKED_TIMERS_PK = "parked";
+
+export const halfMessagesPk = (shard: number): string => `x#${shard}`;
+export const waitingChecksPk = (producerGroup: string): string => `c#${producerGroup}`;
+export const waitingCheckKey = (producerGroup: string, transactionId: string): Key => ({
+  pk: waitingChecksPk(producerGroup),
+  sk: transactionId,
+});
+export const PRODUCER_GROUPS_PK = "producers";
+export const producerGroupKey = (name: string): Key => ({ pk: PRODUCER_GROUPS_PK, sk: name });
+
+export const knownSendKey = (topicUid: string, key: string): Key => ({ pk: `k#${topicUid}#${key}`, sk: "k" });
+export const producerStateKey = (topicUid: string, producerId: string): Key => ({ pk: `p#${topicUid}#${producerId}`, sk: "p" });
+
+export const knownRequestKey = (requestId: string): Key => ({ pk: `i#${requestId}`, sk: "i" });
 
 export const DEPARTURES_PK = "gone";
 export const departureKey = (dueMs: number, uid: string): Key => ({ pk: DEPARTURES_PK, sk: `${timeSk(dueMs)}-${uid}` });
@@ -94,8 +135,8 @@ export const offsetSk = (offset: number): string => String(offset).padStart(OFFS
 const timeSk = (ms: number): string => String(ms).padStart(TIME_DIGITS, "0");
 export const skOffset = (sk: string): number => Number(sk);
 
-/** Days an object is kept at least: its topic's retention, what a chain outlives it by, and two days to copy it elsewhere. */
-export const RETENTION_CLASSES_DAYS = [4, 7, 14, 35, 95, 370] as const;
+/** Days an object is kept at least: its topic's retention, what a chain outlives it by, and two days to copy it elsewhere. The last is for delays. */
+export const RETENTION_CLASSES_DAYS = [4, 7, 14, 35, 95, 370, 3_700] as const;
 
 export function retentionClassDays(retentionHours: number): number {
   const days = Math.ceil(retentionHours / 24) + 2;

@@ -26,7 +26,16 @@ export const QUEUES_DEFAULT = 4;
 export const RETENTION_HOURS_MIN = 1;
 export const RETENTION_HOURS_MAX = 24 * 365;
 export const RETENTION_HOURS_DEFAULT = 72;
+export const TOPICS_MAX = 10_000;
+export const GROUPS_MAX = 10_000;
+/** Topics that one group reads. */
 export const SUBSCRIPTIONS_MAX = 64;
+/** Groups that read one topic: its deletion ends them one by one. */
+export const SUBSCRIBERS_MAX = 1_000;
+/** Other transactions on the same count that one waits out. */
+export const CONFLICTS_MAX = 12;
+/** Rooms that a topic deals to its queues, or a group consumes from. */
+export const ROOMS_MAX = 16;
 /** Replaced filters that a subscription remembers. */
 export const EARLIER_FILTERS_MAX = 5;
 export const LIST_LIMIT_MAX = 1_000;
@@ -102,6 +111,21 @@ export const SETTLE_ROUNDS_MAX = 16;
 /** Requests that wait in long polls at once, in one process. */
 export const WAITERS_MAX = 10_000;
 
+// Members of groups
+export const CLIENT_ID_CHARS_MAX = 255;
+/** Members of one group; those who join at the same instant may pass it by a few. */
+export const CLIENTS_MAX = 1_000;
+/** A member is one for so long after each heartbeat: RocketMQ's channel expiry. */
+export const CLIENT_LEASE_MS = 120 * SECOND_MS;
+/** Queues that a CONFIG assignment names. */
+export const CONFIGURED_QUEUES_MAX = 512;
+/** Tries of a heartbeat to find its generation while others join and leave. */
+export const HEARTBEAT_ROUNDS_MAX = 16;
+/** Expired members deleted by the heartbeat that found them gone. */
+export const EXPIRED_CLIENTS_SWEPT_MAX = 16;
+/** Source: RocketMQ's AllocateMessageQueueConsistentHash. */
+export const VIRTUAL_NODES_PER_CLIENT = 10;
+
 // Dead letters
 export const REDRIVE_IDS_MAX = 100;
 /** Dead letters moved by one transaction, each with a tombstone. */
@@ -114,6 +138,8 @@ export const REDRIVE_JOB_LIFE_MS = 7 * 24 * HOUR_MS;
 
 /** Queues of groups that one request for lag looks at. */
 export const LAG_QUEUES_MAX = 512;
+/** Members counted for the price of one of them. */
+export const CLIENTS_PER_LAG_QUEUE = 10;
 /** Of these so many in parallel. */
 export const LAG_QUEUES_AT_ONCE = 16;
 /** Claims outside a queue's progress item that are looked at for the oldest message. */
@@ -131,6 +157,74 @@ export const FILTER_OPERANDS_MAX = 256;
 export const FILTER_SEARCH_CHARS_MAX = 255;
 /** A longer text is not read as a number. */
 export const FILTER_NUMBER_CHARS_MAX = 64;
+
+// Time
+export const DELAY_MS_MAX = 10 * 366 * 24 * HOUR_MS;
+/** RocketMQ's messageDelayLevel, 1 … 18. */
+export const DELAY_LEVELS_SECONDS: readonly number[] = [
+  1, 5, 10, 30, 60, 120, 180, 240, 300, 360, 420, 480, 540, 600, 1_200, 1_800, 3_600, 7_200,
+];
+export const TIMER_SHARDS = 4;
+/** A cancelled or moved timer is remembered this long past its due time: until then its absence means that it was delivered. */
+export const TIMER_TOMBSTONE_MS = HOUR_MS;
+/** Timers delivered by one transaction: with an append and an anchor they stay within a hundred writes. */
+export const TIMERS_PER_BATCH_MAX = 90;
+/** Timers of one queue that wait for their transaction, in one process. */
+export const TIMERS_PER_LANE_MAX = 1_000;
+/** Timers of all lanes that wait for their transactions: reading goes on when there are fewer. */
+export const TIMERS_WAITING_MAX = 4_000;
+export const TIMERS_PER_PAGE = 250;
+/** Due timers that are passed over, behind a queue that is slow, before a look starts again at the first. */
+export const TIMERS_LOOKED_PAST_MAX = 1_000;
+/** Checks of half messages made at once. */
+export const CHECKS_AT_ONCE = 16;
+export const PARKED_TIMER_LIFE_MS = 30 * 24 * HOUR_MS;
+/** Timers looked at by one request that lists those of a topic. */
+export const TIMERS_LISTED_MAX = 2_000;
+/** The scheduled scanner's tick. */
+export const SCAN_TICK_MS = 60 * SECOND_MS;
+export const SCAN_LEASE_MS = 12 * SECOND_MS;
+/** A scanner that sleeps looks at least so often for timers that others wrote. */
+export const SCAN_LOOK_MS = SECOND_MS;
+
+// Transactions
+export const HALF_MESSAGE_SHARDS = 8;
+export const CHECK_AFTER_SECONDS_DEFAULT = 6;
+export const CHECK_AFTER_SECONDS_MAX = 3_600;
+export const CHECK_INTERVAL_MS = 30 * SECOND_MS;
+export const MAX_CHECKS_DEFAULT = 15;
+export const MAX_CHECKS_MAX = 100;
+/** Checks handed out by one receive. */
+export const RECEIVE_CHECKS_MAX = 32;
+/** A check that nobody received is forgotten; the next one comes long before. */
+export const WAITING_CHECK_LIFE_MS = HOUR_MS;
+/** Waiting checks looked at by one look of a receive: those of transactions that ended meanwhile go on the way. */
+export const WAITING_CHECKS_LOOKED_AT_MAX = 500;
+/** An ended transaction answers repeated verdicts this long: its block lives longer. */
+export const ENDED_TRANSACTION_LIFE_MS = 24 * HOUR_MS;
+export const DISCARDED_TRANSACTION_LIFE_MS = 30 * 24 * HOUR_MS;
+/** Half messages are kept for checks and as discarded ones, and no producer is asked for longer. */
+export const HALF_MESSAGE_LIFE_MS =
+  DISCARDED_TRANSACTION_LIFE_MS + CHECK_AFTER_SECONDS_MAX * SECOND_MS + (MAX_CHECKS_MAX + 1) * CHECK_INTERVAL_MS;
+/** Transactions looked at by one request that lists them. */
+export const TRANSACTIONS_LISTED_MAX = 2_000;
+/** Checks posted to endpoints at once, and those that wait for their turn, in one process. */
+export const POSTED_CHECKS_AT_ONCE = 16;
+export const POSTED_CHECKS_WAITING_MAX = 1_000;
+export const PRODUCER_GROUPS_MAX = 10_000;
+
+// Sends that are stored once
+export const DEDUP_KEY_CHARS_MAX = 255;
+export const DEDUP_WINDOW_SECONDS_MIN = 300;
+export const DEDUP_WINDOW_SECONDS_MAX = 24 * 3_600;
+export const DEDUP_WINDOW_SECONDS_DEFAULT = DEDUP_WINDOW_SECONDS_MAX;
+export const PRODUCER_ID_CHARS_MAX = 64;
+/** A producer that sends nothing for so long may start at any sequence. */
+export const PRODUCER_IDLE_MS_MAX = 7 * 24 * HOUR_MS;
+/** Latest writes of a producer whose repeats are answered alike. */
+export const PRODUCER_WRITES_KEPT = 24;
+/** Entries of one send that are stored once, in one transaction. */
+export const ONCE_ENTRIES_PER_WRITE = 90;
 
 // The queue log
 /** Frames above this go to the object store and leave a pointer: there one PUT costs less than the table's write units. */
@@ -201,13 +295,24 @@ export const SEND_DEADLINE_MS = 10 * SECOND_MS;
 export const SEND_PATIENCE_MS = SECOND_MS;
 export const CURSOR_LIFE_MS = 24 * HOUR_MS;
 
+// Requests that are known by a key
+export const IDEMPOTENCY_KEY_CHARS_MAX = 255;
+export const IDEMPOTENCY_WINDOW_MS = 24 * HOUR_MS;
+/** Longer than a request runs: one that has not ended by then has died, and a repeat may run it again. */
+export const REQUEST_RUN_MS_MAX = 60 * SECOND_MS;
+/** A larger reply is not kept: it must fit an item. */
+export const KEPT_REPLY_BYTES_MAX = 300 * KIB;
+
 /** Relations the code relies on; checked once when the module loads. */
 const relations: readonly (readonly [boolean, string])[] = [
   [SEND_BYTES_MAX < OBJECT_FRAMES_BYTES_MAX, "a send fits one object"],
   [INLINE_FRAME_BYTES_MAX <= UPDATE_FRAME_BYTES_MAX, "an inline frame fits an update"],
   [BLOCK_CLOSING_BYTES.crowded + UPDATE_FRAME_BYTES_MAX < 300 * KIB, "a block fits an item"],
   [CLAIMS_PER_UPDATE_MAX <= CLAIMS_MAX, "an update names no more claims than an item holds"],
+  [CONFIGURED_QUEUES_MAX * (CLIENT_ID_CHARS_MAX + 2 * NAME_CHARS_MAX) < 300 * KIB, "a group with its settings fits an item"],
   [QUEUES_MAX < LAG_QUEUES_MAX, "a request for lag looks at a whole topic"],
+  [SETTLE_DEADLINE_MS + SEND_DEADLINE_MS + WAIT_SECONDS_MAX * SECOND_MS < REQUEST_RUN_MS_MAX, "no request outlives its run"],
+  [IDEMPOTENCY_WINDOW_MS <= DEDUP_WINDOW_SECONDS_MAX * SECOND_MS, "a send is known for as long as its request"],
   [EXPIRY_GUARD_SECONDS * SECOND_MS > 2 * FLIGHT_MS_MAX, "the guard outlasts a freeze and a flight"],
 ];
 for (const [holds, what] of relations) if (!holds) throw new Error(`limits do not fit together: ${what}`);

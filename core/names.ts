@@ -22,6 +22,13 @@ export function checkTopicName(name: string): void {
   if (!isName(name)) throw new BrokerError("ILLEGAL_TOPIC", `A topic's name is 1 to ${NAME_CHARS_MAX} of A-Z a-z 0-9 _ and -.`);
 }
 
+/** A topic that users change and delete. Errors: FORBIDDEN for the broker's own, ILLEGAL_TOPIC. */
+export function checkUserTopicName(name: string): void {
+  if (isDeadLetterTopic(name) || isRetryTopic(name))
+    throw new BrokerError("FORBIDDEN", "The broker makes and keeps this topic for a group, and deletes it with the group.");
+  checkTopicName(name);
+}
+
 /** A topic that is read: a user's, or a group's dead letters. Errors: ILLEGAL_TOPIC. */
 export function checkReadableTopicName(name: string): void {
   checkTopicName(isDeadLetterTopic(name) ? name.slice(DEAD_LETTER_PREFIX.length) : name);
@@ -47,7 +54,7 @@ export function suggestion(name: string, candidates: readonly string[]): string 
   return best === undefined ? "" : ` Did you mean '${best}'?`;
 }
 
-function isName(name: string): boolean {
+export function isName(name: string): boolean {
   if (name.length === 0 || name.length > NAME_CHARS_MAX) return false;
   return /^[A-Za-z0-9_-]+$/.test(name);
 }

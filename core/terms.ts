@@ -7,8 +7,12 @@
  * - consumer group: shares the messages of its **subscriptions** among its consumers, each message to one of them.
  * - claim: messages of one queue handed to one consumer, under a **lease** (RocketMQ: invisible duration).
  * - attempt: one delivery of a message to a group. The first is 1.
+ * - member: a client of a consumer group that heartbeats. Who pulls for itself asks which queues are its own: its **assignment**.
+ * - room: where a queue or a member is (RocketMQ: machine room), such as an availability zone.
  * - receipt handle: the signed right to settle one message of one claim: ack, nack, extend or dead-letter it.
  * - generation: counts the resets of a group's progress on a queue; what an older one handed out is void.
+ * - half message: the message of a **transaction** that is not decided yet: stored, and in no queue.
+ * - check: the broker asks a **producer group** what became of a transaction whose producer has not said.
  */
 
 export const TOPIC_TYPES = ["NORMAL", "FIFO", "DELAY", "TRANSACTION", "PRIORITY", "MIXED"] as const;
@@ -35,6 +39,8 @@ export interface Topic {
   readonly retentionHours: number;
   readonly flushMode: FlushMode;
   readonly perm: Perm;
+  /** Dealt to its queues in turn: the queue's room is part of its broker name. */
+  readonly rooms: readonly string[];
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
   /** When writeQueues last fell; handlers may write by the older count for a while after. */
@@ -47,6 +53,44 @@ export type Backoff =
   | readonly number[]
   | { readonly initialSeconds: number; readonly multiplier: number; readonly maxSeconds: number };
 
+/** RocketMQ's strategies that need nothing but their name. */
+export const PLAIN_STRATEGIES = [
+  "AVG",
+  "AVG_BY_CIRCLE",
+  "CONSISTENT_HASH",
+  "MACHINE_ROOM",
+  "MACHINE_ROOM_NEARBY-AVG",
+  "MACHINE_ROOM_NEARBY-AVG_BY_CIRCLE",
+  "MACHINE_ROOM_NEARBY-CONSISTENT_HASH",
+] as const;
+
+/** How the queues of a group's topics are shared among its members, each topic on its own. */
+export type Assignment =
+  | (typeof PLAIN_STRATEGIES)[number]
+  /** Who gets which queue; no queue twice. */
+  | { readonly strategy: "CONFIG"; readonly queues: readonly ConfiguredQueue[] }
+  /** All members share the queues of these rooms; the plain one gives each member those of its own. */
+  | { readonly strategy: "MACHINE_ROOM"; readonly rooms: readonly string[] };
+
+export interface AssignedQueue {
+  readonly topic: string;
+  readonly queueId: number;
+}
+
+export interface ConfiguredQueue extends AssignedQueue {
+  readonly clientId: string;
+}
+
+/** A client of a consumer group that heartbeats. */
+export interface Member {
+  readonly clientId: string;
+  /** Topics it consumes; absent: all that the group is subscribed to. */
+  readonly subscriptions: ReadonlySet<string> | undefined;
+  readonly room: string | undefined;
+  readonly firstSeenAtMs: number;
+  readonly lastSeenAtMs: number;
+}
+
 export interface ConsumerGroup {
   readonly name: string;
   readonly uid: string;
@@ -57,6 +101,7 @@ export interface ConsumerGroup {
   readonly leaseSeconds: number;
   /** Delivers nothing; messages wait. */
   readonly paused: boolean;
+  readonly assignment: Assignment;
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
   readonly version: number;
@@ -99,7 +144,17 @@ export interface MessageInput {
   readonly priority?: number | undefined;
   readonly messageId?: string | undefined;
   readonly bornAtMs?: number | undefined;
+  /** When it is due. At most one of this and `delayMs`; neither, or not in the future: at once. */
+  readonly deliverAtMs?: number | undefined;
+  readonly delayMs?: number | undefined;
+  readonly once?: SendIdentity | undefined;
 }
+
+/** What a repeated send is known by, within its topic: such a send is stored once and answered alike every time. */
+export type SendIdentity =
+  | { readonly kind: "key"; readonly key: string; readonly windowMs: number }
+  /** As an idempotent producer of Kafka: each sequence follows the one before. */
+  | { readonly kind: "sequence"; readonly producerId: string; readonly sequence: number };
 
 export interface StoredMessage {
   readonly messageId: string;
@@ -123,8 +178,80 @@ export interface ReceivedMessage extends StoredMessage {
   readonly receiptHandle: string;
 }
 
-export interface SendReceipt {
+/** A message that is in its queue. */
+export interface StoredReceipt {
   readonly messageId: string;
   readonly queueId: number;
   readonly offset: number;
+  /** It was stored before, by a send with the same identity. */
+  readonly duplicate: boolean;
+}
+
+/** A message that waits until it is due. */
+export interface ScheduledReceipt {
+  readonly messageId: string;
+  readonly deliverAtMs: number;
+  /** The signed right to cancel or reschedule it. */
+  readonly recallHandle: string;
+  readonly duplicate: boolean;
+}
+
+export type SendReceipt = StoredReceipt | ScheduledReceipt;
+
+/** PREPARED until it is committed or rolled back; DISCARDED when its producer never said which. */
+export const TRANSACTION_STATES = ["PREPARED", "COMMITTED", "ROLLED_BACK", "DISCARDED"] as const;
+export type TransactionState = (typeof TRANSACTION_STATES)[number];
+
+export type Resolution = "commit" | "rollback";
+
+/** A message that is stored, and delivered only if its producer commits it. */
+export interface Transaction {
+  readonly id: string;
+  readonly messageId: string;
+  readonly topic: string;
+  readonly producerGroup: string;
+  readonly state: TransactionState;
+  /** How often the producer was asked. */
+  readonly checks: number;
+  /** While it is prepared. */
+  readonly nextCheckAtMs: number | undefined;
+  /** Why the group's endpoint gave no answer when it was last asked, if it gave none. */
+  readonly checkFailure: string | undefined;
+  readonly createdAtMs: number;
+  readonly endedAtMs: number | undefined;
+  /** Of a committed one. */
+  readonly queueId: number | undefined;
+  /** Of a committed one whose message has not expired. */
+  readonly offset: number | undefined;
+}
+
+export interface HalfMessageReceipt {
+  readonly transactionId: string;
+  readonly messageId: string;
+  /** It was stored before, by a send with the same identity. */
+  readonly duplicate: boolean;
+}
+
+/** A question to a producer: what became of this transaction? */
+export interface TransactionCheck {
+  readonly transactionId: string;
+  /** The first is 1. */
+  readonly checkNumber: number;
+  readonly topic: string;
+  readonly producerGroup: string;
+  /** It has no queue yet. */
+  readonly message: Omit<StoredMessage, "queueId" | "offset">;
+}
+
+/** Producers that can answer for each other's transactions. One needs no settings: any name is one. */
+export interface ProducerGroup {
+  readonly name: string;
+  readonly uid: string;
+  /** Where checks are posted, signed with the secret; both or neither. */
+  readonly url: string | undefined;
+  readonly secret: Uint8Array | undefined;
+  readonly maxChecks: number;
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+  readonly version: number;
 }

@@ -1,7 +1,8 @@
 import { createApiFunction } from "./lambda/api-function.ts";
 import { openAwsStores } from "./stores/aws-stores.ts";
+import { openScannerDoorbell } from "./stores/scanner-doorbell.ts";
 
-const api = createApiFunction({ environment: process.env, openStores: openAwsStores });
+const api = createApiFunction({ environment: process.env, openStores: openAwsStores, openDoorbell: openScannerDoorbell });
 await api.warmUp();
 
 /** Answers the events of a function URL. */

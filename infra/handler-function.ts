@@ -10,7 +10,7 @@ export interface HandlerFunctionProps {
   readonly bundle: string;
   readonly memoryMiB: number;
   readonly timeoutSeconds: number;
-  readonly environment: Readonly<Record<string, string>>;
+  readonly environment?: Readonly<Record<string, string>> | undefined;
   /** Instances at once, at most. */
   readonly concurrency?: number | undefined;
 }
@@ -33,7 +33,7 @@ export class HandlerFunction extends Construct {
       handler: "index.handler",
       memorySize: props.memoryMiB,
       timeout: Duration.seconds(props.timeoutSeconds),
-      environment: props.environment,
+      environment: { ...props.environment },
       ...(props.concurrency !== undefined && { reservedConcurrentExecutions: props.concurrency }),
       role: this.role,
       logGroup,

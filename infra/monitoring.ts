@@ -20,12 +20,13 @@ const PERIOD = Duration.minutes(5);
 export interface MonitoringProps {
   readonly api: LambdaFunction;
   readonly maintenance: LambdaFunction;
+  readonly scanner: LambdaFunction;
   readonly table: Table;
   /** Without one an alarm is seen in the console only. */
   readonly alarmTopicArn?: string | undefined;
 }
 
-/** Five alarms, each a state that someone should look at, and a dashboard to look at. CloudWatch bills both by the month. */
+/** Seven alarms, each a state that someone should look at, and a dashboard to look at. CloudWatch bills both by the month. */
 export class Monitoring extends Construct {
   constructor(scope: Construct, id: string, props: MonitoringProps) {
     super(scope, id);
@@ -60,18 +61,16 @@ export class Monitoring extends Construct {
       threshold: 10,
       evaluationPeriods: 3,
     });
-    alarm("MaintenanceFailing", {
-      alarmDescription: "Maintenance fails again and again.",
-      metric: metrics.maintenanceErrors,
-      threshold: 3,
-    });
-    alarm("MaintenanceMissing", {
-      alarmDescription: "Maintenance has not run for five minutes.",
-      metric: metrics.ticks,
-      threshold: 1,
-      comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
-      treatMissingData: TreatMissingData.BREACHING,
-    });
+    for (const { name, harm, runs, errors } of metrics.scheduled) {
+      alarm(`${name}Failing`, { alarmDescription: `${name} fails again and again: ${harm}.`, metric: errors, threshold: 3 });
+      alarm(`${name}Missing`, {
+        alarmDescription: `${name} has not run for five minutes: ${harm}.`,
+        metric: runs,
+        threshold: 1,
+        comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
+        treatMissingData: TreatMissingData.BREACHING,
+      });
+    }
     const graph = (title: string, ...left: IMetric[]) => new GraphWidget({ title, left, width: 12, period: PERIOD });
     new Dashboard(this, "Dashboard", {
       widgets: [
@@ -81,15 +80,16 @@ export class Monitoring extends Construct {
         ],
         [
           graph("Table units", ...metrics.tableUnits, metrics.writeThrottles, metrics.readThrottles),
-          graph("Maintenance", metrics.ticks, metrics.maintenanceErrors),
+          ...metrics.scheduled.map(({ name, runs, errors }) => graph(name, runs, errors)),
         ],
       ],
     });
   }
 }
 
-function metricsOf({ api, maintenance, table }: MonitoringProps) {
+function metricsOf({ api, maintenance, scanner, table }: MonitoringProps) {
   const sum = { statistic: Stats.SUM, period: PERIOD };
+  const runsOf = (lambda: LambdaFunction) => ({ runs: lambda.metricInvocations(sum), errors: lambda.metricErrors(sum) });
   return {
     requests: api.metric("UrlRequestCount", sum),
     refusals: api.metric("Url4xxCount", sum),
@@ -99,7 +99,9 @@ function metricsOf({ api, maintenance, table }: MonitoringProps) {
     tableUnits: [table.metricConsumedWriteCapacityUnits(sum), table.metricConsumedReadCapacityUnits(sum)],
     writeThrottles: table.metric("WriteThrottleEvents", sum),
     readThrottles: table.metric("ReadThrottleEvents", sum),
-    ticks: maintenance.metricInvocations(sum),
-    maintenanceErrors: maintenance.metricErrors(sum),
+    scheduled: [
+      { name: "Maintenance", harm: "the store grows", ...runsOf(maintenance) },
+      { name: "Scanner", harm: "delayed messages and checks of transactions come late", ...runsOf(scanner) },
+    ],
   };
 }

@@ -1,10 +1,11 @@
 import { CfnOutput, Duration, Stack } from "aws-cdk-lib";
 import { Rule, Schedule } from "aws-cdk-lib/aws-events";
 import { LambdaFunction as LambdaTarget } from "aws-cdk-lib/aws-events-targets";
+import { PolicyStatement } from "aws-cdk-lib/aws-iam";
 import { FunctionUrlAuthType } from "aws-cdk-lib/aws-lambda";
 import type { Construct } from "constructs";
 import type { Deployment } from "./deployment.ts";
-import { HandlerFunction } from "./handler-function.ts";
+import { HandlerFunction, type HandlerFunctionProps } from "./handler-function.ts";
 import { Monitoring } from "./monitoring.ts";
 import type { StorageStack } from "./storage-stack.ts";
 import { grantStoreAccess } from "./store-access.ts";
@@ -12,19 +13,33 @@ import { grantStoreAccess } from "./store-access.ts";
 const TICK = Duration.minutes(1);
 
 export interface ServiceStackProps extends Deployment {
-  /** Folder with `api/` and `maintenance/`. */
+  /** Folder with `api/`, `maintenance/` and `scanner/`. */
   readonly bundles: string;
   readonly storage: StorageStack;
 }
 
-/** What runs: the API behind its URL, and maintenance every minute. It keeps nothing, so it may be removed and made anew. */
+/**
+ * What runs: the API behind its URL; maintenance and the scanner every minute, the scanner also when the API rings. It keeps
+ * nothing, so it may be removed and made anew.
+ */
 export class ServiceStack extends Stack {
   constructor(scope: Construct, id: string, props: ServiceStackProps) {
-    super(scope, id, { description: "Apogee: HTTP API and maintenance" });
-    const { table, bucket } = props.storage;
-    const environment = { TABLE: table.tableName, BUCKET: bucket.bucketName, LOG_LEVEL: props.logLevel };
-
-    const api = new HandlerFunction(this, "Api", {
+    super(scope, id, { description: "Apogee: HTTP API, maintenance and scanner" });
+    const maintenance = this.#storeFunction(props, "Maintenance", {
+      description: "Apogee maintenance, every minute",
+      bundle: `${props.bundles}/maintenance`,
+      memoryMiB: 512,
+      timeoutSeconds: TICK.toSeconds(),
+    });
+    const scanner = this.#storeFunction(props, "Scanner", {
+      description: "Apogee scanner of delayed messages and transactions, every minute and when rung",
+      bundle: `${props.bundles}/scanner`,
+      // Room for the largest messages of several queues at once.
+      memoryMiB: 512,
+      // A run ends before the next tick; what it has under way then may take ten seconds more.
+      timeoutSeconds: TICK.toSeconds() + 15,
+    });
+    const api = this.#storeFunction(props, "Api", {
       description: "Apogee HTTP API",
       bundle: `${props.bundles}/api`,
       // Room for the caches and the largest request. A consumer that waits keeps an instance to itself, billed by its size.
@@ -32,36 +47,45 @@ export class ServiceStack extends Stack {
       // The longest poll, and a store that is slow to answer at its end.
       timeoutSeconds: 30,
       environment: {
-        ...environment,
         API_KEY_SHA256: props.apiKeySha256.join(","),
         LONG_POLL_SECONDS_MAX: String(props.longPollSeconds),
+        SCANNER_FUNCTION: scanner.lambda.functionName,
       },
       concurrency: props.concurrency,
     });
-    grantStoreAccess(api.role, props.storage);
     // Open to the network; the handler lets in who knows a key, on every route.
     const url = api.lambda.addFunctionUrl({ authType: FunctionUrlAuthType.NONE });
+    const ring = { actions: ["lambda:InvokeFunction"], resources: [scanner.lambda.functionArn] };
+    api.role.addToPolicy(new PolicyStatement(ring));
 
-    const maintenance = new HandlerFunction(this, "Maintenance", {
-      description: "Apogee maintenance, every minute",
-      bundle: `${props.bundles}/maintenance`,
-      memoryMiB: 512,
-      timeoutSeconds: TICK.toSeconds(),
-      environment,
-    });
-    grantStoreAccess(maintenance.role, props.storage);
-    // A tick that failed is not repeated: the next one does its work.
-    maintenance.lambda.configureAsyncInvoke({ retryAttempts: 0, maxEventAge: TICK });
+    const scheduled = [maintenance.lambda, scanner.lambda];
+    // A run that failed is not repeated, nor one that comes late: the next tick does its work.
+    const once = { retryAttempts: 0, maxEventAge: TICK };
+    for (const lambda of scheduled) lambda.configureAsyncInvoke(once);
     new Rule(this, "EveryMinute", {
-      description: "Runs Apogee maintenance",
+      description: "Runs Apogee's maintenance and scanner",
       schedule: Schedule.rate(TICK),
-      targets: [new LambdaTarget(maintenance.lambda, { retryAttempts: 0, maxEventAge: TICK })],
+      targets: scheduled.map((lambda) => new LambdaTarget(lambda, once)),
     });
 
     if (props.monitoring) {
-      const { alarmTopicArn } = props;
-      new Monitoring(this, "Monitoring", { api: api.lambda, maintenance: maintenance.lambda, table, alarmTopicArn });
+      new Monitoring(this, "Monitoring", {
+        api: api.lambda,
+        maintenance: maintenance.lambda,
+        scanner: scanner.lambda,
+        table: props.storage.table,
+        alarmTopicArn: props.alarmTopicArn,
+      });
     }
     new CfnOutput(this, "Url", { value: url.url });
+  }
+
+  /** A function that works on the stores. */
+  #storeFunction({ storage, logLevel }: ServiceStackProps, id: string, props: HandlerFunctionProps): HandlerFunction {
+    const { table, bucket } = storage;
+    const environment = { TABLE: table.tableName, BUCKET: bucket.bucketName, LOG_LEVEL: logLevel, ...props.environment };
+    const made = new HandlerFunction(this, id, { ...props, environment });
+    grantStoreAccess(made.role, storage);
+    return made;
   }
 }

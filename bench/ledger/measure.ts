@@ -1,5 +1,6 @@
 import { type Metered, MeteredStage } from "./metered-stage.ts";
-import { bodiesOf, GROUP, OPERATIONS, type Operation, receive, send, TOPIC } from "./operations.ts";
+import { bodiesOf, GROUP, type Operation, receive, send, TOPIC } from "./operation.ts";
+import { OPERATIONS } from "./operations.ts";
 
 /** One line of the ledger. */
 export interface LedgerRow extends Metered {
@@ -30,13 +31,16 @@ export async function measureLedger(): Promise<readonly LedgerRow[]> {
   return rows;
 }
 
-export async function setUp(stage: MeteredStage, queues: number) {
+/** What there is before an operation. */
+type Scene = Pick<Operation, "queues" | "messageGroups" | "group">;
+
+export async function setUp(stage: MeteredStage, { queues, messageGroups, group = {} }: Scene) {
   const broker = await stage.startHandler();
-  await broker.putTopic(TOPIC, { queues });
-  await broker.putGroup(GROUP, {});
+  await broker.putTopic(TOPIC, { queues, type: messageGroups === undefined ? "NORMAL" : "FIFO" });
+  await broker.putGroup(GROUP, group);
   // A queue's very first message makes its anchor too; what is measured is every one after it.
   for (let written = 0; written < queues; ) {
-    await send(broker, bodiesOf("JSON", 1));
+    await send(broker, bodiesOf("JSON", 1), messageGroups);
     await stage.pass(TAIL_FORGOTTEN_MS);
     written = (await broker.topicQueues(TOPIC)).filter(({ maxOffset }) => maxOffset > 0).length;
   }
@@ -45,22 +49,22 @@ export async function setUp(stage: MeteredStage, queues: number) {
 }
 
 async function measured(stage: MeteredStage, operation: Operation, state: "warm" | "idle" | "cold"): Promise<Metered> {
-  const { queues, waitMs } = operation;
-  const other = await setUp(stage, queues);
+  const other = await setUp(stage, operation);
   let broker = await stage.startHandler();
-  const before = await operation.prepare(other, broker);
-  const run = await operation.prepare(other, broker);
+  const prepared = () => operation.prepare(other, broker, (ms) => stage.pass(ms));
   // Once unmeasured, so that a warm process has its caches.
-  await before(broker);
+  const before = operation.once ? undefined : await prepared();
+  const run = await prepared();
+  await before?.(broker);
   if (state === "idle") await stage.pass(IDLE_MS);
   if (state === "cold") broker = await stage.startHandler();
-  return stage.meter(() => run(broker), waitMs);
+  return stage.meter(() => run(broker), operation.waitMs);
 }
 
 async function startOfAHandler(): Promise<LedgerRow> {
   const stage = new MeteredStage();
   const metered = await stage.play(async () => {
-    await setUp(stage, 1);
+    await setUp(stage, { queues: 1 });
     return stage.meter(() => stage.startHandler());
   });
   return { operation: "start of a process", state: "cold", messages: 1, ...metered };
@@ -70,7 +74,7 @@ async function startOfAHandler(): Promise<LedgerRow> {
 export async function crowdedSends(senders = SENDERS): Promise<LedgerRow> {
   const stage = new MeteredStage();
   const metered = await stage.play(async () => {
-    await setUp(stage, 4);
+    await setUp(stage, { queues: 4 });
     const handlers = await Promise.all(Array.from({ length: senders }, () => stage.startHandler()));
     const [body] = bodiesOf("random", 1);
     const work = async (broker: (typeof handlers)[number]): Promise<void> => {
@@ -91,7 +95,7 @@ export async function crowdedSends(senders = SENDERS): Promise<LedgerRow> {
 export async function crowdedReceives(): Promise<LedgerRow> {
   const stage = new MeteredStage();
   const metered = await stage.play(async () => {
-    const sender = await setUp(stage, 1);
+    const sender = await setUp(stage, { queues: 1 });
     const bodies = bodiesOf("random", 100, 100);
     for (let sent = 0; sent < 4 * RECEIVERS * 10; sent += bodies.length) await send(sender, bodies);
     const handlers = await Promise.all(Array.from({ length: RECEIVERS }, () => stage.startHandler()));

@@ -13,6 +13,12 @@ export interface Waiter {
   leave(found: boolean): void;
 }
 
+interface WaitingLane {
+  readonly lane: string;
+  /** Rung by what is sent to this topic. */
+  readonly topicUid?: string;
+}
+
 interface Entry {
   readonly lanes: readonly string[];
   /** Waits so far. */
@@ -30,8 +36,8 @@ interface Polling {
  * Rings waiting requests of this process when something arrives.
  *
  * A lane is what one waits for: `g:<subscription uid>` for the consumers of a group, where one waiter is rung at a time and
- * passes the ring on once it has found something (fifty waiters do not race for one message); `q:<topic uid>` for pulls, where
- * all are rung.
+ * passes the ring on once it has found something (fifty waiters do not race for one message); `k:<producer group>` for those who
+ * answer checks, likewise; `q:<topic uid>` for pulls, where all are rung.
  */
 export class Arrivals {
   readonly #clock: Clock;
@@ -48,19 +54,20 @@ export class Arrivals {
   }
 
   /** Errors: TOO_MANY_REQUESTS when 10,000 requests wait already. */
-  join(topicLanes: readonly { readonly topicUid: string; readonly lane: string }[], signal?: AbortSignal): Waiter {
+  join(waitingLanes: readonly WaitingLane[], signal?: AbortSignal): Waiter {
     if (this.#waiters >= WAITERS_MAX)
       throw new BrokerError("TOO_MANY_REQUESTS", "Too many requests wait already. Use waitSeconds 0 for a while.");
     this.#waiters++;
-    const entry: Entry = { lanes: topicLanes.map(({ lane }) => lane), waits: 0, rung: false, wake: undefined };
-    for (const { topicUid, lane } of topicLanes) {
+    const entry: Entry = { lanes: waitingLanes.map(({ lane }) => lane), waits: 0, rung: false, wake: undefined };
+    for (const { topicUid, lane } of waitingLanes) {
       getOrAdd(this.#lanes, lane, () => new Set<Entry>()).add(entry);
+      if (topicUid === undefined) continue;
       const lanes = getOrAdd(this.#byTopic, topicUid, () => new Map<string, number>());
       lanes.set(lane, (lanes.get(lane) ?? 0) + 1);
     }
     return {
       wait: (untilMs) => this.#wait(entry, untilMs, signal),
-      leave: (found) => this.#leave(entry, topicLanes, found),
+      leave: (found) => this.#leave(entry, waitingLanes, found),
     };
   }
 
@@ -121,18 +128,19 @@ export class Arrivals {
     return "ring";
   }
 
-  #leave(entry: Entry, topicLanes: readonly { readonly topicUid: string; readonly lane: string }[], found: boolean): void {
+  #leave(entry: Entry, waitingLanes: readonly WaitingLane[], found: boolean): void {
     this.#waiters--;
-    for (const { topicUid, lane } of topicLanes) {
+    for (const { topicUid, lane } of waitingLanes) {
       const entries = this.#lanes.get(lane);
       entries?.delete(entry);
       if (entries?.size === 0) this.#lanes.delete(lane);
+      if (found || entry.rung) this.ring(lane);
+      if (topicUid === undefined) continue;
       const lanes = this.#byTopic.get(topicUid);
       const others = (lanes?.get(lane) ?? 1) - 1;
       if (others > 0) lanes?.set(lane, others);
       else lanes?.delete(lane);
       if (lanes?.size === 0) this.#byTopic.delete(topicUid);
-      if (found || entry.rung) this.ring(lane);
     }
   }
 }

@@ -3,7 +3,7 @@ import { countOpen } from "../dead-letter/read-open.ts";
 import { BrokerError } from "../errors.ts";
 import { topicKey } from "../keys.ts";
 import type { QueueLog } from "../log/queue-log.ts";
-import { deadLetterTopicName, isRetryTopic, isSystemTopic } from "../names.ts";
+import { deadLetterTopicName, isRetryTopic } from "../names.ts";
 import type { ItemStore } from "../ports/item-store.ts";
 import { finishing } from "../store-errors.ts";
 import type { Subscription } from "../terms.ts";
@@ -32,7 +32,7 @@ export async function deleteGroup(
   const deadLetters = await store.topics.lookUp(deadLetterTopicName(name));
   const deletion = {
     group,
-    subscriptions: subscriptions.map(({ topic }) => topic).filter((topic) => !isSystemTopic(topic)),
+    subscriptions: subscriptions.map(({ topic }) => topic).filter((topic) => !isRetryTopic(topic)),
     deadLetters: deadLetters ? (await countOpen(store, deadLetters.uid)).open : 0,
   };
   if (options.dryRun) return deletion;

@@ -1,8 +1,8 @@
 import { groupKey } from "../keys.ts";
 import type { Item } from "../ports/item-store.ts";
-import type { Backoff, ConsumerGroup } from "../terms.ts";
+import type { Assignment, Backoff, ConsumerGroup } from "../terms.ts";
 
-/** group <name>: [u] uid, [or] ordered, [ma] max attempts, [bo] backoff as JSON, [ls] lease seconds, [pa] paused, [ca ua] created, updated ms, [v] version. */
+/** group <name>: [u] uid, [or] ordered, [ma] max attempts, [bo] backoff as JSON, [ls] lease seconds, [pa] paused, [as] assignment as JSON, [ca ua] created, updated ms, [v] version. */
 export const groupItem = (group: ConsumerGroup): Item => ({
   ...groupKey(group.name),
   u: group.uid,
@@ -11,6 +11,7 @@ export const groupItem = (group: ConsumerGroup): Item => ({
   bo: JSON.stringify(group.backoff),
   ls: group.leaseSeconds,
   pa: group.paused ? 1 : 0,
+  as: JSON.stringify(group.assignment),
   ca: group.createdAtMs,
   ua: group.updatedAtMs,
   v: group.version,
@@ -24,6 +25,7 @@ export const groupOf = (item: Item): ConsumerGroup => ({
   backoff: JSON.parse(item.bo as string) as Backoff,
   leaseSeconds: item.ls as number,
   paused: item.pa === 1,
+  assignment: JSON.parse((item.as as string | undefined) ?? '"AVG"') as Assignment,
   createdAtMs: item.ca as number,
   updatedAtMs: item.ua as number,
   version: item.v as number,

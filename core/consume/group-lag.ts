@@ -1,4 +1,6 @@
 import type { ListPage, ListRequest } from "../broker.ts";
+import { countLive } from "../client/member-store.ts";
+import { CLIENTS_PER_LAG_QUEUE } from "../limits.ts";
 import type { ConsumerGroup, Subscription, Topic } from "../terms.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 import { visitedQueues } from "../topic/visited-queues.ts";
@@ -24,6 +26,12 @@ export interface WithLag<T> {
   readonly complete: boolean;
 }
 
+/** A group of a list. */
+export interface GroupWithLag extends WithLag<ConsumerGroup> {
+  /** Members whose lease runs. */
+  readonly consumersOnline: number;
+}
+
 /** How far a group is behind, by topic and queue. `after`: the last topic of the page before. Errors: CONSUMER_GROUP_NOT_FOUND. */
 export async function groupLag(store: Dependencies, name: string, after?: string): Promise<ListPage<TopicLag>> {
   const group = await store.subscriptions.groups.get(name);
@@ -42,15 +50,16 @@ export async function groupLag(store: Dependencies, name: string, after?: string
   );
 }
 
-/** Groups by name, each with the sum of its lag. */
-export async function listGroupsWithLag(store: Dependencies, request: ListRequest): Promise<ListPage<WithLag<ConsumerGroup>>> {
+/** Groups by name, each with its members and the sum of its lag. */
+export async function listGroupsWithLag(store: Dependencies, request: ListRequest): Promise<ListPage<GroupWithLag>> {
   const page = await store.subscriptions.groups.list(request);
   return lagPage(
     page,
     ({ name }) => name,
     async (group, budget) => {
       const lags: Lag[] = [];
-      let complete = budget.take(1);
+      const consumersOnline = await countLive(store.items, group.uid, store.clock.nowMs());
+      let complete = budget.take(1 + Math.floor(consumersOnline / CLIENTS_PER_LAG_QUEUE));
       for (const subscription of complete ? await store.subscriptions.list(group) : []) {
         const topic = await topicRead(store, subscription);
         if (!topic) continue;
@@ -58,7 +67,7 @@ export async function listGroupsWithLag(store: Dependencies, request: ListReques
         if (!complete) break;
         lags.push(...(await queueLags(store, subscription, topic)));
       }
-      return { item: { item: group, lag: sumOf(lags), complete }, complete };
+      return { item: { item: group, lag: sumOf(lags), complete, consumersOnline }, complete };
     },
   );
 }

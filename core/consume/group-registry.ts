@@ -1,17 +1,18 @@
 import type { GroupSettings, ListPage, ListRequest, Nullable, VersionMatch } from "../broker.ts";
 import { toBase64url } from "../bytes/base64url.ts";
 import { BrokerError } from "../errors.ts";
-import { GROUPS_PK, groupKey } from "../keys.ts";
+import { GROUPS_PK, groupKey, topicKey } from "../keys.ts";
 import { BACKOFF_SECONDS_DEFAULT, LEASE_SECONDS_DEFAULT, MAX_ATTEMPTS_DEFAULT, SUGGESTION_CANDIDATES_MAX } from "../limits.ts";
 import { listNames, namesNear } from "../list-names.ts";
 import { departs } from "../maintenance/departure.ts";
 import { MetadataCache } from "../metadata-cache.ts";
 import { checkGroupName, deadLetterTopicName, suggestion } from "../names.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { Item, ItemStore } from "../ports/item-store.ts";
+import type { Item, ItemStore, TransactWrite } from "../ports/item-store.ts";
 import type { Random } from "../ports/random.ts";
+import { GROUP_QUOTA, transactCounted } from "../quotas.ts";
 import type { ConsumerGroup } from "../terms.ts";
-import { topicItem } from "../topic/topic-codec.ts";
+import { topicItem, topicOf } from "../topic/topic-codec.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 import { checkVersion } from "../version-match.ts";
 import { groupItem, groupOf } from "./group-codec.ts";
@@ -24,20 +25,23 @@ const GROUP_DEFAULTS: Configurable = {
   backoff: BACKOFF_SECONDS_DEFAULT,
   leaseSeconds: LEASE_SECONDS_DEFAULT,
   paused: false,
+  assignment: "AVG",
 };
+
+interface Dependencies {
+  readonly items: ItemStore;
+  readonly clock: Clock;
+  readonly random: Random;
+}
 
 /** Consumer groups as stored, and a short-lived copy for the request path. A group is made and removed with its dead-letter topic. */
 export class GroupRegistry {
-  readonly #items: ItemStore;
-  readonly #clock: Clock;
-  readonly #random: Random;
+  readonly #store: Dependencies;
   readonly #topics: TopicRegistry;
   readonly #cache: MetadataCache<ConsumerGroup>;
 
-  constructor(store: { readonly items: ItemStore; readonly clock: Clock; readonly random: Random }, topics: TopicRegistry) {
-    this.#items = store.items;
-    this.#clock = store.clock;
-    this.#random = store.random;
+  constructor(store: Dependencies, topics: TopicRegistry) {
+    this.#store = store;
     this.#topics = topics;
     this.#cache = new MetadataCache(store.clock);
   }
@@ -59,9 +63,10 @@ export class GroupRegistry {
   }
 
   list(request: ListRequest): Promise<ListPage<ConsumerGroup>> {
-    return listNames(this.#items, GROUPS_PK, request, groupOf);
+    return listNames(this.#store.items, GROUPS_PK, request, groupOf);
   }
 
+  /** Errors: ILLEGAL_CONSUMER_GROUP, PRECONDITION_FAILED, TOO_MANY_REQUESTS. */
   async put(name: string, settings: GroupSettings, match?: VersionMatch): Promise<{ group: ConsumerGroup; created: boolean }> {
     checkGroupName(name);
     for (;;) {
@@ -84,33 +89,37 @@ export class GroupRegistry {
   /** Removes the group and its dead-letter topic. `false`: someone changed it meanwhile. */
   async remove(group: ConsumerGroup): Promise<boolean> {
     const deadLetters = deadLetterTopicName(group.name);
-    const { pk, sk } = topicItem(this.#topics.fresh(deadLetters, {}));
-    const result = await this.#items.transact([
+    const topic = await this.#store.items.get(topicKey(deadLetters));
+    const nowMs = this.#store.clock.nowMs();
+    const writes: TransactWrite[] = [
       { kind: "delete", key: groupKey(group.name), when: sameVersion(group) },
-      { kind: "delete", key: { pk, sk } },
-      departs({ kind: "group", uid: group.uid, name: "", queues: 0 }, this.#clock.nowMs()),
-    ]);
+      { kind: "delete", key: topicKey(deadLetters) },
+      departs({ kind: "group", uid: group.uid, name: "", queues: 0 }, nowMs),
+    ];
+    if (topic) writes.push(departs({ kind: "topic", uid: topicOf(topic).uid, name: deadLetters, queues: 1 }, nowMs));
+    const result = await transactCounted(this.#store, writes, [GROUP_QUOTA], -1);
     this.#cache.forget(group.name);
     this.#topics.forget(deadLetters);
     return result.ok;
   }
 
   async #create(name: string, settings: GroupSettings): Promise<ConsumerGroup | undefined> {
-    const nowMs = this.#clock.nowMs();
+    const nowMs = this.#store.clock.nowMs();
     const merged = merge(GROUP_DEFAULTS, settings);
     const group = {
       name,
-      uid: toBase64url(this.#random.bytes(6)),
+      uid: toBase64url(this.#store.random.bytes(6)),
       ...merged,
       createdAtMs: nowMs,
       updatedAtMs: nowMs,
       version: 1,
     };
     const deadLetters = this.#topics.fresh(deadLetterTopicName(name), { queues: 1 });
-    const result = await this.#items.transact([
+    const writes: readonly TransactWrite[] = [
       { kind: "put", item: groupItem(group), when: [{ op: "absent", name: "pk" }] },
       { kind: "put", item: topicItem(deadLetters) },
-    ]);
+    ];
+    const result = await transactCounted(this.#store, writes, [GROUP_QUOTA], 1);
     this.#cache.forget(name);
     this.#topics.forget(deadLetters.name);
     return result.ok ? group : undefined;
@@ -119,19 +128,19 @@ export class GroupRegistry {
   async #change(current: ConsumerGroup, settings: Nullable<GroupSettings>): Promise<ConsumerGroup | undefined> {
     const merged = merge(current, settings);
     if (JSON.stringify(merged) === JSON.stringify(merge(current, {}))) return current;
-    const group = { ...current, ...merged, updatedAtMs: this.#clock.nowMs(), version: current.version + 1 };
-    const result = await this.#items.put(groupItem(group), { when: sameVersion(current) });
+    const group = { ...current, ...merged, updatedAtMs: this.#store.clock.nowMs(), version: current.version + 1 };
+    const result = await this.#store.items.put(groupItem(group), { when: sameVersion(current) });
     this.#cache.forget(current.name);
     return result.ok ? group : undefined;
   }
 
   async #read(name: string): Promise<ConsumerGroup | undefined> {
-    const item: Item | undefined = await this.#items.get(groupKey(name));
+    const item: Item | undefined = await this.#store.items.get(groupKey(name));
     return item && groupOf(item);
   }
 
   async #notFound(name: string): Promise<BrokerError> {
-    const near = await namesNear(this.#items, GROUPS_PK, name, SUGGESTION_CANDIDATES_MAX);
+    const near = await namesNear(this.#store.items, GROUPS_PK, name, SUGGESTION_CANDIDATES_MAX);
     const detail = `Consumer group '${name}' does not exist.${suggestion(name, near)} Create it with PUT /v1/groups/${name}.`;
     return new BrokerError("CONSUMER_GROUP_NOT_FOUND", detail);
   }
@@ -149,6 +158,7 @@ function merge(current: Configurable, settings: Nullable<GroupSettings>): Config
     backoff: pick("backoff"),
     leaseSeconds: pick("leaseSeconds"),
     paused: pick("paused"),
+    assignment: pick("assignment"),
   };
 }
 

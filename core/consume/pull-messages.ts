@@ -1,10 +1,13 @@
 import type { PullRequest, PullResult } from "../broker.ts";
 import { BrokerError } from "../errors.ts";
+import { compileFilter, type MessageFilter } from "../filter/compile-filter.ts";
+import { SCAN_MESSAGES_MAX } from "../limits.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import type { Queue } from "../log/queue-reader.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 import { type Arrivals, pullLane } from "./arrivals.ts";
+import { findMatching } from "./find-matching.ts";
 
 export interface Pulling {
   readonly topics: TopicRegistry;
@@ -13,11 +16,21 @@ export interface Pulling {
   readonly clock: Clock;
 }
 
+/** One pull, from a known offset. */
+interface Pull extends Pick<PullRequest, "limit" | "maxBytes"> {
+  readonly log: QueueLog;
+  readonly queue: Queue;
+  readonly filter: MessageFilter | undefined;
+}
+
 /**
  * Reads a queue from an offset, a time (RocketMQ's LOWER boundary) or its end. Changes nothing.
  *
- * At the end it waits up to `waitMs` for something new. Outside [min, max] the answer is OFFSET_ILLEGAL with both.
- * Errors: TOPIC_NOT_FOUND, NOT_FOUND (no such queue), FORBIDDEN, TOO_MANY_REQUESTS. Source: RocketMQ PullMessage.
+ * With a filter it looks at SCAN_MESSAGES_MAX at a time: where none of so many matches the answer is NO_MATCHED_MSG, and the next
+ * pull goes on behind them. At the end it waits up to `waitMs` for something that matches. Outside [min, max] the answer is
+ * OFFSET_ILLEGAL with both.
+ * Errors: TOPIC_NOT_FOUND, NOT_FOUND (no such queue), FORBIDDEN, ILLEGAL_FILTER_EXPRESSION, TOO_MANY_REQUESTS.
+ * Source: RocketMQ PullMessage.
  */
 export async function pullMessages(
   pulling: Pulling,
@@ -26,6 +39,7 @@ export async function pullMessages(
   request: PullRequest,
   signal?: AbortSignal,
 ): Promise<PullResult> {
+  const filter = request.filter && compileFilter(request.filter);
   const topic = await pulling.topics.resolve(topicName);
   if (queueId >= topic.queuesEver) {
     throw new BrokerError(
@@ -36,16 +50,34 @@ export async function pullMessages(
   if (!(topic.perm & 4))
     throw new BrokerError("FORBIDDEN", `Topic '${topicName}' does not allow reading: its perm is ${topic.perm}.`);
   const queue = { topicUid: topic.uid, queueId };
+  const { limit, maxBytes } = request;
+  const pull = { log: pulling.log, queue, filter: filter?.everything ? undefined : filter, limit, maxBytes };
   const offset = await startOffset(pulling.log, queue, request.from);
-  if (request.waitMs <= 0) return pullOnce(pulling.log, queue, offset, request);
-  const untilMs = pulling.clock.nowMs() + request.waitMs;
-  const waiter = pulling.arrivals.join([{ topicUid: topic.uid, lane: pullLane(topic.uid) }], signal);
+  if (request.waitMs <= 0) return pullOnce(pull, offset);
+  return pullAndWait(pulling, pull, offset, request.waitMs, signal);
+}
+
+async function pullAndWait(
+  { clock, arrivals }: Pulling,
+  pull: Pull,
+  offset: number,
+  waitMs: number,
+  signal: AbortSignal | undefined,
+): Promise<PullResult> {
+  const { topicUid } = pull.queue;
+  const untilMs = clock.nowMs() + waitMs;
+  const waiter = arrivals.join([{ topicUid, lane: pullLane(topicUid) }], signal);
   try {
-    for (;;) {
-      const result = await pullOnce(pulling.log, queue, offset, request);
-      const over = pulling.clock.nowMs() >= untilMs || signal?.aborted || pulling.arrivals.stopped;
-      // Past a gap there is something to go on with at once.
-      if (result.status !== "NO_NEW_MSG" || result.nextOffset !== offset || over) return result;
+    for (let from = offset; ; ) {
+      const result = await pullOnce(pull, from);
+      if (result.status === "FOUND" || result.status === "OFFSET_ILLEGAL") return result;
+      const passed = result.nextOffset - from;
+      from = result.nextOffset;
+      // Past a gap, or behind a whole scan, there is something to go on with at once.
+      if (passed > 0 && (result.status === "NO_NEW_MSG" || passed >= SCAN_MESSAGES_MAX)) return result;
+      // What did not match while it waited stays passed over.
+      if (clock.nowMs() >= untilMs || signal?.aborted || arrivals.stopped)
+        return from === offset ? result : { ...result, status: "NO_MATCHED_MSG" };
       await waiter.wait(untilMs);
     }
   } finally {
@@ -60,20 +92,34 @@ async function startOffset(log: QueueLog, queue: Queue, from: PullRequest["from"
   return Math.max(minOffset, maxOffset - from.tail);
 }
 
-async function pullOnce(log: QueueLog, queue: Queue, offset: number, request: PullRequest): Promise<PullResult> {
-  const run = await log.reader.run(queue, offset, request.limit);
-  const range = async () => {
-    const [minOffset, maxOffset] = await Promise.all([log.reader.minOffset(queue), log.reader.maxOffset(queue)]);
-    return { minOffset, maxOffset };
-  };
+const pullOnce = (pull: Pull, offset: number): Promise<PullResult> =>
+  pull.filter ? pullMatching(pull, pull.filter, offset) : pullEvery(pull, offset);
+
+async function pullEvery(pull: Pull, offset: number): Promise<PullResult> {
+  const { log, queue, limit, maxBytes } = pull;
+  const run = await log.reader.run(queue, offset, limit);
   if (run.available > 0 && run.from === offset) {
-    const count = log.countWithin(run, request.limit, request.maxBytes);
+    const count = log.countWithin(run, limit, maxBytes);
     const messages = await log.messages(run, offset, count, queue);
-    return { status: "FOUND", messages, nextOffset: offset + count, ...(await range()) };
+    return { status: "FOUND", messages, nextOffset: offset + count, ...(await rangeOf(pull)) };
   }
-  const { minOffset, maxOffset } = await range();
-  if (offset < minOffset || offset > maxOffset) return { status: "OFFSET_ILLEGAL", minOffset, maxOffset };
+  const range = await rangeOf(pull);
+  if (offset < range.minOffset || offset > range.maxOffset) return { status: "OFFSET_ILLEGAL", ...range };
   // A gap inside the chain, or something new since the run was read: go on where the messages are.
   const nextOffset = run.available > 0 ? run.from : offset;
-  return { status: "NO_NEW_MSG", messages: [], nextOffset, minOffset, maxOffset };
+  return { status: "NO_NEW_MSG", messages: [], nextOffset, ...range };
+}
+
+async function pullMatching(pull: Pull, filter: MessageFilter, offset: number): Promise<PullResult> {
+  const { log, queue, limit, maxBytes } = pull;
+  const { messages, next } = await findMatching(log, queue, filter, { from: offset, messages: limit, bytes: maxBytes });
+  const range = await rangeOf(pull);
+  if (offset < range.minOffset || offset > range.maxOffset) return { status: "OFFSET_ILLEGAL", ...range };
+  const nothing = next === offset ? "NO_NEW_MSG" : "NO_MATCHED_MSG";
+  return { status: messages.length > 0 ? "FOUND" : nothing, messages, nextOffset: next, ...range };
+}
+
+async function rangeOf({ log, queue }: Pull): Promise<{ readonly minOffset: number; readonly maxOffset: number }> {
+  const [minOffset, maxOffset] = await Promise.all([log.reader.minOffset(queue), log.reader.maxOffset(queue)]);
+  return { minOffset, maxOffset };
 }

@@ -2,15 +2,16 @@ import type { SubscriptionDeletion, VersionMatch } from "../broker.ts";
 import { toBase64url } from "../bytes/base64url.ts";
 import { BrokerError } from "../errors.ts";
 import { compileFilter } from "../filter/compile-filter.ts";
-import { progressKey, subscriberKey, subscribersPk, subscriptionKey, subscriptionsPk } from "../keys.ts";
-import { EARLIER_FILTERS_MAX, SUBSCRIPTIONS_MAX } from "../limits.ts";
+import { groupKey, progressKey, subscriberKey, subscribersPk, subscriptionKey, subscriptionsPk, topicKey } from "../keys.ts";
+import { EARLIER_FILTERS_MAX } from "../limits.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import { departs } from "../maintenance/departure.ts";
 import { MetadataCache } from "../metadata-cache.ts";
-import { isSystemTopic } from "../names.ts";
+import { isRetryTopic } from "../names.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { ItemStore } from "../ports/item-store.ts";
+import type { Condition, Item, ItemStore, TransactWrite } from "../ports/item-store.ts";
 import type { Random } from "../ports/random.ts";
+import { checkQuotas, subscriberQuota, subscriptionQuota, transactCounted } from "../quotas.ts";
 import type { ConsumerGroup, Filter, StartFrom, Subscription, Topic } from "../terms.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 import { checkVersion } from "../version-match.ts";
@@ -66,7 +67,7 @@ export class SubscriptionRegistry {
 
   /** Those that were asked for: the broker makes others, to bring back what is redriven. */
   async listed(group: ConsumerGroup): Promise<readonly Subscription[]> {
-    return (await this.list(group)).filter(({ topic }) => !isSystemTopic(topic));
+    return (await this.list(group)).filter(({ topic }) => !isRetryTopic(topic));
   }
 
   forget(groupUid: string): void {
@@ -85,6 +86,7 @@ export class SubscriptionRegistry {
   /**
    * Subscribes, or changes the filter; progress of an existing subscription stays where it is. `startFrom` is turned into
    * offsets before the answer, so nothing sent after it is missed.
+   * Errors: CONSUMER_GROUP_NOT_FOUND, TOPIC_NOT_FOUND, ILLEGAL_FILTER_EXPRESSION, PRECONDITION_FAILED, TOO_MANY_REQUESTS.
    */
   async put(
     groupName: string,
@@ -126,12 +128,11 @@ export class SubscriptionRegistry {
     const when = [{ op: "=", name: "u", value: subscription.uid }] as const;
     const key = subscriptionKey(groupUid, subscription.topic);
     const leaving = departs({ kind: "subscription", uid: subscription.uid, name: "", queues }, this.#store.clock.nowMs());
-    const both = await this.#store.items.transact([
-      { kind: "delete", key, when },
-      { kind: "delete", key: subscriberKey(subscription.topicUid, subscription.group), when },
-      leaving,
-    ]);
-    if (!both.ok) await this.#store.items.transact([{ kind: "delete", key, when }, leaving]);
+    const ending = { kind: "delete", key, when } as const;
+    const subscriber = { kind: "delete", key: subscriberKey(subscription.topicUid, subscription.group), when } as const;
+    const quotas = isRetryTopic(subscription.topic) ? [] : [subscriptionQuota(groupUid), subscriberQuota(subscription.topicUid)];
+    const both = await transactCounted(this.#store, [ending, subscriber, leaving], quotas, -1);
+    if (!both.ok) await transactCounted(this.#store, [ending, leaving], quotas.slice(0, 1), -1);
     this.#cache.forget(groupUid);
   }
 
@@ -182,17 +183,16 @@ export class SubscriptionRegistry {
       startFrom = "latest",
     }: { readonly filter?: Filter | undefined; readonly startFrom?: StartFrom | undefined },
   ): Promise<Subscription | undefined> {
-    const others = await this.listed(group);
-    if (others.length >= SUBSCRIPTIONS_MAX && !others.some((other) => other.topic === topic.name)) {
-      throw new BrokerError(
-        "TOO_MANY_REQUESTS",
-        `Group '${group.name}' has ${SUBSCRIPTIONS_MAX} subscriptions, the most a group can have.`,
-      );
-    }
+    // What is there already is of a topic, or a group, that had the name before, and makes way.
+    const [ofOldTopic, ofOldGroup] = await this.#store.items.batchGet([
+      subscriptionKey(group.uid, topic.name),
+      subscriberKey(topic.uid, group.name),
+    ]);
+    const quotas = [...(ofOldTopic ? [] : [subscriptionQuota(group.uid)]), ...(ofOldGroup ? [] : [subscriberQuota(topic.uid)])];
+    await checkQuotas(this.#store, quotas);
     const nowMs = this.#store.clock.nowMs();
     const uid = toBase64url(this.#store.random.bytes(6));
     await this.#createProgress(uid, topic, startFrom);
-    const stale = others.find((other) => other.topic === topic.name);
     const subscription: Subscription = {
       group: group.name,
       topic: topic.name,
@@ -204,14 +204,13 @@ export class SubscriptionRegistry {
       updatedAtMs: nowMs,
       version: 1,
     };
-    const result = await this.#store.items.transact([
-      {
-        kind: "put",
-        item: subscriptionItem(group.uid, subscription),
-        when: [stale ? { op: "=", name: "u", value: stale.uid } : { op: "absent", name: "pk" }],
-      },
-      { kind: "put", item: subscriberItem(group.uid, subscription) },
-    ]);
+    const writes: readonly TransactWrite[] = [
+      { kind: "check", key: groupKey(group.name), when: [{ op: "=", name: "u", value: group.uid }] },
+      { kind: "check", key: topicKey(topic.name), when: [{ op: "=", name: "u", value: topic.uid }] },
+      { kind: "put", item: subscriptionItem(group.uid, subscription), when: inPlaceOf(ofOldTopic) },
+      { kind: "put", item: subscriberItem(group.uid, subscription), when: inPlaceOf(ofOldGroup) },
+    ];
+    const result = await transactCounted(this.#store, writes, quotas, 1);
     this.#cache.forget(group.uid);
     return result.ok ? subscription : undefined;
   }
@@ -252,3 +251,7 @@ export class SubscriptionRegistry {
     return subscription?.topicUid === topic.uid ? subscription : undefined;
   }
 }
+
+const inPlaceOf = (item: Item | undefined): readonly Condition[] => [
+  item ? { op: "=", name: "u", value: item.u as string } : { op: "absent", name: "pk" },
+];

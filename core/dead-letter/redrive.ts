@@ -156,7 +156,7 @@ async function step({ store, deadLetters, route, selection }: Work, job: Redrive
   const destination = await route.destinationOf(first);
   if (!destination) throw new BrokerError("CONSUMER_GROUP_NOT_FOUND", `Group '${job.group}' was deleted.`);
   const outcome = await log.append(destination.topic, destination.queueId, batch, {
-    companions: [
+    companions: () => [
       { kind: "update", key, changes, when },
       floorStands(deadLetters.uid, page.floor),
       ...batch.map((letter) => ({

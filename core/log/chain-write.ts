@@ -10,6 +10,9 @@ export interface AppendDependencies {
   readonly random: Random;
 }
 
+/** Writes beside an append, which may name the block it goes to: that one is known before, the offset only after. */
+export type Companions = (block: { readonly base: number }) => readonly TransactWrite[];
+
 /** Frames that go into a queue together, or not at all. */
 export interface ChainWrite {
   /** Unique; kept in the block, where it fences repeats of this write. */
@@ -25,8 +28,8 @@ export interface ChainWrite {
   readonly retentionHours: number;
   /** A write that certainly did not happen is no longer tried after this time. Default: ten seconds from the start. */
   readonly giveUpAtMs?: number | undefined;
-  /** Writes that happen in the same transaction, or else the whole is refused. At most 97. */
-  readonly companions: readonly TransactWrite[];
+  /** Writes that happen in the same transaction, or else the whole is refused; at most 97. Absent: none, and no transaction. */
+  readonly companions?: Companions | undefined;
 }
 
 export type ChainWriteResult =

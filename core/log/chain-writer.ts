@@ -119,7 +119,7 @@ export class ChainWriter {
     const key = blockKey(this.#topicUid, this.#queueId, base);
     const { when, changes } = appendUpdate(write, { base, cap, x, nowMs });
     return this.#decide(attempt, base, "append", async () => {
-      if (write.companions.length > 0) return this.#together(write, [{ kind: "update", key, changes, when }]);
+      if (write.companions) return this.#together(write, base, [{ kind: "update", key, changes, when }]);
       const result = await this.#store.items.update(key, changes, { when, returning: "allNew" });
       return result.ok ? { done: result.item } : { lost: result.current };
     });
@@ -132,7 +132,7 @@ export class ChainWriter {
     const item = this.#newBlock(write, base, storedFromMs, x);
     return this.#decide(attempt, base, "create", async () => {
       const when: readonly Condition[] = [{ op: "absent", name: "pk" }];
-      if (write.companions.length > 0) return this.#together(write, [{ kind: "put", item, when }]);
+      if (write.companions) return this.#together(write, base, [{ kind: "put", item, when }]);
       const result = await this.#store.items.put(item, { when });
       return result.ok ? { done: item } : { lost: result.current };
     });
@@ -156,7 +156,7 @@ export class ChainWriter {
       writes.push({ kind: "delete", key, when: [{ op: "=", name: "x", value: dead.expiresAtSeconds }] });
     }
     return this.#decide(attempt, cap, "restart", async () => {
-      const result = await this.#together(write, writes);
+      const result = await this.#together(write, cap, writes);
       this.#anchor.restarted(cap, "done" in result);
       return result;
     });
@@ -208,8 +208,8 @@ export class ChainWriter {
     }
   }
 
-  async #together(write: ChainWrite, own: readonly TransactWrite[]): Promise<CallResult> {
-    const result = await this.#store.items.transact([...own, ...write.companions]);
+  async #together(write: ChainWrite, base: number, own: readonly TransactWrite[]): Promise<CallResult> {
+    const result = await this.#store.items.transact([...own, ...(write.companions?.({ base }) ?? [])]);
     if (result.ok) {
       const [first] = own;
       return { done: first?.kind === "put" ? first.item : undefined };

@@ -90,6 +90,17 @@ export function readFrameHead(frame: Uint8Array): FrameHead {
   return { storedAtMs: reader.u48(), id: reader.raw(FRAME_ID_BYTES), count: reader.varint() };
 }
 
+/** What a large object's messages may weigh is not known without it: about this much. */
+const POINTER_WEIGHT = 1_048_576;
+
+/** About the bytes that a frame's messages take in memory, unchecked. */
+export function frameWeight(frame: Uint8Array): number {
+  const reader = new ByteReader(frame, STORED_AT_OFFSET + 6 + FRAME_ID_BYTES);
+  reader.varint();
+  const length = reader.varint();
+  return frame[1] === KIND.pointer ? Math.max(POINTER_WEIGHT, length) : length;
+}
+
 /** Errors: `StoreCorrupt` for a wrong checksum, a cut frame, or a version this code does not know. */
 export function decodeFrame(frame: Uint8Array, compressor: Compressor): BatchFrame | PointerFrame {
   if (frame.length < 2 + CRC_BYTES) throw new StoreCorrupt("frame cut short");

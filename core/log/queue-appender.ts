@@ -1,10 +1,10 @@
 import { toBase64url } from "../bytes/base64url.ts";
 import { BrokerError } from "../errors.ts";
 import { PENDING_BYTES_MAX, UPDATE_FRAME_BYTES_MAX } from "../limits.ts";
-import type { Item, TransactWrite } from "../ports/item-store.ts";
+import type { Item } from "../ports/item-store.ts";
 import type { Random } from "../ports/random.ts";
 import type { Block } from "./block.ts";
-import type { AppendDependencies } from "./chain-write.ts";
+import type { AppendDependencies, Companions } from "./chain-write.ts";
 import { ChainWriter } from "./chain-writer.ts";
 
 /** One frame on its way into a queue. */
@@ -17,7 +17,7 @@ export interface FrameAppend {
   /** As in `ChainWrite`. */
   readonly giveUpAtMs?: number | undefined;
   /** Writes of the same transaction, if any: such an append travels alone. */
-  readonly companions?: readonly TransactWrite[];
+  readonly companions?: Companions | undefined;
 }
 
 export type AppendResult =
@@ -110,7 +110,7 @@ export class QueueAppender {
       storedAtMs: appends.reduce((latest, { storedAtMs }) => Math.max(latest, storedAtMs), 0),
       retentionHours: appends.reduce((longest, { retentionHours }) => Math.max(longest, retentionHours), 0),
       giveUpAtMs: latest(appends.map(({ giveUpAtMs }) => giveUpAtMs)),
-      companions: first.companions ?? [],
+      companions: first.companions,
     });
     if (result.status === "refused") {
       for (const { resolve } of together) resolve(result);

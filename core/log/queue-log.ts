@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
 import type { MessageFilter } from "../filter/compile-filter.ts";
-import { queuePk, retentionClassDays } from "../keys.ts";
+import { blockKey, queuePk, retentionClassDays } from "../keys.ts";
 import { APPENDERS_MAX } from "../limits.ts";
 import { makeFrameId, messageIdOf, toHex } from "../message/message-id.ts";
 import type { MessageRecord } from "../message/record-codec.ts";
@@ -10,7 +10,8 @@ import type { Item, ItemStore, TransactWrite } from "../ports/item-store.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
 import type { Random } from "../ports/random.ts";
 import type { StoredMessage, Topic } from "../terms.ts";
-import { storedUntilMs } from "./block.ts";
+import { blockOf, offsetOfFrame, storedUntilMs } from "./block.ts";
+import { DetachedFrames } from "./detached-frames.ts";
 import { encodeBatch, encodePointer } from "./frame.ts";
 import { FrameObjects } from "./frame-objects.ts";
 import { QueueAppender } from "./queue-appender.ts";
@@ -41,9 +42,17 @@ export type AppendOutcome =
     }
   | { readonly status: "refused"; readonly currents: readonly ({ readonly current: Item | undefined } | undefined)[] };
 
+/** Where the messages of one append are: their offset is that of their frame in its block. */
+export interface FramePlace {
+  readonly queueId: number;
+  /** Of the block. */
+  readonly base: number;
+  readonly frameId: Uint8Array;
+}
+
 export interface AppendOptions {
   /** Writes that happen in the same transaction, or else nothing does. */
-  readonly companions?: readonly TransactWrite[];
+  readonly companions?: ((place: FramePlace) => readonly TransactWrite[]) | undefined;
   /** After this time an append that certainly did not happen is no longer tried. */
   readonly giveUpAtMs?: number;
 }
@@ -54,12 +63,15 @@ export class QueueLog {
   readonly #store: LogDependencies;
   readonly #settings: LogSettings;
   readonly #objects: FrameObjects;
+  /** Frames that lie elsewhere than in a queue. */
+  readonly detached: DetachedFrames;
   readonly #appenders = new LRUCache<string, QueueAppender>({ max: APPENDERS_MAX });
 
   constructor(store: LogDependencies, settings: LogSettings) {
     this.#store = store;
     this.#settings = settings;
     this.#objects = new FrameObjects(store);
+    this.detached = new DetachedFrames(store, settings, this.#objects);
     this.reader = new QueueReader(store);
   }
 
@@ -79,17 +91,25 @@ export class QueueLog {
     const inline = batch.length <= this.#settings.inlineFrameBytesMax && topic.flushMode === "ASYNC_FLUSH";
     const place = inline ? undefined : await this.#objects.put(batch, retentionClassDays(topic.retentionHours));
     const storedAtMs = place ? clock.nowMs() : head.storedAtMs;
+    const { companions, ...rest } = options;
     const result = await this.#appender(topic.uid, queueId).append({
       frame: place ? encodePointer({ ...head, ...place, storedAtMs, count: records.length }) : batch,
       frameId: head.id,
       count: records.length,
       storedAtMs,
       retentionHours: topic.retentionHours,
-      ...options,
+      companions: companions && (({ base }) => companions({ queueId, base, frameId: head.id })),
+      ...rest,
     });
     if (result.status === "refused") return result;
     const idHex = toHex(head.id);
     return { ...result, messageIds: records.map((record, ordinal) => record.messageId ?? messageIdOf(idHex, ordinal)) };
+  }
+
+  /** The offset of a frame that was stored there; `undefined` once its block has expired. */
+  async offsetOf(topicUid: string, { queueId, base, frameId }: FramePlace): Promise<number | undefined> {
+    const item = await this.#store.items.get(blockKey(topicUid, queueId, base));
+    return item && offsetOfFrame(blockOf(item), frameId);
   }
 
   /** Messages `from` … `from + count − 1` of a run. */

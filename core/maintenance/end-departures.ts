@@ -3,6 +3,8 @@ import {
   anchorKey,
   DEPARTURES_PK,
   departuresUntil,
+  generationKey,
+  membersPk,
   progressKey,
   spilledPk,
   subscriberKey,
@@ -14,6 +16,8 @@ import {
 import { isRetryTopic } from "../names.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Item, ItemStore } from "../ports/item-store.ts";
+import type { Random } from "../ports/random.ts";
+import { subscriberQuota, subscriptionQuota, transactCounted } from "../quotas.ts";
 import type { Subscription } from "../terms.ts";
 import { topicOf } from "../topic/topic-codec.ts";
 import { type Departure, departureOf } from "./departure.ts";
@@ -31,6 +35,7 @@ export interface MaintenanceReport {
 interface Dependencies {
   readonly items: ItemStore;
   readonly clock: Clock;
+  readonly random: Random;
 }
 
 /**
@@ -60,9 +65,14 @@ async function end(store: Dependencies, departure: Departure): Promise<void> {
     case "topic":
       await eachOf(store, subscribersPk(departure.uid), (item) => endSubscriber(store, departure, item));
       for (let queueId = 0; queueId < departure.queues; queueId++) await store.items.delete(anchorKey(departure.uid, queueId));
+      await store.items.delete(subscriberQuota(departure.uid).key);
       return;
     case "group":
-      return eachOf(store, subscriptionsPk(departure.uid), (item) => endSubscription(store, subscriptionOf(item)));
+      await deleteAll(store, membersPk(departure.uid));
+      await store.items.delete(generationKey(departure.uid));
+      await eachOf(store, subscriptionsPk(departure.uid), (item) => endSubscription(store, subscriptionOf(item)));
+      await store.items.delete(subscriptionQuota(departure.uid).key);
+      return;
     case "subscription":
       return deleteProgress(store, departure.uid, departure.queues);
   }
@@ -72,7 +82,9 @@ async function end(store: Dependencies, departure: Departure): Promise<void> {
 async function endSubscriber(store: Dependencies, topic: Departure, item: Item): Promise<void> {
   const { groupUid, subscriptionUid } = subscriberOf(item);
   const when = [{ op: "=", name: "u", value: subscriptionUid }] as const;
-  await store.items.delete(subscriptionKey(groupUid, topic.name), { when });
+  // Where the group lives on.
+  const quotas = isRetryTopic(topic.name) ? [] : [subscriptionQuota(groupUid)];
+  await transactCounted(store, [{ kind: "delete", key: subscriptionKey(groupUid, topic.name), when }], quotas, -1);
   await deleteProgress(store, subscriptionUid, topic.queues);
 }
 
@@ -81,7 +93,9 @@ async function endSubscription(store: Dependencies, { uid, topic, topicUid, grou
   const item = await store.items.get(topicKey(topic));
   if (item === undefined || topicOf(item).uid !== topicUid) return;
   await deleteProgress(store, uid, topicOf(item).queuesEver);
-  await store.items.delete(subscriberKey(topicUid, group), { when: [{ op: "=", name: "u", value: uid }] });
+  const when = [{ op: "=", name: "u", value: uid }] as const;
+  const quotas = isRetryTopic(topic) ? [] : [subscriberQuota(topicUid)];
+  await transactCounted(store, [{ kind: "delete", key: subscriberKey(topicUid, group), when }], quotas, -1);
   if (!isRetryTopic(topic)) return;
   await store.items.delete(anchorKey(topicUid, 0));
   await store.items.delete(topicKey(topic), { when: [{ op: "=", name: "u", value: topicUid }] });

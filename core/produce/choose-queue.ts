@@ -6,9 +6,13 @@ import type { MessageInput, Topic } from "../terms.ts";
  * Source: RocketMQ's selectors; Lamping and Veach, "A Fast, Minimal Memory, Consistent Hash Algorithm".
  */
 export function fixedQueue(topic: Topic, message: Pick<MessageInput, "messageGroup" | "priority">): number | undefined {
-  if (message.messageGroup !== undefined) return jumpHash(hash32(message.messageGroup), topic.writeQueues);
+  if (message.messageGroup !== undefined) return queueOfGroup(topic, hash32(message.messageGroup));
   return message.priority ?? (topic.type === "PRIORITY" ? 0 : undefined);
 }
+
+/** By the hash of the message group. */
+export const queueOfGroup = (topic: Pick<Topic, "writeQueues">, groupHash: number): number =>
+  jumpHash(groupHash, topic.writeQueues);
 
 /** Consistent: growing from n to n + 1 buckets moves one key in n + 1. */
 export function jumpHash(key: number, buckets: number): number {

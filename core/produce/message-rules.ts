@@ -1,21 +1,39 @@
-import { BrokerError, notAvailableYet } from "../errors.ts";
+import { BrokerError } from "../errors.ts";
 import {
   BODY_BYTES_MAX,
+  DEDUP_KEY_CHARS_MAX,
   KEY_CHARS_MAX,
   KEYS_MAX,
   MESSAGE_GROUP_CHARS_MAX,
   MESSAGE_ID_CHARS_MAX,
+  PRODUCER_ID_CHARS_MAX,
   PROPERTIES_BYTES_MAX,
   PROPERTIES_MAX,
   TAG_CHARS_MAX,
 } from "../limits.ts";
 import { isReservedProperty } from "../message/system-properties.ts";
 import type { MessageInput, Topic } from "../terms.ts";
+import { isDelayed } from "../timer/delivery-time.ts";
 
 const encoder = new TextEncoder();
 
 /** Throws what is wrong with a message for this topic. Source: RocketMQ Validators, and the proxy's SendMessageActivity. */
 export function checkMessage(topic: Topic, message: MessageInput): void {
+  checkContent(message);
+  checkType(topic, message);
+}
+
+/** The same of a half message, which waits for its transaction. */
+export function checkHalfMessage(topic: Topic, message: MessageInput): void {
+  checkContent(message);
+  if (topic.type !== "TRANSACTION" && topic.type !== "MIXED") throw conflict(topic, "transactions belong to TRANSACTION topics.");
+  if (isDelayed(message)) throw conflict(topic, "a transaction's message cannot be delayed.");
+  if (topic.type === "TRANSACTION" && message.messageGroup !== undefined)
+    throw conflict(topic, "messageGroup belongs to FIFO topics.");
+  checkPriority(topic, message);
+}
+
+function checkContent(message: MessageInput): void {
   if (message.body.length === 0) throw new BrokerError("MESSAGE_BODY_EMPTY", "A message needs a body of at least one byte.");
   if (message.body.length > BODY_BYTES_MAX) {
     throw new BrokerError("MESSAGE_BODY_TOO_LARGE", `The body has ${message.body.length} bytes; at most ${BODY_BYTES_MAX} fit.`);
@@ -30,7 +48,12 @@ export function checkMessage(topic: Topic, message: MessageInput): void {
     if (/\s/.test(key)) throw new BrokerError("BAD_REQUEST", "A key may not hold white space.");
   }
   checkProperties(message);
-  checkType(topic, message);
+  checkIdentity(message);
+}
+
+function checkIdentity({ once }: MessageInput): void {
+  if (once?.kind === "key") checkText("dedupKey", once.key, DEDUP_KEY_CHARS_MAX);
+  if (once?.kind === "sequence") checkText("producerId", once.producerId, PRODUCER_ID_CHARS_MAX);
 }
 
 function checkText(what: string, text: string | undefined, charsMax: number): void {
@@ -66,26 +89,26 @@ function checkProperties(message: MessageInput): void {
   }
 }
 
-function checkType(topic: Topic, { messageGroup, priority }: MessageInput): void {
-  const conflict = (detail: string): BrokerError =>
-    new BrokerError("MESSAGE_PROPERTY_CONFLICT_WITH_TYPE", `Topic '${topic.name}' is ${topic.type}: ${detail}`);
-  switch (topic.type) {
-    case "DELAY":
-      throw notAvailableYet("Sending to a DELAY topic");
-    case "TRANSACTION":
-      throw notAvailableYet("Sending to a TRANSACTION topic");
-    case "FIFO":
-      if (messageGroup === undefined) throw conflict("every message needs a messageGroup.");
-      break;
-    case "MIXED":
-      break;
-    default:
-      if (messageGroup !== undefined) throw conflict("messageGroup belongs to FIFO topics.");
-  }
-  if (priority === undefined) return;
-  if (topic.type !== "PRIORITY" && topic.type !== "MIXED") throw conflict("priority belongs to PRIORITY topics.");
-  if (priority >= topic.writeQueues) throw conflict(`priority goes from 0 to ${topic.writeQueues - 1}, one queue each.`);
+function checkType(topic: Topic, message: MessageInput): void {
+  const { type } = topic;
+  if (type === "TRANSACTION") throw conflict(topic, "its messages are sent with POST /v1/topics/{topic}/transactions.");
+  if (type === "FIFO" && message.messageGroup === undefined) throw conflict(topic, "every message needs a messageGroup.");
+  if (type !== "FIFO" && type !== "MIXED" && message.messageGroup !== undefined)
+    throw conflict(topic, "messageGroup belongs to FIFO topics.");
+  if (type === "DELAY" && !isDelayed(message))
+    throw conflict(topic, "every message needs delaySeconds, delayLevel or deliverAt.");
+  if (type !== "DELAY" && type !== "MIXED" && isDelayed(message)) throw conflict(topic, "delays belong to DELAY topics.");
+  checkPriority(topic, message);
 }
+
+function checkPriority(topic: Topic, { priority }: MessageInput): void {
+  if (priority === undefined) return;
+  if (topic.type !== "PRIORITY" && topic.type !== "MIXED") throw conflict(topic, "priority belongs to PRIORITY topics.");
+  if (priority >= topic.writeQueues) throw conflict(topic, `priority goes from 0 to ${topic.writeQueues - 1}, one queue each.`);
+}
+
+const conflict = (topic: Topic, detail: string): BrokerError =>
+  new BrokerError("MESSAGE_PROPERTY_CONFLICT_WITH_TYPE", `Topic '${topic.name}' is ${topic.type}: ${detail}`);
 
 const utf8Bytes = (text: string | undefined): number => {
   if (text === undefined) return 0;

@@ -1,12 +1,11 @@
 import type { QueueRoute, TopicDeletion, VersionMatch } from "../broker.ts";
 import { type Subscriber, subscriptionOf } from "../consume/subscription-codec.ts";
 import type { SubscriptionRegistry } from "../consume/subscription-registry.ts";
-import { BrokerError } from "../errors.ts";
 import { subscriptionKey } from "../keys.ts";
 import { nextBase, storedUntilMs } from "../log/block.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import { tailBytes } from "../log/run-messages.ts";
-import { isDeadLetterTopic } from "../names.ts";
+import { checkUserTopicName, isDeadLetterTopic } from "../names.ts";
 import type { Compressor } from "../ports/compressor.ts";
 import type { ItemStore } from "../ports/item-store.ts";
 import { finishing } from "../store-errors.ts";
@@ -52,7 +51,7 @@ export async function deleteTopic(
   name: string,
   options: { dryRun: boolean; ifMatch?: VersionMatch | undefined },
 ): Promise<TopicDeletion> {
-  if (isDeadLetterTopic(name)) throw new BrokerError("FORBIDDEN", "A dead-letter topic goes with its group.");
+  checkUserTopicName(name);
   for (;;) {
     const topic = await store.topics.get(name);
     checkVersion(topic, options.ifMatch);

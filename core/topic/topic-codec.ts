@@ -2,7 +2,7 @@ import { topicKey } from "../keys.ts";
 import type { Item } from "../ports/item-store.ts";
 import type { FlushMode, Perm, Topic, TopicType } from "../terms.ts";
 
-/** topic <name>: [u] uid, [ty] type, [wq rq qe] write, read and most queues ever, [rh] retention hours, [fm] flush mode, [p] perm,
+/** topic <name>: [u] uid, [ty] type, [wq rq qe] write, read and most queues ever, [rh] retention hours, [fm] flush mode, [p] perm, [ro] rooms as JSON,
  * [ca ua sa] created, updated, shrunk at ms, [v] version. */
 export const topicItem = (topic: Topic): Item => ({
   ...topicKey(topic.name),
@@ -14,6 +14,7 @@ export const topicItem = (topic: Topic): Item => ({
   rh: topic.retentionHours,
   fm: topic.flushMode,
   p: topic.perm,
+  ro: JSON.stringify(topic.rooms),
   ca: topic.createdAtMs,
   ua: topic.updatedAtMs,
   sa: topic.shrunkAtMs,
@@ -30,6 +31,7 @@ export const topicOf = (item: Item): Topic => ({
   retentionHours: item.rh as number,
   flushMode: item.fm as FlushMode,
   perm: item.p as Perm,
+  rooms: JSON.parse((item.ro as string | undefined) ?? "[]") as string[],
   createdAtMs: item.ca as number,
   updatedAtMs: item.ua as number,
   shrunkAtMs: item.sa as number,

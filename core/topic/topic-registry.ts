@@ -6,10 +6,11 @@ import { SUGGESTION_CANDIDATES_MAX } from "../limits.ts";
 import { listNames, namesNear } from "../list-names.ts";
 import { departs } from "../maintenance/departure.ts";
 import { MetadataCache } from "../metadata-cache.ts";
-import { checkReadableTopicName, checkTopicName, isSystemTopic, suggestion } from "../names.ts";
+import { checkReadableTopicName, checkTopicName, checkUserTopicName, isSystemTopic, suggestion } from "../names.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { ItemStore } from "../ports/item-store.ts";
+import type { ItemStore, TransactWrite } from "../ports/item-store.ts";
 import type { Random } from "../ports/random.ts";
+import { TOPIC_QUOTA, transactCounted } from "../quotas.ts";
 import type { Topic, TopicType } from "../terms.ts";
 import { checkVersion } from "../version-match.ts";
 import { topicItem, topicOf } from "./topic-codec.ts";
@@ -18,17 +19,19 @@ import { mergeTopicSettings, sameTopicSettings, TOPIC_DEFAULTS } from "./topic-s
 /** Lets a change of queue counts pass, or throws PRECONDITION_FAILED. May write `current` with fewer write queues on the way. */
 export type QueueChangeGuard = (current: Topic, wanted: Topic) => Promise<Topic>;
 
+interface Dependencies {
+  readonly items: ItemStore;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
 /** Topics as stored, and a short-lived copy of them for the request path. */
 export class TopicRegistry {
-  readonly #items: ItemStore;
-  readonly #clock: Clock;
-  readonly #random: Random;
+  readonly #store: Dependencies;
   readonly #cache: MetadataCache<Topic>;
 
-  constructor(store: { readonly items: ItemStore; readonly clock: Clock; readonly random: Random }) {
-    this.#items = store.items;
-    this.#clock = store.clock;
-    this.#random = store.random;
+  constructor(store: Dependencies) {
+    this.#store = store;
     this.#cache = new MetadataCache(store.clock);
   }
 
@@ -54,12 +57,13 @@ export class TopicRegistry {
   }
 
   async list(request: ListRequest & { readonly type?: TopicType | undefined }): Promise<ListPage<Topic>> {
-    return listNames(this.#items, TOPICS_PK, request, (item) => {
+    return listNames(this.#store.items, TOPICS_PK, request, (item) => {
       const topic = topicOf(item);
       return !isSystemTopic(topic.name) && (request.type === undefined || topic.type === request.type) ? topic : undefined;
     });
   }
 
+  /** Errors: ILLEGAL_TOPIC, PRECONDITION_FAILED, BAD_REQUEST, TOO_MANY_REQUESTS. */
   async put(
     name: string,
     settings: TopicSettings,
@@ -75,14 +79,17 @@ export class TopicRegistry {
         if (topic) return { topic, created: false };
       } else {
         const topic = this.fresh(name, settings);
-        const result = await this.#items.put(topicItem(topic), { when: [{ op: "absent", name: "pk" }] });
+        const making = { kind: "put", item: topicItem(topic), when: [{ op: "absent", name: "pk" }] } as const;
+        const result = await transactCounted(this.#store, [making], [TOPIC_QUOTA], 1);
         this.#cache.forget(name);
         if (result.ok) return { topic, created: true };
       }
     }
   }
 
+  /** Errors: FORBIDDEN, ILLEGAL_TOPIC, TOPIC_NOT_FOUND, PRECONDITION_FAILED, BAD_REQUEST. */
   async patch(name: string, settings: Nullable<TopicSettings>, guard: QueueChangeGuard, match?: VersionMatch): Promise<Topic> {
+    checkUserTopicName(name);
     for (;;) {
       const current = await this.get(name);
       checkVersion(current, match);
@@ -94,27 +101,28 @@ export class TopicRegistry {
   /** Removes the topic itself. `false`: someone changed it meanwhile. */
   async remove(topic: Topic): Promise<boolean> {
     const { uid, name, queuesEver } = topic;
-    const result = await this.#items.transact([
+    const writes: readonly TransactWrite[] = [
       { kind: "delete", key: topicKey(name), when: sameVersion(topic) },
-      departs({ kind: "topic", uid, name, queues: queuesEver }, this.#clock.nowMs()),
-    ]);
+      departs({ kind: "topic", uid, name, queues: queuesEver }, this.#store.clock.nowMs()),
+    ];
+    const result = await transactCounted(this.#store, writes, isSystemTopic(name) ? [] : [TOPIC_QUOTA], -1);
     this.#cache.forget(name);
-    return result.ok || (await this.#items.get(topicKey(name))) === undefined;
+    return result.ok || (await this.#store.items.get(topicKey(name))) === undefined;
   }
 
   /** Writes `next` over `current`; `undefined` when someone was quicker. */
   async replace(current: Topic, next: Topic): Promise<Topic | undefined> {
-    const stored = { ...next, updatedAtMs: this.#clock.nowMs(), version: current.version + 1 };
-    const result = await this.#items.put(topicItem(stored), { when: sameVersion(current) });
+    const stored = { ...next, updatedAtMs: this.#store.clock.nowMs(), version: current.version + 1 };
+    const result = await this.#store.items.put(topicItem(stored), { when: sameVersion(current) });
     this.#cache.forget(current.name);
     return result.ok ? stored : undefined;
   }
 
   /** A topic not yet stored. */
   fresh(name: string, settings: TopicSettings): Topic {
-    const nowMs = this.#clock.nowMs();
+    const nowMs = this.#store.clock.nowMs();
     const merged = mergeTopicSettings(TOPIC_DEFAULTS, settings.writeQueues === undefined ? settings : withReadQueues(settings));
-    const uid = toBase64url(this.#random.bytes(6));
+    const uid = toBase64url(this.#store.random.bytes(6));
     return {
       name,
       uid,
@@ -138,17 +146,17 @@ export class TopicRegistry {
       throw new BrokerError("BAD_REQUEST", `The type of a topic is for ever: '${current.name}' is ${current.type}.`);
     const wanted = { ...current, ...merged, queuesEver: Math.max(current.queuesEver, merged.readQueues) };
     const ready = await guard(current, wanted);
-    const shrunkAtMs = wanted.writeQueues < ready.writeQueues ? this.#clock.nowMs() : ready.shrunkAtMs;
+    const shrunkAtMs = wanted.writeQueues < ready.writeQueues ? this.#store.clock.nowMs() : ready.shrunkAtMs;
     return this.replace(ready, { ...wanted, shrunkAtMs });
   }
 
   async #read(name: string): Promise<Topic | undefined> {
-    const item = await this.#items.get(topicKey(name));
+    const item = await this.#store.items.get(topicKey(name));
     return item && topicOf(item);
   }
 
   async #notFound(name: string): Promise<BrokerError> {
-    const near = await namesNear(this.#items, TOPICS_PK, name, SUGGESTION_CANDIDATES_MAX);
+    const near = await namesNear(this.#store.items, TOPICS_PK, name, SUGGESTION_CANDIDATES_MAX);
     return new BrokerError(
       "TOPIC_NOT_FOUND",
       `Topic '${name}' does not exist.${suggestion(name, near)} Create it with PUT /v1/topics/${name}.`,

@@ -3,7 +3,7 @@ import { BrokerError } from "../errors.ts";
 import { QUEUES_DEFAULT, RETENTION_HOURS_DEFAULT } from "../limits.ts";
 import type { Topic } from "../terms.ts";
 
-type Configurable = Pick<Topic, "type" | "writeQueues" | "readQueues" | "retentionHours" | "flushMode" | "perm">;
+type Configurable = Pick<Topic, "type" | "writeQueues" | "readQueues" | "retentionHours" | "flushMode" | "perm" | "rooms">;
 
 export const TOPIC_DEFAULTS: Configurable = {
   type: "NORMAL",
@@ -12,6 +12,7 @@ export const TOPIC_DEFAULTS: Configurable = {
   retentionHours: RETENTION_HOURS_DEFAULT,
   flushMode: "ASYNC_FLUSH",
   perm: 6,
+  rooms: [],
 };
 
 /** `settings` over `current`; what they leave out stays, `null` restores the default. Errors: BAD_REQUEST. */
@@ -27,6 +28,7 @@ export function mergeTopicSettings(current: Configurable, settings: Nullable<Top
     retentionHours: pick(settings.retentionHours, current.retentionHours, TOPIC_DEFAULTS.retentionHours),
     flushMode: pick(settings.flushMode, current.flushMode, TOPIC_DEFAULTS.flushMode),
     perm: pick(settings.perm, current.perm, TOPIC_DEFAULTS.perm),
+    rooms: pick(settings.rooms, current.rooms, TOPIC_DEFAULTS.rooms),
   };
   if (merged.readQueues < merged.writeQueues) {
     throw new BrokerError(
@@ -38,7 +40,7 @@ export function mergeTopicSettings(current: Configurable, settings: Nullable<Top
 }
 
 export const sameTopicSettings = (a: Configurable, b: Configurable): boolean =>
-  (Object.keys(TOPIC_DEFAULTS) as (keyof Configurable)[]).every((name) => a[name] === b[name]);
+  (Object.keys(TOPIC_DEFAULTS) as (keyof Configurable)[]).every((name) => JSON.stringify(a[name]) === JSON.stringify(b[name]));
 
 function pick<T>(given: T | null | undefined, current: T, fallback: T): T {
   if (given === undefined) return current;

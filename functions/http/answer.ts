@@ -1,15 +1,18 @@
 import type { Context } from "hono";
+import type { Broker } from "../../core/broker.ts";
 import { BrokerError, notAvailableYet } from "../../core/errors.ts";
 import type { Random } from "../../core/ports/random.ts";
 import type { Log } from "../runtime/log.ts";
+import { answerOnce } from "./answer-once.ts";
 import type { ApiKeyGuard } from "./api-key-guard.ts";
+import { identityByKey, keyedRequest, type RequestIdentity } from "./idempotency-key.ts";
 import type { Inbound, RawRequest } from "./inbound.ts";
 import { parseJson } from "./json-text.ts";
 import { problemReply, toBrokerError } from "./problem.ts";
 import type { Reply } from "./reply.ts";
 import { requestIdOf } from "./request-id.ts";
 import type { RequestMemory } from "./request-memory.ts";
-import { type BodyFormat, parameterNames, type Route, type RouteRequest } from "./route.ts";
+import { parameterNames, type Route, type RouteRequest } from "./route.ts";
 import { decodeComponent, parseQuery, splitTarget } from "./target.ts";
 import { unauthorizedReply } from "./unauthorized.ts";
 import { validate } from "./validation.ts";
@@ -29,9 +32,12 @@ const LOGGED_PATH_CHARS_MAX = 256;
 const JSON_TYPE = /^application\/json\s*(?:;\s*charset\s*=\s*"?utf-?8"?\s*)?$/i;
 const MERGE_PATCH_TYPE = /^application\/merge-patch\+json\s*(?:;\s*charset\s*=\s*"?utf-?8"?\s*)?$/i;
 
+/** What a route needs beside: repeats of a request are told in the broker's store. */
+export type RouteAnswerDependencies = AnswerDependencies & { readonly broker: Pick<Broker, "runOnce"> };
+
 /** The handler of one route: reads the request, checks it, calls the route and renders what it answers or throws. */
-export function answerRoute(route: Route, dependencies: AnswerDependencies): (c: Context) => Promise<Response> {
-  const { inbound, memory } = dependencies;
+export function answerRoute(route: Route, dependencies: RouteAnswerDependencies): (c: Context) => Promise<Response> {
+  const { inbound, memory, broker } = dependencies;
   const names = parameterNames(route.path);
   const handle = async (c: Context, raw: RawRequest, requestId: string, query: string): Promise<Reply> => {
     let bytesHeld = 0;
@@ -42,17 +48,24 @@ export function answerRoute(route: Route, dependencies: AnswerDependencies): (c:
     };
     try {
       const header = (name: string) => inbound.header(raw, name);
-      refuseUnbuiltHeaders(route, header);
+      const headers = () => inbound.headers(raw);
+      const identity = route.method === "POST" ? identityOf(c, header, dependencies) : undefined;
+      const parameters = readParameters(c, names);
+      const parsedQuery = readQuery(route, query);
+      const bytes = route.body && (await readBytes(raw, inbound, take));
       const request: RouteRequest<string, unknown, unknown> = {
-        parameters: readParameters(c, names),
-        query: readQuery(route, query),
-        body: route.body && (await readBody(route, route.body, raw, inbound, take)),
+        parameters,
+        query: parsedQuery,
+        body: bytes && parseBody(route, bytes, header("content-type")),
         requestId,
+        identity,
         header,
-        headers: () => inbound.headers(raw),
+        headers,
         disconnected: () => c.req.raw.signal,
       };
-      return await route.handle(request);
+      if (!identity) return await route.handle(request);
+      const keyed = keyedRequest(identity, { query, headers: headers(), body: bytes });
+      return await answerOnce(broker, keyed, async () => route.handle(request));
     } finally {
       memory.give(bytesHeld);
     }
@@ -117,8 +130,13 @@ async function answer(
   });
 }
 
-function refuseUnbuiltHeaders(route: Route, header: (name: string) => string | undefined): void {
-  if (route.method === "POST" && header("idempotency-key") !== undefined) throw notAvailableYet("The Idempotency-Key header");
+function identityOf(
+  { req: { method, path } }: Context,
+  header: (name: string) => string | undefined,
+  { guard }: AnswerDependencies,
+): RequestIdentity | undefined {
+  const key = header("idempotency-key");
+  return key === undefined ? undefined : identityByKey(key, { credentials: guard && header("authorization"), method, path });
 }
 
 function readParameters(c: Context, names: readonly string[]): Record<string, string> {
@@ -140,24 +158,20 @@ function readQuery(route: Route, query: string): unknown {
   return undefined;
 }
 
-async function readBody(
-  route: Route,
-  format: BodyFormat<unknown>,
-  raw: RawRequest,
-  inbound: Inbound,
-  take: (bytes: number) => boolean,
-): Promise<unknown> {
+async function readBytes(raw: RawRequest, inbound: Inbound, take: (bytes: number) => boolean): Promise<Buffer> {
   const encoding = inbound.header(raw, "content-encoding");
   if (encoding !== undefined && encoding.toLowerCase() !== "identity") {
     throw new BrokerError("UNSUPPORTED_MEDIA_TYPE", "Send the body as it is: a Content-Encoding is not accepted.");
   }
-  const bytes = await inbound.body(raw, take);
-  if (format.kind === "bytes") return bytes;
+  return inbound.body(raw, take);
+}
+
+function parseBody({ body: format, unbuilt }: Route, bytes: Buffer, type: string | undefined): unknown {
+  if (format?.kind !== "json") return bytes;
   if (bytes.length === 0 && format.optional) return validate(format.schema, {}, "body", undefined);
-  const type = inbound.header(raw, "content-type");
   if (type !== "application/json") requireJsonType(type, format.mergePatch === true);
   if (bytes.length === 0) throw new BrokerError("BAD_REQUEST", "The request has no body. Send a JSON object.");
-  return validate(format.schema, parseJson(bytes), "body", route.unbuilt);
+  return validate(format.schema, parseJson(bytes), "body", unbuilt);
 }
 
 function requireJsonType(type: string | undefined, mergePatch: boolean): void {

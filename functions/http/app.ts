@@ -14,17 +14,21 @@ import type { Inbound } from "./inbound.ts";
 import type { LongPolls } from "./long-polls.ts";
 import type { RequestMemory } from "./request-memory.ts";
 import { type Route, routerPath } from "./route.ts";
+import { clientRoutes } from "./routes/clients.ts";
 import { deadLetterRoutes } from "./routes/dead-letters.ts";
 import { groupRoutes } from "./routes/groups.ts";
 import { lagRoutes } from "./routes/lag.ts";
 import { messageRoutes } from "./routes/messages.ts";
 import { offsetRoutes } from "./routes/offsets.ts";
 import { operationRoutes } from "./routes/operations.ts";
+import { producerGroupRoutes } from "./routes/producer-groups.ts";
 import { publishRoutes } from "./routes/publish.ts";
 import { pullRoutes } from "./routes/pull.ts";
 import { receiveRoutes } from "./routes/receive.ts";
+import { scheduledRoutes } from "./routes/scheduled.ts";
 import { subscriptionRoutes } from "./routes/subscriptions.ts";
 import { topicRoutes } from "./routes/topics.ts";
+import { transactionRoutes } from "./routes/transactions.ts";
 import { splitTarget } from "./target.ts";
 import { webInbound } from "./web-inbound.ts";
 
@@ -65,10 +69,14 @@ export function createRoutes(dependencies: RouteDependencies): readonly Route[] 
     ...topicRoutes(dependencies),
     ...groupRoutes(dependencies),
     ...subscriptionRoutes(dependencies),
+    ...clientRoutes(dependencies),
     ...lagRoutes(dependencies),
     ...offsetRoutes(dependencies),
     ...messageRoutes(dependencies),
     ...publishRoutes(dependencies),
+    ...scheduledRoutes(dependencies),
+    ...transactionRoutes(dependencies),
+    ...producerGroupRoutes(dependencies),
     ...pullRoutes(dependencies),
     ...receiveRoutes(dependencies),
     ...deadLetterRoutes(dependencies),
@@ -85,7 +93,7 @@ export function createApp(dependencies: AppDependencies): Hono {
   const inbound = dependencies.inbound ?? webInbound;
   const cursors = createCursors({ signer: dependencies.signer, key: dependencies.cursorKey, clock });
   const routes = createRoutes({ broker, clock, log, cursors, longPolls, background, guard, answers });
-  const answering = { inbound, random, log, memory, guard };
+  const answering = { inbound, random, log, memory, guard, broker };
   const app = createRouter(inbound);
   for (const route of routes) app.on(route.method, routerPath(route.path), answerRoute(route, answering));
   app.notFound(

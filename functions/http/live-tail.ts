@@ -1,6 +1,6 @@
 import type { Broker, PullResult } from "../../core/broker.ts";
 import { BrokerError } from "../../core/errors.ts";
-import type { StoredMessage } from "../../core/terms.ts";
+import type { Filter, StoredMessage } from "../../core/terms.ts";
 import type { AnswerLimits } from "./answer-limits.ts";
 import type { LongPolls } from "./long-polls.ts";
 import { pageJson, storedMessageJson } from "./message-json.ts";
@@ -21,6 +21,7 @@ export interface LiveTail {
   readonly queueId: number;
   readonly limit: number;
   readonly maxBytes: number;
+  readonly filter: Filter | undefined;
   /** What the first pull found: the stream starts with it. */
   readonly first: Exclude<PullResult, { status: "OFFSET_ILLEGAL" }>;
   readonly disconnected: AbortSignal;
@@ -33,21 +34,23 @@ export interface LiveTail {
  */
 export function liveTail(tail: LiveTail): ReadableStream<Uint8Array> {
   let offset = tail.first.nextOffset;
-  let waiting: readonly StoredMessage[] = tail.first.messages;
+  let waiting = pageEvents(tail.first, tail);
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        if (waiting.length > 0) {
-          controller.enqueue(Buffer.from(events(waiting, tail)));
-          waiting = [];
+        if (waiting !== "") {
+          controller.enqueue(Buffer.from(waiting));
+          waiting = "";
           return;
         }
         try {
           const page = await nextPage(tail, offset);
           offset = page.nextOffset;
-          if (page.messages.length > 0) controller.enqueue(Buffer.from(events(page.messages, tail)));
-          else if (tail.longPolls.ended || tail.disconnected.aborted) controller.close();
-          else controller.enqueue(HEARTBEAT);
+          const text = pageEvents(page, tail);
+          const over = tail.longPolls.ended || tail.disconnected.aborted;
+          if (text !== "") controller.enqueue(Buffer.from(text));
+          else if (!over) controller.enqueue(HEARTBEAT);
+          if (over && page.messages.length === 0) controller.close();
         } catch (error) {
           controller.enqueue(Buffer.from(`event: error\ndata: ${JSON.stringify(errorJson(toBrokerError(error)))}\n\n`));
           controller.close();
@@ -69,11 +72,18 @@ export async function wholeTail(tail: LiveTail): Promise<string> {
 
 /** What comes after `offset` within one wait. Errors: OFFSET_ILLEGAL. */
 async function nextPage(tail: LiveTail, offset: number): Promise<LiveTail["first"]> {
-  const { broker, longPolls, topic, queueId, limit, maxBytes, disconnected } = tail;
-  const request = { from: { offset }, limit, maxBytes, waitMs: longPolls.bound(HEARTBEAT_MS) };
+  const { broker, longPolls, topic, queueId, limit, maxBytes, filter, disconnected } = tail;
+  const request = { from: { offset }, limit, maxBytes, filter, waitMs: longPolls.bound(HEARTBEAT_MS) };
   const result = await longPolls.run(disconnected, (signal) => broker.pullMessages(topic, queueId, request, signal));
   if (result.status === "OFFSET_ILLEGAL") throw offsetIllegal(offset, result);
   return result;
+}
+
+/** Events of a page, and behind them an id without one where the page went on: who comes back need not pass it over again. */
+function pageEvents(page: LiveTail["first"], tail: LiveTail): string {
+  const lastOffset = page.nextOffset - 1;
+  const text = events(page.messages, tail);
+  return page.status === "NO_NEW_MSG" || page.messages.at(-1)?.offset === lastOffset ? text : `${text}id: ${lastOffset}\n\n`;
 }
 
 function events(messages: readonly StoredMessage[], { topic, answers }: LiveTail): string {

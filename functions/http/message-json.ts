@@ -1,9 +1,10 @@
 import { isUtf8 } from "node:buffer";
 import { BrokerError } from "../../core/errors.ts";
-import type { MessageInput, ReceivedMessage, StoredMessage } from "../../core/terms.ts";
+import { DEDUP_WINDOW_SECONDS_DEFAULT, DELAY_LEVELS_SECONDS } from "../../core/limits.ts";
+import type { MessageInput, ReceivedMessage, SendIdentity, StoredMessage } from "../../core/terms.ts";
 import type { AnswerLimits } from "./answer-limits.ts";
 import type { MessageEnvelope } from "./schemas/messages.ts";
-import { formatInstant } from "./times.ts";
+import { formatInstant, parseInstant } from "./times.ts";
 
 const BASE64_ALPHABET = /^[A-Za-z0-9+/]*$/;
 
@@ -23,7 +24,41 @@ export function decodeMessage(envelope: MessageEnvelope): MessageInput {
     messageGroup: envelope.messageGroup,
     priority: envelope.priority,
     messageId: envelope.messageId,
+    ...decodeDelay(envelope),
+    once: decodeIdentity(envelope),
   };
+}
+
+/** Errors: BAD_REQUEST for more than one of the three; ILLEGAL_DELIVERY_TIME for a negative one. */
+export function decodeDelay(given: Pick<MessageEnvelope, "delaySeconds" | "delayLevel" | "deliverAt">): {
+  readonly delayMs?: number;
+  readonly deliverAtMs?: number;
+} {
+  const { delaySeconds, delayLevel, deliverAt } = given;
+  if (delaySeconds === undefined && delayLevel === undefined && deliverAt === undefined) return {};
+  if ([delaySeconds, delayLevel, deliverAt].filter((one) => one !== undefined).length > 1)
+    throw badField("/deliverAt", "Give one of delaySeconds, delayLevel and deliverAt.");
+  if (deliverAt !== undefined) {
+    const deliverAtMs = parseInstant(deliverAt);
+    if (deliverAtMs === undefined) throw badField("/deliverAt", "Must be an RFC 3339 time or epoch milliseconds.");
+    return { deliverAtMs };
+  }
+  const seconds = delaySeconds ?? DELAY_LEVELS_SECONDS[(delayLevel ?? 0) - 1] ?? 0;
+  if (seconds < 0) throw new BrokerError("ILLEGAL_DELIVERY_TIME", "A delay is not negative.");
+  return { delayMs: Math.ceil(seconds * 1_000) };
+}
+
+function decodeIdentity(envelope: MessageEnvelope): SendIdentity | undefined {
+  const { dedupKey, dedupWindowSeconds, producerId, sequence } = envelope;
+  if (dedupKey === undefined && dedupWindowSeconds === undefined && producerId === undefined && sequence === undefined)
+    return undefined;
+  if ((producerId === undefined) !== (sequence === undefined))
+    throw badField(producerId === undefined ? "/producerId" : "/sequence", "producerId and sequence belong together.");
+  if (dedupKey === undefined && dedupWindowSeconds !== undefined) throw badField("/dedupWindowSeconds", "Belongs to a dedupKey.");
+  if (producerId === undefined || sequence === undefined)
+    return { kind: "key", key: dedupKey ?? "", windowMs: (dedupWindowSeconds ?? DEDUP_WINDOW_SECONDS_DEFAULT) * 1_000 };
+  if (dedupKey !== undefined) throw badField("/dedupKey", "A message has a dedupKey or a producer's sequence, not both.");
+  return { kind: "sequence", producerId, sequence };
 }
 
 function decodeBody(body: unknown, encoding: MessageEnvelope["bodyEncoding"]): Buffer {
@@ -67,13 +102,13 @@ function decodeProperties(properties: Readonly<Record<string, unknown>>): Readon
 }
 
 /** A page of messages shows every body as text that is text, or every body as base64. */
-type Bodies = "text" | "base64";
+export type Bodies = "text" | "base64";
 
 /** Pages with fewer bytes of bodies fit whatever their escapes: a control character takes seven bytes in a string of a string. */
 const ALWAYS_FITTING_BYTES = 512 * 1_024;
 
 /** A page as `show` has it; bodies are base64, which needs no escapes, where as text the page would not fit. */
-export function pageJson<M extends StoredMessage, Shown>(
+export function pageJson<M extends Pick<StoredMessage, "body">, Shown>(
   messages: readonly M[],
   { quotedBytesMax }: AnswerLimits,
   show: (message: M, bodies: Bodies) => Shown,

@@ -1,10 +1,21 @@
 import { z } from "zod";
 import { ERROR_CODES, type ErrorCodeName } from "../../core/errors.ts";
+import { IDEMPOTENCY_KEY_CHARS_MAX } from "../../core/limits.ts";
 import type { ApiKeyGuard } from "./api-key-guard.ts";
 import { parameterNames, type Route } from "./route.ts";
 import { problem } from "./schemas/shared.ts";
 
 const ANY_ROUTE_ERRORS = ["BAD_REQUEST", "SERVER_BUSY", "STORE_UNAVAILABLE", "INTERNAL_ERROR"] as const satisfies ErrorCodeName[];
+/** Besides, of a POST: its repeats may be told by a key. */
+const POST_ERRORS = ["REQUEST_IN_PROGRESS", "IDEMPOTENCY_KEY_REUSED"] as const satisfies ErrorCodeName[];
+const POST_HEADERS = z.object({
+  "Idempotency-Key": z
+    .string()
+    .min(1)
+    .max(IDEMPOTENCY_KEY_CHARS_MAX)
+    .optional()
+    .describe("Repeats with the same key are answered as the first, for 24 hours, and say `Idempotency-Replayed: true`."),
+});
 
 export type OpenApiDocument = Awaited<ReturnType<typeof createOpenApiDocument>>;
 
@@ -50,6 +61,7 @@ function requestOf(route: Route): NonNullable<Documented["request"]> {
   return {
     ...(names.length > 0 ? { params: z.object(Object.fromEntries(names.map((name) => [name, z.string()]))) } : {}),
     ...(query instanceof z.ZodObject ? { query } : {}),
+    ...(route.method === "POST" ? { headers: POST_HEADERS } : {}),
     ...(body ? { body: bodyOf(body) } : {}),
   };
 }
@@ -83,7 +95,8 @@ function repliesOf(route: Route): Documented["responses"] {
 function errorsOf(route: Route, guarded: boolean): Documented["responses"] {
   const key = guarded ? (["UNAUTHORIZED"] as const) : [];
   const json = route.body?.kind === "json" ? (["UNSUPPORTED_MEDIA_TYPE", "MESSAGE_BODY_TOO_LARGE"] as const) : [];
-  const codes = [...new Set<ErrorCodeName>([...ANY_ROUTE_ERRORS, ...key, ...json, ...route.errors])].sort();
+  const post = route.method === "POST" ? POST_ERRORS : [];
+  const codes = [...new Set<ErrorCodeName>([...ANY_ROUTE_ERRORS, ...key, ...json, ...post, ...route.errors])].sort();
   const byStatus = new Map<number, ErrorCodeName[]>();
   for (const code of codes) {
     const { status } = ERROR_CODES[code];

@@ -6,8 +6,9 @@ import type { Reply } from "./reply.ts";
 /** Seconds a client should wait before it tries again. */
 const RETRY_AFTER_SECONDS = "1";
 
-/** Statuses whose answer carries Retry-After. */
-const RETRY_LATER: ReadonlySet<number> = new Set([429, 503]);
+/** Whether an answer carries Retry-After: those do that say nothing of the request itself. */
+const retryLater = (status: number, code: ErrorCodeName): boolean =>
+  status === 429 || status === 503 || code === "REQUEST_IN_PROGRESS";
 
 const slugOf = (code: ErrorCodeName): string => code.toLowerCase().replaceAll("_", "-");
 
@@ -48,7 +49,7 @@ export function problemReply(error: BrokerError, context: ProblemContext): Reply
     body,
     headers: {
       "Content-Type": "application/problem+json",
-      ...(RETRY_LATER.has(status) ? { "Retry-After": RETRY_AFTER_SECONDS } : {}),
+      ...(retryLater(status, error.code) ? { "Retry-After": RETRY_AFTER_SECONDS } : {}),
       ...context.headers,
     },
   };

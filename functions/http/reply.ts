@@ -3,6 +3,8 @@ export interface Reply {
   readonly status: number;
   readonly body: string | ReadableStream<Uint8Array> | null;
   readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Part of it failed, or was cut short, and may succeed when it is asked for again: not kept for repeats. */
+  readonly unfinished?: boolean;
 }
 
 const JSON_HEADERS: Readonly<Record<string, string>> = { "Content-Type": "application/json" };

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { ErrorCodeName } from "../../core/errors.ts";
+import type { RequestIdentity } from "./idempotency-key.ts";
 import type { Reply } from "./reply.ts";
 
 export type Method = "GET" | "PUT" | "PATCH" | "POST" | "DELETE";
@@ -12,6 +13,8 @@ export interface RouteRequest<Parameter extends string, Query, Body> {
   readonly query: Query;
   readonly body: Body;
   readonly requestId: string;
+  /** By what its repeats are told, where the client sent an Idempotency-Key. */
+  readonly identity: RequestIdentity | undefined;
   /** `name` in lower case. */
   header(name: string): string | undefined;
   /** Every header, names in lower case. */

@@ -18,7 +18,7 @@ export function validate<T>(
   schema: z.ZodType<T>,
   value: unknown,
   where: "body" | "query",
-  unbuilt: ReadonlySet<string> | undefined,
+  unbuilt?: ReadonlySet<string> | undefined,
 ): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;

@@ -16,6 +16,7 @@ import { createSystemRandom } from "../runtime/random.ts";
 import { type Environment, readSetting, readTable } from "../runtime/settings.ts";
 import { hmacSigner } from "../runtime/signer.ts";
 import type { BrokerStores } from "../stores/broker-stores.ts";
+import type { OpenDoorbell } from "../stores/scanner-doorbell.ts";
 import { startBroker } from "../stores/start-broker.ts";
 import { functionUrlInbound, requestOf, resultOf } from "./function-url.ts";
 
@@ -42,6 +43,7 @@ export interface ApiFunction {
 export function createApiFunction(options: {
   readonly environment: Environment;
   readonly openStores: (settings: ApiSettings) => BrokerStores;
+  readonly openDoorbell: OpenDoorbell;
   /** Default: standard output. */
   readonly log?: Log;
 }): ApiFunction {
@@ -55,7 +57,8 @@ export function createApiFunction(options: {
   const app = lazily(async (): Promise<Hono> => {
     const settings = readTable(API_SETTINGS, options.environment);
     log.level = settings.logLevel;
-    const broker = await startBroker(options.openStores(settings), random);
+    const doorbell = options.openDoorbell(settings, (error) => log.warn({ err: error }, "the scanner was not rung"));
+    const broker = await startBroker(options.openStores(settings), { random, doorbell });
     return createApp({
       ...answering,
       broker,

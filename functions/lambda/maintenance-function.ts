@@ -28,7 +28,7 @@ export function createMaintenanceFunction(options: {
   const broker = lazily(async () => {
     const settings = readTable(MAINTENANCE_SETTINGS, options.environment);
     log.level = settings.logLevel;
-    return startBroker(options.openStores(settings), createSystemRandom());
+    return startBroker(options.openStores(settings), { random: createSystemRandom() });
   });
   return async ({ time }, context) => {
     const startedAtMs = systemClock.nowMs();

@@ -7,6 +7,9 @@ const given = z.string().min(1, "must be set");
 /** A SHA-256, or two while a key is being replaced. */
 const KEY_HASHES = /^[0-9a-f]{64}(,[0-9a-f]{64})?$/i;
 
+/** Also qualified, with a version or an alias. */
+const FUNCTION = /^[\w:$-]{1,170}$/;
+
 /** Read apart from the rest: a function that cannot start must still refuse whoever has no key. */
 export const KEY_HASHES_SETTING = {
   env: "API_KEY_SHA256",
@@ -43,6 +46,7 @@ const STACK_SETTINGS = {
 } as const satisfies SettingTable;
 
 export const MAINTENANCE_SETTINGS = STACK_SETTINGS;
+export const SCANNER_SETTINGS = STACK_SETTINGS;
 
 /** Every setting of the API function. The README prints this table, and a test keeps the two alike. */
 export const API_SETTINGS = {
@@ -55,7 +59,16 @@ export const API_SETTINGS = {
     unit: "seconds",
     description: "Longest wait of a long poll; must stay below the function's time-out.",
   },
+  scannerFunction: {
+    env: "SCANNER_FUNCTION",
+    schema: optional(FUNCTION, "must be the name or the ARN of a Lambda function"),
+    default: "",
+    unit: "",
+    description:
+      "Function to wake for a message that is due before the schedule looks again; without one such a message comes up to a minute late.",
+  },
 } as const satisfies SettingTable;
 
 export type ApiSettings = SettingsOf<typeof API_SETTINGS>;
 export type MaintenanceSettings = SettingsOf<typeof MAINTENANCE_SETTINGS>;
+export type ScannerSettings = SettingsOf<typeof SCANNER_SETTINGS>;

@@ -30,7 +30,8 @@ export interface Server {
 export async function startServer(settings: ServerSettings, log: Log): Promise<Server> {
   const stores = await openStores(settings);
   const random = createSystemRandom();
-  const broker = await startBroker(stores, random);
+  const onFailure = (error: unknown) => log.error({ err: error }, "timers were not fired; they are tried again");
+  const broker = await startBroker(stores, { random, onFailure });
   try {
     const { host, port, apiKey } = settings;
     const server = await serveBroker({
@@ -44,10 +45,13 @@ export async function startServer(settings: ServerSettings, log: Log): Promise<S
       guard: apiKey === undefined ? undefined : ApiKeyGuard.ofKey(apiKey, OPEN_PATHS),
     });
     const sweeper = startSweeper("maintenance", (signal) => maintain(broker, stores, signal), log);
+    const stopping = new AbortController();
+    const timekeeping = broker.keepTime(stopping.signal);
     return {
       url: server.url,
       async stop(graceMs) {
-        await Promise.all([server.stop(graceMs), sweeper.stop()]);
+        stopping.abort();
+        await Promise.all([server.stop(graceMs), sweeper.stop(), timekeeping]);
         await stores.close();
       },
     };

@@ -1,16 +1,18 @@
-import { createBroker, type RunningBroker } from "../../core/create-broker.ts";
-import type { Random } from "../../core/ports/random.ts";
+import { type BrokerDependencies, createBroker, type RunningBroker } from "../../core/create-broker.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { deflateCompressor } from "../runtime/compressor.ts";
 import { hmacSigner } from "../runtime/signer.ts";
 import type { BrokerStores } from "./broker-stores.ts";
 
-/** A broker above open stores, with this runtime's clock, chance and codecs. Closes them when it fails. Errors: as `createBroker`. */
-export async function startBroker(stores: BrokerStores, random: Random): Promise<RunningBroker> {
+/** What differs between the processes that run a broker. */
+export type BrokerSurroundings = Pick<BrokerDependencies, "random" | "doorbell" | "onFailure">;
+
+/** A broker above open stores, with this runtime's clock and codecs. Closes the stores when it fails. Errors: as `createBroker`. */
+export async function startBroker(stores: BrokerStores, surroundings: BrokerSurroundings): Promise<RunningBroker> {
   const { items, objects, settings } = stores;
-  const runtime = { random, clock: systemClock, signer: hmacSigner, compressor: deflateCompressor };
+  const runtime = { clock: systemClock, signer: hmacSigner, compressor: deflateCompressor };
   try {
-    return await createBroker({ items, objects, settings, ...runtime });
+    return await createBroker({ items, objects, settings, ...runtime, ...surroundings });
   } catch (error) {
     await stores.close();
     throw error;

@@ -2,6 +2,10 @@ import { describe, expect, it } from "vitest";
 import { type Api, uniqueName } from "../support/http-api.ts";
 import { createGroup, createTopic, expectProblem } from "../support/http-fixtures.ts";
 
+/** So many different queues, `each` of one topic. */
+const numbered = (count: number, each: number) =>
+  Array.from({ length: count }, (_, index) => ({ topic: `t${Math.floor(index / each)}`, queueId: index % each }));
+
 export function groupTests(api: Api): void {
   describe("PROTOCOL 3.1 groups", () => {
     it("creates a group with 201 and answers 200 when it is there", async () => {
@@ -26,6 +30,58 @@ export function groupTests(api: Api): void {
       const backoff = { initialSeconds: 5, multiplier: 2, maxSeconds: 7200 };
       const created = await api.put(`/v1/groups/${uniqueName("group")}`, { backoff });
       expect(created.json.backoff).toEqual(backoff);
+    });
+
+    it("takes an assignment, and answers it as it was given", async () => {
+      const path = `/v1/groups/${await createGroup(api, [])}`;
+      const queues = {
+        "10.0.0.1@a": [{ topic: "t", queueId: 2 }],
+        b: [
+          { topic: "t", queueId: 0 },
+          { topic: "u", queueId: 0 },
+        ],
+      };
+      const assignments = [
+        "AVG_BY_CIRCLE",
+        "CONSISTENT_HASH",
+        "MACHINE_ROOM",
+        "MACHINE_ROOM_NEARBY-CONSISTENT_HASH",
+        { strategy: "CONFIG", queues },
+        { strategy: "MACHINE_ROOM", rooms: ["az1", "az2"] },
+      ];
+      for (const assignment of assignments) {
+        expect((await api.put(path, { assignment })).json.assignment).toEqual(assignment);
+        const etag = (await api.get(path)).headers.get("etag");
+        expect((await api.put(path, { assignment })).headers.get("etag")).toBe(etag);
+      }
+      expect((await api.patch(path, { assignment: null })).json.assignment).toBe("AVG");
+    });
+
+    it("refuses what is no assignment", async () => {
+      const path = `/v1/groups/${await createGroup(api, [])}`;
+      const config = (queues: unknown) => ({ strategy: "CONFIG", queues });
+      const one = [{ topic: "t", queueId: 0 }];
+      const wrong: [unknown, string][] = [
+        ["RANDOM", "/assignment"],
+        ["CONFIG", "/assignment"],
+        ["MACHINE_ROOM_NEARBY", "/assignment"],
+        [config([]), "/assignment"],
+        [config({ a: one, b: one }), "/assignment/queues"],
+        [config({ a: numbered(513, 256) }), "/assignment/queues"],
+        [config({ a: [] }), "/assignment/queues/a"],
+        [config({ a: [{ topic: "t", queueId: 256 }] }), "/assignment/queues/a/0/queueId"],
+        [config({ a: [{ topic: "t", queueId: 0, weight: 1 }] }), "/assignment/queues/a/0"],
+        [config({ "a b": one }), "/assignment/queues/a b"],
+        [config(JSON.parse('{"__proto__":[{"topic":"t","queueId":0}]}')), "/assignment/queues/__proto__"],
+        [{ strategy: "MACHINE_ROOM", rooms: [] }, "/assignment/rooms"],
+        [{ strategy: "MACHINE_ROOM", rooms: ["a", "a"] }, "/assignment/rooms"],
+      ];
+      for (const [assignment, field] of wrong) {
+        const answer = await api.put(path, { assignment });
+        expectProblem(answer, 400, "BAD_REQUEST");
+        expect(answer.json.errors[0].field).toBe(field);
+      }
+      expect((await api.get(path)).json.assignment).toBe("AVG");
     });
 
     it("patches, guarded by ETag", async () => {

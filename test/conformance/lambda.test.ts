@@ -6,8 +6,9 @@ import { SHARED_STORE } from "../../core/broker-settings.ts";
 import type { BrokerStores } from "../../functions/stores/broker-stores.ts";
 import { startAwsEndpoint } from "../support/aws-endpoint.ts";
 import { dynamoDbBinary } from "../support/dynamodb-server.ts";
-import { memoryFunction, memoryStores, someKey } from "../support/function-fixture.ts";
+import { memoryFunction, memoryScanner, memoryStores, someKey } from "../support/function-fixture.ts";
 import { type FunctionUrlServer, serveFunctionUrl } from "../support/function-url-server.ts";
+import { type InvokedScanner, invokeScanner } from "../support/invoked-scanner.ts";
 import { runConformanceTests } from "./run-conformance.ts";
 
 // The SDK tells every process on Node 20 that its versions of 2027 will not run there.
@@ -15,6 +16,7 @@ process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = "true";
 
 const { key, hash } = someKey();
 let stores: BrokerStores;
+let scanner: InvokedScanner;
 let server: FunctionUrlServer;
 
 /** Those of AWS where there is a stand-in for this machine. */
@@ -40,11 +42,13 @@ async function openStores(): Promise<BrokerStores> {
 
 beforeAll(async () => {
   stores = await openStores();
-  server = await serveFunctionUrl(memoryFunction({ API_KEY_SHA256: hash }, () => stores).api);
+  scanner = invokeScanner(memoryScanner(() => stores).scan);
+  server = await serveFunctionUrl(memoryFunction({ API_KEY_SHA256: hash }, () => stores, scanner.doorbell).api);
 });
 
 afterAll(async () => {
   await server.close();
+  await scanner.stop();
   await stores.close();
 });
 

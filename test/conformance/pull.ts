@@ -138,6 +138,9 @@ export function pullTests(api: Api): void {
         "offset=0&waitSeconds=21",
         "offset=0&waitSeconds=-1",
         "offset=0&colour=red",
+        "offset=0&filterType=TAG",
+        "offset=0&filterType=REGEX&expression=A",
+        "offset=0&expression=A&expression=B",
         "offset=0&offset=1",
       );
       for (const query of wrong) {
@@ -154,6 +157,132 @@ export function pullTests(api: Api): void {
         expect([400, 404], answer.text).toContain(answer.status);
       }
       expectProblem(await api.get(`/v1/topics/${uniqueName("absent")}/queues/0/messages?offset=0`), 404, "TOPIC_NOT_FOUND");
+    });
+  });
+
+  describe("PROTOCOL 5.3 filters on pull", () => {
+    /** Tags in turn, an index as property. */
+    const fillTagged = async (count: number, tags: readonly string[]) => {
+      const topic = await createTopic(api, { queues: 1 });
+      const entries = Array.from({ length: count }, (_, index) => ({
+        body: `m${index}`,
+        tag: tags[index % tags.length],
+        properties: { index: String(index) },
+      }));
+      for (let from = 0; from < count; from += 100)
+        expect((await api.post(`/v1/topics/${topic}/messages/batch`, { entries: entries.slice(from, from + 100) })).status).toBe(
+          200,
+        );
+      return topic;
+    };
+    const matching = (from: string, type: "TAG" | "SQL92", expression: string) =>
+      `${from}&filterType=${type}&expression=${encodeURIComponent(expression)}`;
+
+    it("answers with what matches alone, and goes on behind all it looked at", async () => {
+      const topic = await fillTagged(10, ["A", "B", "C"]);
+      const tags = (await pull(topic, matching("offset=1", "TAG", "A || C"))).json;
+      expect(tags).toMatchObject({ status: "FOUND", nextOffset: "10", minOffset: "0", maxOffset: "10" });
+      expect(bodies(tags)).toEqual(["m2", "m3", "m5", "m6", "m8", "m9"]);
+      expect(tags.messages.map(({ offset }: { offset: string }) => offset)).toEqual(["2", "3", "5", "6", "8", "9"]);
+      const sql = (await pull(topic, matching("tail=8", "SQL92", "TAGS = 'B' AND index > 4"))).json;
+      expect(bodies(sql)).toEqual(["m7"]);
+      expect(bodies((await pull(topic, "offset=8&expression=C")).json)).toEqual(["m8"]);
+      expect(bodies((await pull(topic, matching("offset=8", "TAG", "*"))).json)).toEqual(["m8", "m9"]);
+    });
+
+    it("pages through the matches by limit and maxBytes, each once", async () => {
+      const topic = await fillTagged(40, ["A", "B"]);
+      for (const bound of ["limit=3", "maxBytes=7"]) {
+        const seen: string[] = [];
+        for (let offset = "0"; ; ) {
+          const { json } = await pull(topic, matching(`offset=${offset}&${bound}`, "TAG", "B"));
+          if (json.status !== "FOUND") break;
+          expect(json.messages.length).toBeLessThanOrEqual(3);
+          seen.push(...bodies(json));
+          offset = json.nextOffset;
+        }
+        expect(seen).toEqual(Array.from({ length: 20 }, (_, index) => `m${2 * index + 1}`));
+      }
+    });
+
+    it("answers NO_MATCHED_MSG after a bounded look, and the next pull goes on behind it", async () => {
+      const topic = await fillTagged(2_000, ["A"]);
+      await send(api, topic, { body: "last", tag: "B" });
+      const answers: { status: string; nextOffset: string }[] = [];
+      for (
+        let offset = "0";
+        answers.at(-1)?.status !== "FOUND" && answers.length < 10;
+        offset = answers.at(-1)?.nextOffset ?? ""
+      ) {
+        const { json } = await pull(topic, matching(`offset=${offset}`, "TAG", "B"));
+        if (json.status === "NO_MATCHED_MSG") expect(json.messages).toEqual([]);
+        expect(Number(json.nextOffset)).toBeGreaterThan(Number(offset));
+        answers.push(json);
+      }
+      expect(answers.map(({ status }) => status)).toEqual(["NO_MATCHED_MSG", "NO_MATCHED_MSG", "FOUND"]);
+      expect(answers.at(-1)?.nextOffset).toBe("2001");
+    });
+
+    it("answers NO_NEW_MSG at the end, and 416 outside the queue", async () => {
+      const topic = await fillTagged(3, ["A"]);
+      expect((await pull(topic, matching("offset=3", "TAG", "A"))).json).toMatchObject({ status: "NO_NEW_MSG", nextOffset: "3" });
+      expectProblem(await pull(topic, matching("offset=4", "TAG", "A")), 416, "OFFSET_ILLEGAL");
+    });
+
+    it("waits for a match, whatever else comes", async () => {
+      const topic = await fillTagged(3, ["A"]);
+      const waiting = pull(topic, matching("offset=0&waitSeconds=10", "TAG", "B"));
+      for (const tag of ["A", "C", "B"]) await send(api, topic, { body: `late ${tag}`, tag });
+      const { json } = await waiting;
+      expect(json).toMatchObject({ status: "FOUND", nextOffset: "6" });
+      expect(bodies(json)).toEqual(["late B"]);
+    });
+
+    it("answers NO_MATCHED_MSG when the wait is over, behind what did not match", async () => {
+      const topic = await fillTagged(3, ["A"]);
+      const startedAt = performance.now();
+      const { json } = await pull(topic, matching("offset=1&waitSeconds=1", "TAG", "B"));
+      expect(json).toMatchObject({ status: "NO_MATCHED_MSG", messages: [], nextOffset: "3" });
+      expect(performance.now() - startedAt).toBeGreaterThan(900);
+    });
+
+    it("refuses an expression that cannot be read, and says where", async () => {
+      const topic = await fillTagged(1, ["A"]);
+      const wrong = [
+        ["SQL92", "a > 1 AND", 1, 10],
+        ["SQL92", "a > 1\nAND AND", 2, 5],
+        ["TAG", "A || ", 1, 5],
+      ] as const;
+      for (const [type, expression, line, column] of wrong) {
+        for (const headers of [{}, { Accept: "text/event-stream" }]) {
+          const answer = await pull(topic, matching("offset=0", type, expression), headers);
+          expectProblem(answer, 400, "ILLEGAL_FILTER_EXPRESSION");
+          expect(answer.json).toMatchObject({ line, column });
+        }
+      }
+      expectProblem(await pull(topic, matching("offset=0", "TAG", "A".repeat(2_049))), 400, "ILLEGAL_FILTER_EXPRESSION", "2048");
+      expectProblem(await pull(topic, "offset=0&filterType=TAG&expression="), 400, "ILLEGAL_FILTER_EXPRESSION");
+    });
+
+    it("filters a live tail, whose ids pass over the rest", async () => {
+      const topic = await fillTagged(5, ["A", "B", "A", "A", "A"]);
+      const controller = new AbortController();
+      const tail = (headers: Record<string, string> = {}) =>
+        api.fetch("GET", `/v1/topics/${topic}/queues/0/messages?${matching("offset=0", "TAG", "B")}`, undefined, {
+          signal: controller.signal,
+          headers: { Accept: "text/event-stream", ...headers },
+        });
+      const events = readEvents(await tail());
+      const next = async () => (await events.next()).value as ServerSentEvent;
+      expect(JSON.parse((await next()).data)).toMatchObject({ body: "m1", offset: "1" });
+      expect(await next()).toEqual({ id: "4" });
+      if (!api.behindGateway) {
+        for (const tag of ["A", "B"]) await send(api, topic, { body: `live ${tag}`, tag });
+        const live: ServerSentEvent[] = [];
+        while (live.at(-1)?.data === undefined) live.push(await next());
+        expect(JSON.parse(live.at(-1)?.data ?? "")).toMatchObject({ body: "live B", offset: "6" });
+      }
+      controller.abort();
     });
   });
 

@@ -1,11 +1,15 @@
 import { Api, type Target } from "../support/http-api.ts";
+import { clientTests } from "./clients.ts";
 import { conventionTests } from "./conventions.ts";
 import { deadLetterTests } from "./dead-letters.ts";
+import { delayedTests } from "./delayed.ts";
 import { errorTests } from "./errors.ts";
 import { groupTests } from "./groups.ts";
 import { hostileInputTests } from "./hostile-input.ts";
+import { idempotencyTests } from "./idempotency.ts";
 import { lagTests } from "./lag.ts";
 import { leaseTests } from "./leases.ts";
+import { onceTests } from "./once.ts";
 import { operationTests } from "./operations.ts";
 import { pauseTests } from "./pause.ts";
 import { publishTests } from "./publish.ts";
@@ -16,6 +20,7 @@ import { sendTests } from "./send.ts";
 import { settleTests } from "./settle.ts";
 import { subscriptionTests } from "./subscriptions.ts";
 import { topicTests } from "./topics.ts";
+import { transactionTests } from "./transactions.ts";
 import { unbuiltTests } from "./unbuilt.ts";
 
 /**
@@ -28,8 +33,12 @@ export function runConformanceTests(target: Target): void {
   topicTests(api);
   groupTests(api);
   subscriptionTests(api);
+  clientTests(api);
   sendTests(api);
   publishTests(api);
+  delayedTests(api);
+  transactionTests(api);
+  onceTests(api);
   pullTests(api);
   receiveTests(api);
   leaseTests(api);
@@ -38,6 +47,7 @@ export function runConformanceTests(target: Target): void {
   lagTests(api);
   pauseTests(api);
   resetTests(api);
+  idempotencyTests(api);
   errorTests(api);
   unbuiltTests(api);
   hostileInputTests(api);

@@ -69,6 +69,23 @@ export function subscriptionTests(api: Api): void {
       expectProblem(await api.put(`/v1/groups/${group}/subscriptions/${uniqueName("absent")}`), 404, "TOPIC_NOT_FOUND");
     });
 
+    it("gives a group 64 topics and no more, however many come at once, and room again after a deletion", async () => {
+      const topics: string[] = [];
+      while (topics.length < 68)
+        topics.push(...(await Promise.all(Array.from({ length: 4 }, () => createTopic(api, { queues: 1 })))));
+      const group = await createGroup(api, topics.slice(0, 60));
+      const put = (topic = "") => api.put(`/v1/groups/${group}/subscriptions/${topic}`);
+      const answers = await Promise.all(topics.slice(60).map(put));
+      const refused = answers.filter(({ status }) => status !== 201);
+      expect(refused).toHaveLength(4);
+      for (const answer of refused) expectProblem(answer, 429, "TOO_MANY_REQUESTS", "64 subscriptions");
+      expect((await api.get(`/v1/groups/${group}`)).json.subscriptions).toHaveLength(64);
+      expect((await put(topics[0])).status).toBe(200);
+      expect((await api.delete(`/v1/groups/${group}/subscriptions/${topics[0]}`)).status).toBe(204);
+      expect((await api.delete(`/v1/topics/${topics[1]}`)).status).toBe(204);
+      expect((await put(topics[0])).status).toBe(201);
+    });
+
     it("refuses a filter that is none", async () => {
       const topic = await createTopic(api);
       const group = await createGroup(api, []);

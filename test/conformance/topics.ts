@@ -47,6 +47,16 @@ export function topicTests(api: Api): void {
       expectProblem(await api.patch(`/v1/topics/${uniqueName("absent")}`, {}), 404, "TOPIC_NOT_FOUND");
     });
 
+    it("names the rooms of its queues", async () => {
+      const path = `/v1/topics/${await createTopic(api)}`;
+      expect((await api.get(path)).json.rooms).toEqual([]);
+      expect((await api.put(path, { rooms: ["az1", "az2"] })).json.rooms).toEqual(["az1", "az2"]);
+      expect((await api.patch(path, { retentionHours: 9 })).json.rooms).toEqual(["az1", "az2"]);
+      expect((await api.patch(path, { rooms: null })).json.rooms).toEqual([]);
+      const wrong = [["a", "a"], ["a@b"], [""], "az1", Array.from({ length: 17 }, (_, index) => `az${index}`)];
+      for (const rooms of wrong) expectProblem(await api.put(path, { rooms }), 400, "BAD_REQUEST");
+    });
+
     it("guards changes with ETag and If-Match", async () => {
       const path = `/v1/topics/${await createTopic(api)}`;
       const etag = (await api.get(path)).headers.get("etag") ?? "";
@@ -148,6 +158,18 @@ export function topicTests(api: Api): void {
         );
       }
       expect((await api.put(`/v1/topics/${uniqueName("A_z-0")}`)).status).toBe(201);
+    });
+
+    it("keeps the topics of the broker's own as they are", async () => {
+      const group = await createGroup(api, []);
+      const settings = (await api.get(`/v1/topics/%25DLQ%25${group}`)).json;
+      for (const name of [`%25DLQ%25${group}`, `%25RETRY%25${group}%25orders`]) {
+        expectProblem(await api.patch(`/v1/topics/${name}`, { retentionHours: 1 }), 403, "FORBIDDEN");
+        expectProblem(await api.delete(`/v1/topics/${name}`), 403, "FORBIDDEN");
+        expectProblem(await api.delete(`/v1/topics/${name}?dryRun=true`), 403, "FORBIDDEN");
+        expectProblem(await api.put(`/v1/topics/${name}`, { retentionHours: 1 }), 400, "ILLEGAL_TOPIC");
+      }
+      expect((await api.get(`/v1/topics/%25DLQ%25${group}`)).json).toEqual(settings);
     });
 
     it("refuses settings beyond the limits, and names them", async () => {

@@ -8,14 +8,16 @@ import { Cdk } from "./cdk.ts";
 import { Abandoned, Checks } from "./checks.ts";
 import { checkConcurrentInstances } from "./concurrent-instances.ts";
 import { runConformance } from "./conformance.ts";
+import { checkDoorbell, checkScheduledDelivery } from "./delayed-messages.ts";
 import type { DeployedApi } from "./deployed-api.ts";
 import { DeployedStores } from "./deployed-stores.ts";
 import { checkEveryRouteWantsTheKey } from "./every-route-wants-the-key.ts";
-import { FunctionLogs } from "./function-logs.ts";
+import { FUNCTION_NAMES, FunctionLogs } from "./function-logs.ts";
 import { installMinistack, MINISTACK_VERSION, missingTools } from "./install-ministack.ts";
 import { checkMaintenanceRuns } from "./maintenance-runs.ts";
 import { FUNCTIONS, startMinistack } from "./ministack.ts";
 import { Processes } from "./processes.ts";
+import { checkTransactionCheck } from "./transaction-check.ts";
 
 /** Kept between runs: the virtual environment, and the last run's totals. */
 const HOME = resolve(".tmp/e2e");
@@ -41,19 +43,25 @@ async function runChecks(checks: Checks, folder: string, processes: Processes): 
   const api: DeployedApi = { url: outputs.url, apiKey, port: ministack.port, ca: ministack.ca };
   const logs = new FunctionLogs(python, ministack);
 
+  await checks.check("the API rings for what is due soon", () => checkDoorbell(api, logs));
+  // Nothing else is delayed meanwhile, for which the scanner would be rung.
+  const scheduled = checks.check("the schedule delivers what is due later", () => checkScheduledDelivery(api, logs));
   await checks.check("every route wants the key", () => checkEveryRouteWantsTheKey(api));
   await checks.check("instances at once keep every promise", () =>
     checkConcurrentInstances(api, () => ministack.instances(API_FUNCTION)),
   );
+  await scheduled;
   await Promise.all([
     checks.suite("conformance", () => runConformance({ api, folder, processes })),
     checks.check("the schedule runs maintenance", () => checkMaintenanceRuns(logs)),
+    checks.check("a producer is asked about its transaction", () => checkTransactionCheck(api)),
   ]);
   await checks.check("deploying again changes nothing", async () => {
     await cdk.deployUnchanged();
     return undefined;
   });
-  if (checks.failed > 0) await writeFile(join(folder, "api.log"), (await logs.of("Api")).join("\n"));
+  if (checks.failed > 0)
+    for (const name of FUNCTION_NAMES) await writeFile(join(folder, `${name}.log`), (await logs.of(name)).join("\n"));
   await checks.check("cdk destroy removes everything", async () => {
     const stores = new DeployedStores(ministack, outputs);
     const objects = await stores.emptyBucket();

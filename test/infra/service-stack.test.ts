@@ -7,10 +7,12 @@ import { API_KEY, synthesize } from "./synthesize.ts";
 const { storage, service } = synthesize();
 const functions = Object.values(service.findResources("AWS::Lambda::Function"));
 const API = { Description: "Apogee HTTP API" };
+const MAINTENANCE = Match.stringLikeRegexp("maintenance");
+const SCANNER = Match.stringLikeRegexp("scanner");
 
 describe("the functions", () => {
-  it("are two, both on Node.js 22 and ARM, in no network of their own", () => {
-    expect(functions).toHaveLength(2);
+  it("are three, all on Node.js 22 and ARM, in no network of their own", () => {
+    expect(functions).toHaveLength(3);
     for (const { Properties } of functions) {
       expect(Properties).toMatchObject({ Runtime: "nodejs22.x", Architectures: ["arm64"], Handler: "index.handler" });
       expect(Properties).not.toHaveProperty("VpcConfig");
@@ -27,9 +29,17 @@ describe("the functions", () => {
           API_KEY_SHA256: createHash("sha256").update(API_KEY).digest("hex"),
           LONG_POLL_SECONDS_MAX: "20",
           LOG_LEVEL: "info",
+          SCANNER_FUNCTION: { Ref: Match.stringLikeRegexp("^Scanner") },
         },
       },
     });
+    for (const Description of [MAINTENANCE, SCANNER])
+      service.hasResourceProperties("AWS::Lambda::Function", {
+        Description,
+        Environment: {
+          Variables: Match.objectEquals({ TABLE: Match.anyValue(), BUCKET: Match.anyValue(), LOG_LEVEL: "info" }),
+        },
+      });
   });
 
   it("never see the key itself: it is in neither template", () => {
@@ -41,11 +51,15 @@ describe("the functions", () => {
     expect(Timeout).toBeGreaterThanOrEqual(Number(Environment.Variables.LONG_POLL_SECONDS_MAX) + 10);
   });
 
+  it("scan until the next tick, and have time to end what is under way then", () => {
+    service.hasResourceProperties("AWS::Lambda::Function", { Description: SCANNER, Timeout: 75 });
+  });
+
   it("write a log each that is deleted after a month", () => {
     const logs = Object.values(service.findResources("AWS::Logs::LogGroup"));
-    expect(logs.map(({ Properties }) => Properties.RetentionInDays)).toEqual([30, 30]);
+    expect(logs.map(({ Properties }) => Properties.RetentionInDays)).toEqual([30, 30, 30]);
     const groups = functions.map(({ Properties }) => Properties.LoggingConfig.LogGroup.Ref);
-    expect(new Set(groups).size).toBe(2);
+    expect(new Set(groups).size).toBe(3);
   });
 
   it("run at most as often at once as the deployment allows", () => {
@@ -81,20 +95,27 @@ describe("the URL", () => {
   });
 });
 
-it("maintenance runs every minute, and what failed is left to the next minute", () => {
-  service.hasResourceProperties("AWS::Events::Rule", {
-    ScheduleExpression: "rate(1 minute)",
-    State: "ENABLED",
-    Targets: [
+describe("the schedule", () => {
+  it("runs maintenance and the scanner every minute, and leaves what failed to the next minute", () => {
+    const target = (name: string) =>
       Match.objectLike({
-        Arn: { "Fn::GetAtt": [Match.stringLikeRegexp("^Maintenance"), "Arn"] },
+        Arn: { "Fn::GetAtt": [Match.stringLikeRegexp(`^${name}`), "Arn"] },
         RetryPolicy: { MaximumRetryAttempts: 0, MaximumEventAgeInSeconds: 60 },
-      }),
-    ],
+      });
+    service.resourceCountIs("AWS::Events::Rule", 1);
+    service.hasResourceProperties("AWS::Events::Rule", {
+      ScheduleExpression: "rate(1 minute)",
+      State: "ENABLED",
+      Targets: [target("Maintenance"), target("Scanner")],
+    });
   });
-  service.hasResourceProperties("AWS::Lambda::EventInvokeConfig", {
-    FunctionName: { Ref: Match.stringLikeRegexp("^Maintenance") },
-    MaximumRetryAttempts: 0,
+
+  it.each(["Maintenance", "Scanner"])("%s is invoked once for each event, and for none that is a minute old", (name) => {
+    service.hasResourceProperties("AWS::Lambda::EventInvokeConfig", {
+      FunctionName: { Ref: Match.stringLikeRegexp(`^${name}`) },
+      MaximumRetryAttempts: 0,
+      MaximumEventAgeInSeconds: 60,
+    });
   });
 });
 
@@ -107,10 +128,16 @@ describe("monitoring", () => {
       alarmsOf({ storage, service } as ReturnType<typeof synthesize>)
         .map(({ MetricName }) => MetricName)
         .sort(),
-    ).toEqual(["Errors", "Invocations", "Throttles", "Url5xxCount", "WriteThrottleEvents"]);
+    ).toEqual(["Errors", "Errors", "Invocations", "Invocations", "Throttles", "Url5xxCount", "WriteThrottleEvents"]);
+    for (const name of ["Maintenance", "Scanner"])
+      for (const MetricName of ["Errors", "Invocations"])
+        service.hasResourceProperties("AWS::CloudWatch::Alarm", {
+          MetricName,
+          Dimensions: [{ Name: "FunctionName", Value: { Ref: Match.stringLikeRegexp(`^${name}`) } }],
+        });
   });
 
-  it("takes silence of maintenance for a fault, and no other silence", () => {
+  it("takes silence of what is scheduled for a fault, and no other silence", () => {
     for (const { MetricName, TreatMissingData } of alarmsOf(synthesize()))
       expect(TreatMissingData).toBe(MetricName === "Invocations" ? "breaching" : "notBreaching");
   });

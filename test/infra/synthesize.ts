@@ -18,7 +18,7 @@ export interface Synthesized {
 export function synthesize(context: Record<string, string> = {}): Synthesized {
   const folder = mkdtempSync(join(tmpdir(), "apogee-infra-"));
   try {
-    for (const name of ["api", "maintenance"]) {
+    for (const name of ["api", "maintenance", "scanner"]) {
       mkdirSync(join(folder, name));
       writeFileSync(join(folder, name, "index.mjs"), "export const handler = () => {};\n");
     }

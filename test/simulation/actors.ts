@@ -1,7 +1,7 @@
 import type { SettleEntry } from "../../core/broker.ts";
 import type { RunningBroker } from "../../core/create-broker.ts";
 import { BrokerError } from "../../core/errors.ts";
-import type { ReceivedMessage } from "../../core/terms.ts";
+import type { ReceivedMessage, SendReceipt, StoredReceipt } from "../../core/terms.ts";
 import type { Auditor, Seen } from "./auditor.ts";
 import { orderKeyOf, type Scenario } from "./scenario.ts";
 import type { World } from "./world.ts";
@@ -43,7 +43,7 @@ export async function produce(stage: Stage, name: string): Promise<void> {
       const result = results === "unknown" ? undefined : results[index];
       if (!result || (BrokerError.is(result) && result.code !== "STORE_UNAVAILABLE")) auditor.sendUnknown(body);
       else if (BrokerError.is(result)) auditor.sendRefused(body);
-      else auditor.sendAcked({ ...result, body });
+      else auditor.sendAcked({ ...placed(result), body });
     }
   }
 }
@@ -60,21 +60,33 @@ export async function consume(stage: Stage, name: string, skewMs: number): Promi
       attemptId,
     };
     let messages: readonly ReceivedMessage[] | "unknown" = "unknown";
+    const askedMs = world.nowMs;
     for (let tries = 0; messages === "unknown" && tries < 3; tries++) {
+      const triedMs = world.nowMs;
       messages = await stage.call((broker) => broker.receiveMessages(GROUP, request), 8_000);
+      if (messages !== "unknown" && messages.length > 0) stage.auditor.receiveAnswered(triedMs);
       if (attemptId === undefined) break;
     }
-    if (messages !== "unknown") await work(stage, name, skewMs, messages);
+    if (messages !== "unknown") await work(stage, name, skewMs, { messages, askedMs });
     await world.sleep(world.random.integer(5, 600));
   }
 }
 
-async function work(stage: Stage, name: string, skewMs: number, received: readonly ReceivedMessage[]): Promise<void> {
+interface Received {
+  readonly messages: readonly ReceivedMessage[];
+  readonly askedMs: number;
+}
+
+async function work(stage: Stage, name: string, skewMs: number, received: Received): Promise<void> {
   const { world, auditor } = stage;
-  const nowMs = (): number => world.nowMs + skewMs;
-  const held = received.filter((message) => nowMs() < message.leaseUntilMs);
+  const heldMs = world.nowMs;
+  const held = received.messages.filter((message) => heldMs + skewMs < message.leaseUntilMs);
   auditor.deliverTogether(held.map(seenOf));
-  for (const message of held) auditor.deliver(name, seenOf(message), message.attempt, message.leaseUntilMs - skewMs, world.nowMs);
+  for (const message of held) {
+    const { attempt, leaseUntilMs } = message;
+    const untilMs = leaseUntilMs - skewMs;
+    auditor.deliver(name, seenOf(message), { attempt, untilMs, askedMs: received.askedMs, nowMs: heldMs });
+  }
   if (world.random.chance(0.06)) {
     for (const message of held) auditor.release(name, seenOf(message));
     return;
@@ -86,6 +98,7 @@ async function work(stage: Stage, name: string, skewMs: number, received: readon
   if (settles.length === 0) return;
   const tries = world.random.chance(0.2) ? 2 : 1;
   for (let round = 0; round < tries; round++) {
+    const sentMs = world.nowMs;
     const results = await stage.call(
       (broker) =>
         broker.settleMessages(
@@ -101,8 +114,9 @@ async function work(stage: Stage, name: string, skewMs: number, received: readon
       const running = world.nowMs + LEASE_MARGIN_MS < message.leaseUntilMs;
       const refused = result?.status === "error" && result.error.code === "LEASE_LOST";
       if (refused && running && round === 0 && entry.action !== "extend") auditor.settleRefused(seenOf(message));
-      if (status === "acked") auditor.ackAnswered(seenOf(message));
-      if (status === "deadLettered") auditor.deadLetterAnswered(seenOf(message));
+      if (status !== "unknown" && status !== "error") auditor.settleAnswered(seenOf(message), heldMs, sentMs);
+      if (status === "acked") auditor.ackAnswered(seenOf(message), sentMs);
+      if (status === "deadLettered") auditor.deadLetterAnswered(seenOf(message), sentMs);
       if (entry.action !== "extend" || status !== "extended") auditor.release(name, seenOf(message));
     }
   }
@@ -150,6 +164,12 @@ function decide({ world, auditor, failing }: Stage, name: string, message: Recei
   }
   auditor.ackTried(seenOf(message));
   return { action: "ack", receiptHandle };
+}
+
+/** Where a message is that was sent without a delay. */
+export function placed(receipt: SendReceipt): StoredReceipt {
+  if (!("offset" in receipt)) throw new Error(`${receipt.messageId} waits, and was not asked to`);
+  return receipt;
 }
 
 export function seenOf(message: { readonly queueId: number; readonly offset: number; readonly body: Uint8Array }): Seen {

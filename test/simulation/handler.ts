@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { SHARED_STORE } from "../../core/broker-settings.ts";
-import { createBroker, type RunningBroker } from "../../core/create-broker.ts";
+import { type BrokerDependencies, createBroker, type RunningBroker } from "../../core/create-broker.ts";
 import type { ItemStore } from "../../core/ports/item-store.ts";
 import type { ObjectStore } from "../../core/ports/object-store.ts";
 import { SeededRandom } from "../support/seeded-random.ts";
@@ -16,6 +16,8 @@ export interface SimulatedStores {
 /** One process of the broker: a clock of its own, caches of its own, and a life that can end between any two store calls. */
 export class Handler implements Host {
   readonly name: string;
+  /** What its clock is ahead. */
+  readonly skewMs: number;
   readonly broker: Promise<RunningBroker>;
   crashed = false;
 
@@ -23,9 +25,17 @@ export class Handler implements Host {
     name: string,
     world: World,
     stores: SimulatedStores,
-    options: { readonly skewMs: number; readonly skewMarginMs: number; readonly rates: () => FaultRates },
+    options: {
+      readonly skewMs: number;
+      readonly skewMarginMs: number;
+      readonly rates: () => FaultRates;
+      readonly flightMs?: number;
+      /** In the place of those below, or beside them. */
+      readonly dependencies?: Partial<BrokerDependencies>;
+    },
   ) {
     this.name = name;
+    this.skewMs = options.skewMs;
     const wire = new Wire(world, this, options.rates);
     this.broker = createBroker({
       items: new FaultyItemStore(stores.items, wire),
@@ -41,7 +51,14 @@ export class Handler implements Host {
         inflate: (bytes, bytesMax) => inflateRawSync(bytes, { maxOutputLength: bytesMax }),
       },
       // Small frames go inline, the larger of the workload to objects, and some are packed.
-      settings: { ...SHARED_STORE, skewMarginMs: options.skewMarginMs, inlineFrameBytesMax: 600, packFromBytes: 200 },
+      settings: {
+        ...SHARED_STORE,
+        skewMarginMs: options.skewMarginMs,
+        flightMs: options.flightMs ?? SHARED_STORE.flightMs,
+        inlineFrameBytesMax: 600,
+        packFromBytes: 200,
+      },
+      ...options.dependencies,
     });
     // A handler that cannot even open its store is retried by whoever uses it.
     this.broker.catch(() => undefined);

@@ -1,3 +1,4 @@
+import { GROUPS_PK } from "../../core/keys.ts";
 import type { Change, Condition, Item, ItemStore, Key, TransactWrite, WriteOptions } from "../../core/ports/item-store.ts";
 import type { SeededRandom } from "../support/seeded-random.ts";
 
@@ -69,6 +70,43 @@ export const movesBlindly: Sabotage = (items) =>
       writes.some((write) => (write.kind !== "put" ? write.key.pk.startsWith("r#") : write.item.pk.startsWith("r#")))
         ? writes.map((write) => (write.kind === "check" ? write : { ...write, when: [] }))
         : writes,
+  });
+
+/** I4: a reset moves the offset, and leaves the claims and their generation as they are. */
+export const resetsOnlyOffsets: Sabotage = (items) => {
+  const isReset = (item: Item, when: readonly Condition[] = []): boolean =>
+    isProgress(item) && when.some(({ name }) => name === "g");
+  return {
+    ...tamper(items, {}),
+    put: (item, options) =>
+      isReset(item, options?.when)
+        ? items.update(
+            item,
+            ["n", "nb"].map((name) => ({ op: "set", name, value: item[name] as number })),
+            options,
+          )
+        : items.put(item, options),
+  };
+};
+
+/** I5: whoever asks is told that the group is not paused. */
+export const forgetsPauses: Sabotage = (items) => ({
+  ...tamper(items, {}),
+  get: async (key) => {
+    const item = await items.get(key);
+    return item?.pk === GROUPS_PK ? { ...item, pa: 0 } : item;
+  },
+});
+
+/** I10: two who redrive at once do not see each other. */
+export const redrivesBlindly: Sabotage = (items) =>
+  tamper(items, {
+    transact: (writes) => {
+      const isRedrive = (key: Key): boolean => key.pk.startsWith("d#") || key.pk.startsWith("job#");
+      return writes.map((write) =>
+        isRedrive(write.kind === "put" ? write.item : write.key) && write.kind !== "check" ? { ...write, when: [] } : write,
+      );
+    },
   });
 
 function tamper(items: ItemStore, { when, changes, swallow, transact }: Tampering): ItemStore {

@@ -1,17 +1,18 @@
 import { MemoryItemStore } from "../../adapters/memory/memory-item-store.ts";
 import { MemoryObjectStore } from "../../adapters/memory/memory-object-store.ts";
-import { progressOf } from "../../core/consume/progress.ts";
 import type { RunningBroker } from "../../core/create-broker.ts";
 import { BrokerError } from "../../core/errors.ts";
-import { progressKey, queuePk } from "../../core/keys.ts";
-import type { Item, ItemStore } from "../../core/ports/item-store.ts";
+import type { ItemStore } from "../../core/ports/item-store.ts";
 import { SeededRandom } from "../support/seeded-random.ts";
-import { consume, GROUP, produce, type Stage, seenOf, TOPIC } from "./actors.ts";
-import { Auditor, type QueueContents, type QueueProgress, type Seen } from "./auditor.ts";
+import { consume, GROUP, produce, type Stage, TOPIC } from "./actors.ts";
+import { audit } from "./audit.ts";
+import { Auditor } from "./auditor.ts";
+import { drain, idleForDays } from "./calm-end.ts";
 import { DynamoDbShape, type Met } from "./dynamodb-shape.ts";
 import { type FaultRates, NO_FAULTS } from "./faulty-stores.ts";
 import { Handler, type SimulatedStores } from "./handler.ts";
-import { SCENARIOS, type Scenario, type ScenarioName } from "./scenario.ts";
+import { OPERATORS } from "./operators.ts";
+import { REDRIVEN_QUEUE, SCENARIOS, type Scenario, type ScenarioName } from "./scenario.ts";
 import { World } from "./world.ts";
 
 const SKEW_MS = 1_000;
@@ -19,7 +20,6 @@ const HANDLERS = 3;
 const CONSUMERS = 3;
 const FAILING_CONSUMERS = 8;
 const RETENTION_HOURS = 1;
-const HOUR_MS = 3_600_000;
 
 export interface SimulationOptions {
   readonly seed: number;
@@ -62,8 +62,9 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   let rates: FaultRates = NO_FAULTS;
   const startHandler = (name: string): Handler =>
     new Handler(name, world, stores, { skewMs: random.integer(-SKEW_MS, SKEW_MS), skewMarginMs, rates: () => rates });
-  const maxAttempts = random.pick([2, 4, 17]);
-  const auditor = new Auditor(maxAttempts);
+  const maxAttempts = scenario.group.maxAttempts ?? random.pick([2, 4, 17]);
+  const operator = scenario.operator && OPERATORS[scenario.operator];
+  const auditor = new Auditor(maxAttempts, scenario.operator === "redrive" ? REDRIVEN_QUEUE : undefined);
   let failure: unknown;
   let finished = false;
   const history = async (): Promise<void> => {
@@ -88,13 +89,15 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
       ...Array.from({ length: failing ? FAILING_CONSUMERS : CONSUMERS }, (_, index) =>
         consume(stage, `c${index}`, random.integer(-SKEW_MS, SKEW_MS)),
       ),
+      ...Array.from({ length: operator?.actors ?? 0 }, () => operator?.act(stage)),
     ];
     await Promise.all(actors);
     rates = NO_FAULTS;
     shape.calm = true;
     // Whatever is still on its way arrives, and every lease ends.
     await world.sleep(200_000);
-    const idle = random.chance(0.2);
+    await operator?.end?.(world, await startHandler("operator").broker, auditor);
+    const idle = !operator && random.chance(0.2);
     if (idle) await idleForDays(world, scenario, honest, await startHandler("afterwards").broker, auditor);
     await drain(world, await startHandler("calm").broker, auditor);
     await audit(await startHandler("audit").broker, honest, auditor, idle);
@@ -113,7 +116,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
 }
 
 async function setUp(broker: RunningBroker, scenario: Scenario, maxAttempts: number, queues: number): Promise<void> {
-  await broker.putTopic(TOPIC, { ...scenario.topic, queues, retentionHours: RETENTION_HOURS });
+  await broker.putTopic(TOPIC, { queues, ...scenario.topic, retentionHours: RETENTION_HOURS });
   await broker.putGroup(GROUP, { ...scenario.group, maxAttempts, backoff: [1, 3] });
   await broker.putSubscription(GROUP, TOPIC, { filter: scenario.filter, startFrom: "earliest" });
 }
@@ -133,7 +136,7 @@ const countingSpills = (items: ItemStore, met: Met): ItemStore => ({
 });
 
 /** Some histories are nearly calm, some are terrible; each kind of fault can be absent. */
-function profileOf(random: SeededRandom): FaultRates {
+export function profileOf(random: SeededRandom): FaultRates {
   const rate = (most: number): number => (random.chance(0.25) ? 0 : most * random.fraction());
   return {
     refused: rate(0.06),
@@ -166,90 +169,4 @@ async function callAny<T>(
     throw error;
   });
   return Promise.race([answer, world.sleep(timeoutMs).then((): "unknown" => "unknown")]);
-}
-
-/** Nothing happens until the data expires, is deleted in any order or not at all, and the queue begins anew behind it. */
-async function idleForDays(
-  world: World,
-  scenario: Scenario,
-  items: ItemStore,
-  broker: RunningBroker,
-  auditor: Auditor,
-): Promise<void> {
-  const { random } = world;
-  await world.sleep(random.integer(24, 30) * HOUR_MS);
-  const { uid, readQueues } = await broker.getTopic(TOPIC);
-  for (let queueId = 0; queueId < readQueues; queueId++) {
-    const page = await items.query({ pk: queuePk(uid, queueId), limit: 1_000 });
-    for (const item of page.items) if ((item.x as number) * 1_000 <= world.nowMs && random.chance(0.5)) await items.delete(item);
-  }
-  for (let index = 0; index < 4; index++) {
-    const body = `late.${index}`;
-    auditor.sendStarted(body);
-    const fields = scenario.message(random).fields.messageGroup === undefined ? {} : { messageGroup: "late" };
-    const [result] = await broker.sendMessages(TOPIC, [{ tag: "wanted", ...fields, body: new TextEncoder().encode(`${body}|`) }]);
-    if (result && !BrokerError.is(result)) auditor.sendAcked({ ...result, body });
-    await world.sleep(random.integer(0, 40 * 60_000));
-  }
-}
-
-async function drain(world: World, broker: RunningBroker, auditor: Auditor): Promise<void> {
-  for (let empty = 0; empty < 3; ) {
-    const messages = await broker.receiveMessages(GROUP, { max: 32, waitMs: 0, leaseMs: 60_000 });
-    for (const message of messages) {
-      auditor.deliver("drain", seenOf(message), message.attempt, message.leaseUntilMs, world.nowMs);
-      auditor.ackTried(seenOf(message));
-    }
-    const results = await broker.settleMessages(
-      GROUP,
-      messages.map(({ receiptHandle }) => ({ action: "ack", receiptHandle })),
-    );
-    for (const [index, message] of messages.entries()) {
-      auditor.release("drain", seenOf(message));
-      if (results[index]?.status === "acked") auditor.ackAnswered(seenOf(message));
-    }
-    empty = messages.length === 0 ? empty + 1 : 0;
-    // Past every lease, margin and back-off there can be.
-    await world.sleep(messages.length === 0 ? 100_000 : 10);
-  }
-}
-
-async function audit(broker: RunningBroker, items: ItemStore, auditor: Auditor, idle: boolean): Promise<void> {
-  const { subscriptions } = await broker.getGroup(GROUP);
-  const routes = await broker.topicQueues(TOPIC);
-  const progress: QueueProgress[] = [];
-  const queues: QueueContents[] = [];
-  for (const { queueId, minOffset, maxOffset } of routes) {
-    const item = (await items.get(progressKey(subscriptions[0]?.uid ?? "", queueId))) as Item;
-    const { next, claims, parked, spilled, deadLettered, expired } = progressOf(item);
-    const claimed = [...claims.values()].flatMap((claim) => claim.open.map((relative) => claim.first + relative));
-    const open = [...claimed, ...[...parked.values()].flat(), ...(spilled === 0 ? [] : [Number.NaN])];
-    progress.push({ queueId, next, min: minOffset, max: maxOffset, open, deadLettered, expired });
-    queues.push({ queueId, from: minOffset, messages: await readAll(broker, TOPIC, queueId, minOffset, maxOffset) });
-  }
-  const deadLetters = await deadLetterPlaces(broker);
-  const borders = new Map(queues.map(({ queueId, from }) => [queueId, idle ? from : 0]));
-  auditor.finish({ queues, deadLetters, progress, expired: ({ queueId, offset }) => offset < (borders.get(queueId) ?? 0) });
-}
-
-async function readAll(broker: RunningBroker, topic: string, queueId: number, from: number, to: number): Promise<Seen[]> {
-  const seen: Seen[] = [];
-  for (let offset = from; offset < to; ) {
-    const result = await broker.pullMessages(topic, queueId, { from: { offset }, limit: 32, maxBytes: 4_000_000, waitMs: 0 });
-    if (result.status === "OFFSET_ILLEGAL" || result.nextOffset === offset) break;
-    seen.push(...result.messages.map(seenOf));
-    offset = result.nextOffset;
-  }
-  return seen;
-}
-
-async function deadLetterPlaces(broker: RunningBroker): Promise<string[]> {
-  const places: string[] = [];
-  for (let offset = 0; ; ) {
-    const result = await broker.pullMessages(`%DLQ%${GROUP}`, 0, { from: { offset }, limit: 32, maxBytes: 4_000_000, waitMs: 0 });
-    if (result.status !== "FOUND") return places;
-    for (const { properties } of result.messages)
-      places.push(`${properties.get("DLQ_ORIGIN_QUEUE_ID")}/${properties.get("DLQ_ORIGIN_OFFSET")}`);
-    offset = result.nextOffset;
-  }
 }

@@ -3,7 +3,10 @@ import pino from "pino";
 import { MemoryItemStore } from "../../adapters/memory/memory-item-store.ts";
 import { MemoryObjectStore } from "../../adapters/memory/memory-object-store.ts";
 import { SOLE_PROCESS } from "../../core/broker-settings.ts";
+import type { Doorbell } from "../../core/ports/doorbell.ts";
 import { type ApiContext, type ApiFunction, createApiFunction } from "../../functions/lambda/api-function.ts";
+import { createScannerFunction, type ScannerHandler } from "../../functions/lambda/scanner-function.ts";
+import type { Log } from "../../functions/runtime/log.ts";
 import type { BrokerStores } from "../../functions/stores/broker-stores.ts";
 
 /** A key that its function knows by hash. */
@@ -22,15 +25,32 @@ export function memoryStores(): BrokerStores {
   };
 }
 
+const STACK = { TABLE: "table", BUCKET: "bucket", AWS_REGION: "eu-central-1" };
+
+/** A log whose lines are kept. */
+function keptLog(): { log: Log; lines: Record<string, unknown>[] } {
+  const lines: Record<string, unknown>[] = [];
+  return { log: pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line)) }), lines };
+}
+
 /** The API function over memory stores; its log lines are kept. */
 export function memoryFunction(
   environment: Readonly<Record<string, string>>,
   openStores: () => BrokerStores = memoryStores,
+  doorbell?: Doorbell,
 ): { api: ApiFunction; lines: Record<string, unknown>[] } {
-  const lines: Record<string, unknown>[] = [];
-  const log = pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line)) });
-  const stack = { TABLE: "table", BUCKET: "bucket", AWS_REGION: "eu-central-1" };
-  return { api: createApiFunction({ environment: { ...stack, ...environment }, openStores, log }), lines };
+  const { log, lines } = keptLog();
+  const api = createApiFunction({ environment: { ...STACK, ...environment }, openStores, openDoorbell: () => doorbell, log });
+  return { api, lines };
+}
+
+/** The scanner function over memory stores; its log lines are kept. */
+export function memoryScanner(
+  openStores: () => BrokerStores = memoryStores,
+  environment: Readonly<Record<string, string>> = {},
+): { scan: ScannerHandler; lines: Record<string, unknown>[] } {
+  const { log, lines } = keptLog();
+  return { scan: createScannerFunction({ environment: { ...STACK, ...environment }, openStores, log }), lines };
 }
 
 /** What Lambda hands over with an event. */

@@ -9,7 +9,10 @@ import { createLog } from "../../functions/runtime/log.ts";
 import { createSystemRandom } from "../../functions/runtime/random.ts";
 import { hmacSigner } from "../../functions/runtime/signer.ts";
 
-/** The HTTP API above any stores, in this process, on a free port. Frames are packed early and kept small, to reach every path. */
+/**
+ * The HTTP API above any stores, in this process, on a free port, and what fires timers. Frames are packed early and kept small, to
+ * reach every path.
+ */
 export async function startTestServer(stores: { items: ItemStore; objects: ObjectStore }): Promise<ServedBroker> {
   const random = createSystemRandom();
   const { log } = createLog("error");
@@ -19,9 +22,10 @@ export async function startTestServer(stores: { items: ItemStore; objects: Objec
     random,
     signer: hmacSigner,
     compressor: deflateCompressor,
+    onFailure: (error) => log.error({ err: error }, "timers were not fired"),
     settings: { ...SOLE_PROCESS, inlineFrameBytesMax: 4_096, packFromBytes: 256 },
   });
-  return serveBroker({
+  const server = await serveBroker({
     broker,
     log,
     random,
@@ -30,4 +34,13 @@ export async function startTestServer(stores: { items: ItemStore; objects: Objec
     port: 0,
     requestBytesMax: 256 * 1_024 * 1_024,
   });
+  const stopping = new AbortController();
+  const timekeeping = broker.keepTime(stopping.signal);
+  return {
+    url: server.url,
+    async stop(graceMs) {
+      stopping.abort();
+      await Promise.all([server.stop(graceMs), timekeeping]);
+    },
+  };
 }

@@ -1,7 +1,8 @@
 import type { z } from "zod";
-import { notAvailableYet } from "../../../core/errors.ts";
+import type { GroupSettings, Nullable } from "../../../core/broker.ts";
 import type { ConsumerGroup } from "../../../core/terms.ts";
 import type { RouteDependencies } from "../app.ts";
+import { assignmentJson, parseAssignment } from "../assignment-json.ts";
 import { etagOf, writeConditions } from "../etag.ts";
 import { listedLagJson } from "../lag-json.ts";
 import { listReply } from "../list-page.ts";
@@ -24,9 +25,6 @@ const tag = "Groups and subscriptions";
 const path = "/v1/groups/{group}";
 const ETAG = { ETag: "Version of the group, for If-Match." };
 
-/** The only strategy there is. */
-const ASSIGNMENT = "AVG";
-
 const groupJson = (value: ConsumerGroup) => ({
   name: value.name,
   ordered: value.ordered,
@@ -34,20 +32,22 @@ const groupJson = (value: ConsumerGroup) => ({
   backoff: value.backoff,
   leaseSeconds: value.leaseSeconds,
   paused: value.paused,
-  assignment: ASSIGNMENT,
+  assignment: assignmentJson(value.assignment),
   createdAt: formatInstant(value.createdAtMs),
   updatedAt: formatInstant(value.updatedAtMs),
 });
 
 const groupReply = (status: number, value: ConsumerGroup): Reply => jsonReply(status, groupJson(value), { ETag: etagOf(value) });
 
-/** Takes out the field that can only have one value yet. */
-function builtSettings<T extends z.output<typeof groupPatch>>(settings: T): Omit<T, "assignment"> {
-  const { assignment, ...built } = settings;
-  if (typeof assignment === "string" && assignment !== ASSIGNMENT)
-    throw notAvailableYet(`An assignment other than "${ASSIGNMENT}"`);
-  return built;
-}
+const settingsOf = ({ assignment, ...settings }: z.output<typeof groupSettings>): GroupSettings => ({
+  ...settings,
+  assignment: assignment && parseAssignment(assignment),
+});
+
+const patchOf = ({ assignment, ...patch }: z.output<typeof groupPatch>): Nullable<GroupSettings> => ({
+  ...patch,
+  assignment: assignment && parseAssignment(assignment),
+});
 
 export const groupRoutes = (dependencies: RouteDependencies): readonly Route[] => [
   ...readRoutes(dependencies),
@@ -72,7 +72,11 @@ const readRoutes = ({ broker, clock, cursors }: RouteDependencies): Route[] => [
             "groups",
             query,
             (request) => broker.listGroupsWithLag(request),
-            (listed) => ({ ...groupJson(listed.item), ...listedLagJson(listed, clock.nowMs()) }),
+            (listed) => ({
+              ...groupJson(listed.item),
+              ...listedLagJson(listed, clock.nowMs()),
+              consumersOnline: listed.consumersOnline,
+            }),
           )
         : listReply(cursors, "groups", query, (request) => broker.listGroups(request), groupJson),
   }),
@@ -81,12 +85,12 @@ const readRoutes = ({ broker, clock, cursors }: RouteDependencies): Route[] => [
     path,
     operationId: "getGroup",
     tag,
-    summary: "Read a consumer group and its subscriptions",
+    summary: "Read a consumer group, its subscriptions and how many clients it has",
     replies: { 200: { description: "The group.", schema: groupWithSubscriptions, headers: ETAG } },
     errors: ["ILLEGAL_CONSUMER_GROUP", "CONSUMER_GROUP_NOT_FOUND"],
     async handle({ parameters }) {
-      const { group: stored, subscriptions } = await broker.getGroup(parameters.group);
-      const body = { ...groupJson(stored), subscriptions: subscriptions.map(subscriptionJson) };
+      const { group: stored, subscriptions, consumersOnline } = await broker.getGroup(parameters.group);
+      const body = { ...groupJson(stored), subscriptions: subscriptions.map(subscriptionJson), consumersOnline };
       return jsonReply(200, body, { ETag: etagOf(stored) });
     },
   }),
@@ -104,9 +108,9 @@ const writeRoutes = ({ broker }: RouteDependencies): Route[] => [
       200: { description: "It existed and is as asked now.", schema: group, headers: ETAG },
       201: { description: "Created.", schema: group, headers: ETAG },
     },
-    errors: ["ILLEGAL_CONSUMER_GROUP", "PRECONDITION_FAILED"],
+    errors: ["ILLEGAL_CONSUMER_GROUP", "PRECONDITION_FAILED", "TOO_MANY_REQUESTS"],
     async handle({ parameters, body, header }) {
-      const { group: stored, created } = await broker.putGroup(parameters.group, builtSettings(body), writeConditions(header));
+      const { group: stored, created } = await broker.putGroup(parameters.group, settingsOf(body), writeConditions(header));
       return groupReply(created ? 201 : 200, stored);
     },
   }),
@@ -120,7 +124,7 @@ const writeRoutes = ({ broker }: RouteDependencies): Route[] => [
     replies: { 200: { description: "The group as it is now.", schema: group, headers: ETAG } },
     errors: ["ILLEGAL_CONSUMER_GROUP", "CONSUMER_GROUP_NOT_FOUND", "PRECONDITION_FAILED"],
     handle: async ({ parameters, body, header }) =>
-      groupReply(200, await broker.patchGroup(parameters.group, builtSettings(body), writeConditions(header))),
+      groupReply(200, await broker.patchGroup(parameters.group, patchOf(body), writeConditions(header))),
   }),
   defineRoute({
     method: "DELETE",

@@ -3,11 +3,13 @@ import { BrokerError } from "../../../core/errors.ts";
 import { SEND_BYTES_MAX } from "../../../core/limits.ts";
 import type { MessageInput, SendReceipt } from "../../../core/terms.ts";
 import type { RouteDependencies } from "../app.ts";
+import { knownByRequest, type RequestIdentity } from "../idempotency-key.ts";
 import { decodeMessage } from "../message-json.ts";
 import { errorJson } from "../problem.ts";
 import { jsonReply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
-import { batch, batchResults, documentedBatch, message, sendReceipt, UNBUILT_SEND_FIELDS } from "../schemas/messages.ts";
+import { batch, batchResults, documentedBatch, message, sendReceipt } from "../schemas/messages.ts";
+import { formatInstant } from "../times.ts";
 import { validate } from "../validation.ts";
 
 const tag = "Send";
@@ -15,25 +17,27 @@ const tag = "Send";
 /** What every send may answer. */
 export const SEND_ERRORS = [
   "FORBIDDEN",
+  "ILLEGAL_DELIVERY_TIME",
   "ILLEGAL_MESSAGE_PROPERTY_KEY",
   "ILLEGAL_TOPIC",
   "MESSAGE_BODY_EMPTY",
   "MESSAGE_BODY_TOO_LARGE",
   "MESSAGE_PROPERTIES_TOO_LARGE",
+  "MESSAGE_EXPIRED",
   "MESSAGE_PROPERTY_CONFLICT_WITH_TYPE",
+  "OUT_OF_ORDER_SEQUENCE",
   "REQUEST_TIMEOUT",
   "TOPIC_NOT_FOUND",
   "UNSUPPORTED_MEDIA_TYPE",
 ] as const;
 
-export const receiptJson = (receipt: SendReceipt, topic: string) => ({
-  messageId: receipt.messageId,
-  topic,
-  queueId: receipt.queueId,
-  offset: String(receipt.offset),
-  status: "SEND_OK",
-  duplicate: false,
-});
+export const receiptJson = (receipt: SendReceipt, topic: string) => {
+  const { messageId, duplicate } = receipt;
+  const head = { messageId, topic, status: "SEND_OK", duplicate };
+  return "recallHandle" in receipt
+    ? { ...head, deliverAt: formatInstant(receipt.deliverAtMs), recallHandle: receipt.recallHandle }
+    : { ...head, queueId: receipt.queueId, offset: String(receipt.offset) };
+};
 
 /** Sends one message. Errors: what the broker says about it. */
 export async function sendOne(broker: Broker, topic: string, input: MessageInput): Promise<SendReceipt> {
@@ -45,7 +49,7 @@ export async function sendOne(broker: Broker, topic: string, input: MessageInput
 /** An entry of a batch, or what is wrong with it: one wrong entry does not stop the others. */
 function decodeEntry(entry: unknown): MessageInput | BrokerError {
   try {
-    return decodeMessage(validate(message, entry, "body", UNBUILT_SEND_FIELDS));
+    return decodeMessage(validate(message, entry, "body"));
   } catch (error) {
     if (BrokerError.is(error)) return error;
     throw error;
@@ -53,8 +57,15 @@ function decodeEntry(entry: unknown): MessageInput | BrokerError {
 }
 
 /** One result per entry, in order: the broker's for those that could be read. */
-async function sendBatch(broker: Broker, topic: string, entries: readonly unknown[]): Promise<(SendReceipt | BrokerError)[]> {
-  const decoded = entries.map(decodeEntry);
+async function sendBatch(
+  broker: Broker,
+  topic: string,
+  entries: readonly unknown[],
+  identity: RequestIdentity | undefined,
+): Promise<(SendReceipt | BrokerError)[]> {
+  const decoded = entries.map(decodeEntry).map((entry, index) => {
+    return BrokerError.is(entry) ? entry : knownByRequest(entry, identity, index);
+  });
   const inputs = decoded.filter((entry): entry is MessageInput => !BrokerError.is(entry));
   if (inputs.reduce((bytes, { body }) => bytes + body.length, 0) > SEND_BYTES_MAX) {
     throw new BrokerError(
@@ -82,11 +93,12 @@ export const messageRoutes = ({ broker }: RouteDependencies): readonly Route[] =
     summary: "Send one message",
     description: "Answers once the message is stored.",
     body: { kind: "json", schema: message },
-    unbuilt: UNBUILT_SEND_FIELDS,
     replies: { 201: { description: "Stored.", schema: sendReceipt } },
     errors: SEND_ERRORS,
-    handle: async ({ parameters, body }) =>
-      jsonReply(201, receiptJson(await sendOne(broker, parameters.topic, decodeMessage(body)), parameters.topic)),
+    async handle({ parameters, body, identity }) {
+      const input = knownByRequest(decodeMessage(body), identity);
+      return jsonReply(201, receiptJson(await sendOne(broker, parameters.topic, input), parameters.topic));
+    },
   }),
   defineRoute({
     method: "POST",
@@ -98,13 +110,13 @@ export const messageRoutes = ({ broker }: RouteDependencies): readonly Route[] =
     body: { kind: "json", schema: batch, documented: documentedBatch },
     replies: { 200: { description: "One result per entry, in order.", schema: batchResults } },
     errors: ["ILLEGAL_TOPIC", "MESSAGE_BODY_TOO_LARGE", "TOPIC_NOT_FOUND", "UNSUPPORTED_MEDIA_TYPE"],
-    async handle({ parameters, body }) {
-      const results = await sendBatch(broker, parameters.topic, body.entries);
-      return jsonReply(200, {
-        results: results.map((result) =>
-          BrokerError.is(result) ? { status: "error", error: errorJson(result) } : receiptJson(result, parameters.topic),
-        ),
-      });
+    async handle({ parameters, body, identity }) {
+      const results = await sendBatch(broker, parameters.topic, body.entries, identity);
+      const shown = results.map((result) =>
+        BrokerError.is(result) ? { status: "error", error: errorJson(result) } : receiptJson(result, parameters.topic),
+      );
+      const unfinished = results.some((result) => BrokerError.is(result) && result.retryable);
+      return { ...jsonReply(200, { results: shown }), unfinished };
     },
   }),
 ];

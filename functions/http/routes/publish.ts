@@ -1,5 +1,6 @@
 import { notAvailableYet } from "../../../core/errors.ts";
 import type { RouteDependencies } from "../app.ts";
+import { knownByRequest } from "../idempotency-key.ts";
 import { readPublishHeaders } from "../publish-headers.ts";
 import { emptyReply, jsonReply } from "../reply.ts";
 import { defineRoute, type Route, type RouteRequest } from "../route.ts";
@@ -17,7 +18,8 @@ export const publishRoutes = ({ broker, background }: RouteDependencies): readon
     tag: "Send",
     summary: "Send the bytes of the request as one message",
     description:
-      "Metadata goes into the headers X-MQ-Tag, X-MQ-Keys (separated by commas), X-MQ-Group and X-MQ-Property-*, whose names " +
+      "Metadata goes into the headers X-MQ-Tag, X-MQ-Keys (separated by commas), X-MQ-Group, X-MQ-Delay (seconds), " +
+      "X-MQ-Deliver-At and X-MQ-Property-*, whose names " +
       "become lower case. With `Prefer: return=minimal` the answer comes before the message is stored, and it may be lost.",
     body: { kind: "bytes" },
     replies: {
@@ -28,7 +30,7 @@ export const publishRoutes = ({ broker, background }: RouteDependencies): readon
     async handle(request: RouteRequest<"topic", undefined, Buffer>) {
       const { topic } = request.parameters;
       if (CLOUD_EVENTS.test(request.header("content-type") ?? "")) throw notAvailableYet("CloudEvents");
-      const input = { ...readPublishHeaders(request.headers()), body: request.body };
+      const input = knownByRequest({ ...readPublishHeaders(request.headers()), body: request.body }, request.identity);
       if (!RETURN_MINIMAL.test(request.header("prefer") ?? "")) {
         return jsonReply(201, receiptJson(await sendOne(broker, topic, input), topic));
       }

@@ -1,13 +1,14 @@
 import type { PullRequest, PullResult } from "../../../core/broker.ts";
 import { BrokerError } from "../../../core/errors.ts";
 import { PULL_BYTES_MAX, PULL_MESSAGES_MAX } from "../../../core/limits.ts";
+import type { Filter } from "../../../core/terms.ts";
 import type { AnswerLimits } from "../answer-limits.ts";
 import type { RouteDependencies } from "../app.ts";
 import { liveTail, offsetIllegal, wholeTail } from "../live-tail.ts";
 import { pageJson, storedMessageJson } from "../message-json.ts";
 import { jsonReply, type Reply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
-import { type PullQuery, pullQuery, pullReply, UNBUILT_PULL_PARAMETERS } from "../schemas/pull.ts";
+import { type PullQuery, pullQuery, pullReply } from "../schemas/pull.ts";
 
 const EVENT_STREAM = "text/event-stream";
 const QUEUE_ID = /^\d{1,4}$/;
@@ -43,6 +44,11 @@ function resumeOf(lastEventId: string | undefined): PullRequest["from"] | undefi
   return { offset };
 }
 
+function filterOf({ filterType: type, expression }: PullQuery): Filter | undefined {
+  if (type !== undefined && expression === undefined) throw badParameter("expression", "Must be given with filterType.");
+  return expression === undefined ? undefined : { type: type ?? "TAG", expression };
+}
+
 const pageReply = (result: Exclude<PullResult, { status: "OFFSET_ILLEGAL" }>, topic: string, answers: AnswerLimits): Reply =>
   jsonReply(200, {
     status: result.status,
@@ -65,24 +71,24 @@ export const pullRoutes = ({ broker, longPolls, answers }: RouteDependencies): r
       "Pulling settles nothing and needs no group. With `Accept: text/event-stream` the answer is a live tail: one event per " +
       "message with its offset as id, a comment at least every 15 seconds, and `Last-Event-ID` to go on after a break.",
     query: pullQuery,
-    unbuilt: UNBUILT_PULL_PARAMETERS,
     replies: { 200: { description: "The messages, in order of their offsets.", schema: pullReply } },
-    errors: ["FORBIDDEN", "ILLEGAL_TOPIC", "OFFSET_ILLEGAL", "TOPIC_NOT_FOUND", "TOO_MANY_REQUESTS"],
+    errors: ["FORBIDDEN", "ILLEGAL_FILTER_EXPRESSION", "ILLEGAL_TOPIC", "OFFSET_ILLEGAL", "TOPIC_NOT_FOUND", "TOO_MANY_REQUESTS"],
     async handle({ parameters, query, header, disconnected }) {
       const { topic } = parameters;
       const queueId = queueIdOf(parameters.queueId);
       const { limit = PULL_MESSAGES_MAX, waitSeconds = 0 } = query;
       const maxBytes = Math.min(query.maxBytes ?? PULL_BYTES_MAX, answers.pageBytesMax);
+      const filter = filterOf(query);
       if (header("accept")?.includes(EVENT_STREAM)) {
         if (query.waitSeconds !== undefined) throw badParameter("waitSeconds", "An event stream waits by itself.");
         const from = resumeOf(header("last-event-id")) ?? startOf(query, { tail: 0 });
-        const first = await broker.pullMessages(topic, queueId, { from, limit, maxBytes, waitMs: 0 });
+        const first = await broker.pullMessages(topic, queueId, { from, limit, maxBytes, filter, waitMs: 0 });
         if (first.status === "OFFSET_ILLEGAL") throw offsetIllegal(askedOffset(from), first);
-        const tail = { broker, longPolls, answers, topic, queueId, limit, maxBytes, first, disconnected: disconnected() };
+        const tail = { broker, longPolls, answers, topic, queueId, limit, maxBytes, filter, first, disconnected: disconnected() };
         return { status: 200, body: answers.streams ? liveTail(tail) : await wholeTail(tail), headers: STREAM_HEADERS };
       }
       const from = startOf(query, undefined);
-      const request = { from, limit, maxBytes, waitMs: longPolls.bound(waitSeconds * 1_000) };
+      const request = { from, limit, maxBytes, filter, waitMs: longPolls.bound(waitSeconds * 1_000) };
       const result =
         request.waitMs === 0
           ? await broker.pullMessages(topic, queueId, request)

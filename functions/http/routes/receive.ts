@@ -4,7 +4,7 @@ import { RECEIVE_BYTES_MAX } from "../../../core/limits.ts";
 import type { RouteDependencies } from "../app.ts";
 import { pageJson, receivedMessageJson } from "../message-json.ts";
 import { errorJson } from "../problem.ts";
-import { jsonReply } from "../reply.ts";
+import { jsonReply, type Reply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import { ackRequest, receiveReply, receiveRequest, settleReply, settleRequest } from "../schemas/receive.ts";
 import { formatInstant } from "../times.ts";
@@ -26,6 +26,11 @@ function settleEntries(request: z.output<typeof settleRequest>): SettleEntry[] {
     }),
     ...deadLetters.map(({ receiptHandle, reason }): SettleEntry => ({ action: "deadLetter", receiptHandle, reason })),
   ];
+}
+
+function settledReply(results: readonly SettleResult[]): Reply {
+  const unfinished = results.some((result) => result.status === "error" && result.error.retryable);
+  return { ...jsonReply(200, { results: results.map(resultJson) }), unfinished };
 }
 
 function resultJson(result: SettleResult) {
@@ -56,7 +61,7 @@ export const receiveRoutes = ({ broker, longPolls, answers }: RouteDependencies)
       "TOPIC_NOT_FOUND",
       "TOO_MANY_REQUESTS",
     ],
-    async handle({ parameters, body, disconnected }) {
+    async handle({ parameters, body, identity, disconnected }) {
       const { group } = parameters;
       const { topics, max = RECEIVE_MAX_DEFAULT, waitSeconds = 0, leaseSeconds, attemptId } = body;
       const maxBytes = Math.min(RECEIVE_BYTES_MAX, answers.pageBytesMax);
@@ -66,13 +71,19 @@ export const receiveRoutes = ({ broker, longPolls, answers }: RouteDependencies)
         maxBytes,
         waitMs: longPolls.bound(waitSeconds * 1_000),
         leaseMs: toMs(leaseSeconds),
-        attemptId,
+        attemptId: attemptId ?? identity?.id,
       };
+      let cutShort = false;
       const messages =
         request.waitMs === 0
           ? await broker.receiveMessages(group, request)
-          : await longPolls.run(disconnected(), (signal) => broker.receiveMessages(group, request, signal));
-      return jsonReply(200, { messages: pageJson(messages, answers, receivedMessageJson) });
+          : await longPolls.run(disconnected(), async (signal) => {
+              const received = await broker.receiveMessages(group, request, signal);
+              cutShort = signal.aborted;
+              return received;
+            });
+      const reply = jsonReply(200, { messages: pageJson(messages, answers, receivedMessageJson) });
+      return { ...reply, unfinished: cutShort };
     },
   }),
   defineRoute({
@@ -84,8 +95,7 @@ export const receiveRoutes = ({ broker, longPolls, answers }: RouteDependencies)
     body: { kind: "json", schema: settleRequest },
     replies: { 200: { description: "One result per entry.", schema: settleReply } },
     errors: ["ILLEGAL_CONSUMER_GROUP", "CONSUMER_GROUP_NOT_FOUND"],
-    handle: async ({ parameters, body }) =>
-      jsonReply(200, { results: (await broker.settleMessages(parameters.group, settleEntries(body))).map(resultJson) }),
+    handle: async ({ parameters, body }) => settledReply(await broker.settleMessages(parameters.group, settleEntries(body))),
   }),
   defineRoute({
     method: "POST",
@@ -98,7 +108,7 @@ export const receiveRoutes = ({ broker, longPolls, answers }: RouteDependencies)
     errors: ["ILLEGAL_CONSUMER_GROUP", "CONSUMER_GROUP_NOT_FOUND"],
     async handle({ parameters, body }) {
       const entries = body.receiptHandles.map((receiptHandle): SettleEntry => ({ action: "ack", receiptHandle }));
-      return jsonReply(200, { results: (await broker.settleMessages(parameters.group, entries)).map(resultJson) });
+      return settledReply(await broker.settleMessages(parameters.group, entries));
     },
   }),
 ];

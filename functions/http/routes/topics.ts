@@ -23,6 +23,7 @@ const topicJson = (value: Topic) => ({
   retentionHours: value.retentionHours,
   flushMode: value.flushMode,
   perm: value.perm,
+  rooms: value.rooms,
   createdAt: formatInstant(value.createdAtMs),
   updatedAt: formatInstant(value.updatedAtMs),
 });
@@ -101,7 +102,7 @@ const writeRoutes = ({ broker }: RouteDependencies): Route[] => [
       200: { description: "It existed and is as asked now.", schema: topic, headers: ETAG },
       201: { description: "Created.", schema: topic, headers: ETAG },
     },
-    errors: ["ILLEGAL_TOPIC", "PRECONDITION_FAILED"],
+    errors: ["ILLEGAL_TOPIC", "PRECONDITION_FAILED", "TOO_MANY_REQUESTS"],
     async handle({ parameters, body, header }) {
       const { topic: stored, created } = await broker.putTopic(parameters.topic, body, writeConditions(header));
       return topicReply(created ? 201 : 200, stored);
@@ -115,7 +116,7 @@ const writeRoutes = ({ broker }: RouteDependencies): Route[] => [
     summary: "Change some settings of a topic",
     body: { kind: "json", schema: topicPatch, mergePatch: true },
     replies: { 200: { description: "The topic as it is now.", schema: topic, headers: ETAG } },
-    errors: ["ILLEGAL_TOPIC", "TOPIC_NOT_FOUND", "PRECONDITION_FAILED"],
+    errors: ["FORBIDDEN", "ILLEGAL_TOPIC", "TOPIC_NOT_FOUND", "PRECONDITION_FAILED"],
     handle: async ({ parameters, body, header }) =>
       topicReply(200, await broker.patchTopic(parameters.topic, body, writeConditions(header))),
   }),
@@ -130,7 +131,7 @@ const writeRoutes = ({ broker }: RouteDependencies): Route[] => [
       200: { description: "What would go, for dryRun.", schema: topicDeletion },
       204: { description: "Deleted." },
     },
-    errors: ["ILLEGAL_TOPIC", "TOPIC_NOT_FOUND", "PRECONDITION_FAILED"],
+    errors: ["FORBIDDEN", "ILLEGAL_TOPIC", "TOPIC_NOT_FOUND", "PRECONDITION_FAILED"],
     async handle({ parameters, query, header }) {
       const dryRun = query.dryRun ?? false;
       const deletion = await broker.deleteTopic(parameters.topic, { dryRun, ifMatch: writeConditions(header) });

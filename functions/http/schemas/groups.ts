@@ -8,6 +8,7 @@ import {
   MAX_ATTEMPTS_DEFAULT,
   MAX_ATTEMPTS_MAX,
 } from "../../../core/limits.ts";
+import { assignment, assignmentSetting } from "./assignment.ts";
 import { listedLagFields } from "./lag.ts";
 import { integer, listQuery, page, queryBoolean, time } from "./shared.ts";
 import { subscription } from "./subscriptions.ts";
@@ -42,7 +43,7 @@ const settings = {
     `How long a received message stays hidden; ${LEASE_SECONDS_DEFAULT} where not given.`,
   ),
   paused: z.boolean("Must be true or false."),
-  assignment: z.string("Must be the name of a strategy.").max(64, "Is too long.").meta({ description: "AVG." }),
+  assignment: assignmentSetting,
 };
 
 export const groupSettings = z.strictObject(settings).partial().meta({ id: "GroupSettings" });
@@ -67,21 +68,23 @@ export const group = z
     backoff: settings.backoff,
     leaseSeconds: z.number().int(),
     paused: z.boolean(),
-    assignment: z.string(),
+    assignment,
     createdAt: time("When it was created."),
     updatedAt: time("When it last changed."),
   })
   .meta({ id: "Group" });
 
+const consumersOnline = z.number().int().meta({ description: "Clients whose heartbeat has not expired." });
+
 export const groupWithSubscriptions = z
-  .object({ ...group.shape, subscriptions: z.array(subscription) })
+  .object({ ...group.shape, subscriptions: z.array(subscription), consumersOnline })
   .meta({ id: "GroupWithSubscriptions" });
 
 export const groupListQuery = z.strictObject({
   ...listQuery,
   withLag: queryBoolean("Adds the sums of each group's lag.").optional(),
 });
-export const groupPage = page(z.object({ ...group.shape, ...z.object(listedLagFields).partial().shape }));
+export const groupPage = page(z.object({ ...group.shape, ...z.object({ ...listedLagFields, consumersOnline }).partial().shape }));
 
 export const groupDeletion = z
   .object({

@@ -1,9 +1,15 @@
 import { z } from "zod";
 import {
+  DEDUP_KEY_CHARS_MAX,
+  DEDUP_WINDOW_SECONDS_DEFAULT,
+  DEDUP_WINDOW_SECONDS_MAX,
+  DEDUP_WINDOW_SECONDS_MIN,
+  DELAY_LEVELS_SECONDS,
   KEY_CHARS_MAX,
   KEYS_MAX,
   MESSAGE_GROUP_CHARS_MAX,
   MESSAGE_ID_CHARS_MAX,
+  PRODUCER_ID_CHARS_MAX,
   PROPERTIES_BYTES_MAX,
   PROPERTIES_MAX,
   SEND_ENTRIES_MAX,
@@ -12,17 +18,6 @@ import {
 import { entryError, integer, offset, time } from "./shared.ts";
 
 export const BODY_ENCODINGS = ["utf8", "base64", "json"] as const;
-
-/** Fields of the contract that sends refuse until they are built. */
-export const UNBUILT_SEND_FIELDS: ReadonlySet<string> = new Set([
-  "delaySeconds",
-  "delayLevel",
-  "deliverAt",
-  "dedupKey",
-  "dedupWindowSeconds",
-  "producerId",
-  "sequence",
-]);
 
 const text = (charsMax: number) => z.string("Must be a string.").max(charsMax, `Must have at most ${charsMax} characters.`);
 
@@ -56,6 +51,31 @@ export const message = z
     messageGroup: text(MESSAGE_GROUP_CHARS_MAX).optional().meta({ description: "Messages of one group are delivered in order." }),
     priority: integer(0, 255, "0 … queues − 1; the highest is delivered first.").optional(),
     messageId: text(MESSAGE_ID_CHARS_MAX).optional().meta({ description: "Chosen by the broker where not given." }),
+    delaySeconds: z
+      .number("Must be a number of seconds.")
+      .optional()
+      .meta({ description: "Deliver it so much later, to the millisecond; at most ten years." }),
+    delayLevel: integer(
+      1,
+      DELAY_LEVELS_SECONDS.length,
+      "RocketMQ's levels: 1 s, 5 s, 10 s, 30 s, 1 … 10 min, 20 min, 30 min, 1 h, 2 h.",
+    ).optional(),
+    deliverAt: z
+      .union([z.string(), z.number()], "Must be an RFC 3339 time or epoch milliseconds.")
+      .optional()
+      .meta({ description: "Deliver it then; at once where that is past." }),
+    dedupKey: text(DEDUP_KEY_CHARS_MAX)
+      .optional()
+      .meta({ description: "Sends with the same key are stored once and answered alike while the window lasts." }),
+    dedupWindowSeconds: integer(
+      DEDUP_WINDOW_SECONDS_MIN,
+      DEDUP_WINDOW_SECONDS_MAX,
+      `${DEDUP_WINDOW_SECONDS_DEFAULT} where not given.`,
+    ).optional(),
+    producerId: text(PRODUCER_ID_CHARS_MAX)
+      .optional()
+      .meta({ description: "Numbers its messages to this topic with `sequence`: each is stored once, a gap is refused." }),
+    sequence: integer(0, Number.MAX_SAFE_INTEGER, "Follows the producer's last one; a repeat is answered alike.").optional(),
   })
   .meta({ id: "Message" });
 
@@ -73,15 +93,22 @@ export const documentedBatch = z
   .strictObject({ entries: z.array(message).min(1).max(SEND_ENTRIES_MAX) })
   .meta({ id: "MessageBatch" });
 
+const receiptFields = {
+  messageId: z.string(),
+  topic: z.string(),
+  status: z.literal("SEND_OK"),
+  duplicate: z.boolean().meta({ description: "It was stored before, by a send with the same identity." }),
+};
+
 export const sendReceipt = z
-  .object({
-    messageId: z.string(),
-    topic: z.string(),
-    queueId: z.number().int(),
-    offset: offset("Its place in the queue."),
-    status: z.literal("SEND_OK"),
-    duplicate: z.boolean(),
-  })
+  .union([
+    z.object({ ...receiptFields, queueId: z.number().int(), offset: offset("Its place in the queue.") }),
+    z.object({
+      ...receiptFields,
+      deliverAt: time("When it is due: it has no offset before."),
+      recallHandle: z.string().meta({ description: "The right to cancel or reschedule it." }),
+    }),
+  ])
   .meta({ id: "SendReceipt" });
 
 export const batchResults = z

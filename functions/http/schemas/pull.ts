@@ -2,14 +2,7 @@ import { z } from "zod";
 import { PULL_BYTES_MAX, PULL_MESSAGES_MAX, WAIT_SECONDS_MAX } from "../../../core/limits.ts";
 import { storedMessage } from "./messages.ts";
 import { offset, queryInstant, queryInteger } from "./shared.ts";
-
-export const UNBUILT_PULL_PARAMETERS: ReadonlySet<string> = new Set([
-  "filter",
-  "filterType",
-  "filterExpression",
-  "expression",
-  "tag",
-]);
+import { filter } from "./subscriptions.ts";
 
 export const pullQuery = z.strictObject({
   offset: queryInteger(0, Number.MAX_SAFE_INTEGER, "First offset to read.").optional(),
@@ -18,6 +11,10 @@ export const pullQuery = z.strictObject({
   limit: queryInteger(1, PULL_MESSAGES_MAX, `Messages at most; ${PULL_MESSAGES_MAX} where not given.`).optional(),
   maxBytes: queryInteger(1, PULL_BYTES_MAX, "Bytes of bodies at most; the first message comes whatever its size.").optional(),
   waitSeconds: queryInteger(0, WAIT_SECONDS_MAX, "How long to wait for a message at the end of the queue.").optional(),
+  filterType: filter.shape.type.meta({ description: "How to read `expression`; TAG where not given." }).optional(),
+  expression: filter.shape.expression
+    .meta({ description: "Which messages to answer with, as a subscription's filter." })
+    .optional(),
 });
 
 export type PullQuery = z.output<typeof pullQuery>;

@@ -56,6 +56,13 @@ export const queryInstant = (description: string) =>
 export const time = (description: string) => z.string().meta({ format: "date-time", description });
 export const offset = (description: string) => z.string().meta({ pattern: "^\\d+$", description });
 
+/** The name of something that has no life of its own here. */
+export const plainName = z
+  .string("Must be a string.")
+  .regex(new RegExp(`^[A-Za-z0-9_-]{1,${NAME_CHARS_MAX}}$`), `Must be 1 to ${NAME_CHARS_MAX} of A-Z a-z 0-9 _ and -.`);
+
+export const distinct = (values: readonly string[]): boolean => new Set(values).size === values.length;
+
 export const dryRunQuery = z.strictObject({
   dryRun: queryBoolean("Deletes nothing and answers 200 with what would go.").optional(),
 });

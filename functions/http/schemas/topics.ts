@@ -7,6 +7,7 @@ import {
   RETENTION_HOURS_MIN,
 } from "../../../core/limits.ts";
 import { FLUSH_MODES, PERMS, TOPIC_TYPES } from "../../../core/terms.ts";
+import { rooms } from "./assignment.ts";
 import { listedLagFields } from "./lag.ts";
 import { integer, listQuery, offset, page, queryBoolean, time } from "./shared.ts";
 
@@ -23,6 +24,9 @@ const settings = {
     .enum(FLUSH_MODES, `Must be one of ${FLUSH_MODES.join(", ")}.`)
     .meta({ description: "SYNC_FLUSH writes a segment object before it acknowledges." }),
   perm,
+  rooms: rooms.meta({
+    description: "Rooms dealt to its queues in turn, for assignments that go by rooms; none where not given.",
+  }),
 };
 
 export const topicSettings = z.strictObject(settings).partial().meta({ id: "TopicSettings" });
@@ -36,6 +40,7 @@ export const topicPatch = z
     retentionHours: settings.retentionHours.nullable(),
     flushMode: settings.flushMode.nullable(),
     perm: settings.perm.nullable(),
+    rooms: settings.rooms.nullable(),
   })
   .partial()
   .meta({ id: "TopicPatch", description: "Merge patch: null restores a default." });
@@ -50,6 +55,7 @@ export const topic = z
     retentionHours: z.number().int(),
     flushMode: z.enum(FLUSH_MODES),
     perm,
+    rooms: z.array(z.string()),
     createdAt: time("When it was created."),
     updatedAt: time("When it last changed."),
   })

@@ -13,6 +13,7 @@ const topic = (type: Topic["type"], writeQueues: number): Topic => ({
   retentionHours: 72,
   flushMode: "ASYNC_FLUSH",
   perm: 6,
+  rooms: [],
   createdAtMs: 0,
   updatedAtMs: 0,
   shrunkAtMs: 0,

@@ -7,44 +7,13 @@ import { createBroker, type RunningBroker } from "../../../core/create-broker.ts
 import { anchorKey, deadLetterTombstonesPk, subscribersPk, topicKey } from "../../../core/keys.ts";
 import { FLIGHT_MS_MAX } from "../../../core/limits.ts";
 import type { Item, ItemStore } from "../../../core/ports/item-store.ts";
-import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
 import { topicOf } from "../../../core/topic/topic-codec.ts";
 import { hmacSigner } from "../../../functions/runtime/signer.ts";
+import { FAULTS, faulty } from "../../support/one-faulty-write.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 
 const HOUR_MS = 3_600_000;
 const telemetry = { consumed: () => undefined };
-
-/** What becomes of one write; after a crash, of all that follow too. */
-type Fault = "replyLost" | "requestLost" | "late" | "crashBefore" | "crashAfter";
-const FAULTS: readonly Fault[] = ["replyLost", "requestLost", "late", "crashBefore", "crashAfter"];
-
-/** A store between a process and its table, where the write of a given number goes wrong. */
-function faulty(inner: ItemStore, faultyWrite: number, fault: Fault) {
-  let writes = 0;
-  let crashed = false;
-  const late: (() => Promise<unknown>)[] = [];
-  const lost = () => new StoreUnavailable("unknown", "unavailable", "no reply");
-  const write = async <T>(apply: () => Promise<T>): Promise<T> => {
-    if (crashed) throw lost();
-    if (writes++ !== faultyWrite) return apply();
-    crashed = fault === "crashBefore" || fault === "crashAfter";
-    if (fault === "replyLost" || fault === "crashAfter") await apply();
-    if (fault === "late") late.push(apply);
-    throw lost();
-  };
-  const read = <T>(apply: () => Promise<T>): Promise<T> => (crashed ? Promise.reject(lost()) : apply());
-  const store: ItemStore = {
-    get: (key) => read(() => inner.get(key)),
-    batchGet: (keys) => read(() => inner.batchGet(keys)),
-    query: (query) => read(() => inner.query(query)),
-    put: (item, options) => write(() => inner.put(item, options)),
-    update: (key, changes, options) => write(() => inner.update(key, changes, options)),
-    delete: (key, options) => write(() => inner.delete(key, options)),
-    transact: (writesTogether) => write(() => inner.transact(writesTogether)),
-  };
-  return { store, reached: () => writes > faultyWrite, applyLate: () => Promise.all(late.map((apply) => apply())) };
-}
 
 /** One table, over which processes come and go; whoever sleeps moves the clock. */
 function setUp() {

@@ -15,7 +15,7 @@ afterEach(async () => {
 
 async function serve(verbs: Partial<Broker>): Promise<ServedBroker> {
   const random = createSystemRandom();
-  const broker = Object.assign(stubBroker(verbs), { signingKey: random.bytes(32), stop() {} });
+  const broker = Object.assign(stubBroker(verbs), { signingKey: random.bytes(32), stop() {}, keepTime: () => Promise.resolve() });
   const log = pino({ level: "silent" });
   const options = { broker, log, random, signer: hmacSigner, host: "127.0.0.1", port: 0, requestBytesMax: 1 << 24 };
   const server = await serveBroker(options);
@@ -48,7 +48,7 @@ describe("a server that stops", () => {
     const server = await serve({
       async sendMessages() {
         await pass();
-        return [{ messageId: "m", queueId: 0, offset: 0 }];
+        return [{ messageId: "m", queueId: 0, offset: 0, duplicate: false }];
       },
     });
     const sending = fetch(`${server.url}/v1/topics/t/messages`, json('{"body":"x"}'));
@@ -109,7 +109,7 @@ describe("a server that stops", () => {
       async sendMessages() {
         await pass();
         stored = true;
-        return [{ messageId: "m", queueId: 0, offset: 0 }];
+        return [{ messageId: "m", queueId: 0, offset: 0, duplicate: false }];
       },
     });
     const headers = { Prefer: "return=minimal" };
@@ -126,7 +126,7 @@ describe("a port in use", () => {
   it("is an error of the start", async () => {
     const server = await serve({});
     const random = createSystemRandom();
-    const broker = Object.assign(stubBroker({}), { signingKey: random.bytes(32), stop() {} });
+    const broker = Object.assign(stubBroker({}), { signingKey: random.bytes(32), stop() {}, keepTime: () => Promise.resolve() });
     const port = Number(new URL(server.url).port);
     const options = {
       broker,

@@ -95,7 +95,13 @@ describe("settings of the API function", () => {
       endpoint: undefined,
       logLevel: "info",
       longPollSecondsMax: 20,
+      scannerFunction: undefined,
     });
+    for (const name of ["apogee-scanner", "arn:aws:lambda:eu-central-1:123456789012:function:scanner:live"])
+      expect(readTable(API_SETTINGS, { ...environment, SCANNER_FUNCTION: name }).scannerFunction).toBe(name);
+    expect(refusalOf(() => readTable(API_SETTINGS, { ...environment, SCANNER_FUNCTION: "https://scanner" }))).toMatch(
+      /^SCANNER_FUNCTION must be the name or the ARN/,
+    );
   });
 
   it("have no default for what the stack must say", () => {

@@ -55,6 +55,24 @@ describe("the prices that the design promises", () => {
     expect(ack.writeUnits).toBeLessThanOrEqual(2);
   });
 
+  it("receives 32 in order, and acks them, with one write each", () => {
+    const { writeUnits } = row("receive 32 of 8 message groups, sent in calls of 8, and ack them");
+    expect(writeUnits).toBe(2);
+  });
+
+  it("dead-letters in one round trip, asked to or after the last attempt, and redrives for less", () => {
+    for (const dying of ["dead-letter 1", "nack 1 after its last attempt"]) {
+      expect(row(dying)).toMatchObject({ roundTrips: 1, requests: 1, readUnits: 0 });
+      expect(row(dying).writeUnits).toBeLessThanOrEqual(6);
+    }
+    expect(dollarsPerMillion(row("redrive 32 dead letters to their group"))).toBeLessThanOrEqual(2);
+  });
+
+  it("moves long waits out and back for about two write units each way", () => {
+    for (const moving of ["receive 1, moving 17 long waits out", "receive 17 long waits back"])
+      expect(row(moving).writeUnits).toBeLessThanOrEqual(2.2 * 17);
+  });
+
   it("looks at four empty queues for 8 read units in two parallel steps", () => {
     const { roundTrips, readUnits, writeUnits } = row("receive nothing, 4 queues");
     expect(roundTrips).toBeLessThanOrEqual(2);

@@ -1,0 +1,15 @@
+import { BrokerError } from "../errors.ts";
+import { CLIENT_ID_CHARS_MAX } from "../limits.ts";
+
+const CLIENT_ID = new RegExp(`^[A-Za-z0-9][A-Za-z0-9_.@:-]{0,${CLIENT_ID_CHARS_MAX - 1}}$`);
+
+export const CLIENT_ID_RULE = `A client id is 1 to ${CLIENT_ID_CHARS_MAX} of A-Z a-z 0-9 _ . @ : and -, a letter or digit first.`;
+
+/** Holds RocketMQ's ip@instance@unit. */
+export const isClientId = (text: string): boolean => CLIENT_ID.test(text);
+
+/** Errors: BAD_REQUEST. */
+export function checkClientId(text: string): void {
+  if (!isClientId(text))
+    throw new BrokerError("BAD_REQUEST", CLIENT_ID_RULE, { errors: [{ field: "clientId", detail: CLIENT_ID_RULE }] });
+}

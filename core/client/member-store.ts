@@ -1,0 +1,41 @@
+import { memberKey, membersPk } from "../keys.ts";
+import { CLIENT_LEASE_MS, CLIENTS_MAX } from "../limits.ts";
+import type { ItemStore } from "../ports/item-store.ts";
+import type { Member } from "../terms.ts";
+import { expiresAtMs, memberItem, memberOf } from "./member-codec.ts";
+
+export const isLive = (member: Member, atMs: number): boolean => expiresAtMs(member) > atMs;
+
+/** All that are stored, the expired ones included, in the order of their ids. */
+export async function readMembers(items: ItemStore, groupUid: string): Promise<readonly Member[]> {
+  const members: Member[] = [];
+  for (let from: string | undefined; ; ) {
+    // One more than there should be: a page that is not full is the last.
+    const page = await items.query({ pk: membersPk(groupUid), ...(from && { from }), limit: CLIENTS_MAX + 1 });
+    for (const item of page.items) members.push(memberOf(item));
+    const last = page.items.at(-1);
+    if (!page.more || !last) return members;
+    from = `${last.sk}\u0000`;
+  }
+}
+
+/** How many are members at `nowMs`. */
+export const countLive = async (items: ItemStore, groupUid: string, nowMs: number): Promise<number> =>
+  (await readMembers(items, groupUid)).filter((member) => isLive(member, nowMs)).length;
+
+export async function putMember(items: ItemStore, groupUid: string, member: Member): Promise<void> {
+  await items.put(memberItem(groupUid, member));
+}
+
+/** False where there is none. */
+export async function deleteLive(items: ItemStore, groupUid: string, clientId: string, nowMs: number): Promise<boolean> {
+  const { ok } = await items.delete(memberKey(groupUid, clientId), {
+    when: [{ op: ">", name: "ls", value: nowMs - CLIENT_LEASE_MS }],
+  });
+  return ok;
+}
+
+/** Unless it came back since it was read. */
+export async function deleteExpired(items: ItemStore, groupUid: string, { clientId, lastSeenAtMs }: Member): Promise<void> {
+  await items.delete(memberKey(groupUid, clientId), { when: [{ op: "=", name: "ls", value: lastSeenAtMs }] });
+}

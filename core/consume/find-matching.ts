@@ -1,0 +1,51 @@
+import type { MessageFilter } from "../filter/compile-filter.ts";
+import { SCAN_CHUNK, SCAN_MESSAGES_MAX } from "../limits.ts";
+import type { QueueLog } from "../log/queue-log.ts";
+import type { Queue } from "../log/queue-reader.ts";
+import type { StoredMessage } from "../terms.ts";
+import { nextHint } from "./run-hint.ts";
+
+export interface Search {
+  readonly from: number;
+  /** Base of a block at or before `from`, where one is known. */
+  readonly hint?: number | undefined;
+  /** Messages at most. */
+  readonly messages: number;
+  /** Bytes of bodies at most; the first match comes whatever its size. */
+  readonly bytes: number;
+}
+
+export interface Found {
+  readonly messages: readonly StoredMessage[];
+  /** First offset that was not looked at. */
+  readonly next: number;
+  readonly hint: number | undefined;
+  /** Offsets passed over because their messages have expired. */
+  readonly expired: number;
+}
+
+/** Looks for messages that a filter lets through, until there are enough, the queue ends, or SCAN_MESSAGES_MAX were looked at. */
+export async function findMatching(log: QueueLog, queue: Queue, filter: MessageFilter, search: Search): Promise<Found> {
+  const messages: StoredMessage[] = [];
+  let { from: next, hint } = search;
+  let expired = 0;
+  let bytes = 0;
+  while (messages.length < search.messages && next - search.from < SCAN_MESSAGES_MAX) {
+    const run = await log.reader.run(queue, next, SCAN_CHUNK, hint);
+    if (run.available === 0) break;
+    const count = Math.min(run.available, SCAN_CHUNK);
+    const matches = await log.matching(run, count, queue, filter);
+    expired += run.from - next;
+    const full = matches.messages.find((message) => {
+      bytes += message.body.length;
+      if (messages.length === search.messages || (messages.length > 0 && bytes > search.bytes)) return true;
+      messages.push(message);
+      return false;
+    });
+    next = full?.offset ?? run.from + count;
+    expired += matches.gone.filter((offset) => offset < next).length;
+    hint = nextHint(run, next);
+    if (full) break;
+  }
+  return { messages, next, hint, expired };
+}

@@ -1,0 +1,76 @@
+import { toBase64url } from "../bytes/base64url.ts";
+import { repeatUnknown } from "../consume/repeat-unknown.ts";
+import { BrokerError } from "../errors.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Condition, Item, ItemStore } from "../ports/item-store.ts";
+import type { Random } from "../ports/random.ts";
+import { StoreUnavailable } from "../ports/store-failures.ts";
+import { type KeyedRequest, knownRequestOf, runningItem } from "./known-request.ts";
+
+export interface RequestStore {
+  readonly items: ItemStore;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+export type RequestClaim =
+  /** `first`: as far as is known nobody ran it before. */
+  | { readonly status: "claimed"; readonly owner: string; readonly first: boolean }
+  | { readonly status: "done"; readonly reply: Uint8Array | undefined };
+
+const OWNER_BYTES = 9;
+/** Each is lost to somebody who took or ended the same request meanwhile. */
+const ROUNDS_MAX = 4;
+
+const ABSENT: readonly Condition[] = [{ op: "absent", name: "pk" }];
+
+/** An owner is in one state once: nothing happened since it was seen in this one. */
+const asMet = (item: Item): readonly Condition[] => [
+  { op: "=", name: "o", value: item.o as string },
+  { op: "=", name: "s", value: item.s as string },
+];
+
+/**
+ * Makes the caller the one who runs the request, unless it ran before. Idempotent: the owner's token tells what a lost reply hid.
+ * Errors: REQUEST_IN_PROGRESS, IDEMPOTENCY_KEY_REUSED; `StoreUnavailable`, never with an unknown outcome: nothing ran.
+ */
+export async function claimRequest(store: RequestStore, request: KeyedRequest): Promise<RequestClaim> {
+  const owner = toBase64url(store.random.bytes(OWNER_BYTES));
+  let when = ABSENT;
+  let first = true;
+  for (let round = 0; round < ROUNDS_MAX; round++) {
+    const nowMs = store.clock.nowMs();
+    const result = await putClaim(store, runningItem(request, owner, nowMs), when);
+    if (result.ok || result.current?.o === owner) return { status: "claimed", owner, first };
+    const { current } = result;
+    const known = current && knownRequestOf(current);
+    when = current ? asMet(current) : ABSENT;
+    first = !known || known.expiresAtMs <= nowMs;
+    if (!known || first) continue;
+    if (known.fingerprint !== request.fingerprint) throw keyReused();
+    if (known.state === "done") return { status: "done", reply: known.reply };
+    if (known.state === "running" && known.deadlineMs > nowMs) throw inProgress();
+  }
+  throw inProgress();
+}
+
+async function putClaim(store: RequestStore, item: Item, when: readonly Condition[]) {
+  try {
+    return await repeatUnknown(store, () => store.items.put(item, { when }));
+  } catch (error) {
+    if (!StoreUnavailable.is(error)) throw error;
+    throw new StoreUnavailable("not-applied", error.reason, error.message, { cause: error });
+  }
+}
+
+const keyReused = (): BrokerError =>
+  new BrokerError(
+    "IDEMPOTENCY_KEY_REUSED",
+    "This Idempotency-Key came with another request before. Repeat that one as it was, or use a new key.",
+  );
+
+const inProgress = (): BrokerError =>
+  new BrokerError(
+    "REQUEST_IN_PROGRESS",
+    "The first request with this Idempotency-Key has not ended. Repeat it for its answer after Retry-After.",
+  );

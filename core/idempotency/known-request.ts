@@ -1,0 +1,50 @@
+import { knownRequestKey } from "../keys.ts";
+import { IDEMPOTENCY_WINDOW_MS, REQUEST_RUN_MS_MAX } from "../limits.ts";
+import type { Item } from "../ports/item-store.ts";
+
+/** A request whose repeats can be told. */
+export interface KeyedRequest {
+  /** Hash of the caller, the route and the caller's key. */
+  readonly id: string;
+  /** Hash of all that is asked for: another one under the same id is another request. */
+  readonly fingerprint: string;
+}
+
+/**
+ * What is known of a request.
+ *
+ *   i#<request id>  i    [f] fingerprint · [s] state · [o] owner · [d] deadline ms · [r] reply · [x] expiry
+ *
+ * - `running`: its owner is at it. One that has not ended by the deadline has died, and a repeat takes over.
+ * - `open`: it failed, perhaps half done, and a repeat may mend that: the same request takes over at once, no other.
+ * - `done`: it is answered with the reply until it expires; where that was too large to keep, by running again.
+ *
+ * Absent are those that are new, that expired, and that failed without having changed anything. Who takes over is its owner under
+ * a new token, so that one who wakes up late changes nothing.
+ */
+export interface KnownRequest {
+  readonly fingerprint: string;
+  readonly state: "running" | "open" | "done";
+  readonly owner: string;
+  readonly deadlineMs: number;
+  readonly reply: Uint8Array | undefined;
+  readonly expiresAtMs: number;
+}
+
+export const knownRequestOf = (item: Item): KnownRequest => ({
+  fingerprint: item.f as string,
+  state: item.s as KnownRequest["state"],
+  owner: item.o as string,
+  deadlineMs: item.d as number,
+  reply: item.r as Uint8Array | undefined,
+  expiresAtMs: (item.x as number) * 1_000,
+});
+
+export const runningItem = (request: KeyedRequest, owner: string, nowMs: number): Item => ({
+  ...knownRequestKey(request.id),
+  f: request.fingerprint,
+  s: "running",
+  o: owner,
+  d: nowMs + REQUEST_RUN_MS_MAX,
+  x: Math.ceil((nowMs + IDEMPOTENCY_WINDOW_MS) / 1_000),
+});

@@ -1,0 +1,98 @@
+import { repeatUnknown } from "../consume/repeat-unknown.ts";
+import { BrokerError, ERROR_CODES } from "../errors.ts";
+import { knownRequestKey } from "../keys.ts";
+import { KEPT_REPLY_BYTES_MAX } from "../limits.ts";
+import type { Change, Condition } from "../ports/item-store.ts";
+import { StoreUnavailable } from "../ports/store-failures.ts";
+import { claimRequest, type RequestStore } from "./claim-request.ts";
+import { type KeyedRequest, knownRequestOf } from "./known-request.ts";
+
+/** What a request does, and how its result is kept. It must be safe to run again: a handler may die before it has kept the result. */
+export interface KeyedWork<T> {
+  run(): Promise<T>;
+  /** False: part of it failed, and a repeat may mend that. */
+  isFinal(result: T): boolean;
+  /** `undefined`: it cannot be kept, and a repeat is answered by running again. */
+  encode(result: T): Uint8Array | undefined;
+  decode(reply: Uint8Array): T;
+}
+
+export interface KeyedResult<T> {
+  readonly result: T;
+  /** It is that of an earlier request. */
+  readonly replayed: boolean;
+}
+
+const ownedBy = (owner: string): readonly Condition[] => [{ op: "=", name: "o", value: owner }];
+
+/**
+ * Runs `work`, or answers with the result of the same request before. At most one runs at a time, unless one takes longer than
+ * REQUEST_RUN_MS_MAX. What fails is not kept: a failure that changed nothing leaves no trace, any other can be repeated by
+ * the same request alone.
+ *
+ * Limit: results up to KEPT_REPLY_BYTES_MAX are kept, for IDEMPOTENCY_WINDOW_MS.
+ * Errors: REQUEST_IN_PROGRESS, IDEMPOTENCY_KEY_REUSED, and those of `work`.
+ */
+export async function runOnce<T>(store: RequestStore, request: KeyedRequest, work: KeyedWork<T>): Promise<KeyedResult<T>> {
+  const claim = await claimRequest(store, request);
+  if (claim.status === "done") {
+    return { result: claim.reply ? work.decode(claim.reply) : await work.run(), replayed: true };
+  }
+  const { owner, first } = claim;
+  let result: T;
+  try {
+    result = await work.run();
+  } catch (error) {
+    // Where an earlier run may have changed something, that it was another request must still be told.
+    if (first && changedNothing(error)) await forget(store, request, owner);
+    else await reopen(store, request, owner);
+    throw error;
+  }
+  if (!work.isFinal(result)) {
+    await reopen(store, request, owner);
+    return { result, replayed: false };
+  }
+  const earlier = await keep(store, request, owner, work.encode(result));
+  return earlier ? { result: work.decode(earlier), replayed: true } : { result, replayed: false };
+}
+
+const changedNothing = (error: unknown): boolean => BrokerError.is(error) && ERROR_CODES[error.code].noSideEffects;
+
+/** Keeps the reply. Answers that of another owner, who took over and was faster: what is kept is the answer. */
+async function keep(
+  store: RequestStore,
+  request: KeyedRequest,
+  owner: string,
+  reply: Uint8Array | undefined,
+): Promise<Uint8Array | undefined> {
+  const changes: Change[] = [{ op: "set", name: "s", value: "done" }];
+  if (reply && reply.length <= KEPT_REPLY_BYTES_MAX) changes.push({ op: "set", name: "r", value: reply });
+  try {
+    const key = knownRequestKey(request.id);
+    const kept = await repeatUnknown(store, () => store.items.update(key, changes, { when: ownedBy(owner) }));
+    if (kept.ok || !kept.current) return undefined;
+    const other = knownRequestOf(kept.current);
+    return other.state === "done" && other.fingerprint === request.fingerprint ? other.reply : undefined;
+  } catch (error) {
+    // It is done, and the caller can be told. A repeat runs again after the deadline.
+    if (StoreUnavailable.is(error)) return undefined;
+    throw error;
+  }
+}
+
+const forget = (store: RequestStore, request: KeyedRequest, owner: string): Promise<void> =>
+  attempt(() => store.items.delete(knownRequestKey(request.id), { when: ownedBy(owner) }));
+
+const reopen = (store: RequestStore, request: KeyedRequest, owner: string): Promise<void> =>
+  attempt(() =>
+    store.items.update(knownRequestKey(request.id), [{ op: "set", name: "s", value: "open" }], { when: ownedBy(owner) }),
+  );
+
+/** Lets a request go before its deadline would: the error that it failed with is the answer, whatever comes of this. */
+async function attempt(write: () => Promise<unknown>): Promise<void> {
+  try {
+    await write();
+  } catch (error) {
+    if (!StoreUnavailable.is(error)) throw error;
+  }
+}

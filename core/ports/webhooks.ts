@@ -1,0 +1,55 @@
+/** Requests to addresses that users give, signed as Standard Webhooks has it. */
+export interface Webhooks {
+  /**
+   * POSTs `body` once, as JSON: no second try, no redirect. Whatever the far side does is a value.
+   * Limits: WEBHOOK_DEADLINE_MS in all, the name's resolution and the reply included; a reply of WEBHOOK_REPLY_BYTES_MAX;
+   * WEBHOOKS_IN_FLIGHT_MAX at once. Rejects with RangeError for an id or a secret that no caller should have.
+   * Source: Standard Webhooks 1.0.0.
+   */
+  post(request: WebhookRequest): Promise<WebhookReply>;
+}
+
+export interface WebhookRequest {
+  readonly url: string;
+  /** What `whsec_…` stands for: WEBHOOK_SECRET_BYTES_MIN to _MAX bytes. */
+  readonly secret: Uint8Array;
+  /** The same for every try of one event, so that the far side can tell. Like WEBHOOK_ID. */
+  readonly id: string;
+  /** When this try is made, epoch milliseconds; sent in seconds. The far side refuses what is older than some minutes. */
+  readonly timestampMs: number;
+  readonly body: string;
+}
+
+/** `ok` for a 2xx read to its end. `detail` is a sentence without secret, URL, address or anything the far side wrote. */
+export type WebhookReply =
+  | { readonly ok: true; readonly status: number; readonly body: string }
+  | { readonly ok: false; readonly reason: "status" | "redirect"; readonly status: number; readonly detail: string }
+  | { readonly ok: false; readonly reason: WebhookFailure; readonly detail: string };
+
+export type WebhookFailure =
+  /** Not a URL that webhooks may go to, by the settings of now. */
+  | "refused-url"
+  /** The host is, or resolves to, nothing but addresses that webhooks may not reach. */
+  | "refused-address"
+  /** Too many webhooks are under way: nothing was sent. */
+  | "busy"
+  | "dns"
+  /** Refused, unreachable, or ended before the reply did. */
+  | "connection"
+  /** No handshake, or a certificate that is not the host's. */
+  | "tls"
+  | "timeout"
+  /** A head or a body beyond its limit; the rest was not read. */
+  | "too-large"
+  /** Compressed although that was not accepted, or not UTF-8. */
+  | "encoding"
+  /** Not HTTP. */
+  | "malformed";
+
+/** Without full stops, which part what is signed. */
+export const WEBHOOK_ID = /^[A-Za-z0-9_-]{1,64}$/;
+export const WEBHOOK_SECRET_BYTES_MIN = 24;
+export const WEBHOOK_SECRET_BYTES_MAX = 64;
+export const WEBHOOK_DEADLINE_MS = 5_000;
+export const WEBHOOK_REPLY_BYTES_MAX = 64 * 1_024;
+export const WEBHOOKS_IN_FLIGHT_MAX = 64;

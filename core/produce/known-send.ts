@@ -1,0 +1,49 @@
+import { ByteReader } from "../bytes/byte-reader.ts";
+import { ByteWriter } from "../bytes/byte-writer.ts";
+import { knownSendKey } from "../keys.ts";
+import type { Item } from "../ports/item-store.ts";
+import { StoreCorrupt } from "../ports/store-failures.ts";
+import { idAt, type KnownPlace, PLACE_BYTES_MAX, readPlace, writePlace } from "./known-place.ts";
+
+/**
+ * One message as a repeat of its send is answered. Item `k#<topic uid>#<dedup key>`:
+ * [r] place · ordinal varint; [m] its id where the producer chose it; [u] until when it is known, epoch ms; [x].
+ */
+export interface KnownSend {
+  readonly place: KnownPlace;
+  readonly ordinal: number;
+  readonly messageId: string;
+  readonly untilMs: number;
+}
+
+/** Kept longer than it is known: a write that arrives late must still find it. */
+const LINGER_SECONDS = 3_600;
+
+export function knownSendItem(
+  topicUid: string,
+  key: string,
+  send: Omit<KnownSend, "messageId"> & { readonly chosenId: string | undefined },
+): Item {
+  const out = new ByteWriter(PLACE_BYTES_MAX);
+  writePlace(out, send.place);
+  out.varint(send.ordinal);
+  return {
+    ...knownSendKey(topicUid, key),
+    r: out.view(),
+    ...(send.chosenId !== undefined && { m: send.chosenId }),
+    u: send.untilMs,
+    x: Math.ceil(send.untilMs / 1_000) + LINGER_SECONDS,
+  };
+}
+
+export function knownSendOf(item: Item): KnownSend {
+  const { r, m, u } = item as unknown as { r: Uint8Array; m: string | undefined; u: number };
+  try {
+    const reader = new ByteReader(r);
+    const place = readPlace(reader);
+    const ordinal = reader.varint();
+    return { place, ordinal, messageId: m ?? idAt(place, ordinal), untilMs: u };
+  } catch (cause) {
+    throw new StoreCorrupt(`known send ${item.pk} does not decode`, { cause });
+  }
+}

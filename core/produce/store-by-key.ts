@@ -1,0 +1,113 @@
+import type { BrokerError } from "../errors.ts";
+import { ONCE_ENTRIES_PER_WRITE } from "../limits.ts";
+import type { Item, TransactWrite } from "../ports/item-store.ts";
+import { asBrokerError } from "../store-errors.ts";
+import type { KnownPlace } from "./known-place.ts";
+import { knownSendItem, knownSendOf } from "./known-send.ts";
+import type { AnswerRepeat, OnceEntry, OnceStore, WriteTogether } from "./stored-once.ts";
+
+/**
+ * Stores entries of one queue, some of which are known by a dedup key: each key's item is put in the transaction that stores its
+ * message, on condition that there is none. Who meets one leaves that entry out, answers it as its first send was answered, and
+ * stores the rest. One result per entry.
+ */
+export async function storeByKey<E extends OnceEntry, R>(
+  store: OnceStore,
+  topicUid: string,
+  entries: readonly E[],
+  write: WriteTogether<E, R>,
+  answer: AnswerRepeat<R>,
+): Promise<(R | BrokerError)[]> {
+  const results = new Array<R | BrokerError>(entries.length);
+  let waiting = entries.map((_, index) => index);
+  while (waiting.length > 0) {
+    const { now, later } = firstOfEachKey(entries, waiting);
+    try {
+      await storePart(store, topicUid, { entries, indexes: now, results }, write, answer);
+    } catch (error) {
+      const failure = asBrokerError(error);
+      for (const index of now) results[index] ??= failure;
+    }
+    waiting = later;
+  }
+  return results;
+}
+
+/** As many of the first as fit one transaction; a key's second entry waits for what becomes of its first. */
+function firstOfEachKey(entries: readonly OnceEntry[], waiting: readonly number[]): { now: number[]; later: number[] } {
+  const keys = new Set<string>();
+  const now: number[] = [];
+  const later: number[] = [];
+  for (const index of waiting) {
+    const key = keyOf(entries[index]);
+    if (now.length >= ONCE_ENTRIES_PER_WRITE || (key !== undefined && keys.has(key))) later.push(index);
+    else now.push(index);
+    if (key !== undefined) keys.add(key);
+  }
+  return { now, later };
+}
+
+interface Part<E, R> {
+  readonly entries: readonly E[];
+  readonly indexes: readonly number[];
+  readonly results: (R | BrokerError)[];
+}
+
+async function storePart<E extends OnceEntry, R>(
+  { clock }: OnceStore,
+  topicUid: string,
+  { entries, indexes, results }: Part<E, R>,
+  write: WriteTogether<E, R>,
+  answer: AnswerRepeat<R>,
+): Promise<void> {
+  /** What lies under a key though its window is over, and may be replaced. */
+  const forgotten = new Map<string, Item>();
+  let left = indexes;
+  while (left.length > 0) {
+    const keyed = left.filter((index) => keyOf(entries[index]) !== undefined);
+    const identities = (place: KnownPlace): readonly TransactWrite[] =>
+      keyed.map((index) =>
+        putKnown(topicUid, entries[index] as E, { place, ordinal: left.indexOf(index) }, clock.nowMs(), forgotten),
+      );
+    const outcome = await write(
+      left.map((index) => entries[index] as E),
+      identities,
+    );
+    if (outcome.status === "stored") {
+      for (const [ordinal, index] of left.entries()) results[index] = outcome.receipts[ordinal] as R;
+      return;
+    }
+    const repeats = new Set<number>();
+    for (const [nth, index] of keyed.entries()) {
+      const met = outcome.currents[nth];
+      if (!met) continue;
+      const key = keyOf(entries[index]) as string;
+      const known = met.current && knownSendOf(met.current);
+      if (!met.current || !known) forgotten.delete(key);
+      else if (known.untilMs <= clock.nowMs()) forgotten.set(key, met.current);
+      else {
+        results[index] = await answer(known);
+        repeats.add(index);
+      }
+    }
+    left = left.filter((index) => !repeats.has(index));
+  }
+}
+
+function putKnown(
+  topicUid: string,
+  { once, messageId }: OnceEntry,
+  at: { readonly place: KnownPlace; readonly ordinal: number },
+  nowMs: number,
+  forgotten: ReadonlyMap<string, Item>,
+): TransactWrite {
+  if (once?.kind !== "key") throw new Error("an entry without a dedup key has none to put");
+  const before = forgotten.get(once.key);
+  return {
+    kind: "put",
+    item: knownSendItem(topicUid, once.key, { ...at, chosenId: messageId, untilMs: nowMs + once.windowMs }),
+    when: before ? [{ op: "=", name: "u", value: before.u as number }] : [{ op: "absent", name: "pk" }],
+  };
+}
+
+const keyOf = (entry: OnceEntry | undefined): string | undefined => (entry?.once?.kind === "key" ? entry.once.key : undefined);

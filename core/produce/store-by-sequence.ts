@@ -1,0 +1,84 @@
+import { BrokerError } from "../errors.ts";
+import { producerStateKey } from "../keys.ts";
+import { asBrokerError } from "../store-errors.ts";
+import { asRead, type ProducerState, producerItem, producerOf, sentBefore } from "./producer-state.ts";
+import type { AnswerRepeat, OnceEntry, OnceStore, WriteTogether } from "./stored-once.ts";
+
+interface Sequenced {
+  readonly producerId: string;
+  readonly sequence: number;
+}
+
+/**
+ * Stores a run of one producer's entries, whose sequences follow each other, in one transaction with the producer's state: the first
+ * must follow the last that was stored. Entries that were stored before are answered as they were then, where they are among the
+ * latest; a gap is refused, and with it all that comes after. One result per entry. Source: Kafka's idempotent producer.
+ */
+export async function storeBySequence<E extends OnceEntry, R>(
+  store: OnceStore,
+  topicUid: string,
+  entries: readonly E[],
+  write: WriteTogether<E, R>,
+  answer: AnswerRepeat<R>,
+): Promise<(R | BrokerError)[]> {
+  const results: (R | BrokerError)[] = [];
+  try {
+    while (results.length < entries.length) await step(store, topicUid, entries, results, write, answer);
+  } catch (error) {
+    const failure = asBrokerError(error);
+    while (results.length < entries.length) results.push(failure);
+  }
+  return results;
+}
+
+/** Answers repeats up to the first entry that is new, then stores the rest, unless someone wrote meanwhile. */
+async function step<E extends OnceEntry, R>(
+  { items, clock }: OnceStore,
+  topicUid: string,
+  entries: readonly E[],
+  results: (R | BrokerError)[],
+  write: WriteTogether<E, R>,
+  answer: AnswerRepeat<R>,
+): Promise<void> {
+  const { producerId } = sequenceOf(entries[0]);
+  const item = await items.get(producerStateKey(topicUid, producerId));
+  const state = producerOf(item, clock.nowMs());
+  for (const entry of entries.slice(results.length)) {
+    const { sequence } = sequenceOf(entry);
+    if (!state || sequence > state.last) break;
+    const sent = sentBefore(state, sequence);
+    results.push(sent ? await answer(sent) : longAgo(state, sequence));
+  }
+  const fresh = entries.slice(results.length);
+  if (fresh.length === 0) return;
+  const first = sequenceOf(fresh[0]).sequence;
+  if (state && first !== state.last + 1) throw gap(state, first);
+  const chosenIds = fresh.some(({ messageId }) => messageId !== undefined) ? fresh.map(({ messageId }) => messageId) : undefined;
+  const outcome = await write(fresh, (place) => [
+    {
+      kind: "put",
+      item: producerItem(topicUid, producerId, state, { first, count: fresh.length, place, chosenIds }, clock.nowMs()),
+      when: asRead(item),
+    },
+  ]);
+  if (outcome.status === "stored") results.push(...outcome.receipts);
+}
+
+function sequenceOf(entry: OnceEntry | undefined): Sequenced {
+  if (entry?.once?.kind !== "sequence") throw new Error("an entry of a sequenced run has no sequence");
+  return entry.once;
+}
+
+const gap = ({ last }: ProducerState, sequence: number): BrokerError =>
+  new BrokerError(
+    "OUT_OF_ORDER_SEQUENCE",
+    `Sequence ${sequence} does not follow ${last}, the last that was stored: send ${last + 1} next.`,
+    { members: { lastSequence: last } },
+  );
+
+const longAgo = ({ last }: ProducerState, sequence: number): BrokerError =>
+  new BrokerError(
+    "OUT_OF_ORDER_SEQUENCE",
+    `Sequence ${sequence} was stored long before ${last}, the last one: where it went is no longer known. Nothing was stored again.`,
+    { members: { lastSequence: last } },
+  );

@@ -1,0 +1,131 @@
+import type { Arrivals } from "../consume/arrivals.ts";
+import { topicKey } from "../keys.ts";
+import { TIMERS_PER_BATCH_MAX } from "../limits.ts";
+import { frameWeight } from "../log/frame.ts";
+import type { QueueLog } from "../log/queue-log.ts";
+import type { MessageRecord } from "../message/record-codec.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { ItemStore } from "../ports/item-store.ts";
+import { StoreCorrupt } from "../ports/store-failures.ts";
+import { queueOfGroup } from "../produce/choose-queue.ts";
+import type { QueueChoice } from "../produce/queue-choice.ts";
+import type { Topic } from "../terms.ts";
+import type { TopicRegistry } from "../topic/topic-registry.ts";
+import { parking } from "./parked-timers.ts";
+import { type CheckTimer, isMessage, type MessageTimer, timerKey } from "./timer.ts";
+
+export interface Firing {
+  readonly items: ItemStore;
+  readonly clock: Clock;
+  readonly log: QueueLog;
+  readonly topics: TopicRegistry;
+  readonly choice: QueueChoice;
+  readonly arrivals: Arrivals;
+  /** Does what is due in a transaction's life. Repeatable; errors: `StoreUnavailable`. */
+  readonly checkDue: (timer: CheckTimer) => Promise<void>;
+}
+
+/** What a decoded batch may weigh, about. */
+const BATCH_BYTES_MAX = 2 * 1_024 * 1_024;
+
+/** How many of the first timers may be fired together. */
+export function batchOf(timers: readonly MessageTimer[]): number {
+  let bytes = 0;
+  const most = Math.min(timers.length, TIMERS_PER_BATCH_MAX);
+  for (let count = 0; count < most; count++) {
+    bytes += frameWeight((timers[count] as MessageTimer).frame);
+    if (count > 0 && bytes > BATCH_BYTES_MAX) return count;
+  }
+  return most;
+}
+
+/**
+ * Delivers due messages of one topic to one queue, any where `bound` is undefined: one transaction appends them and deletes
+ * their timers, so that each is delivered once, whoever tries. What was cancelled or moved meanwhile is left out, what cannot be
+ * read is parked. Errors: `StoreUnavailable`.
+ */
+export async function fireBatch(
+  firing: Firing,
+  topic: Topic,
+  bound: number | undefined,
+  timers: readonly MessageTimer[],
+): Promise<{ readonly fired: number; readonly parked: number }> {
+  const { log, clock, choice, arrivals } = firing;
+  const queueId = bound ?? choice.choose(topic);
+  const { readable, parked } = await read(firing, timers);
+  let batch = readable;
+  while (batch.length > 0) {
+    const startedAtMs = clock.nowMs();
+    const outcome = await log.append(
+      topic,
+      queueId,
+      batch.map(({ record }) => record),
+      { companions: () => batch.map(({ timer }) => ({ kind: "delete", key: timerKey(timer), when: isMessage })) },
+    );
+    if (outcome.status === "stored") {
+      choice.saw(topic.uid, queueId, { latencyMs: clock.nowMs() - startedAtMs, lostRaces: outcome.lostRaces });
+      arrivals.topicRings(topic.uid);
+      return { fired: batch.length, parked };
+    }
+    batch = batch.filter((_, at) => !outcome.currents[at]);
+  }
+  return { fired: 0, parked };
+}
+
+/** The queue a message is bound to. A priority that lost its queue goes to the highest there is. */
+export function boundQueue(topic: Topic, { groupHash, priority }: MessageTimer): number | undefined {
+  if (groupHash !== undefined) return queueOfGroup(topic, groupHash);
+  return priority === undefined ? undefined : Math.min(priority, topic.writeQueues - 1);
+}
+
+interface Due {
+  readonly timer: MessageTimer;
+  readonly record: MessageRecord;
+}
+
+async function read(
+  firing: Firing,
+  timers: readonly MessageTimer[],
+): Promise<{ readonly readable: readonly Due[]; readonly parked: number }> {
+  let parked = 0;
+  const dues = await Promise.all(
+    timers.map(async (timer) => {
+      try {
+        return { timer, record: await firing.log.detached.decode(timer.frame, timer.chosenId ?? timer.id) };
+      } catch (error) {
+        if (!StoreCorrupt.is(error)) throw error;
+        parked += await park(firing, [timer], `its stored form cannot be read: ${error.message}`);
+        return undefined;
+      }
+    }),
+  );
+  return { readable: dues.filter((due) => due !== undefined), parked };
+}
+
+/** Timers parked by one transaction: two writes each. */
+export const PARKED_TOGETHER_MAX = 40;
+
+/** Puts aside messages of deleted topics; those of one that is there after all, by the store's word, are left to the next look. */
+export async function parkHomeless(
+  firing: Firing,
+  timers: readonly MessageTimer[],
+): Promise<{ readonly parked: number; readonly left: boolean }> {
+  const names = [...new Set(timers.map(({ topic }) => topic))];
+  const topics = await firing.items.batchGet(names.map(topicKey));
+  const uids = new Map(names.map((name, at) => [name, topics[at]?.u]));
+  const homeless = timers.filter(({ topic, topicUid }) => uids.get(topic) !== topicUid);
+  for (const name of names) firing.topics.forget(name);
+  return { parked: await park(firing, homeless, "its topic was deleted"), left: homeless.length < timers.length };
+}
+
+/** Puts aside what cannot be delivered. What was fired or cancelled meanwhile is left out. Answers how many were parked. */
+async function park(firing: Firing, timers: readonly MessageTimer[], reason: string): Promise<number> {
+  const nowMs = firing.clock.nowMs();
+  let left = timers;
+  while (left.length > 0) {
+    const result = await firing.items.transact(left.flatMap((timer) => parking(timer, reason, nowMs)));
+    if (result.ok) return left.length;
+    left = left.filter((_, at) => !result.failures[2 * at]);
+  }
+  return 0;
+}

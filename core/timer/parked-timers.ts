@@ -1,0 +1,61 @@
+import type { ListPage, ListRequest } from "../broker.ts";
+import { BrokerError } from "../errors.ts";
+import { dueOfTimer, idOfTimer, PARKED_TIMERS_PK, timerSk } from "../keys.ts";
+import { PARKED_TIMER_LIFE_MS } from "../limits.ts";
+import { listNames } from "../list-names.ts";
+import type { Item, ItemStore, TransactWrite } from "../ports/item-store.ts";
+import { isMessage, type MessageTimer, timerKey } from "./timer.ts";
+
+/**
+ * A delayed message that cannot be delivered, put aside so that it stops nobody. Item `parked` / `<due ms>-<timer id>`: what its timer
+ * had, [r] the reason, [at] when, [x].
+ */
+export interface ParkedTimer {
+  readonly id: string;
+  readonly messageId: string;
+  readonly topic: string;
+  readonly deliverAtMs: number;
+  readonly parkedAtMs: number;
+  readonly reason: string;
+}
+
+/** The two writes that park a timer, if it is still there. */
+export const parking = (timer: MessageTimer, reason: string, nowMs: number): readonly TransactWrite[] => [
+  { kind: "delete", key: timerKey(timer), when: isMessage },
+  {
+    kind: "put",
+    item: {
+      pk: PARKED_TIMERS_PK,
+      sk: timerSk(timer.dueMs, timer.id),
+      u: timer.topicUid,
+      n: timer.topic,
+      f: timer.frame,
+      ...(timer.chosenId !== undefined && { m: timer.chosenId }),
+      r: reason,
+      at: nowMs,
+      x: Math.ceil((nowMs + PARKED_TIMER_LIFE_MS) / 1_000),
+    },
+  },
+];
+
+/** Parked messages, those due first in front; each is kept 30 days. */
+export const listParked = (items: ItemStore, request: ListRequest): Promise<ListPage<ParkedTimer>> =>
+  listNames(items, PARKED_TIMERS_PK, request, parkedOf);
+
+/** Errors: MESSAGE_NOT_FOUND. */
+export async function deleteParked(items: ItemStore, id: string): Promise<void> {
+  const result = await items.delete({ pk: PARKED_TIMERS_PK, sk: id }, { when: [{ op: "exists", name: "pk" }] });
+  if (!result.ok) throw new BrokerError("MESSAGE_NOT_FOUND", "No parked message has this id. See GET /v1/scheduled/parked.");
+}
+
+function parkedOf(item: Item): ParkedTimer {
+  const { m, n, r, at } = item as unknown as { m: string | undefined; n: string; r: string; at: number };
+  return {
+    id: item.sk,
+    messageId: m ?? idOfTimer(item.sk),
+    topic: n,
+    deliverAtMs: dueOfTimer(item.sk),
+    parkedAtMs: at,
+    reason: r,
+  };
+}

@@ -1,0 +1,89 @@
+import { hash32 } from "../bytes/hash32.ts";
+import { SEND_DEADLINE_MS, TIMER_TOMBSTONE_MS } from "../limits.ts";
+import type { QueueLog } from "../log/queue-log.ts";
+import type { MessageRecord } from "../message/record-codec.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Item, ItemStore, TransactWrite } from "../ports/item-store.ts";
+import type { Random } from "../ports/random.ts";
+import { StoreUnavailable } from "../ports/store-failures.ts";
+import type { Topic } from "../terms.ts";
+import { isFree, messageTimerItem, shardOf, type TimerPlace } from "./timer.ts";
+import type { TimerBell } from "./timer-bell.ts";
+
+export interface Scheduling {
+  readonly items: ItemStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: QueueLog;
+  readonly bell: TimerBell;
+  /** A store call may be applied this long after it was sent. */
+  readonly flightMs: number;
+}
+
+export type ScheduleOutcome =
+  | { readonly status: "stored"; readonly place: TimerPlace }
+  | { readonly status: "refused"; readonly currents: readonly ({ readonly current: Item | undefined } | undefined)[] };
+
+const HOUR_MS = 3_600_000;
+const RETRY_MS = { first: 5, most: 500 } as const;
+
+/**
+ * Stores a message that waits until `dueMs` under its timer's id: one put, or one transaction with `companions`.
+ *
+ * A timer that was fired leaves nothing behind, so a put that comes late could bring it back to life. It is repeated only while the
+ * first one, wherever it is, must land before the due time; nearer, its outcome stays unknown. With companions, which fence it, it
+ * may always be. Errors: `StoreUnavailable`.
+ */
+export async function scheduleMessage(
+  scheduling: Scheduling,
+  topic: Topic,
+  message: { readonly record: MessageRecord; readonly dueMs: number; readonly id: string },
+  companions?: (place: TimerPlace) => readonly TransactWrite[],
+): Promise<ScheduleOutcome> {
+  const { items, clock, log, bell } = scheduling;
+  const { record, dueMs, id } = message;
+  const groupHash = record.messageGroup === undefined ? undefined : hash32(record.messageGroup);
+  const place = { shard: shardOf(groupHash ?? hash32(id)), dueMs, id };
+  const lifeHours = Math.ceil((dueMs + TIMER_TOMBSTONE_MS - clock.nowMs()) / HOUR_MS);
+  const frame = await log.detached.encode({ ...record, messageId: undefined }, lifeHours);
+  const item = messageTimerItem({
+    ...place,
+    topicUid: topic.uid,
+    topic: topic.name,
+    frame,
+    chosenId: record.messageId,
+    groupHash,
+    priority: record.priority,
+  });
+  const refused = await repeatWhileFenced(scheduling, companions ? Number.POSITIVE_INFINITY : dueMs, async () => {
+    if (!companions) {
+      await items.put(item, { when: isFree });
+      return undefined;
+    }
+    const result = await items.transact([{ kind: "put", item, when: isFree }, ...companions(place)]);
+    // The timer is there: an earlier try of this very write.
+    return result.ok || result.failures[0] ? undefined : result.failures.slice(1);
+  });
+  if (refused) return { status: "refused", currents: refused };
+  await bell.written(dueMs);
+  return { status: "stored", place };
+}
+
+/** Repeats `call` after lost replies while a repeat is harmless: until well before `dueMs`. Errors: `StoreUnavailable`. */
+export async function repeatWhileFenced<T>(scheduling: Scheduling, dueMs: number, call: () => Promise<T>): Promise<T> {
+  const { clock, random, flightMs } = scheduling;
+  const deadlineMs = clock.nowMs() + SEND_DEADLINE_MS;
+  let unknown = false;
+  for (let failures = 0; ; failures++) {
+    try {
+      return await call();
+    } catch (error) {
+      if (!StoreUnavailable.is(error)) throw error;
+      unknown ||= error.outcome === "unknown";
+      const over = error.reason === "full" || clock.nowMs() >= deadlineMs;
+      if (over || (unknown && clock.nowMs() + 2 * flightMs >= dueMs))
+        throw new StoreUnavailable(unknown ? "unknown" : "not-applied", error.reason, error.message, { cause: error });
+      await clock.sleep(Math.min(RETRY_MS.most, RETRY_MS.first * 2 ** failures) * (0.5 + random.fraction() / 2));
+    }
+  }
+}

@@ -1,0 +1,73 @@
+import { TIMER_LEASE_KEY } from "../keys.ts";
+import { SCAN_LEASE_MS, SCAN_TICK_MS } from "../limits.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Doorbell } from "../ports/doorbell.ts";
+import type { ItemStore } from "../ports/item-store.ts";
+import { StoreUnavailable } from "../ports/store-failures.ts";
+
+/** After a ring this process rings no more for so long: the scanner that it woke reads everything. */
+const QUIET_MS = 1_000;
+
+/**
+ * Tells whoever fires timers that one was written. In this process a sleep ends; elsewhere the scanner is rung, if the timer is due
+ * before the next tick and nobody scans. Called when the timer is durable, never before: who is woken must find it.
+ */
+export class TimerBell {
+  readonly #items: ItemStore;
+  readonly #clock: Clock;
+  readonly #doorbell: Doorbell | undefined;
+  #rangAtMs = Number.NEGATIVE_INFINITY;
+  #earliestMs = Number.POSITIVE_INFINITY;
+  #wake: (() => void) | undefined;
+
+  constructor(store: { readonly items: ItemStore; readonly clock: Clock }, doorbell: Doorbell | undefined) {
+    this.#items = store.items;
+    this.#clock = store.clock;
+    this.#doorbell = doorbell;
+  }
+
+  async written(dueMs: number): Promise<void> {
+    if (dueMs < this.#earliestMs) {
+      this.#earliestMs = dueMs;
+      this.#wake?.();
+    }
+    const nowMs = this.#clock.nowMs();
+    if (!this.#doorbell || dueMs >= nowMs + SCAN_TICK_MS) return;
+    const quiet = nowMs - this.#rangAtMs;
+    if (quiet >= 0 && quiet < QUIET_MS) return;
+    if (await this.#someoneScans()) return;
+    this.#rangAtMs = nowMs;
+    await this.#doorbell.ring();
+  }
+
+  /** From now on `sleep` hears of what is written: called before the look that finds out how long to sleep. */
+  listen(): void {
+    this.#earliestMs = Number.POSITIVE_INFINITY;
+  }
+
+  /** Until `untilMs`, or the due time of the earliest timer written since `listen`. */
+  async sleep(untilMs: number, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const leftMs = Math.min(untilMs, this.#earliestMs) - this.#clock.nowMs();
+      if (leftMs <= 0) return;
+      const woken = new AbortController();
+      const wake = () => woken.abort();
+      this.#wake = wake;
+      signal.addEventListener("abort", wake, { once: true });
+      await this.#clock.sleep(leftMs, woken.signal);
+      signal.removeEventListener("abort", wake);
+      this.#wake = undefined;
+    }
+  }
+
+  async #someoneScans(): Promise<boolean> {
+    try {
+      const lease = await this.#items.get(TIMER_LEASE_KEY);
+      const leftMs = ((lease?.u as number | undefined) ?? 0) - this.#clock.nowMs();
+      return leftMs > 0 && leftMs <= 2 * SCAN_LEASE_MS;
+    } catch (error) {
+      if (StoreUnavailable.is(error)) return false;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,103 @@
+import { dueOfTimer, idOfTimer, timerSk, timersPk } from "../keys.ts";
+import { TIMER_SHARDS, TIMER_TOMBSTONE_MS } from "../limits.ts";
+import type { Condition, Item, Key } from "../ports/item-store.ts";
+import { StoreCorrupt } from "../ports/store-failures.ts";
+
+/** Where a timer lies: its shard, and its place among those due. */
+export interface TimerPlace {
+  readonly shard: number;
+  readonly dueMs: number;
+  readonly id: string;
+}
+
+/**
+ * What is due at a time. Item `t#<shard>` / `<due ms>-<id>`, [k] its kind:
+ *
+ *   m  a delayed message: [u] topic uid · [n] topic name · [f] its frame · [m] its id where the producer chose it
+ *      · [g] hash of its message group, or [p] priority, which bind it to a queue
+ *   c  the check of a half message: [c] checks made before
+ *   x  a tombstone, which keeps a cancelled or moved message's place until an hour past due: [to] sort key it moved to · [x]
+ */
+export type Timer = MessageTimer | CheckTimer | Tombstone;
+
+export interface MessageTimer extends TimerPlace {
+  readonly kind: "message";
+  readonly topicUid: string;
+  readonly topic: string;
+  readonly frame: Uint8Array;
+  /** Absent: `id`. */
+  readonly chosenId: string | undefined;
+  readonly groupHash: number | undefined;
+  readonly priority: number | undefined;
+}
+
+/** Its id is that of the transaction. */
+export interface CheckTimer extends TimerPlace {
+  readonly kind: "check";
+  readonly checks: number;
+}
+
+export interface Tombstone extends TimerPlace {
+  readonly kind: "tombstone";
+  /** Where it was moved to; absent: it was cancelled. */
+  readonly movedTo: TimerPlace | undefined;
+}
+
+/** Messages of one message group share a shard: those of a shard are delivered in the order of their due times. */
+export const shardOf = (hash: number): number => hash % TIMER_SHARDS;
+
+export const timerKey = ({ shard, dueMs, id }: TimerPlace): Key => ({ pk: timersPk(shard), sk: timerSk(dueMs, id) });
+
+export const messageTimerItem = (timer: Omit<MessageTimer, "kind">): Item => ({
+  ...timerKey(timer),
+  k: "m",
+  u: timer.topicUid,
+  n: timer.topic,
+  f: timer.frame,
+  ...(timer.chosenId !== undefined && { m: timer.chosenId }),
+  ...(timer.groupHash !== undefined && { g: timer.groupHash }),
+  ...(timer.priority !== undefined && { p: timer.priority }),
+});
+
+export const checkTimerItem = (timer: Omit<CheckTimer, "kind">): Item => ({ ...timerKey(timer), k: "c", c: timer.checks });
+
+export const tombstoneItem = (place: TimerPlace, movedTo?: TimerPlace): Item => ({
+  ...timerKey(place),
+  k: "x",
+  ...(movedTo && { to: timerSk(movedTo.dueMs, movedTo.id) }),
+  x: Math.ceil((place.dueMs + TIMER_TOMBSTONE_MS) / 1_000),
+});
+
+export const isMessage: readonly Condition[] = [{ op: "=", name: "k", value: "m" }];
+export const isCheck: readonly Condition[] = [{ op: "=", name: "k", value: "c" }];
+export const isFree: readonly Condition[] = [{ op: "absent", name: "pk" }];
+
+/** Errors: `StoreCorrupt` for a kind this version does not know. */
+export function timerOf(item: Item): Timer {
+  const { k, u, n, f, m, g, p, c, to } = item as unknown as TimerAttributes;
+  const place = { shard: Number(item.pk.slice(timersPk(0).length - 1)), ...placeOf(item.sk) };
+  switch (k) {
+    case "m":
+      return { ...place, kind: "message", topicUid: u, topic: n, frame: f, chosenId: m, groupHash: g, priority: p };
+    case "c":
+      return { ...place, kind: "check", checks: c };
+    case "x":
+      return { ...place, kind: "tombstone", movedTo: to === undefined ? undefined : { shard: place.shard, ...placeOf(to) } };
+    default:
+      throw new StoreCorrupt(`timer ${item.pk} ${item.sk} has the unknown kind ${String(k)}`);
+  }
+}
+
+const placeOf = (sk: string) => ({ dueMs: dueOfTimer(sk), id: idOfTimer(sk) });
+
+interface TimerAttributes {
+  readonly k: string;
+  readonly u: string;
+  readonly n: string;
+  readonly f: Uint8Array;
+  readonly m: string | undefined;
+  readonly g: number | undefined;
+  readonly p: number | undefined;
+  readonly c: number;
+  readonly to: string | undefined;
+}

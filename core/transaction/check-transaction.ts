@@ -1,0 +1,99 @@
+import type { Arrivals } from "../consume/arrivals.ts";
+import { waitingCheckKey } from "../keys.ts";
+import { CHECK_INTERVAL_MS, MAX_CHECKS_DEFAULT } from "../limits.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { ItemStore } from "../ports/item-store.ts";
+import { StoreUnavailable } from "../ports/store-failures.ts";
+import { type CheckTimer, checkTimerItem, isCheck, isFree, timerKey } from "../timer/timer.ts";
+import { discarding, type HalfMessage, halfMessageKey, halfMessageOf, undecidedAfter } from "./half-message.ts";
+import type { PostedChecks } from "./posted-checks.ts";
+import type { ProducerGroupRegistry } from "./producer-group-registry.ts";
+import { checkLane, waitingCheckItem } from "./waiting-check.ts";
+
+export interface CheckingTransactions {
+  readonly items: ItemStore;
+  readonly clock: Clock;
+  readonly arrivals: Arrivals;
+  readonly producerGroups: ProducerGroupRegistry;
+  readonly postedChecks: PostedChecks;
+}
+
+/**
+ * Does what a due check asks for: where the transaction is not decided, its producers are asked and the next check is set, or, after
+ * too many, it is discarded; where it is, the check goes. Repeatable, also by two at once: the number of checks made decides, in the
+ * half message. Errors: `StoreUnavailable`.
+ */
+export async function checkTransaction(checking: CheckingTransactions, timer: CheckTimer): Promise<void> {
+  const { items, producerGroups } = checking;
+  try {
+    for (let done = false; !done; ) {
+      const item = await items.get(halfMessageKey(timer.id));
+      const half = item && halfMessageOf(item);
+      if (half?.state !== "PREPARED" || half.checks !== timer.checks) {
+        done = await drop(checking, timer, half);
+        continue;
+      }
+      const group = await producerGroups.lookUp(half.producerGroup);
+      if (half.checks >= (group?.maxChecks ?? MAX_CHECKS_DEFAULT)) {
+        done = await discard(checking, timer, half);
+      } else if (await ask(checking, timer, half)) {
+        checking.arrivals.ring(checkLane(half.producerGroup));
+        if (group) checking.postedChecks.add(half, half.checks + 1, group);
+        done = true;
+      }
+    }
+  } catch (error) {
+    // Someone is deciding it, or checking it, at this moment: what that comes to the next look finds.
+    if (!StoreUnavailable.is(error) || error.reason !== "conflict" || error.outcome === "unknown") throw error;
+  }
+}
+
+/** One transaction: the count, the next check in place of this one, and the question. */
+async function ask({ items, clock }: CheckingTransactions, timer: CheckTimer, half: HalfMessage): Promise<boolean> {
+  const nowMs = clock.nowMs();
+  // Never this one's own place, wherever the clock went.
+  const next = { ...timer, dueMs: Math.max(nowMs, timer.dueMs) + CHECK_INTERVAL_MS, checks: half.checks + 1 };
+  const result = await items.transact([
+    {
+      kind: "update",
+      key: halfMessageKey(half.id),
+      changes: [
+        { op: "set", name: "c", value: next.checks },
+        { op: "set", name: "nc", value: next.dueMs },
+        { op: "remove", name: "w" },
+      ],
+      when: undecidedAfter(half.checks),
+    },
+    { kind: "delete", key: timerKey(timer), when: isCheck },
+    { kind: "put", item: checkTimerItem(next) },
+    { kind: "put", item: waitingCheckItem(half.producerGroup, half.id, next.checks, nowMs) },
+  ]);
+  return result.ok;
+}
+
+async function discard({ items, clock }: CheckingTransactions, timer: CheckTimer, half: HalfMessage): Promise<boolean> {
+  const result = await items.transact([
+    {
+      kind: "update",
+      key: halfMessageKey(half.id),
+      changes: discarding(clock.nowMs()),
+      when: undecidedAfter(half.checks),
+    },
+    { kind: "delete", key: timerKey(timer), when: isCheck },
+    { kind: "delete", key: waitingCheckKey(half.producerGroup, half.id) },
+  ]);
+  return result.ok;
+}
+
+/** A check is never left without its half message: one that seems to be is about to be seen, or forgotten. */
+async function drop({ items }: CheckingTransactions, timer: CheckTimer, half: HalfMessage | undefined): Promise<boolean> {
+  if (half) {
+    await items.delete(timerKey(timer), { when: isCheck });
+    return true;
+  }
+  const result = await items.transact([
+    { kind: "delete", key: timerKey(timer) },
+    { kind: "check", key: halfMessageKey(timer.id), when: isFree },
+  ]);
+  return result.ok;
+}

@@ -1,0 +1,51 @@
+import type { Broker } from "../broker.ts";
+import type { Producing } from "../produce/store-portion.ts";
+import { answering } from "../store-errors.ts";
+import type { CheckTimer } from "../timer/timer.ts";
+import type { WebhookTargets } from "../webhooks/webhook-targets.ts";
+import type { AskProducer } from "./ask-producer.ts";
+import { checkTransaction } from "./check-transaction.ts";
+import { endTransaction } from "./end-transaction.ts";
+import { getTransaction } from "./get-transaction.ts";
+import { listTransactions } from "./list-transactions.ts";
+import { PostedChecks } from "./posted-checks.ts";
+import { ProducerGroupRegistry } from "./producer-group-registry.ts";
+import { receiveChecks } from "./receive-checks.ts";
+import { sendHalfMessage } from "./send-half-message.ts";
+
+export interface TransactionDependencies {
+  /** Posts checks of transactions to the endpoints of producer groups. Absent: producers receive them, and are not called. */
+  readonly askProducer?: AskProducer | undefined;
+  /** Which endpoints a producer group may have. Default: public ones over HTTPS. */
+  readonly webhookTargets?: WebhookTargets | undefined;
+}
+
+const PUBLIC_HTTPS: WebhookTargets = { allowHttp: false, allowedRanges: [] };
+
+/** What a broker does for transactions: its verbs, and what the scanner of timers calls. */
+export function createTransactions(
+  producing: Producing,
+  { askProducer, webhookTargets = PUBLIC_HTTPS }: TransactionDependencies,
+  onFailure: (error: unknown) => void,
+) {
+  const producerGroups = new ProducerGroupRegistry(producing, webhookTargets);
+  const postedChecks = new PostedChecks(producing, askProducer, onFailure);
+  const checking = { ...producing, producerGroups, postedChecks };
+  const verbs = {
+    sendHalfMessage: (topic, message, options) => answering(() => sendHalfMessage(producing, topic, message, options)),
+    endTransaction: (id, resolution, options) => answering(() => endTransaction(producing, id, resolution, options)),
+    getTransaction: (id) => answering(() => getTransaction(producing, id)),
+    listTransactions: (request) => answering(() => listTransactions(producing, request)),
+    receiveChecks: (group, request, signal) => answering(() => receiveChecks(producing, group, request, signal)),
+    listProducerGroups: (request) => answering(() => producerGroups.list(request)),
+    getProducerGroup: (name) => answering(() => producerGroups.get(name)),
+    putProducerGroup: (name, settings, match) => answering(() => producerGroups.put(name, settings, match)),
+    deleteProducerGroup: (name, match) => answering(() => producerGroups.remove(name, match)),
+  } satisfies Partial<Broker>;
+  return {
+    verbs,
+    checkDue: (timer: CheckTimer) => checkTransaction(checking, timer),
+    /** Resolves when the checks under way are answered; those not posted by `untilMs` never are. */
+    finishChecks: (untilMs: number) => postedChecks.finish(untilMs),
+  };
+}

@@ -1,0 +1,107 @@
+import type { Arrivals } from "../consume/arrivals.ts";
+import { repeatUnknown } from "../consume/repeat-unknown.ts";
+import { BrokerError } from "../errors.ts";
+import { SEND_PATIENCE_MS } from "../limits.ts";
+import type { QueueLog } from "../log/queue-log.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { ItemStore } from "../ports/item-store.ts";
+import type { Random } from "../ports/random.ts";
+import { StoreUnavailable } from "../ports/store-failures.ts";
+import { fixedQueue } from "../produce/choose-queue.ts";
+import type { QueueChoice } from "../produce/queue-choice.ts";
+import type { Resolution, Topic, Transaction, TransactionState } from "../terms.ts";
+import type { TopicRegistry } from "../topic/topic-registry.ts";
+import { getHalfMessage, showTransaction } from "./get-transaction.ts";
+import { committing, frameOf, type HalfMessage, halfMessageKey, inState, rollingBack, transactionOf } from "./half-message.ts";
+
+export interface EndingTransactions {
+  readonly items: ItemStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: QueueLog;
+  readonly topics: TopicRegistry;
+  readonly choice: QueueChoice;
+  readonly arrivals: Arrivals;
+}
+
+/**
+ * Commits a transaction, which appends its message to a queue, or rolls it back. It is decided once: the same verdict again is
+ * answered as the first, the opposite one learns what it was. With `discarded` a discarded transaction can be decided too.
+ *
+ * Errors: NOT_FOUND, TRANSACTION_ENDED; for a commit TOPIC_NOT_FOUND when the topic was deleted. Idempotent for a day. Source: RocketMQ's EndTransaction, with one outcome; invariant I8.
+ */
+export function endTransaction(
+  transactions: EndingTransactions,
+  id: string,
+  resolution: Resolution,
+  { discarded = false }: { readonly discarded?: boolean | undefined } = {},
+): Promise<Transaction> {
+  // Whatever became of a try whose reply was lost, the next one reads it in the state.
+  return repeatUnknown(transactions, async () => {
+    for (;;) {
+      const half = await getHalfMessage(transactions, id);
+      const open = half.state === "PREPARED" || (discarded && half.state === "DISCARDED");
+      if (!open) return answerEnded(transactions, half, resolution);
+      const decided = resolution === "commit" ? await commit(transactions, half) : await rollBack(transactions, half);
+      if (decided) return decided;
+    }
+  });
+}
+
+/** One transaction: the append, and the state. `undefined`: someone else ended it first. */
+async function commit(transactions: EndingTransactions, half: HalfMessage): Promise<Transaction | undefined> {
+  const { log, clock, choice, arrivals } = transactions;
+  const topic = await topicOf(transactions, half);
+  const record = await log.detached.decode(frameOf(half), half.chosenId ?? half.id);
+  const fixed = fixedQueue(topic, record);
+  // A priority may have lost its queue since.
+  const queueId = fixed === undefined ? choice.choose(topic) : Math.min(fixed, topic.writeQueues - 1);
+  const nowMs = clock.nowMs();
+  const key = halfMessageKey(half.id);
+  try {
+    const outcome = await log.append(topic, queueId, [record], {
+      companions: (place) => [{ kind: "update", key, changes: committing(nowMs, place), when: inState(half.state) }],
+      giveUpAtMs: nowMs + SEND_PATIENCE_MS,
+    });
+    if (outcome.status === "refused") return undefined;
+    const { offset, lostRaces } = outcome;
+    choice.saw(topic.uid, queueId, { latencyMs: clock.nowMs() - nowMs, lostRaces });
+    arrivals.topicRings(topic.uid);
+    return transactionOf(ended(half, "COMMITTED", nowMs), { queueId, offset });
+  } catch (error) {
+    if (StoreUnavailable.is(error)) choice.saw(topic.uid, queueId, "failed");
+    throw error;
+  }
+}
+
+async function rollBack({ items, clock }: EndingTransactions, half: HalfMessage): Promise<Transaction | undefined> {
+  const nowMs = clock.nowMs();
+  const result = await items.update(halfMessageKey(half.id), rollingBack(nowMs), { when: inState(half.state) });
+  return result.ok ? transactionOf(ended(half, "ROLLED_BACK", nowMs)) : undefined;
+}
+
+const ended = (half: HalfMessage, state: TransactionState, nowMs: number): HalfMessage => ({
+  ...half,
+  state,
+  nextCheckAtMs: undefined,
+  endedAtMs: nowMs,
+});
+
+function answerEnded(transactions: EndingTransactions, half: HalfMessage, resolution: Resolution): Promise<Transaction> {
+  if (half.state === (resolution === "commit" ? "COMMITTED" : "ROLLED_BACK")) return showTransaction(transactions, half);
+  const detail =
+    half.state === "DISCARDED"
+      ? "It was discarded: its producer never said what became of it. An operator may still decide it, with ?discarded=true."
+      : `It was ${half.state === "COMMITTED" ? "committed" : "rolled back"} before, and has one outcome.`;
+  throw new BrokerError("TRANSACTION_ENDED", detail, { members: { state: half.state } });
+}
+
+/** The topic it was prepared for; one made anew under its name is another. Errors: TOPIC_NOT_FOUND. */
+async function topicOf({ topics }: EndingTransactions, half: HalfMessage): Promise<Topic> {
+  for (const known of [true, false]) {
+    if (!known) topics.forget(half.topic);
+    const topic = await topics.lookUp(half.topic);
+    if (topic?.uid === half.topicUid) return topic;
+  }
+  throw new BrokerError("TOPIC_NOT_FOUND", `Topic '${half.topic}' was deleted since. The transaction can only be rolled back.`);
+}

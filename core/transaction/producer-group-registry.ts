@@ -1,0 +1,149 @@
+import type { ListPage, ListRequest, ProducerGroupSettings, VersionMatch } from "../broker.ts";
+import { toBase64url } from "../bytes/base64url.ts";
+import { BrokerError } from "../errors.ts";
+import { countKey, PRODUCER_GROUPS_PK, producerGroupKey } from "../keys.ts";
+import { MAX_CHECKS_DEFAULT, PRODUCER_GROUPS_MAX, SUGGESTION_CANDIDATES_MAX } from "../limits.ts";
+import { listNames, namesNear } from "../list-names.ts";
+import { MetadataCache } from "../metadata-cache.ts";
+import { suggestion } from "../names.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { ItemStore } from "../ports/item-store.ts";
+import type { Random } from "../ports/random.ts";
+import { type Quota, transactCounted } from "../quotas.ts";
+import type { ProducerGroup } from "../terms.ts";
+import { checkVersion } from "../version-match.ts";
+import { decodeWebhookSecret } from "../webhooks/webhook-secret.ts";
+import type { WebhookTargets } from "../webhooks/webhook-targets.ts";
+import { checkWebhookUrl } from "../webhooks/webhook-url.ts";
+import { producerGroupItem, producerGroupOf } from "./producer-group-codec.ts";
+import { checkProducerGroupName } from "./producer-group-name.ts";
+
+interface Dependencies {
+  readonly items: ItemStore;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+export interface PutProducerGroup {
+  readonly group: ProducerGroup;
+  readonly created: boolean;
+  /** Made by this call: it is not shown again. */
+  readonly newSecret: Uint8Array | undefined;
+}
+
+const PRODUCER_GROUP_QUOTA: Quota = {
+  key: countKey("producer-groups"),
+  max: PRODUCER_GROUPS_MAX,
+  usedUp: `There are ${PRODUCER_GROUPS_MAX} producer groups with settings, the most there can be. Delete one first.`,
+  pk: PRODUCER_GROUPS_PK,
+  counts: () => true,
+};
+
+const NEW_SECRET_BYTES = 32;
+
+/** Settings of producer groups as stored, and a short-lived copy for those who make checks. */
+export class ProducerGroupRegistry {
+  readonly #store: Dependencies;
+  readonly #targets: WebhookTargets;
+  readonly #cache: MetadataCache<ProducerGroup>;
+
+  constructor(store: Dependencies, targets: WebhookTargets) {
+    this.#store = store;
+    this.#targets = targets;
+    this.#cache = new MetadataCache(store.clock);
+  }
+
+  /** Up to two seconds old; `undefined` for a group without settings. */
+  lookUp(name: string): Promise<ProducerGroup | undefined> {
+    return this.#cache.get(name, () => this.#read(name));
+  }
+
+  /** The stored state. Errors: BAD_REQUEST, NOT_FOUND. */
+  async get(name: string): Promise<ProducerGroup> {
+    checkProducerGroupName(name);
+    const group = await this.#read(name);
+    if (group) return group;
+    const near = await namesNear(this.#store.items, PRODUCER_GROUPS_PK, name, SUGGESTION_CANDIDATES_MAX);
+    throw new BrokerError("NOT_FOUND", `Producer group '${name}' has no settings.${suggestion(name, near)}`);
+  }
+
+  list(request: ListRequest): Promise<ListPage<ProducerGroup>> {
+    return listNames(this.#store.items, PRODUCER_GROUPS_PK, request, producerGroupOf);
+  }
+
+  /** What `settings` leaves out stays. Errors: BAD_REQUEST, PRECONDITION_FAILED, TOO_MANY_REQUESTS. */
+  async put(name: string, settings: ProducerGroupSettings, match?: VersionMatch): Promise<PutProducerGroup> {
+    checkProducerGroupName(name);
+    if (settings.url !== undefined) checkWebhookUrl("url", settings.url, this.#targets);
+    const given = settings.secret === undefined ? undefined : decodeWebhookSecret("secret", settings.secret);
+    for (;;) {
+      const current = await this.#read(name);
+      checkVersion(current, match);
+      const url = settings.url ?? current?.url;
+      if (given && url === undefined) throw secretWithoutUrl();
+      const known = given ?? current?.secret;
+      const newSecret = url !== undefined && !known ? this.#store.random.bytes(NEW_SECRET_BYTES) : undefined;
+      const maxChecks = settings.maxChecks ?? current?.maxChecks ?? MAX_CHECKS_DEFAULT;
+      if (current && !given && url === current.url && maxChecks === current.maxChecks)
+        return { group: current, created: false, newSecret: undefined };
+      const group = await this.#write(name, current, { url, secret: known ?? newSecret, maxChecks });
+      if (group) return { group, created: !current, newSecret };
+    }
+  }
+
+  /** Errors: BAD_REQUEST, NOT_FOUND, PRECONDITION_FAILED. */
+  async remove(name: string, match?: VersionMatch): Promise<void> {
+    for (;;) {
+      const current = await this.get(name);
+      checkVersion(current, match);
+      const deletion = { kind: "delete", key: producerGroupKey(name), when: sameVersion(current) } as const;
+      const result = await transactCounted(this.#store, [deletion], [PRODUCER_GROUP_QUOTA], -1);
+      this.#cache.forget(name);
+      if (result.ok) return;
+    }
+  }
+
+  /** `undefined`: someone changed it meanwhile. */
+  async #write(
+    name: string,
+    current: ProducerGroup | undefined,
+    wanted: Pick<ProducerGroup, "url" | "secret" | "maxChecks">,
+  ): Promise<ProducerGroup | undefined> {
+    const nowMs = this.#store.clock.nowMs();
+    const group: ProducerGroup = {
+      name,
+      uid: current?.uid ?? toBase64url(this.#store.random.bytes(6)),
+      ...wanted,
+      createdAtMs: current?.createdAtMs ?? nowMs,
+      updatedAtMs: nowMs,
+      version: (current?.version ?? 0) + 1,
+    };
+    const item = producerGroupItem(group);
+    const result = current
+      ? await this.#store.items.put(item, { when: sameVersion(current) })
+      : await transactCounted(
+          this.#store,
+          [{ kind: "put", item, when: [{ op: "absent", name: "pk" }] }],
+          [PRODUCER_GROUP_QUOTA],
+          1,
+        );
+    this.#cache.forget(name);
+    return result.ok ? group : undefined;
+  }
+
+  async #read(name: string): Promise<ProducerGroup | undefined> {
+    const item = await this.#store.items.get(producerGroupKey(name));
+    return item && producerGroupOf(item);
+  }
+}
+
+const sameVersion = (group: ProducerGroup) =>
+  [
+    { op: "=", name: "u", value: group.uid },
+    { op: "=", name: "v", value: group.version },
+  ] as const;
+
+function secretWithoutUrl(): BrokerError {
+  const detail = "A secret signs what is posted to a url: give both.";
+  return new BrokerError("BAD_REQUEST", `secret: ${detail}`, { errors: [{ field: "secret", detail }] });
+}

@@ -1,0 +1,31 @@
+import { waitingCheckKey } from "../keys.ts";
+import { WAITING_CHECK_LIFE_MS } from "../limits.ts";
+import type { Condition, Item } from "../ports/item-store.ts";
+
+/**
+ * A check that a producer may receive. Item `c#<producer group>` / transaction id: [n] check number · [x]. A transaction has one: the
+ * next check takes the place of one that nobody received.
+ */
+export interface WaitingCheck {
+  readonly transactionId: string;
+  readonly checkNumber: number;
+  readonly expiresAtSeconds: number;
+}
+
+export const waitingCheckItem = (producerGroup: string, transactionId: string, checkNumber: number, nowMs: number): Item => ({
+  ...waitingCheckKey(producerGroup, transactionId),
+  n: checkNumber,
+  x: Math.ceil((nowMs + WAITING_CHECK_LIFE_MS) / 1_000),
+});
+
+export const waitingCheckOf = (item: Item): WaitingCheck => ({
+  transactionId: item.sk,
+  checkNumber: item.n as number,
+  expiresAtSeconds: item.x as number,
+});
+
+/** That it is this check, and nobody has taken it. */
+export const isCheckNumber = (checkNumber: number): readonly Condition[] => [{ op: "=", name: "n", value: checkNumber }];
+
+/** Where those wait who answer for the group. */
+export const checkLane = (producerGroup: string): string => `k:${producerGroup}`;

@@ -1,0 +1,28 @@
+import type { Broker } from "../../core/broker.ts";
+import type { KeyedRequest } from "../../core/idempotency/known-request.ts";
+import type { KeyedWork } from "../../core/idempotency/run-once.ts";
+import type { Reply } from "./reply.ts";
+
+/** What a repeat is answered with: `[status, headers, body]` as JSON. */
+type KeptReply = readonly [number, Reply["headers"] | null, string | null];
+
+const encode = ({ status, headers, body }: Reply): Uint8Array | undefined => {
+  if (body instanceof ReadableStream) return undefined;
+  return Buffer.from(JSON.stringify([status, headers ?? null, body] satisfies KeptReply));
+};
+
+function decode(bytes: Uint8Array): Reply {
+  const [status, headers, body] = JSON.parse(Buffer.from(bytes).toString()) as KeptReply;
+  return { status, headers: headers ?? undefined, body };
+}
+
+/** The reply of `run`, or of the same request before. Errors: REQUEST_IN_PROGRESS, IDEMPOTENCY_KEY_REUSED, those of `run`. */
+export async function answerOnce(
+  broker: Pick<Broker, "runOnce">,
+  request: KeyedRequest,
+  run: () => Promise<Reply>,
+): Promise<Reply> {
+  const work: KeyedWork<Reply> = { run, isFinal: ({ unfinished }) => !unfinished, encode, decode };
+  const { result, replayed } = await broker.runOnce(request, work);
+  return replayed ? { ...result, headers: { ...result.headers, "Idempotency-Replayed": "true" } } : result;
+}

@@ -1,0 +1,127 @@
+import { LIST_LIMIT_DEFAULT } from "../../../core/limits.ts";
+import type { RouteDependencies } from "../app.ts";
+import { emptyReply, jsonReply } from "../reply.ts";
+import { defineRoute, type Route } from "../route.ts";
+import { parkedPage, reschedule, rescheduled, scheduledPage, scheduledQuery } from "../schemas/scheduled.ts";
+import { formatInstant } from "../times.ts";
+
+const tag = "Delayed messages";
+const path = "/v1/topics/{topic}/scheduled";
+const parkedPath = "/v1/scheduled/parked";
+
+export const scheduledRoutes = (dependencies: RouteDependencies): readonly Route[] => [
+  ...topicRoutes(dependencies),
+  ...parkedRoutes(dependencies),
+];
+
+const topicRoutes = ({ broker, cursors }: RouteDependencies): Route[] => [
+  defineRoute({
+    method: "GET",
+    path,
+    operationId: "listScheduled",
+    tag,
+    summary: "List a topic's delayed messages by due time",
+    description: "Looks through the delayed messages of all topics, 2,000 of them at most: then `complete` is false.",
+    query: scheduledQuery,
+    replies: { 200: { description: "One page.", schema: scheduledPage } },
+    errors: ["ILLEGAL_TOPIC", "TOPIC_NOT_FOUND"],
+    async handle({ parameters: { topic }, query }) {
+      const scope = `scheduled\0${topic}`;
+      const page = await broker.listScheduled(topic, {
+        limit: query.limit ?? LIST_LIMIT_DEFAULT,
+        after: query.cursor === undefined ? undefined : cursors.decode(scope, query.cursor),
+      });
+      return jsonReply(200, {
+        items: page.items.map(({ messageId, deliverAtMs, scheduledAtMs, recallHandle }) => ({
+          messageId,
+          topic,
+          deliverAt: formatInstant(deliverAtMs),
+          scheduledAt: formatInstant(scheduledAtMs),
+          recallHandle,
+        })),
+        nextCursor: page.next === undefined ? null : cursors.encode(scope, page.next),
+        complete: page.complete,
+      });
+    },
+  }),
+  defineRoute({
+    method: "PATCH",
+    path: `${path}/{recallHandle}`,
+    operationId: "rescheduleMessage",
+    tag,
+    summary: "Deliver a delayed message at another time",
+    body: { kind: "json", schema: reschedule, mergePatch: true },
+    replies: { 200: { description: "It is due then.", schema: rescheduled } },
+    errors: [
+      "ALREADY_DELIVERED",
+      "ILLEGAL_DELIVERY_TIME",
+      "ILLEGAL_TOPIC",
+      "MESSAGE_NOT_FOUND",
+      "REQUEST_TIMEOUT",
+      "TOPIC_NOT_FOUND",
+    ],
+    async handle({ parameters, body }) {
+      const moved = await broker.rescheduleMessage(parameters.topic, parameters.recallHandle, body.deliverAt);
+      return jsonReply(200, { recallHandle: moved.recallHandle, deliverAt: formatInstant(moved.deliverAtMs) });
+    },
+  }),
+  defineRoute({
+    method: "DELETE",
+    path: `${path}/{recallHandle}`,
+    operationId: "cancelMessage",
+    tag,
+    summary: "Cancel a delayed message",
+    description: "Wins or loses against its delivery, and says which, also when it is asked again.",
+    replies: { 204: { description: "It will not be delivered." } },
+    errors: ["ALREADY_DELIVERED", "ILLEGAL_TOPIC", "REQUEST_TIMEOUT", "TOPIC_NOT_FOUND"],
+    async handle({ parameters }) {
+      await broker.cancelMessage(parameters.topic, parameters.recallHandle);
+      return emptyReply(204);
+    },
+  }),
+];
+
+const parkedRoutes = ({ broker, cursors }: RouteDependencies): Route[] => [
+  defineRoute({
+    method: "GET",
+    path: parkedPath,
+    operationId: "listParked",
+    tag,
+    summary: "List delayed messages that could not be delivered when they were due",
+    description: "Such as those of a topic that was deleted. Each is kept 30 days.",
+    query: scheduledQuery,
+    replies: { 200: { description: "One page.", schema: parkedPage } },
+    errors: [],
+    async handle({ query }) {
+      const page = await broker.listParked({
+        limit: query.limit ?? LIST_LIMIT_DEFAULT,
+        after: query.cursor === undefined ? undefined : cursors.decode("parked", query.cursor),
+      });
+      return jsonReply(200, {
+        items: page.items.map(({ id, messageId, topic, deliverAtMs, parkedAtMs, reason }) => ({
+          id,
+          messageId,
+          topic,
+          deliverAt: formatInstant(deliverAtMs),
+          parkedAt: formatInstant(parkedAtMs),
+          reason,
+        })),
+        nextCursor: page.next === undefined ? null : cursors.encode("parked", page.next),
+        complete: page.complete,
+      });
+    },
+  }),
+  defineRoute({
+    method: "DELETE",
+    path: `${parkedPath}/{id}`,
+    operationId: "deleteParked",
+    tag,
+    summary: "Delete a parked message",
+    replies: { 204: { description: "It is gone." } },
+    errors: ["MESSAGE_NOT_FOUND"],
+    async handle({ parameters }) {
+      await broker.deleteParked(parameters.id);
+      return emptyReply(204);
+    },
+  }),
+];

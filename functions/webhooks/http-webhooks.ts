@@ -1,0 +1,86 @@
+import { lookup as systemLookup } from "node:dns/promises";
+import {
+  WEBHOOK_DEADLINE_MS,
+  WEBHOOKS_IN_FLIGHT_MAX,
+  type WebhookReply,
+  type WebhookRequest,
+  type Webhooks,
+} from "../../core/ports/webhooks.ts";
+import type { WebhookTargets } from "../../core/webhooks/webhook-targets.ts";
+import { hostOf, parseWebhookUrl } from "../../core/webhooks/webhook-url.ts";
+import { exchange } from "./exchange.ts";
+import { failed } from "./failed-webhook.ts";
+import { type Lookup, resolveHost } from "./resolve-host.ts";
+import { signWebhook } from "./sign-webhook.ts";
+
+export interface HttpWebhooksOptions {
+  readonly targets: WebhookTargets;
+  /** Default: the system's resolver, hosts file included. */
+  readonly lookup?: Lookup;
+  /** PEM of the authorities to trust. Default: those that Node trusts. */
+  readonly ca?: string;
+  /** Default: WEBHOOK_DEADLINE_MS. */
+  readonly deadlineMs?: number;
+}
+
+/**
+ * Webhooks over HTTPS, written on the assumption that whoever names the URL wants to reach what only this process can. The name
+ * is resolved once, its addresses are checked, and the connection goes to one of those: there is no second look for a name server
+ * to answer differently.
+ */
+export class HttpWebhooks implements Webhooks {
+  readonly #targets: WebhookTargets;
+  readonly #lookup: Lookup;
+  readonly #ca: string | undefined;
+  readonly #deadlineMs: number;
+  #inFlight = 0;
+
+  constructor({ targets, lookup, ca, deadlineMs }: HttpWebhooksOptions) {
+    this.#targets = targets;
+    this.#lookup = lookup ?? ((host) => systemLookup(host, { all: true }));
+    this.#ca = ca;
+    this.#deadlineMs = deadlineMs ?? WEBHOOK_DEADLINE_MS;
+  }
+
+  async post(request: WebhookRequest): Promise<WebhookReply> {
+    const body = Buffer.from(request.body);
+    const headers = signWebhook(request, body);
+    const parsed = parseWebhookUrl(request.url, this.#targets);
+    if (!parsed.ok) return parsed;
+    if (this.#inFlight >= WEBHOOKS_IN_FLIGHT_MAX) return failed("busy", "Too many webhooks are under way.");
+    return this.#withinDeadline((signal) => this.#send(parsed.url, headers, body, signal));
+  }
+
+  async #send(url: URL, headers: Record<string, string>, body: Uint8Array, signal: AbortSignal): Promise<WebhookReply> {
+    const host = await resolveHost(hostOf(url), this.#targets, this.#lookup);
+    if (!host.ok) return host;
+    // Too late, and nobody waits: a request would still open its connection.
+    if (signal.aborted) return this.#timedOut();
+    return exchange({ url, addresses: host.addresses, headers, body, ca: this.#ca }, signal);
+  }
+
+  /** Work that has lost to the deadline stays counted until it ends: a lookup cannot be called off. */
+  async #withinDeadline(work: (signal: AbortSignal) => Promise<WebhookReply>): Promise<WebhookReply> {
+    this.#inFlight += 1;
+    const deadline = new AbortController();
+    const worked = work(deadline.signal).finally(() => {
+      this.#inFlight -= 1;
+    });
+    let timer: NodeJS.Timeout | undefined;
+    const timedOut = new Promise<WebhookReply>((resolve) => {
+      timer = setTimeout(() => {
+        resolve(this.#timedOut());
+        deadline.abort();
+      }, this.#deadlineMs);
+    });
+    try {
+      return await Promise.race([worked, timedOut]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #timedOut(): WebhookReply {
+    return failed("timeout", `The endpoint did not answer within ${this.#deadlineMs} ms.`);
+  }
+}

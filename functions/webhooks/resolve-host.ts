@@ -1,0 +1,21 @@
+import type { LookupAddress } from "node:dns";
+import { parseIpAddress } from "../../core/webhooks/ip-address.ts";
+import { mayReach, type WebhookTargets } from "../../core/webhooks/webhook-targets.ts";
+import { type FailedWebhook, failed } from "./failed-webhook.ts";
+
+/** All addresses of a name, or the address that it is. Rejects when there are none. */
+export type Lookup = (host: string) => Promise<readonly LookupAddress[]>;
+
+export type ResolvedHost = { readonly ok: true; readonly addresses: readonly LookupAddress[] } | FailedWebhook;
+
+/** The addresses of `host` that a connection may be made to. Others are left out: it is enough to connect to none of them. */
+export async function resolveHost(host: string, targets: WebhookTargets, lookup: Lookup): Promise<ResolvedHost> {
+  const found = await lookup(host).catch(() => []);
+  if (found.length === 0) return failed("dns", "The host's name cannot be resolved.");
+  const addresses = found.filter((entry) => {
+    const address = parseIpAddress(entry.address);
+    return address !== undefined && mayReach(targets, address);
+  });
+  if (addresses.length > 0) return { ok: true, addresses };
+  return failed("refused-address", "The host resolves to private, local or reserved addresses, where webhooks do not go.");
+}

@@ -1,0 +1,61 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { DeployedApi } from "./deployed-api.ts";
+import type { FunctionLogs } from "./function-logs.ts";
+import { type JsonClient, withJsonClient } from "./json-client.ts";
+
+/** A function's start, on a machine that plays all of AWS. */
+const LATE_MS_MAX = 15_000;
+const LOG_MS_MAX = 10_000;
+const RINGS_MAX = 3;
+
+type Started = "by the schedule" | "by the doorbell";
+
+/**
+ * Sends a message that is due before the next tick may come. Errors: when it comes early or late; when it was not a run that was
+ * rung for which delivered it: that may be so once, where a tick came just then, but not again and again.
+ */
+export const checkDoorbell = (api: DeployedApi, logs: FunctionLogs): Promise<string> =>
+  withJsonClient(api, async (client) => {
+    for (let rings = 1; rings <= RINGS_MAX; rings++) {
+      const lateMs = await deliverOne(client, `rung-${rings}`, 2);
+      if (await hasDelivered(logs, "by the doorbell")) return `${lateMs} ms late`;
+    }
+    throw new Error(`no run that was rung for delivered any of ${RINGS_MAX} messages`);
+  });
+
+/** Sends a message that is too far off for anyone to be rung. Errors: when it comes early or late, or by another way. */
+export const checkScheduledDelivery = (api: DeployedApi, logs: FunctionLogs): Promise<string> =>
+  withJsonClient(api, async (client) => {
+    const lateMs = await deliverOne(client, "scheduled", 75);
+    if (await hasDelivered(logs, "by the schedule")) return `${lateMs} ms late`;
+    throw new Error("no run of the schedule delivered it");
+  });
+
+/** Answers how late it was stored in its queue. */
+async function deliverOne({ call }: JsonClient, name: string, delaySeconds: number): Promise<number> {
+  await call("PUT", `/v1/topics/${name}`, { type: "DELAY" });
+  await call("PUT", `/v1/groups/${name}`, {});
+  await call("PUT", `/v1/groups/${name}/subscriptions/${name}`, { startFrom: "earliest" });
+  const { deliverAt } = await call("POST", `/v1/topics/${name}/messages`, { body: "later", delaySeconds });
+  const dueMs = Date.parse(deliverAt);
+  while (Date.now() < dueMs + LATE_MS_MAX) {
+    const { messages } = await call("POST", `/v1/groups/${name}/receive`, { waitSeconds: 10 });
+    if (messages.length === 0) continue;
+    const lateMs = Date.parse(messages[0].storedAt) - dueMs;
+    if (lateMs < 0 || lateMs > LATE_MS_MAX) throw new Error(`it was delivered ${lateMs} ms late`);
+    return lateMs;
+  }
+  throw new Error(`it was not delivered ${LATE_MS_MAX / 1_000} s after it was due`);
+}
+
+/** A run logs when it ends, which is soon after what was due. */
+async function hasDelivered(logs: FunctionLogs, started: Started): Promise<boolean> {
+  for (const deadline = Date.now() + LOG_MS_MAX; Date.now() < deadline; await sleep(1_000)) {
+    const lines = (await logs.of("Scanner")).filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));
+    const failure = lines.find(({ level }) => level >= 50);
+    if (failure) throw new Error(JSON.stringify(failure));
+    const run = lines.find(({ tick, fired }) => fired > 0 && (tick === undefined) === (started === "by the doorbell"));
+    if (run) return true;
+  }
+  return false;
+}

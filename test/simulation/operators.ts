@@ -1,0 +1,140 @@
+import type { TopicSettings } from "../../core/broker.ts";
+import type { OffsetReset } from "../../core/consume/reset-offsets.ts";
+import type { RunningBroker } from "../../core/create-broker.ts";
+import { BrokerError } from "../../core/errors.ts";
+import { GROUP, placed, type Stage, TOPIC } from "./actors.ts";
+import type { Auditor } from "./auditor.ts";
+import { FILTERS, type Operator } from "./scenario.ts";
+import type { World } from "./world.ts";
+
+const CALL_MS = 15_000;
+/** More than handlers keep what they read of groups and subscriptions. */
+const KNOWN_MS = 5_000;
+const QUEUES_MAX = 3;
+
+interface Actions {
+  /** How many do it at once. */
+  readonly actors: number;
+  /** Goes on for as long as messages are sent. */
+  act(stage: Stage): Promise<void>;
+  /** Nothing fails any more, and nobody else is there: the last word, from which on all can be known. */
+  end?(world: World, broker: RunningBroker, auditor: Auditor): Promise<void>;
+}
+
+export const OPERATORS: Readonly<Record<Operator, Actions>> = {
+  resetOffsets: {
+    actors: 2,
+    async act(stage) {
+      const { world, auditor } = stage;
+      for (; await pause(stage, 3_000, 20_000); ) {
+        const queueId = world.random.pick([undefined, 0]);
+        const to = world.random.pick<OffsetReset["to"]>([
+          "earliest",
+          "latest",
+          { offset: 0 },
+          { timestampMs: world.nowMs - world.random.integer(0, 30_000) },
+        ]);
+        const reset = auditor.resets.started(queueId === undefined ? [0, 1] : [queueId], world.nowMs);
+        const queues = await stage.call(
+          (broker) => broker.resetOffsets(GROUP, { topic: TOPIC, queueId, to, dryRun: false }),
+          CALL_MS,
+        );
+        if (queues !== "unknown") reset.answered(queues, world.nowMs);
+      }
+    },
+    async end(world, broker, auditor) {
+      const to = world.random.pick<OffsetReset["to"]>(["earliest", { timestampMs: world.nowMs - 220_000 }]);
+      for (const { queueId, after } of await broker.resetOffsets(GROUP, { topic: TOPIC, to, dryRun: false }))
+        auditor.restarted(queueId, after, world.nowMs);
+    },
+  },
+  pause: {
+    // Of two who pause and resume nobody could know what holds.
+    actors: 1,
+    async act(stage) {
+      const { world, auditor } = stage;
+      for (; await pause(stage, 1_000, 8_000); ) {
+        const paused = await stage.call((broker) => broker.pauseGroup(GROUP), CALL_MS);
+        if (paused !== "unknown") auditor.pauses.pauseAnswered(world.nowMs);
+        await pause(stage, 1_000, 12_000);
+        auditor.pauses.resumeStarted();
+        const resumed = await stage.call((broker) => broker.resumeGroup(GROUP), CALL_MS);
+        if (resumed === "unknown") auditor.pauses.resumeUnknown();
+      }
+    },
+    async end(world, broker, auditor) {
+      auditor.pauses.resumeStarted();
+      await broker.resumeGroup(GROUP);
+      await world.sleep(KNOWN_MS);
+    },
+  },
+  changeFilter: {
+    actors: 2,
+    async act(stage) {
+      for (; await pause(stage, 1_000, 10_000); ) {
+        const filter = stage.world.random.pick(FILTERS);
+        await stage.call((broker) => broker.putSubscription(GROUP, TOPIC, { filter }), CALL_MS);
+      }
+    },
+    async end(world, broker, auditor) {
+      const [filter] = FILTERS;
+      await broker.putSubscription(GROUP, TOPIC, { filter });
+      await world.sleep(KNOWN_MS);
+      for (const [index, [tag, prefix]] of Object.entries({ both: "", first: "", second: "-:", neither: "-:" }).entries()) {
+        const body = `${prefix}last.${index}`;
+        auditor.sendStarted(body);
+        const [result] = await broker.sendMessages(TOPIC, [{ tag, body: new TextEncoder().encode(`${body}|`) }]);
+        if (result && !BrokerError.is(result)) auditor.sendAcked({ ...placed(result), body });
+      }
+    },
+  },
+  changeQueues: {
+    actors: 2,
+    async act(stage) {
+      const { random } = stage.world;
+      for (; await pause(stage, 1_000, 10_000); ) {
+        const count = random.integer(1, QUEUES_MAX);
+        const change = random.pick<TopicSettings>([{ queues: count }, { writeQueues: count }, { readQueues: count }]);
+        await stage.call((broker) => broker.patchTopic(TOPIC, change), CALL_MS);
+      }
+    },
+  },
+  redrive: {
+    actors: 4,
+    async act(stage) {
+      const { world } = stage;
+      let jobId = "";
+      for (; await pause(stage, 200, 3_000); ) {
+        const choice = world.random.fraction();
+        if (choice < 0.5) {
+          const job = await stage.call(
+            async (broker) => broker.redriveDeadLetters(GROUP, await selection(stage, broker)),
+            CALL_MS,
+          );
+          if (job !== "unknown") jobId = job.jobId;
+        } else if (choice < 0.7) await stage.call((broker) => broker.redriveProgress(GROUP, jobId), CALL_MS);
+        else await stage.call((broker) => broker.maintain({ untilMs: world.nowMs + 3_000 }), CALL_MS);
+      }
+    },
+    async end(world, broker) {
+      for (let complete = false; !complete; ) complete = (await broker.maintain({ untilMs: world.nowMs + 60_000 })).complete;
+      await world.sleep(KNOWN_MS);
+    },
+  },
+};
+
+async function selection({ world }: Stage, broker: RunningBroker) {
+  const { items } = await broker.listDeadLetters(GROUP, { limit: 10, maxBytes: 100_000 });
+  return world.random.pick([
+    {},
+    { ratePerSecond: 5 },
+    { filter: { type: "TAG", expression: "*" } as const },
+    ...(items.length > 0 ? [{ ids: items.map(({ id }) => id) }] : []),
+  ]);
+}
+
+/** False when it is all over. */
+async function pause({ world, over }: Stage, leastMs: number, mostMs: number): Promise<boolean> {
+  await world.sleep(world.random.integer(leastMs, mostMs));
+  return !over();
+}

@@ -1,0 +1,62 @@
+import type { QueueReset } from "../../core/consume/reset-offsets.ts";
+
+/** One reset of one queue, as whoever asked for it saw it: when it may have taken effect, and where to. */
+interface Reset {
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** `undefined`: not known. */
+  readonly after: number | undefined;
+}
+
+/** Offset resets under way and done. After one, messages come again or never, and handles given out before are void. */
+export class Resets {
+  readonly #resets = new Map<number, Map<symbol, Reset>>();
+  readonly #asked = new Map<number, number>();
+
+  /** Someone asks for it, and must tell of the answer: without one it may take effect at any time. */
+  started(queueIds: readonly number[], fromMs: number): { answered(queues: readonly QueueReset[], nowMs: number): void } {
+    const reset = Symbol();
+    for (const queueId of queueIds) {
+      this.#asked.set(queueId, this.asked(queueId) + 1);
+      this.#of(queueId).set(reset, { fromMs, toMs: Number.POSITIVE_INFINITY, after: undefined });
+    }
+    return {
+      answered: (queues, toMs) => {
+        for (const { queueId, after } of queues) this.#of(queueId).set(reset, { fromMs, toMs, after });
+      },
+    };
+  }
+
+  /** The last of all took effect, and nothing else is under way: what was before is over. */
+  ended(queueId: number, after: number, nowMs: number): void {
+    this.#asked.set(queueId, this.asked(queueId) + 1);
+    this.#resets.set(queueId, new Map([[Symbol(), { fromMs: nowMs, toMs: nowMs, after }]]));
+  }
+
+  asked(queueId: number): number {
+    return this.#asked.get(queueId) ?? 0;
+  }
+
+  /** Whether one may have come at `ms` or later. */
+  mayFollow(queueId: number, ms: number): boolean {
+    return [...this.#of(queueId).values()].some(({ toMs }) => toMs >= ms);
+  }
+
+  /** Whether one certainly came in between. */
+  cameBetween(queueId: number, fromMs: number, toMs: number): boolean {
+    return [...this.#of(queueId).values()].some((reset) => reset.fromMs >= fromMs && reset.toMs <= toMs);
+  }
+
+  /** Whether one may have left the message behind for good. */
+  maySkip({ queueId, offset }: { readonly queueId: number; readonly offset: number }): boolean {
+    return [...this.#of(queueId).values()].some(({ after }) => after === undefined || after > offset);
+  }
+
+  #of(queueId: number): Map<symbol, Reset> {
+    const known = this.#resets.get(queueId);
+    if (known) return known;
+    const made = new Map<symbol, Reset>();
+    this.#resets.set(queueId, made);
+    return made;
+  }
+}

@@ -1,0 +1,147 @@
+import { MemoryItemStore } from "../../../adapters/memory/memory-item-store.ts";
+import { MemoryObjectStore } from "../../../adapters/memory/memory-object-store.ts";
+import type { RunningBroker } from "../../../core/create-broker.ts";
+
+import type { Clock } from "../../../core/ports/clock.ts";
+import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
+import { SeededRandom } from "../../support/seeded-random.ts";
+import { DynamoDbShape, type Met } from "../dynamodb-shape.ts";
+import { type FaultRates, NO_FAULTS } from "../faulty-stores.ts";
+import { Handler, type SimulatedStores } from "../handler.ts";
+import type { Sabotage } from "../sabotage.ts";
+import { profileOf } from "../simulate.ts";
+import { World } from "../world.ts";
+import { deliveriesOf } from "./delivery.ts";
+import { sendByKey, sendInSequence } from "./once-actors.ts";
+import { OnceAuditor } from "./once-auditor.ts";
+import { PUNCTUAL, Scanners, type ScheduleFaults } from "./scanners.ts";
+import { Client, DOOMED, JOBS, SKEW_MS, type Stage } from "./stage.ts";
+import { replaceTopic, sendDelayed } from "./timer-actors.ts";
+import { TimerAuditor } from "./timer-auditor.ts";
+
+const HANDLERS = 3;
+const FREEZE_MS_MAX = 90_000;
+/** A freeze and the late arrival of what was sent before it, together, are less than twice this. */
+const FLIGHT_MS = 65_000;
+/** What is on its way arrives, and every lease ends. */
+const AFTERMATH_MS = 200_000;
+const LONGEST_DELAY_MS = 3 * 3_600_000 + 600_000;
+const LATE_MS_MAX = 2_000;
+
+export interface TimeSimulationOptions {
+  readonly seed: number;
+  readonly sabotage?: Sabotage;
+  /** How long a store call is thought to travel at most. */
+  readonly flightMs?: number;
+  /** Nothing fails, and delivery is in time. Default: in a fifth of all histories. */
+  readonly calm?: boolean;
+  /** Whether the table has DynamoDB's limits. Default: with every other seed, unless it is calm. */
+  readonly shaped?: boolean;
+}
+
+export interface TimeSimulationResult {
+  readonly violations: readonly string[];
+  readonly traceHash: string;
+  readonly delivered: number;
+  readonly sent: number;
+}
+
+/** One history of what waits: delayed messages, sends with an identity, transactions, on failing handlers; then a calm end. */
+export async function simulateTime(options: TimeSimulationOptions): Promise<TimeSimulationResult> {
+  const { seed, sabotage, flightMs = FLIGHT_MS, calm = seed % 5 === 0 } = options;
+  const world = new World(new SeededRandom(seed));
+  const { random } = world;
+  const telemetry = { consumed: () => undefined };
+  const met: Met = { conflicts: 0, throttled: 0, cutPages: 0, spilled: 0 };
+  const honest = new MemoryItemStore(telemetry);
+  const shape = new DynamoDbShape(honest, world, met);
+  const table = (options.shaped ?? seed % 2 === 0) && !calm ? shape : honest;
+  const stores: SimulatedStores = {
+    items: sabotage ? sabotage(table, random) : table,
+    objects: new MemoryObjectStore(telemetry),
+  };
+  const nowMs = (): number => Math.floor(world.nowMs);
+  const timers = new TimerAuditor(nowMs);
+  const once = new OnceAuditor();
+  let rates: FaultRates = NO_FAULTS;
+  let schedule: ScheduleFaults = PUNCTUAL;
+  let failure: unknown;
+  const fail = (error: unknown): void => {
+    failure ??= error;
+  };
+  let scanners: Scanners | undefined;
+  const startHandler = (name: string): Handler => {
+    const skewMs = calm ? 0 : random.integer(-SKEW_MS, SKEW_MS);
+    return new Handler(name, world, stores, {
+      skewMs,
+      skewMarginMs: 2 * SKEW_MS,
+      flightMs,
+      rates: () => rates,
+      dependencies: {
+        clock: frozenAtTimes(world, skewMs, () => rates.freeze),
+        doorbell: { ring: async () => scanners?.ring() },
+        onFailure: (error) => (StoreUnavailable.is(error) ? undefined : fail(error)),
+      },
+    });
+  };
+  const history = async (): Promise<{ delivered: number }> => {
+    await setUp(await startHandler("setup").broker);
+    if (!calm) {
+      rates = profileOf(random);
+      schedule = { scannersPerTick: [0, 1, 1, 2], ringLost: random.pick([0, 0.3, 1]) };
+    }
+    scanners = new Scanners(world, startHandler, () => schedule, fail);
+    const endMs = world.nowMs + random.pick([40_000, 90_000]);
+    const stage: Stage = {
+      world,
+      timers,
+      once,
+      client: new Client(world, startHandler, HANDLERS),
+      nowMs,
+      over: () => world.nowMs >= endMs,
+      pause: (mostMs) => world.sleep(random.integer(20, mostMs)),
+    };
+    await Promise.all([
+      sendDelayed(stage, "d0"),
+      sendDelayed(stage, "d1"),
+      replaceTopic(stage),
+      sendByKey(stage, "e0"),
+      sendByKey(stage, "e1"),
+      sendInSequence(stage, "p", "s0"),
+      sendInSequence(stage, "p", "s1"),
+    ]);
+    rates = NO_FAULTS;
+    schedule = PUNCTUAL;
+    shape.calm = true;
+    await world.sleep(AFTERMATH_MS + LONGEST_DELAY_MS);
+    const auditing = await startHandler("audit").broker;
+    const deliveries = [...(await deliveriesOf(auditing, JOBS)), ...(await deliveriesOf(auditing, DOOMED))];
+    const parked = (await auditing.listParked({ limit: 1_000 })).items.map(({ messageId }) => messageId);
+    timers.finish({ deliveries, parked, lateMsMax: calm ? LATE_MS_MAX : Number.POSITIVE_INFINITY });
+    once.finish(deliveries);
+    return { delivered: deliveries.length };
+  };
+  let ended: { delivered: number } | undefined;
+  history().then((end) => {
+    ended = end;
+  }, fail);
+  await world.run(() => ended !== undefined || failure !== undefined);
+  if (failure) throw new Error(`seed ${seed} ended with an exception`, { cause: failure });
+  return {
+    violations: [...timers.violations, ...once.violations],
+    traceHash: world.traceHash,
+    delivered: ended?.delivered ?? 0,
+    sent: timers.sent + once.sent,
+  };
+}
+
+async function setUp(broker: RunningBroker): Promise<void> {
+  await broker.putTopic(JOBS, { type: "MIXED", queues: 2 });
+  await broker.putTopic(DOOMED, { type: "MIXED", queues: 1 });
+}
+
+/** A process can be frozen wherever it waits, also where it waits for nothing but the time. */
+const frozenAtTimes = (world: World, skewMs: number, rate: () => number): Clock => ({
+  nowMs: () => Math.floor(world.nowMs) + skewMs,
+  sleep: (ms, signal) => world.sleep(ms + (world.random.chance(rate()) ? world.random.integer(1_000, FREEZE_MS_MAX) : 0), signal),
+});

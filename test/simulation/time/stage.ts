@@ -1,0 +1,77 @@
+import type { RunningBroker } from "../../../core/create-broker.ts";
+import { BrokerError } from "../../../core/errors.ts";
+import type { SendReceipt } from "../../../core/terms.ts";
+import type { Handler } from "../handler.ts";
+import type { World } from "../world.ts";
+import type { OnceAuditor } from "./once-auditor.ts";
+import type { TimerAuditor } from "./timer-auditor.ts";
+
+/** Takes everything: delays, message groups, keys, transactions. */
+export const JOBS = "jobs";
+/** Deleted and made anew on the way. */
+export const DOOMED = "doomed";
+
+/** A handler's clock is off by so much at most. */
+export const SKEW_MS = 1_000;
+
+/** What an actor works with. */
+export interface Stage {
+  readonly world: World;
+  readonly timers: TimerAuditor;
+  readonly once: OnceAuditor;
+  readonly client: Client;
+  /** In whole milliseconds, as clocks tell it. */
+  nowMs(): number;
+  over(): boolean;
+  /** Between two steps of an actor. */
+  pause(mostMs: number): Promise<void>;
+}
+
+/** `unknown`: it may have happened, or may still. */
+export type Answer<T> = T | BrokerError | "unknown";
+
+/** Picks any handler for each call, a new one in the place of a dead one, and gives up after a while. The handler may go on. */
+export class Client {
+  readonly #world: World;
+  readonly #startHandler: (name: string) => Handler;
+  readonly #handlers: Handler[];
+
+  constructor(world: World, startHandler: (name: string) => Handler, handlers: number) {
+    this.#world = world;
+    this.#startHandler = startHandler;
+    this.#handlers = Array.from({ length: handlers }, (_, index) => startHandler(`h${index}`));
+  }
+
+  /** One that is up, always the same while it lives. */
+  async call<T>(verb: (broker: RunningBroker) => Promise<T>, timeoutMs = 15_000): Promise<Answer<T>> {
+    const index = this.#world.random.integer(0, this.#handlers.length - 1);
+    const before = this.#handlers[index] as Handler;
+    const handler = before.crashed || this.#world.random.chance(0.01) ? this.#startHandler(before.name) : before;
+    this.#handlers[index] = handler;
+    const answer = handler.broker.then(verb).catch((error: unknown): BrokerError | "unknown" => {
+      if (BrokerError.is(error)) return told(error);
+      // It could not even open its store: it is not there.
+      if ((error as Error).name !== "StoreUnavailable") throw error;
+      handler.crash();
+      return "unknown";
+    });
+    return Promise.race([answer, this.#world.sleep(timeoutMs).then((): "unknown" => "unknown")]);
+  }
+}
+
+/** What a caller may conclude from an error; one that is not of the contract is thrown. */
+function told(error: BrokerError): BrokerError | "unknown" {
+  if (error.code === "INTERNAL_ERROR") throw error;
+  return error.code === "REQUEST_TIMEOUT" ? "unknown" : error;
+}
+
+/** The answer to each entry of a send. */
+export async function send(
+  { client }: Pick<Stage, "client">,
+  topic: string,
+  entries: Parameters<RunningBroker["sendMessages"]>[1],
+): Promise<readonly Answer<SendReceipt>[]> {
+  const answer = await client.call((broker) => broker.sendMessages(topic, entries));
+  if (answer === "unknown" || BrokerError.is(answer)) return entries.map(() => answer);
+  return answer.map((result) => (BrokerError.is(result) ? told(result) : result));
+}

@@ -1,0 +1,136 @@
+import type { Delivery } from "./delivery.ts";
+import { outOfOrder } from "./due-order.ts";
+import { SKEW_MS } from "./stage.ts";
+import { decidingMove, lastMoves, mayBeCancelled, type Outcome, type Step, stepsOf, type Timer, wasSent } from "./timer.ts";
+
+/** Tells what came of a request. Not called: nobody knows. */
+export type Answered = (outcome: Exclude<Outcome, "unknown">, dueMs?: number) => void;
+
+/** A handler may know a topic that was deleted for so long. */
+const TOPIC_KNOWN_MS = 2_000;
+
+/** What senders of delayed messages saw, told as it happens, and what is wrong with it: invariants I1 and I7. */
+export class TimerAuditor {
+  readonly violations: string[] = [];
+  readonly #nowMs: () => number;
+  readonly #timers = new Map<string, Timer>();
+  readonly #deletions = new Map<string, { readonly startedMs: number; endedMs: number }>();
+
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
+  }
+
+  get sent(): number {
+    return this.#timers.size;
+  }
+
+  sends(timer: Omit<Timer, "steps">, dueMs: number): Answered {
+    this.#timers.set(timer.text, { ...timer, steps: [] });
+    return this.#asks(timer.text, "send", dueMs);
+  }
+
+  moves(text: string, dueMs: number): Answered {
+    return this.#asks(text, "move", dueMs);
+  }
+
+  cancels(text: string): Answered {
+    return this.#asks(text, "cancel", Number.POSITIVE_INFINITY);
+  }
+
+  deletes(topic: string): { done(): void } {
+    const deletion = { startedMs: this.#nowMs(), endedMs: Number.POSITIVE_INFINITY };
+    this.#deletions.set(topic, deletion);
+    return {
+      done: () => {
+        deletion.endedMs = this.#nowMs();
+      },
+    };
+  }
+
+  /** The queues as they are at the end, the ids of parked messages, and how late a delivery may be. */
+  finish(end: {
+    readonly deliveries: readonly Delivery[];
+    readonly parked: readonly string[];
+    readonly lateMsMax: number;
+  }): void {
+    const delivered = new Map<string, Delivery[]>();
+    for (const delivery of end.deliveries) delivered.set(delivery.body, [...(delivered.get(delivery.body) ?? []), delivery]);
+    for (const timer of this.#timers.values()) {
+      const found = delivered.get(timer.text) ?? [];
+      const parked = end.parked.filter((id) => id === timer.text).length;
+      if (found.length > 1) this.#bad(timer, `fires ${found.length} times: at ${found.map(placeOf).join(" and ")}`);
+      if (found.length + parked > 0 && stepsOf(timer, "cancel", "done").length > 0)
+        this.#bad(timer, "fires after its cancel was answered");
+      if (found.length > 0 && parked > 0) this.#bad(timer, "is delivered, and parked");
+      if (this.#isHomeless(timer)) this.#checkHomeless(timer, found, parked);
+      else if (!this.#mayBeHomeless(timer)) this.#checkDelivery(timer, found[0], parked);
+      if (found[0]) this.#checkTime(timer, found[0], end.lateMsMax);
+    }
+    for (const wrong of outOfOrder(this.#timers.values(), (text) => delivered.get(text)?.[0]))
+      this.violations.push(`I7 ${wrong}`);
+  }
+
+  #asks(text: string, kind: Step["kind"], dueMs: number): Answered {
+    const step: Step = { kind, dueMs, startedMs: this.#nowMs(), endedMs: Number.POSITIVE_INFINITY, outcome: "unknown" };
+    this.#timers.get(text)?.steps.push(step);
+    return (outcome, answeredDueMs) => {
+      step.outcome = outcome;
+      step.endedMs = this.#nowMs();
+      if (answeredDueMs !== undefined) step.dueMs = answeredDueMs;
+    };
+  }
+
+  #checkDelivery(timer: Timer, delivery: Delivery | undefined, parked: number): void {
+    const { text } = timer;
+    if (parked > 0) this.#bad(timer, "is parked although its topic is there");
+    if (delivery) {
+      if (stepsOf(timer, "send", "refused").length > 0)
+        this.violations.push(`I1 ${text} is stored although its send was refused`);
+      if (timer.steps.some(({ outcome }) => outcome === "cancelled"))
+        this.#bad(timer, "is delivered, though told to be cancelled");
+      return;
+    }
+    if (timer.steps.some(({ outcome }) => outcome === "delivered")) this.#bad(timer, "is told to be delivered, and is not");
+    if (wasSent(timer) && !mayBeCancelled(timer)) this.violations.push(`I1 ${text} was acknowledged, and is never delivered`);
+  }
+
+  /** Its topic is gone: it may have been delivered there before, where nobody can see it. */
+  #checkHomeless(timer: Timer, found: readonly Delivery[], parked: number): void {
+    if (found.length > 0) this.#bad(timer, "is delivered to a topic that was made after its own was deleted");
+    if (parked > 1) this.#bad(timer, `is parked ${parked} times`);
+    const dueMs = Math.min(...lastMoves(timer).map((move) => move.dueMs));
+    const goneMs = (this.#deletions.get(timer.topic)?.endedMs ?? 0) + TOPIC_KNOWN_MS + 2 * SKEW_MS;
+    if (parked === 0 && wasSent(timer) && !mayBeCancelled(timer) && dueMs > goneMs) this.#bad(timer, "is lost with its topic");
+  }
+
+  #checkTime(timer: Timer, { storedAtMs }: Delivery, lateMsMax: number): void {
+    const moves = lastMoves(timer);
+    const dueMs = Math.min(...moves.map((move) => move.dueMs));
+    if (storedAtMs < dueMs) this.#bad(timer, `is due at ${dueMs}, and fires ${dueMs - storedAtMs} ms early`);
+    for (const { startedMs } of stepsOf(timer, "move", "done"))
+      if (storedAtMs < startedMs - 2 * SKEW_MS) this.#bad(timer, "fires before it was moved");
+    for (const { kind, endedMs, outcome } of timer.steps)
+      if (outcome === "delivered" && storedAtMs > endedMs + 2 * SKEW_MS)
+        this.#bad(timer, `fires after its ${kind} was told that it had`);
+    const decided = decidingMove(timer);
+    const lateMs = decided ? storedAtMs - Math.max(decided.dueMs, decided.endedMs) : 0;
+    if (lateMs > lateMsMax) this.#bad(timer, `fires ${lateMs} ms late`);
+  }
+
+  /** Whether it certainly belongs to a topic that was deleted. */
+  #isHomeless({ topic, steps: [send] }: Timer): boolean {
+    const deletion = this.#deletions.get(topic);
+    return deletion !== undefined && send !== undefined && send.endedMs < deletion.startedMs;
+  }
+
+  #mayBeHomeless({ topic, steps: [send] }: Timer): boolean {
+    const deletion = this.#deletions.get(topic);
+    return deletion !== undefined && send !== undefined && send.startedMs <= deletion.endedMs + TOPIC_KNOWN_MS;
+  }
+
+  #bad({ text }: Timer, what: string): void {
+    this.violations.push(`I7 ${text} ${what}`);
+  }
+}
+
+const placeOf = ({ topic, queueId, offset }: Delivery): string => `${topic}/${queueId}/${offset}`;

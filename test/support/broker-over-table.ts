@@ -1,0 +1,68 @@
+import { deflateRawSync, inflateRawSync } from "node:zlib";
+import { MemoryItemStore } from "../../adapters/memory/memory-item-store.ts";
+import { MemoryObjectStore } from "../../adapters/memory/memory-object-store.ts";
+import { type BrokerSettings, SOLE_PROCESS } from "../../core/broker-settings.ts";
+import { type BrokerDependencies, createBroker, type RunningBroker } from "../../core/create-broker.ts";
+import type { Doorbell } from "../../core/ports/doorbell.ts";
+import type { ItemStore } from "../../core/ports/item-store.ts";
+import { hmacSigner } from "../../functions/runtime/signer.ts";
+import { SeededRandom } from "./seeded-random.ts";
+
+const telemetry = { consumed: () => undefined };
+
+/** One table, over which processes come and go; whoever sleeps moves the clock. */
+export function brokerOverTable(settings: BrokerSettings = SOLE_PROCESS) {
+  const items = new MemoryItemStore(telemetry);
+  const objects = new MemoryObjectStore(telemetry);
+  const failures: unknown[] = [];
+  let nowMs = 1_800_000_000_000;
+  let processes = 0;
+  const clock = {
+    nowMs: () => nowMs,
+    sleep: async (ms: number) => {
+      nowMs += Math.max(0, Math.ceil(ms));
+    },
+  };
+  return {
+    items,
+    objects,
+    clock,
+    /** What no caller was told. */
+    failures,
+    process: (store: ItemStore = items, doorbell?: Doorbell, others: Partial<BrokerDependencies> = {}): Promise<RunningBroker> =>
+      createBroker({
+        items: store,
+        objects,
+        clock,
+        random: new SeededRandom(++processes),
+        signer: hmacSigner,
+        compressor: {
+          deflate: (bytes) => deflateRawSync(bytes),
+          inflate: (bytes, bytesMax) => inflateRawSync(bytes, { maxOutputLength: bytesMax }),
+        },
+        settings,
+        doorbell,
+        onFailure: (error) => failures.push(error),
+        ...others,
+      }),
+    /** Moves the clock on, and tells the time. */
+    pass: (ms: number): number => {
+      nowMs += ms;
+      return nowMs;
+    },
+  };
+}
+
+/** Everything a group can receive now, as text, in order; it is acked. */
+export async function receivedTexts(broker: RunningBroker, group: string): Promise<string[]> {
+  const texts: string[] = [];
+  for (;;) {
+    const messages = await broker.receiveMessages(group, { max: 32, waitMs: 0 });
+    if (messages.length === 0) return texts;
+    texts.push(...messages.map(({ body }) => Buffer.from(body).toString()));
+    await broker.settleMessages(
+      group,
+      messages.map(({ receiptHandle }) => ({ action: "ack", receiptHandle })),
+    );
+  }
+}

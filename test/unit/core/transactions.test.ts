@@ -1,0 +1,292 @@
+import { describe, expect, it } from "vitest";
+import type { RunningBroker } from "../../../core/create-broker.ts";
+import { CHECK_INTERVAL_MS, ENDED_TRANSACTION_LIFE_MS, MAX_CHECKS_DEFAULT, POSTED_CHECKS_AT_ONCE } from "../../../core/limits.ts";
+import type { Clock } from "../../../core/ports/clock.ts";
+import type { AskProducer, ProducersAnswer } from "../../../core/transaction/ask-producer.ts";
+import { brokerOverTable, receivedTexts } from "../../support/broker-over-table.ts";
+import { ManualClock } from "../../support/manual-clock.ts";
+
+const CHECK_AFTER_MS = 6_000;
+const ENDPOINT = { url: "https://example.com/checks" };
+
+async function setUp(askProducer?: AskProducer, clock?: Clock) {
+  const table = brokerOverTable();
+  const broker = await table.process(undefined, undefined, { askProducer, ...(clock && { clock }) });
+  await broker.putTopic("orders", { type: "TRANSACTION" });
+  await broker.putGroup("billing", {});
+  await broker.putSubscription("billing", "orders", { startFrom: "earliest" });
+  const prepare = async (text = "paid", producerGroup = "pay"): Promise<string> => {
+    const options = { producerGroup, checkAfterMs: CHECK_AFTER_MS };
+    return (await broker.sendHalfMessage("orders", { body: Buffer.from(text) }, options)).transactionId;
+  };
+  /** Lets time pass, and does what is due then. */
+  const later = async (ms: number) => {
+    table.pass(ms);
+    await broker.scan({ untilMs: table.clock.nowMs() + 1 });
+  };
+  const checkNumbers = async (producerGroup = "pay") => {
+    const checks = await broker.receiveChecks(producerGroup, { max: 32, maxBytes: 1e6, waitMs: 0 });
+    return checks.map(({ checkNumber }) => checkNumber);
+  };
+  /** Until nobody is asked any more. */
+  const discard = async (): Promise<number[]> => {
+    const numbers: number[] = [];
+    for (let round = 0; round <= MAX_CHECKS_DEFAULT + 3; round++) {
+      await later(CHECK_INTERVAL_MS);
+      numbers.push(...(await checkNumbers()));
+    }
+    return numbers;
+  };
+  return { ...table, broker, prepare, later, checkNumbers, discard };
+}
+
+const state = async (broker: RunningBroker, id: string) => (await broker.getTransaction(id)).state;
+const ended = (state: string) => ({ code: "TRANSACTION_ENDED", members: { state } });
+
+describe("a transaction that nobody ends", () => {
+  it("is checked when it said, then every 30 seconds, 15 times, and discarded after another", async () => {
+    const { broker, prepare, later, checkNumbers } = await setUp();
+    const id = await prepare();
+    await later(CHECK_AFTER_MS - 1);
+    expect(await checkNumbers()).toEqual([]);
+    await later(1);
+    expect(await checkNumbers()).toEqual([1]);
+    for (let number = 2; number <= MAX_CHECKS_DEFAULT; number++) {
+      await later(CHECK_INTERVAL_MS - 1_000);
+      expect(await checkNumbers()).toEqual([]);
+      await later(1_000);
+      expect(await checkNumbers()).toEqual([number]);
+    }
+    await later(CHECK_INTERVAL_MS - 1_000);
+    expect(await state(broker, id)).toBe("PREPARED");
+    await later(1_000);
+    expect(await checkNumbers()).toEqual([]);
+    expect(await broker.getTransaction(id)).toMatchObject({ state: "DISCARDED", checks: 15, nextCheckAtMs: undefined });
+    expect((await broker.listTransactions({ limit: 10, state: "DISCARDED" })).items).toMatchObject([{ id }]);
+    expect(await receivedTexts(broker, "billing")).toEqual([]);
+  });
+
+  it("is asked about as often as its producer group says", async () => {
+    const { broker, prepare, discard } = await setUp();
+    await broker.putProducerGroup("pay", { maxChecks: 2 });
+    const id = await prepare();
+    expect(await discard()).toEqual([1, 2]);
+    expect(await state(broker, id)).toBe("DISCARDED");
+  });
+
+  it("waits with its latest check alone, for an hour", async () => {
+    const { broker, prepare, later, checkNumbers, pass } = await setUp();
+    const id = await prepare();
+    for (let check = 0; check < 3; check++) await later(CHECK_INTERVAL_MS);
+    expect(await checkNumbers()).toEqual([3]);
+    await later(CHECK_INTERVAL_MS);
+    pass(3_601_000);
+    expect(await checkNumbers()).toEqual([]);
+    expect(await state(broker, id)).toBe("PREPARED");
+  });
+
+  it("may be committed when it was discarded, by one who says so, once", async () => {
+    const { broker, prepare, discard } = await setUp();
+    const id = await prepare();
+    await discard();
+    await expect(broker.endTransaction(id, "commit")).rejects.toMatchObject(ended("DISCARDED"));
+    await expect(broker.endTransaction(id, "rollback")).rejects.toMatchObject(ended("DISCARDED"));
+    const committed = await broker.endTransaction(id, "commit", { discarded: true });
+    expect(committed).toMatchObject({ state: "COMMITTED", offset: 0 });
+    expect(await broker.endTransaction(id, "commit", { discarded: true })).toEqual(committed);
+    expect(await broker.endTransaction(id, "commit")).toEqual(committed);
+    await expect(broker.endTransaction(id, "rollback", { discarded: true })).rejects.toMatchObject(ended("COMMITTED"));
+    expect(await receivedTexts(broker, "billing")).toEqual(["paid"]);
+  });
+
+  it("may be rolled back when it was discarded", async () => {
+    const { broker, prepare, discard } = await setUp();
+    const id = await prepare();
+    await discard();
+    expect(await broker.endTransaction(id, "rollback", { discarded: true })).toMatchObject({ state: "ROLLED_BACK" });
+    await expect(broker.endTransaction(id, "commit", { discarded: true })).rejects.toMatchObject(ended("ROLLED_BACK"));
+    expect(await receivedTexts(broker, "billing")).toEqual([]);
+  });
+});
+
+describe("a transaction that ended", () => {
+  it("answers alike for a day, and is unknown then", async () => {
+    const { broker, prepare, pass, later } = await setUp();
+    const committed = await broker.endTransaction(await prepare(), "commit");
+    const rolledBack = await broker.endTransaction(await prepare(), "rollback");
+    pass(ENDED_TRANSACTION_LIFE_MS - 1_000);
+    expect(await broker.endTransaction(committed.id, "commit")).toEqual(committed);
+    expect(await broker.getTransaction(rolledBack.id)).toEqual(rolledBack);
+    await later(3_000);
+    for (const { id } of [committed, rolledBack]) {
+      await expect(broker.endTransaction(id, "commit")).rejects.toMatchObject({ code: "NOT_FOUND" });
+      await expect(broker.endTransaction(id, "rollback")).rejects.toMatchObject({ code: "NOT_FOUND" });
+    }
+    expect((await broker.listTransactions({ limit: 10 })).items).toEqual([]);
+    expect(await receivedTexts(broker, "billing")).toEqual(["paid"]);
+  });
+
+  it("leaves nothing to check, also when its check falls due after it was forgotten", async () => {
+    const { broker, prepare, later, pass, items } = await setUp();
+    const timers = async () => {
+      const pages = await Promise.all([0, 1, 2, 3].map((shard) => items.query({ pk: `t#${shard}`, limit: 10 })));
+      return pages.flatMap((page) => page.items).length;
+    };
+    await broker.endTransaction(await prepare(), "commit");
+    await broker.endTransaction(await prepare(), "rollback");
+    expect(await timers()).toBe(2);
+    await later(CHECK_AFTER_MS);
+    expect(await timers()).toBe(0);
+    const { id } = await broker.endTransaction(await prepare(), "rollback");
+    pass(ENDED_TRANSACTION_LIFE_MS + 1_000);
+    // As the table does in its time.
+    for (let shard = 0; shard < 8; shard++) await items.delete({ pk: `x#${shard}`, sk: id });
+    await later(0);
+    expect(await timers()).toBe(0);
+  });
+});
+
+describe("a producer group with an endpoint", () => {
+  const asking = async (ask: AskProducer) => {
+    const set = await setUp(ask);
+    await set.broker.putProducerGroup("pay", ENDPOINT);
+    return set;
+  };
+
+  it("is asked there, and what it answers is done", async () => {
+    const asked: string[] = [];
+    const answers = ["unknown", "commit", "unknown", "rollback"] as const;
+    const { broker, prepare, later } = await asking(async ({ checkNumber, message }, endpoint) => {
+      expect(endpoint).toEqual({ url: ENDPOINT.url, secret: expect.any(Uint8Array) });
+      const text = Buffer.from(message.body).toString();
+      return { resolution: answers[asked.push(`${text} ${checkNumber}`) - 1] ?? "unknown" };
+    });
+    for (const [text, outcome] of [
+      ["first", "COMMITTED"],
+      ["second", "ROLLED_BACK"],
+    ] as const) {
+      const id = await prepare(text);
+      await later(CHECK_AFTER_MS);
+      expect(await state(broker, id)).toBe("PREPARED");
+      await later(CHECK_INTERVAL_MS);
+      expect(await state(broker, id)).toBe(outcome);
+    }
+    expect(asked).toEqual(["first 1", "first 2", "second 1", "second 2"]);
+    expect(await receivedTexts(broker, "billing")).toEqual(["first"]);
+  });
+
+  it("that gives no answer is asked again, and why is shown", async () => {
+    const answers = [{ failure: "The endpoint answered 500." }, { resolution: "unknown" }] as const;
+    let asked = 0;
+    const { broker, prepare, later, checkNumbers } = await asking(async () => answers[asked++] ?? { resolution: "commit" });
+    const id = await prepare();
+    await later(CHECK_AFTER_MS);
+    expect(await broker.getTransaction(id)).toMatchObject({ state: "PREPARED", checkFailure: "The endpoint answered 500." });
+    // Its producers may still receive the check themselves.
+    expect(await checkNumbers()).toEqual([1]);
+    await later(CHECK_INTERVAL_MS);
+    expect(await broker.getTransaction(id)).toMatchObject({ state: "PREPARED", checkFailure: undefined });
+    await later(CHECK_INTERVAL_MS);
+    expect(await broker.getTransaction(id)).toMatchObject({ state: "COMMITTED", checks: 3 });
+    expect(await checkNumbers()).toEqual([]);
+  });
+
+  it("whose verdict cannot be carried out learns it in the list", async () => {
+    const { broker, prepare, later, failures } = await asking(async () => ({ resolution: "commit" }));
+    const id = await prepare();
+    await broker.deleteTopic("orders", { dryRun: false });
+    await later(CHECK_AFTER_MS);
+    expect(await broker.getTransaction(id)).toMatchObject({
+      state: "PREPARED",
+      checkFailure: "Topic 'orders' was deleted since. The transaction can only be rolled back.",
+    });
+    expect(failures).toEqual([]);
+  });
+
+  it("that is slow holds up no timer, and few of its own checks at once", async () => {
+    const clock = new ManualClock();
+    const open: (() => void)[] = [];
+    let asked = 0;
+    const { broker, prepare } = await setUp((): Promise<ProducersAnswer> => {
+      asked++;
+      return new Promise((resolve) => open.push(() => resolve({ resolution: "commit" })));
+    }, clock);
+    await broker.putProducerGroup("pay", ENDPOINT);
+    await broker.putTopic("later", { type: "DELAY" });
+    await broker.putSubscription("billing", "later", { startFrom: "earliest" });
+    const transactions = POSTED_CHECKS_AT_ONCE + 4;
+    for (let index = 0; index < transactions; index++) await prepare(`${index}`);
+    for (const [text, delayMs] of [
+      ["with them", CHECK_AFTER_MS],
+      ["after them", CHECK_AFTER_MS + 1_000],
+    ] as const)
+      await broker.sendMessages("later", [{ body: Buffer.from(text), delayMs }]);
+    const stopping = new AbortController();
+    let stopped = false;
+    const timekeeping = broker.keepTime(stopping.signal).then(() => {
+      stopped = true;
+    });
+    await clock.pass(CHECK_AFTER_MS);
+    expect(asked).toBe(POSTED_CHECKS_AT_ONCE);
+    await clock.pass(1_000);
+    expect((await receivedTexts(broker, "billing")).sort()).toEqual(["after them", "with them"]);
+    open.shift()?.();
+    await clock.pass(0);
+    expect(asked).toBe(POSTED_CHECKS_AT_ONCE + 1);
+    while (asked < transactions) {
+      open.shift()?.();
+      await clock.pass(0);
+    }
+    stopping.abort();
+    await clock.pass(0);
+    expect(stopped).toBe(false);
+    for (const answer of open) answer();
+    await timekeeping;
+    expect(await receivedTexts(broker, "billing")).toHaveLength(transactions);
+  });
+
+  it("does not stop the others by what goes wrong inside", async () => {
+    let asked = 0;
+    const { broker, prepare, later, failures } = await asking(async () => {
+      if (asked++ === 0) throw new RangeError("a secret of no length");
+      return { resolution: "commit" };
+    });
+    await prepare("first");
+    await prepare("second");
+    await later(CHECK_AFTER_MS);
+    expect(failures).toEqual([expect.any(RangeError)]);
+    await later(CHECK_INTERVAL_MS);
+    expect((await receivedTexts(broker, "billing")).sort()).toEqual(["first", "second"]);
+  });
+});
+
+describe("a receive of checks", () => {
+  it("takes the oldest transactions first, and no more than a reply holds", async () => {
+    const { broker, prepare, later, pass } = await setUp();
+    const ids: string[] = [];
+    for (const text of ["a".repeat(600), "b".repeat(600), "c"]) {
+      ids.push(await prepare(text));
+      pass(1);
+    }
+    await prepare("elsewhere", "others");
+    await later(CHECK_AFTER_MS);
+    const take = async (max: number) => {
+      const checks = await broker.receiveChecks("pay", { max, maxBytes: 1_000, waitMs: 0 });
+      return checks.map(({ transactionId }) => transactionId);
+    };
+    expect(await take(32)).toEqual([ids[0]]);
+    expect(await take(1)).toEqual([ids[1]]);
+    expect(await take(32)).toEqual([ids[2]]);
+    expect(await take(32)).toEqual([]);
+  });
+
+  it("looks behind any number of checks whose transactions ended", async () => {
+    const { broker, prepare, later, checkNumbers } = await setUp();
+    const ids: string[] = [];
+    for (let index = 0; index < 100; index++) ids.push(await prepare());
+    await later(CHECK_AFTER_MS);
+    for (const id of ids.slice(0, -1)) await broker.endTransaction(id, "rollback");
+    expect(await checkNumbers()).toEqual([1]);
+    expect(await checkNumbers()).toEqual([]);
+  });
+});
