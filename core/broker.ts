@@ -15,30 +15,23 @@ import type {
   ConsumerGroup,
   Filter,
   FlushMode,
-  HalfMessageReceipt,
   MessageInput,
   Perm,
-  ProducerGroup,
   ReceivedMessage,
-  Resolution,
   SendReceipt,
   StartFrom,
   StoredMessage,
   Subscription,
   Topic,
   TopicType,
-  Transaction,
-  TransactionCheck,
-  TransactionState,
 } from "./terms.ts";
 import type { ScheduledMessage, ScheduledRequest } from "./timer/list-scheduled.ts";
 import type { ParkedTimer } from "./timer/parked-timers.ts";
-import type { ScanReport } from "./timer/scanner.ts";
-import type { PutProducerGroup } from "./transaction/producer-group-registry.ts";
-import type { HalfMessageOptions } from "./transaction/send-half-message.ts";
+import type { ScanReport, ScanRun } from "./timer/scanner.ts";
+import type { Transactions } from "./transaction/transactions.ts";
 
 /** Everything a caller can ask of the broker. Every verb throws `BrokerError` for what the caller did, and for a store that fails. */
-export interface Broker {
+export interface Broker extends Transactions {
   // Topics
   listTopics(request: ListRequest & { readonly type?: TopicType | undefined }): Promise<ListPage<Topic>>;
   listTopicsWithLag(request: ListRequest & { readonly type?: TopicType | undefined }): Promise<ListPage<WithLag<Topic>>>;
@@ -103,28 +96,6 @@ export interface Broker {
   listParked(request: ListRequest): Promise<ListPage<ParkedTimer>>;
   deleteParked(id: string): Promise<void>;
 
-  // Transactions
-  /** Stores a message that is delivered only if its transaction commits. */
-  sendHalfMessage(topic: string, message: MessageInput, options: HalfMessageOptions): Promise<HalfMessageReceipt>;
-  /** Errors: TRANSACTION_ENDED when it had the other outcome. A repeat is answered alike. */
-  endTransaction(
-    id: string,
-    resolution: Resolution,
-    options?: {
-      /** Decides a discarded one too. */
-      readonly discarded?: boolean | undefined;
-    },
-  ): Promise<Transaction>;
-  getTransaction(id: string): Promise<Transaction>;
-  /** In the order they began. */
-  listTransactions(request: ListTransactionsRequest): Promise<ListPage<Transaction>>;
-  /** Questions to the producers of a group. */
-  receiveChecks(producerGroup: string, request: ReceiveChecksRequest, signal?: AbortSignal): Promise<readonly TransactionCheck[]>;
-  listProducerGroups(request: ListRequest): Promise<ListPage<ProducerGroup>>;
-  getProducerGroup(name: string): Promise<ProducerGroup>;
-  putProducerGroup(name: string, settings: ProducerGroupSettings, ifMatch?: VersionMatch): Promise<PutProducerGroup>;
-  deleteProducerGroup(name: string, ifMatch?: VersionMatch): Promise<void>;
-
   // Consume
   pullMessages(topic: string, queueId: number, request: PullRequest, signal?: AbortSignal): Promise<PullResult>;
   receiveMessages(group: string, request: ReceiveRequest, signal?: AbortSignal): Promise<readonly ReceivedMessage[]>;
@@ -151,7 +122,7 @@ export interface Broker {
 
   // Time
   /** One run of the scanner, as a schedule starts it every minute: fires what is due, until shortly before the next. */
-  scan(request: { readonly untilMs: number }): Promise<ScanReport>;
+  scan(request: Omit<ScanRun, "holder">): Promise<ScanReport>;
 
   // Maintenance
   /** What a schedule runs: it makes the store smaller. Nothing that is promised depends on it; any number may run at once. */
@@ -207,29 +178,6 @@ export interface GroupSettings {
   readonly leaseSeconds?: number | undefined;
   readonly paused?: boolean | undefined;
   readonly assignment?: Assignment | undefined;
-}
-
-export interface ListTransactionsRequest {
-  readonly limit: number;
-  /** `next` of the page before. */
-  readonly after?: string | undefined;
-  readonly state?: TransactionState | undefined;
-  readonly producerGroup?: string | undefined;
-}
-
-export interface ReceiveChecksRequest {
-  readonly max: number;
-  /** Bytes of bodies at most; the first check comes whatever its size. */
-  readonly maxBytes: number;
-  readonly waitMs: number;
-}
-
-export interface ProducerGroupSettings {
-  /** Where checks are posted. */
-  readonly url?: string | undefined;
-  /** Signs them: `whsec_…`. Default: a random one. */
-  readonly secret?: string | undefined;
-  readonly maxChecks?: number | undefined;
 }
 
 export interface TopicDeletion {

@@ -132,10 +132,10 @@ export async function createBroker(dependencies: BrokerDependencies): Promise<Ru
     rescheduleMessage: (topic, handle, atMs) => answering(() => rescheduleMessage(producing, topic, handle, atMs)),
     listParked: (request) => answering(() => listParked(items, request)),
     deleteParked: (id) => answering(() => deleteParked(items, id)),
-    scan: ({ untilMs }) =>
+    scan: (run) =>
       answering(async () => {
-        const report = await scan(scanning, { untilMs, holder: toBase64url(random.bytes(6)) });
-        await transactions.finishChecks(untilMs);
+        const report = await scan(scanning, { ...run, holder: toBase64url(random.bytes(6)) });
+        await transactions.finishChecks(run.untilMs);
         return report;
       }),
 

@@ -186,6 +186,10 @@ export const SCAN_TICK_MS = 60 * SECOND_MS;
 export const SCAN_LEASE_MS = 12 * SECOND_MS;
 /** A scanner that sleeps looks at least so often for timers that others wrote. */
 export const SCAN_LOOK_MS = SECOND_MS;
+/** A scanner that ends so much later than the one at work relieves it: more than clocks differ by. */
+export const SCAN_RELIEF_MS = 3 * SECOND_MS;
+/** A process that rang the scanner rings no more for so long: the scanner stays to find what it writes meanwhile. */
+export const RING_QUIET_MS = SECOND_MS;
 
 // Transactions
 export const HALF_MESSAGE_SHARDS = 8;

@@ -36,8 +36,8 @@ export class ServiceStack extends Stack {
       bundle: `${props.bundles}/scanner`,
       // Room for the largest messages of several queues at once.
       memoryMiB: 512,
-      // A run ends before the next tick; what it has under way then may take ten seconds more.
-      timeoutSeconds: TICK.toSeconds() + 15,
+      // A run goes on until the next tick relieves it; what it has under way then may take ten seconds more.
+      timeoutSeconds: TICK.toSeconds() + 20,
     });
     const api = this.#storeFunction(props, "Api", {
       description: "Apogee HTTP API",

@@ -10,6 +10,8 @@ export interface LambdaPlace {
 
 const ATTEMPTS_MAX = 2;
 const CONNECT_TIMEOUT_MS = 500;
+/** A handler is given an object, with nothing in it. */
+const NO_EVENT = "{}";
 
 /** Has Lambda invoke a function soon, by name or ARN; resolves once that is queued. */
 export type InvokeLater = (functionName: string, signal: AbortSignal) => Promise<void>;
@@ -23,6 +25,6 @@ export function openLambda({ region, endpoint, credentials }: LambdaPlace): Invo
     requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS },
   });
   return async (FunctionName, abortSignal) => {
-    await lambda.send(new InvokeCommand({ FunctionName, InvocationType: "Event" }), { abortSignal });
+    await lambda.send(new InvokeCommand({ FunctionName, InvocationType: "Event", Payload: NO_EVENT }), { abortSignal });
   };
 }

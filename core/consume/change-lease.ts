@@ -111,7 +111,10 @@ function doneBefore(
   change: LeaseChange,
 ): Changed | undefined {
   const id = isWhole(handles) ? first.claimId : partId(first, handles, change);
-  const claim = progressOf(item).claims.get(id);
+  const progress = progressOf(item);
+  // After a reset the same attempt may hold the same message anew, by another handle.
+  if (progress.generation !== first.generation) return undefined;
+  const claim = progress.claims.get(id);
   if (!claim || claim.first !== first.first || !claim.open.includes(handle.relativeOffset)) return undefined;
   const { nonce, attempt } = changedMeta(first, claim, [handle], change);
   // What an ordered claim's attempts count for may have moved with the change itself.

@@ -36,6 +36,8 @@ export class FiringLanes {
   readonly #lanes = new Map<string, Lane<MessageTimer>>();
   readonly #checks: Lane<CheckTimer>;
   readonly #running = new Set<Promise<void>>();
+  /** Uids of topics that were not found. */
+  readonly #strangers = new Set<string>();
   #waiting = 0;
   #fired = 0;
   #parked = 0;
@@ -66,7 +68,9 @@ export class FiringLanes {
   #place(timer: MessageTimer | CheckTimer, topics: ReadonlyMap<string, Topic | undefined>): boolean {
     if (timer.kind === "check") return this.#push(this.#checks, timer);
     const topic = topics.get(timer.topic);
-    if (topic?.uid !== timer.topicUid) return this.#push(this.#homeless(), timer);
+    // A topic that was not known to an earlier timer of this look must not let a later one overtake it.
+    if (topic?.uid !== timer.topicUid) this.#strangers.add(timer.topicUid);
+    if (!topic || this.#strangers.has(timer.topicUid)) return this.#push(this.#homeless(), timer);
     return this.#push(this.#laneOf(topic, timer), timer);
   }
 

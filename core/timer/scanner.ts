@@ -1,5 +1,5 @@
 import { TIMER_LEASE_KEY } from "../keys.ts";
-import { SCAN_LEASE_MS, SCAN_LOOK_MS, SCAN_TICK_MS } from "../limits.ts";
+import { RING_QUIET_MS, SCAN_LEASE_MS, SCAN_LOOK_MS, SCAN_RELIEF_MS, SCAN_TICK_MS } from "../limits.ts";
 import type { Condition, Item } from "../ports/item-store.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
 import type { Firing } from "./fire-batch.ts";
@@ -17,6 +17,14 @@ export interface ScanReport {
   readonly parked: number;
   /** Whether another scanner was at it. */
   readonly held: boolean;
+}
+
+export interface ScanRun {
+  readonly untilMs: number;
+  /** Names this run. */
+  readonly holder: string;
+  /** Whether a doorbell started it, not the schedule. */
+  readonly rung?: boolean | undefined;
 }
 
 /** After a look that left due timers behind, for a store that fails or a queue that is slow. */
@@ -44,41 +52,51 @@ export async function keepTime(scanning: Scanning, signal: AbortSignal): Promise
 }
 
 /**
- * One run of the scheduled scanner, until shortly before the next tick. It ends at once when nothing is due within a tick; else it
- * takes the lease, so that one scanner is at it, and fires and sleeps until nothing is. The lease only saves work: two scanners at
- * once fire each timer once. What is written meanwhile is seen within a second. Errors: `StoreUnavailable`.
+ * One run of the scheduled scanner. It ends at once when nothing is due within a tick; else it takes the lease, so that one scanner
+ * is at it, and fires and sleeps until nothing is. A run longer than the tick is relieved by the next one, so that there is no gap
+ * between the two. The lease only saves work: two scanners at once fire each timer once. What is written meanwhile is seen within a
+ * second. Errors: `StoreUnavailable`.
  */
-export async function scan(scanning: Scanning, { untilMs, holder }: { untilMs: number; holder: string }): Promise<ScanReport> {
+export async function scan(scanning: Scanning, run: ScanRun): Promise<ScanReport> {
+  const { clock } = scanning;
+  const { untilMs, rung = false } = run;
   const report = { fired: 0, parked: 0, held: false };
-  while (scanning.clock.nowMs() < untilMs && (await somethingComes(scanning))) {
-    if (!(await takeLease(scanning, holder, untilMs))) return { ...report, held: true };
-    try {
-      await fireUntilIdle(scanning, holder, untilMs, report);
-    } finally {
-      await releaseLease(scanning, holder);
+  // Whoever rang relies on this run for what it writes before it would ring again.
+  const staysUntilMs = rung ? clock.nowMs() + RING_QUIET_MS : 0;
+  while (clock.nowMs() < untilMs) {
+    const lookedMs = clock.nowMs();
+    const comes = await somethingComes(scanning);
+    if (comes && (await takeLease(scanning, run))) {
+      const relieved = await fireUntilIdle(scanning, run, report);
+      if (relieved) return { ...report, held: true };
+      // Once more: whoever wrote while the lease was held did not ring.
+      continue;
     }
-    // Once more: whoever wrote while the lease was held did not ring.
+    if (lookedMs >= staysUntilMs) return { ...report, held: comes };
+    await clock.sleep(staysUntilMs - lookedMs);
   }
   return report;
 }
 
-async function fireUntilIdle(
-  scanning: Scanning,
-  holder: string,
-  untilMs: number,
-  report: { fired: number; parked: number },
-): Promise<void> {
+/** With the lease, which it gives back. Answers whether someone else took it. */
+async function fireUntilIdle(scanning: Scanning, run: ScanRun, report: { fired: number; parked: number }): Promise<boolean> {
   const { clock } = scanning;
-  for (let renewedMs = clock.nowMs(); clock.nowMs() < untilMs; ) {
-    if (clock.nowMs() - renewedMs > SCAN_LEASE_MS / 2) {
-      if (!(await takeLease(scanning, holder, clock.nowMs()))) return;
-      renewedMs = clock.nowMs();
+  const { untilMs } = run;
+  try {
+    for (let renewedMs = clock.nowMs(); clock.nowMs() < untilMs; ) {
+      if (clock.nowMs() - renewedMs > SCAN_LEASE_MS / 2) {
+        if (!(await renewLease(scanning, run))) return true;
+        renewedMs = clock.nowMs();
+      }
+      const { fired, parked, wakeMs, idle } = await look(scanning, Math.min(untilMs, renewedMs + SCAN_LEASE_MS / 2));
+      report.fired += fired;
+      report.parked += parked;
+      if (idle) return false;
+      await clock.sleep(Math.min(wakeMs - clock.nowMs(), SCAN_LOOK_MS, untilMs - clock.nowMs()));
     }
-    const { fired, parked, wakeMs, idle } = await look(scanning, Math.min(untilMs, renewedMs + SCAN_LEASE_MS / 2));
-    report.fired += fired;
-    report.parked += parked;
-    if (idle) return;
-    await clock.sleep(Math.min(wakeMs - clock.nowMs(), SCAN_LOOK_MS, untilMs - clock.nowMs()));
+    return false;
+  } finally {
+    await releaseLease(scanning, run);
   }
 }
 
@@ -97,34 +115,51 @@ async function look(scanning: Scanning, untilMs: number) {
 const somethingComes = async ({ items, clock }: Scanning): Promise<boolean> =>
   (await nextDueMs(items, -1, clock.nowMs() + SCAN_TICK_MS)) !== undefined;
 
-/** Waits for another holder's lease to end, if it can end before `untilMs`: the holder may be dead. False: someone else has it. */
-async function takeLease({ items, clock }: Scanning, holder: string, untilMs: number): Promise<boolean> {
-  for (let waited = false; ; ) {
+/**
+ * Takes the lease, unless someone else has it: one who lives, as is seen when they renew it, and who does not end sooner. False: they
+ * are at it. One who ends sooner is relieved, and finds out when they renew.
+ */
+async function takeLease({ items, clock }: Scanning, run: ScanRun): Promise<boolean> {
+  let met: Item | undefined;
+  while (clock.nowMs() < run.untilMs) {
     const lease = await items.get(TIMER_LEASE_KEY);
-    const leftMs = lease && lease.h !== holder ? Math.min((lease.u as number) - clock.nowMs(), SCAN_LEASE_MS) : 0;
-    if (leftMs > 0) {
-      if (waited || clock.nowMs() + leftMs >= untilMs) return false;
-      waited = true;
-      await clock.sleep(leftMs + 1);
+    const leftMs = lease ? Math.min((lease.u as number) - clock.nowMs(), SCAN_LEASE_MS) : 0;
+    const endsSooner = lease !== undefined && (lease.e as number) < run.untilMs - SCAN_RELIEF_MS;
+    if (leftMs <= 0 || endsSooner) {
+      const result = await items.put(leaseItem(run, clock.nowMs()), { when: asRead(lease) });
+      if (result.ok) return true;
       continue;
     }
-    const result = await items.put(leaseItem(holder, clock.nowMs() + SCAN_LEASE_MS), { when: asRead(lease) });
-    if (result.ok) return true;
-    if (waited) return false;
-    waited = true;
+    if (met && met.u !== lease?.u) return false;
+    met = lease;
+    await clock.sleep(Math.min(leftMs + 1, SCAN_LOOK_MS));
   }
+  return false;
 }
 
-async function releaseLease({ items }: Scanning, holder: string): Promise<void> {
+async function renewLease({ items, clock }: Scanning, run: ScanRun): Promise<boolean> {
+  const result = await items.put(leaseItem(run, clock.nowMs()), { when: heldBy(run) });
+  return result.ok;
+}
+
+async function releaseLease({ items }: Scanning, run: ScanRun): Promise<void> {
   try {
-    await items.put(leaseItem("", 0), { when: [{ op: "=", name: "h", value: holder }] });
+    await items.put({ ...TIMER_LEASE_KEY, h: "", u: 0, e: 0 }, { when: heldBy(run) });
   } catch (error) {
     // It ends by itself.
     if (!StoreUnavailable.is(error)) throw error;
   }
 }
 
-const leaseItem = (holder: string, untilMs: number): Item => ({ ...TIMER_LEASE_KEY, h: holder, u: untilMs });
+/** [h] holder · [u] until when they hold it · [e] when their run ends. */
+const leaseItem = ({ holder, untilMs }: ScanRun, nowMs: number): Item => ({
+  ...TIMER_LEASE_KEY,
+  h: holder,
+  u: nowMs + SCAN_LEASE_MS,
+  e: untilMs,
+});
+
+const heldBy = ({ holder }: ScanRun): readonly Condition[] => [{ op: "=", name: "h", value: holder }];
 
 const asRead = (lease: Item | undefined): readonly Condition[] =>
   lease

@@ -1,12 +1,9 @@
 import { TIMER_LEASE_KEY } from "../keys.ts";
-import { SCAN_LEASE_MS, SCAN_TICK_MS } from "../limits.ts";
+import { RING_QUIET_MS, SCAN_LEASE_MS, SCAN_TICK_MS } from "../limits.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Doorbell } from "../ports/doorbell.ts";
 import type { ItemStore } from "../ports/item-store.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
-
-/** After a ring this process rings no more for so long: the scanner that it woke reads everything. */
-const QUIET_MS = 1_000;
 
 /**
  * Tells whoever fires timers that one was written. In this process a sleep ends; elsewhere the scanner is rung, if the timer is due
@@ -34,7 +31,7 @@ export class TimerBell {
     const nowMs = this.#clock.nowMs();
     if (!this.#doorbell || dueMs >= nowMs + SCAN_TICK_MS) return;
     const quiet = nowMs - this.#rangAtMs;
-    if (quiet >= 0 && quiet < QUIET_MS) return;
+    if (quiet >= 0 && quiet < RING_QUIET_MS) return;
     if (await this.#someoneScans()) return;
     this.#rangAtMs = nowMs;
     await this.#doorbell.ring();

@@ -5,7 +5,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { ItemStore } from "../ports/item-store.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
 import { type CheckTimer, checkTimerItem, isCheck, isFree, timerKey } from "../timer/timer.ts";
-import { discarding, type HalfMessage, halfMessageKey, halfMessageOf, undecidedAfter } from "./half-message.ts";
+import { discarding, type HalfMessage, halfMessageKey, halfMessageOf, inState } from "./half-message.ts";
 import type { PostedChecks } from "./posted-checks.ts";
 import type { ProducerGroupRegistry } from "./producer-group-registry.ts";
 import { checkLane, waitingCheckItem } from "./waiting-check.ts";
@@ -20,8 +20,8 @@ export interface CheckingTransactions {
 
 /**
  * Does what a due check asks for: where the transaction is not decided, its producers are asked and the next check is set, or, after
- * too many, it is discarded; where it is, the check goes. Repeatable, also by two at once: the number of checks made decides, in the
- * half message. Errors: `StoreUnavailable`.
+ * too many, it is discarded; where it is, the check goes. Repeatable, also by two at once: an undecided transaction has one check
+ * timer, and whoever deletes that made the check. Errors: `StoreUnavailable`.
  */
 export async function checkTransaction(checking: CheckingTransactions, timer: CheckTimer): Promise<void> {
   const { items, producerGroups } = checking;
@@ -29,16 +29,16 @@ export async function checkTransaction(checking: CheckingTransactions, timer: Ch
     for (let done = false; !done; ) {
       const item = await items.get(halfMessageKey(timer.id));
       const half = item && halfMessageOf(item);
-      if (half?.state !== "PREPARED" || half.checks !== timer.checks) {
+      if (half?.state !== "PREPARED") {
         done = await drop(checking, timer, half);
         continue;
       }
       const group = await producerGroups.lookUp(half.producerGroup);
-      if (half.checks >= (group?.maxChecks ?? MAX_CHECKS_DEFAULT)) {
+      if (timer.checks >= (group?.maxChecks ?? MAX_CHECKS_DEFAULT)) {
         done = await discard(checking, timer, half);
       } else if (await ask(checking, timer, half)) {
         checking.arrivals.ring(checkLane(half.producerGroup));
-        if (group) checking.postedChecks.add(half, half.checks + 1, group);
+        if (group) checking.postedChecks.add(half, timer.checks + 1, group);
         done = true;
       }
     }
@@ -52,7 +52,7 @@ export async function checkTransaction(checking: CheckingTransactions, timer: Ch
 async function ask({ items, clock }: CheckingTransactions, timer: CheckTimer, half: HalfMessage): Promise<boolean> {
   const nowMs = clock.nowMs();
   // Never this one's own place, wherever the clock went.
-  const next = { ...timer, dueMs: Math.max(nowMs, timer.dueMs) + CHECK_INTERVAL_MS, checks: half.checks + 1 };
+  const next = { ...timer, dueMs: Math.max(nowMs, timer.dueMs) + CHECK_INTERVAL_MS, checks: timer.checks + 1 };
   const result = await items.transact([
     {
       kind: "update",
@@ -62,7 +62,7 @@ async function ask({ items, clock }: CheckingTransactions, timer: CheckTimer, ha
         { op: "set", name: "nc", value: next.dueMs },
         { op: "remove", name: "w" },
       ],
-      when: undecidedAfter(half.checks),
+      when: inState("PREPARED"),
     },
     { kind: "delete", key: timerKey(timer), when: isCheck },
     { kind: "put", item: checkTimerItem(next) },
@@ -77,7 +77,7 @@ async function discard({ items, clock }: CheckingTransactions, timer: CheckTimer
       kind: "update",
       key: halfMessageKey(half.id),
       changes: discarding(clock.nowMs()),
-      when: undecidedAfter(half.checks),
+      when: inState("PREPARED"),
     },
     { kind: "delete", key: timerKey(timer), when: isCheck },
     { kind: "delete", key: waitingCheckKey(half.producerGroup, half.id) },

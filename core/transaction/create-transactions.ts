@@ -1,4 +1,3 @@
-import type { Broker } from "../broker.ts";
 import type { Producing } from "../produce/store-portion.ts";
 import { answering } from "../store-errors.ts";
 import type { CheckTimer } from "../timer/timer.ts";
@@ -12,6 +11,7 @@ import { PostedChecks } from "./posted-checks.ts";
 import { ProducerGroupRegistry } from "./producer-group-registry.ts";
 import { receiveChecks } from "./receive-checks.ts";
 import { sendHalfMessage } from "./send-half-message.ts";
+import type { Transactions } from "./transactions.ts";
 
 export interface TransactionDependencies {
   /** Posts checks of transactions to the endpoints of producer groups. Absent: producers receive them, and are not called. */
@@ -31,7 +31,7 @@ export function createTransactions(
   const producerGroups = new ProducerGroupRegistry(producing, webhookTargets);
   const postedChecks = new PostedChecks(producing, askProducer, onFailure);
   const checking = { ...producing, producerGroups, postedChecks };
-  const verbs = {
+  const verbs: Transactions = {
     sendHalfMessage: (topic, message, options) => answering(() => sendHalfMessage(producing, topic, message, options)),
     endTransaction: (id, resolution, options) => answering(() => endTransaction(producing, id, resolution, options)),
     getTransaction: (id) => answering(() => getTransaction(producing, id)),
@@ -41,7 +41,7 @@ export function createTransactions(
     getProducerGroup: (name) => answering(() => producerGroups.get(name)),
     putProducerGroup: (name, settings, match) => answering(() => producerGroups.put(name, settings, match)),
     deleteProducerGroup: (name, match) => answering(() => producerGroups.remove(name, match)),
-  } satisfies Partial<Broker>;
+  };
   return {
     verbs,
     checkDue: (timer: CheckTimer) => checkTransaction(checking, timer),

@@ -12,7 +12,8 @@ import type { Transaction, TransactionState } from "../terms.ts";
  * [q b i] queue, block base and frame id it was committed to · [x]
  *
  * It is always in one of these states, and each step is a write on condition of the state before:
- * - PREPARED, with a check timer for as long. Verdicts end it; a due check counts up [c], until there are too many.
+ * - PREPARED, with one check timer for as long, which carries [c] too. Verdicts end it; a due check counts up, until there are too
+ *   many.
  * - COMMITTED, written in one transaction with the append to the queue; ROLLED_BACK. Both are final, and remembered for a day, so
  *   that a repeated verdict is answered as the first. The frame is gone.
  * - DISCARDED: no answer came. Kept for 30 days, in which an operator may commit it or roll it back after all.
@@ -27,7 +28,7 @@ export interface HalfMessage {
   readonly frame: Uint8Array | undefined;
   /** Absent: `id`. */
   readonly chosenId: string | undefined;
-  /** Checks made: the check timer that is due carries the same number, any other is an old one. */
+  /** Checks made. */
   readonly checks: number;
   readonly nextCheckAtMs: number | undefined;
   readonly checkFailure: string | undefined;
@@ -95,7 +96,7 @@ export const rememberedHalf = (item: Item | undefined, nowMs: number): HalfMessa
 
 export const inState = (state: TransactionState): readonly Condition[] => [{ op: "=", name: "s", value: STATE_CODES[state] }];
 
-/** That nobody ended it, or made another check. */
+/** That nobody ended it, and this was its latest check. */
 export const undecidedAfter = (checks: number): readonly Condition[] => [
   ...inState("PREPARED"),
   { op: "=", name: "c", value: checks },

@@ -1,4 +1,4 @@
-import type { ListPage, ListTransactionsRequest } from "../broker.ts";
+import type { ListPage } from "../broker.ts";
 import { halfMessagesPk } from "../keys.ts";
 import { HALF_MESSAGE_SHARDS, TRANSACTIONS_LISTED_MAX } from "../limits.ts";
 import type { QueueLog } from "../log/queue-log.ts";
@@ -8,6 +8,7 @@ import type { ItemStore } from "../ports/item-store.ts";
 import type { Transaction } from "../terms.ts";
 import { showTransaction } from "./get-transaction.ts";
 import { type HalfMessage, rememberedHalf } from "./half-message.ts";
+import type { ListTransactionsRequest } from "./transactions.ts";
 
 const PKS = Array.from({ length: HALF_MESSAGE_SHARDS }, (_, shard) => halfMessagesPk(shard));
 /** Read of each shard at once. */

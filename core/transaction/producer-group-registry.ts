@@ -1,4 +1,4 @@
-import type { ListPage, ListRequest, ProducerGroupSettings, VersionMatch } from "../broker.ts";
+import type { ListPage, ListRequest, VersionMatch } from "../broker.ts";
 import { toBase64url } from "../bytes/base64url.ts";
 import { BrokerError } from "../errors.ts";
 import { countKey, PRODUCER_GROUPS_PK, producerGroupKey } from "../keys.ts";
@@ -17,18 +17,12 @@ import type { WebhookTargets } from "../webhooks/webhook-targets.ts";
 import { checkWebhookUrl } from "../webhooks/webhook-url.ts";
 import { producerGroupItem, producerGroupOf } from "./producer-group-codec.ts";
 import { checkProducerGroupName } from "./producer-group-name.ts";
+import type { ProducerGroupSettings, PutProducerGroup } from "./transactions.ts";
 
 interface Dependencies {
   readonly items: ItemStore;
   readonly clock: Clock;
   readonly random: Random;
-}
-
-export interface PutProducerGroup {
-  readonly group: ProducerGroup;
-  readonly created: boolean;
-  /** Made by this call: it is not shown again. */
-  readonly newSecret: Uint8Array | undefined;
 }
 
 const PRODUCER_GROUP_QUOTA: Quota = {

@@ -1,4 +1,3 @@
-import type { ReceiveChecksRequest } from "../broker.ts";
 import type { Arrivals } from "../consume/arrivals.ts";
 import { waitingCheckKey, waitingChecksPk } from "../keys.ts";
 import { WAITING_CHECKS_LOOKED_AT_MAX } from "../limits.ts";
@@ -10,6 +9,7 @@ import type { TransactionCheck } from "../terms.ts";
 import { type HalfMessage, halfMessageKey, halfMessageOf } from "./half-message.ts";
 import { checkProducerGroupName } from "./producer-group-name.ts";
 import { transactionCheck } from "./transaction-check.ts";
+import type { ReceiveChecksRequest } from "./transactions.ts";
 import { checkLane, isCheckNumber, type WaitingCheck, waitingCheckOf } from "./waiting-check.ts";
 
 export interface ReceivingChecks {

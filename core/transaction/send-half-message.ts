@@ -14,13 +14,7 @@ import { checkTimerItem, isFree, shardOf } from "../timer/timer.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 import { preparedItem } from "./half-message.ts";
 import { checkProducerGroupName } from "./producer-group-name.ts";
-
-export interface HalfMessageOptions {
-  /** Whose producers are asked what became of it, when none has said. */
-  readonly producerGroup: string;
-  /** When they are first asked. */
-  readonly checkAfterMs: number;
-}
+import type { HalfMessageOptions } from "./transactions.ts";
 
 type Preparing = Scheduling & { readonly topics: TopicRegistry };
 

@@ -15,6 +15,7 @@ import { createSyncLog, type Log } from "../runtime/log.ts";
 import { createSystemRandom } from "../runtime/random.ts";
 import { type Environment, readSetting, readTable } from "../runtime/settings.ts";
 import { hmacSigner } from "../runtime/signer.ts";
+import { webhookTargetsOf } from "../runtime/webhook-settings.ts";
 import type { BrokerStores } from "../stores/broker-stores.ts";
 import type { OpenDoorbell } from "../stores/scanner-doorbell.ts";
 import { startBroker } from "../stores/start-broker.ts";
@@ -58,7 +59,11 @@ export function createApiFunction(options: {
     const settings = readTable(API_SETTINGS, options.environment);
     log.level = settings.logLevel;
     const doorbell = options.openDoorbell(settings, (error) => log.warn({ err: error }, "the scanner was not rung"));
-    const broker = await startBroker(options.openStores(settings), { random, doorbell });
+    const broker = await startBroker(options.openStores(settings), {
+      random,
+      doorbell,
+      webhookTargets: webhookTargetsOf(settings),
+    });
     return createApp({
       ...answering,
       broker,

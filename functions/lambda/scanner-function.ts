@@ -8,9 +8,10 @@ import { createSystemRandom } from "../runtime/random.ts";
 import { type Environment, readTable } from "../runtime/settings.ts";
 import type { BrokerStores } from "../stores/broker-stores.ts";
 import { startBroker } from "../stores/start-broker.ts";
+import { openWebhooks } from "../webhooks/open-webhooks.ts";
 
-/** Shortly before the next tick, which then finds nobody at work. */
-const RUN_MS_MAX = 57_000;
+/** Past the next tick, which relieves this run. */
+const RUN_MS_MAX = 65_000;
 /** Left of an invocation when a run ends: time for what is under way. */
 const LAST_STEP_MS = 10_000;
 
@@ -41,7 +42,11 @@ export function createScannerFunction(options: {
   const broker = lazily(async () => {
     const settings = readTable(SCANNER_SETTINGS, options.environment);
     log.level = settings.logLevel;
-    return startBroker(options.openStores(settings), { random: createSystemRandom(), onFailure });
+    return startBroker(options.openStores(settings), {
+      random: createSystemRandom(),
+      onFailure,
+      ...openWebhooks(settings),
+    });
   });
   return async ({ time }, context) => {
     const startedAtMs = systemClock.nowMs();
@@ -49,7 +54,7 @@ export function createScannerFunction(options: {
     failures.count = 0;
     let report: ScanReport | undefined;
     try {
-      report = await (await broker()).scan({ untilMs: startedAtMs + leftMs });
+      report = await (await broker()).scan({ untilMs: startedAtMs + leftMs, rung: time === undefined });
     } catch (error) {
       onFailure(error);
     }

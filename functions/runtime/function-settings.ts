@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { WAIT_SECONDS_MAX } from "../../core/limits.ts";
 import { oneOf, optional, type SettingsOf, type SettingTable, wholeNumber } from "./settings.ts";
+import { WEBHOOK_SETTINGS } from "./webhook-settings.ts";
 
 const given = z.string().min(1, "must be set");
 
@@ -46,7 +47,8 @@ const STACK_SETTINGS = {
 } as const satisfies SettingTable;
 
 export const MAINTENANCE_SETTINGS = STACK_SETTINGS;
-export const SCANNER_SETTINGS = STACK_SETTINGS;
+/** Every setting of the scanner: the API has them too. */
+export const SCANNER_SETTINGS = { ...STACK_SETTINGS, ...WEBHOOK_SETTINGS } as const satisfies SettingTable;
 
 /** Every setting of the API function. The README prints this table, and a test keeps the two alike. */
 export const API_SETTINGS = {
@@ -67,6 +69,7 @@ export const API_SETTINGS = {
     description:
       "Function to wake for a message that is due before the schedule looks again; without one such a message comes up to a minute late.",
   },
+  ...WEBHOOK_SETTINGS,
 } as const satisfies SettingTable;
 
 export type ApiSettings = SettingsOf<typeof API_SETTINGS>;

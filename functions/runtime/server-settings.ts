@@ -9,6 +9,7 @@ import {
   type SettingTable,
   wholeNumber,
 } from "./settings.ts";
+import { WEBHOOK_SETTINGS } from "./webhook-settings.ts";
 
 const ANY_TEXT = /./;
 const someText = z.string().min(1, "must not be empty");
@@ -101,6 +102,7 @@ export const SERVER_SETTINGS = {
     unit: "MiB",
     description: "Bytes of request bodies held at once; beyond it requests are answered 503.",
   },
+  ...WEBHOOK_SETTINGS,
 } as const satisfies SettingTable;
 
 export type ServerSettings = SettingsOf<typeof SERVER_SETTINGS>;

@@ -9,6 +9,7 @@ import { hmacSigner } from "../runtime/signer.ts";
 import { startSweeper } from "../runtime/sweeper.ts";
 import type { BrokerStores } from "../stores/broker-stores.ts";
 import { startBroker } from "../stores/start-broker.ts";
+import { openWebhooks } from "../webhooks/open-webhooks.ts";
 
 const MIB = 1_024 * 1_024;
 /** Maintenance between two looks at whether the server is stopping. */
@@ -31,7 +32,7 @@ export async function startServer(settings: ServerSettings, log: Log): Promise<S
   const stores = await openStores(settings);
   const random = createSystemRandom();
   const onFailure = (error: unknown) => log.error({ err: error }, "timers were not fired; they are tried again");
-  const broker = await startBroker(stores, { random, onFailure });
+  const broker = await startBroker(stores, { random, onFailure, ...openWebhooks(settings) });
   try {
     const { host, port, apiKey } = settings;
     const server = await serveBroker({

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { LOOPBACK_WEBHOOKS, startDecidingEndpoint } from "../support/deciding-endpoint.ts";
 import { Api } from "../support/http-api.ts";
 import { createGroup, createTopic, receiveCount, send, settle } from "../support/http-fixtures.ts";
 
@@ -85,6 +86,22 @@ describe("PROTOCOL 8.2 the embedded server as a process", () => {
     expect(code).toBe(0);
     expect(performance.now() - startedAt).toBeLessThan(5_000);
     expect(out.trim().split("\n").at(-1)).toContain('"stopped"');
+  });
+
+  it("asks producers at the endpoints that its settings allow", async () => {
+    const endpoint = await startDecidingEndpoint();
+    try {
+      const { api } = await listen(LOOPBACK_WEBHOOKS);
+      const topic = await createTopic(api, { type: "TRANSACTION" });
+      const group = await createGroup(api, [topic]);
+      expect((await api.put(`/v1/producer-groups/${topic}`, { url: endpoint.url })).status).toBe(201);
+      const half = { body: "half", producerGroup: topic, checkAfterSeconds: 1 };
+      const { transactionId } = (await api.post(`/v1/topics/${topic}/transactions`, half)).json;
+      expect(await receiveCount(api, group, 1)).toMatchObject([{ body: "half" }]);
+      expect(endpoint.asked).toEqual([transactionId]);
+    } finally {
+      await endpoint.close();
+    }
   });
 
   it("keeps messages, handles and cursors across a restart", async () => {

@@ -52,7 +52,7 @@ describe("the doorbell of a function", () => {
     const { endpoint, requests } = await startLambda(accepted);
     const { doorbell, failures } = doorbellAt(endpoint);
     for (let rings = 0; rings < 2; rings++) await doorbell.ring();
-    const ring = { line: "POST /2015-03-31/functions/scanner/invocations", type: "Event", body: "" };
+    const ring = { line: "POST /2015-03-31/functions/scanner/invocations", type: "Event", body: "{}" };
     expect(requests).toEqual([ring, ring]);
     expect(failures).toEqual([]);
   });

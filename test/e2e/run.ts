@@ -50,16 +50,16 @@ async function runChecks(checks: Checks, folder: string, processes: Processes): 
   await checks.check("instances at once keep every promise", () =>
     checkConcurrentInstances(api, () => ministack.instances(API_FUNCTION)),
   );
+  await checks.check("deploying again changes nothing", async () => {
+    await cdk.deployUnchanged();
+    return undefined;
+  });
   await scheduled;
   await Promise.all([
     checks.suite("conformance", () => runConformance({ api, folder, processes })),
     checks.check("the schedule runs maintenance", () => checkMaintenanceRuns(logs)),
     checks.check("a producer is asked about its transaction", () => checkTransactionCheck(api)),
   ]);
-  await checks.check("deploying again changes nothing", async () => {
-    await cdk.deployUnchanged();
-    return undefined;
-  });
   if (checks.failed > 0)
     for (const name of FUNCTION_NAMES) await writeFile(join(folder, `${name}.log`), (await logs.of(name)).join("\n"));
   await checks.check("cdk destroy removes everything", async () => {

@@ -51,8 +51,8 @@ describe("the functions", () => {
     expect(Timeout).toBeGreaterThanOrEqual(Number(Environment.Variables.LONG_POLL_SECONDS_MAX) + 10);
   });
 
-  it("scan until the next tick, and have time to end what is under way then", () => {
-    service.hasResourceProperties("AWS::Lambda::Function", { Description: SCANNER, Timeout: 75 });
+  it("scan until the next tick has come, and have time to end what is under way then", () => {
+    service.hasResourceProperties("AWS::Lambda::Function", { Description: SCANNER, Timeout: 80 });
   });
 
   it("write a log each that is deleted after a month", () => {

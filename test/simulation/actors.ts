@@ -114,7 +114,8 @@ async function work(stage: Stage, name: string, skewMs: number, received: Receiv
       const running = world.nowMs + LEASE_MARGIN_MS < message.leaseUntilMs;
       const refused = result?.status === "error" && result.error.code === "LEASE_LOST";
       if (refused && running && round === 0 && entry.action !== "extend") auditor.settleRefused(seenOf(message));
-      if (status !== "unknown" && status !== "error") auditor.settleAnswered(seenOf(message), heldMs, sentMs);
+      // A repeat may be answered as the try before it was.
+      if (round === 0 && status !== "unknown" && status !== "error") auditor.settleAnswered(seenOf(message), heldMs, sentMs);
       if (status === "acked") auditor.ackAnswered(seenOf(message), sentMs);
       if (status === "deadLettered") auditor.deadLetterAnswered(seenOf(message), sentMs);
       if (entry.action !== "extend" || status !== "extended") auditor.release(name, seenOf(message));

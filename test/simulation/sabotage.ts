@@ -109,7 +109,7 @@ export const redrivesBlindly: Sabotage = (items) =>
     },
   });
 
-function tamper(items: ItemStore, { when, changes, swallow, transact }: Tampering): ItemStore {
+export function tamper(items: ItemStore, { when, changes, swallow, transact }: Tampering): ItemStore {
   const options = (key: Key, given: WriteOptions | undefined): WriteOptions => ({
     ...given,
     when: when ? when(key, given?.when ?? []) : (given?.when ?? []),

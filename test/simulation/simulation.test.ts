@@ -16,8 +16,8 @@ import {
 import type { ScenarioName } from "./scenario.ts";
 import { type SimulationOptions, simulate } from "./simulate.ts";
 
-const SEEDS = 200;
-const SEEDS_PER_TEST = 50;
+const SEEDS = 160;
+const SEEDS_PER_TEST = 20;
 const SABOTAGE_SEEDS = 60;
 /** Histories in which every limit of the table should be met. */
 const SHAPED_SEEDS_MIN = 8;

@@ -5,7 +5,7 @@ import type { Handler } from "../handler.ts";
 import type { World } from "../world.ts";
 
 /** As the scanner's function does. */
-const RUN_MS = 57_000;
+const RUN_MS = 65_000;
 const START_MS_MAX = 300;
 
 export interface ScheduleFaults {
@@ -46,28 +46,28 @@ export class Scanners implements Doorbell {
 
   async ring(): Promise<void> {
     if (this.#world.random.chance(this.#faults().ringLost)) return;
-    this.#start();
+    this.#start(true);
   }
 
   #tick(atMs: number): void {
     this.#world.at(atMs, () => {
-      for (let count = this.#world.random.pick(this.#faults().scannersPerTick); count > 0; count--) this.#start();
+      for (let count = this.#world.random.pick(this.#faults().scannersPerTick); count > 0; count--) this.#start(false);
       this.#tick(atMs + SCAN_TICK_MS);
     });
   }
 
-  #start(): void {
+  #start(rung: boolean): void {
     const { nowMs, random } = this.#world;
     this.#world.at(nowMs + random.integer(20, START_MS_MAX), () => {
-      this.#run(this.#idleWorker()).catch(this.#fail);
+      this.#run(this.#idleWorker(), rung).catch(this.#fail);
     });
   }
 
-  async #run(worker: Worker): Promise<void> {
+  async #run(worker: Worker, rung: boolean): Promise<void> {
     worker.busy = true;
     try {
       const broker = await worker.handler.broker;
-      await broker.scan({ untilMs: this.#world.nowMs + worker.handler.skewMs + RUN_MS });
+      await broker.scan({ untilMs: this.#world.nowMs + worker.handler.skewMs + RUN_MS, rung });
     } catch (error) {
       if (BrokerError.is(error) && error.code !== "INTERNAL_ERROR") return;
       if ((error as Error).name !== "StoreUnavailable") throw error;

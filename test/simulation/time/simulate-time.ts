@@ -4,6 +4,7 @@ import type { RunningBroker } from "../../../core/create-broker.ts";
 
 import type { Clock } from "../../../core/ports/clock.ts";
 import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
+import type { Transaction } from "../../../core/terms.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 import { DynamoDbShape, type Met } from "../dynamodb-shape.ts";
 import { type FaultRates, NO_FAULTS } from "../faulty-stores.ts";
@@ -18,6 +19,8 @@ import { PUNCTUAL, Scanners, type ScheduleFaults } from "./scanners.ts";
 import { Client, DOOMED, JOBS, SKEW_MS, type Stage } from "./stage.ts";
 import { replaceTopic, sendDelayed } from "./timer-actors.ts";
 import { TimerAuditor } from "./timer-auditor.ts";
+import { answerChecks, operate, PRODUCER_GROUPS, sendTransactions } from "./transaction-actors.ts";
+import { TransactionAuditor } from "./transaction-auditor.ts";
 
 const HANDLERS = 3;
 const FREEZE_MS_MAX = 90_000;
@@ -63,6 +66,7 @@ export async function simulateTime(options: TimeSimulationOptions): Promise<Time
   const nowMs = (): number => Math.floor(world.nowMs);
   const timers = new TimerAuditor(nowMs);
   const once = new OnceAuditor();
+  const transactions = new TransactionAuditor(nowMs);
   let rates: FaultRates = NO_FAULTS;
   let schedule: ScheduleFaults = PUNCTUAL;
   let failure: unknown;
@@ -96,6 +100,7 @@ export async function simulateTime(options: TimeSimulationOptions): Promise<Time
       world,
       timers,
       once,
+      transactions,
       client: new Client(world, startHandler, HANDLERS),
       nowMs,
       over: () => world.nowMs >= endMs,
@@ -109,6 +114,11 @@ export async function simulateTime(options: TimeSimulationOptions): Promise<Time
       sendByKey(stage, "e1"),
       sendInSequence(stage, "p", "s0"),
       sendInSequence(stage, "p", "s1"),
+      sendTransactions(stage, "t0"),
+      sendTransactions(stage, "t1"),
+      answerChecks(stage),
+      answerChecks(stage),
+      operate(stage),
     ]);
     rates = NO_FAULTS;
     schedule = PUNCTUAL;
@@ -119,6 +129,7 @@ export async function simulateTime(options: TimeSimulationOptions): Promise<Time
     const parked = (await auditing.listParked({ limit: 1_000 })).items.map(({ messageId }) => messageId);
     timers.finish({ deliveries, parked, lateMsMax: calm ? LATE_MS_MAX : Number.POSITIVE_INFINITY });
     once.finish(deliveries);
+    transactions.finish(deliveries, await allTransactions(auditing));
     return { delivered: deliveries.length };
   };
   let ended: { delivered: number } | undefined;
@@ -128,16 +139,27 @@ export async function simulateTime(options: TimeSimulationOptions): Promise<Time
   await world.run(() => ended !== undefined || failure !== undefined);
   if (failure) throw new Error(`seed ${seed} ended with an exception`, { cause: failure });
   return {
-    violations: [...timers.violations, ...once.violations],
+    violations: [...timers.violations, ...once.violations, ...transactions.violations],
     traceHash: world.traceHash,
     delivered: ended?.delivered ?? 0,
-    sent: timers.sent + once.sent,
+    sent: timers.sent + once.sent + transactions.sent,
   };
 }
 
 async function setUp(broker: RunningBroker): Promise<void> {
   await broker.putTopic(JOBS, { type: "MIXED", queues: 2 });
   await broker.putTopic(DOOMED, { type: "MIXED", queues: 1 });
+  for (const { producerGroup, maxChecks } of PRODUCER_GROUPS) await broker.putProducerGroup(producerGroup, { maxChecks });
+}
+
+async function allTransactions(broker: RunningBroker): Promise<readonly Transaction[]> {
+  const all: Transaction[] = [];
+  for (let after: string | undefined; ; ) {
+    const { items, next } = await broker.listTransactions({ limit: 100, after });
+    all.push(...items);
+    if (next === undefined) return all;
+    after = next;
+  }
 }
 
 /** A process can be frozen wherever it waits, also where it waits for nothing but the time. */

@@ -5,6 +5,7 @@ import type { Handler } from "../handler.ts";
 import type { World } from "../world.ts";
 import type { OnceAuditor } from "./once-auditor.ts";
 import type { TimerAuditor } from "./timer-auditor.ts";
+import type { TransactionAuditor } from "./transaction-auditor.ts";
 
 /** Takes everything: delays, message groups, keys, transactions. */
 export const JOBS = "jobs";
@@ -19,6 +20,7 @@ export interface Stage {
   readonly world: World;
   readonly timers: TimerAuditor;
   readonly once: OnceAuditor;
+  readonly transactions: TransactionAuditor;
   readonly client: Client;
   /** In whole milliseconds, as clocks tell it. */
   nowMs(): number;

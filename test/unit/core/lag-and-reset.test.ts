@@ -2,6 +2,7 @@ import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { beforeEach, describe, expect, it } from "vitest";
 import { MemoryItemStore } from "../../../adapters/memory/memory-item-store.ts";
 import { MemoryObjectStore } from "../../../adapters/memory/memory-object-store.ts";
+import type { SettleEntry } from "../../../core/broker.ts";
 import { SOLE_PROCESS } from "../../../core/broker-settings.ts";
 import { createBroker, type RunningBroker } from "../../../core/create-broker.ts";
 import { spilledPk } from "../../../core/keys.ts";
@@ -145,9 +146,16 @@ describe("an offset reset", () => {
     const [before] = await receive({ attemptId: "a" });
     await reset("earliest");
     const [after] = await receive({ attemptId: "a" });
-    const ack = (receiptHandle = "") => broker.settleMessages("billing", [{ action: "ack", receiptHandle }]);
-    expect(await ack(before?.receiptHandle)).toMatchObject([{ status: "error", error: { code: "LEASE_LOST" } }]);
-    expect(await ack(after?.receiptHandle)).toMatchObject([{ status: "acked" }]);
+    const settle = async (entry: SettleEntry) => (await broker.settleMessages("billing", [entry]))[0];
+    const lost = { status: "error", error: { code: "LEASE_LOST" } };
+    const old = { receiptHandle: before?.receiptHandle ?? "" };
+    expect(await settle({ action: "ack", ...old })).toMatchObject(lost);
+    expect(await settle({ action: "extend", ...old, leaseMs: 60_000 })).toMatchObject(lost);
+    expect(await settle({ action: "nack", ...old })).toMatchObject(lost);
+    expect(await settle({ action: "deadLetter", ...old })).toMatchObject(lost);
+    const nack: SettleEntry = { action: "nack", receiptHandle: after?.receiptHandle ?? "", delayMs: 0 };
+    expect(await settle(nack)).toMatchObject({ status: "nacked" });
+    expect(await settle({ ...nack, ...old })).toMatchObject(lost);
   });
 
   it("purges after total expiry, to the cap, and delivers what is sent then", async () => {

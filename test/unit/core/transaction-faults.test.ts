@@ -74,6 +74,7 @@ describe("a half message", () => {
       await applyLate();
       const stored = (await halves(items)).map(({ sk }) => sk);
       if (acknowledged !== undefined) expect(stored, `write ${write}`).toEqual([acknowledged]);
+      else expect(fault).toMatch("crash");
       expect(
         (await timers(items)).map(({ sk }) => sk.slice(16)),
         `write ${write}`,
@@ -87,6 +88,17 @@ describe("a half message", () => {
       met++;
     }
     expect(met).toBeGreaterThanOrEqual(1);
+  });
+
+  it("that was committed is not brought back by a write that comes late", async () => {
+    const { broker, items, victim } = await setUp();
+    const { victim: sender, applyLate } = await victim(0, "late");
+    const id = await prepare(sender);
+    await broker.endTransaction(id, "commit");
+    await applyLate();
+    expect(await broker.endTransaction(id, "commit")).toMatchObject({ state: "COMMITTED" });
+    expect(await timers(items)).toHaveLength(1);
+    expect(await receivedTexts(broker, "billing")).toEqual(["paid"]);
   });
 
   describe.each([
@@ -171,6 +183,8 @@ describe("a check", () => {
         numbers.push(...(await successor.receiveChecks("pay", CHECKS)).map(({ checkNumber }) => checkNumber));
         await lateWrite();
         lateWrite = async () => [];
+        const undecided = (await successor.getTransaction(id)).state === "PREPARED";
+        expect(await timers(items), `write ${write}`).toHaveLength(undecided ? 1 : 0);
         pass(CHECK_INTERVAL_MS / 2);
       }
       const all = Array.from({ length: MAX_CHECKS_DEFAULT }, (_, at) => at + 1);
@@ -231,33 +245,32 @@ describe("a check", () => {
 describe("verdicts, a due check and a discard that come together", () => {
   const cases = ["commit and rollback", "with a check", "with a discard"] as const;
   it.each(cases)("have one outcome, in whatever order their calls meet: %s", async (what) => {
+    const { items, process, broker, scan, pass } = await setUp();
+    if (what === "with a discard") await broker.putProducerGroup("pay", { maxChecks: 1 });
+    const [one, two, scanner] = [await process(), await process(), await process()];
+    const yields = async (count: number) => {
+      for (let index = 0; index < count; index++) await Promise.resolve();
+    };
     const outcomes = new Set<string>();
     for (let turn = 0; turn < 40; turn++) {
-      const { items, process, broker, scan, pass } = await setUp();
-      if (what === "with a discard") await broker.putProducerGroup("pay", { maxChecks: 1 });
       const id = await prepare(broker);
       pass(CHECK_AFTER_MS);
       if (what === "with a discard") {
-        await scan(broker);
+        await scan(broker, 1);
         pass(CHECK_INTERVAL_MS);
       }
-      const yields = async (count: number) => {
-        for (let index = 0; index < count; index++) await Promise.resolve();
-      };
-      const one = await process();
-      const two = await process();
-      const scanner = await process();
       const [committed, rolledBack] = await Promise.all([
         yields(turn % 8).then(() => told(one.endTransaction(id, "commit"))),
         yields(turn * 3).then(() => told(two.endTransaction(id, "rollback"))),
         what === "commit and rollback" ? undefined : yields(20 - turn).then(() => scan(scanner, 1)),
       ]);
-      const { state } = await broker.getTransaction(id);
+      const { state, nextCheckAtMs } = await broker.getTransaction(id);
+      expect(nextCheckAtMs).toBeUndefined();
       outcomes.add(state);
       expect([committed, rolledBack], `turn ${turn}`).toEqual([state, state]);
       expect(await receivedTexts(broker, "billing"), `turn ${turn}`).toEqual(state === "COMMITTED" ? ["paid"] : []);
       pass(2 * CHECK_INTERVAL_MS);
-      await scan(await process(), 1);
+      await scan(broker, 1);
       expect(await timers(items), `turn ${turn}`).toEqual([]);
       expect(await broker.receiveChecks("pay", CHECKS), `turn ${turn}`).toEqual([]);
     }

@@ -140,7 +140,9 @@ describe("one-way publishes", () => {
 
 describe("the access log", () => {
   it("has a line per request, without query, body or secrets", async () => {
-    const { post, app, lines } = setUp({ sendMessages: () => Promise.resolve([{ messageId: "m", queueId: 0, offset: 0, duplicate: false }]) });
+    const { post, app, lines } = setUp({
+      sendMessages: () => Promise.resolve([{ messageId: "m", queueId: 0, offset: 0, duplicate: false }]),
+    });
     const response = await post(SEND, '{"body":"my secret"}', {
       "Content-Type": "application/json",
       Authorization: "Bearer secret",

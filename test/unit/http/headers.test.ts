@@ -51,9 +51,11 @@ describe("the headers of a publish", () => {
     }
     expect(() => readPublishHeaders([["x-mq-tag", "x".repeat(256)]])).toThrow("255");
     expect(() => readPublishHeaders([["x-mq-keys", "k,".repeat(40)]])).toThrow("32 keys");
-    for (const name of ["x-mq-delay", "x-mq-deliver-at", "ce-id"]) {
-      expect(() => readPublishHeaders([[name, "1"]]), name).toThrow("not available yet");
+    for (const value of ["soon", "-1", "1e3", "1.2345"]) {
+      expect(() => readPublishHeaders([["x-mq-delay", value]]), value).toThrow("x-mq-delay");
     }
+    expect(() => readPublishHeaders([["x-mq-deliver-at", "soon"]])).toThrow("deliverAt");
+    expect(() => readPublishHeaders([["ce-id", "1"]])).toThrow("not available yet");
   });
 });
 

@@ -1,16 +1,26 @@
 import { describe, expect, it } from "vitest";
 import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
 import type { BrokerStores } from "../../../functions/stores/broker-stores.ts";
+import { LOOPBACK_WEBHOOKS, startDecidingEndpoint } from "../../support/deciding-endpoint.ts";
 import { functionContext, memoryFunction, memoryScanner, memoryStores, someKey } from "../../support/function-fixture.ts";
 import { functionUrlEvent } from "../../support/function-url-event.ts";
 
 const { key, hash } = someKey();
 const TICK = { time: "2026-01-01T00:00:00Z" };
 
-/** The scanner, and the API on the same stores; `ring` is its doorbell. */
-async function setUp(ring: () => unknown = () => undefined, stores: BrokerStores = memoryStores()) {
-  const { scan, lines } = memoryScanner(() => stores);
-  const { api } = memoryFunction({ API_KEY_SHA256: hash }, () => stores, { ring: async () => void ring() });
+/** The scanner, and the API on the same stores; `ring` is its doorbell. Both have the environment. */
+async function setUp({
+  ring = () => undefined,
+  stores = memoryStores(),
+  environment = {},
+}: {
+  readonly ring?: () => unknown;
+  readonly stores?: BrokerStores;
+  readonly environment?: Readonly<Record<string, string>>;
+} = {}) {
+  const { scan, lines } = memoryScanner(() => stores, environment);
+  const doorbell = { ring: async () => void ring() };
+  const { api } = memoryFunction({ API_KEY_SHA256: hash, ...environment }, () => stores, doorbell);
   const call = async (method: string, target: string, value?: unknown) => {
     const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
     const body = Buffer.from(value === undefined ? "" : JSON.stringify(value));
@@ -20,8 +30,8 @@ async function setUp(ring: () => unknown = () => undefined, stores: BrokerStores
   };
   await call("PUT", "/v1/topics/t", { type: "DELAY", queues: 1 });
   const send = (delaySeconds: number) => call("POST", "/v1/topics/t/messages", { body: "x", delaySeconds });
-  const delivered = async () => (await call("GET", "/v1/topics/t/queues/0/messages?offset=0")).messages.length;
-  return { scan, lines, stores, send, delivered };
+  const delivered = async (topic = "t") => (await call("GET", `/v1/topics/${topic}/queues/0/messages?offset=0`)).messages.length;
+  return { scan, lines, call, send, delivered };
 }
 
 describe("the scanner function", () => {
@@ -57,7 +67,7 @@ describe("the scanner function", () => {
 
   it("is rung for what is due before the next tick", async () => {
     const runs: Promise<void>[] = [];
-    const { scan, lines, send, delivered } = await setUp(() => runs.push(scan({}, functionContext(75_000))));
+    const { scan, lines, send, delivered } = await setUp({ ring: () => runs.push(scan({}, functionContext(75_000))) });
     await send(90);
     expect(runs).toHaveLength(0);
     await send(0.3);
@@ -68,9 +78,35 @@ describe("the scanner function", () => {
     expect(lines[0]).not.toHaveProperty("tick");
   });
 
+  it("takes over by a tick from a run that was rung for and ends first", async () => {
+    const { scan, lines, send, delivered } = await setUp();
+    await send(1.6);
+    const rung = scan({}, functionContext(10_800));
+    await scan(TICK, functionContext(14_000));
+    await rung;
+    expect(await delivered()).toBe(1);
+    expect(lines).toMatchObject([{ msg: "scan", tick: TICK.time, fired: 1, held: false }]);
+  });
+
+  it("asks producers at their endpoints, and does what they say", async () => {
+    const endpoint = await startDecidingEndpoint();
+    try {
+      const { scan, call, delivered } = await setUp({ environment: LOOPBACK_WEBHOOKS });
+      await call("PUT", "/v1/topics/half", { type: "TRANSACTION", queues: 1 });
+      await call("PUT", "/v1/producer-groups/p", { url: endpoint.url });
+      const half = { body: "x", producerGroup: "p", checkAfterSeconds: 1 };
+      const { transactionId } = await call("POST", "/v1/topics/half/transactions", half);
+      await scan(TICK, functionContext(12_500));
+      expect(endpoint.asked).toEqual([transactionId]);
+      expect(await delivered("half")).toBe(1);
+    } finally {
+      await endpoint.close();
+    }
+  });
+
   it("fails a run in which something failed, in one line, and delivers with the next", async () => {
     const stores = memoryStores();
-    const { scan, lines, send, delivered } = await setUp(undefined, stores);
+    const { scan, lines, send, delivered } = await setUp({ stores });
     await send(0.1);
     const get = stores.items.get.bind(stores.items);
     const throttled = new StoreUnavailable("not-applied", "throttled", "too hot");
@@ -90,10 +126,10 @@ describe("the scanner function", () => {
       if (opened++ === 0) throw new StoreUnavailable("not-applied", "unavailable", "away");
       return memoryStores();
     });
-    await expect(scan({}, functionContext())).rejects.toThrow("away");
+    await expect(scan(TICK, functionContext())).rejects.toThrow("away");
     expect(lines).toMatchObject([{ msg: "scan failed", failures: 1, err: { message: "away" } }]);
-    await scan({}, functionContext());
-    await scan({}, functionContext());
+    await scan(TICK, functionContext());
+    await scan(TICK, functionContext());
     expect(lines).toHaveLength(1);
     expect(opened).toBe(2);
   });

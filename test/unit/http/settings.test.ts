@@ -29,6 +29,8 @@ describe("settings of the server", () => {
       logLevel: "info",
       shutdownGraceSeconds: 10,
       requestMemoryMib: 256,
+      webhookAllowPrivate: [],
+      webhookAllowHttp: false,
     });
   });
 
@@ -96,6 +98,8 @@ describe("settings of the API function", () => {
       logLevel: "info",
       longPollSecondsMax: 20,
       scannerFunction: undefined,
+      webhookAllowPrivate: [],
+      webhookAllowHttp: false,
     });
     for (const name of ["apogee-scanner", "arn:aws:lambda:eu-central-1:123456789012:function:scanner:live"])
       expect(readTable(API_SETTINGS, { ...environment, SCANNER_FUNCTION: name }).scannerFunction).toBe(name);

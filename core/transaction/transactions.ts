@@ -1,0 +1,71 @@
+import type { ListPage, ListRequest, VersionMatch } from "../broker.ts";
+import type {
+  HalfMessageReceipt,
+  MessageInput,
+  ProducerGroup,
+  Resolution,
+  Transaction,
+  TransactionCheck,
+  TransactionState,
+} from "../terms.ts";
+
+/** What a caller can ask of a broker about transactions. */
+export interface Transactions {
+  /** Stores a message that is delivered only if its transaction commits. */
+  sendHalfMessage(topic: string, message: MessageInput, options: HalfMessageOptions): Promise<HalfMessageReceipt>;
+  /** Errors: TRANSACTION_ENDED when it had the other outcome. A repeat is answered alike. */
+  endTransaction(
+    id: string,
+    resolution: Resolution,
+    options?: {
+      /** Decides a discarded one too. */
+      readonly discarded?: boolean | undefined;
+    },
+  ): Promise<Transaction>;
+  getTransaction(id: string): Promise<Transaction>;
+  /** In the order they began. */
+  listTransactions(request: ListTransactionsRequest): Promise<ListPage<Transaction>>;
+  /** Questions to the producers of a group. */
+  receiveChecks(producerGroup: string, request: ReceiveChecksRequest, signal?: AbortSignal): Promise<readonly TransactionCheck[]>;
+  listProducerGroups(request: ListRequest): Promise<ListPage<ProducerGroup>>;
+  getProducerGroup(name: string): Promise<ProducerGroup>;
+  putProducerGroup(name: string, settings: ProducerGroupSettings, ifMatch?: VersionMatch): Promise<PutProducerGroup>;
+  deleteProducerGroup(name: string, ifMatch?: VersionMatch): Promise<void>;
+}
+
+export interface HalfMessageOptions {
+  /** Whose producers are asked what became of it, when none has said. */
+  readonly producerGroup: string;
+  /** When they are first asked. */
+  readonly checkAfterMs: number;
+}
+
+export interface ListTransactionsRequest {
+  readonly limit: number;
+  /** `next` of the page before. */
+  readonly after?: string | undefined;
+  readonly state?: TransactionState | undefined;
+  readonly producerGroup?: string | undefined;
+}
+
+export interface ReceiveChecksRequest {
+  readonly max: number;
+  /** Bytes of bodies at most; the first check comes whatever its size. */
+  readonly maxBytes: number;
+  readonly waitMs: number;
+}
+
+export interface ProducerGroupSettings {
+  /** Where checks are posted. */
+  readonly url?: string | undefined;
+  /** Signs them: `whsec_…`. Default: a random one. */
+  readonly secret?: string | undefined;
+  readonly maxChecks?: number | undefined;
+}
+
+export interface PutProducerGroup {
+  readonly group: ProducerGroup;
+  readonly created: boolean;
+  /** Made by this call: it is not shown again. */
+  readonly newSecret: Uint8Array | undefined;
+}

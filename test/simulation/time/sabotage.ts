@@ -1,0 +1,91 @@
+import type { Condition, Item, ItemStore, Key, TransactWrite, WriteResult } from "../../../core/ports/item-store.ts";
+import { type Sabotage, tamper } from "../sabotage.ts";
+
+const isTimer = ({ pk }: Key): boolean => pk.startsWith("t#");
+const isBlock = ({ pk }: Key): boolean => pk.startsWith("q#");
+const isHalfMessage = ({ pk }: Key): boolean => pk.startsWith("x#");
+const isTombstone = (item: Item): boolean => isTimer(item) && item.k === "x";
+
+const keyOf = (write: TransactWrite): Key => (write.kind === "put" ? write.item : write.key);
+const puts = (write: TransactWrite): Item | undefined => (write.kind === "put" ? write.item : undefined);
+
+/** I7: a timer is delivered, and stays; not every time, or it would never end. */
+export const keepsTimers: Sabotage = (items, random) =>
+  tamper(items, {
+    transact: (writes) =>
+      writes.some((write) => isBlock(keyOf(write))) && random.chance(0.1)
+        ? writes.filter((write) => write.kind !== "delete" || !isTimer(write.key))
+        : writes,
+  });
+
+/** I7: a cancelled timer leaves nothing behind. */
+export const forgetsCancels: Sabotage = (items) => ({
+  ...tamper(items, {}),
+  put: (item, options): Promise<WriteResult> =>
+    isTombstone(item) ? items.delete(item, options) : items.put(item, options),
+});
+
+/** I7: a timer is put at its new place, and only then taken from its old one. */
+export const movesInTwoWrites: Sabotage = (items) => ({
+  ...tamper(items, {}),
+  transact: async (writes) => {
+    const [tombstone, moved] = writes;
+    if (writes.length !== 2 || !tombstone || !moved || !isTombstone(puts(tombstone) ?? noItem)) return items.transact(writes);
+    const put = await items.transact([moved]);
+    if (!put.ok) return { ok: false, failures: [undefined, ...put.failures] };
+    return items.transact([tombstone]);
+  },
+});
+
+const noItem: Item = { pk: "", sk: "" };
+
+/** I8: a transaction is decided whatever became of it. */
+export const decidesBlindly: Sabotage = (items) =>
+  tamper(items, {
+    when: (key, when) => (isHalfMessage(key) ? withoutState(when) : when),
+    transact: (writes) =>
+      writes.map((write) =>
+        write.kind === "update" && isHalfMessage(write.key) ? { ...write, when: withoutState(write.when ?? []) } : write,
+      ),
+  });
+
+const withoutState = (when: readonly Condition[]): readonly Condition[] => when.filter(({ name }) => name !== "s");
+
+/** I8: two who make a check at once do not see each other. */
+export const checksBlindly: Sabotage = (items) =>
+  tamper(items, {
+    transact: (writes) =>
+      writes.map((write) => {
+        if (write.kind === "update" && isHalfMessage(write.key))
+          return { ...write, when: (write.when ?? []).filter(({ name }) => name !== "c") };
+        return write.kind === "delete" && isTimer(write.key) ? { kind: "delete", key: write.key } : write;
+      }),
+  });
+
+/** I8: the half message is stored in one write, its first check in another, which at times never comes. */
+export const forgetsFirstChecks: Sabotage = (items, random) =>
+  tamper(items, {
+    transact: (writes) =>
+      writes.some((write) => isHalfMessage(puts(write) ?? noItem)) && random.chance(0.1)
+        ? writes.filter((write) => !isTimer(puts(write) ?? noItem))
+        : writes,
+  });
+
+/** I9: a message is stored in one write, and what it is known by in another. */
+export const knowsInTwoWrites: Sabotage = (items) => ({
+  ...tamper(items, {}),
+  transact: async (writes) => {
+    const known = writes.filter((write) => keyOf(write).pk.startsWith("k#"));
+    if (known.length === 0 || known.length === writes.length) return items.transact(writes);
+    const stored = await items.transact(writes.filter((write) => !known.includes(write)));
+    if (stored.ok) await items.transact(known.map((write) => ({ ...write, when: [] }) as TransactWrite));
+    return stored;
+  },
+});
+
+/** I9: what a producer sent is written down whoever else sent meanwhile. */
+export const forgetsProducers: Sabotage = (items) =>
+  tamper(items, {
+    transact: (writes) =>
+      writes.map((write) => (write.kind === "put" && write.item.pk.startsWith("p#") ? { kind: "put", item: write.item } : write)),
+  });

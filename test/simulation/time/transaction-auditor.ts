@@ -1,0 +1,155 @@
+import { CHECK_INTERVAL_MS } from "../../../core/limits.ts";
+import type { Resolution, Transaction, TransactionCheck, TransactionState } from "../../../core/terms.ts";
+import type { Delivery } from "./delivery.ts";
+import { SKEW_MS } from "./stage.ts";
+
+/** A producer group, and how it is asked. */
+export interface Asked {
+  readonly producerGroup: string;
+  readonly checkAfterMs: number;
+  readonly maxChecks: number;
+}
+
+/** A verdict, as whoever gave it was answered. */
+interface Verdict {
+  readonly resolution: Resolution;
+  endedMs: number;
+  /** What it was answered to have become, if it was answered. */
+  state: TransactionState | undefined;
+  place: string | undefined;
+  refused: boolean;
+}
+
+interface Half {
+  readonly text: string;
+  readonly asked: Asked;
+  readonly ids: Set<string>;
+  readonly verdicts: Verdict[];
+  readonly checks: Set<string>;
+  sends: number;
+  refused: number;
+}
+
+/** What producers of transactions saw, and what is wrong with it: invariants I1 and I8. All times are true ones. */
+export class TransactionAuditor {
+  readonly violations: string[] = [];
+  readonly #nowMs: () => number;
+  readonly #halves = new Map<string, Half>();
+
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
+  }
+
+  get sent(): number {
+    return this.#halves.size;
+  }
+
+  /** `undefined` where nobody was told which it is. */
+  textOf({ id, messageId }: Transaction): string | undefined {
+    for (const { text, ids } of this.#halves.values()) if (text === messageId || ids.has(id)) return text;
+    return undefined;
+  }
+
+  /** The same text again is a repeat of the same message. */
+  sends(text: string, asked: Asked): { stored(id: string): void; refused(): void } {
+    const half = this.#halves.get(text) ?? { text, asked, ids: new Set(), verdicts: [], checks: new Set(), sends: 0, refused: 0 };
+    this.#halves.set(text, half);
+    half.sends++;
+    return {
+      stored: (id) => half.ids.add(id),
+      refused: () => {
+        half.refused++;
+      },
+    };
+  }
+
+  /** Answered with a transaction, with the state that it was refused for, or as not done at all. */
+  decides(
+    text: string,
+    resolution: Resolution,
+  ): { decided(transaction: Transaction): void; ended(state: TransactionState): void; refused(): void } {
+    const verdict: Verdict = {
+      resolution,
+      endedMs: Number.POSITIVE_INFINITY,
+      state: undefined,
+      place: undefined,
+      refused: false,
+    };
+    this.#halves.get(text)?.verdicts.push(verdict);
+    const answered = (state: TransactionState | undefined): void => {
+      verdict.state = state;
+      verdict.endedMs = this.#nowMs();
+    };
+    return {
+      decided: (transaction) => {
+        answered(transaction.state);
+        if (transaction.state === "COMMITTED") verdict.place = `${transaction.queueId}/${transaction.offset}`;
+        const wanted = resolution === "commit" ? "COMMITTED" : "ROLLED_BACK";
+        if (transaction.state !== wanted) this.#bad(text, `is answered to be ${transaction.state} by a ${resolution}`);
+      },
+      ended: answered,
+      refused: () => {
+        verdict.refused = true;
+      },
+    };
+  }
+
+  /** A producer was asked, in the answer to a request that started then. */
+  isAsked(text: string, { transactionId, checkNumber }: TransactionCheck, startedMs: number): void {
+    const half = this.#halves.get(text);
+    if (!half) return;
+    half.ids.add(transactionId);
+    const name = `${transactionId}.${checkNumber}`;
+    if (half.checks.has(name)) this.#bad(text, `has its check ${checkNumber} handed out twice`);
+    half.checks.add(name);
+    if (checkNumber < 1 || checkNumber > half.asked.maxChecks) this.#bad(text, `has a check ${checkNumber}`);
+    const over = half.verdicts.some(({ state, endedMs }) => state !== undefined && state !== "DISCARDED" && endedMs < startedMs);
+    if (over) this.#bad(text, "is asked about after its end was told");
+  }
+
+  finish(deliveries: readonly Delivery[], transactions: readonly Transaction[]): void {
+    const byId = new Map(transactions.map((transaction) => [transaction.id, transaction]));
+    for (const { id, state } of transactions) if (state === "PREPARED") this.#bad(id, "is never decided nor discarded");
+    for (const half of this.#halves.values()) {
+      const found = deliveries.filter(({ body }) => body === half.text);
+      if (found.length > 1) this.#bad(half.text, `is delivered ${found.length} times`);
+      if (half.ids.size > 1) this.#bad(half.text, `is answered as ${half.ids.size} transactions`);
+      const [id] = half.ids;
+      const transaction = id === undefined ? transactions.find(({ messageId }) => messageId === half.text) : byId.get(id);
+      if (transaction) this.#check(half, transaction, found[0]);
+      else if (id !== undefined) this.violations.push(`I1 ${half.text} was acknowledged as a transaction, and is gone`);
+      else if (found.length > 0) this.#bad(half.text, "is delivered without its transaction");
+      if (half.sends === half.refused && transaction) this.#bad(half.text, "is stored although every send of it was refused");
+    }
+  }
+
+  #check(half: Half, transaction: Transaction, delivery: Delivery | undefined): void {
+    const { text, verdicts } = half;
+    const { state } = transaction;
+    if (delivery && state !== "COMMITTED") this.#bad(text, `is ${state}, and delivered`);
+    if (!delivery && state === "COMMITTED") this.#bad(text, "is committed, and not delivered");
+    const place = delivery && `${delivery.queueId}/${delivery.offset}`;
+    for (const told of verdicts) {
+      if (told.state !== undefined && told.state !== "DISCARDED" && told.state !== state)
+        this.#bad(text, `is ${state}, and was told to be ${told.state}`);
+      if (told.place !== undefined && told.place !== place)
+        this.#bad(text, `is at ${place}, and was told to be at ${told.place}`);
+    }
+    const wanted = { COMMITTED: "commit", ROLLED_BACK: "rollback", PREPARED: undefined, DISCARDED: undefined }[state];
+    if (wanted && !verdicts.some(({ resolution, refused }) => resolution === wanted && !refused))
+      this.#bad(text, `is ${state}, which nobody wanted`);
+    if (state === "DISCARDED") this.#checkDiscarded(half, transaction);
+  }
+
+  /** Every check has had its time. */
+  #checkDiscarded({ text, asked }: Half, { checks, createdAtMs, endedAtMs = 0 }: Transaction): void {
+    if (checks !== asked.maxChecks) this.#bad(text, `is discarded after ${checks} checks`);
+    const livedMs = endedAtMs - createdAtMs;
+    const leastMs = asked.checkAfterMs + asked.maxChecks * (CHECK_INTERVAL_MS - 2 * SKEW_MS) - 2 * SKEW_MS;
+    if (livedMs < leastMs) this.#bad(text, `is discarded after ${livedMs} ms`);
+  }
+
+  #bad(what: string, how: string): void {
+    this.violations.push(`I8 ${what} ${how}`);
+  }
+}
