@@ -16,6 +16,9 @@ export class TimerBell {
   #rangAtMs = Number.NEGATIVE_INFINITY;
   #earliestMs = Number.POSITIVE_INFINITY;
   #wake: (() => void) | undefined;
+  /** Finds out whether to ring, and rings. */
+  #calling: Promise<void> = Promise.resolve();
+  #nextCall: Promise<void> | undefined;
 
   constructor(store: { readonly items: ItemStore; readonly clock: Clock }, doorbell: Doorbell | undefined) {
     this.#items = store.items;
@@ -28,13 +31,15 @@ export class TimerBell {
       this.#earliestMs = dueMs;
       this.#wake?.();
     }
-    const nowMs = this.#clock.nowMs();
-    if (!this.#doorbell || dueMs >= nowMs + SCAN_TICK_MS) return;
-    const quiet = nowMs - this.#rangAtMs;
-    if (quiet >= 0 && quiet < RING_QUIET_MS) return;
-    if (await this.#someoneScans()) return;
-    this.#rangAtMs = nowMs;
-    await this.#doorbell.ring();
+    if (!this.#doorbell || dueMs >= this.#clock.nowMs() + SCAN_TICK_MS) return;
+    const call = (): Promise<void> => {
+      this.#nextCall = undefined;
+      this.#calling = this.#call(this.#doorbell);
+      return this.#calling;
+    };
+    // The call under way may have looked before this timer was there: whoever comes meanwhile shares the next.
+    this.#nextCall ??= this.#calling.then(call, call);
+    await this.#nextCall;
   }
 
   /** From now on `sleep` hears of what is written: called before the look that finds out how long to sleep. */
@@ -55,6 +60,15 @@ export class TimerBell {
       signal.removeEventListener("abort", wake);
       this.#wake = undefined;
     }
+  }
+
+  async #call(doorbell: Doorbell | undefined): Promise<void> {
+    const nowMs = this.#clock.nowMs();
+    const quiet = nowMs - this.#rangAtMs;
+    if (quiet >= 0 && quiet < RING_QUIET_MS) return;
+    if (await this.#someoneScans()) return;
+    this.#rangAtMs = nowMs;
+    await doorbell?.ring();
   }
 
   async #someoneScans(): Promise<boolean> {

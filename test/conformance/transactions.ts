@@ -188,7 +188,7 @@ export function transactionTests(api: Api): void {
       expectProblem(gap, 409, "OUT_OF_ORDER_SEQUENCE");
     });
 
-    it("begin once for concurrent requests with one Idempotency-Key", async () => {
+    it("begin once for requests with one Idempotency-Key", async () => {
       const { topic } = await setUp();
       const headers = { "Idempotency-Key": uniqueName("key") };
       const post = () => api.post(transactions(topic), { body: "x", producerGroup: "pay" }, { headers });

@@ -138,8 +138,14 @@ const checksRoute = ({ broker, longPolls, answers }: RouteDependencies): Route =
       const { max = RECEIVE_MAX_DEFAULT, waitSeconds = 0 } = body;
       const maxBytes = Math.min(RECEIVE_BYTES_MAX, answers.pageBytesMax);
       const request = { max, maxBytes, waitMs: longPolls.bound(waitSeconds * 1_000) };
-      const checks = await longPolls.run(disconnected(), (signal) => broker.receiveChecks(producerGroup, request, signal));
+      let cutShort = false;
+      const checks = await longPolls.run(disconnected(), async (signal) => {
+        const received = await broker.receiveChecks(producerGroup, request, signal);
+        cutShort = signal.aborted;
+        return received;
+      });
       const page = checks.map((check) => ({ check, body: check.message.body }));
-      return jsonReply(200, { checks: pageJson(page, answers, ({ check }, bodies) => checkJson(check, bodies)) });
+      const reply = jsonReply(200, { checks: pageJson(page, answers, ({ check }, bodies) => checkJson(check, bodies)) });
+      return { ...reply, unfinished: cutShort };
     },
   });

@@ -1,4 +1,4 @@
-import type { Condition, Item, ItemStore, Key, TransactWrite, WriteResult } from "../../../core/ports/item-store.ts";
+import type { Condition, Item, Key, TransactWrite, WriteResult } from "../../../core/ports/item-store.ts";
 import { type Sabotage, tamper } from "../sabotage.ts";
 
 const isTimer = ({ pk }: Key): boolean => pk.startsWith("t#");
@@ -21,8 +21,7 @@ export const keepsTimers: Sabotage = (items, random) =>
 /** I7: a cancelled timer leaves nothing behind. */
 export const forgetsCancels: Sabotage = (items) => ({
   ...tamper(items, {}),
-  put: (item, options): Promise<WriteResult> =>
-    isTombstone(item) ? items.delete(item, options) : items.put(item, options),
+  put: (item, options): Promise<WriteResult> => (isTombstone(item) ? items.delete(item, options) : items.put(item, options)),
 });
 
 /** I7: a timer is put at its new place, and only then taken from its old one. */
@@ -51,6 +50,9 @@ export const decidesBlindly: Sabotage = (items) =>
 
 const withoutState = (when: readonly Condition[]): readonly Condition[] => when.filter(({ name }) => name !== "s");
 
+const isCheckDone = (write: TransactWrite): boolean =>
+  write.kind === "delete" && isTimer(write.key) && (write.when ?? []).some((term) => term.op === "=" && term.value === "c");
+
 /** I8: two who make a check at once do not see each other. */
 export const checksBlindly: Sabotage = (items) =>
   tamper(items, {
@@ -58,7 +60,7 @@ export const checksBlindly: Sabotage = (items) =>
       writes.map((write) => {
         if (write.kind === "update" && isHalfMessage(write.key))
           return { ...write, when: (write.when ?? []).filter(({ name }) => name !== "c") };
-        return write.kind === "delete" && isTimer(write.key) ? { kind: "delete", key: write.key } : write;
+        return isCheckDone(write) ? { ...write, when: [] } : write;
       }),
   });
 

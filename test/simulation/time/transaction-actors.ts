@@ -17,7 +17,7 @@ export async function sendTransactions(stage: Stage, name: string): Promise<void
   const { random } = stage.world;
   const verdicts: Promise<void>[] = [];
   for (let turn = 0; !stage.over(); turn++) {
-    await stage.pause(5_000);
+    await stage.pause(3_000);
     const text = `${name}.${turn}`;
     const asked = { ...random.pick(PRODUCER_GROUPS), checkAfterMs: random.pick([1_000, 6_000, 20_000]) };
     const message: MessageInput = {
@@ -29,7 +29,7 @@ export async function sendTransactions(stage: Stage, name: string): Promise<void
     // With a key it can be sent by two at once, and again.
     const senders = Array.from({ length: once ? 2 : 1 }, () => prepare(stage, text, { ...message, once }, asked));
     const [id] = (await Promise.all(senders)).filter((known) => known !== undefined);
-    if (id === undefined || random.chance(0.3)) continue;
+    if (id === undefined || random.chance(0.4)) continue;
     for (let count = random.pick([1, 1, 2]); count > 0; count--) verdicts.push(decideLater(stage, text, id));
   }
   await Promise.all(verdicts);
@@ -94,7 +94,7 @@ export async function answerChecks(stage: Stage): Promise<void> {
     for (const check of checks) {
       const text = textOf(check.message.body);
       transactions.isAsked(text, check, startedMs);
-      if (random.chance(0.6)) answers.push(decideLater(stage, text, check.transactionId));
+      if (random.chance(0.5)) answers.push(decideLater(stage, text, check.transactionId));
     }
   }
   await Promise.all(answers);

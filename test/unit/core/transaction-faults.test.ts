@@ -4,6 +4,7 @@ import type { BrokerError } from "../../../core/errors.ts";
 import { halfMessagesPk, timersPk } from "../../../core/keys.ts";
 import { CHECK_INTERVAL_MS, HALF_MESSAGE_SHARDS, MAX_CHECKS_DEFAULT, SCAN_LEASE_MS, TIMER_SHARDS } from "../../../core/limits.ts";
 import type { ItemStore } from "../../../core/ports/item-store.ts";
+import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
 import type { MessageInput, Resolution, Transaction } from "../../../core/terms.ts";
 import { brokerOverTable, receivedTexts } from "../../support/broker-over-table.ts";
 import { FAULTS, faulty } from "../../support/one-faulty-write.ts";
@@ -240,6 +241,45 @@ describe("a check", () => {
       }
     },
   );
+});
+
+describe("a check that meets the write of another", () => {
+  /** Prepares two transactions, and does what is due on a store that shows its first check something else. */
+  const scanOver = async (change: (items: ItemStore) => Partial<ItemStore>) => {
+    const { items, process, broker, scan, pass, failures } = await setUp();
+    const ids = [await prepare(broker), await prepare(broker)];
+    pass(CHECK_AFTER_MS);
+    const shown: Partial<ItemStore> = change(items);
+    const store = new Proxy(items, {
+      get: (target, name: keyof ItemStore) => shown[name] ?? target[name].bind(target),
+    });
+    await scan(await process(store), 1);
+    expect(failures).toEqual([]);
+    const first = (await broker.receiveChecks("pay", CHECKS)).map(({ transactionId }) => transactionId);
+    await scan(broker, 1);
+    const second = (await broker.receiveChecks("pay", CHECKS)).map(({ transactionId }) => transactionId);
+    return { ids, first, second };
+  };
+
+  it("is left to the next look, and holds up no other", async () => {
+    let conflicts = 1;
+    const { ids, first, second } = await scanOver((items) => ({
+      async transact(writes) {
+        if (conflicts-- > 0) throw new StoreUnavailable("not-applied", "conflict", "another transaction");
+        return items.transact(writes);
+      },
+    }));
+    expect(first).toHaveLength(1);
+    expect([...first, ...second].sort()).toEqual(ids.sort());
+  });
+
+  it("is not dropped for a half message that is not to be seen yet", async () => {
+    let unseen = 2;
+    const { ids, first } = await scanOver((items) => ({
+      get: async (key) => (key.pk.startsWith("x#") && unseen-- > 0 ? undefined : items.get(key)),
+    }));
+    expect(first.sort()).toEqual(ids.sort());
+  });
 });
 
 describe("verdicts, a due check and a discard that come together", () => {
