@@ -2,7 +2,7 @@ import type { Arrivals } from "../consume/arrivals.ts";
 import { waitingCheckKey } from "../keys.ts";
 import { CHECK_INTERVAL_MS, MAX_CHECKS_DEFAULT } from "../limits.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { ItemStore } from "../ports/item-store.ts";
+import type { ItemStore, TransactResult } from "../ports/item-store.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
 import { type CheckTimer, checkTimerItem, isCheck, isFree, timerKey } from "../timer/timer.ts";
 import { discarding, type HalfMessage, halfMessageKey, halfMessageOf, inState } from "./half-message.ts";
@@ -34,13 +34,14 @@ export async function checkTransaction(checking: CheckingTransactions, timer: Ch
         continue;
       }
       const group = await producerGroups.lookUp(half.producerGroup);
-      if (timer.checks >= (group?.maxChecks ?? MAX_CHECKS_DEFAULT)) {
-        done = await discard(checking, timer, half);
-      } else if (await ask(checking, timer, half)) {
+      const last = timer.checks >= (group?.maxChecks ?? MAX_CHECKS_DEFAULT);
+      const result = last ? await discard(checking, timer, half) : await ask(checking, timer, half);
+      if (result.ok && !last) {
         checking.arrivals.ring(checkLane(half.producerGroup));
         if (group) checking.postedChecks.add(half, timer.checks + 1, group);
-        done = true;
       }
+      // Where the timer was gone, someone else made the check.
+      done = result.ok || result.failures[1] !== undefined;
     }
   } catch (error) {
     // Someone is deciding it, or checking it, at this moment: what that comes to the next look finds.
@@ -49,11 +50,11 @@ export async function checkTransaction(checking: CheckingTransactions, timer: Ch
 }
 
 /** One transaction: the count, the next check in place of this one, and the question. */
-async function ask({ items, clock }: CheckingTransactions, timer: CheckTimer, half: HalfMessage): Promise<boolean> {
+function ask({ items, clock }: CheckingTransactions, timer: CheckTimer, half: HalfMessage): Promise<TransactResult> {
   const nowMs = clock.nowMs();
   // Never this one's own place, wherever the clock went.
   const next = { ...timer, dueMs: Math.max(nowMs, timer.dueMs) + CHECK_INTERVAL_MS, checks: timer.checks + 1 };
-  const result = await items.transact([
+  return items.transact([
     {
       kind: "update",
       key: halfMessageKey(half.id),
@@ -68,11 +69,10 @@ async function ask({ items, clock }: CheckingTransactions, timer: CheckTimer, ha
     { kind: "put", item: checkTimerItem(next) },
     { kind: "put", item: waitingCheckItem(half.producerGroup, half.id, next.checks, nowMs) },
   ]);
-  return result.ok;
 }
 
-async function discard({ items, clock }: CheckingTransactions, timer: CheckTimer, half: HalfMessage): Promise<boolean> {
-  const result = await items.transact([
+function discard({ items, clock }: CheckingTransactions, timer: CheckTimer, half: HalfMessage): Promise<TransactResult> {
+  return items.transact([
     {
       kind: "update",
       key: halfMessageKey(half.id),
@@ -82,7 +82,6 @@ async function discard({ items, clock }: CheckingTransactions, timer: CheckTimer
     { kind: "delete", key: timerKey(timer), when: isCheck },
     { kind: "delete", key: waitingCheckKey(half.producerGroup, half.id) },
   ]);
-  return result.ok;
 }
 
 /** A check is never left without its half message: one that seems to be is about to be seen, or forgotten. */

@@ -50,19 +50,14 @@ export const decidesBlindly: Sabotage = (items) =>
 
 const withoutState = (when: readonly Condition[]): readonly Condition[] => when.filter(({ name }) => name !== "s");
 
-const isCheckDone = (write: TransactWrite): boolean =>
-  write.kind === "delete" && isTimer(write.key) && (write.when ?? []).some((term) => term.op === "=" && term.value === "c");
-
 /** I8: two who make a check at once do not see each other. */
 export const checksBlindly: Sabotage = (items) =>
   tamper(items, {
-    transact: (writes) =>
-      writes.map((write) => {
-        if (write.kind === "update" && isHalfMessage(write.key))
-          return { ...write, when: (write.when ?? []).filter(({ name }) => name !== "c") };
-        return isCheckDone(write) ? { ...write, when: [] } : write;
-      }),
+    transact: (writes) => writes.map((write) => (isCheckDone(write) ? { ...write, when: [] } : write)),
   });
+
+const isCheckDone = (write: TransactWrite): boolean =>
+  write.kind === "delete" && isTimer(write.key) && (write.when ?? []).some((term) => term.op === "=" && term.value === "c");
 
 /** I8: the half message is stored in one write, its first check in another, which at times never comes. */
 export const forgetsFirstChecks: Sabotage = (items, random) =>
