@@ -1,4 +1,4 @@
-import { FLIGHT_MS_MAX, INLINE_FRAME_BYTES_MAX } from "./limits.ts";
+import { FLIGHT_MS_MAX, INLINE_FRAME_BYTES_MAX } from "./log/log-limits.ts";
 import type { LogSettings } from "./log/queue-log.ts";
 import type { QueueChoicePolicy } from "./produce/queue-choice.ts";
 

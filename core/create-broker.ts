@@ -62,38 +62,74 @@ export interface RunningBroker extends Broker {
 
 /** Errors: `StoreCorrupt` when a newer version wrote this store; `StoreUnavailable`. */
 export async function createBroker(dependencies: BrokerDependencies): Promise<RunningBroker> {
-  const { items, clock, random, compressor, signer, settings } = dependencies;
+  const { items, clock, random } = dependencies;
   const signingKey = await openStore(items, random);
-  const log = new QueueLog(dependencies, settings);
-  const topics = new TopicRegistry(dependencies);
-  const groups = new GroupRegistry(dependencies, topics);
-  const subscriptions = new SubscriptionRegistry({ items, clock, random, log }, groups, topics);
-  const arrivals = new Arrivals(clock, settings.polling);
-  const admin = { items, clock, random, log, topics, subscriptions, compressor };
-  const guard = guardQueueCounts.bind(undefined, admin);
-  const choice = new QueueChoice({ clock, random }, settings.queueChoice);
-  const recallHandles = new RecallHandles(signer, signingKey);
-  const bell = new TimerBell({ items, clock }, dependencies.doorbell);
-  const { flightMs } = settings;
-  const producing = { items, clock, random, log, topics, arrivals, choice, bell, flightMs, recallHandles };
-  const { onFailure = () => {} } = dependencies;
-  const transactions = createTransactions(producing, dependencies, onFailure);
-  const scanning = { ...producing, checkDue: transactions.checkDue, onFailure };
-  const handles = new ReceiptHandles(signer, signingKey);
-  const progress = new ProgressStore({ items, clock });
-  const { skewMarginMs } = settings;
-  const filters = new CompiledFilters();
-  const turns = new Turns();
-  const consuming = { ...admin, filters, turns, progress, handles, arrivals, skewMarginMs };
-  const redriving = { ...consuming, groups, choice };
+  const parts = assemble(dependencies, signingKey);
+  const { admin, scanning, transactions, redriving } = parts;
   return {
     signingKey,
     async keepTime(signal) {
       await keepTime(scanning, signal);
       await transactions.finishChecks(0);
     },
-    stop: () => arrivals.stop(),
+    stop: () => parts.arrivals.stop(),
 
+    ...topicVerbs(parts),
+    ...groupVerbs(parts),
+    ...messageVerbs(parts),
+    ...transactions.verbs,
+    ...deadLetterVerbs(parts),
+
+    runOnce: (request, work) => answering(() => runOnce({ items, clock, random }, request, work)),
+    scan: (run) =>
+      answering(async () => {
+        const report = await scan(scanning, { ...run, holder: toBase64url(random.bytes(6)) });
+        await transactions.finishChecks(run.untilMs);
+        return report;
+      }),
+    maintain: ({ untilMs }) =>
+      answering(async () => {
+        const report = await endDepartures(admin, untilMs);
+        const redriven = await continueRedrives(redriving, untilMs);
+        return { ...report, complete: report.complete && redriven };
+      }),
+  };
+}
+
+type Parts = ReturnType<typeof assemble>;
+
+/** What the verbs work with, each kind of verb with its own. */
+function assemble(dependencies: BrokerDependencies, signingKey: Uint8Array) {
+  const { items, clock, random, compressor, signer, settings, onFailure = () => {} } = dependencies;
+  const { flightMs, skewMarginMs } = settings;
+  const log = new QueueLog(dependencies, settings);
+  const topics = new TopicRegistry(dependencies);
+  const groups = new GroupRegistry(dependencies, topics);
+  const subscriptions = new SubscriptionRegistry({ items, clock, random, log }, groups, topics);
+  const arrivals = new Arrivals(clock, settings.polling);
+  const admin = { items, clock, random, log, topics, subscriptions, compressor };
+  const choice = new QueueChoice({ clock, random }, settings.queueChoice);
+  const recallHandles = new RecallHandles(signer, signingKey);
+  const bell = new TimerBell({ items, clock }, dependencies.doorbell);
+  const producing = { items, clock, random, log, topics, arrivals, choice, bell, flightMs, recallHandles };
+  const transactions = createTransactions(producing, dependencies, onFailure);
+  const scanning = { ...producing, checkDue: transactions.checkDue, onFailure };
+  const consuming = {
+    ...admin,
+    filters: new CompiledFilters(),
+    turns: new Turns(),
+    progress: new ProgressStore({ items, clock }),
+    handles: new ReceiptHandles(signer, signingKey),
+    arrivals,
+    skewMarginMs,
+  };
+  const redriving = { ...consuming, groups, choice };
+  return { topics, groups, subscriptions, arrivals, admin, producing, transactions, scanning, consuming, redriving };
+}
+
+function topicVerbs({ topics, admin }: Parts) {
+  const guard = guardQueueCounts.bind(undefined, admin);
+  return {
     listTopics: (request) => answering(() => topics.list(request)),
     listTopicsWithLag: (request) => answering(() => listTopicsWithLag(admin, request)),
     getTopic: (name) => answering(() => topics.get(name)),
@@ -102,13 +138,17 @@ export async function createBroker(dependencies: BrokerDependencies): Promise<Ru
     deleteTopic: (name, options) => answering(() => deleteTopic(admin, name, options)),
     topicQueues: (name) => answering(() => topicQueues(admin, name)),
     topicGroups: (name, request) => answering(() => topicGroups(admin, name, request)),
+  } satisfies Partial<Broker>;
+}
 
+function groupVerbs({ groups, subscriptions, admin, consuming }: Parts) {
+  return {
     listGroups: (request) => answering(() => groups.list(request)),
     listGroupsWithLag: (request) => answering(() => listGroupsWithLag(admin, request)),
     getGroup: (name) =>
       answering(async () => {
         const group = await groups.get(name);
-        const consumersOnline = await countLive(items, group.uid, clock.nowMs());
+        const consumersOnline = await countLive(admin.items, group.uid, admin.clock.nowMs());
         return { group, subscriptions: await subscriptions.listed(group), consumersOnline };
       }),
     putGroup: (name, wanted, match) => answering(() => putGroup(consuming, name, wanted, match)),
@@ -125,26 +165,26 @@ export async function createBroker(dependencies: BrokerDependencies): Promise<Ru
     heartbeat: (group, clientId, request) => answering(() => heartbeat(consuming, group, clientId, request)),
     listMembers: (group, request) => answering(() => listMembers(consuming, group, request)),
     removeMember: (group, clientId) => answering(() => removeMember(consuming, group, clientId)),
+  } satisfies Partial<Broker>;
+}
 
+function messageVerbs({ producing, consuming }: Parts) {
+  return {
     sendMessages: (topic, entries) => answering(() => sendMessages(producing, topic, entries)),
     listScheduled: (topic, request) => answering(() => listScheduled(producing, topic, request)),
     cancelMessage: (topic, handle) => answering(() => cancelMessage(producing, topic, handle)),
     rescheduleMessage: (topic, handle, atMs) => answering(() => rescheduleMessage(producing, topic, handle, atMs)),
-    listParked: (request) => answering(() => listParked(items, request)),
-    deleteParked: (id) => answering(() => deleteParked(items, id)),
-    scan: (run) =>
-      answering(async () => {
-        const report = await scan(scanning, { ...run, holder: toBase64url(random.bytes(6)) });
-        await transactions.finishChecks(run.untilMs);
-        return report;
-      }),
-
-    ...transactions.verbs,
+    listParked: (request) => answering(() => listParked(producing.items, request)),
+    deleteParked: (id) => answering(() => deleteParked(producing.items, id)),
 
     pullMessages: (topic, queueId, request, signal) => answering(() => pullMessages(producing, topic, queueId, request, signal)),
     receiveMessages: (group, request, signal) => answering(() => receiveMessages(consuming, group, request, signal)),
     settleMessages: (group, entries) => answering(() => settleMessages(consuming, group, entries)),
+  } satisfies Partial<Broker>;
+}
 
+function deadLetterVerbs({ redriving }: Parts) {
+  return {
     listDeadLetters: (group, request) => answering(() => listDeadLetters(redriving, group, request)),
     getDeadLetter: (group, id) => answering(() => getDeadLetter(redriving, group, id)),
     deleteDeadLetter: (group, id, options) => answering(() => deleteDeadLetter(redriving, group, id, options)),
@@ -152,14 +192,5 @@ export async function createBroker(dependencies: BrokerDependencies): Promise<Ru
     redriveDeadLetters: (group, request) => answering(() => startRedrive(redriving, group, request)),
     countRedrive: (group, request) => answering(() => countRedrive(redriving, group, request)),
     redriveProgress: (group, jobId) => answering(() => redriveProgress(redriving, group, jobId)),
-
-    runOnce: (request, work) => answering(() => runOnce({ items, clock, random }, request, work)),
-
-    maintain: ({ untilMs }) =>
-      answering(async () => {
-        const report = await endDepartures(admin, untilMs);
-        const redriven = await continueRedrives(redriving, untilMs);
-        return { ...report, complete: report.complete && redriven };
-      }),
-  };
+  } satisfies Partial<Broker>;
 }

@@ -1,3 +1,12 @@
+import {
+  BLOCK_CLOSING_BYTES,
+  EXPIRY_GUARD_SECONDS,
+  FLIGHT_MS_MAX,
+  INLINE_FRAME_BYTES_MAX,
+  OBJECT_FRAMES_BYTES_MAX,
+  UPDATE_FRAME_BYTES_MAX,
+} from "./log/log-limits.ts";
+
 /** Every limit of the broker. Sizes are bytes, durations carry their unit; RocketMQ's numbers unless a line says otherwise. */
 
 const KIB = 1024;
@@ -158,65 +167,6 @@ export const FILTER_SEARCH_CHARS_MAX = 255;
 /** A longer text is not read as a number. */
 export const FILTER_NUMBER_CHARS_MAX = 64;
 
-// Time
-export const DELAY_MS_MAX = 10 * 366 * 24 * HOUR_MS;
-/** RocketMQ's messageDelayLevel, 1 … 18. */
-export const DELAY_LEVELS_SECONDS: readonly number[] = [
-  1, 5, 10, 30, 60, 120, 180, 240, 300, 360, 420, 480, 540, 600, 1_200, 1_800, 3_600, 7_200,
-];
-export const TIMER_SHARDS = 4;
-/** A cancelled or moved timer is remembered this long past its due time: until then its absence means that it was delivered. */
-export const TIMER_TOMBSTONE_MS = HOUR_MS;
-/** Timers delivered by one transaction: with an append and an anchor they stay within a hundred writes. */
-export const TIMERS_PER_BATCH_MAX = 90;
-/** Timers of one queue that wait for their transaction, in one process. */
-export const TIMERS_PER_LANE_MAX = 1_000;
-/** Timers of all lanes that wait for their transactions: reading goes on when there are fewer. */
-export const TIMERS_WAITING_MAX = 4_000;
-export const TIMERS_PER_PAGE = 250;
-/** Due timers that are passed over, behind a queue that is slow, before a look starts again at the first. */
-export const TIMERS_LOOKED_PAST_MAX = 1_000;
-/** Checks of half messages made at once. */
-export const CHECKS_AT_ONCE = 16;
-export const PARKED_TIMER_LIFE_MS = 30 * 24 * HOUR_MS;
-/** Timers looked at by one request that lists those of a topic. */
-export const TIMERS_LISTED_MAX = 2_000;
-/** The scheduled scanner's tick. */
-export const SCAN_TICK_MS = 60 * SECOND_MS;
-export const SCAN_LEASE_MS = 12 * SECOND_MS;
-/** A scanner that sleeps looks at least so often for timers that others wrote. */
-export const SCAN_LOOK_MS = SECOND_MS;
-/** A scanner that ends so much later than the one at work relieves it: more than clocks differ by. */
-export const SCAN_RELIEF_MS = 3 * SECOND_MS;
-/** A process that rang the scanner rings no more for so long: the scanner stays to find what it writes meanwhile. */
-export const RING_QUIET_MS = SECOND_MS;
-
-// Transactions
-export const HALF_MESSAGE_SHARDS = 8;
-export const CHECK_AFTER_SECONDS_DEFAULT = 6;
-export const CHECK_AFTER_SECONDS_MAX = 3_600;
-export const CHECK_INTERVAL_MS = 30 * SECOND_MS;
-export const MAX_CHECKS_DEFAULT = 15;
-export const MAX_CHECKS_MAX = 100;
-/** Checks handed out by one receive. */
-export const RECEIVE_CHECKS_MAX = 32;
-/** A check that nobody received is forgotten; the next one comes long before. */
-export const WAITING_CHECK_LIFE_MS = HOUR_MS;
-/** Waiting checks looked at by one look of a receive: those of transactions that ended meanwhile go on the way. */
-export const WAITING_CHECKS_LOOKED_AT_MAX = 500;
-/** An ended transaction answers repeated verdicts this long: its block lives longer. */
-export const ENDED_TRANSACTION_LIFE_MS = 24 * HOUR_MS;
-export const DISCARDED_TRANSACTION_LIFE_MS = 30 * 24 * HOUR_MS;
-/** Half messages are kept for checks and as discarded ones, and no producer is asked for longer. */
-export const HALF_MESSAGE_LIFE_MS =
-  DISCARDED_TRANSACTION_LIFE_MS + CHECK_AFTER_SECONDS_MAX * SECOND_MS + (MAX_CHECKS_MAX + 1) * CHECK_INTERVAL_MS;
-/** Transactions looked at by one request that lists them. */
-export const TRANSACTIONS_LISTED_MAX = 2_000;
-/** Checks posted to endpoints at once, and those that wait for their turn, in one process. */
-export const POSTED_CHECKS_AT_ONCE = 16;
-export const POSTED_CHECKS_WAITING_MAX = 1_000;
-export const PRODUCER_GROUPS_MAX = 10_000;
-
 // Sends that are stored once
 export const DEDUP_KEY_CHARS_MAX = 255;
 export const DEDUP_WINDOW_SECONDS_MIN = 300;
@@ -229,66 +179,6 @@ export const PRODUCER_IDLE_MS_MAX = 7 * 24 * HOUR_MS;
 export const PRODUCER_WRITES_KEPT = 24;
 /** Entries of one send that are stored once, in one transaction. */
 export const ONCE_ENTRIES_PER_WRITE = 90;
-
-// The queue log
-/** Frames above this go to the object store and leave a pointer: there one PUT costs less than the table's write units. */
-export const INLINE_FRAME_BYTES_MAX = 10 * KIB;
-/** Frames added to a block by one update. */
-export const UPDATE_FRAME_BYTES_MAX = 64 * KIB;
-export const OBJECT_FRAMES_BYTES_MAX = 8 * MIB;
-/**
- * Closing sizes a new block takes: alone, one frame; after a lost race, small frames up to one write unit; where many are lost,
- * up to two, since then what an append costs more is less than what its losers cost.
- */
-export const BLOCK_CLOSING_BYTES = { alone: 1, contended: 700, crowded: 1_536 } as const;
-/** Races lost within a second that make a queue crowded. */
-export const CROWDED_LOST_RACES = 10;
-/** Objects of one retention class being written at once; frames that come meanwhile share the next. */
-export const OBJECT_PUTS_PER_CLASS_MAX = 3;
-export const CAP_STEP = 65_536;
-/** Appends need a predecessor that lives this much longer: more than cache age, freeze, flight and skew together. */
-export const EXPIRY_GUARD_SECONDS = 3_600;
-export const EXPIRY_SLACK_SECONDS = 24 * 3_600;
-/** A cached tail older than this is read again: a read is cheaper than a failed write. */
-export const TAIL_CACHE_MS = SECOND_MS;
-/** The same on a queue where a race was lost within the last second. */
-export const CONTENDED_TAIL_CACHE_MS = 50;
-/** A sender that stays where it knows the tail moves on after this long, so that queues fill alike. */
-export const STICKY_MS_MAX = 10 * SECOND_MS;
-/** How slow an append was, and how long its queue is then passed over. Source: RocketMQ's LatencyFaultToleranceImpl. */
-export const QUEUE_TIMEOUTS_MS = [
-  { latencyMs: 50, timeoutMs: 0 },
-  { latencyMs: 100, timeoutMs: 0 },
-  { latencyMs: 550, timeoutMs: 2_000 },
-  { latencyMs: 1_800, timeoutMs: 5_000 },
-  { latencyMs: 3_000, timeoutMs: 6_000 },
-  { latencyMs: 5_000, timeoutMs: 10_000 },
-  { latencyMs: 15_000, timeoutMs: 30_000 },
-] as const;
-/** A failed append counts as one this slow. */
-export const QUEUE_FAILURE_LATENCY_MS = 10 * SECOND_MS;
-/** Topics whose queue choice one process remembers. */
-export const TOPICS_CHOSEN_FOR_MAX = 4_096;
-/** Frames that wait for one queue in one process. */
-export const PENDING_BYTES_MAX = 16 * MIB;
-/** Large frames that wait for the object store in one process. */
-export const PENDING_OBJECT_BYTES_MAX = 64 * MIB;
-/** Queues whose appenders one process keeps. */
-export const APPENDERS_MAX = 4_096;
-export const BLOCK_CACHE_BYTES = 16 * MIB;
-/** Batches fetched from objects, kept for the next receive. */
-export const BATCH_CACHE_BYTES = 16 * MIB;
-/** Queues of which one process remembers how far they reach. */
-export const QUEUE_ENDS_MAX = 16_384;
-/** Blocks asked for by one query. */
-export const BLOCKS_PER_QUERY_MAX = 33;
-/** Blocks asked for where it is not known what they hold: each may be 70 KB. */
-export const UNKNOWN_BLOCKS_PER_QUERY = 8;
-/** Blocks asked for at least where they are as small as pointers: eight cost no more than one. */
-export const SMALL_BLOCKS_PER_QUERY = 8;
-export const SMALL_BLOCK_BYTES = 400;
-/** A store call may be applied this long after it was sent. */
-export const FLIGHT_MS_MAX = 15 * 60 * SECOND_MS;
 
 // Requests
 export const REQUEST_BYTES_MAX = 6 * MIB;

@@ -1,7 +1,8 @@
 import { LRUCache } from "lru-cache";
 import { BrokerError } from "../errors.ts";
 import { progressKey, subscriptionKey } from "../keys.ts";
-import { PROGRESS_CACHE_BYTES, PROGRESS_CACHE_MS, QUEUE_ENDS_MAX } from "../limits.ts";
+import { PROGRESS_CACHE_BYTES, PROGRESS_CACHE_MS } from "../limits.ts";
+import { QUEUE_ENDS_MAX } from "../log/log-limits.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Change, Condition, Item, ItemStore, WriteResult } from "../ports/item-store.ts";
 import type { ConsumedQueue } from "./consumption.ts";

@@ -1,6 +1,6 @@
 import { deadLetterFloorKey, deadLetterTombstoneKey, deadLetterTombstonesPk, offsetSk, skOffset } from "../keys.ts";
-import { EXPIRY_GUARD_SECONDS } from "../limits.ts";
 import { expiryOf } from "../log/block.ts";
+import { EXPIRY_GUARD_SECONDS } from "../log/log-limits.ts";
 import type { Condition, Item, ItemStore, TransactWrite } from "../ports/item-store.ts";
 import type { StoredMessage, Topic } from "../terms.ts";
 

@@ -1,6 +1,6 @@
 import { anchorKey } from "../keys.ts";
-import { CAP_STEP } from "../limits.ts";
 import type { ItemStore, TransactWrite } from "../ports/item-store.ts";
+import { CAP_STEP } from "./log-limits.ts";
 
 /**
  * A queue's anchor: [cap] the offset below which the chain may use offsets. It outlives every block, and only grows, so an old

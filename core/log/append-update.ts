@@ -1,6 +1,6 @@
-import { EXPIRY_GUARD_SECONDS } from "../limits.ts";
 import type { Change, Condition } from "../ports/item-store.ts";
 import type { ChainWrite } from "./chain-write.ts";
+import { EXPIRY_GUARD_SECONDS } from "./log-limits.ts";
 
 /**
  * The update that appends to an open block. It fails when the block is gone or near its expiry, full, or has this write already;

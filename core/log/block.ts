@@ -1,8 +1,8 @@
 import { skOffset } from "../keys.ts";
-import { EXPIRY_SLACK_SECONDS } from "../limits.ts";
 import type { Item, Key } from "../ports/item-store.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
 import { readFrameHead } from "./frame.ts";
+import { EXPIRY_SLACK_SECONDS } from "./log-limits.ts";
 
 /**
  * One link of a queue's chain; the item's attributes in brackets.

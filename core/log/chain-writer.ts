@@ -1,5 +1,5 @@
 import { blockKey, queuePk } from "../keys.ts";
-import { EXPIRY_GUARD_SECONDS, SEND_DEADLINE_MS } from "../limits.ts";
+import { SEND_DEADLINE_MS } from "../limits.ts";
 import type { Condition, Item, TransactWrite } from "../ports/item-store.ts";
 import { type Outcome, StoreUnavailable } from "../ports/store-failures.ts";
 import { Anchor } from "./anchor.ts";
@@ -7,6 +7,7 @@ import { appendUpdate } from "./append-update.ts";
 import { type Block, blockItem, blockOf, expiryOf, isLive, isOpen, nextBase, offsetOfFrame, storedUntilMs } from "./block.ts";
 import type { AppendDependencies, ChainWrite, ChainWriteResult } from "./chain-write.ts";
 import { Contention } from "./contention.ts";
+import { EXPIRY_GUARD_SECONDS } from "./log-limits.ts";
 
 /** What the last known end of the chain looked like. */
 interface Tail {

@@ -1,4 +1,4 @@
-import { BLOCK_CLOSING_BYTES, CONTENDED_TAIL_CACHE_MS, CROWDED_LOST_RACES, TAIL_CACHE_MS } from "../limits.ts";
+import { BLOCK_CLOSING_BYTES, CONTENDED_TAIL_CACHE_MS, CROWDED_LOST_RACES, TAIL_CACHE_MS } from "./log-limits.ts";
 
 /** Counts the races a writer lost lately, and sizes its blocks by them. */
 export class Contention {

@@ -2,19 +2,14 @@ import { LRUCache } from "lru-cache";
 import { toBase64url } from "../bytes/base64url.ts";
 import { BrokerError } from "../errors.ts";
 import { framesObjectExpiresMs, framesObjectKey } from "../keys.ts";
-import {
-  BATCH_CACHE_BYTES,
-  OBJECT_FRAMES_BYTES_MAX,
-  OBJECT_PUTS_PER_CLASS_MAX,
-  PENDING_OBJECT_BYTES_MAX,
-  SEND_DEADLINE_MS,
-} from "../limits.ts";
+import { SEND_DEADLINE_MS } from "../limits.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Compressor } from "../ports/compressor.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
 import type { Random } from "../ports/random.ts";
 import { StoreCorrupt, StoreUnavailable } from "../ports/store-failures.ts";
 import { type BatchFrame, decodeFrame, type PointerFrame } from "./frame.ts";
+import { BATCH_CACHE_BYTES, OBJECT_FRAMES_BYTES_MAX, OBJECT_PUTS_PER_CLASS_MAX, PENDING_OBJECT_BYTES_MAX } from "./log-limits.ts";
 
 /** Where a frame lies in the object store. */
 export interface FramePlace {

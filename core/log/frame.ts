@@ -2,13 +2,13 @@ import { ByteReader } from "../bytes/byte-reader.ts";
 import { ByteWriter } from "../bytes/byte-writer.ts";
 import { crc32c } from "../bytes/crc32c.ts";
 import type { MessageFilter } from "../filter/compile-filter.ts";
-import { OBJECT_FRAMES_BYTES_MAX } from "../limits.ts";
 import { FRAME_ID_BYTES, messageIdOf, toHex } from "../message/message-id.ts";
 import { type MessageRecord, readRecord, recordBytesMax, skipRecord, writeRecord } from "../message/record-codec.ts";
 import { RecordView } from "../message/record-view.ts";
 import type { Compressor } from "../ports/compressor.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
 import type { StoredMessage } from "../terms.ts";
+import { OBJECT_FRAMES_BYTES_MAX } from "./log-limits.ts";
 
 /**
  * A frame: the messages of one send to one queue, as stored in a block or in an object.

@@ -1,11 +1,11 @@
 import { toBase64url } from "../bytes/base64url.ts";
 import { BrokerError } from "../errors.ts";
-import { PENDING_BYTES_MAX, UPDATE_FRAME_BYTES_MAX } from "../limits.ts";
 import type { Item } from "../ports/item-store.ts";
 import type { Random } from "../ports/random.ts";
 import type { Block } from "./block.ts";
 import type { AppendDependencies, Companions } from "./chain-write.ts";
 import { ChainWriter } from "./chain-writer.ts";
+import { PENDING_BYTES_MAX, UPDATE_FRAME_BYTES_MAX } from "./log-limits.ts";
 
 /** One frame on its way into a queue. */
 export interface FrameAppend {

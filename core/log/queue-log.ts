@@ -1,7 +1,6 @@
 import { LRUCache } from "lru-cache";
 import type { MessageFilter } from "../filter/compile-filter.ts";
 import { blockKey, queuePk, retentionClassDays } from "../keys.ts";
-import { APPENDERS_MAX } from "../limits.ts";
 import { makeFrameId, messageIdOf, toHex } from "../message/message-id.ts";
 import type { MessageRecord } from "../message/record-codec.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -14,6 +13,7 @@ import { blockOf, offsetOfFrame, storedUntilMs } from "./block.ts";
 import { DetachedFrames } from "./detached-frames.ts";
 import { encodeBatch, encodePointer } from "./frame.ts";
 import { FrameObjects } from "./frame-objects.ts";
+import { APPENDERS_MAX } from "./log-limits.ts";
 import { QueueAppender } from "./queue-appender.ts";
 import { type Queue, QueueReader, type Run } from "./queue-reader.ts";
 import { countWithin, firstStoredAt, type Matches, matchingOf, messagesOf } from "./run-messages.ts";

@@ -1,5 +1,8 @@
 import { LRUCache } from "lru-cache";
 import { anchorKey, offsetSk, queuePk } from "../keys.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { ItemStore } from "../ports/item-store.ts";
+import { type Block, blockOf, isLive, isOpen, nextBase } from "./block.ts";
 import {
   BLOCK_CACHE_BYTES,
   BLOCKS_PER_QUERY_MAX,
@@ -7,10 +10,7 @@ import {
   SMALL_BLOCK_BYTES,
   SMALL_BLOCKS_PER_QUERY,
   UNKNOWN_BLOCKS_PER_QUERY,
-} from "../limits.ts";
-import type { Clock } from "../ports/clock.ts";
-import type { ItemStore } from "../ports/item-store.ts";
-import { type Block, blockOf, isLive, isOpen, nextBase } from "./block.ts";
+} from "./log-limits.ts";
 
 export interface Queue {
   readonly topicUid: string;

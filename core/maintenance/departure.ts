@@ -1,5 +1,5 @@
 import { departureKey, uidOfDeparture } from "../keys.ts";
-import { FLIGHT_MS_MAX } from "../limits.ts";
+import { FLIGHT_MS_MAX } from "../log/log-limits.ts";
 import type { Item, TransactWrite } from "../ports/item-store.ts";
 
 /**

@@ -1,5 +1,11 @@
 import { LRUCache } from "lru-cache";
-import { QUEUE_FAILURE_LATENCY_MS, QUEUE_TIMEOUTS_MS, STICKY_MS_MAX, TAIL_CACHE_MS, TOPICS_CHOSEN_FOR_MAX } from "../limits.ts";
+import {
+  QUEUE_FAILURE_LATENCY_MS,
+  QUEUE_TIMEOUTS_MS,
+  STICKY_MS_MAX,
+  TAIL_CACHE_MS,
+  TOPICS_CHOSEN_FOR_MAX,
+} from "../log/log-limits.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Random } from "../ports/random.ts";
 import type { Topic } from "../terms.ts";

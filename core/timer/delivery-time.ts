@@ -1,6 +1,6 @@
 import { BrokerError } from "../errors.ts";
-import { DELAY_MS_MAX } from "../limits.ts";
 import type { MessageInput } from "../terms.ts";
+import { DELAY_MS_MAX } from "./timer-limits.ts";
 
 /** When a message is due; `undefined`: at once. Errors: ILLEGAL_DELIVERY_TIME beyond ten years. */
 export function deliveryTimeMs({ deliverAtMs, delayMs }: MessageInput, nowMs: number): number | undefined {

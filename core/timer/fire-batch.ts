@@ -1,6 +1,5 @@
 import type { Arrivals } from "../consume/arrivals.ts";
 import { topicKey } from "../keys.ts";
-import { TIMERS_PER_BATCH_MAX } from "../limits.ts";
 import { frameWeight } from "../log/frame.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import type { MessageRecord } from "../message/record-codec.ts";
@@ -13,6 +12,7 @@ import type { Topic } from "../terms.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 import { parking } from "./parked-timers.ts";
 import { type CheckTimer, isMessage, type MessageTimer, timerKey } from "./timer.ts";
+import { TIMERS_PER_BATCH_MAX } from "./timer-limits.ts";
 
 export interface Firing {
   readonly items: ItemStore;

@@ -1,10 +1,10 @@
 import { timersPk, timersUntil } from "../keys.ts";
-import { TIMER_SHARDS, TIMERS_LOOKED_PAST_MAX, TIMERS_PER_PAGE } from "../limits.ts";
 import type { Item, ItemStore } from "../ports/item-store.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
 import type { Firing } from "./fire-batch.ts";
 import { FiringLanes, type FiringReport } from "./firing-lanes.ts";
 import { type CheckTimer, type MessageTimer, timerOf } from "./timer.ts";
+import { TIMER_SHARDS, TIMERS_LOOKED_PAST_MAX, TIMERS_PER_PAGE } from "./timer-limits.ts";
 
 export interface DueReport extends FiringReport {
   /** Whether some that are due were left: another look is wanted. */

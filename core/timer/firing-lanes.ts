@@ -1,7 +1,7 @@
-import { CHECKS_AT_ONCE, TIMERS_PER_LANE_MAX, TIMERS_WAITING_MAX } from "../limits.ts";
 import type { Topic } from "../terms.ts";
 import { batchOf, boundQueue, type Firing, fireBatch, PARKED_TOGETHER_MAX, parkHomeless } from "./fire-batch.ts";
 import type { CheckTimer, MessageTimer } from "./timer.ts";
+import { CHECKS_AT_ONCE, TIMERS_PER_LANE_MAX, TIMERS_WAITING_MAX } from "./timer-limits.ts";
 
 export interface FiringReport {
   /** Delivered messages and finished checks. */

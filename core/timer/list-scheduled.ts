@@ -1,11 +1,11 @@
 import type { ListPage } from "../broker.ts";
 import { timerSk, timersPk } from "../keys.ts";
-import { TIMER_SHARDS, TIMERS_LISTED_MAX, TIMERS_PER_PAGE } from "../limits.ts";
 import { readFrameHead } from "../log/frame.ts";
 import type { ItemStore } from "../ports/item-store.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 import type { RecallHandles } from "./recall-handle.ts";
 import { type Timer, timerOf } from "./timer.ts";
+import { TIMER_SHARDS, TIMERS_LISTED_MAX, TIMERS_PER_PAGE } from "./timer-limits.ts";
 
 /** A delayed message as a list shows it. */
 export interface ScheduledMessage {

@@ -1,10 +1,10 @@
 import type { ListPage, ListRequest } from "../broker.ts";
 import { BrokerError } from "../errors.ts";
 import { dueOfTimer, idOfTimer, PARKED_TIMERS_PK, timerSk } from "../keys.ts";
-import { PARKED_TIMER_LIFE_MS } from "../limits.ts";
 import { listNames } from "../list-names.ts";
 import type { Item, ItemStore, TransactWrite } from "../ports/item-store.ts";
 import { isMessage, type MessageTimer, timerKey } from "./timer.ts";
+import { PARKED_TIMER_LIFE_MS } from "./timer-limits.ts";
 
 /**
  * A delayed message that cannot be delivered, put aside so that it stops nobody. Item `parked` / `<due ms>-<timer id>`: what its timer

@@ -1,6 +1,5 @@
 import { repeatUnknown } from "../consume/repeat-unknown.ts";
 import { BrokerError } from "../errors.ts";
-import { TIMER_TOMBSTONE_MS } from "../limits.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 import { checkDeliveryTime } from "./delivery-time.ts";
 import type { RecallHandles } from "./recall-handle.ts";
@@ -16,6 +15,7 @@ import {
   timerOf,
   tombstoneItem,
 } from "./timer.ts";
+import { TIMER_TOMBSTONE_MS } from "./timer-limits.ts";
 
 export interface Recalling extends Scheduling {
   readonly topics: TopicRegistry;

@@ -1,10 +1,10 @@
 import { TIMER_LEASE_KEY } from "../keys.ts";
-import { RING_QUIET_MS, SCAN_LEASE_MS, SCAN_LOOK_MS, SCAN_RELIEF_MS, SCAN_TICK_MS } from "../limits.ts";
 import type { Condition, Item } from "../ports/item-store.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
 import type { Firing } from "./fire-batch.ts";
 import { fireDue, nextDueMs } from "./fire-due.ts";
 import type { TimerBell } from "./timer-bell.ts";
+import { RING_QUIET_MS, SCAN_LEASE_MS, SCAN_LOOK_MS, SCAN_RELIEF_MS, SCAN_TICK_MS } from "./timer-limits.ts";
 
 export interface Scanning extends Firing {
   readonly bell: TimerBell;

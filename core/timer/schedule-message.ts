@@ -1,5 +1,5 @@
 import { hash32 } from "../bytes/hash32.ts";
-import { SEND_DEADLINE_MS, TIMER_TOMBSTONE_MS } from "../limits.ts";
+import { SEND_DEADLINE_MS } from "../limits.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import type { MessageRecord } from "../message/record-codec.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -9,6 +9,7 @@ import { StoreUnavailable } from "../ports/store-failures.ts";
 import type { Topic } from "../terms.ts";
 import { isFree, messageTimerItem, shardOf, type TimerPlace } from "./timer.ts";
 import type { TimerBell } from "./timer-bell.ts";
+import { TIMER_TOMBSTONE_MS } from "./timer-limits.ts";
 
 export interface Scheduling {
   readonly items: ItemStore;

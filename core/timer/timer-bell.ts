@@ -1,9 +1,9 @@
 import { TIMER_LEASE_KEY } from "../keys.ts";
-import { RING_QUIET_MS, SCAN_LEASE_MS, SCAN_TICK_MS } from "../limits.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Doorbell } from "../ports/doorbell.ts";
 import type { ItemStore } from "../ports/item-store.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
+import { RING_QUIET_MS, SCAN_LEASE_MS, SCAN_TICK_MS } from "./timer-limits.ts";
 
 /**
  * Tells whoever fires timers that one was written. In this process a sleep ends; elsewhere the scanner is rung, if the timer is due

@@ -1,7 +1,7 @@
 import { dueOfTimer, idOfTimer, timerSk, timersPk } from "../keys.ts";
-import { TIMER_SHARDS, TIMER_TOMBSTONE_MS } from "../limits.ts";
 import type { Condition, Item, Key } from "../ports/item-store.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
+import { TIMER_SHARDS, TIMER_TOMBSTONE_MS } from "./timer-limits.ts";
 
 /** Where a timer lies: its shard, and its place among those due. */
 export interface TimerPlace {

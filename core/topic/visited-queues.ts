@@ -1,4 +1,4 @@
-import { FLIGHT_MS_MAX } from "../limits.ts";
+import { FLIGHT_MS_MAX } from "../log/log-limits.ts";
 import type { Topic } from "../terms.ts";
 
 /** Queues that consumers visit. A send that was on its way when the write queues fell may still end in a queue above. */

@@ -1,6 +1,5 @@
 import type { Arrivals } from "../consume/arrivals.ts";
 import { waitingCheckKey } from "../keys.ts";
-import { CHECK_INTERVAL_MS, MAX_CHECKS_DEFAULT } from "../limits.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ItemStore, TransactResult } from "../ports/item-store.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
@@ -8,6 +7,7 @@ import { type CheckTimer, checkTimerItem, isCheck, isFree, timerKey } from "../t
 import { discarding, type HalfMessage, halfMessageKey, halfMessageOf, inState } from "./half-message.ts";
 import type { PostedChecks } from "./posted-checks.ts";
 import type { ProducerGroupRegistry } from "./producer-group-registry.ts";
+import { CHECK_INTERVAL_MS, MAX_CHECKS_DEFAULT } from "./transaction-limits.ts";
 import { checkLane, waitingCheckItem } from "./waiting-check.ts";
 
 export interface CheckingTransactions {

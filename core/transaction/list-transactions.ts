@@ -1,6 +1,5 @@
 import type { ListPage } from "../broker.ts";
 import { halfMessagesPk } from "../keys.ts";
-import { HALF_MESSAGE_SHARDS, TRANSACTIONS_LISTED_MAX } from "../limits.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import { mergedPage } from "../merged-page.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -8,6 +7,7 @@ import type { ItemStore } from "../ports/item-store.ts";
 import type { Transaction } from "../terms.ts";
 import { showTransaction } from "./get-transaction.ts";
 import { type HalfMessage, rememberedHalf } from "./half-message.ts";
+import { HALF_MESSAGE_SHARDS, TRANSACTIONS_LISTED_MAX } from "./transaction-limits.ts";
 import type { ListTransactionsRequest } from "./transactions.ts";
 
 const PKS = Array.from({ length: HALF_MESSAGE_SHARDS }, (_, shard) => halfMessagesPk(shard));

@@ -1,10 +1,10 @@
 import { BrokerError } from "../errors.ts";
-import { POSTED_CHECKS_AT_ONCE, POSTED_CHECKS_WAITING_MAX } from "../limits.ts";
 import type { ProducerGroup } from "../terms.ts";
 import type { AskProducer } from "./ask-producer.ts";
 import { type EndingTransactions, endTransaction } from "./end-transaction.ts";
 import { type HalfMessage, halfMessageKey, undecidedAfter } from "./half-message.ts";
 import { transactionCheck } from "./transaction-check.ts";
+import { POSTED_CHECKS_AT_ONCE, POSTED_CHECKS_WAITING_MAX } from "./transaction-limits.ts";
 
 interface PostedCheck {
   readonly half: HalfMessage;

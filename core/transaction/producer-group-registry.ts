@@ -2,7 +2,7 @@ import type { ListPage, ListRequest, VersionMatch } from "../broker.ts";
 import { toBase64url } from "../bytes/base64url.ts";
 import { BrokerError } from "../errors.ts";
 import { countKey, PRODUCER_GROUPS_PK, producerGroupKey } from "../keys.ts";
-import { MAX_CHECKS_DEFAULT, PRODUCER_GROUPS_MAX, SUGGESTION_CANDIDATES_MAX } from "../limits.ts";
+import { SUGGESTION_CANDIDATES_MAX } from "../limits.ts";
 import { listNames, namesNear } from "../list-names.ts";
 import { MetadataCache } from "../metadata-cache.ts";
 import { suggestion } from "../names.ts";
@@ -17,6 +17,7 @@ import type { WebhookTargets } from "../webhooks/webhook-targets.ts";
 import { checkWebhookUrl } from "../webhooks/webhook-url.ts";
 import { producerGroupItem, producerGroupOf } from "./producer-group-codec.ts";
 import { checkProducerGroupName } from "./producer-group-name.ts";
+import { MAX_CHECKS_DEFAULT, PRODUCER_GROUPS_MAX } from "./transaction-limits.ts";
 import type { ProducerGroupSettings, PutProducerGroup } from "./transactions.ts";
 
 interface Dependencies {

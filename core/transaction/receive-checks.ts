@@ -1,6 +1,5 @@
 import type { Arrivals } from "../consume/arrivals.ts";
 import { waitingCheckKey, waitingChecksPk } from "../keys.ts";
-import { WAITING_CHECKS_LOOKED_AT_MAX } from "../limits.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ItemStore } from "../ports/item-store.ts";
@@ -9,6 +8,7 @@ import type { TransactionCheck } from "../terms.ts";
 import { type HalfMessage, halfMessageKey, halfMessageOf } from "./half-message.ts";
 import { checkProducerGroupName } from "./producer-group-name.ts";
 import { transactionCheck } from "./transaction-check.ts";
+import { WAITING_CHECKS_LOOKED_AT_MAX } from "./transaction-limits.ts";
 import type { ReceiveChecksRequest } from "./transactions.ts";
 import { checkLane, isCheckNumber, type WaitingCheck, waitingCheckOf } from "./waiting-check.ts";
 

@@ -1,7 +1,6 @@
 import { hash32 } from "../bytes/hash32.ts";
 import { repeatUnknown } from "../consume/repeat-unknown.ts";
 import { BrokerError } from "../errors.ts";
-import { HALF_MESSAGE_LIFE_MS } from "../limits.ts";
 import { checkHalfMessage } from "../produce/message-rules.ts";
 import { writableTopic } from "../produce/send-messages.ts";
 import { storeByKey } from "../produce/store-by-key.ts";
@@ -14,6 +13,7 @@ import { checkTimerItem, isFree, shardOf } from "../timer/timer.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 import { preparedItem } from "./half-message.ts";
 import { checkProducerGroupName } from "./producer-group-name.ts";
+import { HALF_MESSAGE_LIFE_MS } from "./transaction-limits.ts";
 import type { HalfMessageOptions } from "./transactions.ts";
 
 type Preparing = Scheduling & { readonly topics: TopicRegistry };

@@ -1,6 +1,6 @@
 import { waitingCheckKey } from "../keys.ts";
-import { WAITING_CHECK_LIFE_MS } from "../limits.ts";
 import type { Condition, Item } from "../ports/item-store.ts";
+import { WAITING_CHECK_LIFE_MS } from "./transaction-limits.ts";
 
 /**
  * A check that a producer may receive. Item `c#<producer group>` / transaction id: [n] check number · [x]. A transaction has one: the

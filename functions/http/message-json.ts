@@ -1,7 +1,8 @@
 import { isUtf8 } from "node:buffer";
 import { BrokerError } from "../../core/errors.ts";
-import { DEDUP_WINDOW_SECONDS_DEFAULT, DELAY_LEVELS_SECONDS } from "../../core/limits.ts";
+import { DEDUP_WINDOW_SECONDS_DEFAULT } from "../../core/limits.ts";
 import type { MessageInput, ReceivedMessage, SendIdentity, StoredMessage } from "../../core/terms.ts";
+import { DELAY_LEVELS_SECONDS } from "../../core/timer/timer-limits.ts";
 import type { AnswerLimits } from "./answer-limits.ts";
 import type { MessageEnvelope } from "./schemas/messages.ts";
 import { formatInstant, parseInstant } from "./times.ts";

@@ -1,5 +1,6 @@
-import { CHECK_AFTER_SECONDS_DEFAULT, LIST_LIMIT_DEFAULT, RECEIVE_BYTES_MAX } from "../../../core/limits.ts";
+import { LIST_LIMIT_DEFAULT, RECEIVE_BYTES_MAX } from "../../../core/limits.ts";
 import type { Resolution, Transaction } from "../../../core/terms.ts";
+import { CHECK_AFTER_SECONDS_DEFAULT } from "../../../core/transaction/transaction-limits.ts";
 import type { RouteDependencies } from "../app.ts";
 import { checkJson } from "../check-json.ts";
 import { knownByRequest } from "../idempotency-key.ts";

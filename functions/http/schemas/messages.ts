@@ -4,7 +4,6 @@ import {
   DEDUP_WINDOW_SECONDS_DEFAULT,
   DEDUP_WINDOW_SECONDS_MAX,
   DEDUP_WINDOW_SECONDS_MIN,
-  DELAY_LEVELS_SECONDS,
   KEY_CHARS_MAX,
   KEYS_MAX,
   MESSAGE_GROUP_CHARS_MAX,
@@ -15,6 +14,7 @@ import {
   SEND_ENTRIES_MAX,
   TAG_CHARS_MAX,
 } from "../../../core/limits.ts";
+import { DELAY_LEVELS_SECONDS } from "../../../core/timer/timer-limits.ts";
 import { entryError, integer, offset, time } from "./shared.ts";
 
 export const BODY_ENCODINGS = ["utf8", "base64", "json"] as const;

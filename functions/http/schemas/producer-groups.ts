@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { MAX_CHECKS_DEFAULT, MAX_CHECKS_MAX } from "../../../core/limits.ts";
+import { MAX_CHECKS_DEFAULT, MAX_CHECKS_MAX } from "../../../core/transaction/transaction-limits.ts";
 import { integer, listQuery, page, time } from "./shared.ts";
 
 const url = z

@@ -1,11 +1,11 @@
 import { z } from "zod";
+import { WAIT_SECONDS_MAX } from "../../../core/limits.ts";
+import { TRANSACTION_STATES, type TransactionState } from "../../../core/terms.ts";
 import {
   CHECK_AFTER_SECONDS_DEFAULT,
   CHECK_AFTER_SECONDS_MAX,
   RECEIVE_CHECKS_MAX,
-  WAIT_SECONDS_MAX,
-} from "../../../core/limits.ts";
-import { TRANSACTION_STATES, type TransactionState } from "../../../core/terms.ts";
+} from "../../../core/transaction/transaction-limits.ts";
 import { message, storedFields } from "./messages.ts";
 import { integer, listQuery, offset, page, plainName, queryBoolean, time } from "./shared.ts";
 

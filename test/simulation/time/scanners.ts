@@ -1,6 +1,6 @@
 import { BrokerError } from "../../../core/errors.ts";
-import { SCAN_TICK_MS } from "../../../core/limits.ts";
 import type { Doorbell } from "../../../core/ports/doorbell.ts";
+import { SCAN_TICK_MS } from "../../../core/timer/timer-limits.ts";
 import type { Handler } from "../handler.ts";
 import type { World } from "../world.ts";
 

@@ -1,5 +1,5 @@
-import { CHECK_INTERVAL_MS } from "../../../core/limits.ts";
 import type { Resolution, Transaction, TransactionCheck, TransactionState } from "../../../core/terms.ts";
+import { CHECK_INTERVAL_MS } from "../../../core/transaction/transaction-limits.ts";
 import type { Delivery } from "./delivery.ts";
 import { SKEW_MS } from "./stage.ts";
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { MemoryItemStore } from "../../../adapters/memory/memory-item-store.ts";
 import { MemoryObjectStore } from "../../../adapters/memory/memory-object-store.ts";
 import { anchorKey, queuePk } from "../../../core/keys.ts";
-import { CAP_STEP } from "../../../core/limits.ts";
+import { CAP_STEP } from "../../../core/log/log-limits.ts";
 import { QueueLog } from "../../../core/log/queue-log.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 

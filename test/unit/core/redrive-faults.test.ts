@@ -5,7 +5,7 @@ import { MemoryObjectStore } from "../../../adapters/memory/memory-object-store.
 import { SOLE_PROCESS } from "../../../core/broker-settings.ts";
 import { createBroker, type RunningBroker } from "../../../core/create-broker.ts";
 import { anchorKey, deadLetterTombstonesPk, subscribersPk, topicKey } from "../../../core/keys.ts";
-import { FLIGHT_MS_MAX } from "../../../core/limits.ts";
+import { FLIGHT_MS_MAX } from "../../../core/log/log-limits.ts";
 import type { Item, ItemStore } from "../../../core/ports/item-store.ts";
 import { topicOf } from "../../../core/topic/topic-codec.ts";
 import { hmacSigner } from "../../../functions/runtime/signer.ts";

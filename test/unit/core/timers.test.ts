@@ -2,10 +2,11 @@ import { describe, expect, it } from "vitest";
 import { SHARED_STORE } from "../../../core/broker-settings.ts";
 import type { RunningBroker } from "../../../core/create-broker.ts";
 import { blockKey, TIMER_LEASE_KEY, timersPk } from "../../../core/keys.ts";
-import { FLIGHT_MS_MAX, SCAN_LEASE_MS, TIMER_SHARDS } from "../../../core/limits.ts";
+import { FLIGHT_MS_MAX } from "../../../core/log/log-limits.ts";
 import type { ItemStore, TransactWrite } from "../../../core/ports/item-store.ts";
 import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
 import type { MessageInput, ScheduledReceipt } from "../../../core/terms.ts";
+import { SCAN_LEASE_MS, TIMER_SHARDS } from "../../../core/timer/timer-limits.ts";
 import { brokerOverTable, receivedTexts } from "../../support/broker-over-table.ts";
 import { FAULTS, faulty } from "../../support/one-faulty-write.ts";
 

@@ -2,10 +2,11 @@ import { describe, expect, it } from "vitest";
 import type { RunningBroker } from "../../../core/create-broker.ts";
 import type { BrokerError } from "../../../core/errors.ts";
 import { halfMessagesPk, timersPk } from "../../../core/keys.ts";
-import { CHECK_INTERVAL_MS, HALF_MESSAGE_SHARDS, MAX_CHECKS_DEFAULT, SCAN_LEASE_MS, TIMER_SHARDS } from "../../../core/limits.ts";
 import type { ItemStore } from "../../../core/ports/item-store.ts";
 import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
 import type { MessageInput, Resolution, Transaction } from "../../../core/terms.ts";
+import { SCAN_LEASE_MS, TIMER_SHARDS } from "../../../core/timer/timer-limits.ts";
+import { CHECK_INTERVAL_MS, HALF_MESSAGE_SHARDS, MAX_CHECKS_DEFAULT } from "../../../core/transaction/transaction-limits.ts";
 import { brokerOverTable, receivedTexts } from "../../support/broker-over-table.ts";
 import { FAULTS, faulty } from "../../support/one-faulty-write.ts";
 

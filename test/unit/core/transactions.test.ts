@@ -1,8 +1,13 @@
 import { describe, expect, it } from "vitest";
 import type { RunningBroker } from "../../../core/create-broker.ts";
-import { CHECK_INTERVAL_MS, ENDED_TRANSACTION_LIFE_MS, MAX_CHECKS_DEFAULT, POSTED_CHECKS_AT_ONCE } from "../../../core/limits.ts";
 import type { Clock } from "../../../core/ports/clock.ts";
 import type { AskProducer, ProducersAnswer } from "../../../core/transaction/ask-producer.ts";
+import {
+  CHECK_INTERVAL_MS,
+  ENDED_TRANSACTION_LIFE_MS,
+  MAX_CHECKS_DEFAULT,
+  POSTED_CHECKS_AT_ONCE,
+} from "../../../core/transaction/transaction-limits.ts";
 import { brokerOverTable, receivedTexts } from "../../support/broker-over-table.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 
