@@ -1,5 +1,5 @@
 import { timersPk, timersUntil } from "../keys.ts";
-import type { Item, ItemStore } from "../ports/item-store.ts";
+import type { Item } from "../ports/item-store.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
 import type { Firing } from "./fire-batch.ts";
 import { FiringLanes, type FiringReport } from "./firing-lanes.ts";
@@ -9,67 +9,71 @@ import { TIMER_SHARDS, TIMERS_LOOKED_PAST_MAX, TIMERS_PER_PAGE } from "./timer-l
 export interface DueReport extends FiringReport {
   /** Whether some that are due were left: another look is wanted. */
   readonly left: boolean;
+  /** When the next timer is due; `undefined` where there is none before the horizon. */
+  readonly nextMs: number | undefined;
+}
+
+/** Of a look at one shard. */
+interface Look {
+  readonly shard: number;
+  /** What is due by then is fired. */
+  readonly dueMs: number;
+  /** How far ahead the next timer matters. */
+  readonly horizonMs: number;
+  /** Reading ends then. */
+  readonly untilMs: number;
 }
 
 /**
  * Fires everything that is due by now: reads each shard from its beginning, so that nothing inserted late is missed, and hands what
  * it finds to the lane of its queue. A lane that is full or fails passes its later timers over, and the others go on: one slow
- * queue delays nobody, and a lane's order is that of the due times. Stops reading at `untilMs`.
+ * queue delays nobody, and a lane's order is that of the due times. Where little is due, the query that finds it finds what is due next too.
  */
-export async function fireDue(firing: Firing, untilMs: number): Promise<DueReport> {
+export async function fireDue(firing: Firing, times: { readonly untilMs: number; readonly aheadMs: number }): Promise<DueReport> {
   const lanes = new FiringLanes(firing);
   const dueMs = firing.clock.nowMs();
-  const shards = Array.from({ length: TIMER_SHARDS }, (_, shard) => shard);
-  const reading = await Promise.allSettled(shards.map((shard) => readShard(firing, lanes, { shard, dueMs, untilMs })));
+  const { untilMs, aheadMs } = times;
+  const looks = Array.from({ length: TIMER_SHARDS }, (_, shard) => ({ shard, dueMs, horizonMs: dueMs + aheadMs, untilMs }));
+  const read = await Promise.allSettled(looks.map((look) => readShard(firing, lanes, look)));
   const report = await lanes.drained();
-  const failures = reading.flatMap((read) => (read.status === "rejected" ? [read.reason] : []));
-  const left = report.unfinished || reading.some((read) => read.status === "rejected" || read.value);
-  return { ...report, errors: [...report.errors, ...failures], left };
+  const seen = read.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+  const failures = read.flatMap((one) => (one.status === "rejected" ? [one.reason] : []));
+  const nexts = seen.flatMap(({ nextMs }) => (nextMs === undefined ? [] : [nextMs]));
+  return {
+    ...report,
+    errors: [...report.errors, ...failures],
+    left: report.unfinished || failures.length > 0 || seen.some(({ left }) => left),
+    nextMs: nexts.length === 0 ? undefined : Math.min(...nexts),
+  };
 }
 
-/** Answers whether due timers were left. */
+/** Items of the first query: an idle shard's next timer may be behind tombstones. */
+const GLANCE = 8;
+
 async function readShard(
   { items, clock }: Firing,
   lanes: FiringLanes,
-  { shard, dueMs, untilMs }: { readonly shard: number; readonly dueMs: number; readonly untilMs: number },
-): Promise<boolean> {
-  let after: string | undefined;
+  { shard, dueMs, horizonMs, untilMs }: Look,
+): Promise<{ readonly left: boolean; readonly nextMs?: number | undefined }> {
+  const pk = timersPk(shard);
+  let from: string | undefined;
   let passedOver = 0;
-  for (;;) {
+  // First a few, as far as the horizon; while more is due, pages of that alone; then from there on a few again.
+  for (let glance = true; ; glance = (from ?? "") > timersUntil(dueMs)) {
     await lanes.room();
-    const from = after === undefined ? undefined : `${after}\u0000`;
     const page = await items.query({
-      pk: timersPk(shard),
+      pk,
       ...(from !== undefined && { from }),
-      to: timersUntil(dueMs),
-      limit: TIMERS_PER_PAGE,
+      to: timersUntil(glance ? horizonMs : dueMs),
+      limit: glance ? GLANCE : TIMERS_PER_PAGE,
     });
-    after = page.items.at(-1)?.sk;
-    passedOver += await lanes.take(page.items.flatMap(liveTimer));
-    if (!page.more) return passedOver > 0;
-    if (passedOver > TIMERS_LOOKED_PAST_MAX || clock.nowMs() >= untilMs) return true;
-  }
-}
-
-/** When the first timer after `afterMs` is due; `undefined` where there is none before `horizonMs`. */
-export async function nextDueMs(items: ItemStore, afterMs: number, horizonMs: number): Promise<number | undefined> {
-  const shards = Array.from({ length: TIMER_SHARDS }, (_, shard) => nextOfShard(items, shard, afterMs, horizonMs));
-  const dues = (await Promise.all(shards)).filter((due): due is number => due !== undefined);
-  return dues.length === 0 ? undefined : Math.min(...dues);
-}
-
-const LOOKED_AT_ONCE = 8;
-
-/** Tombstones wait for their hour here too. */
-async function nextOfShard(items: ItemStore, shard: number, afterMs: number, horizonMs: number): Promise<number | undefined> {
-  let from = timersUntil(afterMs);
-  for (;;) {
-    const page = await items.query({ pk: timersPk(shard), from, to: timersUntil(horizonMs), limit: LOOKED_AT_ONCE });
-    const [next] = page.items.flatMap(liveTimer);
-    if (next) return next.dueMs;
-    const last = page.items.at(-1);
-    if (!page.more || !last) return undefined;
-    from = `${last.sk}\u0000`;
+    const timers = page.items.flatMap(liveTimer);
+    passedOver += await lanes.take(timers.filter((timer) => timer.dueMs <= dueMs));
+    const next = timers.find((timer) => timer.dueMs > dueMs);
+    if (next || (glance && !page.more)) return { left: passedOver > 0, nextMs: next?.dueMs };
+    if (passedOver > TIMERS_LOOKED_PAST_MAX || clock.nowMs() >= untilMs) return { left: true };
+    const last = page.items.at(-1)?.sk;
+    from = page.more && last !== undefined ? `${last}\u0000` : `${timersUntil(dueMs)}\u0000`;
   }
 }
 

@@ -2,7 +2,7 @@ import { TIMER_LEASE_KEY } from "../keys.ts";
 import type { Condition, Item } from "../ports/item-store.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
 import type { Firing } from "./fire-batch.ts";
-import { fireDue, nextDueMs } from "./fire-due.ts";
+import { fireDue } from "./fire-due.ts";
 import type { TimerBell } from "./timer-bell.ts";
 import { RING_QUIET_MS, SCAN_LEASE_MS, SCAN_LOOK_MS, SCAN_RELIEF_MS, SCAN_TICK_MS } from "./timer-limits.ts";
 
@@ -52,10 +52,10 @@ export async function keepTime(scanning: Scanning, signal: AbortSignal): Promise
 }
 
 /**
- * One run of the scheduled scanner. It ends at once when nothing is due within a tick; else it takes the lease, so that one scanner
- * is at it, and fires and sleeps until nothing is. A run longer than the tick is relieved by the next one, so that there is no gap
- * between the two. The lease only saves work: two scanners at once fire each timer once. What is written meanwhile is seen within a
- * second. Errors: `StoreUnavailable`.
+ * One run of the scheduled scanner: fires what is due, and ends when nothing is within a tick. Else it takes the lease, so that one
+ * scanner is at it, and sleeps and fires until nothing is. A run longer than the tick is relieved by the next one, so that there is
+ * no gap between the two. The lease only saves work: two scanners at once fire each timer once. What is written meanwhile is
+ * seen within a second. Errors: `StoreUnavailable`.
  */
 export async function scan(scanning: Scanning, run: ScanRun): Promise<ScanReport> {
   const { clock } = scanning;
@@ -65,55 +65,63 @@ export async function scan(scanning: Scanning, run: ScanRun): Promise<ScanReport
   const staysUntilMs = rung ? clock.nowMs() + RING_QUIET_MS : 0;
   while (clock.nowMs() < untilMs) {
     const lookedMs = clock.nowMs();
-    const comes = await somethingComes(scanning);
-    if (comes && (await takeLease(scanning, run))) {
-      const relieved = await fireUntilIdle(scanning, run, report);
+    const { idle, wakeMs } = await lookFor(scanning, untilMs, report);
+    if (!idle && (await takeLease(scanning, run))) {
+      const relieved = await fireUntilIdle(scanning, run, wakeMs, report);
       if (relieved) return { ...report, held: true };
       // Once more: whoever wrote while the lease was held did not ring.
       continue;
     }
-    if (lookedMs >= staysUntilMs) return { ...report, held: comes };
+    if (lookedMs >= staysUntilMs) return { ...report, held: !idle };
     await clock.sleep(staysUntilMs - lookedMs);
   }
   return report;
 }
 
+interface Counts {
+  fired: number;
+  parked: number;
+}
+
+async function lookFor(scanning: Scanning, untilMs: number, counts: Counts): Promise<{ idle: boolean; wakeMs: number }> {
+  const { fired, parked, idle, wakeMs } = await look(scanning, untilMs);
+  counts.fired += fired;
+  counts.parked += parked;
+  return { idle, wakeMs };
+}
+
 /** With the lease, which it gives back. Answers whether someone else took it. */
-async function fireUntilIdle(scanning: Scanning, run: ScanRun, report: { fired: number; parked: number }): Promise<boolean> {
+async function fireUntilIdle(scanning: Scanning, run: ScanRun, firstMs: number, counts: Counts): Promise<boolean> {
   const { clock } = scanning;
   const { untilMs } = run;
+  let renewedMs = clock.nowMs();
+  let wakeMs = firstMs;
   try {
-    for (let renewedMs = clock.nowMs(); clock.nowMs() < untilMs; ) {
+    for (;;) {
+      await clock.sleep(Math.min(wakeMs - clock.nowMs(), SCAN_LOOK_MS, untilMs - clock.nowMs()));
+      if (clock.nowMs() >= untilMs) return false;
       if (clock.nowMs() - renewedMs > SCAN_LEASE_MS / 2) {
         if (!(await renewLease(scanning, run))) return true;
         renewedMs = clock.nowMs();
       }
-      const { fired, parked, wakeMs, idle } = await look(scanning, Math.min(untilMs, renewedMs + SCAN_LEASE_MS / 2));
-      report.fired += fired;
-      report.parked += parked;
-      if (idle) return false;
-      await clock.sleep(Math.min(wakeMs - clock.nowMs(), SCAN_LOOK_MS, untilMs - clock.nowMs()));
+      const seen = await lookFor(scanning, Math.min(untilMs, renewedMs + SCAN_LEASE_MS / 2), counts);
+      if (seen.idle) return false;
+      wakeMs = seen.wakeMs;
     }
-    return false;
   } finally {
     await releaseLease(scanning, run);
   }
 }
 
-/** Fires what is due, and says when to look again. */
+/** Fires what is due, and says when to look again; `idle`: nothing is due within a tick. */
 async function look(scanning: Scanning, untilMs: number) {
-  const { clock, items } = scanning;
+  const { clock } = scanning;
   const startedMs = clock.nowMs();
-  const { fired, parked, left, errors } = await fireDue(scanning, untilMs);
+  const { fired, parked, left, nextMs, errors } = await fireDue(scanning, { untilMs, aheadMs: SCAN_TICK_MS });
   for (const error of errors) scanning.onFailure(error);
   if (left) return { fired, parked, idle: false, wakeMs: clock.nowMs() + (fired > 0 ? 0 : RETRY_MS) };
-  const horizonMs = startedMs + SCAN_TICK_MS;
-  const nextMs = await nextDueMs(items, startedMs, horizonMs);
-  return { fired, parked, idle: nextMs === undefined, wakeMs: nextMs ?? horizonMs };
+  return { fired, parked, idle: nextMs === undefined, wakeMs: nextMs ?? startedMs + SCAN_TICK_MS };
 }
-
-const somethingComes = async ({ items, clock }: Scanning): Promise<boolean> =>
-  (await nextDueMs(items, -1, clock.nowMs() + SCAN_TICK_MS)) !== undefined;
 
 /**
  * Takes the lease, unless someone else has it: one who lives, as is seen when they renew it, and who does not end sooner. False: they

@@ -26,7 +26,7 @@ export const checkDoorbell = (api: DeployedApi, logs: FunctionLogs): Promise<str
 /** Sends a message that is too far off for anyone to be rung. Errors: when it comes early or late, or by another way. */
 export const checkScheduledDelivery = (api: DeployedApi, logs: FunctionLogs): Promise<string> =>
   withJsonClient(api, async (client) => {
-    const lateMs = await deliverOne(client, "scheduled", 75);
+    const lateMs = await deliverOne(client, "scheduled", 65);
     if (await hasDelivered(logs, "by the schedule")) return `${lateMs} ms late`;
     throw new Error("no run of the schedule delivered it");
   });

@@ -10,7 +10,9 @@ const WINDOW_MS = 300_000;
 const ROUND_MS = 60_000;
 /** Longer than a send can go on to take effect: its deadline, freezes, a flight. */
 const AFTERMATH_MS = 600_000;
-const KEYS = ["k0", "k1", "k2", "k3"];
+/** A new key every so often, which both senders begin with at about the same time. */
+const KEY_MS = 4_000;
+const KEYS = ROUND_MS / KEY_MS;
 
 const delayOf = ({ world: { random } }: Stage, chance: number): Pick<MessageInput, "delayMs"> =>
   random.chance(chance) ? { delayMs: random.pick([600, 5_000, 30_000]) } : {};
@@ -32,6 +34,10 @@ export async function sendByKey(stage: Stage, name: string): Promise<void> {
     }
   }
 }
+
+/** Mostly that of the moment, at times an earlier one. */
+const keyFor = ({ nowMs, world: { random } }: Stage): string =>
+  `k${(Math.floor(nowMs() / KEY_MS) + KEYS - random.pick([0, 0, 0, 1, 4])) % KEYS}`;
 
 async function sendKeyed(stage: Stage, keys: readonly string[], { round, by }: { round: number; by: string }): Promise<void> {
   const planned = keys.map((key, index) => {
