@@ -32,11 +32,11 @@ export async function measureLedger(): Promise<readonly LedgerRow[]> {
 }
 
 /** What there is before an operation. */
-type Scene = Pick<Operation, "queues" | "messageGroups" | "group">;
+type Scene = Pick<Operation, "queues" | "messageGroups" | "group" | "topicType">;
 
-export async function setUp(stage: MeteredStage, { queues, messageGroups, group = {} }: Scene) {
+export async function setUp(stage: MeteredStage, { queues, messageGroups, group = {}, topicType }: Scene) {
   const broker = await stage.startHandler();
-  await broker.putTopic(TOPIC, { queues, type: messageGroups === undefined ? "NORMAL" : "FIFO" });
+  await broker.putTopic(TOPIC, { queues, type: topicType ?? (messageGroups === undefined ? "NORMAL" : "FIFO") });
   await broker.putGroup(GROUP, group);
   // A queue's very first message makes its anchor too; what is measured is every one after it.
   for (let written = 0; written < queues; ) {
@@ -51,7 +51,13 @@ export async function setUp(stage: MeteredStage, { queues, messageGroups, group 
 async function measured(stage: MeteredStage, operation: Operation, state: "warm" | "idle" | "cold"): Promise<Metered> {
   const other = await setUp(stage, operation);
   let broker = await stage.startHandler();
-  const prepared = () => operation.prepare(other, broker, (ms) => stage.pass(ms));
+  const prepared = () =>
+    operation.prepare(
+      other,
+      broker,
+      (ms) => stage.pass(ms),
+      () => stage.nowMs(),
+    );
   // Once unmeasured, so that a warm process has its caches.
   const before = operation.once ? undefined : await prepared();
   const run = await prepared();

@@ -60,6 +60,10 @@ export class MeteredStage {
     return this.#world.random.integer(0, THINKING_MS_MAX);
   }
 
+  nowMs(): number {
+    return this.#world.nowMs;
+  }
+
   pass(ms: number): Promise<void> {
     return this.#world.sleep(ms);
   }

@@ -1,7 +1,7 @@
 import type { GroupSettings } from "../../core/broker.ts";
 import type { RunningBroker } from "../../core/create-broker.ts";
 import { BrokerError } from "../../core/errors.ts";
-import type { ReceivedMessage } from "../../core/terms.ts";
+import type { ReceivedMessage, TopicType } from "../../core/terms.ts";
 import { SeededRandom } from "../../test/support/seeded-random.ts";
 import { jsonBodies } from "../bodies.ts";
 
@@ -14,6 +14,8 @@ export interface Operation {
   /** Of a FIFO topic: how many message groups there are. */
   readonly messageGroups?: number;
   readonly group?: GroupSettings;
+  /** Default: NORMAL, or FIFO where there are message groups. */
+  readonly topicType?: TopicType;
   /** Time it spends waiting rather than calling stores. */
   readonly waitMs?: number;
   /** It cannot be done twice in a row: what is warm is what preparing it has touched. */
@@ -23,6 +25,7 @@ export interface Operation {
     other: RunningBroker,
     measured: RunningBroker,
     pass: (ms: number) => Promise<void>,
+    nowMs: () => number,
   ): Promise<(measured: RunningBroker) => Promise<unknown>>;
 }
 

@@ -12,6 +12,7 @@ import {
   settle,
   settling,
 } from "./operation.ts";
+import { cancelling, checking, delayed, idleTick, sendingOnce, transaction } from "./timed-operations.ts";
 
 const BACKLOG_RECEIVES = 80;
 const LONG_POLL_MS = 20_000;
@@ -91,6 +92,17 @@ export const OPERATIONS: readonly Operation[] = [
   redriving(32),
   movingOut,
   readingBack,
+  sendingOnce("dedup key"),
+  sendingOnce("sequence"),
+  delayed(1, "JSON"),
+  delayed(1, "random"),
+  delayed(100, "JSON"),
+  delayed(100, "random"),
+  cancelling,
+  transaction("commit"),
+  transaction("rollback"),
+  checking,
+  idleTick,
   looking("receive nothing, 4 queues", 0),
   looking("receive nothing, 4 queues, long poll of 20 s", LONG_POLL_MS),
 ];

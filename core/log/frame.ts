@@ -90,15 +90,20 @@ export function readFrameHead(frame: Uint8Array): FrameHead {
   return { storedAtMs: reader.u48(), id: reader.raw(FRAME_ID_BYTES), count: reader.varint() };
 }
 
-/** What a large object's messages may weigh is not known without it: about this much. */
-const POINTER_WEIGHT = 1_048_576;
+/** What an object's messages may weigh is not known without it: as much as the largest body. */
+const POINTER_WEIGHT = 4 * 1_048_576;
 
-/** About the bytes that a frame's messages take in memory, unchecked. */
+/** About the bytes that a frame's messages take in memory, unchecked. A damaged one weighs what it is. */
 export function frameWeight(frame: Uint8Array): number {
-  const reader = new ByteReader(frame, STORED_AT_OFFSET + 6 + FRAME_ID_BYTES);
-  reader.varint();
-  const length = reader.varint();
-  return frame[1] === KIND.pointer ? Math.max(POINTER_WEIGHT, length) : length;
+  if (frame[1] === KIND.pointer) return POINTER_WEIGHT;
+  try {
+    const reader = new ByteReader(frame, STORED_AT_OFFSET + 6 + FRAME_ID_BYTES);
+    reader.varint();
+    return Math.min(OBJECT_FRAMES_BYTES_MAX, reader.varint());
+  } catch (error) {
+    if (error instanceof RangeError) return frame.length;
+    throw error;
+  }
 }
 
 /** Errors: `StoreCorrupt` for a wrong checksum, a cut frame, or a version this code does not know. */

@@ -22,6 +22,9 @@ export function makeFrameId(nowMs: number, random: Uint8Array): Uint8Array {
 export const messageIdOf = (frameIdHex: string, ordinal: number): string =>
   frameIdHex + (HEX[ordinal >>> 8] as string) + (HEX[ordinal & 255] as string);
 
+/** When the broker made an id. */
+export const timeOfId = (messageId: string): number => Number.parseInt(messageId.slice(0, 12), 16);
+
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).toUpperCase().padStart(2, "0"));
 
 export function toHex(bytes: Uint8Array): string {

@@ -12,7 +12,7 @@ import type { Topic } from "../terms.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 import { parking } from "./parked-timers.ts";
 import { type CheckTimer, isMessage, type MessageTimer, timerKey } from "./timer.ts";
-import { TIMERS_PER_BATCH_MAX } from "./timer-limits.ts";
+import { BATCH_BYTES_MAX, TIMERS_PER_BATCH_MAX } from "./timer-limits.ts";
 
 export interface Firing {
   readonly items: ItemStore;
@@ -25,8 +25,9 @@ export interface Firing {
   readonly checkDue: (timer: CheckTimer) => Promise<void>;
 }
 
-/** What a decoded batch may weigh, about. */
-const BATCH_BYTES_MAX = 2 * 1_024 * 1_024;
+/** About the bytes that messages take in memory. */
+export const weightOf = (timers: readonly MessageTimer[]): number =>
+  timers.reduce((bytes, { frame }) => bytes + frameWeight(frame), 0);
 
 /** How many of the first timers may be fired together. */
 export function batchOf(timers: readonly MessageTimer[]): number {
@@ -94,7 +95,8 @@ async function read(
         return { timer, record: await firing.log.detached.decode(timer.frame, timer.chosenId ?? timer.id) };
       } catch (error) {
         if (!StoreCorrupt.is(error)) throw error;
-        parked += await park(firing, [timer], `its stored form cannot be read: ${error.message}`);
+        const count = await park(firing, [timer], `its stored form cannot be read: ${error.message}`);
+        parked += count;
         return undefined;
       }
     }),

@@ -1,9 +1,8 @@
 import { timersPk, timersUntil } from "../keys.ts";
 import type { Item } from "../ports/item-store.ts";
-import { StoreCorrupt } from "../ports/store-failures.ts";
 import type { Firing } from "./fire-batch.ts";
 import { FiringLanes, type FiringReport } from "./firing-lanes.ts";
-import { type CheckTimer, type MessageTimer, timerOf } from "./timer.ts";
+import { type CheckTimer, type MessageTimer, readableTimer } from "./timer.ts";
 import { TIMER_SHARDS, TIMERS_LOOKED_PAST_MAX, TIMERS_PER_PAGE } from "./timer-limits.ts";
 
 export interface DueReport extends FiringReport {
@@ -77,13 +76,8 @@ async function readShard(
   }
 }
 
-/** Nothing for a tombstone, nor for what cannot be read: it must not stop the others. */
+/** Nothing for a tombstone, nor for what cannot be read. */
 function liveTimer(item: Item): readonly (MessageTimer | CheckTimer)[] {
-  try {
-    const timer = timerOf(item);
-    return timer.kind === "tombstone" ? [] : [timer];
-  } catch (error) {
-    if (StoreCorrupt.is(error)) return [];
-    throw error;
-  }
+  const timer = readableTimer(item);
+  return timer === undefined || timer.kind === "tombstone" ? [] : [timer];
 }

@@ -1,7 +1,7 @@
 import type { Topic } from "../terms.ts";
-import { batchOf, boundQueue, type Firing, fireBatch, PARKED_TOGETHER_MAX, parkHomeless } from "./fire-batch.ts";
+import { batchOf, boundQueue, type Firing, fireBatch, PARKED_TOGETHER_MAX, parkHomeless, weightOf } from "./fire-batch.ts";
 import type { CheckTimer, MessageTimer } from "./timer.ts";
-import { CHECKS_AT_ONCE, TIMERS_PER_LANE_MAX, TIMERS_WAITING_MAX } from "./timer-limits.ts";
+import { CHECKS_AT_ONCE, FIRED_BYTES_MAX, TIMERS_PER_LANE_MAX, TIMERS_WAITING_MAX } from "./timer-limits.ts";
 
 export interface FiringReport {
   /** Delivered messages and finished checks. */
@@ -39,6 +39,9 @@ export class FiringLanes {
   /** Uids of topics that were not found. */
   readonly #strangers = new Set<string>();
   #waiting = 0;
+  /** Of the batches under way, and who waits until it is less. */
+  #bytes = 0;
+  readonly #heavy: (() => void)[] = [];
   #fired = 0;
   #parked = 0;
   #unfinished = false;
@@ -133,10 +136,23 @@ export class FiringLanes {
     const most = queueId === undefined ? Math.min(ANYWHERE_AT_ONCE, topic.writeQueues) : 1;
     return this.#lane(`${topic.uid}#${queueId ?? "any"}`, most, async (pending) => {
       const batch = pending.splice(0, batchOf(pending));
-      const { fired, parked } = await fireBatch(this.#firing, topic, queueId, batch);
+      const { fired, parked } = await this.#weighed(batch, () => fireBatch(this.#firing, topic, queueId, batch));
       this.#fired += fired;
       this.#parked += parked;
     });
+  }
+
+  /** Lets batches be in memory, unpacked, while all of them together weigh no more than they may. */
+  async #weighed<T>(batch: readonly MessageTimer[], work: () => Promise<T>): Promise<T> {
+    const bytes = weightOf(batch);
+    while (this.#bytes > 0 && this.#bytes + bytes > FIRED_BYTES_MAX) await new Promise<void>((wake) => this.#heavy.push(wake));
+    this.#bytes += bytes;
+    try {
+      return await work();
+    } finally {
+      this.#bytes -= bytes;
+      for (const wake of this.#heavy.splice(0)) wake();
+    }
   }
 
   async #check(pending: CheckTimer[]): Promise<void> {

@@ -1,11 +1,14 @@
 import type { ListPage } from "../broker.ts";
-import { timerSk, timersPk } from "../keys.ts";
-import { readFrameHead } from "../log/frame.ts";
+import { timersPk } from "../keys.ts";
+import { mergedPage } from "../merged-page.ts";
+import { timeOfId } from "../message/message-id.ts";
 import type { ItemStore } from "../ports/item-store.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 import type { RecallHandles } from "./recall-handle.ts";
-import { type Timer, timerOf } from "./timer.ts";
+import { readableTimer } from "./timer.ts";
 import { TIMER_SHARDS, TIMERS_LISTED_MAX, TIMERS_PER_PAGE } from "./timer-limits.ts";
+
+const SHARDS = Array.from({ length: TIMER_SHARDS }, (_, shard) => timersPk(shard));
 
 /** A delayed message as a list shows it. */
 export interface ScheduledMessage {
@@ -34,36 +37,22 @@ export async function listScheduled(
   const found: ScheduledMessage[] = [];
   let last = after;
   for (let looked = 0; looked < TIMERS_LISTED_MAX; ) {
-    const { timers, more } = await nextTimers(store.items, last);
-    for (const timer of timers) {
+    const { items, more } = await mergedPage(store.items, SHARDS, last, TIMERS_PER_PAGE);
+    for (const item of items) {
       looked++;
-      if (timer.kind === "message" && timer.topicUid === topic.uid) {
+      const timer = readableTimer(item);
+      if (timer?.kind === "message" && timer.topicUid === topic.uid) {
         if (found.length === limit) return { items: found, next: last, complete: true };
         found.push({
           messageId: timer.chosenId ?? timer.id,
           deliverAtMs: timer.dueMs,
-          scheduledAtMs: readFrameHead(timer.frame).storedAtMs,
+          scheduledAtMs: timeOfId(timer.id),
           recallHandle: store.recallHandles.write(topic.uid, timer),
         });
       }
-      last = timerSk(timer.dueMs, timer.id);
+      last = item.sk;
     }
     if (!more) return { items: found, next: undefined, complete: true };
   }
   return { items: found, next: last, complete: false };
-}
-
-/** Timers of all shards in the order of their due times: as far as a page of each reaches. */
-async function nextTimers(items: ItemStore, after: string | undefined): Promise<{ timers: readonly Timer[]; more: boolean }> {
-  const shards = Array.from({ length: TIMER_SHARDS }, (_, shard) => timersPk(shard));
-  const from = after === undefined ? undefined : `${after}\u0000`;
-  const pages = await Promise.all(
-    shards.map((pk) => items.query({ pk, ...(from !== undefined && { from }), limit: TIMERS_PER_PAGE })),
-  );
-  // Behind the end of the shortest page there may be timers of its shard that were not read.
-  const ends = pages.filter((page) => page.more).map((page) => page.items.at(-1)?.sk ?? "");
-  const end = ends.length === 0 ? undefined : ends.reduce((first, sk) => (sk < first ? sk : first));
-  const read = pages.flatMap((page) => page.items).filter(({ sk }) => end === undefined || sk <= end);
-  read.sort((one, other) => (one.sk < other.sk ? -1 : one.sk > other.sk ? 1 : 0));
-  return { timers: read.map(timerOf), more: end !== undefined };
 }

@@ -100,7 +100,7 @@ async function readLive({ items, clock }: Recalling, place: TimerPlace): Promise
 function delivered({ dueMs }: TimerPlace, nowMs: number): BrokerError {
   const long = nowMs > dueMs + TIMER_TOMBSTONE_MS;
   const detail = long
-    ? "It was due more than an hour ago: it is in its queue, unless it was cancelled before."
+    ? "It was due more than an hour ago: it is in its queue, unless it was cancelled or moved before."
     : "It was due, and is in its queue.";
   return new BrokerError("ALREADY_DELIVERED", detail);
 }

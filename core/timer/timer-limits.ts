@@ -1,5 +1,6 @@
 /** Limits of delayed messages and of the scanner that fires them. */
 
+const MIB = 1_024 * 1_024;
 const SECOND_MS = 1_000;
 const HOUR_MS = 3_600_000;
 
@@ -13,6 +14,9 @@ export const TIMER_SHARDS = 4;
 export const TIMER_TOMBSTONE_MS = HOUR_MS;
 /** Timers delivered by one transaction: with an append and an anchor they stay within a hundred writes. */
 export const TIMERS_PER_BATCH_MAX = 90;
+/** What the messages of one such transaction may take in memory, about, and those of all that are under way. */
+export const BATCH_BYTES_MAX = 2 * MIB;
+export const FIRED_BYTES_MAX = 64 * MIB;
 /** Timers of one queue that wait for their transaction, in one process. */
 export const TIMERS_PER_LANE_MAX = 1_000;
 /** Timers of all lanes that wait for their transactions: reading goes on when there are fewer. */

@@ -16,7 +16,8 @@ export interface TimerPlace {
  *   m  a delayed message: [u] topic uid · [n] topic name · [f] its frame · [m] its id where the producer chose it
  *      · [g] hash of its message group, or [p] priority, which bind it to a queue
  *   c  the check of a half message: [c] checks made before
- *   x  a tombstone, which keeps a cancelled or moved message's place until an hour past due: [to] sort key it moved to · [x]
+ *   x  a tombstone, which keeps a cancelled or moved message's place until an hour past due, there and where it moved to:
+ *      [to] sort key it moved to · [x]
  */
 export type Timer = MessageTimer | CheckTimer | Tombstone;
 
@@ -65,7 +66,7 @@ export const tombstoneItem = (place: TimerPlace, movedTo?: TimerPlace): Item => 
   ...timerKey(place),
   k: "x",
   ...(movedTo && { to: timerSk(movedTo.dueMs, movedTo.id) }),
-  x: Math.ceil((place.dueMs + TIMER_TOMBSTONE_MS) / 1_000),
+  x: Math.ceil((Math.max(place.dueMs, movedTo?.dueMs ?? 0) + TIMER_TOMBSTONE_MS) / 1_000),
 });
 
 export const isMessage: readonly Condition[] = [{ op: "=", name: "k", value: "m" }];
@@ -85,6 +86,16 @@ export function timerOf(item: Item): Timer {
       return { ...place, kind: "tombstone", movedTo: to === undefined ? undefined : { shard: place.shard, ...placeOf(to) } };
     default:
       throw new StoreCorrupt(`timer ${item.pk} ${item.sk} has the unknown kind ${String(k)}`);
+  }
+}
+
+/** `undefined` for what cannot be read: it must not stop the others. */
+export function readableTimer(item: Item): Timer | undefined {
+  try {
+    return timerOf(item);
+  } catch (error) {
+    if (StoreCorrupt.is(error)) return undefined;
+    throw error;
   }
 }
 

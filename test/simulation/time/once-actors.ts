@@ -29,7 +29,7 @@ export async function sendByKey(stage: Stage, name: string): Promise<void> {
     const endMs = world.nowMs + ROUND_MS;
     for (let turn = 0; world.nowMs < endMs; turn++) {
       await world.sleep(random.integer(50, 4_000));
-      const keys = Array.from({ length: random.pick([1, 1, 2, 4]) }, () => random.pick(KEYS));
+      const keys = Array.from({ length: random.pick([1, 1, 2, 4]) }, () => keyFor(stage));
       await sendKeyed(stage, keys, { round, by: `${name}.${turn}` });
     }
   }

@@ -1,11 +1,10 @@
 import { MemoryItemStore } from "../../../adapters/memory/memory-item-store.ts";
 import { MemoryObjectStore } from "../../../adapters/memory/memory-object-store.ts";
 import type { RunningBroker } from "../../../core/create-broker.ts";
-
-import { SCAN_LEASE_MS, SCAN_TICK_MS } from "../../../core/timer/timer-limits.ts";
 import type { Clock } from "../../../core/ports/clock.ts";
 import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
 import type { Transaction } from "../../../core/terms.ts";
+import { SCAN_LEASE_MS, SCAN_TICK_MS } from "../../../core/timer/timer-limits.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 import { DynamoDbShape, type Met } from "../dynamodb-shape.ts";
 import { type FaultRates, NO_FAULTS } from "../faulty-stores.ts";

@@ -1,0 +1,122 @@
+import { describe, expect, it } from "vitest";
+import { SHARED_STORE } from "../../../core/broker-settings.ts";
+import type { RunningBroker } from "../../../core/create-broker.ts";
+import { TIMER_LEASE_KEY, timersPk } from "../../../core/keys.ts";
+import type { ItemStore } from "../../../core/ports/item-store.ts";
+import { RING_QUIET_MS, SCAN_LEASE_MS, SCAN_TICK_MS, TIMER_SHARDS, TIMERS_PER_PAGE } from "../../../core/timer/timer-limits.ts";
+import { brokerOverTable } from "../../support/broker-over-table.ts";
+
+const HOUR_MS = 3_600_000;
+const RUN_MS = 65_000;
+
+async function schedule(broker: RunningBroker, ...delaysMs: readonly number[]): Promise<readonly string[]> {
+  const body = Buffer.from("later");
+  const receipts = await broker.sendMessages(
+    "orders",
+    delaysMs.map((delayMs) => ({ body, delayMs })),
+  );
+  return receipts.map((receipt) => {
+    if (!("recallHandle" in receipt)) throw receipt;
+    return receipt.recallHandle;
+  });
+}
+
+const withGet = (items: ItemStore, get: ItemStore["get"]): ItemStore => ({
+  get,
+  batchGet: (keys) => items.batchGet(keys),
+  query: (query) => items.query(query),
+  put: (item, options) => items.put(item, options),
+  update: (key, changes, options) => items.update(key, changes, options),
+  delete: (key, options) => items.delete(key, options),
+  transact: (writes) => items.transact(writes),
+});
+
+describe("who is woken for a timer", () => {
+  it("is rung once for many that are written together", async () => {
+    const table = brokerOverTable(SHARED_STORE);
+    let rings = 0;
+    const broker = await table.process(table.items, { ring: async () => void rings++ });
+    await broker.putTopic("orders", { type: "DELAY" });
+    await schedule(broker, ...new Array<number>(50).fill(20_000));
+    expect(rings).toBe(1);
+  });
+
+  it("stays for what is written while nobody rings again", async () => {
+    const table = brokerOverTable(SHARED_STORE);
+    const broker = await table.process();
+    const startedMs = table.clock.nowMs();
+    expect(await broker.scan({ untilMs: startedMs + RUN_MS, rung: true })).toEqual({ fired: 0, parked: 0, held: false });
+    expect(table.clock.nowMs() - startedMs).toBeGreaterThanOrEqual(RING_QUIET_MS);
+    const tickedMs = table.clock.nowMs();
+    await broker.scan({ untilMs: tickedMs + RUN_MS });
+    expect(table.clock.nowMs()).toBe(tickedMs);
+  });
+
+  it("relieves a scanner that ends sooner, and leaves one that does not", async () => {
+    const table = brokerOverTable(SHARED_STORE);
+    const setUp = await table.process();
+    await setUp.putTopic("orders", { type: "DELAY" });
+    await schedule(setUp, SCAN_TICK_MS / 2);
+    const untilMs = table.clock.nowMs() + RUN_MS;
+    /** Another scanner that lives, as is seen by whoever reads the lease. */
+    const beside = (endsMs: number): Promise<RunningBroker> => {
+      let renewedMs = 0;
+      const renew = async (): Promise<void> => {
+        renewedMs = table.clock.nowMs();
+        await table.items.put({ ...TIMER_LEASE_KEY, h: "other", u: renewedMs + SCAN_LEASE_MS, e: endsMs });
+      };
+      const get: ItemStore["get"] = async (key) => {
+        const found = await table.items.get(key);
+        if (renewedMs === 0 || (found?.h === "other" && table.clock.nowMs() - renewedMs > SCAN_LEASE_MS / 3)) await renew();
+        return table.items.get(key);
+      };
+      return table.process(withGet(table.items, get));
+    };
+    expect(await (await beside(untilMs)).scan({ untilMs })).toEqual({ fired: 0, parked: 0, held: true });
+    expect(await (await beside(untilMs - SCAN_TICK_MS / 2)).scan({ untilMs })).toEqual({ fired: 1, parked: 0, held: false });
+  });
+});
+
+describe("the handle of a message that was moved far away", () => {
+  it("is good until an hour after the time it was moved to, whatever the table has deleted", async () => {
+    const table = brokerOverTable(SHARED_STORE);
+    const broker = await table.process();
+    await broker.putTopic("orders", { type: "DELAY" });
+    const [handle = ""] = await schedule(broker, 1_000);
+    await broker.rescheduleMessage("orders", handle, table.clock.nowMs() + 3 * HOUR_MS);
+    table.pass(2 * HOUR_MS);
+    for (let shard = 0; shard < TIMER_SHARDS; shard++) {
+      const { items } = await table.items.query({ pk: timersPk(shard), limit: 10 });
+      for (const item of items) if ((item.x as number) * 1_000 <= table.clock.nowMs()) await table.items.delete(item);
+    }
+    await broker.cancelMessage("orders", handle);
+    expect((await broker.listScheduled("orders", { limit: 10 })).items).toEqual([]);
+  });
+});
+
+describe("timers of a topic that was made anew", () => {
+  it("fire in order where the scanner learns of it on the way", async () => {
+    const table = brokerOverTable(SHARED_STORE);
+    const [scanner, others] = [await table.process(), await table.process()];
+    await scanner.putTopic("orders", { type: "DELAY", queues: 1 });
+    await schedule(scanner, 1_000);
+    await others.deleteTopic("orders", { dryRun: false });
+    await others.putTopic("orders", { type: "MIXED", queues: 1 });
+    const count = TIMERS_PER_PAGE + 50;
+    const messages = Array.from({ length: count }, (_, at) => ({
+      body: Buffer.from(String(at)),
+      messageGroup: "a",
+      deliverAtMs: table.clock.nowMs() + 1 + at,
+    }));
+    for (let from = 0; from < count; from += 100) await others.sendMessages("orders", messages.slice(from, from + 100));
+    table.pass(count + 1);
+    await scanner.scan({ untilMs: table.clock.nowMs() + RUN_MS });
+    const texts: string[] = [];
+    for (let offset = 0; offset < count; offset = texts.length) {
+      const page = await others.pullMessages("orders", 0, { from: { offset }, limit: 32, maxBytes: 100_000, waitMs: 0 });
+      if (page.status !== "FOUND") break;
+      texts.push(...page.messages.map(({ body }) => Buffer.from(body).toString()));
+    }
+    expect(texts).toEqual(messages.map(({ body }) => body.toString()));
+  });
+});
