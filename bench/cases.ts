@@ -1,19 +1,20 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ServerProcess } from "../test/support/server-process.ts";
-import type { ConsumeJob, JobResult, SendJob } from "./job.ts";
+import { fairCase } from "./fair-case.ts";
+import { fifoCase } from "./fifo-case.ts";
+import type { SendJob } from "./job.ts";
 import { peakMemoryDuring } from "./memory.ts";
+import { nackCase } from "./nack-case.ts";
 import type { Options } from "./options.ts";
+import { BATCH, consumeJob, fill, RECEIVE_MAX, subscribe } from "./preload.ts";
 import { jobRow, type Row, startRow } from "./row.ts";
 import { runJob } from "./run-job.ts";
+import { scanCase } from "./scan-case.ts";
 import { put, startBroker, withBroker, withFolder, withNullServer } from "./servers.ts";
 
 const TOPIC = "bench";
-const BATCH = 100;
-const RECEIVE_MAX = 32;
 const CONSUME_CONCURRENCIES = [8, 32] as const;
 const BACKLOG_CONCURRENCY = 8;
-const FIFO_CONSUMERS = 32;
-const FIFO_GROUPS = 1_000;
 const ONCE_CONSUMERS = 50;
 const ONCE_MESSAGES = 20_000;
 /** Read at each end of the backlog, by this many groups in turn: one alone would be over too soon to measure. */
@@ -29,6 +30,9 @@ export const CASES = {
   consume: consumeCase,
   once: onceCase,
   fifo: fifoCase,
+  scan: scanCase,
+  fair: fairCase,
+  nack: nackCase,
   backlog: backlogCase,
 } as const satisfies Record<string, (options: Options) => Promise<readonly Row[]>>;
 
@@ -73,44 +77,6 @@ async function timedSend(name: string, concurrency: number, batch: number, queue
   });
 }
 
-/** Fills the topic; an error here would make what follows meaningless. */
-const fill = async (
-  url: string,
-  topic: string,
-  messages: number,
-  options: Options,
-  more: { readonly concurrency?: number; readonly messageGroups?: number } = {},
-): Promise<JobResult> => {
-  const { bodyBytes } = options;
-  const result = await runJob({
-    kind: "send",
-    url,
-    topic,
-    batch: BATCH,
-    bodyBytes,
-    concurrency: 8,
-    until: { messages },
-    ...more,
-  });
-  if (result.messages !== messages)
-    throw new Error(`${result.messages} of ${messages} were stored: ${JSON.stringify(result.errors)}`);
-  return result;
-};
-
-const subscribe = async (url: string, group: string, topic: string, startFrom: unknown): Promise<void> => {
-  await put(url, `/v1/groups/${group}`, {});
-  await put(url, `/v1/groups/${group}/subscriptions/${topic}`, { startFrom });
-};
-
-const consumeJob = (groups: readonly string[], messages: number, concurrency = BACKLOG_CONCURRENCY): Omit<ConsumeJob, "url"> => ({
-  kind: "consume",
-  groups,
-  max: RECEIVE_MAX,
-  concurrency,
-  messages,
-  once: true,
-});
-
 async function consumePreloaded(name: string, messages: number, concurrency: number, options: Options): Promise<readonly Row[]> {
   const job = consumeJob(["reader"], messages, concurrency);
   const nullResult = await withNullServer({ batch: BATCH, bodyBytes: options.bodyBytes }, (url) =>
@@ -138,25 +104,6 @@ function onceCase(options: Options): Promise<readonly Row[]> {
   return consumePreloaded(`each of ${ONCE_MESSAGES.toLocaleString("en-US")} once`, ONCE_MESSAGES, ONCE_CONSUMERS, options);
 }
 
-/** A FIFO topic beside a NORMAL one, in the same minutes: the ratio is FIFO's rate over the other's. */
-async function fifoCase(options: Options): Promise<readonly Row[]> {
-  const rows: Row[] = [];
-  for (const concurrency of options.concurrency ?? [FIFO_CONSUMERS]) {
-    const consume = (type: "NORMAL" | "FIFO"): Promise<{ result: JobResult; rssAnonMb: number }> =>
-      withBroker(async ({ url, pid }) => {
-        await put(url, `/v1/topics/${TOPIC}`, { type, queues: 8 });
-        await subscribe(url, "reader", TOPIC, "earliest");
-        await fill(url, TOPIC, options.messages, options, type === "FIFO" ? { messageGroups: FIFO_GROUPS } : {});
-        return peakMemoryDuring(pid, () => runJob({ ...consumeJob(["reader"], options.messages, concurrency), url }));
-      });
-    const normal = await consume("NORMAL");
-    const fifo = await consume("FIFO");
-    rows.push(jobRow("receive + ack, NORMAL", concurrency, normal.result, normal));
-    rows.push(jobRow(`receive + ack, FIFO, ${FIFO_GROUPS} groups`, concurrency, fifo.result, fifo));
-  }
-  return rows;
-}
-
 function backlogCase(options: Options): Promise<readonly Row[]> {
   return withFolder(async (folder) => {
     const backlog = options.backlog ?? 1_000_000;
@@ -171,7 +118,9 @@ function backlogCase(options: Options): Promise<readonly Row[]> {
       const written = await peakMemoryDuring(server.pid, () => fill(server.url, "backlog", backlog - END_MESSAGES, options));
       rows.push(jobRow(`write ${name}`, 8, written.result, written));
       rows.push(await readEnd(server, "backlog", `receive + ack at the tail of ${name}`, options, "now"));
-      const read = await peakMemoryDuring(server.pid, () => runJob({ ...consumeJob(["all"], backlog), url: server.url }));
+      const read = await peakMemoryDuring(server.pid, () =>
+        runJob({ ...consumeJob(["all"], backlog, BACKLOG_CONCURRENCY), url: server.url }),
+      );
       rows.push(jobRow(`receive + ack ${name}`, BACKLOG_CONCURRENCY, read.result, read));
 
       await server.kill();
@@ -201,9 +150,9 @@ async function readEnd(
   await fill(url, topic, END_MESSAGES, options, { concurrency: 1 });
   const groups = Array.from({ length: WARMUP_GROUPS + END_GROUPS }, (_, index) => `${topic}-end-${index}`);
   for (const group of groups) await subscribe(url, group, topic, startFrom);
-  await runJob({ ...consumeJob(groups.slice(0, WARMUP_GROUPS), WARMUP_GROUPS * END_MESSAGES), url });
+  await runJob({ ...consumeJob(groups.slice(0, WARMUP_GROUPS), WARMUP_GROUPS * END_MESSAGES, BACKLOG_CONCURRENCY), url });
   const { result, rssAnonMb } = await peakMemoryDuring(pid, () =>
-    runJob({ ...consumeJob(groups.slice(WARMUP_GROUPS), END_GROUPS * END_MESSAGES), url }),
+    runJob({ ...consumeJob(groups.slice(WARMUP_GROUPS), END_GROUPS * END_MESSAGES, BACKLOG_CONCURRENCY), url }),
   );
   return jobRow(name, BACKLOG_CONCURRENCY, result, { rssAnonMb });
 }

@@ -12,11 +12,12 @@ const DIFFERENT_REQUESTS = 64;
 
 interface Tally {
   messages: number;
+  readonly byWorker: number[];
   readonly latenciesMs: number[];
   readonly errors: Record<string, number>;
 }
 
-const emptyTally = (): Tally => ({ messages: 0, latenciesMs: [], errors: {} });
+const emptyTally = (): Tally => ({ messages: 0, byWorker: [], latenciesMs: [], errors: {} });
 
 const countError = (tally: Tally, what: string): void => {
   const key = what.slice(0, 200);
@@ -45,6 +46,11 @@ const post = async (
   return undefined;
 };
 
+const countMessages = (tally: Tally, worker: number, messages: number): void => {
+  tally.messages += messages;
+  tally.byWorker[worker] = (tally.byWorker[worker] ?? 0) + messages;
+};
+
 const results = (answer: Answer | undefined): readonly { readonly status?: string }[] =>
   Array.isArray(answer?.results) ? answer.results : [];
 
@@ -64,14 +70,14 @@ const send = async (job: SendJob, http: HttpClient): Promise<{ tally: Tally; sec
   const phase = async (goesOn: (issued: number) => boolean): Promise<Tally> => {
     const tally = emptyTally();
     let issued = 0;
-    await runWorkers(job.concurrency, async () => {
+    await runWorkers(job.concurrency, async (worker) => {
       while (goesOn(issued)) {
         const request = requests[issued % DIFFERENT_REQUESTS]!;
         issued += 1;
         const startedAt = performance.now();
         const answer = await post(http, tally, path, request, job.batch === 1 ? 201 : 200);
         const stored = (job.batch === 1 ? [answer ?? {}] : results(answer)).filter((one) => one.status === "SEND_OK").length;
-        tally.messages += stored;
+        countMessages(tally, worker, stored);
         if (stored === job.batch) tally.latenciesMs.push(performance.now() - startedAt);
         else if (answer !== undefined) countError(tally, "entries of a batch that were not SEND_OK");
       }
@@ -132,7 +138,7 @@ const consume = async (job: ConsumeJob, http: HttpClient): Promise<{ tally: Tall
         settled = await post(http, tally, `/v1/groups/${group}/ack`, acks, 200);
       }
       const done = results(settled).filter(({ status }) => status === "acked").length;
-      tally.messages += done;
+      countMessages(tally, worker, done);
       if (done !== messages.length) {
         countError(tally, "receives that were not acked in full");
         givenUp += messages.length - done;
@@ -157,6 +163,7 @@ const run = async (job: Job): Promise<JobResult> => {
   return {
     messages,
     seconds,
+    byWorker: Array.from({ length: job.concurrency }, (_, worker) => tally.byWorker[worker] ?? 0),
     errors,
     p50Ms: quantile(latencies, 0.5),
     p99Ms: quantile(latencies, 0.99),

@@ -37,6 +37,8 @@ export interface JobResult {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly maxMs: number;
+  /** Of these, by each worker. */
+  readonly byWorker: readonly number[];
   /** How often each thing went wrong. */
   readonly errors: Readonly<Record<string, number>>;
 }

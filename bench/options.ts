@@ -7,19 +7,20 @@ export interface Options {
   readonly bodyBytes: number;
   /** Instead of each case's own. */
   readonly concurrency: readonly number[] | undefined;
-  /** Preloaded for the consume case. */
+  /** Preloaded for cases that consume. */
   readonly messages: number;
   /** Messages of the backlog case, which runs when this or its name is given. */
   readonly backlog: number | undefined;
 }
 
 export const USAGE = `npm run bench -- [options]
-  --case <name>          start, send, batch, consume, once, fifo, backlog; may be repeated. Default: all but backlog
+  --case <name>          start, send, batch, consume, once, fifo, scan, fair, nack, backlog; may be repeated.
+                         Default: all but backlog
   --seconds <n>          length of a timed case, after a warm-up of up to 2 s. Default 5
   --repeat <n>           runs of each case; the table shows medians. Default 1
   --concurrency <n>      instead of each case's own; may be repeated
   --body-bytes <n>       size of a message body. Default 1024
-  --messages <n>         preloaded for the consume case, a multiple of 100. Default 200000
+  --messages <n>         preloaded for consume, fifo, scan and fair, a multiple of 100. Default 200000
   --backlog <n>          messages of the backlog case, a multiple of 100. Default 2000000`;
 
 /** Errors: a `TypeError` that says which option is wrong. */

@@ -12,6 +12,8 @@ export interface Row {
   readonly rssAnonMb: number;
   /** messagesPerSecond over that of the null server with the same job. */
   readonly ofNull: number;
+  /** Of what the case compares. */
+  readonly ratio: number;
   readonly errors: Readonly<Record<string, number>>;
 }
 
@@ -19,7 +21,7 @@ export const jobRow = (
   name: string,
   concurrency: number,
   result: JobResult,
-  more: { readonly rssAnonMb?: number; readonly nullResult?: JobResult } = {},
+  more: { readonly rssAnonMb?: number; readonly nullResult?: JobResult; readonly ratio?: number } = {},
 ): Row => {
   const messagesPerSecond = result.messages / result.seconds;
   const { nullResult } = more;
@@ -32,6 +34,7 @@ export const jobRow = (
     maxMs: result.maxMs,
     rssAnonMb: more.rssAnonMb ?? Number.NaN,
     ofNull: nullResult === undefined ? Number.NaN : messagesPerSecond / (nullResult.messages / nullResult.seconds),
+    ratio: more.ratio ?? Number.NaN,
     errors: { ...result.errors, ...prefixed("null server: ", nullResult?.errors ?? {}) },
   };
 };
@@ -39,17 +42,35 @@ export const jobRow = (
 const prefixed = (prefix: string, counts: Readonly<Record<string, number>>): Record<string, number> =>
   Object.fromEntries(Object.entries(counts).map(([what, count]) => [prefix + what, count]));
 
-/** A duration from a start to the first answer. */
-export const startRow = (name: string, startMs: number): Row => ({
-  case: name,
+const EMPTY: Omit<Row, "case"> = {
   concurrency: Number.NaN,
   messagesPerSecond: Number.NaN,
-  p50Ms: startMs,
+  p50Ms: Number.NaN,
   p99Ms: Number.NaN,
-  maxMs: startMs,
+  maxMs: Number.NaN,
   rssAnonMb: Number.NaN,
   ofNull: Number.NaN,
+  ratio: Number.NaN,
   errors: {},
+};
+
+/** A duration from a start to the first answer. */
+export const startRow = (name: string, startMs: number): Row => ({ ...EMPTY, case: name, p50Ms: startMs, maxMs: startMs });
+
+/** Some durations. */
+export const latencyRow = (name: string, concurrency: number, latenciesMs: readonly number[]): Row => ({
+  ...EMPTY,
+  case: name,
+  concurrency,
+  p50Ms: median(latenciesMs),
+  maxMs: Math.max(...latenciesMs),
+});
+
+export const rateRow = (name: string, concurrency: number, messagesPerSecond: number): Row => ({
+  ...EMPTY,
+  case: name,
+  concurrency,
+  messagesPerSecond,
 });
 
 const median = (values: readonly number[]): number => {
@@ -78,6 +99,7 @@ export const medians = (rows: readonly Row[]): readonly Row[] => {
       maxMs: median(same.map((row) => row.maxMs)),
       rssAnonMb: Math.max(...same.map((row) => row.rssAnonMb)),
       ofNull: median(same.map((row) => row.ofNull)),
+      ratio: median(same.map((row) => row.ratio)),
       errors,
     };
   });

@@ -12,6 +12,7 @@ const COLUMNS: readonly (readonly [title: string, cell: (row: Row) => string])[]
   ["max ms", (row) => number(1)(row.maxMs)],
   ["RssAnon MB", (row) => number(0)(row.rssAnonMb)],
   ["of null", (row) => number(2)(row.ofNull)],
+  ["ratio", (row) => number(2)(row.ratio)],
   ["errors", (row) => number(0)(errorCount(row))],
 ];
 

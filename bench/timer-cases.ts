@@ -175,6 +175,7 @@ function latenessRow(
     maxMs: at(1),
     rssAnonMb,
     ofNull: Number.NaN,
+    ratio: Number.NaN,
     errors,
   };
 }

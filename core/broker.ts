@@ -121,7 +121,7 @@ export interface Broker extends Transactions {
   runOnce<T>(request: KeyedRequest, work: KeyedWork<T>): Promise<KeyedResult<T>>;
 
   // Time
-  /** One run of the scanner, as a schedule starts it every minute: fires what is due, until shortly before the next. */
+  /** One run of the scanner, as a schedule starts it every minute: fires what is due, until the next relieves it. */
   scan(request: Omit<ScanRun, "holder">): Promise<ScanReport>;
 
   // Maintenance

@@ -14,6 +14,7 @@ import { pullMessages } from "./consume/pull-messages.ts";
 import { ReceiptHandles } from "./consume/receipt-handle.ts";
 import { receiveMessages } from "./consume/receive-messages.ts";
 import { resetOffsets } from "./consume/reset-offsets.ts";
+import { Rotation } from "./consume/rotation.ts";
 import { settleMessages } from "./consume/settle-messages.ts";
 import { SubscriptionRegistry } from "./consume/subscription-registry.ts";
 import { Turns } from "./consume/turns.ts";
@@ -117,6 +118,7 @@ function assemble(dependencies: BrokerDependencies, signingKey: Uint8Array) {
   const consuming = {
     ...admin,
     filters: new CompiledFilters(),
+    rotation: new Rotation(random),
     turns: new Turns(),
     progress: new ProgressStore({ items, clock }),
     handles: new ReceiptHandles(signer, signingKey),

@@ -21,6 +21,7 @@ import type { Key } from "./ports/item-store.ts";
  *   job#<group uid>  <job id>                 redrive of dead letters
  *   redriving       <group uid>-<job id>      the same while it runs, found by maintenance
  *   t#<shard>       <due ms>-<timer id>       delayed message, or check of a transaction, due then
+ *   f#<timer id>    f                         delayed message that was cancelled or moved: where it is
  *   lease           timers                    who fires them, until when
  *   parked          <due ms>-<timer id>       delayed message that cannot be delivered
  *   x#<shard>       <transaction id>          half message
@@ -91,6 +92,7 @@ export const timerSk = (dueMs: number, id: string): string => `${timeSk(dueMs)}-
 export const timersUntil = (nowMs: number): string => timeSk(nowMs + 1);
 export const dueOfTimer = (sk: string): number => Number(sk.slice(0, TIME_DIGITS));
 export const idOfTimer = (sk: string): string => sk.slice(TIME_DIGITS + 1);
+export const recallKey = (timerId: string): Key => ({ pk: `f#${timerId}`, sk: "f" });
 export const TIMER_LEASE_KEY: Key = { pk: "lease", sk: "timers" };
 export const PARKED_TIMERS_PK = "parked";
 

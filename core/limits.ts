@@ -84,12 +84,14 @@ export const CLAIMS_MAX = 64;
 export const CLAIMS_ORDERED_MAX = 256;
 /** Offsets in one group state item that wait for their message group. When there are so many, the next offset waits too. */
 export const PARKED_MAX = 256;
-/** Parked lists in one update: with its claims it stays under DynamoDB's 4 KB and 300 operators. */
-export const PARKED_LISTS_PER_UPDATE_MAX = 48;
+/** An ordered receive looks ahead until its claims hold about so many messages each. */
+export const MESSAGES_PER_ORDERED_CLAIM = 4;
 /** Messages an ordered or filtered receive looks at in one round on one queue. */
 export const SCAN_MESSAGES_MAX = 800;
 /** Messages read at once by such a scan. */
 export const SCAN_CHUNK = 64;
+/** Their bytes, about: a scan holds what it looks at in memory. */
+export const SCAN_BYTES = 4 * MIB;
 /** Claims that wait after a nack and are kept in the item; where there are more, those due last move out. */
 export const WAITING_CLAIMS_MAX = 24;
 export const WAITING_CLAIMS_KEPT = 8;
@@ -112,6 +114,8 @@ export const PROGRESS_CACHE_BYTES = 16 * MIB;
 export const TAKE_ROUNDS_MAX = 48;
 /** Queues looked at in parallel by one receive, and by each later look of one that waits for other processes. */
 export const PROBES_MAX = 16;
+/** Groups of which one process remembers where the next receive starts. */
+export const ROTATIONS_MAX = 4_096;
 /** Husks swept by one reserve. */
 export const HUSKS_PER_RESERVE_MAX = 8;
 export const SETTLE_DEADLINE_MS = 10 * SECOND_MS;

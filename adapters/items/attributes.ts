@@ -35,5 +35,5 @@ export const isList = (value: Attribute): value is readonly Uint8Array[] => Arra
 export const isSet = (value: Attribute): value is ReadonlySet<string> | ReadonlySet<number> => value instanceof Set;
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, at) => byte === b[at]);
+  return a === b || (a.length === b.length && a.every((byte, at) => byte === b[at]));
 }

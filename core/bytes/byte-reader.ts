@@ -65,6 +65,11 @@ export class ByteReader {
     return view;
   }
 
+  skip(length: number): void {
+    if (length > this.remaining) throw new RangeError("read past the end");
+    this.#at += length;
+  }
+
   text(): string {
     return decodeText(this.raw(this.varint()));
   }

@@ -10,6 +10,7 @@ import type { Arrivals } from "./arrivals.ts";
 import type { ClaimOrder } from "./progress.ts";
 import type { ProgressStore } from "./progress-store.ts";
 import type { ReceiptHandles } from "./receipt-handle.ts";
+import type { Rotation } from "./rotation.ts";
 import type { Turns } from "./turns.ts";
 
 /** What receiving and settling work with. */
@@ -22,6 +23,7 @@ export interface Consumption {
   readonly arrivals: Arrivals;
   readonly clock: Clock;
   readonly random: Random;
+  readonly rotation: Rotation;
   readonly turns: Turns;
   readonly filters: CompiledFilters;
   /** The largest difference between two handlers' clocks: a lease is over for others only this long after its end. */

@@ -22,8 +22,7 @@ export function settledBefore(item: Item | undefined, handle: ReceiptHandle, now
   const offset = handle.first + handle.relativeOffset;
   if (offset >= progress.next) return false;
   for (const claim of progress.claims.values()) if (claim.open.includes(offset - claim.first)) return false;
-  for (const offsets of progress.parked.values()) if (offsets.includes(offset)) return false;
-  return true;
+  return !progress.parked.has(offset);
 }
 
 /** Handles of one delivery share a claim: they are settled together. */

@@ -1,102 +1,116 @@
-import { PARKED_LISTS_PER_UPDATE_MAX, PARKED_MAX } from "../limits.ts";
+import { MESSAGES_PER_ORDERED_CLAIM, PARKED_MAX } from "../limits.ts";
 import type { StoredMessage } from "../terms.ts";
 import { bucketOf, type DeliveryOrder, heldBuckets } from "./delivery-order.ts";
+import type { Parked } from "./parked.ts";
 import type { Progress } from "./progress.ts";
 
-/** Room for what a receive may still take. */
+/** How much a receive may take. */
 interface Room {
-  messages: number;
-  bytes: number;
-  claims: number;
+  readonly messages: number;
+  readonly bytes: number;
+  readonly claims: number;
 }
 
 /**
- * What an ordered receive is going to take and to park, decided message by message in the order of the queue.
+ * What an ordered receive is going to take and to park.
  *
- * A bucket is free, held (its messages are out with some consumer), or chosen (by this plan). Parked messages of free buckets
- * come first. A message of a held bucket is parked, and so is one whose bucket has others parked before it; when the list is
- * full, or there is no room for another claim, the scan stops and the next offset waits there.
+ * Every message waits for its bucket: those parked before, then those the scan meets. A bucket is held while messages of it are
+ * out with some consumer, else free. What is taken comes from free buckets, the one that has waited longest first and as much of
+ * each as there is: a claim costs the same for one message as for many, so the scan goes on until few buckets fill the receive.
+ * All that is not taken is parked.
  */
 export class OrderedPlan {
   /** Messages to deliver by bucket; those without a message group under `undefined`. */
-  readonly chosen = new Map<number | undefined, StoredMessage[]>();
-  /** The parked lists as they will be; only those that change. */
-  readonly parked = new Map<number, readonly number[]>();
+  readonly taken = new Map<number | undefined, StoredMessage[]>();
   /** Messages passed over because they have expired. */
   expired = 0;
   readonly #order: DeliveryOrder;
-  readonly #progress: Progress;
-  readonly #held: ReadonlySet<number>;
   readonly #room: Room;
-  #parkedCount: number;
+  readonly #held: ReadonlySet<number | undefined>;
+  readonly #waiting: Map<number, number | undefined>;
+  /** Messages that wait in each free bucket, the longest waiting one first. */
+  readonly #free = new Map<number | undefined, number>();
+  #freeMessages = 0;
 
   constructor(order: DeliveryOrder, progress: Progress, room: Room) {
     this.#order = order;
-    this.#progress = progress;
+    this.#room = room;
     this.#held = heldBuckets(order, progress);
-    this.#room = { ...room };
-    this.#parkedCount = [...progress.parked.values()].reduce((sum, offsets) => sum + offsets.length, 0);
+    this.#waiting = new Map(progress.parked);
+    for (const bucket of this.#waiting.values()) this.#count(bucket);
   }
 
-  get full(): boolean {
-    return this.#room.messages <= 0 || this.#room.bytes <= 0;
-  }
-
-  /** No other bucket can be chosen: there are as many claims as there may be, or as many lists as one update names. */
-  get crowded(): boolean {
-    return this.#room.claims <= 0 || this.parked.size >= PARKED_LISTS_PER_UPDATE_MAX;
-  }
-
-  /** Parked lists whose bucket is free, the longest waiting first. */
-  waiting(): readonly (readonly [bucket: number, offsets: readonly number[]])[] {
-    const free = [...this.#progress.parked].filter(([bucket]) => !this.#held.has(bucket));
-    return free.sort(([, a], [, b]) => (a[0] ?? 0) - (b[0] ?? 0));
-  }
-
-  /** Takes parked messages of one free bucket. `messages` are those of its first `read` offsets that have not expired. */
-  takeParked(bucket: number, offsets: readonly number[], read: number, messages: readonly StoredMessage[]): void {
-    let taken = 0;
-    for (const message of messages) {
-      if (!this.#choose(bucket, message)) break;
-      taken++;
+  /** Few buckets fill the receive: there is no need to look further. */
+  get enough(): boolean {
+    if (this.#freeMessages < this.#room.messages) return false;
+    let few = Math.ceil(this.#room.messages / MESSAGES_PER_ORDERED_CLAIM);
+    let missing = this.#room.messages;
+    for (const count of this.#free.values()) {
+      missing -= count;
+      if (missing <= 0) return true;
+      if (--few <= 0) return false;
     }
-    const firstLeft = messages[taken]?.offset ?? offsets[read] ?? Number.POSITIVE_INFINITY;
-    const left = offsets.filter((offset) => offset >= firstLeft);
-    this.expired += offsets.length - left.length - taken;
-    this.#parkedCount -= offsets.length - left.length;
-    if (left.length < offsets.length) this.parked.set(bucket, left);
+    return false;
   }
 
-  /** Decides on the next message of the queue. False: the scan stops before it. */
-  offer(message: StoredMessage): boolean {
-    const bucket = bucketOf(this.#order, message.messageGroup);
-    if (bucket === undefined) return this.#choose(undefined, message);
-    const parkedBefore = this.parked.get(bucket) ?? this.#progress.parked.get(bucket) ?? [];
-    if (!this.#held.has(bucket) && parkedBefore.length === 0) return this.#choose(bucket, message);
+  /** Takes in the next message of the queue. False: the scan stops before it, and the next offset waits there. */
+  offer(offset: number, messageGroup: string | undefined): boolean {
+    const bucket = bucketOf(this.#order, messageGroup);
+    const takeable = Math.min(this.#freeMessages + (this.#held.has(bucket) ? 0 : 1), this.#room.messages);
     // A queue in order does not go on past a message that waits.
-    if (this.#order === "queue" || this.#parkedCount >= PARKED_MAX) return false;
-    if (!this.parked.has(bucket) && this.parked.size >= PARKED_LISTS_PER_UPDATE_MAX) return false;
-    this.parked.set(bucket, [...parkedBefore, message.offset]);
-    this.#parkedCount++;
+    if (this.#waiting.size + 1 - takeable > (this.#order === "queue" ? 0 : PARKED_MAX)) return false;
+    this.#waiting.set(offset, bucket);
+    this.#count(bucket);
     return true;
   }
 
-  #choose(bucket: number | undefined, message: StoredMessage): boolean {
-    const mine = this.chosen.get(bucket);
-    // The first message comes whatever its size: else a large one would hold its queue for ever.
-    const fits = this.#room.messages > 0 && (message.body.length <= this.#room.bytes || this.chosen.size === 0);
-    if (!fits || (mine === undefined && this.#room.claims <= 0)) {
-      if (!fits) this.#room.messages = 0;
-      return false;
+  /** Offsets to take, ascending, as far as there is room by count. */
+  choose(): readonly number[] {
+    const quotas = new Map<number | undefined, number>();
+    let { messages } = this.#room;
+    for (const [bucket, count] of this.#free) {
+      if (messages <= 0 || quotas.size >= this.#room.claims) break;
+      quotas.set(bucket, Math.min(count, messages));
+      messages -= count;
     }
-    this.#room.messages--;
-    this.#room.bytes -= message.body.length;
-    if (mine) {
-      mine.push(message);
-      return true;
+    const chosen: number[] = [];
+    for (const [offset, bucket] of this.#waiting) {
+      const quota = quotas.get(bucket) ?? 0;
+      if (quota === 0) continue;
+      quotas.set(bucket, quota - 1);
+      chosen.push(offset);
     }
-    this.#room.claims--;
-    this.chosen.set(bucket, [message]);
-    return true;
+    return chosen;
+  }
+
+  /** Takes of what was chosen as much as there is room for by size. What is not among `messages` has expired. */
+  take(chosen: readonly number[], messages: readonly StoredMessage[]): void {
+    let { bytes } = this.#room;
+    let at = 0;
+    for (const offset of chosen) {
+      const message = messages[at]?.offset === offset ? messages[at++] : undefined;
+      // The first message comes whatever its size: else a large one would hold its queue for ever.
+      if (message && message.body.length > bytes && this.taken.size > 0) return;
+      const bucket = this.#waiting.get(offset);
+      this.#waiting.delete(offset);
+      if (!message) {
+        this.expired++;
+        continue;
+      }
+      bytes -= message.body.length;
+      const taken = this.taken.get(bucket);
+      if (taken) taken.push(message);
+      else this.taken.set(bucket, [message]);
+    }
+  }
+
+  get parked(): Parked {
+    return this.#waiting;
+  }
+
+  #count(bucket: number | undefined): void {
+    if (this.#held.has(bucket)) return;
+    this.#free.set(bucket, (this.#free.get(bucket) ?? 0) + 1);
+    this.#freeMessages++;
   }
 }

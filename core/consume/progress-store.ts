@@ -4,7 +4,7 @@ import { progressKey, subscriptionKey } from "../keys.ts";
 import { PROGRESS_CACHE_BYTES, PROGRESS_CACHE_MS } from "../limits.ts";
 import { QUEUE_ENDS_MAX } from "../log/log-limits.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { Change, Condition, Item, ItemStore, WriteResult } from "../ports/item-store.ts";
+import type { Change, Condition, Item, ItemStore, Key, WriteResult } from "../ports/item-store.ts";
 import type { ConsumedQueue } from "./consumption.ts";
 import { freshProgress } from "./progress.ts";
 
@@ -115,16 +115,25 @@ export interface ProgressChange {
 /** The image after an update that only took away; `undefined` for any other. */
 function afterRemovals(before: Item | undefined, { changes }: ProgressChange): Item | undefined {
   if (!before) return undefined;
-  const after: Record<string, Item[string]> & Item = { ...before };
+  const left = new Map<string, Item[string] | undefined>();
   for (const change of changes) {
-    if (change.op === "deleteFromSet") {
-      const left = [...((before[change.name] as ReadonlySet<number> | undefined) ?? [])].filter(
-        (member) => !(change.values as ReadonlySet<number>).has(member),
-      );
-      if (left.length > 0) after[change.name] = new Set(left);
-      else delete after[change.name];
-    } else if (change.op === "remove") delete after[change.name];
+    if (change.op === "deleteFromSet") left.set(change.name, difference(before[change.name], change.values));
+    else if (change.op === "remove") left.set(change.name, undefined);
     else return undefined;
   }
+  const after: Record<string, Item[string]> & Key = { pk: before.pk, sk: before.sk };
+  for (const name in before) {
+    const value = left.has(name) ? left.get(name) : before[name];
+    if (value !== undefined) after[name] = value;
+  }
   return after;
+}
+
+function difference(
+  members: Item[string] | undefined,
+  gone: ReadonlySet<string> | ReadonlySet<number>,
+): Item[string] | undefined {
+  const left = new Set(members as ReadonlySet<number> | undefined);
+  for (const member of gone as ReadonlySet<number>) left.delete(member);
+  return left.size > 0 ? left : undefined;
 }

@@ -1,10 +1,9 @@
 import { base64urlToNumber, numberToBase64url } from "../bytes/base64url.ts";
-import { ByteReader } from "../bytes/byte-reader.ts";
-import { ByteWriter } from "../bytes/byte-writer.ts";
 import { hash32 } from "../bytes/hash32.ts";
 import { progressKey } from "../keys.ts";
 import type { Condition, Item } from "../ports/item-store.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
+import { type Parked, parkedOf } from "./parked.ts";
 
 /**
  * A group's progress on one queue: one item, the attributes in brackets.
@@ -13,7 +12,7 @@ import { StoreCorrupt } from "../ports/store-failures.ts";
  * id: `f<id>` first offset, `m<id>` meta (nonce 6, attempt 2, due 7 base64url digits), `o<id>` the open offsets relative to f.
  * An ordered claim holds messages of one bucket (a hash of their message group) and its meta goes on with bucket 3 and head 3:
  * the offset, relative to f, that the attempts are counted for. While it is open, later messages of the bucket met on the way
- * are parked: `k<bucket>` holds their offsets (the first in 5 bytes, then varint steps).
+ * are parked (`parked.ts`).
  * A nonce that starts with `~` says nobody holds the claim: it was given back and waits for its due time. When acks empty a
  * claim bit by bit, its f and m stay behind (a husk) until a later reserve sweeps them.
  */
@@ -33,8 +32,8 @@ export interface Progress {
   /** [ex] Messages that expired before they were settled. */
   readonly expired: number;
   readonly claims: ReadonlyMap<string, Claim>;
-  /** [k<bucket>] Offsets below `next` that wait for their bucket, ascending. */
-  readonly parked: ReadonlyMap<number, readonly number[]>;
+  /** [k] Offsets below `next` that wait for their bucket. */
+  readonly parked: Parked;
   /** Ids of claims that only left f and m. */
   readonly husks: readonly string[];
 }
@@ -64,7 +63,6 @@ const ATTEMPT_DIGITS = 2;
 const DUE_DIGITS = 7;
 const ORDER_DIGITS = 3;
 const CLAIM_ATTRIBUTE_CHARS = 5;
-const PARKED_ATTRIBUTE_CHARS = 1 + ORDER_DIGITS;
 const META_CHARS = NONCE_CHARS + ATTEMPT_DIGITS + DUE_DIGITS;
 const GIVEN_BACK = "~";
 
@@ -72,7 +70,6 @@ export const isGivenBack = (claim: Pick<Claim, "nonce">): boolean => claim.nonce
 
 /** Buckets of message groups: 0 … BUCKETS − 1. */
 export const BUCKETS = 2 ** 16;
-export const parkedName = (bucket: number): string => `k${numberToBase64url(bucket, ORDER_DIGITS)}`;
 
 export const metaOf = (claim: Pick<Claim, "nonce" | "attempt" | "dueMs" | "order">): string => {
   const meta = metaPrefix(claim) + numberToBase64url(claim.dueMs, DUE_DIGITS);
@@ -108,9 +105,8 @@ export function claimId(seed: string, taken: (id: string) => boolean): string {
 
 /** Messages below `next` that are neither settled nor expired: out with consumers, waiting after a nack, or parked. */
 export function unsettledCount({ claims, parked, spilled }: Progress): number {
-  let count = spilled;
+  let count = spilled + parked.size;
   for (const { open } of claims.values()) count += open.length;
-  for (const offsets of parked.values()) count += offsets.length;
   return count;
 }
 
@@ -137,13 +133,8 @@ export function progressOf(item: Item): Progress {
 
 function parse(item: Item): Progress {
   const claims = new Map<string, Claim>();
-  const parked = new Map<number, readonly number[]>();
   const husks: string[] = [];
-  for (const name of Object.keys(item)) {
-    if (name.length === PARKED_ATTRIBUTE_CHARS && name.charAt(0) === "k") {
-      parked.set(base64urlToNumber(name.slice(1)), readParked(item[name] as Uint8Array));
-      continue;
-    }
+  for (const name in item) {
     if (name.length !== CLAIM_ATTRIBUTE_CHARS || name.charAt(0) !== "m") continue;
     const id = name.slice(1);
     const open = item[`o${id}`] as ReadonlySet<number> | undefined;
@@ -159,7 +150,7 @@ function parse(item: Item): Progress {
     deadLettered: item.dl as number,
     expired: item.ex as number,
     claims,
-    parked,
+    parked: parkedOf(item),
     husks,
   };
 }
@@ -185,24 +176,4 @@ function claimOf(item: Item, id: string, open: ReadonlySet<number>): Claim {
         }
       : undefined,
   };
-}
-
-export function writeParked(offsets: readonly number[]): Uint8Array {
-  const out = new ByteWriter(8 + 2 * offsets.length);
-  const [first = 0, ...rest] = offsets;
-  out.u8(Math.floor(first / 2 ** 32));
-  out.u32(first % 2 ** 32);
-  let before = first;
-  for (const offset of rest) {
-    out.varint(offset - before);
-    before = offset;
-  }
-  return out.view();
-}
-
-function readParked(bytes: Uint8Array): readonly number[] {
-  const reader = new ByteReader(bytes);
-  const offsets = [reader.u8() * 2 ** 32 + reader.u32()];
-  while (reader.remaining > 0) offsets.push((offsets.at(-1) as number) + reader.varint());
-  return offsets;
 }

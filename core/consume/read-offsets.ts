@@ -17,9 +17,7 @@ export async function readOffsets(
       const run = await consumption.log.reader.run(logQueue(queue), from, last + 1 - from);
       const count = Math.min(run.available, last + 1 - run.from);
       if (count <= 0) break;
-      for (const message of await consumption.log.messages(run, run.from, count, logQueue(queue))) {
-        if (wanted.has(message.offset)) messages.push(message);
-      }
+      messages.push(...(await consumption.log.messages(run, run.from, count, logQueue(queue), wanted)));
       from = run.from + count;
     }
   }

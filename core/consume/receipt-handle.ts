@@ -10,13 +10,14 @@ import type { ClaimOrder } from "./progress.ts";
 /**
  * The right to settle one message of one delivery.
  *
- *   handle   := base64url(delivery) "." base64url(offset − first varint · tag 12 bytes)
+ *   handle   := base64url(delivery) "." base64url(place varint · tag 12 bytes)
  *   delivery := version u8 · group uid text · subscription uid text · queue varint · generation varint · claim id text
  *               · first varint · nonce text · attempt varint · leaseUntilMs u48 · handed out varint
- *               · [bucket varint · head varint] of an ordered claim
+ *               · [bucket varint · head varint · step varint*] of an ordered claim
  *
- * A tag is a slice of HMAC(key, delivery · offset's fifth): slices of a pseudo-random function are independent of one another,
- * and so five messages share one computation.
+ * A message's place is its offset − first; in an ordered delivery, whose messages may lie far apart, its place among them: steps
+ * lead from one to the next. A tag is a slice of HMAC(key, delivery · place's fifth): slices of a pseudo-random function are
+ * independent of one another, and so five messages share one computation.
  */
 export interface ReceiptHandle extends HandedDelivery {
   readonly relativeOffset: number;
@@ -38,6 +39,8 @@ export interface HandedDelivery {
   readonly handedOut: number;
   /** Of an ordered claim. */
   readonly order?: ClaimOrder | undefined;
+  /** Of an ordered claim: the messages of this delivery, relative to `first`, ascending. */
+  readonly offsets?: readonly number[] | undefined;
 }
 
 const VERSION = 1;
@@ -81,13 +84,15 @@ export class ReceiptHandles {
     if (delivery.order) {
       out.varint(delivery.order.bucket);
       out.varint(delivery.order.head);
+      writeSteps(out, delivery.offsets ?? []);
     }
     const signed = { delivery, text: toBase64url(out.view()), bytes: out.view(), hmacs: new Map<number, Uint8Array>() };
     this.#recent.set(signed.text, signed);
     return (relativeOffset) => {
+      const place = delivery.order && delivery.offsets ? delivery.offsets.indexOf(relativeOffset) : relativeOffset;
       const tail = new ByteWriter(TAG_BYTES + 4);
-      tail.varint(relativeOffset);
-      tail.raw(this.#tag(signed, relativeOffset));
+      tail.varint(place);
+      tail.raw(this.#tag(signed, place));
       return `${signed.text}.${toBase64url(tail.view())}`;
     };
   }
@@ -102,11 +107,12 @@ export class ReceiptHandles {
     try {
       const signed = known ?? unverified(deliveryText);
       const reader = new ByteReader(tail);
-      const relativeOffset = reader.varint();
+      const place = reader.varint();
       const tag = reader.raw(reader.remaining);
-      if (!this.#signer.equal(tag, this.#tag(signed, relativeOffset))) throw invalidHandle();
+      if (!this.#signer.equal(tag, this.#tag(signed, place))) throw invalidHandle();
       if (!known) this.#recent.set(deliveryText, signed);
-      return { ...signed.delivery, relativeOffset };
+      const { offsets } = signed.delivery;
+      return { ...signed.delivery, relativeOffset: offsets ? (offsets[place] as number) : place };
     } catch (error) {
       // Numbers or text that do not end: nobody signed that.
       if (error instanceof RangeError || error instanceof TypeError) throw invalidHandle();
@@ -114,8 +120,8 @@ export class ReceiptHandles {
     }
   }
 
-  #tag({ bytes, hmacs }: SignedDelivery, relativeOffset: number): Uint8Array {
-    const fifth = Math.floor(relativeOffset / TAGS_PER_HMAC);
+  #tag({ bytes, hmacs }: SignedDelivery, place: number): Uint8Array {
+    const fifth = Math.floor(place / TAGS_PER_HMAC);
     let hmac = hmacs.get(fifth);
     if (!hmac) {
       const out = new ByteWriter(bytes.length + 8);
@@ -124,7 +130,7 @@ export class ReceiptHandles {
       hmac = this.#signer.sign(this.#key, out.view());
       hmacs.set(fifth, hmac);
     }
-    const at = (relativeOffset % TAGS_PER_HMAC) * TAG_BYTES;
+    const at = (place % TAGS_PER_HMAC) * TAG_BYTES;
     return hmac.subarray(at, at + TAG_BYTES);
   }
 }
@@ -138,7 +144,7 @@ function unverified(text: string): SignedDelivery {
 function readDelivery(bytes: Uint8Array): HandedDelivery {
   const reader = new ByteReader(bytes);
   if (reader.u8() !== VERSION) throw invalidHandle();
-  return {
+  const delivery = {
     groupUid: reader.text(),
     subscriptionUid: reader.text(),
     queueId: reader.varint(),
@@ -149,8 +155,26 @@ function readDelivery(bytes: Uint8Array): HandedDelivery {
     attempt: reader.varint(),
     leaseUntilMs: reader.u48(),
     handedOut: reader.varint(),
-    order: reader.remaining > 0 ? { bucket: reader.varint(), head: reader.varint() } : undefined,
   };
+  if (reader.remaining === 0) return delivery;
+  return { ...delivery, order: { bucket: reader.varint(), head: reader.varint() }, offsets: readSteps(reader) };
+}
+
+function writeSteps(out: ByteWriter, offsets: readonly number[]): void {
+  let before = 0;
+  for (const offset of offsets) {
+    out.varint(offset - before);
+    before = offset;
+  }
+}
+
+function readSteps(reader: ByteReader): readonly number[] {
+  const offsets: number[] = [];
+  for (let before = 0; reader.remaining > 0; ) {
+    before += reader.varint();
+    offsets.push(before);
+  }
+  return offsets;
 }
 
 export const invalidHandle = (): BrokerError =>

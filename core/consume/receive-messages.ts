@@ -42,7 +42,7 @@ export async function receiveMessages(
   let topics = await subscribedTopics(receiving, group, request.topics);
   const leaseMs = request.leaseMs ?? group.leaseSeconds * 1_000;
   const nonce = request.attemptId === undefined ? randomNonce(receiving) : attemptNonce(group, request.attemptId);
-  const turn = request.attemptId === undefined ? Math.floor(receiving.random.fraction() * 2 ** 32) : hash32(request.attemptId);
+  const turn = request.attemptId === undefined ? receiving.rotation.next(group.uid) : hash32(request.attemptId);
   let queues = visitingOrder(group, topics, turn, receiving.clock.nowMs());
   const budget: Budget = { messages: request.max, bytes: request.maxBytes ?? RECEIVE_BYTES_MAX, nonce, leaseMs };
   let polls = 0;
@@ -185,6 +185,7 @@ function receivedBy(receiving: Receiving, group: ConsumerGroup, delivery: Delive
     leaseUntilMs,
     handedOut,
     order,
+    offsets: order && delivery.messages.map(({ offset }) => offset - first),
   });
   // The attempts of an ordered claim are those of its head.
   const attemptOf = (offset: number): number => (order && offset - first !== order.head ? 1 : attempt);
@@ -244,8 +245,10 @@ function visitingOrder(
   return topics.flatMap((_, index) => {
     const { subscription, topic, filter } = topics[(index + turn) % topics.length] as SubscribedTopic;
     const length = visitedQueues(topic, nowMs);
+    // One queue further after all topics have come first once: each queue of each comes first in its turn.
+    const start = Math.floor(turn / topics.length);
     return Array.from({ length }, (_unused, queue) => {
-      const queueId = topic.type === "PRIORITY" ? length - 1 - queue : (queue + turn) % length;
+      const queueId = topic.type === "PRIORITY" ? length - 1 - queue : (queue + start) % length;
       return { group, subscription, topic, queueId, filter };
     });
   });

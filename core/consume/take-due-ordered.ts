@@ -2,10 +2,10 @@ import type { Change, Condition, Item } from "../ports/item-store.ts";
 import type { StoredMessage } from "../terms.ts";
 import type { ConsumedQueue, Consumption } from "./consumption.ts";
 import { deadLetterHead } from "./dead-letter.ts";
-import { type Claim, type ClaimOrder, exactClaim, metaOf, type Progress, progressOf } from "./progress.ts";
+import { type Parked, parkedAsRead, parkedChanges } from "./parked.ts";
+import { type Claim, type ClaimOrder, exactClaim, metaOf, progressOf } from "./progress.ts";
 import { readOffsets } from "./read-offsets.ts";
 import type { Budget, Taken } from "./take-from-queue.ts";
-import { parkedAsRead, parkedChange } from "./take-ordered.ts";
 
 export type OrderedClaim = Claim & { readonly order: ClaimOrder };
 
@@ -39,8 +39,8 @@ export async function takeDueOrdered(
   const meta = { nonce: budget.nonce, attempt: counted + 1, dueMs: leaseUntilMs, order };
   const left = messages.slice(taken.length).map(({ offset }) => offset);
   const result = await consumption.progress.update(queue.subscription.uid, queue.queueId, {
-    changes: [{ op: "set", name: `m${claim.id}`, value: metaOf(meta) }, ...leavingChanges(claim, progress, messages, left)],
-    when: [...exactClaim(progress.generation, claim), ...leavingConditions(claim, progress, left)],
+    changes: [{ op: "set", name: `m${claim.id}`, value: metaOf(meta) }, ...leavingChanges(claim, item, messages, left)],
+    when: [...exactClaim(progress.generation, claim), ...leavingConditions(claim, item, left)],
     returning: "allNew",
   });
   if (!result.ok) return { item: result.current, deliveries: [] };
@@ -62,10 +62,10 @@ function fitting(messages: readonly StoredMessage[], budget: Budget): readonly S
   return end < 0 ? messages : messages.slice(0, end);
 }
 
-/** What has expired leaves the claim, and what does not fit goes back to the front of the bucket's parked list. */
+/** What has expired leaves the claim, and what does not fit is parked, in front of the others of its bucket. */
 function leavingChanges(
   claim: OrderedClaim,
-  progress: Progress,
+  item: Item,
   messages: readonly StoredMessage[],
   left: readonly number[],
 ): readonly Change[] {
@@ -76,15 +76,13 @@ function leavingChanges(
   return [
     { op: "deleteFromSet", name: `o${claim.id}`, values: leaving },
     { op: "increment", name: "ex", by: expired.length },
-    ...(left.length === 0 ? [] : [parkedChange(claim.order.bucket, [...left, ...parkedBehind(claim, progress)])]),
+    ...(left.length === 0 ? [] : parkedChanges(item, withParked(progressOf(item).parked, claim.order.bucket, left))),
   ];
 }
 
 /** A message acked since it was read must not be parked again. */
-const leavingConditions = (claim: OrderedClaim, progress: Progress, left: readonly number[]): readonly Condition[] =>
-  left.length === 0
-    ? []
-    : [{ op: "=", name: `o${claim.id}`, value: new Set(claim.open) }, parkedAsRead(claim.order.bucket, progress)];
+const leavingConditions = (claim: OrderedClaim, item: Item, left: readonly number[]): readonly Condition[] =>
+  left.length === 0 ? [] : [{ op: "=", name: `o${claim.id}`, value: new Set(claim.open) }, parkedAsRead(item)];
 
-const parkedBehind = (claim: OrderedClaim, progress: Progress): readonly number[] =>
-  progress.parked.get(claim.order.bucket) ?? [];
+const withParked = (parked: Parked, bucket: number, offsets: readonly number[]): Parked =>
+  new Map([...parked, ...offsets.map((offset) => [offset, bucket] as const)].sort(([a], [b]) => a - b));

@@ -1,4 +1,4 @@
-import { retentionClassDays } from "../keys.ts";
+import { framesObjectExpiresMs, retentionClassDays } from "../keys.ts";
 import { makeFrameId, messageIdOf, toHex } from "../message/message-id.ts";
 import type { MessageRecord } from "../message/record-codec.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
@@ -43,6 +43,14 @@ export class DetachedFrames {
     if (batch.length <= inlineFrameBytesMax) return batch;
     const place = await this.#objects.put(batch, retentionClassDays(lifeHours));
     return encodePointer({ ...head, ...place, count: 1 });
+  }
+
+  /** Whether a frame can be read for `lifeHours` from now on: one in an object goes with it. Errors: `StoreCorrupt`. */
+  isKept(frame: Uint8Array, lifeHours: number): boolean {
+    const decoded = decodeFrame(frame, this.#store.compressor);
+    return (
+      decoded.kind === "batch" || framesObjectExpiresMs(decoded.objectKey) >= this.#store.clock.nowMs() + lifeHours * 3_600_000
+    );
   }
 
   /** The message of such a frame, under the id its owner knows it by. Errors: `StoreCorrupt`, also when its object is gone. */

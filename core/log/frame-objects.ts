@@ -9,7 +9,13 @@ import type { ObjectStore } from "../ports/object-store.ts";
 import type { Random } from "../ports/random.ts";
 import { StoreCorrupt, StoreUnavailable } from "../ports/store-failures.ts";
 import { type BatchFrame, decodeFrame, type PointerFrame } from "./frame.ts";
-import { BATCH_CACHE_BYTES, OBJECT_FRAMES_BYTES_MAX, OBJECT_PUTS_PER_CLASS_MAX, PENDING_OBJECT_BYTES_MAX } from "./log-limits.ts";
+import {
+  BATCH_CACHE_BYTES,
+  OBJECT_FRAMES_BYTES_MAX,
+  OBJECT_PAGE_BYTES,
+  OBJECT_PUTS_PER_CLASS_MAX,
+  PENDING_OBJECT_BYTES_MAX,
+} from "./log-limits.ts";
 
 /** Where a frame lies in the object store. */
 export interface FramePlace {
@@ -24,12 +30,30 @@ interface Pending {
   reject(error: unknown): void;
 }
 
+interface Range {
+  readonly from: number;
+  readonly length: number;
+}
+
+/** What one read brought of an object, and the batches found in it so far. */
+interface Part {
+  readonly key: string;
+  readonly from: number;
+  readonly bytes: Uint8Array;
+  readonly batches: Map<number, BatchFrame>;
+  /** Of batches that were packed, and so are not views of `bytes`. */
+  unpackedBytes: number;
+}
+
 const RETRY_MS = { first: 20, most: 1_000 } as const;
 
 /**
  * Batch frames too large for the table, several to an object: what arrives while one is being written shares the next.
  *
  *   object := frame*       each found by the pointer that names its range, and checked by its own CRC
+ *
+ * Objects are read by the page of 128 KB: what lies beside a batch was sent with it, and is often read next. A batch that is
+ * larger, or lies across two pages, is read alone. Pages read last are kept (16 MB).
  *
  * An object whose pointer was never written (a crash in between) is deleted by age with the rest of its retention class.
  */
@@ -39,14 +63,14 @@ export class FrameObjects {
   readonly #random: Random;
   readonly #compressor: Compressor;
   readonly #lanes = new Map<number, { pending: Pending[]; running: number }>();
-  readonly #batches = new LRUCache<string, BatchFrame>({
+  readonly #parts = new LRUCache<string, Part>({
     maxSize: BATCH_CACHE_BYTES,
-    sizeCalculation: (batch) => batch.records.length + 200,
+    sizeCalculation: ({ bytes, unpackedBytes }) => bytes.length + unpackedBytes + 200,
   });
 
   #pendingBytes = 0;
   /** Receives that come together share one read. */
-  readonly #fetching = new Map<string, Promise<BatchFrame | undefined>>();
+  readonly #fetching = new Map<string, Promise<Part | undefined>>();
 
   constructor(store: {
     readonly objects: ObjectStore;
@@ -77,33 +101,69 @@ export class FrameObjects {
     });
   }
 
+  /** The batch a pointer names, if it was read lately. */
+  known(pointer: PointerFrame): BatchFrame | undefined {
+    const part = this.#parts.get(partKey(pointer, rangeOf(pointer)));
+    return part && this.#batchIn(part, pointer);
+  }
+
   /**
    * The batch a pointer names; `undefined` when its object went by age: its messages have expired, though appends and touches
    * gave their block a longer life. Errors: `StoreCorrupt` when it is gone earlier or is not that batch.
    */
   async get(pointer: PointerFrame): Promise<BatchFrame | undefined> {
-    const cacheKey = `${pointer.objectKey}:${pointer.byteOffset}`;
-    const cached = this.#batches.get(cacheKey) ?? this.#fetching.get(cacheKey);
-    if (cached) return cached;
-    const fetching = this.#fetch(pointer).finally(() => this.#fetching.delete(cacheKey));
-    this.#fetching.set(cacheKey, fetching);
-    const batch = await fetching;
-    if (batch) this.#batches.set(cacheKey, batch);
-    return batch;
+    const range = rangeOf(pointer);
+    const key = partKey(pointer, range);
+    let part = this.#parts.get(key);
+    if (!part) {
+      const fetching = this.#fetching.get(key) ?? this.#fetch(pointer, range).finally(() => this.#fetching.delete(key));
+      this.#fetching.set(key, fetching);
+      part = await fetching;
+    }
+    return part && this.#batchIn(part, pointer);
   }
 
-  async #fetch(pointer: PointerFrame): Promise<BatchFrame | undefined> {
-    const bytes = await this.#objects.getRange(pointer.objectKey, pointer.byteOffset, pointer.byteLength);
-    if (!bytes && framesObjectExpiresMs(pointer.objectKey) <= this.#clock.nowMs()) return undefined;
-    if (!bytes) throw new StoreCorrupt(`object ${pointer.objectKey} is gone while a block points at it`);
-    const frame = decodeFrame(bytes, this.#compressor);
-    if (frame.kind !== "batch" || frame.count !== pointer.count)
-      throw new StoreCorrupt(`object ${pointer.objectKey} is not what its pointer says`);
-    return frame;
+  async #fetch(pointer: PointerFrame, range: Range): Promise<Part | undefined> {
+    const { objectKey } = pointer;
+    const bytes = await this.#objects.getRange(objectKey, range.from, range.length);
+    if (!bytes && framesObjectExpiresMs(objectKey) <= this.#clock.nowMs()) return undefined;
+    if (!bytes) throw new StoreCorrupt(`object ${objectKey} is gone while a block points at it`);
+    const part = {
+      key: partKey(pointer, range),
+      from: range.from,
+      bytes,
+      batches: new Map<number, BatchFrame>(),
+      unpackedBytes: 0,
+    };
+    this.#parts.set(part.key, part);
+    return part;
+  }
+
+  #batchIn(part: Part, { objectKey, byteOffset, byteLength, count }: PointerFrame): BatchFrame {
+    const known = part.batches.get(byteOffset);
+    if (known) return known;
+    const start = byteOffset - part.from;
+    try {
+      const frame = decodeFrame(part.bytes.subarray(start, start + byteLength), this.#compressor);
+      if (frame.kind !== "batch" || frame.count !== count)
+        throw new StoreCorrupt(`object ${objectKey} is not what its pointer says`);
+      part.batches.set(byteOffset, frame);
+      if (frame.records.buffer !== part.bytes.buffer) {
+        part.unpackedBytes += frame.records.length;
+        this.#parts.set(part.key, part);
+      }
+      return frame;
+    } catch (error) {
+      // What was garbled on the way is read again the next time.
+      this.#parts.delete(part.key);
+      throw error;
+    }
   }
 
   async #run(lane: { pending: Pending[]; running: number }, classDays: number): Promise<void> {
     lane.running++;
+    // The frames of one send come in the same turn, one for each of its queues: they share an object.
+    await undefined;
     while (lane.pending.length > 0) {
       let bytes = 0;
       const fitting = lane.pending.findIndex(({ frame }, index) => {
@@ -152,6 +212,15 @@ function notApplied(error: unknown): unknown {
   if (!StoreUnavailable.is(error)) return error;
   return new StoreUnavailable("not-applied", error.reason, error.message, { cause: error });
 }
+
+/** What is read for a pointer: its page, or exactly what it names. */
+function rangeOf({ byteOffset, byteLength }: PointerFrame): Range {
+  const page = byteOffset - (byteOffset % OBJECT_PAGE_BYTES);
+  const inside = byteOffset + byteLength <= page + OBJECT_PAGE_BYTES;
+  return inside ? { from: page, length: OBJECT_PAGE_BYTES } : { from: byteOffset, length: byteLength };
+}
+
+const partKey = ({ objectKey }: PointerFrame, { from, length }: Range): string => `${objectKey}:${from}+${length}`;
 
 function concatenate(parts: readonly Uint8Array[]): Uint8Array {
   const [only] = parts;

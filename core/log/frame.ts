@@ -1,7 +1,6 @@
 import { ByteReader } from "../bytes/byte-reader.ts";
 import { ByteWriter } from "../bytes/byte-writer.ts";
 import { crc32c } from "../bytes/crc32c.ts";
-import type { MessageFilter } from "../filter/compile-filter.ts";
 import { FRAME_ID_BYTES, messageIdOf, toHex } from "../message/message-id.ts";
 import { type MessageRecord, readRecord, recordBytesMax, skipRecord, writeRecord } from "../message/record-codec.ts";
 import { RecordView } from "../message/record-view.ts";
@@ -19,14 +18,19 @@ import { OBJECT_FRAMES_BYTES_MAX } from "./log-limits.ts";
  *
  * A pointer repeats its batch's head, so that counting, timing and finding a write need no object. Golden bytes hold the format.
  */
-export interface FrameHead {
-  readonly storedAtMs: number;
+export interface FrameHead extends FrameSpan {
   readonly id: Uint8Array;
+}
+
+export interface FrameSpan {
+  readonly storedAtMs: number;
   readonly count: number;
 }
 
 export interface BatchFrame extends FrameHead {
   readonly kind: "batch";
+  /** The id as message ids begin with it. */
+  readonly idHex: string;
   /** Records as written, unpacked. */
   readonly records: Uint8Array;
 }
@@ -84,7 +88,15 @@ function seal(out: ByteWriter): Uint8Array {
   return out.view();
 }
 
-/** The head alone, unchecked: what counting and timing need. */
+/** What counting and timing need, unchecked. */
+export function readFrameSpan(frame: Uint8Array): FrameSpan {
+  const reader = new ByteReader(frame, STORED_AT_OFFSET);
+  const storedAtMs = reader.u48();
+  reader.skip(FRAME_ID_BYTES);
+  return { storedAtMs, count: reader.varint() };
+}
+
+/** The head alone, unchecked. */
 export function readFrameHead(frame: Uint8Array): FrameHead {
   const reader = new ByteReader(frame, STORED_AT_OFFSET);
   return { storedAtMs: reader.u48(), id: reader.raw(FRAME_ID_BYTES), count: reader.varint() };
@@ -127,10 +139,10 @@ function readFrame(frame: Uint8Array, end: number, compressor: Compressor): Batc
   const length = reader.varint();
   switch (kind) {
     case KIND.plain:
-      return { ...head, kind: "batch", records: reader.raw(length) };
+      return { ...head, kind: "batch", idHex: toHex(head.id), records: reader.raw(length) };
     case KIND.deflated:
       if (length > OBJECT_FRAMES_BYTES_MAX) throw new RangeError("records too long");
-      return { ...head, kind: "batch", records: compressor.inflate(reader.raw(reader.remaining), length) };
+      return { ...head, kind: "batch", idHex: toHex(head.id), records: compressor.inflate(reader.raw(reader.remaining), length) };
     case KIND.pointer:
       return { ...head, kind: "pointer", objectKey: reader.text(), byteOffset: reader.varint(), byteLength: length };
     default:
@@ -138,36 +150,44 @@ function readFrame(frame: Uint8Array, end: number, compressor: Compressor): Batc
   }
 }
 
-/** Which of the records `from` … `from + count − 1` a filter lets through, counted from `from`. */
-export function matchingRecords(batch: BatchFrame, from: number, count: number, filter: MessageFilter): readonly number[] {
+/** Shows records `from` … `from + count − 1`, counted from `from`, until `see` answers false; answers with that one. */
+export function viewRecords(
+  batch: BatchFrame,
+  from: number,
+  count: number,
+  see: (view: RecordView, index: number) => boolean,
+): number | undefined {
   const view = new RecordView(batch.records);
-  const matching: number[] = [];
   try {
     for (let skip = 0; skip < from; skip++) view.next();
-    for (let index = 0; index < count && view.next(); index++) if (filter.matches(view)) matching.push(index);
+    for (let index = 0; index < count && view.next(); index++) if (!see(view, index)) return index;
+    return undefined;
   } catch (cause) {
     throw new StoreCorrupt("record that does not decode", { cause });
   }
-  return matching;
 }
 
-/** Records `from` … `from + count − 1` of a batch as messages at `offset` and up; bodies are views. */
+/** Records `from` … `from + count − 1` of a batch as messages at `offset` and up, or those at wanted offsets; bodies are views. */
 export function readMessages(
   batch: BatchFrame,
   from: number,
   count: number,
   place: { readonly queueId: number; readonly offset: number; readonly storedAtMs: number },
+  wanted?: ReadonlySet<number>,
 ): StoredMessage[] {
   const { queueId, storedAtMs } = place;
   const reader = new ByteReader(batch.records);
   try {
     for (let skip = 0; skip < from; skip++) skipRecord(reader);
-    const idHex = toHex(batch.id);
     const messages: StoredMessage[] = [];
     for (let index = 0; index < count; index++) {
+      if (wanted && !wanted.has(place.offset + index)) {
+        skipRecord(reader);
+        continue;
+      }
       const { messageId, bornAtMs, tag, keys, properties, messageGroup, priority, body } = readRecord(reader, batch.storedAtMs);
       messages.push({
-        messageId: messageId ?? messageIdOf(idHex, from + index),
+        messageId: messageId ?? messageIdOf(batch.idHex, from + index),
         queueId,
         offset: place.offset + index,
         bornAtMs,

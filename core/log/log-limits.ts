@@ -49,8 +49,10 @@ export const PENDING_OBJECT_BYTES_MAX = 64 * MIB;
 /** Queues whose appenders one process keeps. */
 export const APPENDERS_MAX = 4_096;
 export const BLOCK_CACHE_BYTES = 16 * MIB;
-/** Batches fetched from objects, kept for the next receive. */
+/** Batches read last, kept for the next receive: of blocks, and as much of objects. */
 export const BATCH_CACHE_BYTES = 16 * MIB;
+/** Read of an object at once. */
+export const OBJECT_PAGE_BYTES = 128 * KIB;
 /** Queues of which one process remembers how far they reach. */
 export const QUEUE_ENDS_MAX = 16_384;
 /** Blocks asked for by one query. */

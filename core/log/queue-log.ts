@@ -3,6 +3,7 @@ import type { MessageFilter } from "../filter/compile-filter.ts";
 import { blockKey, queuePk, retentionClassDays } from "../keys.ts";
 import { makeFrameId, messageIdOf, toHex } from "../message/message-id.ts";
 import type { MessageRecord } from "../message/record-codec.ts";
+import type { RecordView } from "../message/record-view.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Compressor } from "../ports/compressor.ts";
 import type { Item, ItemStore, TransactWrite } from "../ports/item-store.ts";
@@ -13,10 +14,11 @@ import { blockOf, offsetOfFrame, storedUntilMs } from "./block.ts";
 import { DetachedFrames } from "./detached-frames.ts";
 import { encodeBatch, encodePointer } from "./frame.ts";
 import { FrameObjects } from "./frame-objects.ts";
+import { FrameReader } from "./frame-reader.ts";
 import { APPENDERS_MAX } from "./log-limits.ts";
 import { QueueAppender } from "./queue-appender.ts";
 import { type Queue, QueueReader, type Run } from "./queue-reader.ts";
-import { countWithin, firstStoredAt, type Matches, matchingOf, messagesOf } from "./run-messages.ts";
+import { countWithin, firstStoredAt, type Looked, lookAt, type Matches, matchingOf, messagesOf } from "./run-messages.ts";
 
 export interface LogDependencies {
   readonly items: ItemStore;
@@ -63,6 +65,7 @@ export class QueueLog {
   readonly #store: LogDependencies;
   readonly #settings: LogSettings;
   readonly #objects: FrameObjects;
+  readonly #frames: FrameReader;
   /** Frames that lie elsewhere than in a queue. */
   readonly detached: DetachedFrames;
   readonly #appenders = new LRUCache<string, QueueAppender>({ max: APPENDERS_MAX });
@@ -71,6 +74,7 @@ export class QueueLog {
     this.#store = store;
     this.#settings = settings;
     this.#objects = new FrameObjects(store);
+    this.#frames = new FrameReader(this.#objects, store.compressor);
     this.detached = new DetachedFrames(store, settings, this.#objects);
     this.reader = new QueueReader(store);
   }
@@ -112,20 +116,30 @@ export class QueueLog {
     return item && offsetOfFrame(blockOf(item), frameId);
   }
 
-  /** Messages `from` … `from + count − 1` of a run. */
-  messages(run: Run, from: number, count: number, queue: Queue): Promise<readonly StoredMessage[]> {
-    return messagesOf(run.blocks, from, count, queue.queueId, { objects: this.#objects, compressor: this.#store.compressor });
+  /** Messages `from` … `from + count − 1` of a run, or those of them at wanted offsets. */
+  messages(
+    { blocks }: Run,
+    from: number,
+    count: number,
+    queue: Queue,
+    wanted?: ReadonlySet<number>,
+  ): Promise<readonly StoredMessage[]> {
+    return messagesOf({ blocks, from, count }, queue.queueId, this.#frames, wanted);
+  }
+
+  /** Shows the run's first `count` messages as they are encoded, until `see` answers false. */
+  look({ blocks, from }: Run, count: number, see: (view: RecordView, offset: number) => boolean): Promise<Looked> {
+    return lookAt({ blocks, from, count }, this.#frames, see);
   }
 
   /** Which of the run's first `count` messages a filter lets through; only those are decoded. */
-  matching(run: Run, count: number, queue: Queue, filter: MessageFilter): Promise<Matches> {
-    const store = { objects: this.#objects, compressor: this.#store.compressor };
-    return matchingOf(run.blocks, { from: run.from, count, queueId: queue.queueId }, filter, store);
+  matching({ blocks, from }: Run, count: number, queue: Queue, filter: MessageFilter): Promise<Matches> {
+    return matchingOf({ blocks, from, count }, queue.queueId, filter, this.#frames);
   }
 
   /** How many of the run's first `count` messages make up about `bytesMax`; at least 1 where there is one. */
-  countWithin(run: Run, count: number, bytesMax: number): number {
-    return countWithin(run.blocks, run.from, Math.min(count, run.available), bytesMax, this.#store.compressor);
+  countWithin({ blocks, from, available }: Run, count: number, bytesMax: number): number {
+    return countWithin({ blocks, from, count: Math.min(count, available) }, bytesMax, this.#frames);
   }
 
   /** The first offset stored at or after `timeMs` (RocketMQ's LOWER boundary); the max offset when none was. */

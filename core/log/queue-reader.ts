@@ -3,8 +3,8 @@ import { anchorKey, offsetSk, queuePk } from "../keys.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ItemStore } from "../ports/item-store.ts";
 import { type Block, blockOf, isLive, isOpen, nextBase } from "./block.ts";
+import { BlockCache } from "./block-cache.ts";
 import {
-  BLOCK_CACHE_BYTES,
   BLOCKS_PER_QUERY_MAX,
   QUEUE_ENDS_MAX,
   SMALL_BLOCK_BYTES,
@@ -34,7 +34,7 @@ export class QueueReader {
   readonly #items: ItemStore;
   readonly #clock: Clock;
   readonly #seen = new LRUCache<string, Seen>({ max: QUEUE_ENDS_MAX });
-  readonly #full = new LRUCache<string, Block>({ maxSize: BLOCK_CACHE_BYTES, sizeCalculation: (block) => block.bytes + 300 });
+  readonly #full = new BlockCache();
 
   constructor(store: { readonly items: ItemStore; readonly clock: Clock }) {
     this.#items = store.items;
@@ -58,7 +58,7 @@ export class QueueReader {
   async run(queue: Queue, from: number, count: number, hint?: number): Promise<Run> {
     const pk = queuePk(queue.topicUid, queue.queueId);
     const walk = new Walk(from, count, this.#seen.get(pk));
-    this.#walkCached(pk, walk, hint);
+    this.#walkCached(pk, walk);
     let start = walk.blocks.length > 0 || hint === undefined ? undefined : hint;
     if (walk.blocks.length === 0 && hint === undefined) walk.take(await this.#blockAt(pk, from));
     while (!walk.done) {
@@ -151,18 +151,17 @@ export class QueueReader {
   }
 
   #saw(pk: string, block: Block): void {
-    if (!isOpen(block)) this.#full.set(cacheKey(pk, block.base), block);
+    if (!isOpen(block)) this.#full.keep(pk, block);
     const end = Math.max(nextBase(block), this.#seen.get(pk)?.end ?? 0);
     this.#seen.set(pk, { end, count: block.count, bytes: block.bytes });
   }
 
-  #walkCached(pk: string, walk: Walk, hint: number | undefined): void {
+  #walkCached(pk: string, walk: Walk): void {
     const nowMs = this.#clock.nowMs();
-    const first = hint === undefined ? undefined : this.#full.get(cacheKey(pk, hint));
-    let block = first && nextBase(first) > walk.next ? first : this.#full.get(cacheKey(pk, walk.next));
-    while (block && !walk.done && isLive(block, nowMs) && block.base <= walk.next && nextBase(block) > walk.next) {
+    let block = this.#full.at(pk, walk.next);
+    while (block && !walk.done && isLive(block, nowMs)) {
       walk.take(block);
-      block = this.#full.get(cacheKey(pk, walk.next));
+      block = this.#full.at(pk, walk.next);
     }
   }
 
@@ -248,5 +247,3 @@ class Walk {
     return { from: this.#from, available: this.available, blocks: this.blocks };
   }
 }
-
-const cacheKey = (pk: string, base: number): string => `${pk}@${base}`;

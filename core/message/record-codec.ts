@@ -80,7 +80,7 @@ export function readRecord(reader: ByteReader, frameStoredAtMs: number): Message
 }
 
 export function skipRecord(reader: ByteReader): void {
-  reader.raw(reader.varint());
+  reader.skip(reader.varint());
 }
 
 function readProperties(reader: ByteReader): ReadonlyMap<string, string> {

@@ -5,8 +5,8 @@ const KEYS = "KEYS";
 const encoder = new TextEncoder();
 
 /**
- * Looks at the records of a batch one after the other, as they are encoded (`record-codec`), for a filter that wants a tag or a
- * property of each: nothing else is decoded, and the body not even touched. Before the first `next` there is no record.
+ * Looks at the records of a batch one after the other, as they are encoded (`record-codec`), for who wants a tag, a property
+ * or the message group of each: nothing else is decoded, and the body not even touched. Before the first `next` there is no record.
  * Errors: for bytes that are no records what `readRecord` throws, `RangeError` or, for text that is no UTF-8, `TypeError`.
  */
 export class RecordView {
@@ -15,7 +15,7 @@ export class RecordView {
   #end = 0;
   #at = 0;
   /** Names asked for, as stored. One filter asks for few. */
-  readonly #names = new Map<string, Uint8Array>();
+  #names: Map<string, Uint8Array> | undefined;
 
   constructor(records: Uint8Array) {
     this.#records = records;
@@ -50,6 +50,16 @@ export class RecordView {
     return flags & HAS.properties && this.#find(this.#encoded(name)) ? this.#text() : undefined;
   }
 
+  get messageGroup(): string | undefined {
+    const flags = this.#enter();
+    if (!(flags & HAS.messageGroup)) return undefined;
+    if (flags & HAS.id) this.#skipText();
+    if (flags & HAS.tag) this.#skipText();
+    if (flags & HAS.keys) for (let left = this.#varint(); left > 0; left--) this.#skipText();
+    if (flags & HAS.properties) for (let left = 2 * this.#varint(); left > 0; left--) this.#skipText();
+    return this.#text();
+  }
+
   #keys(): string {
     return Array.from({ length: this.#varint() }, () => this.#text()).join(" ");
   }
@@ -72,6 +82,7 @@ export class RecordView {
   }
 
   #encoded(name: string): Uint8Array {
+    this.#names ??= new Map();
     const known = this.#names.get(name);
     if (known !== undefined) return known;
     const bytes = encoder.encode(name);

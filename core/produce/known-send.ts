@@ -4,6 +4,7 @@ import { knownSendKey } from "../keys.ts";
 import type { Item } from "../ports/item-store.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
 import { idAt, type KnownPlace, PLACE_BYTES_MAX, readPlace, writePlace } from "./known-place.ts";
+import { producerOf } from "./producer-state.ts";
 
 /**
  * One message as a repeat of its send is answered. Item `k#<topic uid>#<dedup key>`:
@@ -46,4 +47,10 @@ export function knownSendOf(item: Item): KnownSend {
   } catch (cause) {
     throw new StoreCorrupt(`known send ${item.pk} does not decode`, { cause });
   }
+}
+
+/** Whether an identity, of either kind, is that of the timer with this id. */
+export function isOfTimer(identity: Item, timerId: string): boolean {
+  const place = identity.r ? knownSendOf(identity).place : producerOf(identity, 0)?.writes[0]?.place;
+  return place?.kind === "timer" && place.id === timerId;
 }

@@ -5,6 +5,7 @@ import { deliveryTimeMs } from "../timer/delivery-time.ts";
 import { fixedQueue } from "./choose-queue.ts";
 import { checkMessage } from "./message-rules.ts";
 import { type Delay, type Portion, type Producing, storePortion } from "./store-portion.ts";
+import { stopsAll } from "./stored-once.ts";
 
 /** An entry that may be sent, by its index in the call, and where it goes. */
 interface Planned {
@@ -35,13 +36,29 @@ export async function sendMessages(
   const planned = plan(producing, topic, entries, results);
   const anywhere = planned.some(goesAnywhere) ? producing.choice.choose(topic) : 0;
   if (planned.some(({ entry }) => entry.once?.kind === "sequence")) {
-    // A producer's sequences are stored one after the other.
-    for (const run of runsOf(planned, anywhere)) await storePortion(producing, topic, run, results);
+    await storeRuns(producing, topic, runsOf(planned, anywhere), results);
   } else {
     await Promise.all(portionsOf(planned, anywhere).map((portion) => storePortion(producing, topic, portion, results)));
   }
   if (planned.some(({ delay }) => !delay)) producing.arrivals.topicRings(topic.uid);
   return results;
+}
+
+/** A producer's sequences are stored one after the other. When the store fails, what follows fails with it. */
+async function storeRuns(
+  producing: Producing,
+  topic: Topic,
+  runs: readonly Portion[],
+  results: (SendReceipt | BrokerError)[],
+): Promise<void> {
+  let failure: BrokerError | undefined;
+  for (const run of runs) {
+    if (failure) for (const { index } of run.entries) results[index] = failure;
+    else await storePortion(producing, topic, run, results);
+    failure ??= run.entries.map(({ index }) => results[index]).find((result) => BrokerError.is(result) && stopsAll(result)) as
+      | BrokerError
+      | undefined;
+  }
 }
 
 /** Errors: TOPIC_NOT_FOUND, ILLEGAL_TOPIC, FORBIDDEN. */

@@ -1,10 +1,12 @@
 import type { BrokerError } from "../errors.ts";
+import { knownSendKey } from "../keys.ts";
 import { ONCE_ENTRIES_PER_WRITE } from "../limits.ts";
+import { INLINE_FRAME_BYTES_MAX } from "../log/log-limits.ts";
 import type { Item, TransactWrite } from "../ports/item-store.ts";
 import { asBrokerError } from "../store-errors.ts";
 import type { KnownPlace } from "./known-place.ts";
 import { knownSendItem, knownSendOf } from "./known-send.ts";
-import type { AnswerRepeat, OnceEntry, OnceStore, WriteTogether } from "./stored-once.ts";
+import { type AnswerRepeat, answered, type OnceEntry, type OnceStore, stopsAll, type WriteTogether } from "./stored-once.ts";
 
 /**
  * Stores entries of one queue, some of which are known by a dedup key: each key's item is put in the transaction that stores its
@@ -26,7 +28,9 @@ export async function storeByKey<E extends OnceEntry, R>(
       await storePart(store, topicUid, { entries, indexes: now, results }, write, answer);
     } catch (error) {
       const failure = asBrokerError(error);
-      for (const index of now) results[index] ??= failure;
+      // What comes after a failed store is not tried: it would be stored ahead of what comes before it.
+      for (const index of stopsAll(failure) ? waiting : now) results[index] ??= failure;
+      if (stopsAll(failure)) return results;
     }
     waiting = later;
   }
@@ -54,7 +58,7 @@ interface Part<E, R> {
 }
 
 async function storePart<E extends OnceEntry, R>(
-  { clock }: OnceStore,
+  { items, clock }: OnceStore,
   topicUid: string,
   { entries, indexes, results }: Part<E, R>,
   write: WriteTogether<E, R>,
@@ -63,6 +67,22 @@ async function storePart<E extends OnceEntry, R>(
   /** What lies under a key though its window is over, and may be replaced. */
   const forgotten = new Map<string, Item>();
   let left = indexes;
+  const meet = async (index: number, current: Item | undefined): Promise<void> => {
+    const key = keyOf(entries[index]) as string;
+    const known = current && knownSendOf(current);
+    if (!current || !known) forgotten.delete(key);
+    else if (known.untilMs <= clock.nowMs()) forgotten.set(key, current);
+    else {
+      results[index] = await answered(answer, known);
+      left = left.filter((other) => other !== index);
+    }
+  };
+  // A large body is stored before its key is met: better to look first.
+  if (indexes.reduce((bytes, index) => bytes + (entries[index]?.body.length ?? 0), 0) > INLINE_FRAME_BYTES_MAX) {
+    const keyed = left.filter((index) => keyOf(entries[index]) !== undefined);
+    const known = await items.batchGet(keyed.map((index) => knownSendKey(topicUid, keyOf(entries[index]) as string)));
+    for (const [nth, index] of keyed.entries()) await meet(index, known[nth]);
+  }
   while (left.length > 0) {
     const keyed = left.filter((index) => keyOf(entries[index]) !== undefined);
     const identities = (place: KnownPlace): readonly TransactWrite[] =>
@@ -77,20 +97,10 @@ async function storePart<E extends OnceEntry, R>(
       for (const [ordinal, index] of left.entries()) results[index] = outcome.receipts[ordinal] as R;
       return;
     }
-    const repeats = new Set<number>();
     for (const [nth, index] of keyed.entries()) {
       const met = outcome.currents[nth];
-      if (!met) continue;
-      const key = keyOf(entries[index]) as string;
-      const known = met.current && knownSendOf(met.current);
-      if (!met.current || !known) forgotten.delete(key);
-      else if (known.untilMs <= clock.nowMs()) forgotten.set(key, met.current);
-      else {
-        results[index] = await answer(known);
-        repeats.add(index);
-      }
+      if (met) await meet(index, met.current);
     }
-    left = left.filter((index) => !repeats.has(index));
   }
 }
 

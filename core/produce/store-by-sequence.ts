@@ -2,7 +2,7 @@ import { BrokerError } from "../errors.ts";
 import { producerStateKey } from "../keys.ts";
 import { asBrokerError } from "../store-errors.ts";
 import { asRead, type ProducerState, producerItem, producerOf, sentBefore } from "./producer-state.ts";
-import type { AnswerRepeat, OnceEntry, OnceStore, WriteTogether } from "./stored-once.ts";
+import { type AnswerRepeat, answered, type OnceEntry, type OnceStore, type WriteTogether } from "./stored-once.ts";
 
 interface Sequenced {
   readonly producerId: string;
@@ -47,7 +47,7 @@ async function step<E extends OnceEntry, R>(
     const { sequence } = sequenceOf(entry);
     if (!state || sequence > state.last) break;
     const sent = sentBefore(state, sequence);
-    results.push(sent ? await answer(sent) : longAgo(state, sequence));
+    results.push(sent ? await answered(answer, sent) : longAgo(state, sequence));
   }
   const fresh = entries.slice(results.length);
   if (fresh.length === 0) return;

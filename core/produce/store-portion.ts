@@ -10,6 +10,7 @@ import type { RecallHandles } from "../timer/recall-handle.ts";
 import { type Scheduling, scheduleMessage } from "../timer/schedule-message.ts";
 import type { TimerPlace } from "../timer/timer.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
+import { isOfTimer } from "./known-send.ts";
 import type { QueueChoice } from "./queue-choice.ts";
 import { storeByKey } from "./store-by-key.ts";
 import { storeBySequence } from "./store-by-sequence.ts";
@@ -97,7 +98,9 @@ const toTimer =
     const record = recordOf(entry, producing.clock.nowMs());
     const companions = identities && ((place: TimerPlace) => identities({ kind: "timer", ...place }));
     const outcome = await scheduleMessage(producing, topic, { record, dueMs, id }, companions);
-    if (outcome.status === "refused") return outcome;
+    // What was met may be of an earlier try of this very write, whose timer is gone by now: it fired.
+    if (outcome.status === "refused" && !outcome.currents.some((met) => met?.current && isOfTimer(met.current, id)))
+      return outcome;
     const recallHandle = producing.recallHandles.write(topic.uid, outcome.place);
     return {
       status: "stored",

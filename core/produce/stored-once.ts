@@ -9,6 +9,7 @@ import type { KnownPlace } from "./known-place.ts";
 export interface OnceEntry {
   /** The id its producer chose. */
   readonly messageId?: string | undefined;
+  readonly body: Uint8Array;
   readonly once?: SendIdentity | undefined;
 }
 
@@ -35,6 +36,20 @@ export interface OnceStore {
   readonly items: ItemStore;
   readonly clock: Clock;
 }
+
+/** The answer to a repeat, or what it fails with: another entry is not to suffer for it. Errors: `StoreUnavailable`. */
+export async function answered<R>(answer: AnswerRepeat<R>, sent: Parameters<AnswerRepeat<R>>[0]): Promise<R | BrokerError> {
+  try {
+    return await answer(sent);
+  } catch (error) {
+    if (BrokerError.is(error)) return error;
+    throw error;
+  }
+}
+
+/** Whether what follows would meet the same: a store that fails, or does not answer in time. */
+export const stopsAll = ({ code }: BrokerError): boolean =>
+  code === "STORE_UNAVAILABLE" || code === "REQUEST_TIMEOUT" || code === "SERVER_BUSY" || code === "TOO_MANY_REQUESTS";
 
 /** The offset of what was sent. Errors: MESSAGE_EXPIRED. */
 export async function offsetSent(

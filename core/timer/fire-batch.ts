@@ -1,5 +1,6 @@
 import type { Arrivals } from "../consume/arrivals.ts";
 import { topicKey } from "../keys.ts";
+import { SEND_PATIENCE_MS } from "../limits.ts";
 import { frameWeight } from "../log/frame.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import type { MessageRecord } from "../message/record-codec.ts";
@@ -61,7 +62,11 @@ export async function fireBatch(
       topic,
       queueId,
       batch.map(({ record }) => record),
-      { companions: () => batch.map(({ timer }) => ({ kind: "delete", key: timerKey(timer), when: isMessage })) },
+      {
+        companions: () => batch.map(({ timer }) => ({ kind: "delete", key: timerKey(timer), when: isMessage })),
+        // A look ends with its slowest queue: one that takes nothing is tried again by the next.
+        giveUpAtMs: startedAtMs + SEND_PATIENCE_MS,
+      },
     );
     if (outcome.status === "stored") {
       choice.saw(topic.uid, queueId, { latencyMs: clock.nowMs() - startedAtMs, lostRaces: outcome.lostRaces });

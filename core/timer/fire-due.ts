@@ -1,8 +1,7 @@
 import { timersPk, timersUntil } from "../keys.ts";
-import type { Item } from "../ports/item-store.ts";
 import type { Firing } from "./fire-batch.ts";
 import { FiringLanes, type FiringReport } from "./firing-lanes.ts";
-import { type CheckTimer, type MessageTimer, readableTimer } from "./timer.ts";
+import { readableTimer } from "./timer.ts";
 import { TIMER_SHARDS, TIMERS_LOOKED_PAST_MAX, TIMERS_PER_PAGE } from "./timer-limits.ts";
 
 export interface DueReport extends FiringReport {
@@ -56,7 +55,9 @@ async function readShard(
 ): Promise<{ readonly left: boolean; readonly nextMs?: number | undefined }> {
   const pk = timersPk(shard);
   let from: string | undefined;
-  let passedOver = 0;
+  let left = false;
+  let messagesPassedOver = 0;
+  let glanceAt = GLANCE;
   // First a few, as far as the horizon; while more is due, pages of that alone; then from there on a few again.
   for (let glance = true; ; glance = (from ?? "") > timersUntil(dueMs)) {
     await lanes.room();
@@ -64,20 +65,18 @@ async function readShard(
       pk,
       ...(from !== undefined && { from }),
       to: timersUntil(glance ? horizonMs : dueMs),
-      limit: glance ? GLANCE : TIMERS_PER_PAGE,
+      limit: glance ? glanceAt : TIMERS_PER_PAGE,
     });
-    const timers = page.items.flatMap(liveTimer);
-    passedOver += await lanes.take(timers.filter((timer) => timer.dueMs <= dueMs));
-    const next = timers.find((timer) => timer.dueMs > dueMs);
-    if (next || (glance && !page.more)) return { left: passedOver > 0, nextMs: next?.dueMs };
-    if (passedOver > TIMERS_LOOKED_PAST_MAX || clock.nowMs() >= untilMs) return { left: true };
+    const timers = page.items.map(readableTimer).filter((timer) => timer !== undefined);
+    const { passedOver, messages } = await lanes.take(timers.filter((timer) => timer.dueMs <= dueMs));
+    left ||= passedOver > 0;
+    messagesPassedOver += messages;
+    const next = timers.find((timer) => timer.dueMs > dueMs && timer.kind !== "tombstone");
+    if (next || (glance && !page.more)) return { left, nextMs: next?.dueMs };
+    if (messagesPassedOver > TIMERS_LOOKED_PAST_MAX || clock.nowMs() >= untilMs) return { left: true };
+    // Nothing but tombstones ahead: they are small.
+    if (glance && from !== undefined) glanceAt = TIMERS_PER_PAGE;
     const last = page.items.at(-1)?.sk;
     from = page.more && last !== undefined ? `${last}\u0000` : `${timersUntil(dueMs)}\u0000`;
   }
-}
-
-/** Nothing for a tombstone, nor for what cannot be read. */
-function liveTimer(item: Item): readonly (MessageTimer | CheckTimer)[] {
-  const timer = readableTimer(item);
-  return timer === undefined || timer.kind === "tombstone" ? [] : [timer];
 }

@@ -1,6 +1,7 @@
 import type { Topic } from "../terms.ts";
+import { clearTombstone } from "./clear-tombstone.ts";
 import { batchOf, boundQueue, type Firing, fireBatch, PARKED_TOGETHER_MAX, parkHomeless, weightOf } from "./fire-batch.ts";
-import type { CheckTimer, MessageTimer } from "./timer.ts";
+import type { CheckTimer, MessageTimer, Timer, Tombstone } from "./timer.ts";
 import { CHECKS_AT_ONCE, FIRED_BYTES_MAX, TIMERS_PER_LANE_MAX, TIMERS_WAITING_MAX } from "./timer-limits.ts";
 
 export interface FiringReport {
@@ -29,12 +30,13 @@ const ANYWHERE_AT_ONCE = 4;
 
 /**
  * Due timers on their way, sorted by where they go: a lane for each queue with messages bound to it, one for each topic's messages
- * that may go to any, one for checks, one for what must be parked. Lanes run side by side. Good for one look at what is due.
+ * that may go to any, one for checks, one for tombstones, one for what must be parked. Lanes run side by side. Good for one look at what is due.
  */
 export class FiringLanes {
   readonly #firing: Firing;
   readonly #lanes = new Map<string, Lane<MessageTimer>>();
   readonly #checks: Lane<CheckTimer>;
+  readonly #tombstones: Lane<Tombstone>;
   readonly #running = new Set<Promise<void>>();
   /** Uids of topics that were not found. */
   readonly #strangers = new Set<string>();
@@ -50,6 +52,10 @@ export class FiringLanes {
   constructor(firing: Firing) {
     this.#firing = firing;
     this.#checks = emptyLane(CHECKS_AT_ONCE, (pending) => this.#check(pending));
+    this.#tombstones = emptyLane(CHECKS_AT_ONCE, async (pending) => {
+      const tombstone = pending.shift();
+      if (tombstone) await clearTombstone(firing.items, tombstone);
+    });
   }
 
   /** Resolves when there is room for a page of timers. */
@@ -57,19 +63,21 @@ export class FiringLanes {
     while (this.#waiting >= TIMERS_WAITING_MAX && this.#running.size > 0) await Promise.race(this.#running);
   }
 
-  /** Takes a page of timers and sets them off, what is due together together. Answers how many were passed over, for the next look. */
-  async take(timers: readonly (MessageTimer | CheckTimer)[]): Promise<number> {
+  /** Takes a page of timers and sets them off, what is due together together. What is passed over is for the next look. */
+  async take(timers: readonly Timer[]): Promise<{ readonly passedOver: number; readonly messages: number }> {
     const names = new Set(timers.map((timer) => (timer.kind === "message" ? timer.topic : undefined)));
     const topics = new Map<string, Topic | undefined>();
     for (const name of names) if (name !== undefined) topics.set(name, await this.#firing.topics.lookUp(name));
     const passedOver = timers.filter((timer) => !this.#place(timer, topics));
     this.#start(this.#checks);
+    this.#start(this.#tombstones);
     for (const lane of this.#lanes.values()) this.#start(lane);
-    return passedOver.length;
+    return { passedOver: passedOver.length, messages: passedOver.filter(({ kind }) => kind === "message").length };
   }
 
-  #place(timer: MessageTimer | CheckTimer, topics: ReadonlyMap<string, Topic | undefined>): boolean {
+  #place(timer: Timer, topics: ReadonlyMap<string, Topic | undefined>): boolean {
     if (timer.kind === "check") return this.#push(this.#checks, timer);
+    if (timer.kind === "tombstone") return this.#push(this.#tombstones, timer);
     const topic = topics.get(timer.topic);
     // A topic that was not known to an earlier timer of this look must not let a later one overtake it.
     if (topic?.uid !== timer.topicUid) this.#strangers.add(timer.topicUid);

@@ -2,8 +2,8 @@ import type { ListPage, ListRequest } from "../broker.ts";
 import { BrokerError } from "../errors.ts";
 import { dueOfTimer, idOfTimer, PARKED_TIMERS_PK, timerSk } from "../keys.ts";
 import { listNames } from "../list-names.ts";
-import type { Item, ItemStore, TransactWrite } from "../ports/item-store.ts";
-import { isMessage, type MessageTimer, timerKey } from "./timer.ts";
+import type { Item, ItemStore, Key, TransactWrite } from "../ports/item-store.ts";
+import { isMessage, type MessageTimer, type TimerPlace, timerKey } from "./timer.ts";
 import { PARKED_TIMER_LIFE_MS } from "./timer-limits.ts";
 
 /**
@@ -19,14 +19,15 @@ export interface ParkedTimer {
   readonly reason: string;
 }
 
+export const parkedKey = ({ dueMs, id }: TimerPlace): Key => ({ pk: PARKED_TIMERS_PK, sk: timerSk(dueMs, id) });
+
 /** The two writes that park a timer, if it is still there. */
 export const parking = (timer: MessageTimer, reason: string, nowMs: number): readonly TransactWrite[] => [
   { kind: "delete", key: timerKey(timer), when: isMessage },
   {
     kind: "put",
     item: {
-      pk: PARKED_TIMERS_PK,
-      sk: timerSk(timer.dueMs, timer.id),
+      ...parkedKey(timer),
       u: timer.topicUid,
       n: timer.topic,
       f: timer.frame,
@@ -42,10 +43,14 @@ export const parking = (timer: MessageTimer, reason: string, nowMs: number): rea
 export const listParked = (items: ItemStore, request: ListRequest): Promise<ListPage<ParkedTimer>> =>
   listNames(items, PARKED_TIMERS_PK, request, parkedOf);
 
+/** A timer's due time and id. */
+const PARKED_ID = /^\d{15}-[\w-]{1,64}$/;
+
 /** Errors: MESSAGE_NOT_FOUND. */
 export async function deleteParked(items: ItemStore, id: string): Promise<void> {
-  const result = await items.delete({ pk: PARKED_TIMERS_PK, sk: id }, { when: [{ op: "exists", name: "pk" }] });
-  if (!result.ok) throw new BrokerError("MESSAGE_NOT_FOUND", "No parked message has this id. See GET /v1/scheduled/parked.");
+  const key = { pk: PARKED_TIMERS_PK, sk: id };
+  const result = PARKED_ID.test(id) ? await items.delete(key, { when: [{ op: "exists", name: "pk" }] }) : undefined;
+  if (!result?.ok) throw new BrokerError("MESSAGE_NOT_FOUND", "No parked message has this id. See GET /v1/scheduled/parked.");
 }
 
 function parkedOf(item: Item): ParkedTimer {

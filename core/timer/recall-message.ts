@@ -1,12 +1,17 @@
 import { repeatUnknown } from "../consume/repeat-unknown.ts";
 import { BrokerError } from "../errors.ts";
+import { recallKey } from "../keys.ts";
+import type { TransactWrite } from "../ports/item-store.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 import { checkDeliveryTime } from "./delivery-time.ts";
+import { parkedKey } from "./parked-timers.ts";
+import { movedItem, recallOf } from "./recall.ts";
 import type { RecallHandles } from "./recall-handle.ts";
-import type { Scheduling } from "./schedule-message.ts";
+import { frameLifeHours, type Scheduling } from "./schedule-message.ts";
 import {
   isFree,
   isMessage,
+  isTombstone,
   type MessageTimer,
   messageTimerItem,
   type Timer,
@@ -22,33 +27,36 @@ export interface Recalling extends Scheduling {
   readonly recallHandles: RecallHandles;
 }
 
-/** Moves of one message that a handle given out before is followed through. */
-const MOVES_MAX = 1_000;
+/** Tries of one request; each is lost to somebody who moves the same message meanwhile. */
+const ROUNDS_MAX = 32;
 
 /**
  * Cancels a delayed message, or finds it cancelled. Wins or loses against its delivery, and says which. Errors: ALREADY_DELIVERED,
- * TOPIC_NOT_FOUND, BAD_REQUEST for a handle of another topic. Repeatable: a tombstone keeps what was decided until an hour past due.
+ * MESSAGE_NOT_FOUND for one that was parked, TOPIC_NOT_FOUND, BAD_REQUEST for a handle of another topic. Repeatable, also when
+ * the first reply was lost: what was decided is remembered until an hour past due.
  */
 export async function cancelMessage(recalling: Recalling, topicName: string, recallHandle: string): Promise<void> {
   const { items } = recalling;
   const topic = await recalling.topics.resolve(topicName);
-  const place = recalling.recallHandles.read(topic.uid, recallHandle);
+  const handle = recalling.recallHandles.read(topic.uid, recallHandle);
   await repeatUnknown(recalling, async () => {
-    for (let at: TimerPlace = place, moves = 0; moves < MOVES_MAX; moves++) {
-      const result = await items.put(tombstoneItem(at), { when: isMessage });
+    let place = handle;
+    for (let rounds = 0; rounds < ROUNDS_MAX; rounds++) {
+      const result = await items.put(tombstoneItem(place, false), { when: isMessage });
       if (result.ok) return;
       const met = result.current && timerOf(result.current);
-      if (met?.kind !== "tombstone") throw delivered(at, recalling.clock.nowMs());
-      if (!met.movedTo) return;
-      at = met.movedTo;
+      if (met?.kind === "tombstone" && !met.moved) return;
+      const next = await follow(recalling, place);
+      if (next === "cancelled") return;
+      place = next;
     }
-    throw new BrokerError("BAD_REQUEST", "This message was moved too often since. Use its latest recall handle.");
+    throw tooBusy();
   });
 }
 
 /**
- * Moves a delayed message to another time: its old place becomes a tombstone that names the new one, in one transaction. A time that
- * is past means now. Errors: as `cancelMessage`, also ALREADY_DELIVERED's counterpart MESSAGE_NOT_FOUND for a cancelled one;
+ * Moves a delayed message to another time, in one transaction: a tombstone in its old place, the message in the new one, and where
+ * it is for all its handles. A time that is past means now. Errors: as `cancelMessage`; MESSAGE_NOT_FOUND for a cancelled one;
  * ILLEGAL_DELIVERY_TIME.
  */
 export async function rescheduleMessage(
@@ -59,48 +67,79 @@ export async function rescheduleMessage(
 ): Promise<{ readonly recallHandle: string; readonly deliverAtMs: number }> {
   const { clock, bell, recallHandles } = recalling;
   const topic = await recalling.topics.resolve(topicName);
-  const place = recallHandles.read(topic.uid, recallHandle);
+  const handle = recallHandles.read(topic.uid, recallHandle);
   checkDeliveryTime(deliverAtMs, clock.nowMs());
   const wantedMs = Math.max(deliverAtMs, clock.nowMs());
-  const moved = await repeatUnknown(recalling, () => moveTo(recalling, place, wantedMs));
+  const moved = await repeatUnknown(recalling, () => moveTo(recalling, handle, wantedMs));
   await bell.written(moved.dueMs);
   return { recallHandle: recallHandles.write(topic.uid, moved), deliverAtMs: moved.dueMs };
 }
 
-async function moveTo(recalling: Recalling, place: TimerPlace, wantedMs: number): Promise<TimerPlace> {
+async function moveTo(recalling: Recalling, handle: TimerPlace, dueMs: number): Promise<TimerPlace> {
   const { items } = recalling;
-  let from = await readLive(recalling, place);
-  // Where it has lain before there is a tombstone: the next free millisecond after it.
-  for (let dueMs = wantedMs; ; ) {
-    if (from.dueMs === dueMs) return from;
-    const to = { shard: from.shard, dueMs, id: from.id };
-    const result = await items.transact([
-      { kind: "put", item: tombstoneItem(from, to), when: isMessage },
-      { kind: "put", item: messageTimerItem({ ...from, ...to }), when: isFree },
-    ]);
+  let place = handle;
+  for (let rounds = 0; rounds < ROUNDS_MAX; rounds++) {
+    const timer = await readLive(recalling, place);
+    if (timer.dueMs === dueMs) return timer;
+    const to = { ...timer, dueMs, frame: await frameUntil(recalling, timer, dueMs) };
+    const moving = (when: typeof isFree): readonly TransactWrite[] => [
+      { kind: "put", item: tombstoneItem(timer, true), when: isMessage },
+      { kind: "put", item: messageTimerItem(to), when },
+      { kind: "put", item: movedItem(to) },
+    ];
+    let result = await items.transact(moving(isFree));
+    // It was there before, and left a tombstone, which the message itself replaces.
+    if (!result.ok && !result.failures[0]) result = await items.transact(moving(isTombstone));
     if (result.ok) return to;
-    if (result.failures[0]) from = await readLive(recalling, from);
-    else dueMs++;
+    place = timer;
   }
+  throw tooBusy();
 }
 
-/** The message itself, wherever it was moved. Errors: ALREADY_DELIVERED, MESSAGE_NOT_FOUND when it was cancelled. */
-async function readLive({ items, clock }: Recalling, place: TimerPlace): Promise<MessageTimer> {
-  for (let at = place, moves = 0; moves < MOVES_MAX; moves++) {
-    const item = await items.get(timerKey(at));
+/** The message, wherever it is by now. Errors: ALREADY_DELIVERED, MESSAGE_NOT_FOUND. */
+async function readLive(recalling: Recalling, handle: TimerPlace): Promise<MessageTimer> {
+  let place = handle;
+  for (let rounds = 0; rounds < ROUNDS_MAX; rounds++) {
+    const item = await recalling.items.get(timerKey(place));
     const timer: Timer | undefined = item && timerOf(item);
     if (timer?.kind === "message") return timer;
-    if (timer?.kind !== "tombstone") throw delivered(at, clock.nowMs());
-    if (!timer.movedTo) throw new BrokerError("MESSAGE_NOT_FOUND", "This delayed message was cancelled.");
-    at = timer.movedTo;
+    const next = timer?.kind === "tombstone" && !timer.moved ? "cancelled" : await follow(recalling, place);
+    if (next === "cancelled") throw new BrokerError("MESSAGE_NOT_FOUND", "This delayed message was cancelled.");
+    place = next;
   }
-  throw new BrokerError("BAD_REQUEST", "This message was moved too often since. Use its latest recall handle.");
+  throw tooBusy();
+}
+
+/** Where a message is that is not in this place. Errors: ALREADY_DELIVERED, MESSAGE_NOT_FOUND when it was parked. */
+async function follow({ items, clock }: Recalling, place: TimerPlace): Promise<TimerPlace | "cancelled"> {
+  const [recalled, parked] = await items.batchGet([recallKey(place.id), parkedKey(place)]);
+  if (parked) {
+    throw new BrokerError(
+      "MESSAGE_NOT_FOUND",
+      "It could not be delivered when it was due, and was put aside: see GET /v1/scheduled/parked.",
+    );
+  }
+  const recall = recalled && recallOf(recalled);
+  if (recall && recall.dueMs === undefined) return "cancelled";
+  const at = { ...place, dueMs: recall?.dueMs ?? place.dueMs };
+  // It may have come back to this place since that was read.
+  if (at.dueMs !== place.dueMs || (recall && (await items.get(timerKey(at))))) return at;
+  throw delivered(place, clock.nowMs());
+}
+
+/** A frame that can be read when it is due then: that of a large message lies in an object, which may go before. */
+async function frameUntil({ clock, log }: Recalling, timer: MessageTimer, dueMs: number): Promise<Uint8Array> {
+  const lifeHours = frameLifeHours(dueMs, clock.nowMs());
+  if (log.detached.isKept(timer.frame, lifeHours)) return timer.frame;
+  return log.detached.encode({ ...(await log.detached.decode(timer.frame, timer.id)), messageId: undefined }, lifeHours);
 }
 
 function delivered({ dueMs }: TimerPlace, nowMs: number): BrokerError {
   const long = nowMs > dueMs + TIMER_TOMBSTONE_MS;
   const detail = long
-    ? "It was due more than an hour ago: it is in its queue, unless it was cancelled or moved before."
+    ? "It was due more than an hour ago: it is in its queue, unless it was cancelled before."
     : "It was due, and is in its queue.";
   return new BrokerError("ALREADY_DELIVERED", detail);
 }
+
+const tooBusy = (): BrokerError => new BrokerError("SERVER_BUSY", "Others move this message at the same time. Try again.");

@@ -23,7 +23,11 @@ export interface Scheduling {
 
 export type ScheduleOutcome =
   | { readonly status: "stored"; readonly place: TimerPlace }
-  | { readonly status: "refused"; readonly currents: readonly ({ readonly current: Item | undefined } | undefined)[] };
+  | {
+      readonly status: "refused";
+      readonly place: TimerPlace;
+      readonly currents: readonly ({ readonly current: Item | undefined } | undefined)[];
+    };
 
 const HOUR_MS = 3_600_000;
 const RETRY_MS = { first: 5, most: 500 } as const;
@@ -45,7 +49,7 @@ export async function scheduleMessage(
   const { record, dueMs, id } = message;
   const groupHash = record.messageGroup === undefined ? undefined : hash32(record.messageGroup);
   const place = { shard: shardOf(groupHash ?? hash32(id)), dueMs, id };
-  const lifeHours = Math.ceil((dueMs + TIMER_TOMBSTONE_MS - clock.nowMs()) / HOUR_MS);
+  const lifeHours = frameLifeHours(dueMs, clock.nowMs());
   const frame = await log.detached.encode({ ...record, messageId: undefined }, lifeHours);
   const item = messageTimerItem({
     ...place,
@@ -65,10 +69,13 @@ export async function scheduleMessage(
     // The timer is there: an earlier try of this very write.
     return result.ok || result.failures[0] ? undefined : result.failures.slice(1);
   });
-  if (refused) return { status: "refused", currents: refused };
+  if (refused) return { status: "refused", place, currents: refused };
   await bell.written(dueMs);
   return { status: "stored", place };
 }
+
+/** How long the frame of a message must be readable that is due then. */
+export const frameLifeHours = (dueMs: number, nowMs: number): number => Math.ceil((dueMs + TIMER_TOMBSTONE_MS - nowMs) / HOUR_MS);
 
 /** Repeats `call` after lost replies while a repeat is harmless: until well before `dueMs`. Errors: `StoreUnavailable`. */
 export async function repeatWhileFenced<T>(scheduling: Scheduling, dueMs: number, call: () => Promise<T>): Promise<T> {

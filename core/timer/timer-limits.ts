@@ -22,8 +22,8 @@ export const TIMERS_PER_LANE_MAX = 1_000;
 /** Timers of all lanes that wait for their transactions: reading goes on when there are fewer. */
 export const TIMERS_WAITING_MAX = 4_000;
 export const TIMERS_PER_PAGE = 250;
-/** Due timers that are passed over, behind a queue that is slow, before a look starts again at the first. */
-export const TIMERS_LOOKED_PAST_MAX = 1_000;
+/** Due messages that are passed over, behind a queue that is slow or busy, before a look starts again at the first. */
+export const TIMERS_LOOKED_PAST_MAX = 10_000;
 /** Checks of half messages made at once. */
 export const CHECKS_AT_ONCE = 16;
 export const PARKED_TIMER_LIFE_MS = 30 * 24 * HOUR_MS;

@@ -1,7 +1,7 @@
 import { dueOfTimer, idOfTimer, timerSk, timersPk } from "../keys.ts";
 import type { Condition, Item, Key } from "../ports/item-store.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
-import { TIMER_SHARDS, TIMER_TOMBSTONE_MS } from "./timer-limits.ts";
+import { TIMER_SHARDS } from "./timer-limits.ts";
 
 /** Where a timer lies: its shard, and its place among those due. */
 export interface TimerPlace {
@@ -40,8 +40,8 @@ export interface CheckTimer extends TimerPlace {
 
 export interface Tombstone extends TimerPlace {
   readonly kind: "tombstone";
-  /** Where it was moved to; absent: it was cancelled. */
-  readonly movedTo: TimerPlace | undefined;
+  /** Else it was cancelled. */
+  readonly moved: boolean;
 }
 
 /** Messages of one message group share a shard: those of a shard are delivered in the order of their due times. */
@@ -62,28 +62,29 @@ export const messageTimerItem = (timer: Omit<MessageTimer, "kind">): Item => ({
 
 export const checkTimerItem = (timer: Omit<CheckTimer, "kind">): Item => ({ ...timerKey(timer), k: "c", c: timer.checks });
 
-export const tombstoneItem = (place: TimerPlace, movedTo?: TimerPlace): Item => ({
+export const tombstoneItem = (place: TimerPlace, moved: boolean): Item => ({
   ...timerKey(place),
   k: "x",
-  ...(movedTo && { to: timerSk(movedTo.dueMs, movedTo.id) }),
-  x: Math.ceil((Math.max(place.dueMs, movedTo?.dueMs ?? 0) + TIMER_TOMBSTONE_MS) / 1_000),
+  ...(moved && { mv: 1 }),
 });
 
 export const isMessage: readonly Condition[] = [{ op: "=", name: "k", value: "m" }];
 export const isCheck: readonly Condition[] = [{ op: "=", name: "k", value: "c" }];
+export const isTombstone: readonly Condition[] = [{ op: "=", name: "k", value: "x" }];
 export const isFree: readonly Condition[] = [{ op: "absent", name: "pk" }];
 
 /** Errors: `StoreCorrupt` for a kind this version does not know. */
 export function timerOf(item: Item): Timer {
-  const { k, u, n, f, m, g, p, c, to } = item as unknown as TimerAttributes;
-  const place = { shard: Number(item.pk.slice(timersPk(0).length - 1)), ...placeOf(item.sk) };
+  const { k, u, n, f, m, g, p, c, mv } = item as unknown as TimerAttributes;
+  const shard = Number(item.pk.slice(timersPk(0).length - 1));
+  const place = { shard, dueMs: dueOfTimer(item.sk), id: idOfTimer(item.sk) };
   switch (k) {
     case "m":
       return { ...place, kind: "message", topicUid: u, topic: n, frame: f, chosenId: m, groupHash: g, priority: p };
     case "c":
       return { ...place, kind: "check", checks: c };
     case "x":
-      return { ...place, kind: "tombstone", movedTo: to === undefined ? undefined : { shard: place.shard, ...placeOf(to) } };
+      return { ...place, kind: "tombstone", moved: mv !== undefined };
     default:
       throw new StoreCorrupt(`timer ${item.pk} ${item.sk} has the unknown kind ${String(k)}`);
   }
@@ -99,8 +100,6 @@ export function readableTimer(item: Item): Timer | undefined {
   }
 }
 
-const placeOf = (sk: string) => ({ dueMs: dueOfTimer(sk), id: idOfTimer(sk) });
-
 interface TimerAttributes {
   readonly k: string;
   readonly u: string;
@@ -110,5 +109,5 @@ interface TimerAttributes {
   readonly g: number | undefined;
   readonly p: number | undefined;
   readonly c: number;
-  readonly to: string | undefined;
+  readonly mv: number | undefined;
 }

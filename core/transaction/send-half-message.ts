@@ -18,7 +18,7 @@ import type { HalfMessageOptions } from "./transactions.ts";
 
 type Preparing = Scheduling & { readonly topics: TopicRegistry };
 
-const HOUR_MS = 3_600_000;
+const HALF_MESSAGE_LIFE_HOURS = Math.ceil(HALF_MESSAGE_LIFE_MS / 3_600_000);
 
 /**
  * Stores a message that is delivered only if its transaction commits. The half message and its first check are one transaction: none
@@ -37,7 +37,7 @@ export async function sendHalfMessage(
   checkProducerGroupName(options.producerGroup);
   const topic = await writableTopic(preparing, topicName);
   checkHalfMessage(topic, message);
-  const write = await prepare(preparing, topic, message, options);
+  const write = prepare(preparing, topic, message, options);
   const [result] = await storeOnce(preparing, topic, message, write);
   if (result === undefined || BrokerError.is(result)) throw result ?? new Error("a half message was not answered");
   return result;
@@ -59,30 +59,25 @@ async function storeOnce(
 }
 
 /** The write of this half message under an id of its own, whatever is stored with it. */
-async function prepare(
-  preparing: Preparing,
-  topic: Topic,
-  message: MessageInput,
-  { producerGroup, checkAfterMs }: HalfMessageOptions,
-): Promise<Write> {
+function prepare(preparing: Preparing, topic: Topic, message: MessageInput, options: HalfMessageOptions): Write {
   const { items, clock, log, bell } = preparing;
   const [id = ""] = log.detached.newIds(1);
   const { messageId, ...record } = recordOf(message, clock.nowMs());
-  const lifeHours = Math.ceil(HALF_MESSAGE_LIFE_MS / HOUR_MS);
-  const frame = await log.detached.encode({ ...record, messageId: undefined }, lifeHours);
   const createdAtMs = clock.nowMs();
-  const check = { shard: shardOf(hash32(id)), dueMs: createdAtMs + checkAfterMs, id };
-  const half = preparedItem({
-    id,
-    topicUid: topic.uid,
-    topic: topic.name,
-    producerGroup,
-    frame,
-    chosenId: messageId,
-    nextCheckAtMs: check.dueMs,
-    createdAtMs,
-  });
+  const check = { shard: shardOf(hash32(id)), dueMs: createdAtMs + options.checkAfterMs, id };
+  let frame: Uint8Array | undefined;
   return async (_, identities) => {
+    frame ??= await log.detached.encode({ ...record, messageId: undefined }, HALF_MESSAGE_LIFE_HOURS);
+    const half = preparedItem({
+      id,
+      topicUid: topic.uid,
+      topic: topic.name,
+      producerGroup: options.producerGroup,
+      frame,
+      chosenId: messageId,
+      nextCheckAtMs: check.dueMs,
+      createdAtMs,
+    });
     const refused = await repeatUnknown(preparing, async () => {
       const result = await items.transact([
         { kind: "put", item: half, when: isFree },

@@ -29,8 +29,8 @@ export interface FaultRates {
 
 export const NO_FAULTS: FaultRates = { refused: 0, replyLost: 0, appliedLate: 0, requestLost: 0, crash: 0, freeze: 0 };
 
-const LATE_MS_MAX = 30_000;
-const FREEZE_MS_MAX = 90_000;
+export const LATE_MS_MAX = 30_000;
+export const FREEZE_MS_MAX = 90_000;
 const GIVE_UP_MS_MAX = 3_000;
 
 /** The process a store belongs to. After a crash its calls never answer. */

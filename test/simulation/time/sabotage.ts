@@ -28,15 +28,24 @@ export const forgetsCancels: Sabotage = (items) => ({
 export const movesInTwoWrites: Sabotage = (items) => ({
   ...tamper(items, {}),
   transact: async (writes) => {
-    const [tombstone, moved] = writes;
-    if (writes.length !== 2 || !tombstone || !moved || !isTombstone(puts(tombstone) ?? noItem)) return items.transact(writes);
-    const put = await items.transact([moved]);
+    const [tombstone, ...moved] = writes;
+    if (!tombstone || !isTombstone(puts(tombstone) ?? noItem)) return items.transact(writes);
+    const put = await items.transact(moved);
     if (!put.ok) return { ok: false, failures: [undefined, ...put.failures] };
     return items.transact([tombstone]);
   },
 });
 
 const noItem: Item = { pk: "", sk: "" };
+
+/** I7: what is due is found in the wrong order. */
+export const readsBackwards: Sabotage = (items) => ({
+  ...tamper(items, {}),
+  query: async (query) => {
+    const page = await items.query(query);
+    return query.pk.startsWith("t#") && !page.more ? { ...page, items: page.items.toReversed() } : page;
+  },
+});
 
 /** I8: a transaction is decided whatever became of it. */
 export const decidesBlindly: Sabotage = (items) =>

@@ -7,7 +7,7 @@ import type { Transaction } from "../../../core/terms.ts";
 import { SCAN_LEASE_MS, SCAN_TICK_MS } from "../../../core/timer/timer-limits.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 import { DynamoDbShape, type Met } from "../dynamodb-shape.ts";
-import { type FaultRates, NO_FAULTS } from "../faulty-stores.ts";
+import { type FaultRates, FREEZE_MS_MAX, LATE_MS_MAX, NO_FAULTS } from "../faulty-stores.ts";
 import { Handler, type SimulatedStores } from "../handler.ts";
 import type { Sabotage } from "../sabotage.ts";
 import { profileOf } from "../simulate.ts";
@@ -23,14 +23,13 @@ import { answerChecks, operate, PRODUCER_GROUPS, sendTransactions } from "./tran
 import { TransactionAuditor } from "./transaction-auditor.ts";
 
 const HANDLERS = 3;
-const FREEZE_MS_MAX = 90_000;
-/** A freeze and the late arrival of what was sent before it, together, are less than twice this. */
-const FLIGHT_MS = 65_000;
+/** A freeze before a call is sent, and its late arrival, are together less than twice this. */
+const FLIGHT_MS = (FREEZE_MS_MAX + LATE_MS_MAX) / 2 + 5_000;
 /** What is on its way arrives, and every lease ends. */
 const AFTERMATH_MS = 200_000;
 const LONGEST_DELAY_MS = 3 * 3_600_000 + 600_000;
-/** Of a delivery where nothing fails: by whoever scans or is rung, and where no ring is heard. */
-const LATE_MS_MAX = { rung: 2_000, unheard: SCAN_TICK_MS + SCAN_LEASE_MS } as const;
+/** How late a delivery may be where nothing fails: while someone scans or is rung, and where no ring is heard. */
+const LATENESS_MS_MAX = { rung: 2_000, unheard: SCAN_TICK_MS + SCAN_LEASE_MS } as const;
 
 /** What a history is made of. */
 const ACTORS = {
@@ -75,45 +74,31 @@ export interface TimeSimulationResult {
 
 /** One history of what waits: delayed messages, sends with an identity, transactions, on failing handlers; then a calm end. */
 export async function simulateTime(options: TimeSimulationOptions): Promise<TimeSimulationResult> {
-  const { seed, sabotage, flightMs = FLIGHT_MS, calm = seed % 5 === 0, parts = ALL_PARTS } = options;
+  const { seed, flightMs = FLIGHT_MS, calm = seed % 5 === 0, parts = ALL_PARTS } = options;
   const world = new World(new SeededRandom(seed));
   const { random } = world;
-  const telemetry = { consumed: () => undefined };
-  const met: Met = { conflicts: 0, throttled: 0, cutPages: 0, spilled: 0 };
-  const honest = new MemoryItemStore(telemetry);
-  const shape = new DynamoDbShape(honest, world, met);
-  const table = (options.shaped ?? seed % 2 === 0) && !calm ? shape : honest;
-  const stores: SimulatedStores = {
-    items: sabotage ? sabotage(table, random) : table,
-    objects: new MemoryObjectStore(telemetry),
-  };
   const nowMs = (): number => Math.floor(world.nowMs);
-  const timers = new TimerAuditor(nowMs);
-  const once = new OnceAuditor();
-  const transactions = new TransactionAuditor(nowMs);
-  let rates: FaultRates = NO_FAULTS;
-  const unheard = calm && random.chance(0.3);
-  let schedule: ScheduleFaults = { ...PUNCTUAL, ringLost: unheard ? 1 : 0 };
+  const auditors = { timers: new TimerAuditor(nowMs), once: new OnceAuditor(), transactions: new TransactionAuditor(nowMs) };
+  const { stores, shape } = storesOf(world, options, calm);
   let failure: unknown;
   const fail = (error: unknown): void => {
     failure ??= error;
   };
+  const unheard = calm && random.chance(0.3);
+  let rates: FaultRates = NO_FAULTS;
+  let schedule: ScheduleFaults = { ...PUNCTUAL, ringLost: unheard ? 1 : 0 };
   let scanners: Scanners | undefined;
   const startHandler = (name: string): Handler => {
     const skewMs = calm ? 0 : random.integer(-SKEW_MS, SKEW_MS);
-    return new Handler(name, world, stores, {
-      skewMs,
-      skewMarginMs: 2 * SKEW_MS,
-      flightMs,
-      rates: () => rates,
-      dependencies: {
-        clock: frozenAtTimes(world, skewMs, () => rates.freeze),
-        doorbell: { ring: async () => scanners?.ring() },
-        onFailure: (error) => (StoreUnavailable.is(error) ? undefined : fail(error)),
-      },
-    });
+    const dependencies = {
+      clock: frozenAtTimes(world, skewMs, () => rates.freeze),
+      doorbell: { ring: async () => scanners?.ring() },
+      onFailure: (error: unknown) => (StoreUnavailable.is(error) ? undefined : fail(error)),
+    };
+    return new Handler(name, world, stores, { skewMs, skewMarginMs: 2 * SKEW_MS, flightMs, rates: () => rates, dependencies });
   };
-  const history = async (): Promise<{ delivered: number }> => {
+  let delivered: number | undefined;
+  const history = async (): Promise<void> => {
     await setUp(await startHandler("setup").broker);
     if (!calm) {
       rates = profileOf(random);
@@ -123,9 +108,7 @@ export async function simulateTime(options: TimeSimulationOptions): Promise<Time
     const endMs = world.nowMs + random.pick([30_000, 70_000]);
     const stage: Stage = {
       world,
-      timers,
-      once,
-      transactions,
+      ...auditors,
       client: new Client(world, startHandler, HANDLERS),
       nowMs,
       over: () => world.nowMs >= endMs,
@@ -136,26 +119,45 @@ export async function simulateTime(options: TimeSimulationOptions): Promise<Time
     schedule = PUNCTUAL;
     shape.calm = true;
     await world.sleep(AFTERMATH_MS + LONGEST_DELAY_MS);
-    const auditing = await startHandler("audit").broker;
-    const deliveries = [...(await deliveriesOf(auditing, JOBS)), ...(await deliveriesOf(auditing, DOOMED))];
-    const parked = (await auditing.listParked({ limit: 1_000 })).items.map(({ messageId }) => messageId);
-    timers.finish({ deliveries, parked, lateMsMax: calm ? LATE_MS_MAX[unheard ? "unheard" : "rung"] : Number.POSITIVE_INFINITY });
-    once.finish(deliveries);
-    transactions.finish(deliveries, await allTransactions(auditing));
-    return { delivered: deliveries.length };
+    const lateMsMax = calm ? LATENESS_MS_MAX[unheard ? "unheard" : "rung"] : Number.POSITIVE_INFINITY;
+    delivered = await audit(await startHandler("audit").broker, auditors, lateMsMax);
   };
-  let ended: { delivered: number } | undefined;
-  history().then((end) => {
-    ended = end;
-  }, fail);
-  await world.run(() => ended !== undefined || failure !== undefined);
+  history().catch(fail);
+  await world.run(() => delivered !== undefined || failure !== undefined);
   if (failure) throw new Error(`seed ${seed} ended with an exception`, { cause: failure });
+  const { timers, once, transactions } = auditors;
   return {
     violations: [...timers.violations, ...once.violations, ...transactions.violations],
     traceHash: world.traceHash,
-    delivered: ended?.delivered ?? 0,
+    delivered: delivered ?? 0,
     sent: timers.sent + once.sent + transactions.sent,
   };
+}
+
+function storesOf(
+  world: World,
+  { seed, sabotage, shaped = seed % 2 === 0 }: TimeSimulationOptions,
+  calm: boolean,
+): { readonly stores: SimulatedStores; readonly shape: DynamoDbShape } {
+  const telemetry = { consumed: () => undefined };
+  const met: Met = { conflicts: 0, throttled: 0, cutPages: 0, spilled: 0 };
+  const honest = new MemoryItemStore(telemetry);
+  const shape = new DynamoDbShape(honest, world, met);
+  const table = shaped && !calm ? shape : honest;
+  const items = sabotage ? sabotage(table, world.random) : table;
+  return { stores: { items, objects: new MemoryObjectStore(telemetry) }, shape };
+}
+
+type Auditors = Pick<Stage, "timers" | "once" | "transactions">;
+
+/** Answers how many messages there are. */
+async function audit(broker: RunningBroker, { timers, once, transactions }: Auditors, lateMsMax: number): Promise<number> {
+  const deliveries = [...(await deliveriesOf(broker, JOBS)), ...(await deliveriesOf(broker, DOOMED))];
+  const parked = (await broker.listParked({ limit: 1_000 })).items.map(({ messageId }) => messageId);
+  timers.finish({ deliveries, parked, lateMsMax });
+  once.finish(deliveries);
+  transactions.finish(deliveries, await allTransactions(broker));
+  return deliveries.length;
 }
 
 async function setUp(broker: RunningBroker): Promise<void> {

@@ -44,7 +44,6 @@ export class Client {
     this.#handlers = Array.from({ length: handlers }, (_, index) => startHandler(`h${index}`));
   }
 
-  /** One that is up, always the same while it lives. */
   async call<T>(verb: (broker: RunningBroker) => Promise<T>, timeoutMs = 15_000): Promise<Answer<T>> {
     const index = this.#world.random.integer(0, this.#handlers.length - 1);
     const before = this.#handlers[index] as Handler;

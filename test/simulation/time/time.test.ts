@@ -9,10 +9,11 @@ import {
   keepsTimers,
   knowsInTwoWrites,
   movesInTwoWrites,
+  readsBackwards,
 } from "./sabotage.ts";
 import { simulateTime, type TimeSimulationOptions } from "./simulate-time.ts";
 
-const SEEDS = 24;
+const SEEDS = 32;
 const SEEDS_PER_TEST = 8;
 const SABOTAGE_SEEDS = 16;
 /** Where each invariant is at stake. */
@@ -39,6 +40,7 @@ describe("the auditors of time find planted bugs", () => {
     ["I7", "a timer that is delivered and stays", keepsTimers],
     ["I7", "a cancel that leaves no tombstone", forgetsCancels],
     ["I7", "a move in two writes", movesInTwoWrites],
+    ["I7", "a look that finds the latest first", readsBackwards],
     ["I8", "a verdict whatever the state", decidesBlindly],
     ["I8", "a check that is made by two at once", checksBlindly],
     ["I8", "a half message without its first check", forgetsFirstChecks],

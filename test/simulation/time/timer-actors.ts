@@ -100,10 +100,11 @@ async function cancel(stage: Stage, text: string, { recallHandle }: Handle): Pro
       await broker.cancelMessage(JOBS, recallHandle);
       return "cancelled" as const;
     });
-    if (answer === "cancelled") return answered("done") as undefined;
-    if (BrokerError.is(answer)) return answered(answer.code === "ALREADY_DELIVERED" ? "delivered" : "refused") as undefined;
+    if (answer === "unknown") continue;
+    if (answer === "cancelled") answered("done");
+    else answered(answer.code === "ALREADY_DELIVERED" ? "delivered" : "refused");
+    return;
   }
-  return undefined;
 }
 
 async function move(stage: Stage, text: string, { recallHandle }: Handle, wantedMs: number): Promise<Handle | undefined> {

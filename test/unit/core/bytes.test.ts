@@ -14,6 +14,21 @@ describe("crc32c", () => {
     expect(crc32c(Buffer.from("123456789"))).toBe(0xe3069283);
   });
 
+  it("is that of its definition, for any part of any bytes", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 100 }), fc.nat(40), fc.nat(40), (bytes, skip, cut) => {
+        const from = Math.min(skip, bytes.length);
+        const to = Math.max(from, bytes.length - cut);
+        let crc = 0xffffffff;
+        for (const byte of bytes.subarray(from, to)) {
+          crc ^= byte;
+          for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
+        }
+        expect(crc32c(bytes, from, to)).toBe(~crc >>> 0);
+      }),
+    );
+  });
+
   it("notices every single changed bit", () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 1, maxLength: 64 }), fc.nat(), (bytes, bit) => {

@@ -6,6 +6,7 @@ import { MemoryObjectStore } from "../../../adapters/memory/memory-object-store.
 import type { GroupSettings, SettleEntry, TopicSettings } from "../../../core/broker.ts";
 import { SOLE_PROCESS } from "../../../core/broker-settings.ts";
 import { createBroker, type RunningBroker } from "../../../core/create-broker.ts";
+import { PARKED_MAX } from "../../../core/limits.ts";
 import type { ReceivedMessage } from "../../../core/terms.ts";
 import { hmacSigner } from "../../../functions/runtime/signer.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
@@ -140,6 +141,90 @@ describe("a reply's size", () => {
     await clock.pass(10);
     expect(texts(await receive({ maxBytes: 4_000 }))).toEqual(mine);
     expect(await settle(held, "ack")).toEqual(["acked"]);
+  });
+});
+
+describe("an ordered receive", () => {
+  const groups = Array.from({ length: 100 }, (_, index) => `order-${index}`);
+  /** As many messages of each group as there are texts, group after group. */
+  const sendRounds = async (...texts: string[]): Promise<void> => {
+    for (const text of texts)
+      await broker.sendMessages(
+        "orders",
+        groups.map((messageGroup) => ({ body: Buffer.from(text), messageGroup })),
+      );
+  };
+
+  it("takes several messages of few groups where there are many of both", async () => {
+    await subscribed({ type: "FIFO" });
+    await sendRounds("0", "1", "2", "3");
+    const messages = await receive();
+    const taken = new Set(messages.map(({ messageGroup }) => messageGroup));
+    expect(messages).toHaveLength(32);
+    expect(taken.size).toBeLessThanOrEqual(12);
+    for (const messageGroup of taken) {
+      const mine = texts(messages.filter((message) => message.messageGroup === messageGroup));
+      expect(mine).toEqual(["0", "1", "2", "3"].slice(0, mine.length));
+    }
+  });
+
+  it("serves the group that has waited longest first", async () => {
+    await subscribed({ type: "FIFO" });
+    await sendRounds("0", "1");
+    const order: (string | undefined)[] = [];
+    for (let left = 200; left > 0; ) {
+      const messages = await receive({ max: 8 });
+      order.push(...messages.filter((message) => texts([message])[0] === "0").map(({ messageGroup }) => messageGroup));
+      await settle(messages, "ack");
+      left -= messages.length;
+    }
+    expect(order).toEqual(groups);
+  });
+
+  it("goes on past many messages of a group that is held, but not past any number", async () => {
+    await subscribed({ type: "FIFO" });
+    await sendTo("slow", "first");
+    const held = await receive({ max: 1 });
+    const parked = Array.from({ length: PARKED_MAX }, (_, index) => String(index));
+    for (let from = 0; from < PARKED_MAX; from += 64) await sendTo("slow", ...parked.slice(from, from + 64));
+    await sendTo("other", "past");
+    expect(texts(await receive())).toEqual(["past"]);
+    await sendTo("slow", "one too many");
+    await sendTo("third", "behind");
+    expect(await receive()).toEqual([]);
+    await settle(held, "ack");
+    expect(texts(await receive())).toEqual(parked.slice(0, 32));
+  });
+
+  it("delivers what has no message group beside what has, and out of its way", async () => {
+    await subscribed({ type: "MIXED" });
+    await sendTo("a", "a0", "a1");
+    await send("free 0", "free 1");
+    await sendTo("a", "a2");
+    const first = await receive({ max: 1 });
+    expect(texts(first)).toEqual(["a0"]);
+    expect(texts(await receive())).toEqual(["free 0", "free 1"]);
+    await settle(first, "ack");
+    expect(texts(await receive())).toEqual(["a1", "a2"]);
+  });
+});
+
+describe("receives one after the other", () => {
+  it("begin with each queue of each topic in turn", async () => {
+    const topics = ["orders", "returns"];
+    await broker.putGroup("billing", {});
+    for (const topic of topics) {
+      await broker.putTopic(topic, { queues: 2 });
+      await broker.putSubscription("billing", topic, { startFrom: "earliest" });
+      for (let index = 0; index < 16; index++) await broker.sendMessages(topic, [{ body: Buffer.from("x") }]);
+    }
+    const visits = new Map<string, number>();
+    for (let turn = 0; turn < 16; turn++) {
+      const [message] = await receive({ max: 1 });
+      const queue = `${message?.topic}/${message?.queueId}`;
+      visits.set(queue, (visits.get(queue) ?? 0) + 1);
+    }
+    expect(Object.fromEntries(visits)).toEqual({ "orders/0": 4, "orders/1": 4, "returns/0": 4, "returns/1": 4 });
   });
 });
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { MemoryItemStore } from "../../../adapters/memory/memory-item-store.ts";
 import { MemoryObjectStore } from "../../../adapters/memory/memory-object-store.ts";
 import { anchorKey, queuePk } from "../../../core/keys.ts";
-import { CAP_STEP } from "../../../core/log/log-limits.ts";
+import { CAP_STEP, OBJECT_PAGE_BYTES } from "../../../core/log/log-limits.ts";
 import { QueueLog } from "../../../core/log/queue-log.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 
@@ -19,7 +19,7 @@ const compressor = {
 /** A log over stores and a clock that several handlers can share. */
 function setUp() {
   const items = new MemoryItemStore(telemetry);
-  const objects = new MemoryObjectStore(telemetry);
+  const objects = new CountedObjectStore(telemetry);
   let nowMs = 1_800_000_000_000;
   const clock = { nowMs: () => nowMs, sleep: async () => undefined };
   const handler = (seed = 1): QueueLog =>
@@ -35,6 +35,22 @@ function setUp() {
       nowMs += ms;
     },
   };
+}
+
+/** Counts calls of the object store. */
+class CountedObjectStore extends MemoryObjectStore {
+  puts = 0;
+  reads = 0;
+
+  override put(...call: Parameters<MemoryObjectStore["put"]>): ReturnType<MemoryObjectStore["put"]> {
+    this.puts++;
+    return super.put(...call);
+  }
+
+  override getRange(...call: Parameters<MemoryObjectStore["getRange"]>): ReturnType<MemoryObjectStore["getRange"]> {
+    this.reads++;
+    return super.getRange(...call);
+  }
 }
 
 const record = (text: string) => ({
@@ -149,7 +165,7 @@ describe("the log of a queue", () => {
     let queries = 0;
     let nowMs = 1_800_000_000_000;
     const clock = { nowMs: () => nowMs, sleep: async () => undefined };
-    const objects = new MemoryObjectStore(telemetry);
+    const objects = new CountedObjectStore(telemetry);
     const log = new QueueLog(
       { items, objects, clock, random: new SeededRandom(1), compressor },
       { inlineFrameBytesMax: 10_240, packFromBytes: 1e9 },
@@ -163,5 +179,46 @@ describe("the log of a queue", () => {
     expect(minOffset).toBeGreaterThan(300);
     expect(await log.offsetAt(queue, nowMs - 60_000 * 100)).toBe(1_900);
     expect(queries).toBeLessThan(40);
+  });
+});
+
+describe("large frames", () => {
+  const LARGE = 20_000;
+  const queueIds = [0, 1, 2, 3];
+  const send = (log: QueueLog) =>
+    Promise.all(queueIds.map((queueId) => log.append(topic, queueId, [record(`${queueId}`.padEnd(LARGE, "."))])));
+  const readQueue = async (log: QueueLog, queueId: number): Promise<string | undefined> => {
+    const run = await log.reader.run({ ...queue, queueId }, 0, 1);
+    const [message] = await log.messages(run, 0, 1, { ...queue, queueId });
+    return message && Buffer.from(message.body).toString();
+  };
+
+  it("of one send share an object, which is read once for all of its queues", async () => {
+    const { handler, objects } = setUp();
+    await send(handler());
+    expect(objects.puts).toBe(1);
+    const reader = handler(2);
+    for (const queueId of queueIds) expect(await readQueue(reader, queueId)).toBe(`${queueId}`.padEnd(LARGE, "."));
+    expect(objects.reads).toBe(1);
+  });
+
+  it("are read again after a reply that was garbled", async () => {
+    const { handler, objects } = setUp();
+    await send(handler());
+    const reader = handler(2);
+    const sound = objects.getRange.bind(objects);
+    objects.getRange = async (...call) => (await sound(...call))?.map((byte, at) => (at === LARGE / 2 ? byte ^ 1 : byte));
+    await expect(readQueue(reader, 0)).rejects.toThrow("checksum");
+    objects.getRange = sound;
+    expect(await readQueue(reader, 0)).toBe("0".padEnd(LARGE, "."));
+  });
+
+  it("are found where they lie across two pages of an object, or fill several", async () => {
+    const { handler } = setUp();
+    const log = handler();
+    const sizes = [OBJECT_PAGE_BYTES - 5_000, 30_000, 3 * OBJECT_PAGE_BYTES, 20_000];
+    await Promise.all(sizes.map((size, queueId) => log.append(topic, queueId, [record(`${queueId}`.padEnd(size, "."))])));
+    const reader = handler(2);
+    for (const [queueId, size] of sizes.entries()) expect(await readQueue(reader, queueId)).toBe(`${queueId}`.padEnd(size, "."));
   });
 });

@@ -40,6 +40,15 @@ describe("a receipt handle", () => {
     expect(handles.forDelivery(delivery)(5)).toBe(texts[5]);
   });
 
+  it("of an ordered delivery names messages that lie far apart", () => {
+    const offsets = [0, 7, 300, 70_000, 70_001, 200_000];
+    const ordered = { ...delivery, order: { bucket: 65_535, head: 7 }, offsets };
+    const write = handles.forDelivery(ordered);
+    const texts = offsets.map((offset) => write(offset));
+    for (const reader of [handles, new ReceiptHandles(signer, new Uint8Array(32).fill(7))])
+      expect(texts.map((text) => reader.read(text))).toEqual(offsets.map((relativeOffset) => ({ ...ordered, relativeOffset })));
+  });
+
   it("is refused when any character differs", () => {
     const text = handles.forDelivery(delivery)(4);
     for (let at = 0; at < text.length; at++) {

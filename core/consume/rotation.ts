@@ -1,0 +1,22 @@
+import { LRUCache } from "lru-cache";
+import { ROTATIONS_MAX } from "../limits.ts";
+import type { Random } from "../ports/random.ts";
+
+/**
+ * Where the receives of each group start: one queue further every time, so that all are served alike and those that come
+ * together meet on different queues. By chance at first: other processes do the same.
+ */
+export class Rotation {
+  readonly #random: Random;
+  readonly #turns = new LRUCache<string, number>({ max: ROTATIONS_MAX });
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  next(groupUid: string): number {
+    const turn = this.#turns.get(groupUid) ?? Math.floor(this.#random.fraction() * 2 ** 32);
+    this.#turns.set(groupUid, turn + 1);
+    return turn;
+  }
+}

@@ -1,0 +1,57 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { type Parked, parkedAsRead, parkedChanges, parkedOf } from "../../../core/consume/parked.ts";
+import { freshProgress } from "../../../core/consume/progress.ts";
+import type { Item } from "../../../core/ports/item-store.ts";
+
+const empty = freshProgress("subscrip", 2, 40, 32);
+
+/** The item after it was made to hold these. */
+function holding(parked: Parked, item: Item = empty): Item {
+  const after: Record<string, Item[string]> & Item = { ...item };
+  for (const change of parkedChanges(item, parked)) {
+    if (change.op === "set") after[change.name] = change.value;
+    else delete after[change.name];
+  }
+  return after;
+}
+
+describe("parked offsets", () => {
+  it("are stored as these bytes", () => {
+    const { k } = holding(
+      new Map([
+        [2 ** 33 + 7, 0xabcd],
+        [2 ** 33 + 8, undefined],
+        [2 ** 33 + 108, 0],
+      ]),
+    );
+    expect(Buffer.from(k as Uint8Array).toString("hex")).toBe("020000000700abcd03c8010000");
+  });
+
+  it("are read as they were written, in their order", () => {
+    const steps = fc.array(fc.tuple(fc.integer({ min: 1, max: 2 ** 20 }), fc.option(fc.integer({ min: 0, max: 65_535 }))));
+    fc.assert(
+      fc.property(fc.nat(2 ** 40 - 2 ** 31), steps, (lowest, list) => {
+        const parked = new Map<number, number | undefined>();
+        let offset = lowest;
+        for (const [step, bucket] of list) {
+          parked.set(offset, bucket ?? undefined);
+          offset += step;
+        }
+        expect([...parkedOf(holding(parked))]).toEqual([...parked]);
+      }),
+    );
+  });
+
+  it("leave no attribute behind, and touch none where there is none", () => {
+    const item = holding(new Map([[3, 1]]));
+    expect(holding(new Map(), item)).toEqual(empty);
+    expect(parkedChanges(empty, new Map())).toEqual([]);
+  });
+
+  it("are wanted exactly as read", () => {
+    const item = holding(new Map([[3, 1]]));
+    expect(parkedAsRead(item)).toEqual({ op: "=", name: "k", value: item.k });
+    expect(parkedAsRead(empty)).toEqual({ op: "absent", name: "k" });
+  });
+});
