@@ -11,6 +11,7 @@ import { jobRow, type Row, startRow } from "./row.ts";
 import { runJob } from "./run-job.ts";
 import { scanCase } from "./scan-case.ts";
 import { put, startBroker, withBroker, withFolder, withNullServer } from "./servers.ts";
+import { pendingCase, timersCase } from "./timer-cases.ts";
 
 const TOPIC = "bench";
 const CONSUME_CONCURRENCIES = [8, 32] as const;
@@ -33,6 +34,8 @@ export const CASES = {
   scan: scanCase,
   fair: fairCase,
   nack: nackCase,
+  timers: timersCase,
+  pending: pendingCase,
   backlog: backlogCase,
 } as const satisfies Record<string, (options: Options) => Promise<readonly Row[]>>;
 

@@ -14,14 +14,17 @@ export interface Options {
 }
 
 export const USAGE = `npm run bench -- [options]
-  --case <name>          start, send, batch, consume, once, fifo, scan, fair, nack, backlog; may be repeated.
-                         Default: all but backlog
+  --case <name>          start, send, batch, consume, once, fifo, scan, fair, nack, timers, pending, backlog;
+                         may be repeated. Default: all but pending and backlog
   --seconds <n>          length of a timed case, after a warm-up of up to 2 s. Default 5
   --repeat <n>           runs of each case; the table shows medians. Default 1
   --concurrency <n>      instead of each case's own; may be repeated
   --body-bytes <n>       size of a message body. Default 1024
   --messages <n>         preloaded for consume, fifo, scan and fair, a multiple of 100. Default 200000
   --backlog <n>          messages of the backlog case, a multiple of 100. Default 2000000`;
+
+/** Cases of minutes, run when they are asked for. */
+const LONG = ["pending", "backlog"];
 
 /** Errors: a `TypeError` that says which option is wrong. */
 export const parseOptions = (args: readonly string[], names: readonly string[]): Options | "help" => {
@@ -47,7 +50,7 @@ export const parseOptions = (args: readonly string[], names: readonly string[]):
     );
   };
   const backlog = values.backlog === undefined ? undefined : natural("backlog", values.backlog, 100);
-  const cases = values.case ?? (backlog === undefined ? names.filter((name) => name !== "backlog") : ["backlog"]);
+  const cases = values.case ?? (backlog === undefined ? names.filter((name) => !LONG.includes(name)) : ["backlog"]);
   const unknown = cases.find((name) => !names.includes(name));
   if (unknown !== undefined) throw new TypeError(`--case ${unknown}: expected one of ${names.join(", ")}`);
   return {
