@@ -4,7 +4,7 @@ import type { Random } from "./ports/random.ts";
 import { StoreCorrupt } from "./ports/store-failures.ts";
 
 /** Raised when stored items or frames change in a way that older code must not touch. */
-const FORMAT = 1;
+const FORMAT = 2;
 const SIGNING_KEY_BYTES = 32;
 
 /** Checks the store's format, or writes it into an empty one, and answers the key that signs handles. */

@@ -1,5 +1,7 @@
+import fs from "node:fs";
 import { link, mkdir, open, readFile, rename, rm, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { promisify } from "node:util";
 import { OBJECT_KEY, type ObjectPage, type ObjectStore } from "../../core/ports/object-store.ts";
 import { type Outcome, StoreMisuse } from "../../core/ports/store-failures.ts";
 import type { Telemetry } from "../../core/ports/telemetry.ts";
@@ -202,16 +204,21 @@ async function linked(existing: string, path: string): Promise<boolean> {
 
 const UNASKED_BYTES_MAX = 1024 * 1024;
 
+// On descriptors: a FileHandle takes half as long again, and receives wait for these reads.
+const descriptor = { open: promisify(fs.open), read: promisify(fs.read), stat: promisify(fs.fstat), close: promisify(fs.close) };
+
 async function readRange(path: string, offset: number, length: number): Promise<Uint8Array> {
-  const file = await open(path, "r");
+  const file = await descriptor.open(path, "r");
   try {
     // A modest range is read without asking first whether the object is as long.
-    const room = length <= UNASKED_BYTES_MAX ? length : Math.max(0, Math.min(length, (await file.stat()).size - offset));
+    const room =
+      length <= UNASKED_BYTES_MAX ? length : Math.max(0, Math.min(length, (await descriptor.stat(file)).size - offset));
     const bytes = new Uint8Array(Buffer.allocUnsafeSlow(room).buffer);
-    const { bytesRead } = await file.read(bytes, 0, bytes.length, offset);
-    return bytes.subarray(0, bytesRead);
+    const { bytesRead } = await descriptor.read(file, bytes, 0, bytes.length, offset);
+    // Not a view of what was asked for: it may be kept.
+    return bytesRead < bytes.length ? bytes.slice(0, bytesRead) : bytes;
   } finally {
-    await file.close();
+    await descriptor.close(file);
   }
 }
 

@@ -65,6 +65,10 @@ export class ByteReader {
     return view;
   }
 
+  seek(position: number): void {
+    this.#at = position;
+  }
+
   skip(length: number): void {
     if (length > this.remaining) throw new RangeError("read past the end");
     this.#at += length;

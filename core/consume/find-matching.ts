@@ -1,5 +1,5 @@
 import type { MessageFilter } from "../filter/compile-filter.ts";
-import { SCAN_BYTES, SCAN_CHUNK, SCAN_MESSAGES_MAX } from "../limits.ts";
+import { SCAN_CHUNK, SCAN_MESSAGES_MAX } from "../limits.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import type { Queue } from "../log/queue-reader.ts";
 import type { StoredMessage } from "../terms.ts";
@@ -33,7 +33,7 @@ export async function findMatching(log: QueueLog, queue: Queue, filter: MessageF
   while (messages.length < search.messages && next - search.from < SCAN_MESSAGES_MAX) {
     const run = await log.reader.run(queue, next, SCAN_CHUNK, hint);
     if (run.available === 0) break;
-    const count = log.countWithin(run, SCAN_CHUNK, SCAN_BYTES);
+    const count = log.countToLookAt(run, SCAN_CHUNK);
     const matches = await log.matching(run, count, queue, filter);
     expired += run.from - next;
     const full = matches.messages.find((message) => {

@@ -22,7 +22,7 @@ export function settledBefore(item: Item | undefined, handle: ReceiptHandle, now
   const offset = handle.first + handle.relativeOffset;
   if (offset >= progress.next) return false;
   for (const claim of progress.claims.values()) if (claim.open.includes(offset - claim.first)) return false;
-  return !progress.parked.has(offset);
+  return !progress.parked.offsets.includes(offset);
 }
 
 /** Handles of one delivery share a claim: they are settled together. */

@@ -121,7 +121,7 @@ async function queueLag(store: LagDependencies, place: Place, item: Item, { minO
 
 /** Open in a claim of the item, or parked. */
 function heldOffsets({ claims, parked }: Progress): readonly number[] {
-  const offsets = [...parked.keys()];
+  const offsets = [...parked.offsets];
   for (const { first, open } of claims.values()) for (const relative of open) offsets.push(first + relative);
   return offsets;
 }

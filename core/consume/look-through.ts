@@ -127,7 +127,7 @@ class Pass {
 function isWaiting({ clock, skewMarginMs }: Consumption, progress: Progress): boolean {
   const nowMs = clock.nowMs();
   return (
-    progress.parked.size > 0 ||
+    progress.parked.offsets.length > 0 ||
     (progress.spilled > 0 && progress.spilledDueMs <= nowMs) ||
     dueClaim(progress, nowMs, skewMarginMs) !== undefined
   );

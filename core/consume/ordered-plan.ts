@@ -27,7 +27,9 @@ export class OrderedPlan {
   readonly #order: DeliveryOrder;
   readonly #room: Room;
   readonly #held: ReadonlySet<number | undefined>;
-  readonly #waiting: Map<number, number | undefined>;
+  /** All that waits, as it is parked: offsets ascending, and their buckets. */
+  readonly #offsets: number[];
+  readonly #buckets: (number | undefined)[];
   /** Messages that wait in each free bucket, the longest waiting one first. */
   readonly #free = new Map<number | undefined, number>();
   #freeMessages = 0;
@@ -36,8 +38,9 @@ export class OrderedPlan {
     this.#order = order;
     this.#room = room;
     this.#held = heldBuckets(order, progress);
-    this.#waiting = new Map(progress.parked);
-    for (const bucket of this.#waiting.values()) this.#count(bucket);
+    this.#offsets = [...progress.parked.offsets];
+    this.#buckets = [...progress.parked.buckets];
+    for (const bucket of this.#buckets) this.#count(bucket);
   }
 
   /** Few buckets fill the receive: there is no need to look further. */
@@ -58,8 +61,9 @@ export class OrderedPlan {
     const bucket = bucketOf(this.#order, messageGroup);
     const takeable = Math.min(this.#freeMessages + (this.#held.has(bucket) ? 0 : 1), this.#room.messages);
     // A queue in order does not go on past a message that waits.
-    if (this.#waiting.size + 1 - takeable > (this.#order === "queue" ? 0 : PARKED_MAX)) return false;
-    this.#waiting.set(offset, bucket);
+    if (this.#offsets.length + 1 - takeable > (this.#order === "queue" ? 0 : PARKED_MAX)) return false;
+    this.#offsets.push(offset);
+    this.#buckets.push(bucket);
     this.#count(bucket);
     return true;
   }
@@ -73,39 +77,44 @@ export class OrderedPlan {
       quotas.set(bucket, Math.min(count, messages));
       messages -= count;
     }
-    const chosen: number[] = [];
-    for (const [offset, bucket] of this.#waiting) {
+    return this.#offsets.filter((_, index) => {
+      const bucket = this.#buckets[index];
       const quota = quotas.get(bucket) ?? 0;
-      if (quota === 0) continue;
-      quotas.set(bucket, quota - 1);
-      chosen.push(offset);
-    }
-    return chosen;
+      if (quota > 0) quotas.set(bucket, quota - 1);
+      return quota > 0;
+    });
   }
 
-  /** Takes of what was chosen as much as there is room for by size. What is not among `messages` has expired. */
-  take(chosen: readonly number[], messages: readonly StoredMessage[]): void {
+  /** Takes of what was chosen as much as there is room for by size; what is not among `messages` has expired. Answers what to park. */
+  take(chosen: readonly number[], messages: readonly StoredMessage[]): Parked {
+    const offsets: number[] = [];
+    const buckets: (number | undefined)[] = [];
     let { bytes } = this.#room;
-    let at = 0;
-    for (const offset of chosen) {
-      const message = messages[at]?.offset === offset ? messages[at++] : undefined;
+    let nextChosen = 0;
+    let nextMessage = 0;
+    for (let index = 0; index < this.#offsets.length; index++) {
+      const offset = this.#offsets[index] as number;
+      const bucket = this.#buckets[index];
+      const message = messages[nextMessage]?.offset === offset ? messages[nextMessage] : undefined;
       // The first message comes whatever its size: else a large one would hold its queue for ever.
-      if (message && message.body.length > bytes && this.taken.size > 0) return;
-      const bucket = this.#waiting.get(offset);
-      this.#waiting.delete(offset);
-      if (!message) {
+      const fits = message === undefined || message.body.length <= bytes || this.taken.size === 0;
+      if (offset !== chosen[nextChosen] || !fits) {
+        offsets.push(offset);
+        buckets.push(bucket);
+        continue;
+      }
+      nextChosen++;
+      if (message === undefined) {
         this.expired++;
         continue;
       }
+      nextMessage++;
       bytes -= message.body.length;
       const taken = this.taken.get(bucket);
       if (taken) taken.push(message);
       else this.taken.set(bucket, [message]);
     }
-  }
-
-  get parked(): Parked {
-    return this.#waiting;
+    return { offsets, buckets };
   }
 
   #count(bucket: number | undefined): void {

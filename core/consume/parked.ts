@@ -3,34 +3,37 @@ import { ByteWriter } from "../bytes/byte-writer.ts";
 import type { Change, Condition, Item } from "../ports/item-store.ts";
 
 /**
- * Offsets below a group's next one that wait for their bucket, ascending, each with that bucket; `undefined` for a message
- * without a message group. All of them are one attribute of the progress item, absent where none waits:
+ * Offsets below a group's next one that wait for their bucket, ascending, and at the same index that bucket; `undefined` for a
+ * message without a message group. All of them are one attribute of the progress item, absent where none waits:
  *
  *   k := lowest offset u40 · (step varint · [bucket u16])*
  *
  * A step is twice the distance from the offset before, the first one's from the lowest; odd where there is no bucket.
  */
-export type Parked = ReadonlyMap<number, number | undefined>;
+export interface Parked {
+  readonly offsets: readonly number[];
+  readonly buckets: readonly (number | undefined)[];
+}
 
 const NAME = "k";
+const NOTHING: Parked = { offsets: [], buckets: [] };
+
+// Bytes never change, and an update that does not park hands them on.
+const parsed = new WeakMap<Uint8Array, Parked>();
 
 export function parkedOf(item: Item): Parked {
-  const parked = new Map<number, number | undefined>();
   const bytes = item[NAME] as Uint8Array | undefined;
-  if (!bytes) return parked;
-  const reader = new ByteReader(bytes);
-  let offset = reader.u8() * 2 ** 32 + reader.u32();
-  while (reader.remaining > 0) {
-    const step = reader.varint();
-    offset += Math.floor(step / 2);
-    parked.set(offset, step % 2 === 0 ? reader.u16() : undefined);
-  }
+  if (!bytes) return NOTHING;
+  const known = parsed.get(bytes);
+  if (known) return known;
+  const parked = readParked(bytes);
+  parsed.set(bytes, parked);
   return parked;
 }
 
 /** What makes the item hold these and no others. */
 export function parkedChanges(item: Item, parked: Parked): readonly Change[] {
-  if (parked.size > 0) return [{ op: "set", name: NAME, value: writeParked(parked) }];
+  if (parked.offsets.length > 0) return [{ op: "set", name: NAME, value: writeParked(parked) }];
   return item[NAME] === undefined ? [] : [{ op: "remove", name: NAME }];
 }
 
@@ -40,15 +43,30 @@ export function parkedAsRead(item: Item): Condition {
   return value === undefined ? { op: "absent", name: NAME } : { op: "=", name: NAME, value };
 }
 
-function writeParked(parked: Parked): Uint8Array {
-  const out = new ByteWriter(8 + 4 * parked.size);
-  let before: number | undefined;
-  for (const [offset, bucket] of parked) {
-    if (before === undefined) {
-      out.u8(Math.floor(offset / 2 ** 32));
-      out.u32(offset % 2 ** 32);
-    }
-    const step = 2 * (offset - (before ?? offset));
+function readParked(bytes: Uint8Array): Parked {
+  const reader = new ByteReader(bytes);
+  const offsets: number[] = [];
+  const buckets: (number | undefined)[] = [];
+  let offset = reader.u8() * 2 ** 32 + reader.u32();
+  while (reader.remaining > 0) {
+    const step = reader.varint();
+    offset += Math.floor(step / 2);
+    offsets.push(offset);
+    buckets.push(step % 2 === 0 ? reader.u16() : undefined);
+  }
+  return { offsets, buckets };
+}
+
+function writeParked({ offsets, buckets }: Parked): Uint8Array {
+  const lowest = offsets[0] ?? 0;
+  const out = new ByteWriter(8 + 4 * offsets.length);
+  out.u8(Math.floor(lowest / 2 ** 32));
+  out.u32(lowest % 2 ** 32);
+  let before = lowest;
+  for (let index = 0; index < offsets.length; index++) {
+    const offset = offsets[index] as number;
+    const bucket = buckets[index];
+    const step = 2 * (offset - before);
     out.varint(bucket === undefined ? step + 1 : step);
     if (bucket !== undefined) out.u16(bucket);
     before = offset;

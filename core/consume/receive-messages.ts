@@ -42,7 +42,7 @@ export async function receiveMessages(
   let topics = await subscribedTopics(receiving, group, request.topics);
   const leaseMs = request.leaseMs ?? group.leaseSeconds * 1_000;
   const nonce = request.attemptId === undefined ? randomNonce(receiving) : attemptNonce(group, request.attemptId);
-  const turn = request.attemptId === undefined ? receiving.rotation.next(group.uid) : hash32(request.attemptId);
+  const turn = request.attemptId === undefined ? receiving.rotation.next(group.uid, request.topics) : hash32(request.attemptId);
   let queues = visitingOrder(group, topics, turn, receiving.clock.nowMs());
   const budget: Budget = { messages: request.max, bytes: request.maxBytes ?? RECEIVE_BYTES_MAX, nonce, leaseMs };
   let polls = 0;

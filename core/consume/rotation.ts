@@ -3,7 +3,7 @@ import { ROTATIONS_MAX } from "../limits.ts";
 import type { Random } from "../ports/random.ts";
 
 /**
- * Where the receives of each group start: one queue further every time, so that all are served alike and those that come
+ * Where the receives of each group start, those of the same topics: one queue further every time, so that all are served alike and those that come
  * together meet on different queues. By chance at first: other processes do the same.
  */
 export class Rotation {
@@ -14,9 +14,11 @@ export class Rotation {
     this.#random = random;
   }
 
-  next(groupUid: string): number {
-    const turn = this.#turns.get(groupUid) ?? Math.floor(this.#random.fraction() * 2 ** 32);
-    this.#turns.set(groupUid, turn + 1);
+  /** `topics`: those a request names; absent: all. */
+  next(groupUid: string, topics: readonly string[] = []): number {
+    const key = [groupUid, ...topics].join(" ");
+    const turn = this.#turns.get(key) ?? Math.floor(this.#random.fraction() * 2 ** 32);
+    this.#turns.set(key, turn + 1);
     return turn;
   }
 }

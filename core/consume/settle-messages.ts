@@ -51,13 +51,21 @@ export async function settleMessages(
   return results;
 }
 
+/** Finds a handle's queue; the handles of one call are of few. */
 function queueResolver(settling: Settling, group: ConsumedQueue["group"]) {
-  return async (handle: ReceiptHandle): Promise<ConsumedQueue> => {
-    if (handle.groupUid !== group.uid) throw invalidHandle();
+  const found = new Map<string, Promise<ConsumedQueue>>();
+  const find = async (handle: ReceiptHandle): Promise<ConsumedQueue> => {
     const subscription = (await settling.subscriptions.of(group)).find(({ uid }) => uid === handle.subscriptionUid);
     const topic = subscription && (await settling.topics.lookUp(subscription.topic));
     if (!subscription || topic?.uid !== subscription.topicUid) throw leaseLost();
     return { group, subscription, topic, queueId: handle.queueId, filter: settling.filters.of(subscription) };
+  };
+  return (handle: ReceiptHandle): Promise<ConsumedQueue> => {
+    if (handle.groupUid !== group.uid) throw invalidHandle();
+    const key = `${handle.subscriptionUid}/${handle.queueId}`;
+    const queue = found.get(key) ?? find(handle);
+    found.set(key, queue);
+    return queue;
   };
 }
 

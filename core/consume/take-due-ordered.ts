@@ -84,5 +84,8 @@ function leavingChanges(
 const leavingConditions = (claim: OrderedClaim, item: Item, left: readonly number[]): readonly Condition[] =>
   left.length === 0 ? [] : [{ op: "=", name: `o${claim.id}`, value: new Set(claim.open) }, parkedAsRead(item)];
 
-const withParked = (parked: Parked, bucket: number, offsets: readonly number[]): Parked =>
-  new Map([...parked, ...offsets.map((offset) => [offset, bucket] as const)].sort(([a], [b]) => a - b));
+function withParked(parked: Parked, bucket: number, offsets: readonly number[]): Parked {
+  const behind = parked.offsets.map((offset, index) => ({ offset, bucket: parked.buckets[index] }));
+  const all = [...behind, ...offsets.map((offset) => ({ offset, bucket }))].sort((a, b) => a.offset - b.offset);
+  return { offsets: all.map(({ offset }) => offset), buckets: all.map((one) => one.bucket) };
+}

@@ -41,7 +41,7 @@ export async function takeFromQueue(
   start: { readonly item: Item; readonly fresh: boolean },
   budget: Budget,
 ): Promise<QueueTake> {
-  const ordered = deliveryOrder(queue.group, queue.topic) !== "none" || progressOf(start.item).parked.size > 0;
+  const ordered = deliveryOrder(queue.group, queue.topic) !== "none" || progressOf(start.item).parked.offsets.length > 0;
   const alone = ordered || !queue.filter.everything;
   if (!alone) return takeInRounds(consumption, queue, start, budget);
   // These want the next offset as they read it: in one process they take turns, on what the one before left.
@@ -93,7 +93,7 @@ async function takeStep(consumption: Consumption, queue: ConsumedQueue, item: It
   if (due) return takeDue(consumption, queue, item, due, budget);
   if (progress.spilled > 0 && progress.spilledDueMs <= nowMs) return readSpilled(consumption, queue, item, budget);
   // A queue that is no longer in order may have parked messages left.
-  const ordered = deliveryOrder(queue.group, queue.topic) !== "none" || progress.parked.size > 0;
+  const ordered = deliveryOrder(queue.group, queue.topic) !== "none" || progress.parked.offsets.length > 0;
   if (ordered) return takeOrdered(consumption, queue, item, budget);
   const roomy = await spillWaiting(consumption, queue, item);
   return queue.filter.everything ? takeNew(consumption, queue, roomy, budget) : takeMatching(consumption, queue, roomy, budget);

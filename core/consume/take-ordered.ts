@@ -1,4 +1,4 @@
-import { CLAIMS_ORDERED_MAX, HUSKS_PER_RESERVE_MAX, SCAN_BYTES, SCAN_CHUNK, SCAN_MESSAGES_MAX } from "../limits.ts";
+import { CLAIMS_ORDERED_MAX, HUSKS_PER_RESERVE_MAX, SCAN_CHUNK, SCAN_MESSAGES_MAX } from "../limits.ts";
 import type { Change, Condition, Item } from "../ports/item-store.ts";
 import { type ConsumedQueue, type Consumption, type Delivery, logQueue } from "./consumption.ts";
 import { deliveryOrder } from "./delivery-order.ts";
@@ -37,14 +37,14 @@ export async function takeOrdered(
   const chosen = plan.choose();
   consumption.progress.sawPlenty(queue, chosen.length >= messages);
   if (scanned.next === progress.next && chosen.length === 0) return "nothing";
-  plan.take(chosen, await readOffsets(consumption, queue, chosen));
+  const parked = plan.take(chosen, await readOffsets(consumption, queue, chosen));
   const leaseUntilMs = consumption.clock.nowMs() + budget.leaseMs;
   const deliveries = deliveriesOf({ queue, item, progress, budget, leaseUntilMs }, plan);
   const husks = sweepHusks(progress, HUSKS_PER_RESERVE_MAX);
   const result = await consumption.progress.update(queue.subscription.uid, queue.queueId, {
     changes: [
       ...deliveries.flatMap(claimChanges),
-      ...parkedChanges(item, plan.parked),
+      ...parkedChanges(item, parked),
       ...(scanned.next === progress.next ? [] : nextChanges(scanned)),
       ...(plan.expired === 0 ? [] : [{ op: "increment", name: "ex", by: plan.expired } as const]),
       ...husks.changes,
@@ -80,7 +80,7 @@ async function scan(
     const run = await consumption.log.reader.run(logQueue(queue), next, most, hint);
     if (run.available === 0) break;
     plan.expired += run.from - next;
-    const count = consumption.log.countWithin(run, most, SCAN_BYTES);
+    const count = consumption.log.countToLookAt(run, most);
     const { stoppedAt, gone } = await consumption.log.look(run, count, (view, offset) => {
       if (plan.enough) return false;
       const passes = filter.everything || filter.matches(view);

@@ -33,7 +33,8 @@ export class FrameReader {
   /** The batches, those that pointers name fetched together; `undefined` for one whose object went by age. Errors: `StoreCorrupt`. */
   batches(frames: readonly Uint8Array[]): Promise<readonly (BatchFrame | undefined)[]> {
     return Promise.all(
-      frames.map((bytes) => {
+      // Each fails on its own, so that none is left whose failure nobody hears.
+      frames.map(async (bytes) => {
         const frame = this.frame(bytes);
         return frame.kind === "batch" ? frame : (this.#objects.known(frame) ?? this.#objects.get(frame));
       }),

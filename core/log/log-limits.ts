@@ -52,7 +52,7 @@ export const BLOCK_CACHE_BYTES = 16 * MIB;
 /** Batches read last, kept for the next receive: of blocks, and as much of objects. */
 export const BATCH_CACHE_BYTES = 16 * MIB;
 /** Read of an object at once. */
-export const OBJECT_PAGE_BYTES = 128 * KIB;
+export const OBJECT_PAGE_BYTES = 64 * KIB;
 /** Queues of which one process remembers how far they reach. */
 export const QUEUE_ENDS_MAX = 16_384;
 /** Blocks asked for by one query. */

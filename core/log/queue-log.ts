@@ -1,6 +1,7 @@
 import { LRUCache } from "lru-cache";
 import type { MessageFilter } from "../filter/compile-filter.ts";
 import { blockKey, queuePk, retentionClassDays } from "../keys.ts";
+import { SCAN_BYTES } from "../limits.ts";
 import { makeFrameId, messageIdOf, toHex } from "../message/message-id.ts";
 import type { MessageRecord } from "../message/record-codec.ts";
 import type { RecordView } from "../message/record-view.ts";
@@ -19,6 +20,9 @@ import { APPENDERS_MAX } from "./log-limits.ts";
 import { QueueAppender } from "./queue-appender.ts";
 import { type Queue, QueueReader, type Run } from "./queue-reader.ts";
 import { countWithin, firstStoredAt, type Looked, lookAt, type Matches, matchingOf, messagesOf } from "./run-messages.ts";
+
+/** What packing often achieves with text. */
+const OFTEN_UNPACKED_TO = 16;
 
 export interface LogDependencies {
   readonly items: ItemStore;
@@ -140,6 +144,11 @@ export class QueueLog {
   /** How many of the run's first `count` messages make up about `bytesMax`; at least 1 where there is one. */
   countWithin({ blocks, from, available }: Run, count: number, bytesMax: number): number {
     return countWithin({ blocks, from, count: Math.min(count, available) }, bytesMax, this.#frames);
+  }
+
+  /** How many of them may be held in memory, unpacked, to be looked at. */
+  countToLookAt({ blocks, from, available }: Run, count: number): number {
+    return countWithin({ blocks, from, count: Math.min(count, available) }, SCAN_BYTES, this.#frames, OFTEN_UNPACKED_TO);
   }
 
   /** The first offset stored at or after `timeMs` (RocketMQ's LOWER boundary); the max offset when none was. */

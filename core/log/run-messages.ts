@@ -91,13 +91,16 @@ export async function matchingOf(
   return { messages, gone };
 }
 
-/** How many of the messages, from the first on, stay within about `bytesMax`; at least 1 where there is one. */
-export function countWithin(stretch: Stretch, bytesMax: number, frames: FrameReader): number {
+/**
+ * How many of the messages, from the first on, stay within about `bytesMax`; at least 1 where there is one. `unpacking`: how often
+ * an object's bytes count, which are packed.
+ */
+export function countWithin(stretch: Stretch, bytesMax: number, frames: FrameReader, unpacking = 1): number {
   let bytes = 0;
   let within = 0;
   for (const slice of slicesOf(stretch)) {
     const frame = frames.frame(slice.frame);
-    const each = (frame.kind === "pointer" ? frame.byteLength : frame.records.length) / frame.count;
+    const each = (frame.kind === "pointer" ? frame.byteLength * unpacking : frame.records.length) / frame.count;
     const fitting = Math.min(slice.count, Math.floor((bytesMax - bytes) / each));
     within += fitting;
     if (fitting < slice.count) break;

@@ -8,5 +8,5 @@ import { isTombstone, type Tombstone, timerKey } from "./timer.ts";
  */
 export async function clearTombstone(items: ItemStore, tombstone: Tombstone): Promise<void> {
   if (!tombstone.moved) await items.put(cancelledItem(tombstone));
-  await items.delete(timerKey(tombstone), { when: isTombstone });
+  await items.delete(timerKey(tombstone), { when: isTombstone(tombstone.moved) });
 }

@@ -11,6 +11,7 @@ import { frameLifeHours, type Scheduling } from "./schedule-message.ts";
 import {
   isFree,
   isMessage,
+  isMovedAsRead,
   isTombstone,
   type MessageTimer,
   messageTimerItem,
@@ -81,15 +82,15 @@ async function moveTo(recalling: Recalling, handle: TimerPlace, dueMs: number): 
   for (let rounds = 0; rounds < ROUNDS_MAX; rounds++) {
     const timer = await readLive(recalling, place);
     if (timer.dueMs === dueMs) return timer;
-    const to = { ...timer, dueMs, frame: await frameUntil(recalling, timer, dueMs) };
+    const to = { ...timer, dueMs, moves: timer.moves + 1, frame: await frameUntil(recalling, timer, dueMs) };
     const moving = (when: typeof isFree): readonly TransactWrite[] => [
-      { kind: "put", item: tombstoneItem(timer, true), when: isMessage },
+      { kind: "put", item: tombstoneItem(timer, true), when: isMovedAsRead(timer) },
       { kind: "put", item: messageTimerItem(to), when },
       { kind: "put", item: movedItem(to) },
     ];
     let result = await items.transact(moving(isFree));
     // It was there before, and left a tombstone, which the message itself replaces.
-    if (!result.ok && !result.failures[0]) result = await items.transact(moving(isTombstone));
+    if (!result.ok && !result.failures[0]) result = await items.transact(moving(isTombstone(true)));
     if (result.ok) return to;
     place = timer;
   }
@@ -111,19 +112,29 @@ async function readLive(recalling: Recalling, handle: TimerPlace): Promise<Messa
 }
 
 /** Where a message is that is not in this place. Errors: ALREADY_DELIVERED, MESSAGE_NOT_FOUND when it was parked. */
-async function follow({ items, clock }: Recalling, place: TimerPlace): Promise<TimerPlace | "cancelled"> {
+async function follow(
+  { items, clock }: Pick<Recalling, "items" | "clock">,
+  place: TimerPlace,
+): Promise<TimerPlace | "cancelled"> {
   const [recalled, parked] = await items.batchGet([recallKey(place.id), parkedKey(place)]);
+  const recall = recalled && recallOf(recalled);
   if (parked) {
     throw new BrokerError(
       "MESSAGE_NOT_FOUND",
       "It could not be delivered when it was due, and was put aside: see GET /v1/scheduled/parked.",
     );
   }
-  const recall = recalled && recallOf(recalled);
   if (recall && recall.dueMs === undefined) return "cancelled";
   const at = { ...place, dueMs: recall?.dueMs ?? place.dueMs };
-  // It may have come back to this place since that was read.
-  if (at.dueMs !== place.dueMs || (recall && (await items.get(timerKey(at))))) return at;
+  if (at.dueMs !== place.dueMs) return at;
+  // It may have come back to this place since that was read, and have left it again.
+  if (recall) {
+    if (await items.get(timerKey(at))) return at;
+    const again = await items.get(recallKey(place.id));
+    const movedMs = again && recallOf(again).dueMs;
+    if (again && movedMs === undefined) return "cancelled";
+    if (movedMs !== undefined && movedMs !== place.dueMs) return { ...place, dueMs: movedMs };
+  }
   throw delivered(place, clock.nowMs());
 }
 

@@ -59,6 +59,7 @@ export async function scheduleMessage(
     chosenId: record.messageId,
     groupHash,
     priority: record.priority,
+    moves: 0,
   });
   const refused = await repeatWhileFenced(scheduling, companions ? Number.POSITIVE_INFINITY : dueMs, async () => {
     if (!companions) {

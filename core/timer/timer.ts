@@ -14,10 +14,9 @@ export interface TimerPlace {
  * What is due at a time. Item `t#<shard>` / `<due ms>-<id>`, [k] its kind:
  *
  *   m  a delayed message: [u] topic uid · [n] topic name · [f] its frame · [m] its id where the producer chose it
- *      · [g] hash of its message group, or [p] priority, which bind it to a queue
+ *      · [g] hash of its message group, or [p] priority, which bind it to a queue · [v] moves so far, absent: none
  *   c  the check of a half message: [c] checks made before
- *   x  a tombstone, which keeps a cancelled or moved message's place until an hour past due, there and where it moved to:
- *      [to] sort key it moved to · [x]
+ *   x  a tombstone, which keeps the place of a cancelled or moved message until it is due: [mv] moved
  */
 export type Timer = MessageTimer | CheckTimer | Tombstone;
 
@@ -30,6 +29,8 @@ export interface MessageTimer extends TimerPlace {
   readonly chosenId: string | undefined;
   readonly groupHash: number | undefined;
   readonly priority: number | undefined;
+  /** It may be in one place twice: a move wants it as it was read. */
+  readonly moves: number;
 }
 
 /** Its id is that of the transaction. */
@@ -58,6 +59,7 @@ export const messageTimerItem = (timer: Omit<MessageTimer, "kind">): Item => ({
   ...(timer.chosenId !== undefined && { m: timer.chosenId }),
   ...(timer.groupHash !== undefined && { g: timer.groupHash }),
   ...(timer.priority !== undefined && { p: timer.priority }),
+  ...(timer.moves > 0 && { v: timer.moves }),
 });
 
 export const checkTimerItem = (timer: Omit<CheckTimer, "kind">): Item => ({ ...timerKey(timer), k: "c", c: timer.checks });
@@ -70,17 +72,34 @@ export const tombstoneItem = (place: TimerPlace, moved: boolean): Item => ({
 
 export const isMessage: readonly Condition[] = [{ op: "=", name: "k", value: "m" }];
 export const isCheck: readonly Condition[] = [{ op: "=", name: "k", value: "c" }];
-export const isTombstone: readonly Condition[] = [{ op: "=", name: "k", value: "x" }];
+export const isMovedAsRead = ({ moves }: MessageTimer): readonly Condition[] => [
+  ...isMessage,
+  moves > 0 ? { op: "=", name: "v", value: moves } : { op: "absent", name: "v" },
+];
+export const isTombstone = (moved: boolean): readonly Condition[] => [
+  { op: "=", name: "k", value: "x" },
+  { op: moved ? "exists" : "absent", name: "mv" },
+];
 export const isFree: readonly Condition[] = [{ op: "absent", name: "pk" }];
 
 /** Errors: `StoreCorrupt` for a kind this version does not know. */
 export function timerOf(item: Item): Timer {
-  const { k, u, n, f, m, g, p, c, mv } = item as unknown as TimerAttributes;
+  const { k, u, n, f, m, g, p, v, c, mv } = item as unknown as TimerAttributes;
   const shard = Number(item.pk.slice(timersPk(0).length - 1));
   const place = { shard, dueMs: dueOfTimer(item.sk), id: idOfTimer(item.sk) };
   switch (k) {
     case "m":
-      return { ...place, kind: "message", topicUid: u, topic: n, frame: f, chosenId: m, groupHash: g, priority: p };
+      return {
+        ...place,
+        kind: "message",
+        topicUid: u,
+        topic: n,
+        frame: f,
+        chosenId: m,
+        groupHash: g,
+        priority: p,
+        moves: v ?? 0,
+      };
     case "c":
       return { ...place, kind: "check", checks: c };
     case "x":
@@ -108,6 +127,7 @@ interface TimerAttributes {
   readonly m: string | undefined;
   readonly g: number | undefined;
   readonly p: number | undefined;
+  readonly v: number | undefined;
   readonly c: number;
   readonly mv: number | undefined;
 }

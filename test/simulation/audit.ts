@@ -43,7 +43,7 @@ async function progressOfAll(broker: RunningBroker, items: ItemStore): Promise<r
       const item = (await items.get(progressKey(uid, queueId))) ?? freshProgress(uid, queueId, 0, 0);
       const { next, claims, parked, spilled, deadLettered, expired } = progressOf(item);
       const claimed = [...claims.values()].flatMap((claim) => claim.open.map((relative) => claim.first + relative));
-      const open = [...claimed, ...parked.keys(), ...(spilled === 0 ? [] : [Number.NaN])];
+      const open = [...claimed, ...parked.offsets, ...(spilled === 0 ? [] : [Number.NaN])];
       progress.push({ queueId, next, min: minOffset, max: maxOffset, open, deadLettered, expired });
     }
   }

@@ -1,7 +1,15 @@
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { decodeFrame, encodeBatch, encodePointer, readFrameHead, readMessages } from "../../../core/log/frame.ts";
+import {
+  type BatchFrame,
+  decodeFrame,
+  encodeBatch,
+  encodePointer,
+  readFrameHead,
+  readMessages,
+  viewRecords,
+} from "../../../core/log/frame.ts";
 import type { MessageRecord } from "../../../core/message/record-codec.ts";
 import type { Compressor } from "../../../core/ports/compressor.ts";
 import { StoreCorrupt } from "../../../core/ports/store-failures.ts";
@@ -100,6 +108,24 @@ describe("a frame", () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  it("is read from any record on, and only what is wanted", () => {
+    const sent = Array.from({ length: 12 }, (_, index) => ({ ...full, body: Buffer.from("x".repeat(index * 40)) }));
+    const batch = decodeFrame(encodeBatch({ storedAtMs, id }, sent), compressor) as BatchFrame;
+    const lengths = (from: number, count: number, wanted?: ReadonlySet<number>) =>
+      readMessages(batch, from, count, { queueId: 1, offset: 100 + from, storedAtMs }, wanted).map(
+        ({ offset, body, messageId }) => [offset - 100, body.length / 40, Number.parseInt(messageId.slice(-4), 16)],
+      );
+    expect(lengths(3, 4)).toEqual([3, 4, 5, 6].map((index) => [index, index, index]));
+    expect(lengths(3, 6, new Set([102, 103, 106, 110]))).toEqual([3, 6].map((index) => [index, index, index]));
+    const seen: string[] = [];
+    const stoppedAt = viewRecords(batch, 5, 4, (view, index) => {
+      seen.push(`${index} ${view.messageGroup} ${view.tag}`);
+      return index < 2;
+    });
+    expect([stoppedAt, seen]).toEqual([2, ["0 g created", "1 g created", "2 g created"]]);
+    expect(viewRecords(batch, 5, 4, () => true)).toBeUndefined();
   });
 
   it("is refused when a byte differs, or a newer version wrote it", () => {

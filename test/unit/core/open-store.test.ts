@@ -17,7 +17,7 @@ it("makes the signing key once, also when two handlers begin together", async ()
 
 it("refuses a store that a newer version wrote, and says which", async () => {
   const items = store();
-  await items.put({ ...FORMAT_KEY, v: 2 });
+  await items.put({ ...FORMAT_KEY, v: 3 });
   await expect(openStore(items, new SeededRandom(1))).rejects.toThrow(StoreCorrupt);
-  await expect(openStore(items, new SeededRandom(1))).rejects.toThrow(/format 2.*knows format 1/);
+  await expect(openStore(items, new SeededRandom(1))).rejects.toThrow(/format 3.*knows format 2/);
 });

@@ -4,6 +4,7 @@ import { type Parked, parkedAsRead, parkedChanges, parkedOf } from "../../../cor
 import { freshProgress } from "../../../core/consume/progress.ts";
 import type { Item } from "../../../core/ports/item-store.ts";
 
+const nothing: Parked = { offsets: [], buckets: [] };
 const empty = freshProgress("subscrip", 2, 40, 32);
 
 /** The item after it was made to hold these. */
@@ -18,13 +19,7 @@ function holding(parked: Parked, item: Item = empty): Item {
 
 describe("parked offsets", () => {
   it("are stored as these bytes", () => {
-    const { k } = holding(
-      new Map([
-        [2 ** 33 + 7, 0xabcd],
-        [2 ** 33 + 8, undefined],
-        [2 ** 33 + 108, 0],
-      ]),
-    );
+    const { k } = holding({ offsets: [2 ** 33 + 7, 2 ** 33 + 8, 2 ** 33 + 108], buckets: [0xabcd, undefined, 0] });
     expect(Buffer.from(k as Uint8Array).toString("hex")).toBe("020000000700abcd03c8010000");
   });
 
@@ -32,25 +27,22 @@ describe("parked offsets", () => {
     const steps = fc.array(fc.tuple(fc.integer({ min: 1, max: 2 ** 20 }), fc.option(fc.integer({ min: 0, max: 65_535 }))));
     fc.assert(
       fc.property(fc.nat(2 ** 40 - 2 ** 31), steps, (lowest, list) => {
-        const parked = new Map<number, number | undefined>();
-        let offset = lowest;
-        for (const [step, bucket] of list) {
-          parked.set(offset, bucket ?? undefined);
-          offset += step;
-        }
-        expect([...parkedOf(holding(parked))]).toEqual([...parked]);
+        const offsets: number[] = [];
+        for (const [step] of list) offsets.push((offsets.at(-1) ?? lowest) + step);
+        const parked = { offsets, buckets: list.map(([, bucket]) => bucket ?? undefined) };
+        expect(parkedOf(holding(parked))).toEqual(parked);
       }),
     );
   });
 
   it("leave no attribute behind, and touch none where there is none", () => {
-    const item = holding(new Map([[3, 1]]));
-    expect(holding(new Map(), item)).toEqual(empty);
-    expect(parkedChanges(empty, new Map())).toEqual([]);
+    const item = holding({ offsets: [3], buckets: [1] });
+    expect(holding(nothing, item)).toEqual(empty);
+    expect(parkedChanges(empty, nothing)).toEqual([]);
   });
 
   it("are wanted exactly as read", () => {
-    const item = holding(new Map([[3, 1]]));
+    const item = holding({ offsets: [3], buckets: [1] });
     expect(parkedAsRead(item)).toEqual({ op: "=", name: "k", value: item.k });
     expect(parkedAsRead(empty)).toEqual({ op: "absent", name: "k" });
   });

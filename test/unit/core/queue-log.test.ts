@@ -183,7 +183,7 @@ describe("the log of a queue", () => {
 });
 
 describe("large frames", () => {
-  const LARGE = 20_000;
+  const LARGE = 12_000;
   const queueIds = [0, 1, 2, 3];
   const send = (log: QueueLog) =>
     Promise.all(queueIds.map((queueId) => log.append(topic, queueId, [record(`${queueId}`.padEnd(LARGE, "."))])));

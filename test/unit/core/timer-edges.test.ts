@@ -107,6 +107,66 @@ describe("a delayed message that is moved", () => {
   });
 });
 
+describe("a message that comes back to a place it had", () => {
+  it("stays cancelled though a scanner that froze clears its older tombstone", async () => {
+    const table = brokerOverTable();
+    const broker = await table.process();
+    await topics(broker, "orders");
+    const { store } = watched(table.items);
+    let meanwhile: (() => Promise<void>) | undefined;
+    store.delete = async (place, options) => {
+      const work = meanwhile;
+      if (work && place.pk.startsWith("t#")) {
+        meanwhile = undefined;
+        await work();
+      }
+      return table.items.delete(place, options);
+    };
+    const scanner = await table.process(store);
+    const first = table.clock.nowMs() + 10 * SECOND_MS;
+    const { recallHandle } = await schedule(broker, "orders", text("x", { deliverAtMs: first }));
+    await broker.rescheduleMessage("orders", recallHandle, first + MINUTE_MS);
+    table.pass(10 * SECOND_MS);
+    meanwhile = async () => {
+      await broker.rescheduleMessage("orders", recallHandle, first);
+      await broker.cancelMessage("orders", recallHandle);
+    };
+    await scanner.scan({ untilMs: table.clock.nowMs() + 500 });
+    await broker.cancelMessage("orders", recallHandle);
+    await scanner.scan({ untilMs: table.pass(10 * MINUTE_MS) + 500 });
+    await broker.cancelMessage("orders", recallHandle);
+    expect(await receivedTexts(broker, "readers")).toEqual([]);
+  });
+
+  it("is not moved again by a call that comes late", async () => {
+    const table = brokerOverTable();
+    const broker = await table.process();
+    await topics(broker, "orders");
+    const { store } = watched(table.items);
+    let countdown = 0;
+    let late: (() => Promise<unknown>) | undefined;
+    store.transact = async (writes) => {
+      countdown--;
+      if (countdown !== 0) return table.items.transact(writes);
+      late = () => table.items.transact(writes);
+      throw new StoreUnavailable("unknown", "unavailable", "no reply");
+    };
+    const other = await table.process(store);
+    const one = table.clock.nowMs() + 2 * HOUR_MS;
+    const sooner = one - HOUR_MS;
+    const { recallHandle } = await schedule(broker, "orders", text("x", { deliverAtMs: one }));
+    for (const deliverAtMs of [sooner, one]) await broker.rescheduleMessage("orders", recallHandle, deliverAtMs);
+    countdown = 2;
+    await other.rescheduleMessage("orders", recallHandle, sooner);
+    await broker.rescheduleMessage("orders", recallHandle, one);
+    await late?.();
+    await broker.scan({ untilMs: table.pass(HOUR_MS) + 500 });
+    expect(await receivedTexts(broker, "readers")).toEqual([]);
+    await broker.scan({ untilMs: table.pass(HOUR_MS) + 500 });
+    expect(await receivedTexts(broker, "readers")).toEqual(["x"]);
+  });
+});
+
 describe("tombstones", () => {
   it("are out of the scanner's way once they are due, and remembered for an hour", async () => {
     const table = brokerOverTable();
