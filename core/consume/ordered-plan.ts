@@ -2,7 +2,7 @@ import { MESSAGES_PER_ORDERED_CLAIM, PARKED_MAX } from "../limits.ts";
 import type { StoredMessage } from "../terms.ts";
 import { bucketOf, type DeliveryOrder, heldBuckets } from "./delivery-order.ts";
 import type { Parked } from "./parked.ts";
-import type { Progress } from "./progress.ts";
+import { CLAIM_SPAN, type Progress } from "./progress.ts";
 
 /** How much a receive may take. */
 interface Room {
@@ -97,7 +97,9 @@ export class OrderedPlan {
       const bucket = this.#buckets[index];
       const message = messages[nextMessage]?.offset === offset ? messages[nextMessage] : undefined;
       // The first message comes whatever its size: else a large one would hold its queue for ever.
-      const fits = message === undefined || message.body.length <= bytes || this.taken.size === 0;
+      const roomLeft = message === undefined || message.body.length <= bytes || this.taken.size === 0;
+      const [claimed] = this.taken.get(bucket) ?? [];
+      const fits = roomLeft && (claimed === undefined || offset - claimed.offset < CLAIM_SPAN);
       if (offset !== chosen[nextChosen] || !fits) {
         offsets.push(offset);
         buckets.push(bucket);

@@ -62,6 +62,8 @@ export const NONCE_CHARS = 6;
 const ATTEMPT_DIGITS = 2;
 const DUE_DIGITS = 7;
 const ORDER_DIGITS = 3;
+/** Messages of an ordered claim lie no further apart: its head is counted from its first. */
+export const CLAIM_SPAN = 64 ** ORDER_DIGITS;
 const CLAIM_ATTRIBUTE_CHARS = 5;
 const META_CHARS = NONCE_CHARS + ATTEMPT_DIGITS + DUE_DIGITS;
 const GIVEN_BACK = "~";

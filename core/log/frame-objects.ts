@@ -31,6 +31,7 @@ interface Pending {
 }
 
 interface Range {
+  readonly key: string;
   readonly from: number;
   readonly length: number;
 }
@@ -52,7 +53,7 @@ const RETRY_MS = { first: 20, most: 1_000 } as const;
  *
  *   object := frame*       each found by the pointer that names its range, and checked by its own CRC
  *
- * Objects are read by the page of 128 KB: what lies beside a batch was sent with it, and is often read next. A batch that is
+ * Objects are read by the page of 64 KB: what lies beside a batch was sent with it, and is often read next. A batch that is
  * larger, or lies across two pages, is read alone. Pages read last are kept (16 MB).
  *
  * An object whose pointer was never written (a crash in between) is deleted by age with the rest of its retention class.
@@ -103,7 +104,7 @@ export class FrameObjects {
 
   /** The batch a pointer names, if it was read lately. */
   known(pointer: PointerFrame): BatchFrame | undefined {
-    const part = this.#parts.get(partKey(pointer, rangeOf(pointer)));
+    const part = this.#parts.get(rangeOf(pointer).key);
     return part && this.#batchIn(part, pointer);
   }
 
@@ -113,7 +114,7 @@ export class FrameObjects {
    */
   async get(pointer: PointerFrame): Promise<BatchFrame | undefined> {
     const range = rangeOf(pointer);
-    const key = partKey(pointer, range);
+    const { key } = range;
     let part = this.#parts.get(key);
     if (!part) {
       const fetching = this.#fetching.get(key) ?? this.#fetch(pointer, range).finally(() => this.#fetching.delete(key));
@@ -129,7 +130,7 @@ export class FrameObjects {
     if (!bytes && framesObjectExpiresMs(objectKey) <= this.#clock.nowMs()) return undefined;
     if (!bytes) throw new StoreCorrupt(`object ${objectKey} is gone while a block points at it`);
     const part = {
-      key: partKey(pointer, range),
+      key: range.key,
       from: range.from,
       bytes,
       batches: new Map<number, BatchFrame>(),
@@ -213,14 +214,21 @@ function notApplied(error: unknown): unknown {
   return new StoreUnavailable("not-applied", error.reason, error.message, { cause: error });
 }
 
+// A pointer is decoded once and asked for by every receive that comes by.
+const ranges = new WeakMap<PointerFrame, Range>();
+
 /** What is read for a pointer: its page, or exactly what it names. */
-function rangeOf({ byteOffset, byteLength }: PointerFrame): Range {
+function rangeOf(pointer: PointerFrame): Range {
+  const known = ranges.get(pointer);
+  if (known) return known;
+  const { objectKey, byteOffset, byteLength } = pointer;
   const page = byteOffset - (byteOffset % OBJECT_PAGE_BYTES);
   const inside = byteOffset + byteLength <= page + OBJECT_PAGE_BYTES;
-  return inside ? { from: page, length: OBJECT_PAGE_BYTES } : { from: byteOffset, length: byteLength };
+  const [from, length] = inside ? [page, OBJECT_PAGE_BYTES] : [byteOffset, byteLength];
+  const range = { key: `${objectKey}:${from}+${length}`, from, length };
+  ranges.set(pointer, range);
+  return range;
 }
-
-const partKey = ({ objectKey }: PointerFrame, { from, length }: Range): string => `${objectKey}:${from}+${length}`;
 
 function concatenate(parts: readonly Uint8Array[]): Uint8Array {
   const [only] = parts;

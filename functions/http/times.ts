@@ -3,10 +3,10 @@ const EPOCH_MS = /^\d{1,15}$/;
 /** 9999-12-31T23:59:59.999Z, the last instant RFC 3339 can write. */
 const INSTANT_MS_MAX = 253_402_300_799_999;
 
-const REMEMBERED_MAX = 64;
+const REMEMBERED_MAX = 1_024;
 const remembered = new Map<number, string>();
 
-/** RFC 3339 in UTC with milliseconds. Remembers the latest: the messages of one reply mostly share theirs. */
+/** RFC 3339 in UTC with milliseconds. Remembers the latest: messages that are read together mostly share theirs. */
 export function formatInstant(ms: number): string {
   const known = remembered.get(ms);
   if (known !== undefined) return known;

@@ -13,7 +13,7 @@ process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = "true";
 
 /** Kept between runs: what was installed, and the last run's totals. */
 const HOME = resolve(".tmp/localstack");
-const RUN_MS_MAX = 5 * 60_000;
+const RUN_MS_MAX = 15 * 60_000;
 
 async function runChecks(checks: Checks, folder: string, processes: Processes, signal: AbortSignal): Promise<void> {
   if (await dockerAnswers()) return runDeployed({ checks, folder, processes, signal });

@@ -22,13 +22,21 @@ const EXPRESSION_OPERATORS_MAX = 300;
 
 let clock: ManualClock;
 let items: MeasuredItemStore;
+let objects: MemoryObjectStore;
 let broker: RunningBroker;
 
 /** Keeps the measures of the largest expressions that the updates would be on DynamoDB. */
 class MeasuredItemStore extends MemoryItemStore {
   largest = { bytes: 0, operators: 0 };
+  /** Happens before the next update takes effect. */
+  meanwhile: (() => Promise<unknown>) | undefined;
 
-  override update(...[key, changes, options]: Parameters<MemoryItemStore["update"]>): ReturnType<MemoryItemStore["update"]> {
+  override async update(
+    ...[key, changes, options]: Parameters<MemoryItemStore["update"]>
+  ): ReturnType<MemoryItemStore["update"]> {
+    const { meanwhile } = this;
+    this.meanwhile = undefined;
+    await meanwhile?.();
     const { UpdateExpression = "", ConditionExpression = "" } = updateInput("table", key, changes, options?.when);
     for (const expression of [UpdateExpression, ConditionExpression])
       this.largest = {
@@ -45,11 +53,17 @@ const operatorsIn = (expression: string): number => expression.match(OPERATOR)?.
 beforeEach(async () => {
   clock = new ManualClock();
   items = new MeasuredItemStore(telemetry);
-  broker = await createBroker({
+  objects = new MemoryObjectStore(telemetry);
+  broker = await startHandler(1);
+});
+
+/** All handlers share the stores and the clock. */
+const startHandler = (seed: number): Promise<RunningBroker> =>
+  createBroker({
     items,
-    objects: new MemoryObjectStore(telemetry),
+    objects,
     clock,
-    random: new SeededRandom(1),
+    random: new SeededRandom(seed),
     signer: hmacSigner,
     compressor: {
       deflate: (bytes) => deflateRawSync(bytes),
@@ -57,7 +71,6 @@ beforeEach(async () => {
     },
     settings: SOLE_PROCESS,
   });
-});
 
 async function subscribed(topic: TopicSettings, group: GroupSettings = {}): Promise<void> {
   await broker.putTopic("orders", { queues: 1, ...topic });
@@ -244,6 +257,24 @@ describe("parked messages", () => {
     expect(await settle(left, "ack")).toEqual(["acked", "acked", "acked"]);
     await clock.pass(2 * LEASE_SECONDS * 1_000);
     expect(await receive()).toEqual([]);
+  });
+
+  it("are not lost when another handler parks some at the same time", async () => {
+    await subscribed({ type: "FIFO" });
+    const other = await startHandler(2);
+    await sendTo("a", "a0", "a1", "a2");
+    const first = await receive();
+    await sendTo("b", "b0");
+    const held = await other.receiveMessages("billing", { max: 1, waitMs: 0 });
+    await giveBack(first);
+    await sendTo("b", "b1");
+    await sendTo("c", "c0");
+    // The other one still knows the first delivery as running. It parks the message of the group that it holds, and takes the next.
+    items.meanwhile = async () => expect(texts(await other.receiveMessages("billing", { max: 1, waitMs: 0 }))).toEqual(["c0"]);
+    const again = await receive({ max: 1 });
+    expect(texts(again)).toEqual(["a0"]);
+    await settle([...again, ...held], "ack");
+    expect(texts(await receive())).toEqual(["a1", "a2", "b1"]);
   });
 
   it("an ack of a message that was parked again is lost", async () => {
