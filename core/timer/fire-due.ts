@@ -24,8 +24,9 @@ interface Look {
 
 /**
  * Fires everything that is due by now: reads each shard from its beginning, so that nothing inserted late is missed, and hands what
- * it finds to the lane of its queue. A lane that is full or fails passes its later timers over, and the others go on: one slow
- * queue delays nobody, and a lane's order is that of the due times. Where little is due, the query that finds it finds what is due next too.
+ * it finds to the lane of its queue. A lane that is full or fails passes its later timers over, and the others go on: a slow
+ * queue delays others by the patience of one append, and a lane's order is that of the due times. Where little is due, the query
+ * that finds it finds what is due next too.
  */
 export async function fireDue(firing: Firing, times: { readonly untilMs: number; readonly aheadMs: number }): Promise<DueReport> {
   const lanes = new FiringLanes(firing);

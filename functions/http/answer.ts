@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import type { Broker } from "../../core/broker.ts";
-import { BrokerError, notAvailableYet } from "../../core/errors.ts";
+import { BrokerError } from "../../core/errors.ts";
 import type { Random } from "../../core/ports/random.ts";
 import type { Log } from "../runtime/log.ts";
 import { answerOnce } from "./answer-once.ts";
@@ -148,10 +148,9 @@ function readParameters(c: Context, names: readonly string[]): Record<string, st
 }
 
 function readQuery(route: Route, query: string): unknown {
-  if (route.query) return validate(route.query, parseQuery(query), "query", route.unbuilt);
+  if (route.query) return validate(route.query, parseQuery(query), "query");
   if (query === "") return undefined;
   for (const name of Object.keys(parseQuery(query))) {
-    if (route.unbuilt?.has(name)) throw notAvailableYet(`'${name}'`);
     const detail = "There is no such parameter.";
     throw new BrokerError("BAD_REQUEST", `${name.slice(0, 200)}: ${detail}`, { errors: [{ field: name.slice(0, 200), detail }] });
   }
@@ -166,12 +165,12 @@ async function readBytes(raw: RawRequest, inbound: Inbound, take: (bytes: number
   return inbound.body(raw, take);
 }
 
-function parseBody({ body: format, unbuilt }: Route, bytes: Buffer, type: string | undefined): unknown {
+function parseBody({ body: format }: Route, bytes: Buffer, type: string | undefined): unknown {
   if (format?.kind !== "json") return bytes;
-  if (bytes.length === 0 && format.optional) return validate(format.schema, {}, "body", undefined);
+  if (bytes.length === 0 && format.optional) return validate(format.schema, {}, "body");
   if (type !== "application/json") requireJsonType(type, format.mergePatch === true);
   if (bytes.length === 0) throw new BrokerError("BAD_REQUEST", "The request has no body. Send a JSON object.");
-  return validate(format.schema, parseJson(bytes), "body", unbuilt);
+  return validate(format.schema, parseJson(bytes), "body");
 }
 
 function requireJsonType(type: string | undefined, mergePatch: boolean): void {

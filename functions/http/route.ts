@@ -56,8 +56,6 @@ export interface Route<Path extends string = string, Query = unknown, Body = unk
   readonly query?: z.ZodType<Query>;
   /** Absent: a body is not read. */
   readonly body?: BodyFormat<Body>;
-  /** Fields and query parameters of the contract that this version refuses. */
-  readonly unbuilt?: ReadonlySet<string>;
   readonly replies: Readonly<Record<number, DocumentedReply>>;
   /** Codes besides BAD_REQUEST, SERVER_BUSY and STORE_UNAVAILABLE, which any route may answer. */
   readonly errors: readonly ErrorCodeName[];

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { BrokerError, type FieldError, notAvailableYet } from "../../core/errors.ts";
+import { BrokerError, type FieldError } from "../../core/errors.ts";
 
 const ERRORS_MAX = 20;
 
@@ -10,27 +10,18 @@ const pointer: FieldName = (path) =>
   path.map((step) => `/${String(step).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("") || "/";
 const parameter: FieldName = (path) => path.map(String).join(".");
 
-/**
- * Checks `value` against `schema`. Errors: BAD_REQUEST with every wrong field; a field in `unbuilt` is refused as not available
- * yet, which tells more than that it is unknown.
- */
-export function validate<T>(
-  schema: z.ZodType<T>,
-  value: unknown,
-  where: "body" | "query",
-  unbuilt?: ReadonlySet<string> | undefined,
-): T {
+/** Checks `value` against `schema`. Errors: BAD_REQUEST with every wrong field. */
+export function validate<T>(schema: z.ZodType<T>, value: unknown, where: "body" | "query"): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  throw asBadRequest(parsed.error, where === "body" ? pointer : parameter, unbuilt);
+  throw asBadRequest(parsed.error, where === "body" ? pointer : parameter);
 }
 
-function asBadRequest(error: z.ZodError, nameOf: FieldName, unbuilt: ReadonlySet<string> | undefined): BrokerError {
+function asBadRequest(error: z.ZodError, nameOf: FieldName): BrokerError {
   const errors: FieldError[] = [];
   for (const issue of error.issues) {
     if (issue.code === "unrecognized_keys") {
       for (const key of issue.keys) {
-        if (unbuilt?.has(key)) throw notAvailableYet(`'${key}'`);
         errors.push({ field: nameOf([...issue.path, key]), detail: "There is no such field." });
       }
     } else errors.push({ field: nameOf(issue.path), detail: issue.message });

@@ -21,8 +21,8 @@ export function faulty(inner: ItemStore, faultyWrite: number, fault: Fault) {
   };
   const read = <T>(apply: () => Promise<T>): Promise<T> => (crashed ? Promise.reject(lost()) : apply());
   const store: ItemStore = {
-    get: (key) => read(() => inner.get(key)),
-    batchGet: (keys) => read(() => inner.batchGet(keys)),
+    get: (key, options) => read(() => inner.get(key, options)),
+    batchGet: (keys, options) => read(() => inner.batchGet(keys, options)),
     query: (query) => read(() => inner.query(query)),
     put: (item, options) => write(() => inner.put(item, options)),
     update: (key, changes, options) => write(() => inner.update(key, changes, options)),

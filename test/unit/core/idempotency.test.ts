@@ -6,7 +6,7 @@ import { type KeyedResult, runOnce } from "../../../core/idempotency/run-once.ts
 import { knownRequestKey } from "../../../core/keys.ts";
 import { IDEMPOTENCY_WINDOW_MS, KEPT_REPLY_BYTES_MAX, REQUEST_RUN_MS_MAX } from "../../../core/limits.ts";
 import type { ItemStore } from "../../../core/ports/item-store.ts";
-import { faultyWrites } from "../../support/faulty-writes.ts";
+import { faulty } from "../../support/one-faulty-write.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 
 const REQUEST: KeyedRequest = { id: "caller-route-key", fingerprint: "payload" };
@@ -162,7 +162,7 @@ describe("a failure", () => {
     "is the answer also where the store does not take that it is over: %s",
     async (code) => {
       const { items, ask, pass, runs } = setUp();
-      const { store } = faultyWrites(items, 1, "crashBefore");
+      const { store } = faulty(items, 1, "crashBefore");
       await expect(ask({ store, run: fails(code) })).rejects.toMatchObject({ code });
       await expect(ask()).rejects.toMatchObject({ code: "REQUEST_IN_PROGRESS" });
       pass(REQUEST_RUN_MS_MAX);
@@ -177,7 +177,7 @@ describe("a store call that goes wrong", () => {
     let met = 0;
     for (let write = 0; ; write++) {
       const { items, ask, runs } = setUp();
-      const { store, reached, applyLate } = faultyWrites(items, write, fault);
+      const { store, reached, applyLate } = faulty(items, write, fault);
       expect(await ask({ store }), `write ${write}`).toEqual(answered("run 1"));
       expect(await ask(), `write ${write}`).toEqual(replayed("run 1"));
       await applyLate();
@@ -192,7 +192,7 @@ describe("a store call that goes wrong", () => {
 
   it("and takes effect after all is over holds the key no longer than a run", async () => {
     const { items, ask, pass } = setUp();
-    const { store, applyLate } = faultyWrites(items, 0, "late");
+    const { store, applyLate } = faulty(items, 0, "late");
     await expect(ask({ store, run: fails("TOPIC_NOT_FOUND") })).rejects.toMatchObject({ code: "TOPIC_NOT_FOUND" });
     await applyLate();
     await expect(ask()).rejects.toMatchObject({ code: "REQUEST_IN_PROGRESS" });
@@ -202,7 +202,7 @@ describe("a store call that goes wrong", () => {
 
   it("before the request runs says that nothing was changed", async () => {
     const { items, ask, runs } = setUp();
-    await expect(ask({ store: faultyWrites(items, 0, "crashAfter").store })).rejects.toMatchObject({ outcome: "not-applied" });
+    await expect(ask({ store: faulty(items, 0, "crashAfter").store })).rejects.toMatchObject({ outcome: "not-applied" });
     expect(runs()).toBe(0);
   });
 });
@@ -232,7 +232,7 @@ describe("a handler that dies", () => {
     async ({ write, fault, own, atOnce, runsInAll }) => {
       const { items, ask, pass, runs } = setUp();
       // Where only its store is gone, what it has done is its answer.
-      expect(await ask({ store: faultyWrites(items, write, fault).store }).catch(() => "failed")).toEqual(own);
+      expect(await ask({ store: faulty(items, write, fault).store }).catch(() => "failed")).toEqual(own);
       expect(await ask().catch((error: BrokerError) => error.code)).toEqual(atOnce);
       await expect(ask({ request: OTHER })).rejects.toMatchObject({ code: "IDEMPOTENCY_KEY_REUSED" });
       pass(REQUEST_RUN_MS_MAX);
@@ -244,7 +244,7 @@ describe("a handler that dies", () => {
 
   it("is followed by one of those who come at once", async () => {
     const { items, ask, next, pass, runs } = setUp();
-    await ask({ store: faultyWrites(items, 0, "crashAfter").store }).catch(() => undefined);
+    await ask({ store: faulty(items, 0, "crashAfter").store }).catch(() => undefined);
     pass(REQUEST_RUN_MS_MAX);
     const { run, end } = held(next);
     const asked = Array.from({ length: 10 }, () => ask({ run }).catch((error: BrokerError) => error.code));
@@ -274,7 +274,7 @@ describe("a handler that dies", () => {
     pass(REQUEST_RUN_MS_MAX);
     let puts = 0;
     const store: ItemStore = {
-      ...faultyWrites(items, Number.POSITIVE_INFINITY, "late").store,
+      ...faulty(items, Number.POSITIVE_INFINITY, "late").store,
       async put(item, options) {
         if (puts++ === 1) {
           slow.end();

@@ -222,8 +222,6 @@ describe("the scanner beside one that is stuck", () => {
     await schedule(broker, "stuck", text("stuck", { delayMs: SECOND_MS }));
     for (let at = 1; at <= 10; at++) await schedule(broker, "fine", text(String(at), { delayMs: SECOND_MS + at * 1_500 }));
     await broker.scan({ untilMs: startMs + 30 * SECOND_MS });
-    const { uid: fineUid } = await broker.getTopic("fine");
-    expect(fineUid).toBeDefined();
     const received = await broker.receiveMessages("readers", { max: 32, waitMs: 0 });
     expect(received).toHaveLength(10);
     for (const { storedAtMs, body } of received) {

@@ -16,10 +16,9 @@ import { LongPolls } from "../../../functions/http/long-polls.ts";
 import { RequestMemory } from "../../../functions/http/request-memory.ts";
 import { deflateCompressor } from "../../../functions/runtime/compressor.ts";
 import { hmacSigner } from "../../../functions/runtime/signer.ts";
-import { faultyWrites, type WriteFault } from "../../support/faulty-writes.ts";
+import { FAULTS, faulty } from "../../support/one-faulty-write.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 
-const FAULTS: readonly WriteFault[] = ["replyLost", "requestLost", "late", "crashBefore", "crashAfter"];
 const telemetry = { consumed: () => undefined };
 
 /** One table, over which servers come and go; whoever sleeps moves the clock. */
@@ -111,7 +110,7 @@ describe("a repeat of a request whose server lost a write or died", () => {
         const first = await start();
         await prepare(first);
         for (let sent = 0; sent < one.before; sent++) await first.sendMessages("orders", [{ body: Buffer.from("x") }]);
-        const { store, reached, applyLate } = faultyWrites(items, write, fault);
+        const { store, reached, applyLate } = faulty(items, write, fault);
         const victim = await (await serve(store)).post(path, body);
         const successor = await serve();
         const atOnce = await successor.post(path, body);
@@ -140,7 +139,7 @@ describe("an Idempotency-Key", () => {
     const { items, serve } = setUp(guard);
     const puts: Item[] = [];
     const recording: ItemStore = {
-      ...faultyWrites(items, Number.POSITIVE_INFINITY, "late").store,
+      ...faulty(items, Number.POSITIVE_INFINITY, "late").store,
       put(item, options) {
         puts.push(item);
         return items.put(item, options);
@@ -162,7 +161,7 @@ describe("an Idempotency-Key", () => {
     let down = false;
     const away = () => Promise.reject(new StoreUnavailable("not-applied", "throttled", "slow down"));
     const { broker, post } = await serve({
-      ...faultyWrites(items, Number.POSITIVE_INFINITY, "late").store,
+      ...faulty(items, Number.POSITIVE_INFINITY, "late").store,
       // What is known of requests is kept elsewhere.
       update: (key, changes, options) => (down && !key.pk.startsWith("i#") ? away() : items.update(key, changes, options)),
       transact: (writes) => (down ? away() : items.transact(writes)),
