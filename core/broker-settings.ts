@@ -4,6 +4,8 @@ import type { QueueChoicePolicy } from "./produce/queue-choice.ts";
 
 /** What differs between one process on a disk and handlers that share stores billed by the request. */
 export interface BrokerSettings extends LogSettings {
+  /** No other process can write to the store. */
+  readonly soleProcess: boolean;
   /** The largest difference between two handlers' clocks; 0 where there is one clock. */
   readonly skewMarginMs: number;
   /** A store call may be applied this long after it was sent; 0 where it is applied before its reply or never. */
@@ -16,6 +18,7 @@ export interface BrokerSettings extends LogSettings {
 
 /** The only process on its store: it hears of every write, and a disk is cheaper than the processor that packs. */
 export const SOLE_PROCESS: BrokerSettings = {
+  soleProcess: true,
   skewMarginMs: 0,
   flightMs: 0,
   queueChoice: "roundRobin",
@@ -26,6 +29,7 @@ export const SOLE_PROCESS: BrokerSettings = {
 
 /** One of many handlers on S3 and DynamoDB. */
 export const SHARED_STORE: BrokerSettings = {
+  soleProcess: false,
   skewMarginMs: 2_000,
   flightMs: FLIGHT_MS_MAX,
   queueChoice: "sticky",

@@ -25,7 +25,7 @@ import { CompiledFilters } from "./filter/compiled-filters.ts";
 import { runOnce } from "./idempotency/run-once.ts";
 import { type LogDependencies, QueueLog } from "./log/queue-log.ts";
 import { endDepartures } from "./maintenance/end-departures.ts";
-import { openStore } from "./open-store.ts";
+import { type OpenedStore, openStore } from "./open-store.ts";
 import type { Doorbell } from "./ports/doorbell.ts";
 import type { Signer } from "./ports/signer.ts";
 import { QueueChoice } from "./produce/queue-choice.ts";
@@ -64,8 +64,11 @@ export interface RunningBroker extends Broker {
 /** Errors: `StoreCorrupt` when a newer version wrote this store; `StoreUnavailable`. */
 export async function createBroker(dependencies: BrokerDependencies): Promise<RunningBroker> {
   const { items, clock, random } = dependencies;
-  const signingKey = await openStore(items, random);
-  const parts = assemble(dependencies, signingKey);
+  const opened = await openStore(items, random);
+  const { signingKey, format } = opened;
+  // The only process on its store: no older writer can be left.
+  if (dependencies.settings.soleProcess) await format.raise(items);
+  const parts = assemble(dependencies, opened);
   const { admin, scanning, transactions, redriving } = parts;
   return {
     signingKey,
@@ -100,10 +103,10 @@ export async function createBroker(dependencies: BrokerDependencies): Promise<Ru
 type Parts = ReturnType<typeof assemble>;
 
 /** What the verbs work with, each kind of verb with its own. */
-function assemble(dependencies: BrokerDependencies, signingKey: Uint8Array) {
+function assemble(dependencies: BrokerDependencies, { signingKey, format }: OpenedStore) {
   const { items, clock, random, compressor, signer, settings, onFailure = () => {} } = dependencies;
   const { flightMs, skewMarginMs } = settings;
-  const log = new QueueLog(dependencies, settings);
+  const log = new QueueLog({ ...dependencies, format }, settings);
   const topics = new TopicRegistry(dependencies);
   const groups = new GroupRegistry(dependencies, topics);
   const subscriptions = new SubscriptionRegistry({ items, clock, random, log }, groups, topics);
@@ -117,6 +120,7 @@ function assemble(dependencies: BrokerDependencies, signingKey: Uint8Array) {
   const scanning = { ...producing, checkDue: transactions.checkDue, onFailure };
   const consuming = {
     ...admin,
+    format,
     filters: new CompiledFilters(),
     rotation: new Rotation(random),
     turns: new Turns(),

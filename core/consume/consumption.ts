@@ -4,6 +4,7 @@ import type { QueueLog } from "../log/queue-log.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ItemStore } from "../ports/item-store.ts";
 import type { Random } from "../ports/random.ts";
+import type { StoreFormat } from "../store-format.ts";
 import type { ConsumerGroup, StoredMessage, Subscription, Topic } from "../terms.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 import type { Arrivals } from "./arrivals.ts";
@@ -26,6 +27,7 @@ export interface Consumption {
   readonly rotation: Rotation;
   readonly turns: Turns;
   readonly filters: CompiledFilters;
+  readonly format: StoreFormat;
   /** The largest difference between two handlers' clocks: a lease is over for others only this long after its end. */
   readonly skewMarginMs: number;
 }

@@ -10,6 +10,7 @@ import type { Compressor } from "../ports/compressor.ts";
 import type { Item, ItemStore, TransactWrite } from "../ports/item-store.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
 import type { Random } from "../ports/random.ts";
+import type { StoreFormat } from "../store-format.ts";
 import type { StoredMessage, Topic } from "../terms.ts";
 import { blockOf, offsetOfFrame, storedUntilMs } from "./block.ts";
 import { DetachedFrames } from "./detached-frames.ts";
@@ -30,6 +31,8 @@ export interface LogDependencies {
   readonly clock: Clock;
   readonly random: Random;
   readonly compressor: Compressor;
+  /** What may be written. Default: the newest. */
+  readonly format?: StoreFormat;
 }
 
 export interface LogSettings {

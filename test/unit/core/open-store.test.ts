@@ -10,14 +10,14 @@ const store = () => new MemoryItemStore({ consumed: () => undefined });
 it("makes the signing key once, also when two handlers begin together", async () => {
   const items = store();
   const [a, b] = await Promise.all([openStore(items, new SeededRandom(1)), openStore(items, new SeededRandom(2))]);
-  expect(a).toHaveLength(32);
+  expect(a.signingKey).toHaveLength(32);
   expect(b).toEqual(a);
   expect(await openStore(items, new SeededRandom(3))).toEqual(a);
 });
 
 it("refuses a store that a newer version wrote, and says which", async () => {
   const items = store();
-  await items.put({ ...FORMAT_KEY, v: 3 });
+  await items.put({ ...FORMAT_KEY, v: 4 });
   await expect(openStore(items, new SeededRandom(1))).rejects.toThrow(StoreCorrupt);
-  await expect(openStore(items, new SeededRandom(1))).rejects.toThrow(/format 3.*knows format 2/);
+  await expect(openStore(items, new SeededRandom(1))).rejects.toThrow(/format 4.*knows formats 2 to 3/);
 });
