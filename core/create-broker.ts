@@ -5,10 +5,12 @@ import { heartbeat } from "./client/heartbeat.ts";
 import { countLive } from "./client/member-store.ts";
 import { listMembers, removeMember } from "./client/members.ts";
 import { Arrivals } from "./consume/arrivals.ts";
+import { AttemptTags } from "./consume/attempt-tags.ts";
 import { patchGroup, putGroup } from "./consume/change-group.ts";
 import { deleteGroup } from "./consume/delete-group.ts";
 import { groupLag, listGroupsWithLag } from "./consume/group-lag.ts";
 import { GroupRegistry } from "./consume/group-registry.ts";
+import { LeaseClock } from "./consume/lease-clock.ts";
 import { ProgressStore } from "./consume/progress-store.ts";
 import { pullMessages } from "./consume/pull-messages.ts";
 import { ReceiptHandles } from "./consume/receipt-handle.ts";
@@ -120,17 +122,20 @@ function assemble(dependencies: BrokerDependencies, { signingKey, format }: Open
   const scanning = { ...producing, checkDue: transactions.checkDue, onFailure };
   const consuming = {
     ...admin,
+    clock: new LeaseClock(clock, false),
     format,
     filters: new CompiledFilters(),
     rotation: new Rotation(random),
     turns: new Turns(),
     progress: new ProgressStore({ items, clock }),
     handles: new ReceiptHandles(signer, signingKey),
+    attempts: new AttemptTags(signer, signingKey),
     arrivals,
     skewMarginMs,
   };
+  const delivering = { ...consuming, clock: new LeaseClock(clock, settings.soleProcess) };
   const redriving = { ...consuming, groups, choice };
-  return { topics, groups, subscriptions, arrivals, admin, producing, transactions, scanning, consuming, redriving };
+  return { topics, groups, subscriptions, arrivals, admin, producing, transactions, scanning, consuming, delivering, redriving };
 }
 
 function topicVerbs({ topics, admin }: Parts) {
@@ -174,7 +179,7 @@ function groupVerbs({ groups, subscriptions, admin, consuming }: Parts) {
   } satisfies Partial<Broker>;
 }
 
-function messageVerbs({ producing, consuming }: Parts) {
+function messageVerbs({ producing, delivering }: Parts) {
   return {
     sendMessages: (topic, entries) => answering(() => sendMessages(producing, topic, entries)),
     listScheduled: (topic, request) => answering(() => listScheduled(producing, topic, request)),
@@ -184,8 +189,8 @@ function messageVerbs({ producing, consuming }: Parts) {
     deleteParked: (id) => answering(() => deleteParked(producing.items, id)),
 
     pullMessages: (topic, queueId, request, signal) => answering(() => pullMessages(producing, topic, queueId, request, signal)),
-    receiveMessages: (group, request, signal) => answering(() => receiveMessages(consuming, group, request, signal)),
-    settleMessages: (group, entries) => answering(() => settleMessages(consuming, group, entries)),
+    receiveMessages: (group, request, signal) => answering(() => receiveMessages(delivering, group, request, signal)),
+    settleMessages: (group, entries) => answering(() => settleMessages(delivering, group, entries)),
   } satisfies Partial<Broker>;
 }
 

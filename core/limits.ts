@@ -99,12 +99,18 @@ export const WAITING_CLAIMS_KEPT = 8;
 export const SPILL_AHEAD_MS = 5 * SECOND_MS;
 /** Filters one process keeps compiled. */
 export const COMPILED_FILTERS_MAX = 1_024;
+/**
+ * Parts of a delivery that are extended or given back one after the other share a claim where they are due together: their time is
+ * rounded up to a step of this share of the time asked for, at most a second.
+ */
+export const PARTS_TOGETHER_SHARE = 0.01;
+export const PARTS_TOGETHER_MS_MAX = SECOND_MS;
 /** Claims moved in or out by one transaction. */
 export const SPILL_CLAIMS_MAX = 40;
 /** A queue's end is asked for when it is not known to lie this many receives ahead: as many as can hold claims at once. */
 export const RECEIVES_AHEAD = CLAIMS_MAX;
-/** Claims in one settling update: about 44 bytes and 4 operators each stay under DynamoDB's 4 KB and 300 operators. */
-export const CLAIMS_PER_UPDATE_MAX = 60;
+/** Claims in one settling update: about 70 bytes and 6 operators each stay under DynamoDB's 4 KB and 300 operators. */
+export const CLAIMS_PER_UPDATE_MAX = 48;
 /** Deliveries whose handles a process need not verify from scratch. */
 export const RECENT_DELIVERIES_MAX = 1_024;
 /** A progress image this old is not worth starting from. */

@@ -2,16 +2,25 @@ import { BrokerError } from "../errors.ts";
 import { WAITERS_MAX } from "../limits.ts";
 import type { Clock } from "../ports/clock.ts";
 
-/** Why a wait ended: something arrived; other processes may have written; or its time has come. */
-export type Woken = "ring" | "poll" | "time";
+/** Why a wait ended: something arrived in these queues; other processes may have written; or its time has come. */
+export type Woken = { readonly by: "ring"; readonly queues: RungQueues } | { readonly by: "poll" | "time" };
 
 /** One request that waits. Registered before it looks, so that nothing that arrives while it looks is missed. */
 export interface Waiter {
-  /** Resolves when rung, when it is time to poll, at `untilMs`, or when the request is over. */
-  wait(untilMs: number): Promise<Woken>;
-  /** Must be called at the end. A ring that came too late to be used goes to the next waiter of the lane. */
-  leave(found: boolean): void;
+  /** Resolves when rung, when it is time to poll, after `ms`, or when the request is over. */
+  wait(ms: number): Promise<Woken>;
+  /**
+   * Must be called at the end. A ring that came too late to be used goes to the next waiter of the lane. So does what `passOn` says:
+   * `"looked"` where there may be more of what this one looked at last; `"everything"` where something falls due that others do not
+   * know of.
+   */
+  leave(passOn: PassOn): void;
 }
+
+export type PassOn = "nothing" | "looked" | "everything";
+
+/** Lanes, and in each the queues where something arrived; `"any"` where it is not known in which. */
+export type RungQueues = ReadonlyMap<string, ReadonlySet<number> | "any">;
 
 interface WaitingLane {
   readonly lane: string;
@@ -23,7 +32,10 @@ interface Entry {
   readonly lanes: readonly string[];
   /** Waits so far. */
   waits: number;
-  rung: boolean;
+  /** Where something arrived since it last looked. */
+  rung: Map<string, Set<number> | "any"> | undefined;
+  /** What it looked at last; absent: everything. */
+  looked: RungQueues | undefined;
   wake: (() => void) | undefined;
 }
 
@@ -37,7 +49,7 @@ interface Polling {
  *
  * A lane is what one waits for: `g:<subscription uid>` for the consumers of a group, where one waiter is rung at a time and
  * passes the ring on once it has found something (fifty waiters do not race for one message); `k:<producer group>` for those who
- * answer checks, likewise; `q:<topic uid>` for pulls, where all are rung.
+ * answer checks, likewise; `q:<topic uid>` for pulls and `a:<group uid>` for changes of a group, where all are rung.
  */
 export class Arrivals {
   readonly #clock: Clock;
@@ -58,7 +70,13 @@ export class Arrivals {
     if (this.#waiters >= WAITERS_MAX)
       throw new BrokerError("TOO_MANY_REQUESTS", "Too many requests wait already. Use waitSeconds 0 for a while.");
     this.#waiters++;
-    const entry: Entry = { lanes: waitingLanes.map(({ lane }) => lane), waits: 0, rung: false, wake: undefined };
+    const entry: Entry = {
+      lanes: waitingLanes.map(({ lane }) => lane),
+      waits: 0,
+      rung: undefined,
+      looked: undefined,
+      wake: undefined,
+    };
     for (const { topicUid, lane } of waitingLanes) {
       getOrAdd(this.#lanes, lane, () => new Set<Entry>()).add(entry);
       if (topicUid === undefined) continue;
@@ -66,24 +84,34 @@ export class Arrivals {
       lanes.set(lane, (lanes.get(lane) ?? 0) + 1);
     }
     return {
-      wait: (untilMs) => this.#wait(entry, untilMs, signal),
-      leave: (found) => this.#leave(entry, waitingLanes, found),
+      wait: (ms) => this.#wait(entry, ms, signal),
+      leave: (passOn) =>
+        this.#leave(
+          entry,
+          waitingLanes,
+          passOn === "looked" ? (entry.looked ?? EVERYWHERE) : passOn === "everything" ? EVERYWHERE : undefined,
+        ),
     };
   }
 
-  /** Messages were appended to a topic. */
-  topicRings(topicUid: string): void {
-    for (const lane of this.#byTopic.get(topicUid)?.keys() ?? []) this.ring(lane);
+  /** Messages were appended to a topic, or to one queue of it. */
+  topicRings(topicUid: string, queueId?: number): void {
+    for (const lane of this.#byTopic.get(topicUid)?.keys() ?? []) this.ring(lane, queueId);
   }
 
-  /** Something fell due, or will, for those who wait in this lane. */
-  ring(lane: string): void {
+  /** Something fell due, or will, for those who wait in this lane; in this queue, if one is named. */
+  ring(lane: string, queueId?: number): void {
+    let last: Entry | undefined;
     for (const entry of this.#lanes.get(lane) ?? []) {
-      if (entry.rung) continue;
-      entry.rung = true;
+      last = entry;
+      const idle = !entry.rung;
+      if (!idle && !ringsAll(lane)) continue;
+      tell(entry, lane, queueId);
       entry.wake?.();
-      if (!lane.startsWith(PULL_LANE)) return;
+      if (!ringsAll(lane)) return;
     }
+    // All are woken already, and look where they were told to: one of them is told of this queue too.
+    if (last && !ringsAll(lane)) tell(last, lane, queueId);
   }
 
   get stopped(): boolean {
@@ -96,21 +124,21 @@ export class Arrivals {
     for (const entries of this.#lanes.values()) for (const entry of entries) entry.wake?.();
   }
 
-  async #wait(entry: Entry, untilMs: number, signal: AbortSignal | undefined): Promise<Woken> {
-    if (entry.rung) return this.#answer(entry);
+  async #wait(entry: Entry, leftMs: number, signal: AbortSignal | undefined): Promise<Woken> {
+    if (entry.rung) return this.#answer(entry, entry.rung);
     const ended = new AbortController();
     const end = (): void => ended.abort();
     entry.wake = end;
     signal?.addEventListener("abort", end, { once: true });
     const over = signal?.aborted || this.#stopping.signal.aborted;
     const pollMs = this.#pollMs(entry.waits++);
-    const leftMs = untilMs - this.#clock.nowMs();
     const ms = Math.min(leftMs, pollMs);
     if (!over && ms > 0) await this.#clock.sleep(ms, ended.signal);
     signal?.removeEventListener("abort", end);
     entry.wake = undefined;
-    if (entry.rung) return this.#answer(entry);
-    return pollMs < leftMs ? "poll" : "time";
+    if (entry.rung) return this.#answer(entry, entry.rung);
+    entry.looked = undefined;
+    return { by: pollMs < leftMs ? "poll" : "time" };
   }
 
   #pollMs(waits: number): number {
@@ -119,22 +147,23 @@ export class Arrivals {
   }
 
   /** Behind the others of its lanes from now on: rings go round. */
-  #answer(entry: Entry): "ring" {
-    entry.rung = false;
+  #answer(entry: Entry, queues: Map<string, Set<number> | "any">): Woken {
+    entry.rung = undefined;
+    entry.looked = queues;
     for (const lane of entry.lanes) {
       const entries = this.#lanes.get(lane);
       if (entries?.delete(entry)) entries.add(entry);
     }
-    return "ring";
+    return { by: "ring", queues };
   }
 
-  #leave(entry: Entry, waitingLanes: readonly WaitingLane[], found: boolean): void {
+  #leave(entry: Entry, waitingLanes: readonly WaitingLane[], passOn: RungQueues | undefined): void {
     this.#waiters--;
     for (const { topicUid, lane } of waitingLanes) {
       const entries = this.#lanes.get(lane);
       entries?.delete(entry);
       if (entries?.size === 0) this.#lanes.delete(lane);
-      if (found || entry.rung) this.ring(lane);
+      if (!ringsAll(lane)) for (const queues of [entry.rung, passOn]) this.#pass(lane, queues);
       if (topicUid === undefined) continue;
       const lanes = this.#byTopic.get(topicUid);
       const others = (lanes?.get(lane) ?? 1) - 1;
@@ -143,10 +172,31 @@ export class Arrivals {
       if (lanes?.size === 0) this.#byTopic.delete(topicUid);
     }
   }
+
+  #pass(lane: string, queues: RungQueues | undefined): void {
+    const these = queues === EVERYWHERE ? "any" : queues?.get(lane);
+    if (these === "any") this.ring(lane);
+    else for (const queueId of these ?? []) this.ring(lane, queueId);
+  }
+}
+
+const EVERYWHERE: RungQueues = new Map();
+
+/** Notes where something arrived. */
+function tell(entry: Entry, lane: string, queueId: number | undefined): void {
+  entry.rung ??= new Map();
+  const known = entry.rung.get(lane);
+  if (queueId === undefined) entry.rung.set(lane, "any");
+  else if (known === undefined) entry.rung.set(lane, new Set([queueId]));
+  else if (known !== "any") known.add(queueId);
 }
 
 const PULL_LANE = "q:";
+const GROUP_LANE = "a:";
+const ringsAll = (lane: string): boolean => lane.startsWith(PULL_LANE) || lane.startsWith(GROUP_LANE);
 export const consumerLane = (subscriptionUid: string): string => `g:${subscriptionUid}`;
+/** Rung when a group, or what it is subscribed to, changes. */
+export const groupLane = (groupUid: string): string => GROUP_LANE + groupUid;
 export const pullLane = (topicUid: string): string => PULL_LANE + topicUid;
 
 function getOrAdd<T>(map: Map<string, T>, key: string, make: () => T): T {

@@ -1,166 +1,186 @@
-import { SETTLE_ROUNDS_MAX } from "../limits.ts";
+import { PARTS_TOGETHER_MS_MAX, PARTS_TOGETHER_SHARE, SETTLE_ROUNDS_MAX } from "../limits.ts";
 import type { Change, Condition, Item } from "../ports/item-store.ts";
 import type { ConsumedQueue, Consumption } from "./consumption.ts";
-import { heldClaim } from "./held-claim.ts";
-import { type Claim, claimId, exactClaim, givenBackNonce, metaOf, progressOf } from "./progress.ts";
+import { givenBackClaim, heldClaim } from "./held-claim.ts";
+import { type Claim, type ClaimMeta, claimId, exactClaim, givenBackNonce, metaOf, openAsRead, progressOf } from "./progress.ts";
 import type { ReceiptHandle } from "./receipt-handle.ts";
 import { repeatUnknown } from "./repeat-unknown.ts";
 
 /** What becomes of messages that stay with the group. */
 export type LeaseChange =
-  | { readonly kind: "extend"; readonly dueMs: number }
+  | { readonly kind: "extend"; readonly leaseMs: number }
   /** `countAttempt` false: this delivery does not count. */
-  | { readonly kind: "giveBack"; readonly dueMs: number; readonly countAttempt: boolean };
+  | { readonly kind: "giveBack"; readonly delayMs: number; readonly countAttempt: boolean };
 
-/** Where an offset is now: the claim after the change, or lost. */
-export type Changed = Pick<Claim, "id" | "nonce" | "attempt" | "dueMs" | "order"> & { readonly handedOut: number };
+/** Where a message is after the change. */
+export type Changed = Pick<Claim, "id" | "dueMs">;
+
+/** A handle, or a message that was taken and not handed out: that is given back only if no repeat of its attempt handed it out. */
+export type Named = Omit<ReceiptHandle, "offsets"> & { readonly attemptTag?: string | undefined };
+
+type Queue = Pick<ConsumedQueue, "subscription" | "queueId">;
+
+/** Messages of one claim that change together. */
+interface Target<H extends Named> {
+  readonly claim: Claim;
+  readonly named: readonly H[];
+  /** Absent: the claim was not read, and is taken to be as the handles have it. */
+  readonly item: Item | undefined;
+}
 
 /**
- * Extends, or gives back, messages of one delivery. All that the delivery handed out change in place; a part moves to a claim of
- * its own in the same update. What the claim becomes follows from the handle, so that a repeat after a lost reply finds its own
- * work done. An extend never shortens. An ordered claim is never split: it changes whole, whatever part is named.
+ * Extends, or gives back, messages of one delivery, each in the claim that holds it now. All open messages of a claim change in
+ * place; a part moves to a claim of its own in the same update, or to that of another part of the delivery that is due at the
+ * same time. An ordered claim is never split: it changes whole, whatever part is named. An extend never shortens.
+ *
+ * Every update wants the claim as it was read, and may be repeated: after a lost reply an extend finds the message where it moved
+ * it, under a lease that is long enough, and a nack finds it given back by this delivery.
  */
-export async function changeLease(
+export async function changeLease<H extends Named>(
   consumption: Consumption,
-  queue: Pick<ConsumedQueue, "subscription" | "queueId">,
-  handles: readonly ReceiptHandle[],
+  queue: Queue,
+  handles: readonly H[],
   change: LeaseChange,
-): Promise<ReadonlyMap<ReceiptHandle, Changed | "lost">> {
-  const [first] = handles;
-  const answers = new Map<ReceiptHandle, Changed | "lost">();
-  if (!first) return answers;
-  const seen = consumption.progress.recent(queue.subscription.uid, queue.queueId);
-  let claim: Claim | undefined = seen && heldClaim(progressOf(seen), first);
-  let item: Item | undefined = claim && seen;
-  // Unread, the claim is taken to be as the handle has it; but which message the attempts of an ordered one count for must be read.
-  if (!claim && first.order) {
-    item = await consumption.progress.read(queue.subscription.uid, queue.queueId);
-    claim = item && heldClaim(progressOf(item), first);
-  } else claim ??= claimOfHandle(first, handles);
-  for (let round = 0; round < SETTLE_ROUNDS_MAX; round++) {
-    const open: ReceiptHandle[] = [];
-    for (const handle of handles) {
-      if (claim?.open.includes(handle.relativeOffset)) open.push(handle);
-      else if (!answers.has(handle)) answers.set(handle, (item && doneBefore(item, first, handles, handle, change)) ?? "lost");
+): Promise<ReadonlyMap<H, Changed | "lost">> {
+  const answers = new Map<H, Changed | "lost">();
+  const read = () => consumption.progress.read(queue.subscription.uid, queue.queueId);
+  let target = firstTarget(consumption, queue, handles);
+  let item = target?.item;
+  for (let round = 0; round < SETTLE_ROUNDS_MAX && answers.size < handles.length; round++) {
+    if (!target) {
+      item ??= await read();
+      answerLost(item, handles, change, answers);
+      target = item && heldTogether(item, handles, answers);
+      if (!target) break;
     }
-    if (!claim || open.length === 0) return answers;
-    const update = leaseUpdate(first, claim, handles, open, change);
+    const update = leaseUpdate(target, change, consumption.clock.nowMs());
     const result = await repeatUnknown(consumption, () =>
       consumption.progress.update(queue.subscription.uid, queue.queueId, { ...update, returning: "allNew" }),
     );
-    if (result.ok) {
-      for (const handle of open) answers.set(handle, update.changed);
-      return answers;
-    }
-    item = result.current;
-    claim = item && heldClaim(progressOf(item), first);
+    if (result.ok) for (const handle of target.named) answers.set(handle, update.changed);
+    item = result.ok ? result.item : result.current;
+    target = undefined;
+    if (!item) break;
   }
   for (const handle of handles) if (!answers.has(handle)) answers.set(handle, "lost");
   return answers;
 }
 
-const claimOfHandle = (first: ReceiptHandle, handles: readonly ReceiptHandle[]): Claim => ({
-  id: first.claimId,
-  first: first.first,
-  nonce: first.nonce,
-  attempt: first.attempt,
-  dueMs: first.leaseUntilMs,
-  open: handles.map(({ relativeOffset }) => relativeOffset),
-  order: first.order,
-});
+/** On an image that is at hand, or else unread. Which message an ordered claim's attempts count for, and an attempt's tag, must be read. */
+function firstTarget<H extends Named>(consumption: Consumption, queue: Queue, handles: readonly H[]): Target<H> | undefined {
+  const [first] = handles;
+  if (!first) return undefined;
+  const seen = consumption.progress.recent(queue.subscription.uid, queue.queueId);
+  const held = seen && heldTogether(seen, handles, new Map());
+  if (held || first.order || first.tagged) return held;
+  const claim: Claim = {
+    id: first.claimId,
+    first: first.first,
+    nonce: first.nonce,
+    attempt: first.attempt,
+    dueMs: first.leaseUntilMs,
+    open: [...offsetsOf(handles)].sort((a, b) => a - b),
+  };
+  return { claim, named: handles.filter(({ claimId: id }) => id === first.claimId), item: undefined };
+}
+
+/** Those of the handles without an answer that are held in one claim. */
+function heldTogether<H extends Named>(
+  item: Item,
+  handles: readonly H[],
+  answers: ReadonlyMap<H, unknown>,
+): Target<H> | undefined {
+  const progress = progressOf(item);
+  let claim: Claim | undefined;
+  const named = handles.filter((handle) => {
+    const held = answers.has(handle) ? undefined : heldClaim(progress, handle);
+    claim ??= held;
+    return held !== undefined && held === claim;
+  });
+  return claim && { claim, named, item };
+}
+
+/** Of those that this delivery holds no more: given back by it already, or lost. */
+function answerLost<H extends Named>(
+  item: Item | undefined,
+  handles: readonly H[],
+  { kind }: LeaseChange,
+  answers: Map<H, Changed | "lost">,
+): void {
+  const progress = item && progressOf(item);
+  for (const handle of handles) {
+    if (answers.has(handle) || (progress && heldClaim(progress, handle))) continue;
+    const done = kind === "giveBack" && progress ? givenBackClaim(progress, handle) : undefined;
+    answers.set(handle, done ?? "lost");
+  }
+}
 
 function leaseUpdate(
-  first: ReceiptHandle,
-  claim: Claim,
-  handles: readonly ReceiptHandle[],
-  open: readonly ReceiptHandle[],
+  { claim, named, item }: Target<Named>,
   change: LeaseChange,
-) {
-  const whole = isWhole(handles);
-  const id = whole ? claim.id : partId(first, handles, change);
-  const changed: Changed = {
-    id,
-    ...changedMeta(first, claim, open, change),
-    handedOut: whole ? handedOutOf(handles) : open.length,
-  };
+  nowMs: number,
+): { readonly changed: Changed; readonly changes: readonly Change[]; readonly when: readonly Condition[] } {
+  const [first] = named as readonly [Named, ...Named[]];
+  const offsets = offsetsOf(named);
   const exact = exactClaim(first.generation, claim);
+  const whole = claim.order !== undefined || offsets.size >= (item ? claim.open.length : first.handedOut);
+  const changed = { ...changedMeta(claim, offsets, change, nowMs, whole), id: claim.id, first: claim.first };
   if (whole) {
-    const when: Condition[] = [...exact, ...(claim.order ? [openAsRead(claim)] : open.map((handle) => contains(claim, handle)))];
-    return { changed, when, changes: [{ op: "set", name: `m${id}`, value: metaOf(changed) }] satisfies Change[] };
+    const changes: readonly Change[] = [{ op: "set", name: `m${claim.id}`, value: metaOf(changed) }];
+    return { changed, changes, when: [...exact, openAsRead(claim)] };
   }
-  const part = new Set(open.map(({ relativeOffset }) => relativeOffset));
-  const changes: Change[] = [
-    { op: "set", name: `f${id}`, value: claim.first },
-    { op: "set", name: `m${id}`, value: metaOf(changed) },
-    { op: "set", name: `o${id}`, value: part },
-    { op: "deleteFromSet", name: `o${claim.id}`, values: part },
-  ];
+  const sibling = item && partDueTogether(item, claim, changed);
+  const id = sibling?.id ?? claimId(`${claim.nonce}/${[...offsets].join(".")}`, (taken) => isTaken(item, claim, taken));
+  const there: readonly Change[] = sibling
+    ? [{ op: "addToSet", name: `o${id}`, values: offsets }]
+    : [
+        { op: "set", name: `f${id}`, value: claim.first },
+        { op: "set", name: `m${id}`, value: metaOf(changed) },
+        { op: "set", name: `o${id}`, value: offsets },
+      ];
+  const stillOpen = [...offsets].map((value): Condition => ({ op: "contains", name: `o${claim.id}`, value }));
   return {
-    changed,
-    changes,
-    when: [...exact, ...open.map((handle) => contains(claim, handle)), { op: "absent", name: `f${id}` }] satisfies Condition[],
+    changed: { id, dueMs: changed.dueMs },
+    changes: [...there, { op: "deleteFromSet", name: `o${claim.id}`, values: offsets }],
+    when: [
+      ...exact,
+      ...stillOpen,
+      ...(sibling
+        ? exactClaim(first.generation, sibling).filter(({ name }) => name !== "g")
+        : [{ op: "absent", name: `f${id}` } as const]),
+    ],
   };
 }
 
-/** After a lost reply: the change is there already. */
-function doneBefore(
-  item: Item,
-  first: ReceiptHandle,
-  handles: readonly ReceiptHandle[],
-  handle: ReceiptHandle,
-  change: LeaseChange,
-): Changed | undefined {
-  const id = isWhole(handles) ? first.claimId : partId(first, handles, change);
-  const progress = progressOf(item);
-  // After a reset the same attempt may hold the same message anew, by another handle.
-  if (progress.generation !== first.generation) return undefined;
-  const claim = progress.claims.get(id);
-  if (!claim || claim.first !== first.first || !claim.open.includes(handle.relativeOffset)) return undefined;
-  const { nonce, attempt } = changedMeta(first, claim, [handle], change);
-  // What an ordered claim's attempts count for may have moved with the change itself.
-  if (claim.nonce !== nonce || (!claim.order && claim.attempt !== attempt)) return undefined;
-  return { id, nonce, attempt, dueMs: claim.dueMs, handedOut: isWhole(handles) ? handedOutOf(handles) : claim.open.length };
-}
-
-function changedMeta(
-  first: ReceiptHandle,
-  claim: Pick<Claim, "dueMs" | "open" | "order">,
-  named: readonly ReceiptHandle[],
-  change: LeaseChange,
-): Pick<Claim, "nonce" | "attempt" | "dueMs" | "order"> {
-  const { order } = claim;
-  if (change.kind === "extend")
-    return { nonce: first.nonce, attempt: first.attempt, dueMs: Math.max(claim.dueMs, change.dueMs), order };
+function changedMeta(claim: Claim, named: ReadonlySet<number>, change: LeaseChange, nowMs: number, whole: boolean): ClaimMeta {
+  const ms = change.kind === "extend" ? change.leaseMs : change.delayMs;
+  const dueMs = whole ? nowMs + ms : dueTogether(nowMs, ms);
+  const { nonce, attempt, order, attemptTag } = claim;
+  if (change.kind === "extend") return { nonce, attempt, dueMs: Math.max(claim.dueMs, dueMs), order, attemptTag };
   const head = claim.open[0] ?? 0;
-  const moved = order !== undefined && order.head !== head && named.some(({ relativeOffset }) => relativeOffset === head);
+  const moved = order !== undefined && order.head !== head && named.has(head);
   // Those before it are acked: this delivery was the first attempt of what is now the head.
-  const attempts = moved ? 1 : first.attempt;
+  const attempts = moved ? 1 : attempt;
   return {
-    nonce: givenBackNonce(first.nonce, first.attempt),
+    nonce: givenBackNonce(nonce, attempt),
     attempt: change.countAttempt ? attempts : attempts - 1,
-    dueMs: change.dueMs,
+    dueMs,
     order: moved ? { bucket: order.bucket, head } : order,
   };
 }
 
-/** A repeated receive hands out what is still open, so handles of one delivery may differ in this: only the largest covers them all. */
-const handedOutOf = (handles: readonly ReceiptHandle[]): number => Math.max(...handles.map(({ handedOut }) => handedOut));
-
-const isWhole = (handles: readonly ReceiptHandle[]): boolean =>
-  handles[0]?.order !== undefined || new Set(handles.map(({ relativeOffset }) => relativeOffset)).size >= handedOutOf(handles);
-
-/** The same part of the same delivery always moves to the same claim. */
-function partId(first: ReceiptHandle, handles: readonly ReceiptHandle[], change: LeaseChange): string {
-  const offsets = handles.map(({ relativeOffset }) => relativeOffset).join(".");
-  const seed = `${change.kind}/${first.claimId}/${first.first}/${first.nonce}/${first.attempt}/${offsets}`;
-  return claimId(seed, (id) => id === first.claimId);
+/** A little later than asked for, so that parts changed one after the other are due together and share a claim. */
+function dueTogether(nowMs: number, ms: number): number {
+  const step = Math.min(PARTS_TOGETHER_MS_MAX, Math.max(1, Math.floor(ms * PARTS_TOGETHER_SHARE)));
+  return Math.ceil((nowMs + ms) / step) * step;
 }
 
-/** An ordered claim's attempts count for its first open message: an ack in between moves it. */
-const openAsRead = (claim: Claim): Condition => ({ op: "=", name: `o${claim.id}`, value: new Set(claim.open) });
+const partDueTogether = (item: Item, claim: Claim, changed: ClaimMeta & Pick<Claim, "first">): Claim | undefined =>
+  [...progressOf(item).claims.values()].find(
+    (other) => other.id !== claim.id && other.first === changed.first && metaOf(other) === metaOf(changed),
+  );
 
-const contains = (claim: Claim, handle: ReceiptHandle): Condition => ({
-  op: "contains",
-  name: `o${claim.id}`,
-  value: handle.relativeOffset,
-});
+const isTaken = (item: Item | undefined, claim: Claim, id: string): boolean => id === claim.id || item?.[`m${id}`] !== undefined;
+
+const offsetsOf = (handles: readonly Named[]): ReadonlySet<number> =>
+  new Set(handles.map(({ relativeOffset }) => relativeOffset));

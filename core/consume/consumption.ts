@@ -1,13 +1,14 @@
 import type { MessageFilter } from "../filter/compile-filter.ts";
 import type { CompiledFilters } from "../filter/compiled-filters.ts";
 import type { QueueLog } from "../log/queue-log.ts";
-import type { Clock } from "../ports/clock.ts";
 import type { ItemStore } from "../ports/item-store.ts";
 import type { Random } from "../ports/random.ts";
 import type { StoreFormat } from "../store-format.ts";
 import type { ConsumerGroup, StoredMessage, Subscription, Topic } from "../terms.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 import type { Arrivals } from "./arrivals.ts";
+import type { AttemptTags } from "./attempt-tags.ts";
+import type { LeaseClock } from "./lease-clock.ts";
 import type { ClaimOrder } from "./progress.ts";
 import type { ProgressStore } from "./progress-store.ts";
 import type { ReceiptHandles } from "./receipt-handle.ts";
@@ -21,8 +22,9 @@ export interface Consumption {
   readonly progress: ProgressStore;
   readonly topics: TopicRegistry;
   readonly handles: ReceiptHandles;
+  readonly attempts: AttemptTags;
   readonly arrivals: Arrivals;
-  readonly clock: Clock;
+  readonly clock: LeaseClock;
   readonly random: Random;
   readonly rotation: Rotation;
   readonly turns: Turns;
@@ -56,6 +58,8 @@ export interface Delivery {
   readonly handedOut: number;
   /** Of an ordered claim. */
   readonly order?: ClaimOrder | undefined;
+  /** Of a claim taken by an attempt. */
+  readonly attemptTag?: string | undefined;
 }
 
 export const logQueue = (queue: ConsumedQueue): { topicUid: string; queueId: number } => ({

@@ -23,14 +23,19 @@ export async function deadLetterHeld(
   const [message] = await messagesOfClaim(consumption, queue, { first: handle.first, open: [handle.relativeOffset] });
   if (!message) throw new BrokerError("MESSAGE_EXPIRED", "The message's retention has ended.");
   const reason = reasonOf(entry, handle);
-  const seen = consumption.progress.recent(queue.subscription.uid, queue.queueId);
-  let claim = (seen && heldClaim(progressOf(seen), handle)) ?? claimOfHandle(handle);
+  const { subscription, queueId } = queue;
+  const seen = consumption.progress.recent(subscription.uid, queueId);
+  let claim = (seen && heldClaim(progressOf(seen), handle)) ?? unread(handle);
   for (let round = 0; round < SETTLE_ROUNDS_MAX; round++) {
+    if (!claim) {
+      const item = await consumption.progress.read(subscription.uid, queueId);
+      claim = item && heldClaim(progressOf(item), handle);
+      if (!claim) throw leaseLost();
+    }
     const outcome = await moveOut(consumption, queue, { handle, entry, claim, message, reason });
     if (outcome === "moved") return;
-    const held = outcome.met && heldClaim(progressOf(outcome.met), handle);
-    if (!held?.open.includes(handle.relativeOffset)) throw leaseLost();
-    claim = held;
+    claim = outcome.met && heldClaim(progressOf(outcome.met), handle);
+    if (!claim) throw leaseLost();
   }
   throw leaseLost();
 }
@@ -59,10 +64,8 @@ function reasonOf(entry: SettleEntry, { attempt }: ReceiptHandle): string {
   return given ?? (entry.action === "nack" ? `given back after attempt ${attempt}` : "dead-lettered by its consumer");
 }
 
-/** The claim unread, as the handle has it. */
-const claimOfHandle = (handle: ReceiptHandle): Claim => ({
-  ...handle,
-  id: handle.claimId,
-  dueMs: handle.leaseUntilMs,
-  open: [handle.relativeOffset],
-});
+/** The claim as the handle has it; which message an ordered one's attempts count for, and an attempt's tag, must be read. */
+const unread = (handle: ReceiptHandle): Claim | undefined =>
+  handle.order || handle.tagged
+    ? undefined
+    : { ...handle, id: handle.claimId, dueMs: handle.leaseUntilMs, open: [handle.relativeOffset] };

@@ -132,7 +132,7 @@ async function move(
     consumption.topics.forget(name);
     deadLetters = await consumption.topics.resolve(name);
   }
-  const records = messages.map((message) => deadLetterRecord(queue, message, death, consumption.clock.nowMs()));
+  const records = messages.map((message) => deadLetterRecord(queue, message, death, consumption.clock.wallMs()));
   const outcome = await consumption.log.append(deadLetters, 0, records, { companions: () => [release] });
   if (outcome.status === "refused") return { met: outcome.currents[0]?.current };
   consumption.arrivals.topicRings(deadLetters.uid);

@@ -2,14 +2,20 @@ import type { StoredMessage } from "../terms.ts";
 import { consumerLane } from "./arrivals.ts";
 import { changeLease } from "./change-lease.ts";
 import type { Consumption, Delivery } from "./consumption.ts";
+import { UNTAGGED } from "./progress.ts";
 
-/** Messages that were taken but cannot be sent go back at once, as if never delivered. */
+/**
+ * Messages that were taken but cannot be sent go back at once, as if never delivered. Those of an attempt only while no repeat of it
+ * was answered with them.
+ */
 export async function giveBackUnsent(
   consumption: Consumption,
   delivery: Delivery,
   messages: readonly StoredMessage[],
 ): Promise<void> {
-  const { queue, generation, claimId, first, nonce, attempt, leaseUntilMs, handedOut, order } = delivery;
+  // Without a tag nothing tells whether a repeat of the attempt has them by now.
+  if (delivery.attemptTag === UNTAGGED) return;
+  const { queue, generation, claimId, first, nonce, attempt, leaseUntilMs, handedOut, order, attemptTag } = delivery;
   const handles = messages.map(({ offset }) => ({
     groupUid: queue.group.uid,
     subscriptionUid: queue.subscription.uid,
@@ -23,7 +29,9 @@ export async function giveBackUnsent(
     leaseUntilMs,
     handedOut,
     order,
+    tagged: attemptTag !== undefined,
+    attemptTag,
   }));
-  await changeLease(consumption, queue, handles, { kind: "giveBack", dueMs: consumption.clock.nowMs(), countAttempt: false });
-  consumption.arrivals.ring(consumerLane(queue.subscription.uid));
+  await changeLease(consumption, queue, handles, { kind: "giveBack", delayMs: 0, countAttempt: false });
+  consumption.arrivals.ring(consumerLane(queue.subscription.uid), queue.queueId);
 }

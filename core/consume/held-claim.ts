@@ -1,21 +1,50 @@
 import { BrokerError } from "../errors.ts";
 import type { Item } from "../ports/item-store.ts";
-import { type Claim, metaPrefix, type Progress, progressOf } from "./progress.ts";
+import { type Claim, givenBackNonce, type Progress, progressOf } from "./progress.ts";
 import type { ReceiptHandle } from "./receipt-handle.ts";
 
-/** The claim a handle names, if that delivery still holds it. */
-export function heldClaim(progress: Progress, handle: ReceiptHandle): Claim | undefined {
+/** What of a handle names its delivery, and the message in it. */
+export type Holding = Pick<
+  ReceiptHandle,
+  "generation" | "claimId" | "first" | "nonce" | "attempt" | "relativeOffset" | "leaseUntilMs"
+> & {
+  /** Where it is given: only while the attempt was not repeated since. */
+  readonly attemptTag?: string | undefined;
+};
+
+/**
+ * The claim in which a delivery holds a message. Extending a part of a delivery moves it to another claim: whatever handle names
+ * the delivery goes on working there.
+ */
+export function heldClaim(progress: Progress, handle: Holding): Claim | undefined {
+  return claimWith(progress, handle, handle.nonce, handle.attempt);
+}
+
+/** The claim in which a message waits that this delivery gave back. */
+export function givenBackClaim(progress: Progress, handle: Holding): Claim | undefined {
+  return claimWith(progress, handle, givenBackNonce(handle.nonce, handle.attempt));
+}
+
+function claimWith(progress: Progress, handle: Holding, nonce: string, attempt?: number): Claim | undefined {
   if (progress.generation !== handle.generation) return undefined;
-  const claim = progress.claims.get(handle.claimId);
-  if (!claim || claim.first !== handle.first) return undefined;
-  return metaPrefix(claim) === metaPrefix(handle) ? claim : undefined;
+  const matches = (claim: Claim | undefined): claim is Claim =>
+    claim !== undefined &&
+    claim.nonce === nonce &&
+    claim.first === handle.first &&
+    (attempt === undefined || claim.attempt === attempt) &&
+    (handle.attemptTag === undefined || claim.attemptTag === handle.attemptTag) &&
+    claim.open.includes(handle.relativeOffset);
+  const named = progress.claims.get(handle.claimId);
+  if (matches(named)) return named;
+  for (const claim of progress.claims.values()) if (matches(claim)) return claim;
+  return undefined;
 }
 
 /**
  * Whether a message that its claim no longer holds open counts as settled by this handle: only while the lease runs, by a clock
  * read after the reply, and no claim has the message, nor is it parked. Anything else may be someone else's by now.
  */
-export function settledBefore(item: Item | undefined, handle: ReceiptHandle, nowAfterReplyMs: number): boolean {
+export function settledBefore(item: Item | undefined, handle: Holding, nowAfterReplyMs: number): boolean {
   if (!item) return false;
   const progress = progressOf(item);
   if (progress.generation !== handle.generation || progress.spilled > 0 || nowAfterReplyMs >= handle.leaseUntilMs) return false;
@@ -25,9 +54,9 @@ export function settledBefore(item: Item | undefined, handle: ReceiptHandle, now
   return !progress.parked.offsets.includes(offset);
 }
 
-/** Handles of one delivery share a claim: they are settled together. */
+/** Handles of one delivery are settled together. */
 export const deliveryOf = (handle: ReceiptHandle): string =>
-  `${handle.claimId}/${handle.first}/${metaPrefix(handle)}/${handle.generation}`;
+  `${handle.generation}/${handle.first}/${handle.nonce}/${handle.attempt}`;
 
 export const leaseLost = (): BrokerError =>
   new BrokerError(

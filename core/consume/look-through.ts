@@ -1,9 +1,10 @@
 import { PROBES_MAX } from "../limits.ts";
 import type { Item } from "../ports/item-store.ts";
+import type { Budget } from "./budget.ts";
 import { type ConsumedQueue, type Consumption, type Delivery, logQueue } from "./consumption.ts";
 import { type Progress, progressOf } from "./progress.ts";
 import { dueAgainMs, dueClaim } from "./take-due.ts";
-import { type Budget, takeFromQueue } from "./take-from-queue.ts";
+import { takeFromQueue } from "./take-from-queue.ts";
 
 /** What one pass over a group's queues found. */
 export interface Look {

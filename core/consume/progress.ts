@@ -9,12 +9,21 @@ import { type Parked, parkedOf } from "./parked.ts";
  * A group's progress on one queue: one item, the attributes in brackets.
  *
  * Every offset below `next` is settled, expired, or open in exactly one claim. A claim is three attributes under a four-letter
- * id: `f<id>` first offset, `m<id>` meta (nonce 6, attempt 2, due 7 base64url digits), `o<id>` the open offsets relative to f.
- * An ordered claim holds messages of one bucket (a hash of their message group) and its meta goes on with bucket 3 and head 3:
- * the offset, relative to f, that the attempts are counted for. While it is open, later messages of the bucket met on the way
- * are parked (`parked.ts`).
- * A nonce that starts with `~` says nobody holds the claim: it was given back and waits for its due time. When acks empty a
- * claim bit by bit, its f and m stay behind (a husk) until a later reserve sweeps them.
+ * id, a free slot of the item: `f<id>` first offset, `m<id>` meta, `o<id>` the open offsets relative to f.
+ *
+ *   meta := nonce 10 · attempt 2 · due 7 · [bucket 3 · head 3] · [attempt tag 10 · repeat 1]      base64url digits
+ *
+ * The nonce is drawn by the receive that took the messages: no other receive has it, so nonce and offset name one delivery for
+ * ever. Parts of a delivery may lie in several claims: a part that is extended or given back moves to a claim of its own, or to
+ * that of another part that is due at the same time. A nonce that starts with `~` says nobody holds the claim: it was given
+ * back, by the delivery whose nonce goes on alike, and waits for its due time.
+ * An ordered claim holds messages of one bucket (a hash of their message group); its head is the offset, relative to f, that the
+ * attempts are counted for. While it is open, later messages of the bucket met on the way are parked (`parked.ts`).
+ * A claim taken by a receive with an attemptId carries that attempt's tag (`attempt-tags.ts`) while it is held; every receive
+ * that repeats the attempt counts `repeat` on.
+ * When acks empty a claim bit by bit, its f and m stay behind (a husk) until a later reserve sweeps them.
+ *
+ * Format 2 had a nonce of 6 digits and no tag: an attempt's nonce was a hash of its id.
  */
 export interface Progress {
   /** [g] Counts resets; what an older generation handed out is void. */
@@ -50,7 +59,12 @@ export interface Claim {
   readonly open: readonly number[];
   /** Of an ordered claim. */
   readonly order?: ClaimOrder | undefined;
+  /** Of a claim held by an attempt: its tag, and how often it was repeated. */
+  readonly attemptTag?: string | undefined;
 }
+
+/** What is written of a claim beside its offsets. */
+export type ClaimMeta = Pick<Claim, "nonce" | "attempt" | "dueMs" | "order" | "attemptTag">;
 
 export interface ClaimOrder {
   readonly bucket: number;
@@ -58,44 +72,65 @@ export interface ClaimOrder {
   readonly head: number;
 }
 
-export const NONCE_CHARS = 6;
+export const NONCE_CHARS = 10;
+/** Of format 2. */
+export const NONCE_CHARS_BEFORE = 6;
 const ATTEMPT_DIGITS = 2;
 const DUE_DIGITS = 7;
 const ORDER_DIGITS = 3;
 /** Messages of an ordered claim lie no further apart: its head is counted from its first. */
 export const CLAIM_SPAN = 64 ** ORDER_DIGITS;
+/** Digits of an attempt's tag, without its count of repeats. */
+export const ATTEMPT_TAG_CHARS = 10;
+const REPEAT_DIGITS = 1;
+/** In place of a tag for what an attempt takes in format 2. */
+export const UNTAGGED = "";
 const CLAIM_ATTRIBUTE_CHARS = 5;
-const META_CHARS = NONCE_CHARS + ATTEMPT_DIGITS + DUE_DIGITS;
 const GIVEN_BACK = "~";
 
 export const isGivenBack = (claim: Pick<Claim, "nonce">): boolean => claim.nonce.startsWith(GIVEN_BACK);
 
+/** Whether the nonce is one that no other receive has. */
+export const isUniqueNonce = (nonce: string): boolean => nonce.length === NONCE_CHARS;
+
 /** Buckets of message groups: 0 … BUCKETS − 1. */
 export const BUCKETS = 2 ** 16;
 
-export const metaOf = (claim: Pick<Claim, "nonce" | "attempt" | "dueMs" | "order">): string => {
-  const meta = metaPrefix(claim) + numberToBase64url(claim.dueMs, DUE_DIGITS);
-  const { order } = claim;
-  return order ? meta + numberToBase64url(order.bucket, ORDER_DIGITS) + numberToBase64url(order.head, ORDER_DIGITS) : meta;
+export const metaOf = (claim: ClaimMeta): string => {
+  const { order, attemptTag = "" } = claim;
+  const bucket = order ? numberToBase64url(order.bucket, ORDER_DIGITS) + numberToBase64url(order.head, ORDER_DIGITS) : "";
+  return metaPrefix(claim) + numberToBase64url(claim.dueMs, DUE_DIGITS) + bucket + attemptTag;
 };
 
 /** What a settle must find at the start of the meta: the same delivery, however often its lease was extended. */
 export const metaPrefix = (claim: Pick<Claim, "nonce" | "attempt">): string =>
   claim.nonce + numberToBase64url(claim.attempt, ATTEMPT_DIGITS);
 
-/** The claim exactly as it was read or handed out. */
-export const exactClaim = (
-  generation: number,
-  claim: Pick<Claim, "id" | "first" | "nonce" | "attempt" | "dueMs" | "order">,
-): readonly Condition[] => [
+/** The claim's meta exactly as it was read or handed out. */
+export const exactClaim = (generation: number, claim: ClaimMeta & Pick<Claim, "id" | "first">): readonly Condition[] => [
   { op: "=", name: "g", value: generation },
   { op: "=", name: `f${claim.id}`, value: claim.first },
   { op: "=", name: `m${claim.id}`, value: metaOf(claim) },
 ];
 
-/** The nonce of a claim given back by a nack of `nonce`: the same for every repeat of that nack. */
+/** That nothing was settled of the claim since it was read. */
+export const openAsRead = (claim: Pick<Claim, "id" | "open">): Condition => ({
+  op: "=",
+  name: `o${claim.id}`,
+  value: new Set(claim.open),
+});
+
+/** The nonce of a claim given back by the delivery with this nonce: the same for every repeat, and for no other delivery. */
 export const givenBackNonce = (nonce: string, attempt: number): string =>
-  GIVEN_BACK + numberToBase64url(hash32(`${nonce}/${attempt}`) % 64 ** 5, NONCE_CHARS - 1);
+  isUniqueNonce(nonce)
+    ? GIVEN_BACK + nonce.slice(1)
+    : GIVEN_BACK + numberToBase64url(hash32(`${nonce}/${attempt}`) % 64 ** 5, NONCE_CHARS_BEFORE - 1);
+
+/** The tag of the same attempt, repeated once more. */
+export const repeatedTag = (tag: string): string => {
+  const repeats = base64urlToNumber(tag.slice(ATTEMPT_TAG_CHARS));
+  return tag.slice(0, ATTEMPT_TAG_CHARS) + numberToBase64url((repeats + 1) % 64 ** REPEAT_DIGITS, REPEAT_DIGITS);
+};
 
 /** A claim id that `taken` does not hold, the same for the same seed: collisions hash again. */
 export function claimId(seed: string, taken: (id: string) => boolean): string {
@@ -163,25 +198,40 @@ function ascending(offsets: ReadonlySet<number>): readonly number[] {
   return list.every((offset, index) => index === 0 || offset > (list[index - 1] as number)) ? list : list.sort((a, b) => a - b);
 }
 
+/** Which nonce a meta of so many characters begins with, and what follows the due time. */
+const META_LAYOUTS = new Map(
+  [NONCE_CHARS_BEFORE, NONCE_CHARS].flatMap((nonceChars) =>
+    [false, true].flatMap((ordered) =>
+      [false, true].map((tagged) => {
+        const dueEnd = nonceChars + ATTEMPT_DIGITS + DUE_DIGITS;
+        const orderEnd = dueEnd + (ordered ? 2 * ORDER_DIGITS : 0);
+        const chars = orderEnd + (tagged ? ATTEMPT_TAG_CHARS + REPEAT_DIGITS : 0);
+        return [chars, { nonceChars, dueEnd, ordered, orderEnd, tagged }] as const;
+      }),
+    ),
+  ),
+);
+
 function claimOf(item: Item, id: string, open: ReadonlySet<number>): Claim {
   const meta = item[`m${id}`] as string;
   const first = item[`f${id}`];
-  const ordered = meta.length === META_CHARS + 2 * ORDER_DIGITS;
-  if (typeof first !== "number" || (meta.length !== META_CHARS && !ordered)) {
-    throw new StoreCorrupt(`claim ${id} of ${item.pk} is malformed`);
-  }
+  const layout = META_LAYOUTS.get(meta.length);
+  if (typeof first !== "number" || !layout) throw new StoreCorrupt(`claim ${id} of ${item.pk} is malformed`);
+  const { nonceChars, dueEnd, ordered, orderEnd, tagged } = layout;
+  const attemptEnd = nonceChars + ATTEMPT_DIGITS;
   return {
     id,
     first,
-    nonce: meta.slice(0, NONCE_CHARS),
-    attempt: base64urlToNumber(meta.slice(NONCE_CHARS, NONCE_CHARS + ATTEMPT_DIGITS)),
-    dueMs: base64urlToNumber(meta.slice(NONCE_CHARS + ATTEMPT_DIGITS, META_CHARS)),
+    nonce: meta.slice(0, nonceChars),
+    attempt: base64urlToNumber(meta.slice(nonceChars, attemptEnd)),
+    dueMs: base64urlToNumber(meta.slice(attemptEnd, dueEnd)),
     open: ascending(open),
     order: ordered
       ? {
-          bucket: base64urlToNumber(meta.slice(META_CHARS, META_CHARS + ORDER_DIGITS)),
-          head: base64urlToNumber(meta.slice(META_CHARS + ORDER_DIGITS)),
+          bucket: base64urlToNumber(meta.slice(dueEnd, dueEnd + ORDER_DIGITS)),
+          head: base64urlToNumber(meta.slice(dueEnd + ORDER_DIGITS, orderEnd)),
         }
       : undefined,
+    attemptTag: tagged ? meta.slice(orderEnd) : undefined,
   };
 }

@@ -78,10 +78,10 @@ async function pullAndWait(
       // What did not match while it waited stays passed over.
       if (clock.nowMs() >= untilMs || signal?.aborted || arrivals.stopped)
         return from === offset ? result : { ...result, status: "NO_MATCHED_MSG" };
-      await waiter.wait(untilMs);
+      await waiter.wait(untilMs - clock.nowMs());
     }
   } finally {
-    waiter.leave(false);
+    waiter.leave("nothing");
   }
 }
 

@@ -2,11 +2,12 @@ import { progressKey, spilledFrom, spilledPk, spilledUntil } from "../keys.ts";
 import { SPILL_CLAIMS_MAX } from "../limits.ts";
 import type { Change, Condition, Item, TransactWrite } from "../ports/item-store.ts";
 import type { StoredMessage } from "../terms.ts";
+import { type Budget, takerOf } from "./budget.ts";
 import type { ConsumedQueue, Consumption, Delivery } from "./consumption.ts";
 import { claimId, givenBackNonce, metaOf, type Progress, progressOf } from "./progress.ts";
 import { readOffsets } from "./read-offsets.ts";
 import { type SpilledClaim, spilledClaimOf } from "./spilled-claim.ts";
-import type { Budget, Taken } from "./take-from-queue.ts";
+import type { Taken } from "./take-from-queue.ts";
 
 /** A claim on its way back: delivered at once, or only put back, where its attempts are used up or it is too much for this receive. */
 interface Returning {
@@ -125,7 +126,7 @@ function countsOf(returning: readonly Returning[]): { readonly taken: number; re
 function claimChanges({ claim, id, messages, deliver }: Returning, budget: Budget, leaseUntilMs: number): readonly Change[] {
   if (messages.length === 0) return [];
   const meta = deliver
-    ? { nonce: budget.nonce, attempt: claim.attempt + 1, dueMs: leaseUntilMs }
+    ? { ...takerOf(budget), attempt: claim.attempt + 1, dueMs: leaseUntilMs }
     : { nonce: givenBackNonce(`${budget.nonce}/${id}`, claim.attempt), attempt: claim.attempt, dueMs: claim.dueMs };
   return [
     { op: "set", name: `f${id}`, value: claim.first },
@@ -145,7 +146,7 @@ const deliveryOf = (
   generation: progress.generation,
   claimId: id,
   first: claim.first,
-  nonce: budget.nonce,
+  ...takerOf(budget),
   attempt: claim.attempt + 1,
   leaseUntilMs,
   messages,

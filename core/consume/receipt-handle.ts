@@ -15,6 +15,8 @@ import type { ClaimOrder } from "./progress.ts";
  *               · first varint · nonce text · attempt varint · leaseUntilMs u48 · handed out varint
  *               · [bucket varint · head varint · step varint*] of an ordered claim
  *
+ * Version 2 says that the claim carries an attempt's tag.
+ *
  * A message's place is its offset − first; in an ordered delivery, whose messages may lie far apart, its place among them: steps
  * lead from one to the next. A tag is a slice of HMAC(key, delivery · place's fifth): slices of a pseudo-random function are
  * independent of one another, and so five messages share one computation.
@@ -30,20 +32,22 @@ export interface HandedDelivery {
   readonly queueId: number;
   readonly generation: number;
   readonly claimId: string;
-  /** The claim's first offset: claim ids come back, this pair does not. */
+  /** The claim's first offset. */
   readonly first: number;
   readonly nonce: string;
   readonly attempt: number;
   readonly leaseUntilMs: number;
-  /** Messages this delivery handed out from the claim: who settles all of them may remove it. */
+  /** Messages this delivery handed out from the claim: who settles all of them may take it that they are all that it holds. */
   readonly handedOut: number;
+  /** The claim carries an attempt's tag. */
+  readonly tagged: boolean;
   /** Of an ordered claim. */
   readonly order?: ClaimOrder | undefined;
   /** Of an ordered claim: the messages of this delivery, relative to `first`, ascending. */
   readonly offsets?: readonly number[] | undefined;
 }
 
-const VERSION = 1;
+const VERSION = { plain: 1, tagged: 2 } as const;
 const TAG_BYTES = 12;
 const TAGS_PER_HMAC = 5;
 const CHARS_MAX = 512;
@@ -70,7 +74,7 @@ export class ReceiptHandles {
   /** Writes the handles of one delivery, each from its message's offset relative to `first`. */
   forDelivery(delivery: HandedDelivery): (relativeOffset: number) => string {
     const out = new ByteWriter(96);
-    out.u8(VERSION);
+    out.u8(delivery.tagged ? VERSION.tagged : VERSION.plain);
     out.text(delivery.groupUid);
     out.text(delivery.subscriptionUid);
     out.varint(delivery.queueId);
@@ -143,7 +147,8 @@ function unverified(text: string): SignedDelivery {
 
 function readDelivery(bytes: Uint8Array): HandedDelivery {
   const reader = new ByteReader(bytes);
-  if (reader.u8() !== VERSION) throw invalidHandle();
+  const version = reader.u8();
+  if (version !== VERSION.plain && version !== VERSION.tagged) throw invalidHandle();
   const delivery = {
     groupUid: reader.text(),
     subscriptionUid: reader.text(),
@@ -155,6 +160,7 @@ function readDelivery(bytes: Uint8Array): HandedDelivery {
     attempt: reader.varint(),
     leaseUntilMs: reader.u48(),
     handedOut: reader.varint(),
+    tagged: version === VERSION.tagged,
   };
   if (reader.remaining === 0) return delivery;
   return { ...delivery, order: { bucket: reader.varint(), head: reader.varint() }, offsets: readSteps(reader) };

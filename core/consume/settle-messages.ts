@@ -70,7 +70,6 @@ function queueResolver(settling: Settling, group: ConsumedQueue["group"]) {
 }
 
 async function settleQueue(settling: Settling, tasks: readonly Task[]): Promise<void> {
-  const nowMs = settling.clock.nowMs();
   await attempt(
     tasks.filter(({ entry }) => entry.action === "ack"),
     (acks) => settleAcks(settling, acks),
@@ -89,7 +88,7 @@ async function settleQueue(settling: Settling, tasks: readonly Task[]): Promise<
     });
   }
   for (const together of groupBy(kept, (task) => `${deliveryOf(task.handle)}/${changeName(task)}`).values()) {
-    await attempt(together, () => changeTogether(settling, together, nowMs));
+    await attempt(together, () => changeTogether(settling, together));
   }
 }
 
@@ -126,7 +125,7 @@ async function settleAcks(settling: Settling, tasks: readonly Task[]): Promise<v
 /** What is settled in order makes way for what waits behind it. */
 function ringForOrdered({ arrivals }: Settling, tasks: readonly Task[]): void {
   const [freeing] = tasks.filter(({ handle }) => handle.order !== undefined);
-  if (freeing) arrivals.ring(consumerLane(freeing.queue.subscription.uid));
+  if (freeing) arrivals.ring(consumerLane(freeing.queue.subscription.uid), freeing.queue.queueId);
 }
 
 /** Nacks and extends that say the same go in one update per delivery. */
@@ -135,10 +134,10 @@ function changeName({ entry }: Task): string {
   return entry.action === "nack" ? `nack/${entry.delayMs ?? "backoff"}/${entry.countAttempt ?? true}` : "";
 }
 
-async function changeTogether(settling: Settling, tasks: readonly Task[], nowMs: number): Promise<void> {
+async function changeTogether(settling: Settling, tasks: readonly Task[]): Promise<void> {
   const [first] = tasks;
   if (!first) return;
-  const change = leaseChange(first, nowMs);
+  const change = leaseChange(first);
   const answers = await changeLease(
     settling,
     first.queue,
@@ -150,26 +149,29 @@ async function changeTogether(settling: Settling, tasks: readonly Task[], nowMs:
     task.result =
       changed === undefined || changed === "lost" ? failure(task.entry, leaseLost()) : changedResult(settling, task, changed);
   }
-  if (change.kind === "giveBack") settling.arrivals.ring(consumerLane(first.queue.subscription.uid));
+  if (change.kind === "giveBack") settling.arrivals.ring(consumerLane(first.queue.subscription.uid), first.queue.queueId);
 }
 
-function leaseChange({ entry, handle, queue }: Task, nowMs: number): LeaseChange {
-  if (entry.action === "extend") return { kind: "extend", dueMs: nowMs + entry.leaseMs };
+function leaseChange({ entry, handle, queue }: Task): LeaseChange {
+  if (entry.action === "extend") return { kind: "extend", leaseMs: entry.leaseMs };
   const nack = entry.action === "nack" ? entry : undefined;
   const delayMs = nack?.delayMs ?? backoffMs(queue.group.backoff, handle.attempt);
-  return { kind: "giveBack", dueMs: nowMs + delayMs, countAttempt: nack?.countAttempt ?? true };
+  return { kind: "giveBack", delayMs, countAttempt: nack?.countAttempt ?? true };
 }
 
 function changedResult(settling: Settling, { entry, handle }: Task, changed: Changed): SettleResult {
   if (entry.action !== "extend") return { status: "nacked", receiptHandle: entry.receiptHandle };
-  const leaseUntilMs = changed.dueMs;
   const newReceiptHandle = settling.handles.forDelivery({
     ...handle,
     claimId: changed.id,
-    leaseUntilMs,
-    handedOut: changed.handedOut,
+    leaseUntilMs: changed.dueMs,
   })(handle.relativeOffset);
-  return { status: "extended", receiptHandle: entry.receiptHandle, newReceiptHandle, leaseUntilMs };
+  return {
+    status: "extended",
+    receiptHandle: entry.receiptHandle,
+    newReceiptHandle,
+    leaseUntilMs: settling.clock.wallMs(changed.dueMs),
+  };
 }
 
 const failure = ({ receiptHandle }: SettleEntry, error: BrokerError): SettleResult => ({ status: "error", receiptHandle, error });

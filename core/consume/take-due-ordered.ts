@@ -1,11 +1,12 @@
 import type { Change, Condition, Item } from "../ports/item-store.ts";
 import type { StoredMessage } from "../terms.ts";
+import { type Budget, takerOf } from "./budget.ts";
 import type { ConsumedQueue, Consumption } from "./consumption.ts";
 import { deadLetterHead } from "./dead-letter.ts";
 import { type Parked, parkedAsRead, parkedChanges } from "./parked.ts";
 import { type Claim, type ClaimOrder, exactClaim, metaOf, progressOf } from "./progress.ts";
 import { readOffsets } from "./read-offsets.ts";
-import type { Budget, Taken } from "./take-from-queue.ts";
+import type { Taken } from "./take-from-queue.ts";
 
 export type OrderedClaim = Claim & { readonly order: ClaimOrder };
 
@@ -36,7 +37,7 @@ export async function takeDueOrdered(
   const taken = fitting(messages, budget);
   const leaseUntilMs = consumption.clock.nowMs() + budget.leaseMs;
   const order = { bucket: claim.order.bucket, head: head ? head.offset - claim.first : 0 };
-  const meta = { nonce: budget.nonce, attempt: counted + 1, dueMs: leaseUntilMs, order };
+  const meta = { ...takerOf(budget), attempt: counted + 1, dueMs: leaseUntilMs, order };
   const left = messages.slice(taken.length).map(({ offset }) => offset);
   const result = await consumption.progress.update(queue.subscription.uid, queue.queueId, {
     changes: [{ op: "set", name: `m${claim.id}`, value: metaOf(meta) }, ...leavingChanges(claim, item, messages, left)],

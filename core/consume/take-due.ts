@@ -1,11 +1,22 @@
 import type { Change, Item } from "../ports/item-store.ts";
 import type { StoredMessage } from "../terms.ts";
+import { type Budget, takerOf } from "./budget.ts";
 import type { ConsumedQueue, Consumption } from "./consumption.ts";
 import { deadLetterClaim } from "./dead-letter.ts";
-import { type Claim, claimId, exactClaim, isGivenBack, metaOf, type Progress, progressOf } from "./progress.ts";
+import {
+  type Claim,
+  type ClaimMeta,
+  claimId,
+  exactClaim,
+  isGivenBack,
+  metaOf,
+  openAsRead,
+  type Progress,
+  progressOf,
+} from "./progress.ts";
 import { readOffsets } from "./read-offsets.ts";
 import { takeDueOrdered } from "./take-due-ordered.ts";
-import type { Budget, Taken } from "./take-from-queue.ts";
+import type { Taken } from "./take-from-queue.ts";
 
 /** When a claim may be handed out again. A lease waits for the slowest clock; a wait that nobody believes in does not. */
 export const dueAgainMs = (claim: Claim, skewMarginMs: number): number => claim.dueMs + (isGivenBack(claim) ? 0 : skewMarginMs);
@@ -39,15 +50,18 @@ export async function takeDue(
   const gone = claim.open.filter((relative) => !messages.some((message) => message.offset === claim.first + relative));
   const fits = messages.length <= budget.messages;
   const leaseUntilMs = consumption.clock.nowMs() + budget.leaseMs;
-  const taken = { nonce: budget.nonce, attempt: claim.attempt + 1, dueMs: leaseUntilMs };
+  const taken = { ...takerOf(budget), attempt: claim.attempt + 1, dueMs: leaseUntilMs };
   const exact = exactClaim(progress.generation, claim);
   const id = fits ? claim.id : claimId(`${budget.nonce}+${claim.id}`, (used) => item[`m${used}`] !== undefined);
   const part = fits ? undefined : new Set(messages.slice(0, budget.messages).map(({ offset }) => offset - claim.first));
   const result = await consumption.progress.update(queue.subscription.uid, queue.queueId, {
     changes: part ? splitChanges(claim, id, taken, part) : wholeChanges(claim, taken, gone),
-    when: part
-      ? [...exact, { op: "=", name: `o${claim.id}`, value: new Set(claim.open) }, { op: "absent", name: `f${id}` }]
-      : exact,
+    when: [
+      ...exact,
+      // What a late ack settled since must neither be handed out again, nor count as expired.
+      ...(part || gone.length > 0 ? [openAsRead(claim)] : []),
+      ...(part ? [{ op: "absent", name: `f${id}` } as const] : []),
+    ],
     returning: "allNew",
   });
   if (!result.ok) return { item: result.current, deliveries: [] };
@@ -68,11 +82,7 @@ export async function takeDue(
   return { item: result.item, deliveries: [delivery] };
 }
 
-function wholeChanges(
-  claim: Claim,
-  taken: Pick<Claim, "nonce" | "attempt" | "dueMs">,
-  gone: readonly number[],
-): readonly Change[] {
+function wholeChanges(claim: Claim, taken: ClaimMeta, gone: readonly number[]): readonly Change[] {
   const meta: Change = { op: "set", name: `m${claim.id}`, value: metaOf(taken) };
   if (gone.length === 0) return [meta];
   return [
@@ -82,12 +92,7 @@ function wholeChanges(
   ];
 }
 
-function splitChanges(
-  claim: Claim,
-  id: string,
-  taken: Pick<Claim, "nonce" | "attempt" | "dueMs">,
-  part: ReadonlySet<number>,
-): readonly Change[] {
+function splitChanges(claim: Claim, id: string, taken: ClaimMeta, part: ReadonlySet<number>): readonly Change[] {
   return [
     { op: "set", name: `f${id}`, value: claim.first },
     { op: "set", name: `m${id}`, value: metaOf(taken) },

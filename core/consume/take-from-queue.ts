@@ -1,5 +1,6 @@
 import { TAKE_ROUNDS_MAX } from "../limits.ts";
 import type { Item } from "../ports/item-store.ts";
+import type { Budget } from "./budget.ts";
 import type { ConsumedQueue, Consumption, Delivery } from "./consumption.ts";
 import { deliveryOrder } from "./delivery-order.ts";
 import { progressOf } from "./progress.ts";
@@ -9,14 +10,6 @@ import { dueClaim, takeDue } from "./take-due.ts";
 import { takeMatching } from "./take-matching.ts";
 import { takeNew } from "./take-new.ts";
 import { takeOrdered } from "./take-ordered.ts";
-
-/** What a receive still wants, and how it marks what it takes. */
-export interface Budget {
-  readonly messages: number;
-  readonly bytes: number;
-  readonly nonce: string;
-  readonly leaseMs: number;
-}
 
 /** What one step took, and the progress item after it. */
 export interface Taken {

@@ -1,10 +1,11 @@
 import { CLAIMS_MAX, HUSKS_PER_RESERVE_MAX } from "../limits.ts";
 import type { Change, Condition, Item } from "../ports/item-store.ts";
+import { type Budget, takerOf } from "./budget.ts";
 import { type ConsumedQueue, type Consumption, logQueue } from "./consumption.ts";
 import { findMatching } from "./find-matching.ts";
 import { claimId, metaOf, progressOf } from "./progress.ts";
 import { sweepHusks } from "./sweep-husks.ts";
-import type { Budget, NotTaken, Taken } from "./take-from-queue.ts";
+import type { NotTaken, Taken } from "./take-from-queue.ts";
 
 /**
  * Hands out messages that the subscription's filter lets through. The next offset also moves past those it does not, so that
@@ -29,12 +30,13 @@ export async function takeMatching(
   const { messages } = found;
   const [first] = messages;
   const id = claimId(budget.nonce, (taken) => item[`m${taken}`] !== undefined);
+  const taker = takerOf(budget);
   const leaseUntilMs = consumption.clock.nowMs() + budget.leaseMs;
   const husks = sweepHusks(progress, HUSKS_PER_RESERVE_MAX);
   const claim: readonly Change[] = first
     ? [
         { op: "set", name: `f${id}`, value: first.offset },
-        { op: "set", name: `m${id}`, value: metaOf({ nonce: budget.nonce, attempt: 1, dueMs: leaseUntilMs }) },
+        { op: "set", name: `m${id}`, value: metaOf({ ...taker, attempt: 1, dueMs: leaseUntilMs }) },
         { op: "set", name: `o${id}`, value: new Set(messages.map(({ offset }) => offset - first.offset)) },
       ]
     : [];
@@ -56,13 +58,12 @@ export async function takeMatching(
   });
   if (!result.ok) return { item: result.current, deliveries: [] };
   if (!first) return { item: result.item, deliveries: [] };
-  const { nonce } = budget;
   const delivery = {
     queue,
     generation: progress.generation,
     claimId: id,
     first: first.offset,
-    nonce,
+    ...taker,
     attempt: 1,
     leaseUntilMs,
     messages,

@@ -1,11 +1,12 @@
 import { CLAIMS_MAX, HUSKS_PER_RESERVE_MAX, RECEIVES_AHEAD } from "../limits.ts";
 import type { Run } from "../log/queue-reader.ts";
 import type { Change, Condition, Item } from "../ports/item-store.ts";
+import { type Budget, takerOf } from "./budget.ts";
 import { type ConsumedQueue, type Consumption, logQueue } from "./consumption.ts";
 import { claimId, metaOf, type Progress, progressOf } from "./progress.ts";
 import { nextHint } from "./run-hint.ts";
 import { sweepHusks } from "./sweep-husks.ts";
-import type { Budget, NotTaken, Taken } from "./take-from-queue.ts";
+import type { NotTaken, Taken } from "./take-from-queue.ts";
 
 /**
  * Hands out messages from the group's next offset on: read what is there, then reserve a part of it in one update.
@@ -28,6 +29,7 @@ export async function takeNew(
   if (progress.claims.size >= CLAIMS_MAX) return "full";
   const count = consumption.log.countWithin(run, budget.messages, budget.bytes);
   const id = claimId(budget.nonce, (taken) => item[`m${taken}`] !== undefined);
+  const taker = takerOf(budget);
   const leaseUntilMs = consumption.clock.nowMs() + budget.leaseMs;
   const jump = run.from > progress.next;
   const reserve = reservation(progress, run, { count, end, jump });
@@ -35,7 +37,7 @@ export async function takeNew(
   const result = await consumption.progress.update(queue.subscription.uid, queue.queueId, {
     changes: [
       ...reserve.changes(id),
-      { op: "set", name: `m${id}`, value: metaOf({ nonce: budget.nonce, attempt: 1, dueMs: leaseUntilMs }) },
+      { op: "set", name: `m${id}`, value: metaOf({ ...taker, attempt: 1, dueMs: leaseUntilMs }) },
       { op: "set", name: `o${id}`, value: new Set(Array.from({ length: count }, (_, index) => index)) },
       { op: "set", name: "nb", value: nextHint(run, run.from + count) },
       ...husks.changes,
@@ -49,13 +51,12 @@ export async function takeNew(
   const exact = first === run.from ? run : await consumption.log.reader.run(logQueue(queue), first, count, nextHint(run, first));
   const live = Math.min(count, Math.max(0, first + count - exact.from));
   const messages = live > 0 ? await consumption.log.messages(exact, first + count - live, live, logQueue(queue)) : [];
-  const { nonce } = budget;
   const delivery = {
     queue,
     generation: progress.generation,
     claimId: id,
     first,
-    nonce,
+    ...taker,
     attempt: 1,
     leaseUntilMs,
     messages,

@@ -1,5 +1,6 @@
 import { CLAIMS_ORDERED_MAX, HUSKS_PER_RESERVE_MAX, SCAN_CHUNK, SCAN_MESSAGES_MAX } from "../limits.ts";
 import type { Change, Condition, Item } from "../ports/item-store.ts";
+import { type Budget, takerOf } from "./budget.ts";
 import { type ConsumedQueue, type Consumption, type Delivery, logQueue } from "./consumption.ts";
 import { deliveryOrder } from "./delivery-order.ts";
 import { OrderedPlan } from "./ordered-plan.ts";
@@ -8,7 +9,7 @@ import { claimId, metaOf, type Progress, progressOf } from "./progress.ts";
 import { readOffsets } from "./read-offsets.ts";
 import { nextHint } from "./run-hint.ts";
 import { sweepHusks } from "./sweep-husks.ts";
-import type { Budget, NotTaken, Taken } from "./take-from-queue.ts";
+import type { NotTaken, Taken } from "./take-from-queue.ts";
 
 /** How far a scan went, and where to start the next one. */
 interface Scanned {
@@ -115,7 +116,7 @@ function deliveriesOf(
       generation: progress.generation,
       claimId: id,
       first: messages[0]?.offset as number,
-      nonce: budget.nonce,
+      ...takerOf(budget),
       attempt: 1,
       leaseUntilMs,
       messages,
@@ -125,9 +126,18 @@ function deliveriesOf(
   });
 }
 
-const claimChanges = ({ claimId: id, first, nonce, attempt, leaseUntilMs, order, messages }: Delivery): readonly Change[] => [
+const claimChanges = ({
+  claimId: id,
+  first,
+  nonce,
+  attempt,
+  leaseUntilMs,
+  order,
+  attemptTag,
+  messages,
+}: Delivery): readonly Change[] => [
   { op: "set", name: `f${id}`, value: first },
-  { op: "set", name: `m${id}`, value: metaOf({ nonce, attempt, dueMs: leaseUntilMs, order }) },
+  { op: "set", name: `m${id}`, value: metaOf({ nonce, attempt, dueMs: leaseUntilMs, order, attemptTag }) },
   { op: "set", name: `o${id}`, value: new Set(messages.map(({ offset }) => offset - first)) },
 ];
 

@@ -1,4 +1,4 @@
-import type { Arrivals } from "../consume/arrivals.ts";
+import type { Arrivals, PassOn } from "../consume/arrivals.ts";
 import { waitingCheckKey, waitingChecksPk } from "../keys.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -38,17 +38,17 @@ export async function receiveChecks(
   const untilMs = clock.nowMs() + request.waitMs;
   const waiter = arrivals.join([{ lane: checkLane(producerGroup) }], signal);
   // Whoever fails or goes away passes its ring on.
-  let passOn = true;
+  let passOn: PassOn = "looked";
   try {
     for (;;) {
       const checks = await take(receiving, producerGroup, request);
       if (checks.length > 0) return checks;
       if (signal?.aborted) return [];
       if (clock.nowMs() >= untilMs || arrivals.stopped) {
-        passOn = false;
+        passOn = "nothing";
         return [];
       }
-      await waiter.wait(untilMs);
+      await waiter.wait(untilMs - clock.nowMs());
     }
   } finally {
     waiter.leave(passOn);

@@ -21,6 +21,7 @@ const delivery: HandedDelivery = {
   attempt: 2,
   leaseUntilMs: 1_800_000_000_000,
   handedOut: 32,
+  tagged: false,
 };
 const codeOf = (text: string): string | undefined => {
   try {

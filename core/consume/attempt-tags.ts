@@ -1,0 +1,23 @@
+import { toBase64url } from "../bytes/base64url.ts";
+import type { Signer } from "../ports/signer.ts";
+import { ATTEMPT_TAG_CHARS } from "./progress.ts";
+
+/**
+ * How claims know the attempt that took them: 60 bits of a keyed hash, so that no two attempts of a group are taken for one another, and
+ * nobody can choose ids that are.
+ */
+export class AttemptTags {
+  readonly #signer: Signer;
+  readonly #key: Uint8Array;
+
+  constructor(signer: Signer, key: Uint8Array) {
+    this.#signer = signer;
+    this.#key = key;
+  }
+
+  /** The tag of a group's attempt that was not repeated yet. */
+  first(groupUid: string, attemptId: string): string {
+    const hash = this.#signer.sign(this.#key, new TextEncoder().encode(`attempt/${groupUid}/${attemptId}`));
+    return `${toBase64url(hash.subarray(0, 8)).slice(0, ATTEMPT_TAG_CHARS)}A`;
+  }
+}

@@ -1,0 +1,15 @@
+/** What a receive still wants, and how it marks what it takes. */
+export interface Budget extends Taker {
+  readonly messages: number;
+  readonly bytes: number;
+  readonly leaseMs: number;
+}
+
+/** How a receive marks the claims it takes. */
+export interface Taker {
+  readonly nonce: string;
+  /** Of a receive that may be repeated. */
+  readonly attemptTag?: string | undefined;
+}
+
+export const takerOf = ({ nonce, attemptTag }: Budget): Taker => ({ nonce, attemptTag });
