@@ -6,7 +6,7 @@ import { countLive } from "./client/member-store.ts";
 import { listMembers, removeMember } from "./client/members.ts";
 import { Arrivals } from "./consume/arrivals.ts";
 import { AttemptTags } from "./consume/attempt-tags.ts";
-import { patchGroup, putGroup } from "./consume/change-group.ts";
+import { patchGroup, putGroup, putSubscription } from "./consume/change-group.ts";
 import { deleteGroup } from "./consume/delete-group.ts";
 import { groupLag, listGroupsWithLag } from "./consume/group-lag.ts";
 import { GroupRegistry } from "./consume/group-registry.ts";
@@ -170,7 +170,7 @@ function groupVerbs({ groups, subscriptions, admin, consuming }: Parts) {
     resumeGroup: (name) => answering(() => patchGroup(consuming, name, { paused: false })),
     resetOffsets: (group, reset) => answering(() => resetOffsets(consuming, group, reset)),
     getSubscription: (group, topic) => answering(async () => (await subscriptions.get(group, topic)).subscription),
-    putSubscription: (group, topic, wanted, match) => answering(() => subscriptions.put(group, topic, wanted, match)),
+    putSubscription: (group, topic, wanted, match) => answering(() => putSubscription(consuming, group, topic, wanted, match)),
     deleteSubscription: (group, topic, options) => answering(() => subscriptions.remove(group, topic, options)),
 
     heartbeat: (group, clientId, request) => answering(() => heartbeat(consuming, group, clientId, request)),

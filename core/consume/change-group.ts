@@ -1,14 +1,14 @@
 import type { GroupSettings, Nullable, VersionMatch } from "../broker.ts";
-import type { ConsumerGroup } from "../terms.ts";
-import { type Arrivals, consumerLane } from "./arrivals.ts";
-import type { SubscriptionRegistry } from "./subscription-registry.ts";
+import type { ConsumerGroup, Subscription } from "../terms.ts";
+import { type Arrivals, groupLane } from "./arrivals.ts";
+import type { SubscriptionRegistry, SubscriptionSettings } from "./subscription-registry.ts";
 
 interface Dependencies {
   readonly subscriptions: SubscriptionRegistry;
   readonly arrivals: Arrivals;
 }
 
-/** Creates or changes a group; as `GroupRegistry.put`. Consumers that wait hear of it when it is not paused any more. */
+/** Creates or changes a group; as `GroupRegistry.put`. Consumers that wait hear of it. */
 export async function putGroup(
   { subscriptions, arrivals }: Dependencies,
   name: string,
@@ -16,11 +16,11 @@ export async function putGroup(
   match?: VersionMatch,
 ): Promise<{ group: ConsumerGroup; created: boolean }> {
   const put = await subscriptions.groups.put(name, settings, match);
-  if (settings.paused !== undefined) await wakeUnlessPaused({ subscriptions, arrivals }, put.group);
+  arrivals.ring(groupLane(put.group.uid));
   return put;
 }
 
-/** Changes a group; as `GroupRegistry.patch`. Consumers that wait hear of it when it is not paused any more. */
+/** Changes a group; as `GroupRegistry.patch`. Consumers that wait hear of it. */
 export async function patchGroup(
   { subscriptions, arrivals }: Dependencies,
   name: string,
@@ -28,12 +28,20 @@ export async function patchGroup(
   match?: VersionMatch,
 ): Promise<ConsumerGroup> {
   const group = await subscriptions.groups.patch(name, patch, match);
-  if (patch.paused !== undefined) await wakeUnlessPaused({ subscriptions, arrivals }, group);
+  // What came while the group was paused rang nobody who could take it.
+  arrivals.ring(groupLane(group.uid));
   return group;
 }
 
-/** What came while the group was paused rang nobody who could take it. */
-async function wakeUnlessPaused({ subscriptions, arrivals }: Dependencies, group: ConsumerGroup): Promise<void> {
-  if (group.paused) return;
-  for (const { uid } of await subscriptions.list(group)) arrivals.ring(consumerLane(uid));
+/** As `SubscriptionRegistry.put`. Consumers that wait look for what is there already, and are woken by what comes. */
+export async function putSubscription(
+  { subscriptions, arrivals }: Dependencies,
+  group: string,
+  topic: string,
+  settings: SubscriptionSettings,
+  match?: VersionMatch,
+): Promise<{ subscription: Subscription; created: boolean }> {
+  const put = await subscriptions.put(group, topic, settings, match);
+  arrivals.ring(groupLane((await subscriptions.groups.resolve(group)).uid));
+  return put;
 }

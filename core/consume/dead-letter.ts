@@ -135,7 +135,7 @@ async function move(
   const records = messages.map((message) => deadLetterRecord(queue, message, death, consumption.clock.wallMs()));
   const outcome = await consumption.log.append(deadLetters, 0, records, { companions: () => [release] });
   if (outcome.status === "refused") return { met: outcome.currents[0]?.current };
-  consumption.arrivals.topicRings(deadLetters.uid);
+  consumption.arrivals.topicRings(deadLetters.uid, 0);
   return "moved";
 }
 

@@ -29,6 +29,11 @@ interface Dependencies {
   readonly log: QueueLog;
 }
 
+export interface SubscriptionSettings {
+  readonly filter?: Filter | undefined;
+  readonly startFrom?: StartFrom | undefined;
+}
+
 /** Which group reads which topic, and the progress items that go with it. */
 export class SubscriptionRegistry {
   readonly groups: GroupRegistry;
@@ -91,7 +96,7 @@ export class SubscriptionRegistry {
   async put(
     groupName: string,
     topicName: string,
-    settings: { readonly filter?: Filter | undefined; readonly startFrom?: StartFrom | undefined },
+    settings: SubscriptionSettings,
     match?: VersionMatch,
   ): Promise<{ subscription: Subscription; created: boolean }> {
     if (settings.filter) compileFilter(settings.filter);
@@ -178,10 +183,7 @@ export class SubscriptionRegistry {
   async #create(
     group: ConsumerGroup,
     topic: Topic,
-    {
-      filter = EVERYTHING,
-      startFrom = "latest",
-    }: { readonly filter?: Filter | undefined; readonly startFrom?: StartFrom | undefined },
+    { filter = EVERYTHING, startFrom = "latest" }: SubscriptionSettings,
   ): Promise<Subscription | undefined> {
     // What is there already is of a topic, or a group, that had the name before, and makes way.
     const [ofOldTopic, ofOldGroup] = await this.#store.items.batchGet([

@@ -1,4 +1,4 @@
-import { type Arrivals, consumerLane } from "../consume/arrivals.ts";
+import { type Arrivals, groupLane } from "../consume/arrivals.ts";
 import { BrokerError } from "../errors.ts";
 import { isSystemTopic } from "../names.ts";
 import { fixedQueue } from "../produce/choose-queue.ts";
@@ -25,7 +25,7 @@ export interface Route {
   /** `undefined` when the group is gone. */
   destinationOf(letter: DeadLetter): Promise<Destination | undefined>;
   /** Wakes those who wait for what was moved there. */
-  ring(destination: Destination): Promise<void>;
+  ring(destination: Destination): void;
 }
 
 /** Errors: TOPIC_NOT_FOUND, ILLEGAL_TOPIC, FORBIDDEN for the target. */
@@ -46,7 +46,7 @@ const toTopic = ({ choice, arrivals }: Destinations, topic: Topic): Route => ({
     return String(fixedQueue(topic, letter));
   },
   destinationOf: async (letter) => ({ topic, queueId: fixedQueue(topic, letter) ?? choice.choose(topic) }),
-  ring: async () => arrivals.topicRings(topic.uid),
+  ring: ({ queueId }) => arrivals.topicRings(topic.uid, queueId),
 });
 
 const backToGroup = (store: Destinations, group: ConsumerGroup): Route => ({
@@ -55,8 +55,6 @@ const backToGroup = (store: Destinations, group: ConsumerGroup): Route => ({
     const topic = await retryTopic(store, group, letter.originTopic);
     return topic && { topic, queueId: 0 };
   },
-  async ring() {
-    // Those who wait may not know of the retry topic yet: any ring makes them look for their topics anew.
-    for (const { uid } of await store.subscriptions.of(group)) store.arrivals.ring(consumerLane(uid));
-  },
+  // Those who wait may not know of the retry topic yet: that the group has changed makes them look for their topics anew.
+  ring: () => store.arrivals.ring(groupLane(group.uid)),
 });

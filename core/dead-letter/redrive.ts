@@ -166,7 +166,7 @@ async function step({ store, deadLetters, route, selection }: Work, job: Redrive
       })),
     ],
   });
-  if (outcome.status === "stored") await route.ring(destination);
+  if (outcome.status === "stored") route.ring(destination);
 }
 
 /** The first letters that may go in one frame. Errors: what the route has against the very first. */

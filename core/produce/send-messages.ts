@@ -40,8 +40,15 @@ export async function sendMessages(
   } else {
     await Promise.all(portionsOf(planned, anywhere).map((portion) => storePortion(producing, topic, portion, results)));
   }
-  if (planned.some(({ delay }) => !delay)) producing.arrivals.topicRings(topic.uid);
+  if (planned.some(({ delay }) => !delay)) ring(producing, topic, results);
   return results;
+}
+
+/** Wakes those who wait for what was stored; one that failed is perhaps stored, nobody knows where. */
+function ring({ arrivals }: Producing, topic: Topic, results: readonly (SendReceipt | BrokerError)[]): void {
+  if (results.some((result) => BrokerError.is(result))) arrivals.topicRings(topic.uid);
+  const queueIds = results.map((result) => ("queueId" in result ? result.queueId : undefined));
+  for (const queueId of new Set(queueIds)) if (queueId !== undefined) arrivals.topicRings(topic.uid, queueId);
 }
 
 /** A producer's sequences are stored one after the other. When the store fails, what follows fails with it. */

@@ -70,7 +70,7 @@ export async function fireBatch(
     );
     if (outcome.status === "stored") {
       choice.saw(topic.uid, queueId, { latencyMs: clock.nowMs() - startedAtMs, lostRaces: outcome.lostRaces });
-      arrivals.topicRings(topic.uid);
+      arrivals.topicRings(topic.uid, queueId);
       return { fired: batch.length, parked };
     }
     batch = batch.filter((_, at) => !outcome.currents[at]);

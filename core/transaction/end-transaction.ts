@@ -66,7 +66,7 @@ async function commit(transactions: EndingTransactions, half: HalfMessage): Prom
     if (outcome.status === "refused") return undefined;
     const { offset, lostRaces } = outcome;
     choice.saw(topic.uid, queueId, { latencyMs: clock.nowMs() - nowMs, lostRaces });
-    arrivals.topicRings(topic.uid);
+    arrivals.topicRings(topic.uid, queueId);
     return transactionOf(ended(half, "COMMITTED", nowMs), { queueId, offset });
   } catch (error) {
     if (StoreUnavailable.is(error)) choice.saw(topic.uid, queueId, "failed");
