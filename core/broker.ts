@@ -9,6 +9,7 @@ import type { BrokerError } from "./errors.ts";
 import type { KeyedRequest } from "./idempotency/known-request.ts";
 import type { KeyedResult, KeyedWork } from "./idempotency/run-once.ts";
 import type { MaintenanceReport } from "./maintenance/end-departures.ts";
+import type { StoreFormats } from "./store-format.ts";
 import type {
   Assignment,
   Backoff,
@@ -123,6 +124,11 @@ export interface Broker extends Transactions {
   // Time
   /** One run of the scanner, as a schedule starts it every minute: fires what is due, until the next relieves it. */
   scan(request: Omit<ScanRun, "holder">): Promise<ScanReport>;
+
+  // Stored format
+  storeFormat(): Promise<StoreFormats>;
+  /** Lets this and later processes write the newest format. Older versions refuse to start on the store from then on. Idempotent. */
+  raiseFormat(): Promise<StoreFormats>;
 
   // Maintenance
   /** What a schedule runs: it makes the store smaller. Nothing that is promised depends on it; any number may run at once. */

@@ -86,6 +86,13 @@ export async function createBroker(dependencies: BrokerDependencies): Promise<Ru
     ...transactions.verbs,
     ...deadLetterVerbs(parts),
 
+    storeFormat: () => answering(() => format.read(items)),
+    raiseFormat: () =>
+      answering(async () => {
+        await format.raise(items);
+        return format.read(items);
+      }),
+
     runOnce: (request, work) => answering(() => runOnce({ items, clock, random }, request, work)),
     scan: (run) =>
       answering(async () => {

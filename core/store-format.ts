@@ -15,6 +15,13 @@ import { StoreCorrupt } from "./ports/store-failures.ts";
 export const OLDEST_FORMAT = 2;
 export const NEWEST_FORMAT = 3;
 
+/** What a store holds, what this process writes to it, and what it could. */
+export interface StoreFormats {
+  readonly stored: number;
+  readonly written: number;
+  readonly newest: number;
+}
+
 export class StoreFormat {
   #version: number;
 
@@ -32,6 +39,12 @@ export class StoreFormat {
     if (this.#version === NEWEST_FORMAT) return;
     const result = await items.put({ ...FORMAT_KEY, v: NEWEST_FORMAT }, { when: [{ op: "<", name: "v", value: NEWEST_FORMAT }] });
     this.#version = result.ok ? NEWEST_FORMAT : formatOf(result.current).version;
+  }
+
+  /** As it is stored now. Errors: `StoreUnavailable`. */
+  async read(items: ItemStore): Promise<StoreFormats> {
+    const { version } = formatOf(await items.get(FORMAT_KEY));
+    return { stored: version, written: this.#version, newest: NEWEST_FORMAT };
   }
 }
 

@@ -1,10 +1,16 @@
 import { TAKE_ROUNDS_MAX } from "../limits.ts";
 import type { Change, Condition, Item } from "../ports/item-store.ts";
 import type { StoredMessage } from "../terms.ts";
-import type { Budget } from "./budget.ts";
 import type { ConsumedQueue, Consumption, Delivery } from "./consumption.ts";
-import { ATTEMPT_TAG_CHARS, type Claim, exactClaim, isGivenBack, metaOf, progressOf, repeatedTag } from "./progress.ts";
+import { ATTEMPT_TAG_CHARS, type Claim, exactClaim, isGivenBack, metaOf, progressOf, repeatedTag, UNTAGGED } from "./progress.ts";
 import { messagesOfClaim } from "./take-due.ts";
+
+/** How its claims are known. */
+export interface Attempt {
+  readonly tag: string;
+  /** In format 2. */
+  readonly nonceBefore: string;
+}
 
 /**
  * What an earlier receive of the same attempt still holds: its reply was lost, or it still runs. Counting the repeat in the claims
@@ -13,14 +19,14 @@ import { messagesOfClaim } from "./take-due.ts";
 export async function heldByAttempt(
   consumption: Consumption,
   queues: readonly ConsumedQueue[],
-  budget: Budget,
+  attempt: Attempt,
 ): Promise<readonly Delivery[]> {
   const items = await consumption.progress.readAll(queues);
   const deliveries: Delivery[] = [];
   for (const [index, queue] of queues.entries()) {
     let item: Item | undefined = items[index];
     for (let round = 0; item && round < TAKE_ROUNDS_MAX; round++) {
-      const held = claimsOf(item, budget, consumption.clock.nowMs());
+      const held = claimsOf(item, attempt, consumption.clock.nowMs());
       if (held.length === 0) break;
       const repeated = held.map((claim) => ({ ...claim, attemptTag: claim.attemptTag && repeatedTag(claim.attemptTag) }));
       const shown = repeated.every(({ attemptTag }) => attemptTag === undefined)
@@ -30,19 +36,17 @@ export async function heldByAttempt(
         item = shown.item;
         continue;
       }
-      deliveries.push(...(await deliveriesOf(consumption, queue, item, repeated, shown.item, budget)));
+      deliveries.push(...(await deliveriesOf(consumption, queue, item, repeated, shown.item)));
       break;
     }
   }
   return deliveries;
 }
 
-/** Format 2 knows an attempt by its nonce. */
-const claimsOf = (item: Item, { nonce, attemptTag }: Budget, nowMs: number): readonly Claim[] =>
+const claimsOf = (item: Item, { tag, nonceBefore }: Attempt, nowMs: number): readonly Claim[] =>
   [...progressOf(item).claims.values()].filter((claim) => {
     if (isGivenBack(claim) || claim.dueMs <= nowMs) return false;
-    if (!attemptTag) return claim.nonce === nonce;
-    return claim.attemptTag?.slice(0, ATTEMPT_TAG_CHARS) === attemptTag.slice(0, ATTEMPT_TAG_CHARS);
+    return claim.attemptTag?.slice(0, ATTEMPT_TAG_CHARS) === tag.slice(0, ATTEMPT_TAG_CHARS) || claim.nonce === nonceBefore;
   });
 
 async function countRepeat(
@@ -71,7 +75,6 @@ async function deliveriesOf(
   item: Item,
   claims: readonly Claim[],
   after: Item | undefined,
-  budget: Budget,
 ): Promise<readonly Delivery[]> {
   const { generation } = progressOf(item);
   const deliveries: Delivery[] = [];
@@ -82,7 +85,7 @@ async function deliveriesOf(
     if (messages.length === 0) continue;
     deliveries.push({
       ...claim,
-      attemptTag: claim.attemptTag ?? budget.attemptTag,
+      attemptTag: claim.attemptTag ?? UNTAGGED,
       queue,
       generation,
       claimId: claim.id,

@@ -6,10 +6,10 @@ import { PROBES_MAX, RECEIVE_BYTES_MAX } from "../limits.ts";
 import { shownTopicName } from "../names.ts";
 import type { ConsumerGroup, ReceivedMessage } from "../terms.ts";
 import { consumerLane, groupLane, type PassOn, type Waiter, type Woken } from "./arrivals.ts";
-import type { Budget } from "./budget.ts";
+import type { Budget, Taker } from "./budget.ts";
 import type { ConsumedQueue, Consumption } from "./consumption.ts";
 import { giveBackUnsent } from "./give-back.ts";
-import { heldByAttempt } from "./held-by-attempt.ts";
+import { type Attempt, heldByAttempt } from "./held-by-attempt.ts";
 import { type Look, lookThrough, pollThrough } from "./look-through.ts";
 import { NONCE_CHARS, NONCE_CHARS_BEFORE, UNTAGGED } from "./progress.ts";
 import { receivedMessages } from "./received-messages.ts";
@@ -98,7 +98,7 @@ class Receive {
     if (woken) await this.#refresh();
     if (this.group.paused) return { deliveries: [], nextDueMs: undefined };
     if (this.#request.attemptId !== undefined) {
-      const held = await heldByAttempt(receiving, this.queues, this.budget);
+      const held = await heldByAttempt(receiving, this.queues, attemptOf(receiving, this.group, this.#request.attemptId));
       if (held.length > 0) return { deliveries: held, nextDueMs: undefined };
     }
     const polled = woken?.by === "poll";
@@ -158,20 +158,18 @@ class Receive {
 }
 
 /** How claims are marked that this receive takes. Older versions know an attempt by its nonce. */
-function takerOf(
-  receiving: Receiving,
-  group: ConsumerGroup,
-  attemptId: string | undefined,
-): Pick<Budget, "nonce" | "attemptTag"> {
-  const { random, attempts, format } = receiving;
+function takerOf(receiving: Receiving, group: ConsumerGroup, attemptId: string | undefined): Taker {
+  const { random, format } = receiving;
   const nonce = (chars: number): string => toBase64url(random.bytes(9)).slice(0, chars);
-  if (format.version < 3) {
-    return attemptId === undefined
-      ? { nonce: nonce(NONCE_CHARS_BEFORE) }
-      : { nonce: numberToBase64url(hash32(`${group.uid}/${attemptId}`), NONCE_CHARS_BEFORE), attemptTag: UNTAGGED };
-  }
-  return { nonce: nonce(NONCE_CHARS), attemptTag: attemptId === undefined ? undefined : attempts.first(group.uid, attemptId) };
+  const attempt = attemptId === undefined ? undefined : attemptOf(receiving, group, attemptId);
+  if (format.version >= 3) return { nonce: nonce(NONCE_CHARS), attemptTag: attempt?.tag };
+  return attempt ? { nonce: attempt.nonceBefore, attemptTag: UNTAGGED } : { nonce: nonce(NONCE_CHARS_BEFORE) };
 }
+
+const attemptOf = ({ attempts }: Receiving, { uid }: ConsumerGroup, attemptId: string): Attempt => ({
+  tag: attempts.first(uid, attemptId),
+  nonceBefore: numberToBase64url(hash32(`${uid}/${attemptId}`), NONCE_CHARS_BEFORE),
+});
 
 const sameTopics = (before: readonly SubscribedTopic[], now: readonly SubscribedTopic[]): boolean =>
   before.length === now.length && before.every(({ subscription }, index) => subscription.uid === now[index]?.subscription.uid);

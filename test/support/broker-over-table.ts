@@ -23,28 +23,29 @@ export function brokerOverTable(settings: BrokerSettings = SOLE_PROCESS) {
       nowMs += Math.max(0, Math.ceil(ms));
     },
   };
+  const dependencies = (store: ItemStore = items): BrokerDependencies => ({
+    items: store,
+    objects,
+    clock,
+    random: new SeededRandom(++processes),
+    signer: hmacSigner,
+    compressor: {
+      deflate: (bytes) => deflateRawSync(bytes),
+      inflate: (bytes, bytesMax) => inflateRawSync(bytes, { maxOutputLength: bytesMax }),
+    },
+    settings,
+    onFailure: (error) => failures.push(error),
+  });
   return {
     items,
     objects,
     clock,
     /** What no caller was told. */
     failures,
+    /** Those of a process of its own, for a broker of another make. */
+    dependencies,
     process: (store: ItemStore = items, doorbell?: Doorbell, others: Partial<BrokerDependencies> = {}): Promise<RunningBroker> =>
-      createBroker({
-        items: store,
-        objects,
-        clock,
-        random: new SeededRandom(++processes),
-        signer: hmacSigner,
-        compressor: {
-          deflate: (bytes) => deflateRawSync(bytes),
-          inflate: (bytes, bytesMax) => inflateRawSync(bytes, { maxOutputLength: bytesMax }),
-        },
-        settings,
-        doorbell,
-        onFailure: (error) => failures.push(error),
-        ...others,
-      }),
+      createBroker({ ...dependencies(store), doorbell, ...others }),
     /** Moves the clock on, and tells the time. */
     pass: (ms: number): number => {
       nowMs += ms;
