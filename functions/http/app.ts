@@ -26,6 +26,7 @@ import { publishRoutes } from "./routes/publish.ts";
 import { pullRoutes } from "./routes/pull.ts";
 import { receiveRoutes } from "./routes/receive.ts";
 import { scheduledRoutes } from "./routes/scheduled.ts";
+import { storeRoutes } from "./routes/store.ts";
 import { subscriptionRoutes } from "./routes/subscriptions.ts";
 import { topicRoutes } from "./routes/topics.ts";
 import { transactionRoutes } from "./routes/transactions.ts";
@@ -80,6 +81,7 @@ export function createRoutes(dependencies: RouteDependencies): readonly Route[] 
     ...pullRoutes(dependencies),
     ...receiveRoutes(dependencies),
     ...deadLetterRoutes(dependencies),
+    ...storeRoutes(dependencies),
   ];
   return [...routes, ...operationRoutes(dependencies, routes)];
 }

@@ -19,6 +19,16 @@ export function operationTests(api: Api): void {
       }
     });
 
+    it("shows the stored format, and raises it again and again", async () => {
+      const before = await api.get("/v1/store");
+      expect(before.status).toBe(200);
+      const { newest } = before.json;
+      const raised = await api.post("/v1/store/raise", {});
+      expect(raised.status).toBe(200);
+      expect(raised.json).toEqual({ format: newest, writes: newest, newest });
+      expect((await api.get("/v1/store")).json).toEqual(raised.json);
+    });
+
     it("describes every endpoint in OpenAPI 3.1", async () => {
       const answer = await api.get("/openapi.json");
       expect(answer.status).toBe(200);
@@ -32,6 +42,8 @@ export function operationTests(api: Api): void {
         "/v1/topics/{topic}/messages/batch": ["post"],
         "/v1/topics/{topic}/publish": ["post"],
         "/v1/topics/{topic}/queues/{queueId}/messages": ["get"],
+        "/v1/store": ["get"],
+        "/v1/store/raise": ["post"],
         "/v1/groups": ["get"],
         "/v1/groups/{group}": ["delete", "get", "patch", "put"],
         "/v1/groups/{group}/subscriptions/{topic}": ["delete", "get", "put"],
