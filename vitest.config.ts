@@ -10,6 +10,8 @@ export default defineConfig({
   test: {
     pool: "threads",
     retry: 0,
+    // Conformance tests run together: most of their time is waiting.
+    maxConcurrency: 20,
     passWithNoTests: false,
     projects: [
       suite("tidy", { testTimeout: 10_000 }),

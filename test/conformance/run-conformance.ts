@@ -1,3 +1,4 @@
+import { describe } from "vitest";
 import { Api, type Target } from "../support/http-api.ts";
 import { clientTests } from "./clients.ts";
 import { conventionTests } from "./conventions.ts";
@@ -29,27 +30,30 @@ import { unbuiltTests } from "./unbuilt.ts";
  */
 export function runConformanceTests(target: Target): void {
   const api = new Api(target);
-  conventionTests(api);
-  topicTests(api);
-  groupTests(api);
-  subscriptionTests(api);
-  clientTests(api);
-  sendTests(api);
-  publishTests(api);
-  delayedTests(api);
-  transactionTests(api);
-  onceTests(api);
-  pullTests(api);
-  receiveTests(api);
-  leaseTests(api);
-  settleTests(api);
-  deadLetterTests(api);
-  lagTests(api);
-  pauseTests(api);
-  resetTests(api);
-  idempotencyTests(api);
-  errorTests(api);
-  unbuiltTests(api);
-  hostileInputTests(api);
-  operationTests(api);
+  // Most of them wait, for a lease or a delay: together they take no longer than the slowest.
+  describe.concurrent("PROTOCOL", () => {
+    conventionTests(api);
+    topicTests(api);
+    groupTests(api);
+    subscriptionTests(api);
+    clientTests(api);
+    sendTests(api);
+    publishTests(api);
+    delayedTests(api);
+    transactionTests(api);
+    onceTests(api);
+    pullTests(api);
+    receiveTests(api);
+    leaseTests(api);
+    settleTests(api);
+    deadLetterTests(api);
+    lagTests(api);
+    pauseTests(api);
+    resetTests(api);
+    idempotencyTests(api);
+    errorTests(api);
+    unbuiltTests(api);
+    hostileInputTests(api);
+    operationTests(api);
+  });
 }
