@@ -16,6 +16,8 @@ export interface Budget {
   readonly bytes: number;
   readonly nonce: string;
   readonly leaseMs: number;
+  /** When looking for what a filter lets through ends, over all queues of the request. Each search comes on by a chunk at least. */
+  readonly searchUntilMs?: number | undefined;
 }
 
 /** What one step took, and the progress item after it. */

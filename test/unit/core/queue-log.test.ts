@@ -72,7 +72,7 @@ async function append(log: QueueLog, ...texts: string[]): Promise<number> {
 
 async function read(log: QueueLog, from: number, count = 100) {
   const run = await log.reader.run(queue, from, count);
-  const messages = await log.messages(run, run.from, Math.min(count, run.available), queue);
+  const { messages } = await log.messages(run, run.from, Math.min(count, run.available), queue);
   return messages.map(({ offset, body, storedAtMs }) => ({ offset, text: Buffer.from(body).toString(), storedAtMs }));
 }
 
@@ -189,7 +189,7 @@ describe("large frames", () => {
     Promise.all(queueIds.map((queueId) => log.append(topic, queueId, [record(`${queueId}`.padEnd(LARGE, "."))])));
   const readQueue = async (log: QueueLog, queueId: number): Promise<string | undefined> => {
     const run = await log.reader.run({ ...queue, queueId }, 0, 1);
-    const [message] = await log.messages(run, 0, 1, { ...queue, queueId });
+    const [message] = (await log.messages(run, 0, 1, { ...queue, queueId })).messages;
     return message && Buffer.from(message.body).toString();
   };
 
