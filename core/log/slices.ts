@@ -32,12 +32,14 @@ export function slicesOf({ blocks, from, count: length }: Stretch): readonly Sli
   for (const block of blocks) {
     let base = block.base;
     let storedAtMs = block.storedFromMs;
-    for (const { frame, span } of framesOf(block)) {
+    for (const part of addsUp(block) ? block.frames : mended(block)) {
       if (base >= end) break;
+      const span = part instanceof Uint8Array ? spanOf(part) : part;
       storedAtMs = Math.max(storedAtMs, span.storedAtMs);
       const offset = Math.max(base, next);
       const count = Math.min(base + span.count, end) - offset;
       if (count > 0) {
+        const frame = part instanceof Uint8Array ? part : undefined;
         slices.push({ block, frame, offset, skip: offset - base, count, frameCount: span.count, storedAtMs });
         next = offset + count;
       }
@@ -47,23 +49,24 @@ export function slicesOf({ blocks, from, count: length }: Stretch): readonly Sli
   return slices;
 }
 
-interface BlockFrame {
-  readonly frame: Uint8Array | undefined;
-  readonly span: FrameSpan;
+// Blocks never change, and the same ones are read many times.
+const checked = new WeakSet<Block>();
+
+/** Whether the frames hold as many messages as the block says: a garbled one would shift the offsets behind it. */
+function addsUp(block: Block): boolean {
+  if (checked.has(block)) return true;
+  if (block.frames.reduce((sum, frame) => sum + spanOf(frame).count, 0) !== block.count) return false;
+  checked.add(block);
+  return true;
 }
 
-/** A block's frames; together they always hold as many messages as the block says, so that no offset shifts. */
-function framesOf(block: Block): readonly BlockFrame[] {
-  const frames = block.frames.map((frame) => ({ frame, span: spanOf(frame) }));
-  if (frames.reduce((sum, { span }) => sum + span.count, 0) === block.count) return frames;
-  // A garbled frame says a wrong count: what is whole keeps its place, from either end, and the rest lies between.
-  const whole = block.frames.map(isWhole);
+/** A block's frames that are whole, from either end on, in their place, and a span without a frame for all between them. */
+function mended({ frames, count }: Block): readonly (Uint8Array | FrameSpan)[] {
+  const whole = frames.map(isWhole);
   const first = whole.indexOf(false);
-  const last = whole.lastIndexOf(false);
-  const [before, after] = first < 0 ? [[], []] : [frames.slice(0, first), frames.slice(last + 1)];
-  const kept = [...before, ...after].reduce((sum, { span }) => sum + span.count, 0);
-  if (kept > block.count) return [{ frame: undefined, span: { storedAtMs: 0, count: block.count } }];
-  return [...before, { frame: undefined, span: { storedAtMs: 0, count: block.count - kept } }, ...after];
+  const [before, after] = first < 0 ? [[], []] : [frames.slice(0, first), frames.slice(whole.lastIndexOf(false) + 1)];
+  const missing = [...before, ...after].reduce((left, frame) => left - spanOf(frame).count, count);
+  return missing > 0 ? [...before, { storedAtMs: 0, count: missing }, ...after] : [{ storedAtMs: 0, count }];
 }
 
 /** Of no message for a frame that is cut short. */
