@@ -4,7 +4,7 @@ import { findMatching } from "../../../core/consume/find-matching.ts";
 import { nextHint } from "../../../core/consume/run-hint.ts";
 import { compileFilter } from "../../../core/filter/compile-filter.ts";
 import { blockKey } from "../../../core/keys.ts";
-import { isLive } from "../../../core/log/block.ts";
+import { isLive, nextBase } from "../../../core/log/block.ts";
 import { CAP_STEP } from "../../../core/log/log-limits.ts";
 import { QueueLog } from "../../../core/log/queue-log.ts";
 import type { ItemStore } from "../../../core/ports/item-store.ts";
@@ -119,6 +119,45 @@ describe("reading on while others write", () => {
     await chain.restart();
     expect(await log.reader.run(QUEUE, 3, 1)).toMatchObject({ from: CAP_STEP, expired: end - 3 });
     expect(await log.reader.run(QUEUE, end, 1)).toMatchObject({ from: CAP_STEP, expired: 0 });
+  });
+});
+
+describe("reading on past blocks that are damaged", () => {
+  it("gives every other message, and names theirs as far as their neighbours tell", async () => {
+    for (let seed = 1; seed <= SEEDS; seed++) {
+      const random = new SeededRandom(seed);
+      const chain = await someChain(random);
+      if (random.chance(0.5)) await chain.restart();
+      const live = chain.blocks.filter((block) => isLive(block, NOW_MS));
+      const damaged = live.filter(() => random.chance(0.3));
+      for (const { base } of damaged) chain.items.damage(blockKey(QUEUE.topicUid, QUEUE.queueId, base));
+      const log = logOver(chain.items);
+      const unreadable: number[] = [];
+      const seen: number[] = [];
+      let next = live[0]?.base ?? 0;
+      let hint: number | undefined;
+      for (;;) {
+        const count = random.pick([1, 4, 12, 32]);
+        const run = await log.reader.run(QUEUE, next, count, hint);
+        if (run.available === 0) break;
+        const taken = Math.min(count, run.available);
+        const read = await log.messages(run, run.from, taken, QUEUE);
+        expect(read.messages.length + read.unreadable.length, `seed ${seed}`).toBe(taken);
+        seen.push(...read.messages.map(({ offset }) => offset));
+        unreadable.push(...read.unreadable.map(({ offset }) => offset));
+        next = run.from + taken;
+        hint = random.chance(0.5) ? nextHint(run, next) : someHint(random, chain, next);
+      }
+      const behind = (base: number): number => live[live.findIndex((block) => block.base === base) + 1]?.base ?? 0;
+      const named = damaged.flatMap((block) => (behind(block.base) === nextBase(block) ? offsetsOf(block) : [block.base]));
+      const readable = live.filter((block) => !damaged.includes(block)).flatMap(offsetsOf);
+      expect([seen, unreadable], `seed ${seed}`).toEqual([readable, named]);
+      expect(await log.reader.minOffset(QUEUE), `seed ${seed}`).toBe(live[0]?.base);
+      const last = live.at(-1);
+      expect(await log.reader.maxOffset(QUEUE), `seed ${seed}`).toBe(
+        last && (damaged.includes(last) ? last.base + 1 : chain.end),
+      );
+    }
   });
 });
 
