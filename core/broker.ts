@@ -2,12 +2,13 @@ import type { Heartbeat, HeartbeatRequest } from "./client/heartbeat.ts";
 import type { ListedMember } from "./client/members.ts";
 import type { GroupWithLag, TopicLag, WithLag } from "./consume/group-lag.ts";
 import type { OffsetReset, QueueReset } from "./consume/reset-offsets.ts";
-import type { DeadLetter } from "./dead-letter/dead-letter.ts";
+import type { DeadLetter, DeadLetterPage } from "./dead-letter/dead-letter.ts";
 import type { RedriveRequest } from "./dead-letter/redrive.ts";
 import type { RedriveJob } from "./dead-letter/redrive-job.ts";
 import type { BrokerError } from "./errors.ts";
 import type { KeyedRequest } from "./idempotency/known-request.ts";
 import type { KeyedResult, KeyedWork } from "./idempotency/run-once.ts";
+import type { Unreadable } from "./log/frame.ts";
 import type { MaintenanceReport } from "./maintenance/end-departures.ts";
 import type { StoreFormats } from "./store-format.ts";
 import type {
@@ -105,7 +106,7 @@ export interface Broker extends Transactions {
 
   // Dead letters
   /** In the order they died. */
-  listDeadLetters(group: string, request: DeadLetterListRequest): Promise<ListPage<DeadLetter>>;
+  listDeadLetters(group: string, request: DeadLetterListRequest): Promise<DeadLetterPage>;
   getDeadLetter(group: string, id: string): Promise<DeadLetter>;
   /** Answers what it deleted, or would. */
   deleteDeadLetter(group: string, id: string, options: { dryRun: boolean }): Promise<DeadLetter>;
@@ -235,6 +236,8 @@ export type PullResult = {
       readonly messages: readonly StoredMessage[];
       /** Behind all that was looked at. */
       readonly nextOffset: number;
+      /** Messages passed over because they cannot be read. Absent where there are none. */
+      readonly unreadable?: readonly Unreadable[];
     }
   | { readonly status: "OFFSET_ILLEGAL" }
 );

@@ -1,10 +1,13 @@
-import type { Item, Query, QueryPage } from "../../core/ports/item-store.ts";
+import type { Item, Key, Query, QueryPage } from "../../core/ports/item-store.ts";
 import type { Image } from "./image.ts";
 import { PAGE_BYTES_MAX } from "./limits.ts";
 
 /** Fills a page up to the query's limit and 1 MB, the first item whatever its size. */
 export class QueryPageBuilder {
   readonly #items: Item[] = [];
+  readonly #damaged: Key[] = [];
+  /** Damaged ones before the last item. */
+  #passed = 0;
   readonly #limit: number;
   #bytes = 0;
   #full = false;
@@ -32,11 +35,20 @@ export class QueryPageBuilder {
       return;
     }
     this.#items.push(item);
+    this.#passed = this.#damaged.length;
     this.#bytes += bytes;
     this.#full = this.#items.length === this.#limit;
   }
 
+  /** Passes over an item that cannot be read. */
+  pass({ pk, sk }: Key): void {
+    this.#damaged.push({ pk, sk });
+  }
+
   page(): QueryPage {
-    return { items: this.#items, more: this.#full };
+    const page = { items: this.#items, more: this.#full };
+    // A page that goes on ends with an item: what is damaged behind it belongs to the next.
+    const damaged = this.#full ? this.#damaged.slice(0, this.#passed) : this.#damaged;
+    return damaged.length === 0 ? page : { ...page, damaged };
   }
 }

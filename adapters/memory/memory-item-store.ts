@@ -11,6 +11,7 @@ import type {
   WriteOptions,
   WriteResult,
 } from "../../core/ports/item-store.ts";
+import { StoreCorrupt } from "../../core/ports/store-failures.ts";
 import type { Telemetry } from "../../core/ports/telemetry.ts";
 import { compareUtf8 } from "../items/attributes.ts";
 import { holds } from "../items/condition.ts";
@@ -38,9 +39,17 @@ interface Partition {
 export class MemoryItemStore implements ItemStore {
   readonly #telemetry: Telemetry;
   readonly #partitions = new Map<string, Partition>();
+  /** Images that cannot be read any more. */
+  readonly #damaged = new WeakSet<Image>();
 
   constructor(telemetry: Telemetry) {
     this.#telemetry = telemetry;
+  }
+
+  /** Makes an item unreadable, as a disk does. What overwrites or deletes it without asking mends it. */
+  damage(key: Key): void {
+    const image = this.#partitions.get(key.pk)?.images.get(key.sk);
+    if (image) this.#damaged.add(image);
   }
 
   async get(key: Key, options?: ReadOptions): Promise<Item | undefined> {
@@ -78,7 +87,9 @@ export class MemoryItemStore implements ItemStore {
       const start = query.from === undefined ? 0 : lowerBound(order, query.from);
       const end = query.to === undefined ? order.length : upperBound(order, query.to);
       for (let step = 0; step < end - start && !page.full; step++) {
-        page.offer(images.get(order[query.reverse === true ? end - 1 - step : start + step] as string) as Image);
+        const image = images.get(order[query.reverse === true ? end - 1 - step : start + step] as string) as Image;
+        if (this.#damaged.has(image)) page.pass(image.item);
+        else page.offer(image);
       }
       use.bytes = page.bytes;
       use.readUnits = readUnits(page.bytes, query.consistent ?? true);
@@ -89,7 +100,7 @@ export class MemoryItemStore implements ItemStore {
   async transact(writes: readonly TransactWrite[]): Promise<TransactResult> {
     return this.#metered("transact", (use): TransactResult => {
       checkTransaction(writes);
-      const befores = writes.map((write) => this.#find(writeKey(write)));
+      const befores = writes.map((write) => this.#before(write));
       const held = writes.map((write, at) => holds(befores[at]?.item, write.when));
       const applies = held.every((ok) => ok);
       const afters = applies ? writes.map((write, at) => imageAfter(write, befores[at])) : befores;
@@ -112,7 +123,7 @@ export class MemoryItemStore implements ItemStore {
   #write(write: Write, options: WriteOptions | undefined, use: Use): WriteResult {
     const key = writeKey(write);
     checkKey(key);
-    const before = this.#find(key);
+    const before = this.#before(write);
     if (!holds(before?.item, write.when)) {
       charge(use, before, before, 1);
       return { ok: false, current: before?.item };
@@ -124,8 +135,18 @@ export class MemoryItemStore implements ItemStore {
     return options?.returning === "allNew" ? { ok: true, item: after?.item } : { ok: true };
   }
 
+  /** Errors: `StoreCorrupt`. */
   #find({ pk, sk }: Key): Image | undefined {
-    return this.#partitions.get(pk)?.images.get(sk);
+    const image = this.#partitions.get(pk)?.images.get(sk);
+    if (image && this.#damaged.has(image)) throw new StoreCorrupt(`item ${pk} ${sk} is damaged`, { key: { pk, sk } });
+    return image;
+  }
+
+  /** What a write meets. One that neither asks nor changes what is there needs not read it. Errors: `StoreCorrupt`. */
+  #before(write: Write | TransactWrite): Image | undefined {
+    const { pk, sk } = writeKey(write);
+    const blind = (write.kind === "put" || write.kind === "delete") && (write.when ?? []).length === 0;
+    return blind ? this.#partitions.get(pk)?.images.get(sk) : this.#find({ pk, sk });
   }
 
   #store({ pk, sk }: Key, before: Image | undefined, after: Image | undefined): void {

@@ -1,4 +1,5 @@
 import { progressKey } from "../keys.ts";
+import { countInFrame } from "../log/count-in-frame.ts";
 import type { MessageRecord } from "../message/record-codec.ts";
 import { DEAD_LETTER_PROPERTIES } from "../message/system-properties.ts";
 import { deadLetterTopicName, shownTopicName } from "../names.ts";
@@ -14,9 +15,10 @@ export interface Death {
 }
 
 /**
- * Moves all open messages of a due claim to the group's dead-letter topic and removes the claim, in one transaction. Wants the
- * claim exactly as read: a late ack in between must not find its message in both places. Answers the progress item as it
- * is afterwards, or as it stood in the way.
+ * Moves all open messages of a due claim to the group's dead-letter topic and removes the claim: in one transaction where one frame
+ * has room for them, else frame by frame, the claim shrinking with each. Wants the claim exactly as read: a late ack in between must
+ * not find its message in both places. After a crash in between, the rest is a due claim still. Answers the progress item as it is
+ * afterwards, or as it stood in the way.
  */
 export async function deadLetterClaim(
   consumption: Consumption,
@@ -25,29 +27,28 @@ export async function deadLetterClaim(
   claim: Claim,
   messages: readonly StoredMessage[],
 ): Promise<Item | undefined> {
-  const when: Condition[] = [...exactClaim(generation, claim), { op: "=", name: `o${claim.id}`, value: new Set(claim.open) }];
-  const expired = claim.open.length - messages.length;
-  const outcome = await move(
-    consumption,
-    queue,
-    messages,
-    { attempts: claim.attempt, reason: `not acknowledged in ${claim.attempt} attempts` },
-    {
-      kind: "update",
-      key: progressKey(queue.subscription.uid, queue.queueId),
-      changes: [
-        { op: "remove", name: `f${claim.id}` },
-        { op: "remove", name: `m${claim.id}` },
-        { op: "remove", name: `o${claim.id}` },
-        { op: "increment", name: "dl", by: messages.length },
-        { op: "increment", name: "ex", by: expired },
-      ],
-      when,
-    },
-  );
-  if (outcome !== "moved") return outcome.met;
-  return (await consumption.progress.readAll([queue]))[0];
+  const death = { attempts: claim.attempt, reason: `not acknowledged in ${claim.attempt} attempts` };
+  const key = progressKey(queue.subscription.uid, queue.queueId);
+  let { open } = claim;
+  for (let left = messages; ; ) {
+    const part = left.slice(0, countInFrame(left));
+    left = left.slice(part.length);
+    const leaving = new Set(part.map(({ offset }) => offset - claim.first));
+    const dead: Change = { op: "increment", name: "dl", by: part.length };
+    const changes: readonly Change[] =
+      left.length > 0
+        ? [dead, { op: "deleteFromSet", name: `o${claim.id}`, values: leaving }]
+        : [dead, ...removalOf(claim), { op: "increment", name: "ex", by: open.length - part.length }];
+    const when: Condition[] = [...exactClaim(generation, claim), { op: "=", name: `o${claim.id}`, value: new Set(open) }];
+    const outcome = await move(consumption, queue, part, death, { kind: "update", key, changes, when });
+    if (outcome !== "moved") return outcome.met;
+    if (left.length === 0) return (await consumption.progress.readAll([queue]))[0];
+    open = open.filter((relative) => !leaving.has(relative));
+  }
 }
+
+const removalOf = ({ id }: Claim): readonly Change[] =>
+  ["f", "m", "o"].map((attribute): Change => ({ op: "remove", name: attribute + id }));
 
 /** Moves one message of a held claim. Answers `"moved"`, or the progress item that stood in the way. */
 export async function deadLetterOne(
@@ -96,7 +97,7 @@ export async function deadLetterHead(
   const open: Condition = { op: "=", name: `o${claim.id}`, value: new Set(claim.open) };
   const changes: Change[] =
     next === undefined
-      ? ["f", "m", "o"].map((attribute): Change => ({ op: "remove", name: attribute + claim.id }))
+      ? [...removalOf(claim)]
       : [
           { op: "set", name: `m${claim.id}`, value: metaOf(givenBackBehind(claim, next, consumption.clock.nowMs())) },
           { op: "deleteFromSet", name: `o${claim.id}`, values: new Set([...gone, relative]) },

@@ -1,7 +1,7 @@
 import { progressKey, spilledFrom, spilledPk, spilledUntil } from "../keys.ts";
 import { LAG_QUEUES_AT_ONCE, LAG_SPILLED_CLAIMS_MAX } from "../limits.ts";
 import type { QueueLog } from "../log/queue-log.ts";
-import { storedAtMsOf } from "../log/run-messages.ts";
+import { storedAtMsOf } from "../log/slices.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Item, ItemStore } from "../ports/item-store.ts";
 import type { Subscription, Topic } from "../terms.ts";

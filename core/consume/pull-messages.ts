@@ -2,9 +2,11 @@ import type { PullRequest, PullResult } from "../broker.ts";
 import { BrokerError } from "../errors.ts";
 import { compileFilter, type MessageFilter } from "../filter/compile-filter.ts";
 import { SCAN_MESSAGES_MAX } from "../limits.ts";
+import type { Unreadable } from "../log/frame.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import type { Queue } from "../log/queue-reader.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { StoredMessage } from "../terms.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 import { type Arrivals, pullLane } from "./arrivals.ts";
 import { findMatching } from "./find-matching.ts";
@@ -28,7 +30,7 @@ interface Pull extends Pick<PullRequest, "limit" | "maxBytes"> {
  *
  * With a filter it looks at SCAN_MESSAGES_MAX at a time: where none of so many matches the answer is NO_MATCHED_MSG, and the next
  * pull goes on behind them. At the end it waits up to `waitMs` for something that matches. Outside [min, max] the answer is
- * OFFSET_ILLEGAL with both.
+ * OFFSET_ILLEGAL with both. What cannot be read is passed over, and the answer names it.
  * Errors: TOPIC_NOT_FOUND, NOT_FOUND (no such queue), FORBIDDEN, ILLEGAL_FILTER_EXPRESSION, TOO_MANY_REQUESTS.
  * Source: RocketMQ PullMessage.
  */
@@ -70,7 +72,7 @@ async function pullAndWait(
   try {
     for (let from = offset; ; ) {
       const result = await pullOnce(pull, from);
-      if (result.status === "FOUND" || result.status === "OFFSET_ILLEGAL") return result;
+      if (result.status === "FOUND" || result.status === "OFFSET_ILLEGAL" || result.unreadable) return result;
       const passed = result.nextOffset - from;
       from = result.nextOffset;
       // Past a gap, or behind a whole scan, there is something to go on with at once.
@@ -99,9 +101,12 @@ async function pullEvery(pull: Pull, offset: number): Promise<PullResult> {
   const { log, queue, limit, maxBytes } = pull;
   const run = await log.reader.run(queue, offset, limit);
   if (run.available > 0 && run.from === offset) {
-    const count = log.countWithin(run, limit, maxBytes);
-    const messages = await log.messages(run, offset, count, queue);
-    return { status: "FOUND", messages, nextOffset: offset + count, ...(await rangeOf(pull)) };
+    const count = await log.countWithin(run, limit, maxBytes);
+    const read = await log.messages(run, offset, count, queue);
+    const messages = fitting(read.messages, maxBytes);
+    const nextOffset = read.messages[messages.length]?.offset ?? offset + count;
+    const status = messages.length > 0 ? "FOUND" : "NO_NEW_MSG";
+    return { status, messages, nextOffset, ...unreadableBefore(nextOffset, read.unreadable), ...(await rangeOf(pull)) };
   }
   const range = await rangeOf(pull);
   if (offset < range.minOffset || offset > range.maxOffset) return { status: "OFFSET_ILLEGAL", ...range };
@@ -112,11 +117,28 @@ async function pullEvery(pull: Pull, offset: number): Promise<PullResult> {
 
 async function pullMatching(pull: Pull, filter: MessageFilter, offset: number): Promise<PullResult> {
   const { log, queue, limit, maxBytes } = pull;
-  const { messages, next } = await findMatching(log, queue, filter, { from: offset, messages: limit, bytes: maxBytes });
+  const search = { from: offset, messages: limit, bytes: maxBytes };
+  const { messages, next, unreadable } = await findMatching(log, queue, filter, search);
   const range = await rangeOf(pull);
   if (offset < range.minOffset || offset > range.maxOffset) return { status: "OFFSET_ILLEGAL", ...range };
   const nothing = next === offset ? "NO_NEW_MSG" : "NO_MATCHED_MSG";
-  return { status: messages.length > 0 ? "FOUND" : nothing, messages, nextOffset: next, ...range };
+  const status = messages.length > 0 ? "FOUND" : nothing;
+  return { status, messages, nextOffset: next, ...unreadableBefore(next, unreadable), ...range };
+}
+
+/** The first messages whose bodies make `maxBytes` at most; the first comes whatever its size. */
+function fitting(messages: readonly StoredMessage[], maxBytes: number): readonly StoredMessage[] {
+  let bytes = 0;
+  const end = messages.findIndex(({ body }, index) => {
+    bytes += body.length;
+    return index > 0 && bytes > maxBytes;
+  });
+  return end < 0 ? messages : messages.slice(0, end);
+}
+
+function unreadableBefore(offset: number, all: readonly Unreadable[]): { readonly unreadable?: readonly Unreadable[] } {
+  const unreadable = all.filter((one) => one.offset < offset);
+  return unreadable.length === 0 ? {} : { unreadable };
 }
 
 async function rangeOf({ log, queue }: Pull): Promise<{ readonly minOffset: number; readonly maxOffset: number }> {

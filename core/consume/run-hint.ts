@@ -1,5 +1,5 @@
 import { isOpen, nextBase } from "../log/block.ts";
-import type { Run } from "../log/queue-reader.ts";
+import type { Run } from "../log/run-walk.ts";
 
 /** Where the block that holds `offset` starts, as far as the run tells: behind a full block the next one does. It stays a valid hint. */
 export function nextHint(run: Run, offset: number): number {

@@ -4,6 +4,7 @@ import { type Budget, takerOf } from "./budget.ts";
 import { type ConsumedQueue, type Consumption, logQueue } from "./consumption.ts";
 import { findMatching } from "./find-matching.ts";
 import { claimId, metaOf, progressOf } from "./progress.ts";
+import { failAt } from "./read-offsets.ts";
 import { sweepHusks } from "./sweep-husks.ts";
 import type { NotTaken, Taken } from "./take-from-queue.ts";
 
@@ -23,7 +24,9 @@ export async function takeMatching(
     hint: progress.hint,
     messages: budget.messages,
     bytes: budget.bytes,
+    over: () => budget.searchUntilMs !== undefined && consumption.clock.nowMs() >= budget.searchUntilMs,
   });
+  failAt(found.unreadable);
   consumption.progress.sawPlenty(queue, found.messages.length >= budget.messages);
   if (found.next === progress.next) return "nothing";
   if (found.messages.length > 0 && progress.claims.size >= CLAIMS_MAX) return "full";

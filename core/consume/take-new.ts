@@ -1,9 +1,10 @@
 import { CLAIMS_MAX, HUSKS_PER_RESERVE_MAX, RECEIVES_AHEAD } from "../limits.ts";
-import type { Run } from "../log/queue-reader.ts";
+import type { Run } from "../log/run-walk.ts";
 import type { Change, Condition, Item } from "../ports/item-store.ts";
 import { type Budget, takerOf } from "./budget.ts";
 import { type ConsumedQueue, type Consumption, logQueue } from "./consumption.ts";
 import { claimId, metaOf, type Progress, progressOf } from "./progress.ts";
+import { readable } from "./read-offsets.ts";
 import { nextHint } from "./run-hint.ts";
 import { sweepHusks } from "./sweep-husks.ts";
 import type { NotTaken, Taken } from "./take-from-queue.ts";
@@ -27,7 +28,7 @@ export async function takeNew(
     return "nothing";
   }
   if (progress.claims.size >= CLAIMS_MAX) return "full";
-  const count = consumption.log.countWithin(run, budget.messages, budget.bytes);
+  const count = await consumption.log.countWithin(run, budget.messages, budget.bytes);
   const id = claimId(budget.nonce, (taken) => item[`m${taken}`] !== undefined);
   const taker = takerOf(budget);
   const leaseUntilMs = consumption.clock.nowMs() + budget.leaseMs;
@@ -50,7 +51,7 @@ export async function takeNew(
   const first = result.item?.[`f${id}`] as number;
   const exact = first === run.from ? run : await consumption.log.reader.run(logQueue(queue), first, count, nextHint(run, first));
   const live = Math.min(count, Math.max(0, first + count - exact.from));
-  const messages = live > 0 ? await consumption.log.messages(exact, first + count - live, live, logQueue(queue)) : [];
+  const messages = live > 0 ? readable(await consumption.log.messages(exact, first + count - live, live, logQueue(queue))) : [];
   const delivery = {
     queue,
     generation: progress.generation,
@@ -97,7 +98,7 @@ function reservation(
       changes: (id: string): Change[] => [
         { op: "set", name: `f${id}`, value: run.from },
         { op: "set", name: "n", value: run.from + count },
-        { op: "increment", name: "ex", by: run.from - progress.next },
+        { op: "increment", name: "ex", by: run.expired },
       ],
       when: [{ op: "=", name: "n", value: progress.next }] satisfies Condition[],
     };

@@ -6,7 +6,7 @@ import { deliveryOrder } from "./delivery-order.ts";
 import { OrderedPlan } from "./ordered-plan.ts";
 import { parkedAsRead, parkedChanges } from "./parked.ts";
 import { claimId, metaOf, type Progress, progressOf } from "./progress.ts";
-import { readOffsets } from "./read-offsets.ts";
+import { failAt, readOffsets } from "./read-offsets.ts";
 import { nextHint } from "./run-hint.ts";
 import { sweepHusks } from "./sweep-husks.ts";
 import type { NotTaken, Taken } from "./take-from-queue.ts";
@@ -80,13 +80,14 @@ async function scan(
   for (let most = wanted; !plan.enough && next - progress.next < SCAN_MESSAGES_MAX; most = SCAN_CHUNK) {
     const run = await consumption.log.reader.run(logQueue(queue), next, most, hint);
     if (run.available === 0) break;
-    plan.expired += run.from - next;
-    const count = consumption.log.countToLookAt(run, most);
-    const { stoppedAt, gone } = await consumption.log.look(run, count, (view, offset) => {
+    plan.expired += run.expired;
+    const count = await consumption.log.countToLookAt(run, most);
+    const { stoppedAt, gone, unreadable } = await consumption.log.look(run, count, logQueue(queue), (view, offset) => {
       if (plan.enough) return false;
       const passes = filter.everything || filter.matches(view);
       return !passes || plan.offer(offset, view.messageGroup);
     });
+    failAt(unreadable);
     plan.expired += gone;
     next = stoppedAt ?? run.from + count;
     hint = nextHint(run, next);

@@ -1,14 +1,15 @@
-import type { DeadLetterListRequest, ListPage } from "../broker.ts";
+import type { DeadLetterListRequest } from "../broker.ts";
 import { toBase64url } from "../bytes/base64url.ts";
 import type { GroupRegistry } from "../consume/group-registry.ts";
 import { BrokerError } from "../errors.ts";
 import { SCAN_CHUNK, SCAN_MESSAGES_MAX } from "../limits.ts";
+import type { Unreadable } from "../log/frame.ts";
 import { deadLetterTopicName } from "../names.ts";
 import type { Random } from "../ports/random.ts";
 import type { Topic } from "../terms.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
-import { type DeadLetter, deadLetterOf, offsetOfDeadLetter } from "./dead-letter.ts";
-import { countOpen, type DeadLetterStore, readOpen } from "./read-open.ts";
+import { type DeadLetter, type DeadLetterPage, deadLetterOf, offsetOfDeadLetter } from "./dead-letter.ts";
+import { countOpen, type DeadLetterStore, type OpenMessages, readOpen } from "./read-open.ts";
 import { floorItem, sameFloor, tombstone } from "./tombstone.ts";
 
 export interface DeadLetterAdmin extends DeadLetterStore {
@@ -19,15 +20,16 @@ export interface DeadLetterAdmin extends DeadLetterStore {
 
 /**
  * Dead letters of a group in the order they died. A call looks at SCAN_MESSAGES_MAX at most; bodies make `maxBytes` at most, the
- * first comes whatever its size. Errors: CONSUMER_GROUP_NOT_FOUND.
+ * first comes whatever its size. What cannot be read is named beside them. Errors: CONSUMER_GROUP_NOT_FOUND.
  */
 export async function listDeadLetters(
   admin: DeadLetterAdmin,
   groupName: string,
   request: DeadLetterListRequest,
-): Promise<ListPage<DeadLetter>> {
+): Promise<DeadLetterPage> {
   const topic = await deadLetterTopic(admin, groupName);
   const items: DeadLetter[] = [];
+  const unreadable: Unreadable[] = [];
   let next = Number(request.after ?? 0);
   let bytes = 0;
   for (let looked = 0; looked < SCAN_MESSAGES_MAX; ) {
@@ -37,16 +39,25 @@ export async function listDeadLetters(
     for (const message of page.messages) {
       const full = items.length === request.limit;
       if (full || (items.length > 0 && bytes + message.body.length > request.maxBytes))
-        return { items, next: String(message.offset), complete: full };
+        return {
+          items,
+          unreadable: [...unreadable, ...before(page, message.offset)],
+          next: String(message.offset),
+          complete: full,
+        };
       items.push(deadLetterOf(message));
       bytes += message.body.length;
     }
-    if (page.next === undefined) return { items, next: undefined, complete: true };
+    unreadable.push(...page.unreadable);
+    if (page.next === undefined) return { items, unreadable, next: undefined, complete: true };
     looked += count;
     next = page.next;
   }
-  return { items, next: String(next), complete: items.length === request.limit };
+  return { items, unreadable, next: String(next), complete: items.length === request.limit };
 }
+
+const before = ({ unreadable }: OpenMessages, end: number): readonly Unreadable[] =>
+  unreadable.filter(({ offset }) => offset < end);
 
 /** Errors: CONSUMER_GROUP_NOT_FOUND, MESSAGE_NOT_FOUND. */
 export async function getDeadLetter(admin: DeadLetterAdmin, groupName: string, id: string): Promise<DeadLetter> {

@@ -1,3 +1,5 @@
+import type { ListPage } from "../broker.ts";
+import type { Unreadable } from "../log/frame.ts";
 import { DEAD_LETTER_PROPERTIES } from "../message/system-properties.ts";
 import type { StoredMessage } from "../terms.ts";
 
@@ -11,6 +13,11 @@ export interface DeadLetter extends StoredMessage {
   readonly attempts: number;
   readonly reason: string;
   readonly deadAtMs: number;
+}
+
+export interface DeadLetterPage extends ListPage<DeadLetter> {
+  /** Places of dead letters that were passed over because they cannot be read. */
+  readonly unreadable: readonly Unreadable[];
 }
 
 const ID = /^(0|[1-9]\d{0,15})-(.+)$/s;

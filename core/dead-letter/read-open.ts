@@ -1,3 +1,4 @@
+import type { Unreadable } from "../log/frame.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ItemStore } from "../ports/item-store.ts";
@@ -13,6 +14,8 @@ export interface DeadLetterStore {
 export interface OpenMessages {
   /** Neither deleted, redriven, purged nor expired. */
   readonly messages: readonly StoredMessage[];
+  /** Those of them that cannot be read. */
+  readonly unreadable: readonly Unreadable[];
   /** Offset to go on from; `undefined` at the end. */
   readonly next: number | undefined;
   /** What counted as purged. */
@@ -31,7 +34,7 @@ export async function countOpen({ items, log }: Pick<DeadLetterStore, "items" | 
   return { floor, until, open: Math.max(0, until - from - (await buried(items, topicUid, from, until)).size) };
 }
 
-/** Looks at `count` dead letters from an offset on, fewer where they make more than about `bytesMax`. */
+/** Looks at `count` dead letters from an offset on, fewer where they make more than about `bytesMax`, unpacked. */
 export async function readOpen(
   { items, log, clock }: DeadLetterStore,
   topic: Topic,
@@ -41,13 +44,18 @@ export async function readOpen(
   const queue = { topicUid: topic.uid, queueId: 0 };
   const floor = await floorOf(items, topic.uid);
   const run = await log.reader.run(queue, Math.max(from, floor), count);
-  if (run.available === 0) return { messages: [], next: undefined, floor };
-  const looked = log.countWithin(run, Math.min(count, run.available), bytesMax);
+  if (run.available === 0) return { messages: [], unreadable: [], next: undefined, floor };
+  const looked = await log.countWithin(run, Math.min(count, run.available), bytesMax);
   const next = run.from + looked;
-  const [messages, gone] = await Promise.all([
+  const [{ messages, unreadable }, gone] = await Promise.all([
     log.messages(run, run.from, looked, queue),
     buried(items, topic.uid, run.from, next),
   ]);
   const nowMs = clock.nowMs();
-  return { messages: messages.filter((message) => !gone.has(message.offset) && isRetained(topic, message, nowMs)), next, floor };
+  return {
+    messages: messages.filter((message) => !gone.has(message.offset) && isRetained(topic, message, nowMs)),
+    unreadable: unreadable.filter(({ offset }) => !gone.has(offset)),
+    next,
+    floor,
+  };
 }

@@ -15,7 +15,7 @@ export interface RedriveSelection {
  * whoever lost a reply reads here what became of it.
  *
  *   job#<group uid>  <job id>                [gn] group name · [q] selection as JSON · [t] target · [r] rate · [n] next
- *                                            [u] until · [m] moved · [s] state · [e] failure · [p] paceMs · [x] expiry
+ *                                            [u] until · [m] moved · [z] unreadable, if any · [s] state · [e] failure · [p] paceMs · [x] expiry
  *   redriving        <group uid>-<job id>    [gn gu j] while it runs
  */
 export interface RedriveJob {
@@ -31,6 +31,8 @@ export interface RedriveJob {
   /** What died later, by this redrive's doing too, is none of its business. */
   readonly until: number;
   readonly moved: number;
+  /** Passed over because they cannot be read: they stay dead letters. */
+  readonly unreadable: number;
   readonly state: "RUNNING" | "DONE" | "FAILED";
   /** Why it failed. */
   readonly failure: string | undefined;
@@ -48,6 +50,7 @@ export const redriveJobOf = (item: Item): RedriveJob => ({
   next: item.n as number,
   until: item.u as number,
   moved: item.m as number,
+  unreadable: (item.z as number | undefined) ?? 0,
   state: item.s as RedriveJob["state"],
   failure: item.e as string | undefined,
   paceMs: item.p as number,
@@ -76,8 +79,12 @@ export const startOf = (job: RedriveJob, nowMs: number): readonly TransactWrite[
   },
 ];
 
-/** A step: `moved` messages, and where to go on. */
-export const stepOf = (job: RedriveJob, next: number, moved: number, nowMs: number) => {
+/** A step: `moved` messages, `unreadable` ones passed over, and where to go on. */
+export const stepOf = (
+  job: RedriveJob,
+  { next, moved, unreadable }: { readonly next: number; readonly moved: number; readonly unreadable: number },
+  nowMs: number,
+) => {
   const { ratePerSecond } = job;
   const paceMs = ratePerSecond === undefined ? 0 : Math.max(job.paceMs, nowMs) + Math.ceil((moved * 1_000) / ratePerSecond);
   const changes: Change[] = [
@@ -85,6 +92,7 @@ export const stepOf = (job: RedriveJob, next: number, moved: number, nowMs: numb
     { op: "increment", name: "m", by: moved },
     { op: "set", name: "x", value: jobExpiry(nowMs) },
   ];
+  if (unreadable > 0) changes.push({ op: "set", name: "z", value: job.unreadable + unreadable });
   if (moved > 0) changes.push({ op: "set", name: "p", value: paceMs });
   return { key: redriveJobKey(job.groupUid, job.jobId), changes, when: asRead(job) };
 };

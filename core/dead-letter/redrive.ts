@@ -2,6 +2,7 @@ import { toBase64url } from "../bytes/base64url.ts";
 import { BrokerError } from "../errors.ts";
 import { redriveJobKey } from "../keys.ts";
 import { REDRIVE_BATCH_MAX, REDRIVE_TURN_MS, SCAN_CHUNK, SEND_BYTES_MAX } from "../limits.ts";
+import { countInFrame } from "../log/count-in-frame.ts";
 import { deadLetterTopicName } from "../names.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
 import type { ConsumerGroup, Topic } from "../terms.ts";
@@ -34,6 +35,7 @@ interface Work {
 /**
  * Starts moving dead letters to `target`, or back to the group, and goes on for REDRIVE_TURN_MS. What died after the start stays.
  * Each goes in one transaction with its tombstone: however often it fails or by how many it is done at once, it is moved once.
+ * What cannot be read stays, and the job counts it.
  *
  * Errors: CONSUMER_GROUP_NOT_FOUND, ILLEGAL_FILTER_EXPRESSION, BAD_REQUEST (an id that is none), TOPIC_NOT_FOUND, FORBIDDEN.
  */
@@ -55,6 +57,7 @@ export async function startRedrive(store: Redriving, groupName: string, request:
     next: from,
     until,
     moved: 0,
+    unreadable: 0,
     state: "RUNNING",
     failure: undefined,
     paceMs: 0,
@@ -148,7 +151,8 @@ async function step({ store, deadLetters, route, selection }: Work, job: Redrive
   const [first] = batch;
   const behind = letters[batch.length];
   const next = behind?.offset ?? Math.min(page.next ?? job.until, job.until);
-  const { key, changes, when } = stepOf(job, next, batch.length, clock.nowMs());
+  const unreadable = page.unreadable.filter(({ offset }) => offset < next && selection.mayInclude(offset)).length;
+  const { key, changes, when } = stepOf(job, { next, moved: batch.length, unreadable }, clock.nowMs());
   if (!first) {
     await items.update(key, changes, { when });
     return;
@@ -175,12 +179,9 @@ function together(letters: readonly DeadLetter[], route: Route, { ratePerSecond 
   if (!first) return [];
   const key = route.keyOf(first);
   const room = Math.min(REDRIVE_BATCH_MAX, ratePerSecond ?? REDRIVE_BATCH_MAX);
-  const batch = [first];
-  for (const letter of letters.slice(1, room)) {
-    if (!mayFollow(route, letter, key)) break;
-    batch.push(letter);
-  }
-  return batch;
+  const most = Math.min(room, countInFrame(letters));
+  const end = letters.findIndex((letter, index) => index >= most || (index > 0 && !mayFollow(route, letter, key)));
+  return end < 0 ? letters : letters.slice(0, end);
 }
 
 /** One that is refused has a step of its own, where the refusal is heard. */

@@ -7,6 +7,8 @@ import type { RedriveSelection } from "./redrive-job.ts";
 /** A selection, ready to use. */
 export interface Selected {
   includes(message: StoredMessage): boolean;
+  /** Whether a message at this place, of which no more is known, may be selected. */
+  mayInclude(offset: number): boolean;
   /** The first offset from `offset` on that may be selected; `undefined` when none is. */
   from(offset: number): number | undefined;
 }
@@ -15,12 +17,17 @@ export interface Selected {
 export function selected({ ids, filter }: RedriveSelection): Selected {
   if (!ids) {
     const compiled = filter && compileFilter(filter);
-    return { includes: (message) => compiled?.matches(filteredMessage(message)) ?? true, from: (offset) => offset };
+    return {
+      includes: (message) => compiled?.matches(filteredMessage(message)) ?? true,
+      mayInclude: () => true,
+      from: (offset) => offset,
+    };
   }
   const wanted = new Set(ids);
   const offsets = ids.map((id) => offsetOfDeadLetter(id) ?? 0).sort((a, b) => a - b);
   return {
     includes: (message) => wanted.has(deadLetterId(message)),
+    mayInclude: (offset) => offsets.includes(offset),
     from: (offset) => offsets.find((candidate) => candidate >= offset),
   };
 }

@@ -53,7 +53,8 @@ export async function buried(items: ItemStore, topicUid: string, from: number, e
       to: offsetSk(end - 1),
       limit: Math.min(TOMBSTONES_PER_PAGE, end - next),
     });
-    for (const { sk } of page.items) offsets.add(skOffset(sk));
+    // One that cannot be read says all it has to say by its key.
+    for (const { sk } of [...page.items, ...(page.damaged ?? [])]) offsets.add(skOffset(sk));
     const last = page.items.at(-1);
     if (!page.more || !last) break;
     next = skOffset(last.sk) + 1;

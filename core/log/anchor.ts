@@ -1,5 +1,6 @@
 import { anchorKey } from "../keys.ts";
 import type { ItemStore, TransactWrite } from "../ports/item-store.ts";
+import { StoreUnavailable } from "../ports/store-failures.ts";
 import { CAP_STEP } from "./log-limits.ts";
 
 /**
@@ -30,7 +31,7 @@ export class Anchor {
     return this.#known;
   }
 
-  /** A cap not below `end`: raised first where it is. */
+  /** A cap not below `end`: raised first where it is. Errors: `StoreUnavailable` where the anchor went with its topic. */
   async reaching(end: number): Promise<number> {
     for (;;) {
       const known = await this.known();
@@ -44,6 +45,9 @@ export class Anchor {
         },
       );
       this.#known = result.ok ? cap : (result.current?.cap as number | undefined);
+      if (!result.ok && !result.current) {
+        throw new StoreUnavailable("not-applied", "unavailable", "the queue's anchor is gone: its topic was deleted");
+      }
     }
   }
 

@@ -31,6 +31,13 @@ export class BlockCache {
     return block;
   }
 
+  /** Lets go of the block that starts at `base`. */
+  forget(pk: string, base: number): void {
+    const chain = this.#chains.get(pk) ?? [];
+    const block = chain[countUpTo(chain, base) - 1];
+    if (block?.base === base) this.#recent.delete(block);
+  }
+
   #drop(pk: string, block: Block): void {
     const chain = this.#chains.get(pk) ?? [];
     chain.splice(countUpTo(chain, block.base) - 1, 1);

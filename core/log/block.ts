@@ -1,7 +1,7 @@
 import { skOffset } from "../keys.ts";
 import type { Item, Key } from "../ports/item-store.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
-import { readFrameHead } from "./frame.ts";
+import { type FrameHead, readFrameHead } from "./frame.ts";
 import { EXPIRY_SLACK_SECONDS } from "./log-limits.ts";
 
 /**
@@ -25,6 +25,10 @@ export interface Block {
   readonly frames: readonly Uint8Array[];
   /** [w] Ids of the writes that made it. */
   readonly writeIds: ReadonlySet<string>;
+  /** [e] Of a block that restarts the chain, where that is known: the offset at which the chain before it ended. */
+  readonly chainBeforeEnd?: number | undefined;
+  /** Why it cannot be read; it then has no frames, and what else it says is concluded from its neighbours (`damaged-block.ts`). */
+  readonly damage?: string | undefined;
 }
 
 export function blockItem(key: Key, block: Omit<Block, "base">, storedUntilMs: number): Item {
@@ -38,6 +42,7 @@ export function blockItem(key: Key, block: Omit<Block, "base">, storedUntilMs: n
     t0: block.storedFromMs,
     t1: storedUntilMs,
     x: block.expiresAtSeconds,
+    ...(block.chainBeforeEnd !== undefined && { e: block.chainBeforeEnd }),
   };
 }
 
@@ -50,12 +55,16 @@ interface BlockAttributes {
   readonly w: ReadonlySet<string>;
   readonly t0: number;
   readonly x: number;
+  readonly e?: number;
 }
 
+/** Errors: `StoreCorrupt`. */
 export function blockOf(item: Item): Block {
-  const { f, n, b, lim, w, t0, x } = item as unknown as BlockAttributes;
-  if (!Array.isArray(f) || typeof n !== "number" || typeof x !== "number")
-    throw new StoreCorrupt(`block ${item.pk} ${item.sk} is malformed`);
+  const { f, n, b, lim, w, t0, x, e } = item as unknown as BlockAttributes;
+  if (!Array.isArray(f) || typeof n !== "number" || typeof x !== "number") {
+    const { pk, sk } = item;
+    throw new StoreCorrupt(`block ${pk} ${sk} is malformed`, { key: { pk, sk } });
+  }
   return {
     base: skOffset(item.sk),
     count: n,
@@ -65,6 +74,7 @@ export function blockOf(item: Item): Block {
     storedFromMs: t0,
     frames: f,
     writeIds: w,
+    ...(e !== undefined && { chainBeforeEnd: e }),
   };
 }
 
@@ -78,16 +88,27 @@ export const nextBase = (block: Pick<Block, "base" | "count">): number => block.
 
 /** The newest store time in the block: what its successor starts from. */
 export function storedUntilMs(block: Pick<Block, "storedFromMs" | "frames">): number {
-  return block.frames.reduce((latest, frame) => Math.max(latest, readFrameHead(frame).storedAtMs), block.storedFromMs);
+  return block.frames.reduce((latest, frame) => Math.max(latest, headOf(frame)?.storedAtMs ?? 0), block.storedFromMs);
 }
 
 /** The offset of the frame with this id, or `undefined`. */
 export function offsetOfFrame(block: Block, frameId: Uint8Array): number | undefined {
   let offset = block.base;
   for (const frame of block.frames) {
-    const head = readFrameHead(frame);
+    const head = headOf(frame);
+    if (!head) return undefined;
     if (head.id.every((byte, at) => byte === frameId[at])) return offset;
     offset += head.count;
   }
   return undefined;
+}
+
+/** `undefined` for a frame that is cut short. */
+function headOf(frame: Uint8Array): FrameHead | undefined {
+  try {
+    return readFrameHead(frame);
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
 }

@@ -1,6 +1,7 @@
 import type { Clock } from "../ports/clock.ts";
 import type { Item, ItemStore, TransactWrite } from "../ports/item-store.ts";
 import type { Random } from "../ports/random.ts";
+import type { StoreFormat } from "../store-format.ts";
 import type { Block } from "./block.ts";
 
 /** What appending works with. */
@@ -8,6 +9,8 @@ export interface AppendDependencies {
   readonly items: ItemStore;
   readonly clock: Clock;
   readonly random: Random;
+  /** What may be written. Default: the newest. */
+  readonly format?: StoreFormat;
 }
 
 /** Writes beside an append, which may name the block it goes to: that one is known before, the offset only after. */

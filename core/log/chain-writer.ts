@@ -1,28 +1,22 @@
 import { blockKey, queuePk } from "../keys.ts";
 import { SEND_DEADLINE_MS } from "../limits.ts";
 import type { Condition, Item, TransactWrite } from "../ports/item-store.ts";
-import { type Outcome, StoreUnavailable } from "../ports/store-failures.ts";
+import { StoreCorrupt, StoreUnavailable } from "../ports/store-failures.ts";
+import { NEWEST_FORMAT } from "../store-format.ts";
 import { Anchor } from "./anchor.ts";
+import { type Attempt, atDamage, type CallResult, giveUp, type Pinned, type Step, withOutcome } from "./append-attempt.ts";
 import { appendUpdate } from "./append-update.ts";
 import { type Block, blockItem, blockOf, expiryOf, isLive, isOpen, nextBase, offsetOfFrame, storedUntilMs } from "./block.ts";
+import { BlockPages } from "./block-pages.ts";
 import type { AppendDependencies, ChainWrite, ChainWriteResult } from "./chain-write.ts";
 import { Contention } from "./contention.ts";
-import { EXPIRY_GUARD_SECONDS } from "./log-limits.ts";
+import { EXPIRY_GUARD_SECONDS, TAIL_CACHE_MS } from "./log-limits.ts";
 
 /** What the last known end of the chain looked like. */
 interface Tail {
   readonly block: Block;
   readonly seenAtMs: number;
 }
-
-/** A write whose reply was lost: until its block is seen closed without it, it may still take effect there, and only there. */
-interface Pinned {
-  readonly base: number;
-  readonly by: "append" | "create" | "restart";
-  readonly retry: () => Promise<Step>;
-}
-
-type Step = ChainWriteResult | "again";
 
 const RETRY_MS = { first: 5, most: 500 } as const;
 
@@ -32,6 +26,7 @@ const RETRY_MS = { first: 5, most: 500 } as const;
  * A write is always in one of these states, by what the tail is:
  * - unknown, or cached longer than a second: read it; a read is cheaper than a failed write;
  * - dead (expired or never there): restart the chain at the anchor's cap, in one transaction;
+ * - damaged: the same, since nobody can tell where it ends; it stays where it is;
  * - near its expiry: touch it (longer life, closed), then read again: a frozen writer must not meet a deleted block;
  * - open: one conditional update. The table puts concurrent writers in order, and the count it returns is the offset;
  * - full: its end never moves again, so create the next block there, unless someone just did.
@@ -45,6 +40,7 @@ export class ChainWriter {
   readonly #queueId: number;
   #tail: Tail | undefined;
   readonly #anchor: Anchor;
+  readonly #pages: BlockPages;
   readonly #contention = new Contention();
 
   constructor(store: AppendDependencies, topicUid: string, queueId: number) {
@@ -52,6 +48,7 @@ export class ChainWriter {
     this.#topicUid = topicUid;
     this.#queueId = queueId;
     this.#anchor = new Anchor(store.items, topicUid, queueId);
+    this.#pages = new BlockPages(store.items);
   }
 
   /** Errors: `StoreUnavailable`, with outcome `unknown` when the write may have happened or may still. Gives up after 10 s. */
@@ -64,7 +61,8 @@ export class ChainWriter {
       try {
         const step = attempt.pinned ? await this.#resolve(attempt, attempt.pinned) : await this.#advance(attempt);
         if (step !== "again") return step;
-      } catch (error) {
+      } catch (caught) {
+        const error = StoreCorrupt.is(caught) ? atDamage(attempt, caught) : caught;
         if (!StoreUnavailable.is(error)) throw error;
         this.#tail = undefined;
         if (attempt.undecidable || error.reason === "full" || over())
@@ -82,6 +80,11 @@ export class ChainWriter {
     const tail = await this.#freshTail();
     const nowMs = this.#nowMs();
     const expiresAtSeconds = expiryOf(nowMs, write.retentionHours);
+    if (tail?.damage !== undefined) {
+      // Whoever knew the block before it was damaged may go on behind it for so long.
+      await this.#store.clock.sleep(TAIL_CACHE_MS);
+      return this.#restart(attempt, expiresAtSeconds);
+    }
     if (!tail || !isLive(tail, nowMs)) return this.#restart(attempt, expiresAtSeconds);
     if (tail.expiresAtSeconds <= nowMs / 1_000 + EXPIRY_GUARD_SECONDS) return this.#touch(tail, expiresAtSeconds);
     const x = Math.max(expiresAtSeconds, tail.expiresAtSeconds);
@@ -143,16 +146,19 @@ export class ChainWriter {
   async #restart(attempt: Attempt, expiresAtSeconds: number): Promise<Step> {
     const { write } = attempt;
     const cap = await this.#anchor.read();
-    const dead = await this.#readTail();
+    const { tail, readable: dead } = await this.#pages.end(this.#pk);
     const nowMs = this.#nowMs();
-    if (dead && isLive(dead, nowMs)) return "again";
+    const damaged = tail?.damage !== undefined;
+    if (tail && !damaged && isLive(tail, nowMs)) return "again";
     const x = Math.max(expiresAtSeconds, dead?.expiresAtSeconds ?? 0);
-    const block = this.#newBlock(write, cap, Math.max(write.storedAtMs, dead ? storedUntilMs(dead) : 0), x);
+    const storedFromMs = Math.max(write.storedAtMs, dead ? storedUntilMs(dead) : 0);
+    const format3 = (this.#store.format?.version ?? NEWEST_FORMAT) >= 3;
+    const block = this.#newBlock(write, cap, storedFromMs, x, format3 && tail ? nextBase(tail) : undefined);
     const writes: TransactWrite[] = [
       { kind: "put", item: block, when: [{ op: "absent", name: "pk" }] },
       this.#anchor.raisedFrom(cap),
     ];
-    if (dead) {
+    if (dead && !damaged) {
       const key = blockKey(this.#topicUid, this.#queueId, dead.base);
       writes.push({ kind: "delete", key, when: [{ op: "=", name: "x", value: dead.expiresAtSeconds }] });
     }
@@ -226,7 +232,7 @@ export class ChainWriter {
     return { status: "stored", offset, block, lostRaces };
   }
 
-  #newBlock(write: ChainWrite, base: number, storedFromMs: number, x: number): Item {
+  #newBlock(write: ChainWrite, base: number, storedFromMs: number, x: number, chainBeforeEnd?: number): Item {
     return blockItem(
       blockKey(this.#topicUid, this.#queueId, base),
       {
@@ -237,6 +243,7 @@ export class ChainWriter {
         storedFromMs,
         frames: write.frames,
         writeIds: new Set([write.id]),
+        chainBeforeEnd,
       },
       write.storedAtMs,
     );
@@ -250,15 +257,13 @@ export class ChainWriter {
     const age = this.#tail ? this.#nowMs() - this.#tail.seenAtMs : Number.POSITIVE_INFINITY;
     // A negative age: the clock stepped back. The copy may be any age.
     if (this.#tail && age >= 0 && age <= this.#contention.tailCacheMs(this.#nowMs())) return this.#tail.block;
-    const [tail] = await Promise.all([this.#readTail(), this.#anchor.known()]);
-    if (tail) this.#see(tail);
+    const [{ tail }] = await Promise.all([this.#pages.end(this.#pk), this.#anchor.known()]);
+    if (tail && tail.damage === undefined) this.#see(tail);
     return tail;
   }
 
-  async #readTail(): Promise<Block | undefined> {
-    const page = await this.#store.items.query({ pk: queuePk(this.#topicUid, this.#queueId), reverse: true, limit: 1 });
-    const [item] = page.items;
-    return item && blockOf(item);
+  get #pk(): string {
+    return queuePk(this.#topicUid, this.#queueId);
   }
 
   #nowMs(): number {
@@ -270,26 +275,3 @@ export class ChainWriter {
     return this.#store.clock.sleep(most * (0.5 + this.#store.random.fraction() / 2));
   }
 }
-
-interface Attempt {
-  readonly write: ChainWrite;
-  pinned: Pinned | undefined;
-  /** Its block is gone or about to go: nothing can tell any more. */
-  undecidable: boolean;
-  lostRaces: number;
-}
-
-type CallResult =
-  | { readonly done: Item | undefined }
-  | {
-      readonly lost: Item | undefined;
-      readonly companions?: readonly ({ readonly current: Item | undefined } | undefined)[] | undefined;
-    };
-
-function giveUp(attempt: Attempt): StoreUnavailable {
-  attempt.undecidable = true;
-  return new StoreUnavailable("unknown", "unavailable", "the append's outcome can no longer be told");
-}
-
-const withOutcome = (error: StoreUnavailable, outcome: Outcome): StoreUnavailable =>
-  new StoreUnavailable(outcome, error.reason, error.message, { cause: error });

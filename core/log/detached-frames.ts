@@ -57,8 +57,10 @@ export class DetachedFrames {
   async decode(frame: Uint8Array, ownersId: string): Promise<MessageRecord> {
     const decoded = decodeFrame(frame, this.#store.compressor);
     const batch = decoded.kind === "batch" ? decoded : await this.#objects.get(decoded);
-    const [message] = batch ? readMessages(batch, 0, 1, { queueId: 0, offset: 0, storedAtMs: batch.storedAtMs }) : [];
-    if (!message || !batch) throw new StoreCorrupt("the object of a detached frame is gone");
+    if (!batch) throw new StoreCorrupt("the object of a detached frame is gone");
+    const { messages, unreadable } = readMessages(batch, 0, 1, { queueId: 0, offset: 0, storedAtMs: batch.storedAtMs });
+    const [message] = messages;
+    if (!message) throw new StoreCorrupt(unreadable[0]?.reason ?? "a detached frame without a message");
     const { bornAtMs, tag, keys, properties, messageGroup, priority, body } = message;
     const chosen = message.messageId === messageIdOf(toHex(batch.id), 0) ? ownersId : message.messageId;
     return { messageId: chosen, bornAtMs, tag, keys, properties, messageGroup, priority, body };

@@ -8,7 +8,8 @@ import type { Compressor } from "../ports/compressor.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
 import type { Random } from "../ports/random.ts";
 import { StoreCorrupt, StoreUnavailable } from "../ports/store-failures.ts";
-import { type BatchFrame, decodeFrame, type PointerFrame } from "./frame.ts";
+import { StoreFormat } from "../store-format.ts";
+import { type BatchFrame, decodeFrame, frameWeight, type PointerFrame } from "./frame.ts";
 import {
   BATCH_CACHE_BYTES,
   OBJECT_FRAMES_BYTES_MAX,
@@ -17,12 +18,8 @@ import {
   PENDING_OBJECT_BYTES_MAX,
 } from "./log-limits.ts";
 
-/** Where a frame lies in the object store. */
-export interface FramePlace {
-  readonly objectKey: string;
-  readonly byteOffset: number;
-  readonly byteLength: number;
-}
+/** Where a frame lies in the object store, and what its pointer may say of it: format 2 does not know of weights. */
+export type FramePlace = Pick<PointerFrame, "objectKey" | "byteOffset" | "byteLength" | "unpackedBytes">;
 
 interface Pending {
   readonly frame: Uint8Array;
@@ -63,6 +60,7 @@ export class FrameObjects {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #compressor: Compressor;
+  readonly #format: StoreFormat;
   readonly #lanes = new Map<number, { pending: Pending[]; running: number }>();
   readonly #parts = new LRUCache<string, Part>({
     maxSize: BATCH_CACHE_BYTES,
@@ -70,7 +68,6 @@ export class FrameObjects {
   });
 
   #pendingBytes = 0;
-  /** Receives that come together share one read. */
   readonly #fetching = new Map<string, Promise<Part | undefined>>();
 
   constructor(store: {
@@ -78,11 +75,13 @@ export class FrameObjects {
     readonly clock: Clock;
     readonly random: Random;
     readonly compressor: Compressor;
+    readonly format?: StoreFormat;
   }) {
     this.#objects = store.objects;
     this.#clock = store.clock;
     this.#random = store.random;
     this.#compressor = store.compressor;
+    this.#format = store.format ?? new StoreFormat();
   }
 
   /** Resolves once the frame is durable. Errors: TOO_MANY_REQUESTS when 64 MB wait already; `StoreUnavailable`. */
@@ -102,26 +101,55 @@ export class FrameObjects {
     });
   }
 
-  /** The batch a pointer names, if it was read lately. */
+  /** The batch a pointer names, if it was unpacked lately. */
   known(pointer: PointerFrame): BatchFrame | undefined {
-    const part = this.#parts.get(rangeOf(pointer).key);
-    return part && this.#batchIn(part, pointer);
+    return this.#parts.get(rangeOf(pointer).key)?.batches.get(pointer.byteOffset);
   }
 
   /**
    * The batch a pointer names; `undefined` when its object went by age: its messages have expired, though appends and touches
-   * gave their block a longer life. Errors: `StoreCorrupt` when it is gone earlier or is not that batch.
+   * gave their block a longer life. What does not decode is read once more: it may have been garbled on the way.
+   * Errors: `StoreCorrupt` when it is gone earlier or is not that batch; `StoreUnavailable`.
    */
   async get(pointer: PointerFrame): Promise<BatchFrame | undefined> {
+    try {
+      return await this.#get(pointer);
+    } catch (error) {
+      if (!StoreCorrupt.is(error)) throw error;
+      return this.#get(pointer);
+    }
+  }
+
+  /**
+   * Bytes of the records of the batch a pointer names, unpacked, without unpacking it: for a pointer that does not say. What cannot
+   * be read weighs nothing. Errors: `StoreUnavailable`.
+   */
+  async weigh(pointer: PointerFrame): Promise<number> {
+    try {
+      const part = await this.#part(pointer);
+      if (!part) return 0;
+      const start = pointer.byteOffset - part.from;
+      return frameWeight(part.bytes.subarray(start, start + pointer.byteLength));
+    } catch (error) {
+      if (StoreCorrupt.is(error)) return 0;
+      throw error;
+    }
+  }
+
+  async #get(pointer: PointerFrame): Promise<BatchFrame | undefined> {
+    const part = await this.#part(pointer);
+    return part && this.#batchIn(part, pointer);
+  }
+
+  /** Receives that come together share one read. */
+  #part(pointer: PointerFrame): Promise<Part | undefined> | Part {
     const range = rangeOf(pointer);
     const { key } = range;
-    let part = this.#parts.get(key);
-    if (!part) {
-      const fetching = this.#fetching.get(key) ?? this.#fetch(pointer, range).finally(() => this.#fetching.delete(key));
-      this.#fetching.set(key, fetching);
-      part = await fetching;
-    }
-    return part && this.#batchIn(part, pointer);
+    const known = this.#parts.get(key);
+    if (known) return known;
+    const fetching = this.#fetching.get(key) ?? this.#fetch(pointer, range).finally(() => this.#fetching.delete(key));
+    this.#fetching.set(key, fetching);
+    return fetching;
   }
 
   async #fetch(pointer: PointerFrame, range: Range): Promise<Part | undefined> {
@@ -155,7 +183,7 @@ export class FrameObjects {
       }
       return frame;
     } catch (error) {
-      // What was garbled on the way is read again the next time.
+      // What was garbled on the way is not kept.
       this.#parts.delete(part.key);
       throw error;
     }
@@ -188,7 +216,8 @@ export class FrameObjects {
     await this.#putDurably(objectKey, bytes);
     let byteOffset = 0;
     for (const { frame, resolve } of together) {
-      resolve({ objectKey, byteOffset, byteLength: frame.length });
+      const unpackedBytes = this.#format.version >= 3 ? frameWeight(frame) : undefined;
+      resolve({ objectKey, byteOffset, byteLength: frame.length, unpackedBytes });
       byteOffset += frame.length;
     }
   }

@@ -5,7 +5,7 @@ import { FRAME_ID_BYTES, messageIdOf, toHex } from "../message/message-id.ts";
 import { type MessageRecord, readRecord, recordBytesMax, skipRecord, writeRecord } from "../message/record-codec.ts";
 import { RecordView } from "../message/record-view.ts";
 import type { Compressor } from "../ports/compressor.ts";
-import { StoreCorrupt } from "../ports/store-failures.ts";
+import { StoreCorrupt, StoreMisuse } from "../ports/store-failures.ts";
 import type { StoredMessage } from "../terms.ts";
 import { OBJECT_FRAMES_BYTES_MAX } from "./log-limits.ts";
 
@@ -15,8 +15,10 @@ import { OBJECT_FRAMES_BYTES_MAX } from "./log-limits.ts";
  *   frame   := version u8 · kind u8 · storedAtMs u48 · frame id 14 bytes · count varint · rest · crc32c u32 (of all before it)
  *   batch   : kind 0 (plain) or 1 (deflated);  rest := records' length, unpacked, varint · records
  *   pointer : kind 2;  rest := bytes of the batch frame varint · object key text · byte offset varint
+ *             kind 3 (from store format 3 on): as kind 2, and then the batch's records' length, unpacked, varint
  *
- * A pointer repeats its batch's head, so that counting, timing and finding a write need no object. Golden bytes hold the format.
+ * A pointer repeats its batch's head, so that counting, timing, weighing and finding a write need no object. Golden bytes hold the
+ * format.
  */
 export interface FrameHead extends FrameSpan {
   readonly id: Uint8Array;
@@ -42,14 +44,19 @@ export interface PointerFrame extends FrameHead {
   readonly objectKey: string;
   readonly byteOffset: number;
   readonly byteLength: number;
+  /** Bytes of the batch's records, unpacked; `undefined` in a pointer that does not say. */
+  readonly unpackedBytes?: number | undefined;
 }
 
 const FRAME_VERSION = 1;
-const KIND = { plain: 0, deflated: 1, pointer: 2 } as const;
+const KIND = { plain: 0, deflated: 1, pointer: 2, weighedPointer: 3 } as const;
 const CRC_BYTES = 4;
 const STORED_AT_OFFSET = 2;
 
-/** Packs the records when `compressor` is given and that makes the frame smaller. */
+/**
+ * Packs the records when `compressor` is given and that makes the frame smaller. Errors: `StoreMisuse` above 8 MiB of records,
+ * unpacked: no reader accepts such a frame, so none may be made.
+ */
 export function encodeBatch(
   head: Omit<FrameHead, "count">,
   records: readonly MessageRecord[],
@@ -59,6 +66,9 @@ export function encodeBatch(
   for (const record of records) capacity += recordBytesMax(record);
   const plain = new ByteWriter(capacity);
   for (const record of records) writeRecord(plain, record, head.storedAtMs);
+  if (plain.length > OBJECT_FRAMES_BYTES_MAX) {
+    throw new StoreMisuse(`a frame of ${plain.length} bytes of records; the limit is ${OBJECT_FRAMES_BYTES_MAX}`);
+  }
   const packed = compressor?.deflate(plain.view());
   const smaller = packed !== undefined && packed.length < plain.length;
   const out = new ByteWriter(64 + (smaller ? packed.length : plain.length));
@@ -68,12 +78,15 @@ export function encodeBatch(
   return seal(out);
 }
 
+/** Of kind 3 where the weight is given, else of kind 2. */
 export function encodePointer(pointer: Omit<PointerFrame, "kind">): Uint8Array {
+  const { unpackedBytes } = pointer;
   const out = new ByteWriter(128);
-  writeHead(out, KIND.pointer, pointer);
+  writeHead(out, unpackedBytes === undefined ? KIND.pointer : KIND.weighedPointer, pointer);
   out.varint(pointer.byteLength);
   out.text(pointer.objectKey);
   out.varint(pointer.byteOffset);
+  if (unpackedBytes !== undefined) out.varint(unpackedBytes);
   return seal(out);
 }
 
@@ -90,7 +103,7 @@ function seal(out: ByteWriter): Uint8Array {
   return out.view();
 }
 
-/** What counting and timing need, unchecked. */
+/** What counting and timing need, unchecked. Errors: `RangeError` for a cut frame. */
 export function readFrameSpan(frame: Uint8Array): FrameSpan {
   const reader = new ByteReader(frame, STORED_AT_OFFSET);
   const storedAtMs = reader.u48();
@@ -104,7 +117,7 @@ export function readFrameHead(frame: Uint8Array): FrameHead {
   return { storedAtMs: reader.u48(), id: reader.raw(FRAME_ID_BYTES), count: reader.varint() };
 }
 
-/** What an object's messages may weigh is not known without it: as much as the largest body. */
+/** What one message in an object may weigh, where its pointer does not say: as much as the largest body. */
 const POINTER_WEIGHT = 4 * 1_048_576;
 
 /** About the bytes that a frame's messages take in memory, unchecked. A damaged one weighs what it is. */
@@ -113,11 +126,21 @@ export function frameWeight(frame: Uint8Array): number {
   try {
     const reader = new ByteReader(frame, STORED_AT_OFFSET + 6 + FRAME_ID_BYTES);
     reader.varint();
+    const length = reader.varint();
+    if (frame[1] !== KIND.weighedPointer) return Math.min(OBJECT_FRAMES_BYTES_MAX, length);
+    reader.text();
+    reader.varint();
     return Math.min(OBJECT_FRAMES_BYTES_MAX, reader.varint());
   } catch (error) {
-    if (error instanceof RangeError) return frame.length;
+    if (error instanceof RangeError || error instanceof TypeError) return frame.length;
     throw error;
   }
+}
+
+/** Whether the frame is long enough to be one, and its checksum is right. */
+export function isWhole(frame: Uint8Array): boolean {
+  const end = frame.length - CRC_BYTES;
+  return end >= 2 && new ByteReader(frame, end).u32() === crc32c(frame, 0, end);
 }
 
 /** Errors: `StoreCorrupt` for a wrong checksum, a cut frame, or a version this code does not know. */
@@ -126,7 +149,7 @@ export function decodeFrame(frame: Uint8Array, compressor: Compressor): BatchFra
   if (frame[0] !== FRAME_VERSION)
     throw new StoreCorrupt(`frame of format ${frame[0]}: this version knows format ${FRAME_VERSION}`);
   const end = frame.length - CRC_BYTES;
-  if (new ByteReader(frame, end).u32() !== crc32c(frame, 0, end)) throw new StoreCorrupt("frame with a wrong checksum");
+  if (!isWhole(frame)) throw new StoreCorrupt("frame with a wrong checksum");
   try {
     return readFrame(frame, end, compressor);
   } catch (cause) {
@@ -147,6 +170,10 @@ function readFrame(frame: Uint8Array, end: number, compressor: Compressor): Batc
       return batchFrame(head, compressor.inflate(reader.raw(reader.remaining), length));
     case KIND.pointer:
       return { ...head, kind: "pointer", objectKey: reader.text(), byteOffset: reader.varint(), byteLength: length };
+    case KIND.weighedPointer: {
+      const place = { objectKey: reader.text(), byteOffset: reader.varint(), byteLength: length };
+      return { ...head, kind: "pointer", ...place, unpackedBytes: reader.varint() };
+    }
     default:
       throw new RangeError(`unknown frame kind ${kind}`);
   }
@@ -163,20 +190,36 @@ function batchFrame(head: FrameHead, records: Uint8Array): BatchFrame {
   return { ...head, kind: "batch", idHex: toHex(head.id), records, starts };
 }
 
-/** Shows records `from` … `from + count − 1`, counted from `from`, until `see` answers false; answers with that one. */
+/** A message that is stored and cannot be read. */
+export interface Unreadable {
+  readonly offset: number;
+  readonly reason: string;
+}
+
+/** Bytes of record `index` as it is in the batch. */
+export const recordBytes = ({ starts, records }: BatchFrame, index: number): number =>
+  (starts[index + 1] ?? records.length) - (starts[index] as number);
+
+/**
+ * Shows records `from` … `from + count − 1`, counted from `from`, until `see` answers false; answers with that one. A record that
+ * does not decode is passed to `broken`, and those behind it are shown.
+ */
 export function viewRecords(
   batch: BatchFrame,
   from: number,
   count: number,
   see: (view: RecordView, index: number) => boolean,
+  broken: (index: number, reason: string) => void,
 ): number | undefined {
   const view = new RecordView(batch.records.subarray(batch.starts[from]));
-  try {
-    for (let index = 0; index < count && view.next(); index++) if (!see(view, index)) return index;
-    return undefined;
-  } catch (cause) {
-    throw new StoreCorrupt("record that does not decode", { cause });
+  for (let index = 0; index < count && view.next(); index++) {
+    try {
+      if (!see(view, index)) return index;
+    } catch (cause) {
+      broken(index, recordFailure(cause));
+    }
   }
+  return undefined;
 }
 
 /** Records `from` … `from + count − 1` of a batch as messages at `offset` and up, or those at wanted offsets; bodies are views. */
@@ -186,19 +229,21 @@ export function readMessages(
   count: number,
   place: { readonly queueId: number; readonly offset: number; readonly storedAtMs: number },
   wanted?: ReadonlySet<number>,
-): StoredMessage[] {
+): { readonly messages: StoredMessage[]; readonly unreadable: Unreadable[] } {
   const { queueId, storedAtMs } = place;
   const reader = new ByteReader(batch.records);
-  try {
-    const messages: StoredMessage[] = [];
-    for (let index = 0; index < count; index++) {
-      if (wanted && !wanted.has(place.offset + index)) continue;
+  const messages: StoredMessage[] = [];
+  const unreadable: Unreadable[] = [];
+  for (let index = 0; index < count; index++) {
+    const offset = place.offset + index;
+    if (wanted && !wanted.has(offset)) continue;
+    try {
       reader.seek(batch.starts[from + index] as number);
       const { messageId, bornAtMs, tag, keys, properties, messageGroup, priority, body } = readRecord(reader, batch.storedAtMs);
       messages.push({
         messageId: messageId ?? messageIdOf(batch.idHex, from + index),
         queueId,
-        offset: place.offset + index,
+        offset,
         bornAtMs,
         storedAtMs,
         tag,
@@ -208,9 +253,15 @@ export function readMessages(
         priority,
         body,
       });
+    } catch (cause) {
+      unreadable.push({ offset, reason: recordFailure(cause) });
     }
-    return messages;
-  } catch (cause) {
-    throw new StoreCorrupt("record that does not decode", { cause });
   }
+  return { messages, unreadable };
+}
+
+/** Bytes that are no record fail as `RangeError`, and text that is no UTF-8 as `TypeError`; anything else is a bug. */
+function recordFailure(cause: unknown): string {
+  if (cause instanceof RangeError || cause instanceof TypeError) return `a record does not decode: ${cause.message}`;
+  throw cause;
 }

@@ -16,6 +16,8 @@ export const OBJECT_FRAMES_BYTES_MAX = 8 * MIB;
 export const BLOCK_CLOSING_BYTES = { alone: 1, contended: 700, crowded: 1_536 } as const;
 /** Races lost within a second that make a queue crowded. */
 export const CROWDED_LOST_RACES = 10;
+/** More messages than a block holds, in practice: two neighbours further apart have something else between them. */
+export const BLOCK_MESSAGES_MAX = 16_384;
 /** Objects of one retention class being written at once; frames that come meanwhile share the next. */
 export const OBJECT_PUTS_PER_CLASS_MAX = 3;
 export const CAP_STEP = 65_536;

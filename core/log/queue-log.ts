@@ -11,19 +11,20 @@ import type { Item, ItemStore, TransactWrite } from "../ports/item-store.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
 import type { Random } from "../ports/random.ts";
 import type { StoreFormat } from "../store-format.ts";
-import type { StoredMessage, Topic } from "../terms.ts";
+import type { Topic } from "../terms.ts";
 import { blockOf, offsetOfFrame, storedUntilMs } from "./block.ts";
+import { countWithin } from "./count-within.ts";
 import { DetachedFrames } from "./detached-frames.ts";
 import { encodeBatch, encodePointer } from "./frame.ts";
 import { FrameObjects } from "./frame-objects.ts";
 import { FrameReader } from "./frame-reader.ts";
+import { loadStretch } from "./load-stretch.ts";
 import { APPENDERS_MAX } from "./log-limits.ts";
 import { QueueAppender } from "./queue-appender.ts";
-import { type Queue, QueueReader, type Run } from "./queue-reader.ts";
-import { countWithin, firstStoredAt, type Looked, lookAt, type Matches, matchingOf, messagesOf } from "./run-messages.ts";
-
-/** What packing often achieves with text. */
-const OFTEN_UNPACKED_TO = 16;
+import { type Queue, QueueReader } from "./queue-reader.ts";
+import { type Looked, lookAt, type Matches, matchingOf, messagesOf, type ReadMessages } from "./run-messages.ts";
+import type { Run } from "./run-walk.ts";
+import { firstStoredAt } from "./slices.ts";
 
 export interface LogDependencies {
   readonly items: ItemStore;
@@ -123,41 +124,49 @@ export class QueueLog {
     return item && offsetOfFrame(blockOf(item), frameId);
   }
 
-  /** Messages `from` … `from + count − 1` of a run, or those of them at wanted offsets. */
-  messages(
-    { blocks }: Run,
-    from: number,
-    count: number,
-    queue: Queue,
-    wanted?: ReadonlySet<number>,
-  ): Promise<readonly StoredMessage[]> {
-    return messagesOf({ blocks, from, count }, queue.queueId, this.#frames, wanted);
+  /**
+   * Messages `from` … `from + count − 1` of a run, or those of them at wanted offsets, and which of those cannot be read. What is in
+   * neither list has expired. Errors: `StoreUnavailable`.
+   */
+  async messages(run: Run, from: number, count: number, queue: Queue, wanted?: ReadonlySet<number>): Promise<ReadMessages> {
+    return messagesOf(await this.#load(run, from, count, queue, wanted), queue.queueId, wanted);
   }
 
-  /** Shows the run's first `count` messages as they are encoded, until `see` answers false. */
-  look({ blocks, from }: Run, count: number, see: (view: RecordView, offset: number) => boolean): Promise<Looked> {
-    return lookAt({ blocks, from, count }, this.#frames, see);
+  /**
+   * Shows the run's first `count` messages as they are encoded, until `see` answers false. What cannot be read is not shown.
+   * Errors: `StoreUnavailable`.
+   */
+  async look(run: Run, count: number, queue: Queue, see: (view: RecordView, offset: number) => boolean): Promise<Looked> {
+    return lookAt(await this.#load(run, run.from, count, queue), see);
   }
 
-  /** Which of the run's first `count` messages a filter lets through; only those are decoded. */
-  matching({ blocks, from }: Run, count: number, queue: Queue, filter: MessageFilter): Promise<Matches> {
-    return matchingOf({ blocks, from, count }, queue.queueId, filter, this.#frames);
+  /** Which of the run's first `count` messages a filter lets through; only those are decoded. Errors: `StoreUnavailable`. */
+  async matching(run: Run, count: number, queue: Queue, filter: MessageFilter): Promise<Matches> {
+    return matchingOf(await this.#load(run, run.from, count, queue), queue.queueId, filter);
   }
 
-  /** How many of the run's first `count` messages make up about `bytesMax`; at least 1 where there is one. */
-  countWithin({ blocks, from, available }: Run, count: number, bytesMax: number): number {
+  /**
+   * How many of the run's first `count` messages make up `bytesMax`, unpacked; at least 1 where there is one. Exact for messages that
+   * were read before, else by the average of each batch. Errors: `StoreUnavailable`.
+   */
+  countWithin({ blocks, from, available }: Run, count: number, bytesMax: number): Promise<number> {
     return countWithin({ blocks, from, count: Math.min(count, available) }, bytesMax, this.#frames);
   }
 
-  /** How many of them may be held in memory, unpacked, to be looked at. */
-  countToLookAt({ blocks, from, available }: Run, count: number): number {
-    return countWithin({ blocks, from, count: Math.min(count, available) }, SCAN_BYTES, this.#frames, OFTEN_UNPACKED_TO);
+  /** How many of them may be held in memory, unpacked, to be looked at. Errors: `StoreUnavailable`. */
+  countToLookAt(run: Run, count: number): Promise<number> {
+    return this.countWithin(run, count, SCAN_BYTES);
   }
 
   /** The first offset stored at or after `timeMs` (RocketMQ's LOWER boundary); the max offset when none was. */
   async offsetAt(queue: Queue, timeMs: number): Promise<number> {
     const block = await this.reader.firstBlock(queue, (candidate) => storedUntilMs(candidate) >= timeMs);
     return block ? firstStoredAt(block, timeMs) : this.reader.maxOffset(queue);
+  }
+
+  #load({ blocks }: Run, from: number, count: number, queue: Queue, wanted?: ReadonlySet<number>) {
+    const again = (base: number) => this.reader.again(queue, base);
+    return loadStretch({ blocks, from, count }, this.#frames, again, wanted);
   }
 
   #encode(head: { storedAtMs: number; id: Uint8Array }, records: readonly MessageRecord[]): Uint8Array {

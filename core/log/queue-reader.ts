@@ -2,28 +2,15 @@ import { LRUCache } from "lru-cache";
 import { anchorKey, offsetSk, queuePk } from "../keys.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ItemStore } from "../ports/item-store.ts";
-import { type Block, blockOf, isLive, isOpen, nextBase } from "./block.ts";
+import { type Block, isLive, isOpen, nextBase } from "./block.ts";
 import { BlockCache } from "./block-cache.ts";
-import {
-  BLOCKS_PER_QUERY_MAX,
-  QUEUE_ENDS_MAX,
-  SMALL_BLOCK_BYTES,
-  SMALL_BLOCKS_PER_QUERY,
-  UNKNOWN_BLOCKS_PER_QUERY,
-} from "./log-limits.ts";
+import { BlockPages } from "./block-pages.ts";
+import { QUEUE_ENDS_MAX } from "./log-limits.ts";
+import { type Run, RunWalk, type Seen } from "./run-walk.ts";
 
 export interface Queue {
   readonly topicUid: string;
   readonly queueId: number;
-}
-
-/** Live blocks that follow one another without a gap, the first holding `from`. */
-export interface Run {
-  /** The offset asked for, or the first live one behind it: what lies between has expired. */
-  readonly from: number;
-  /** Messages from `from` to the end of the last block; 0 when there is nothing yet. */
-  readonly available: number;
-  readonly blocks: readonly Block[];
 }
 
 /**
@@ -32,12 +19,14 @@ export interface Run {
  */
 export class QueueReader {
   readonly #items: ItemStore;
+  readonly #pages: BlockPages;
   readonly #clock: Clock;
   readonly #seen = new LRUCache<string, Seen>({ max: QUEUE_ENDS_MAX });
   readonly #full = new BlockCache();
 
   constructor(store: { readonly items: ItemStore; readonly clock: Clock }) {
     this.#items = store.items;
+    this.#pages = new BlockPages(store.items);
     this.#clock = store.clock;
   }
 
@@ -57,23 +46,23 @@ export class QueueReader {
    */
   async run(queue: Queue, from: number, count: number, hint?: number): Promise<Run> {
     const pk = queuePk(queue.topicUid, queue.queueId);
-    const walk = new Walk(from, count, this.#seen.get(pk));
+    const walk = new RunWalk(from, count, this.#seen.get(pk));
     this.#walkCached(pk, walk);
     let start = walk.blocks.length > 0 || hint === undefined ? undefined : hint;
     if (walk.blocks.length === 0 && hint === undefined) walk.take(await this.#blockAt(pk, from));
     while (!walk.done) {
-      const page = await this.#items.query({ pk, from: offsetSk(start ?? walk.next), limit: walk.queryLimit(start) });
+      const { blocks, more } = await this.#pages.ascending(pk, start ?? walk.next, walk.queryLimit(start));
       start = undefined;
-      const blocks = page.items.map(blockOf);
       for (const block of blocks) this.#saw(pk, block);
       for (const block of blocks) {
         if (!isLive(block, this.#clock.nowMs()) || nextBase(block) <= walk.next) continue;
-        // At a gap look once more: only what is then missing, with a live block behind it, has expired.
+        // At a gap look once more: a page is no snapshot, and the block before may have grown. Only what is then missing, with a
+        // live block behind it, has expired.
         if (block.base > walk.next) walk.take(await this.#blockAt(pk, walk.next));
         walk.take(block);
         if (walk.done) break;
       }
-      if (!page.more) break;
+      if (!more) break;
       const last = blocks.at(-1);
       if (!last || walk.blocks.length > 0) continue;
       walk.passed(nextBase(last));
@@ -89,13 +78,32 @@ export class QueueReader {
     return walk.run();
   }
 
+  /**
+   * The block that starts at `base` as it is stored now, past all that is kept here: what was read before may have been garbled on
+   * the way. `undefined` where it is gone or cannot be read.
+   */
+  async again(queue: Queue, base: number): Promise<Block | undefined> {
+    const pk = queuePk(queue.topicUid, queue.queueId);
+    this.#full.forget(pk, base);
+    const block = await this.#pages.atOrBefore(pk, base);
+    if (block?.base !== base || block.damage !== undefined) return undefined;
+    this.#saw(pk, block);
+    return block;
+  }
+
   /** Whether `offset` is stored; not consistent: what was just written may be missed. `hint` as in `run`. */
   async reaches(queue: Queue, offset: number, hint: number): Promise<boolean> {
     if (this.knownEnd(queue) > offset) return true;
     const pk = queuePk(queue.topicUid, queue.queueId);
-    // A block that starts before the offset may have grown, or be full with another behind it.
-    const query = { pk, from: offsetSk(Math.min(hint, offset)), limit: hint < offset ? 2 : 1, consistent: false };
-    return (await this.#items.query(query)).items.some((item) => nextBase(blockOf(item)) > offset);
+    const holds = (block: Block): boolean => nextBase(block) > offset && isLive(block, this.#clock.nowMs());
+    if (hint < offset) {
+      // Any number of blocks may lie between the two: the last of all tells.
+      const { tail } = await this.#pages.end(pk, false);
+      return tail !== undefined && holds(tail);
+    }
+    // A block starts there, or will: finding none costs less than reading the last one.
+    const page = await this.#items.query({ pk, from: offsetSk(offset), limit: 1, consistent: false });
+    return page.items.length > 0 || (page.damaged?.length ?? 0) > 0;
   }
 
   /** The base of a block at or before `offset`, to start reads from. */
@@ -116,11 +124,10 @@ export class QueueReader {
 
   /** The last block, if it lives. */
   async tail(queue: Queue): Promise<Block | undefined> {
-    const page = await this.#items.query({ pk: queuePk(queue.topicUid, queue.queueId), reverse: true, limit: 1 });
-    const [item] = page.items;
-    const block = item && blockOf(item);
-    if (block) this.#saw(queuePk(queue.topicUid, queue.queueId), block);
-    return block && isLive(block, this.#clock.nowMs()) ? block : undefined;
+    const pk = queuePk(queue.topicUid, queue.queueId);
+    const { tail } = await this.#pages.end(pk);
+    if (tail) this.#saw(pk, tail);
+    return tail && isLive(tail, this.#clock.nowMs()) ? tail : undefined;
   }
 
   /** The first offset that is still there; the max offset when none is. */
@@ -136,8 +143,7 @@ export class QueueReader {
   async firstBlock(queue: Queue, holds: (block: Block) => boolean): Promise<Block | undefined> {
     const pk = queuePk(queue.topicUid, queue.queueId);
     const fits = (block: Block): boolean => isLive(block, this.#clock.nowMs()) && holds(block);
-    const { items } = await this.#items.query({ pk, limit: 1 });
-    const first = items[0] && blockOf(items[0]);
+    const first = await this.#pages.first(pk);
     if (!first || fits(first)) return first;
     let found = await this.tail(queue);
     if (!found || !fits(found)) return undefined;
@@ -151,12 +157,12 @@ export class QueueReader {
   }
 
   #saw(pk: string, block: Block): void {
-    if (!isOpen(block)) this.#full.keep(pk, block);
+    if (!isOpen(block) && block.damage === undefined) this.#full.keep(pk, block);
     const end = Math.max(nextBase(block), this.#seen.get(pk)?.end ?? 0);
     this.#seen.set(pk, { end, count: block.count, bytes: block.bytes });
   }
 
-  #walkCached(pk: string, walk: Walk): void {
+  #walkCached(pk: string, walk: RunWalk): void {
     const nowMs = this.#clock.nowMs();
     let block = this.#full.at(pk, walk.next);
     while (block && !walk.done && isLive(block, nowMs)) {
@@ -167,8 +173,7 @@ export class QueueReader {
 
   /** The block that covers `offset`; where none does, the one before it unless `covering`. */
   async #blockAt(pk: string, offset: number, covering = true): Promise<Block | undefined> {
-    const { items } = await this.#items.query({ pk, to: offsetSk(offset), reverse: true, limit: 1 });
-    const block = items[0] && blockOf(items[0]);
+    const block = await this.#pages.atOrBefore(pk, offset);
     if (!block || !covering) return block;
     return nextBase(block) > offset && isLive(block, this.#clock.nowMs()) ? block : undefined;
   }
@@ -176,74 +181,5 @@ export class QueueReader {
   async #cap(queue: Queue): Promise<number> {
     const anchor = await this.#items.get(anchorKey(queue.topicUid, queue.queueId));
     return (anchor?.cap as number | undefined) ?? 0;
-  }
-}
-
-/** What was met of a queue: how far it reaches at least, and how large its blocks are. */
-interface Seen extends Pick<Block, "count" | "bytes"> {
-  readonly end: number;
-}
-
-/** Collects a run: blocks must come in order; one behind a gap is taken only as the first. */
-class Walk {
-  readonly blocks: Block[] = [];
-  next: number;
-  /** Messages per block, as last seen: how many blocks to ask for. */
-  density: number | undefined;
-  /** Whether blocks are small, as last seen. */
-  small = false;
-  done = false;
-  readonly #count: number;
-  #from: number;
-
-  constructor(from: number, count: number, seen: Seen | undefined) {
-    this.#from = from;
-    this.next = from;
-    this.#count = count;
-    if (seen) this.#learn(seen);
-  }
-
-  get available(): number {
-    return this.next - this.#from;
-  }
-
-  /** Blocks to ask for; one more where the first may be behind already. */
-  queryLimit(start: number | undefined): number {
-    const messages = this.#count - this.available;
-    const blocks = this.density === undefined ? Math.min(messages, UNKNOWN_BLOCKS_PER_QUERY) : Math.ceil(messages / this.density);
-    const missing = blocks + (start !== undefined && start < this.next ? 1 : 0);
-    return Math.min(BLOCKS_PER_QUERY_MAX, this.small ? Math.max(SMALL_BLOCKS_PER_QUERY, missing) : missing);
-  }
-
-  take(block: Block | undefined): void {
-    if (!block || this.done || nextBase(block) <= this.next) return;
-    if (block.base > this.next) {
-      if (this.blocks.length > 0) {
-        this.done = true;
-        return;
-      }
-      this.#from = block.base;
-    }
-    this.blocks.push(block);
-    this.next = nextBase(block);
-    this.#learn(block);
-    this.done = this.available >= this.#count;
-  }
-
-  #learn(block: Pick<Block, "count" | "bytes">): void {
-    this.density = Math.max(1, block.count);
-    this.small = block.bytes <= SMALL_BLOCK_BYTES;
-  }
-
-  /** Nothing live before `offset`, as far as a page went: expired blocks fill pages too. */
-  passed(offset: number): void {
-    if (this.blocks.length === 0 && offset > this.next) {
-      this.#from = offset;
-      this.next = offset;
-    }
-  }
-
-  run(): Run {
-    return { from: this.#from, available: this.available, blocks: this.blocks };
   }
 }

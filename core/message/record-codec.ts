@@ -89,6 +89,9 @@ function readProperties(reader: ByteReader): ReadonlyMap<string, string> {
   return properties;
 }
 
+/** The most that the body of a record of so many bytes can have: all but its length, its flags and when it was born. */
+export const bodyBytesMax = (bytes: number): number => Math.max(0, bytes - varintBytes(Math.max(0, bytes - 4)) - 2);
+
 /** An upper bound of a record's bytes, before it is written. */
 export function recordBytesMax(record: MessageRecord): number {
   let bytes = 16 + record.body.length + varintBytes(record.body.length);

@@ -82,6 +82,11 @@ export interface QueryPage {
   readonly items: readonly Item[];
   /** True when the limit or the page size ended the page: there may be more behind its last item. */
   readonly more: boolean;
+  /**
+   * Keys within the page's range whose items are stored and cannot be read. They do not count towards `limit`, and a page with
+   * `more` ends with an item: who goes on behind the last one passes them. Absent where there are none.
+   */
+  readonly damaged?: readonly Key[] | undefined;
 }
 
 export interface ReadOptions {
@@ -89,7 +94,10 @@ export interface ReadOptions {
   readonly consistent?: boolean;
 }
 
-/** Errors: `StoreUnavailable` with its outcome, `StoreCorrupt`, `StoreMisuse`. Reads report `outcome: not-applied`. */
+/**
+ * Errors: `StoreUnavailable` with its outcome, `StoreMisuse`; `StoreCorrupt` with the key for a call on an item that is damaged,
+ * except a query. Reads report `outcome: not-applied`.
+ */
 export interface ItemStore {
   get(key: Key, options?: ReadOptions): Promise<Item | undefined>;
   /** Answers in the order of the keys, `undefined` for an absent item. Not a snapshot. */

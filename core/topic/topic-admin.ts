@@ -2,9 +2,9 @@ import type { QueueRoute, TopicDeletion, VersionMatch } from "../broker.ts";
 import { type Subscriber, subscriptionOf } from "../consume/subscription-codec.ts";
 import type { SubscriptionRegistry } from "../consume/subscription-registry.ts";
 import { subscriptionKey } from "../keys.ts";
-import { nextBase, storedUntilMs } from "../log/block.ts";
+import { nextBase } from "../log/block.ts";
 import type { QueueLog } from "../log/queue-log.ts";
-import { tailBytes } from "../log/run-messages.ts";
+import { storedAtMsOf, tailBytes } from "../log/slices.ts";
 import { checkUserTopicName, isDeadLetterTopic } from "../names.ts";
 import type { Compressor } from "../ports/compressor.ts";
 import type { ItemStore } from "../ports/item-store.ts";
@@ -37,7 +37,7 @@ async function queueRoute(store: Dependencies, topic: Topic, queueId: number): P
     writable: (topic.perm & 2) !== 0 && queueId < topic.writeQueues && !isDeadLetterTopic(topic.name),
     minOffset: tail ? await store.log.reader.minOffset(queue) : maxOffset,
     maxOffset,
-    lastStoredAtMs: tail && storedUntilMs(tail),
+    lastStoredAtMs: tail && storedAtMsOf(tail, maxOffset - 1),
     tailBytes: tail ? tailBytes(tail, store.compressor) : 0,
   };
 }

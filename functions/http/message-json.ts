@@ -1,6 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { BrokerError } from "../../core/errors.ts";
 import { DEDUP_WINDOW_SECONDS_DEFAULT } from "../../core/limits.ts";
+import type { Unreadable } from "../../core/log/frame.ts";
 import type { MessageInput, ReceivedMessage, SendIdentity, StoredMessage } from "../../core/terms.ts";
 import { DELAY_LEVELS_SECONDS } from "../../core/timer/timer-limits.ts";
 import type { AnswerLimits } from "./answer-limits.ts";
@@ -151,3 +152,6 @@ export const receivedMessageJson = (message: ReceivedMessage, bodies?: Bodies) =
     leaseUntil: formatInstant(message.leaseUntilMs),
     receiptHandle: message.receiptHandle,
   });
+
+/** A message that is stored and cannot be read. */
+export const unreadableJson = ({ offset, reason }: Unreadable) => ({ offset: String(offset), reason });

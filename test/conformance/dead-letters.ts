@@ -273,7 +273,7 @@ export function deadLetterTests(api: Api): void {
       expect(job.state).toBe("RUNNING");
       expect(job.moved).toBeGreaterThanOrEqual(1);
       expect(job.moved + job.remaining).toBe(5);
-      expect(await ended(path, job.jobId)).toEqual({ jobId: job.jobId, state: "DONE", moved: 5, remaining: 0 });
+      expect(await ended(path, job.jobId)).toEqual({ jobId: job.jobId, state: "DONE", moved: 5, unreadable: 0, remaining: 0 });
       expect(Date.now() - startedMs).toBeGreaterThan(3_900);
       expect(bodies(await receiveCount(api, group, 5))).toEqual(["a", "b", "c", "d", "e"]);
     }, 30_000);

@@ -3,7 +3,7 @@ import { type RedriveJob, remainingOf } from "../../../core/dead-letter/redrive-
 import { BrokerError } from "../../../core/errors.ts";
 import { LIST_LIMIT_DEFAULT, PULL_BYTES_MAX } from "../../../core/limits.ts";
 import type { RouteDependencies } from "../app.ts";
-import { pageJson, storedMessageJson } from "../message-json.ts";
+import { pageJson, storedMessageJson, unreadableJson } from "../message-json.ts";
 import { emptyReply, jsonReply, type Reply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import {
@@ -39,6 +39,7 @@ const jobReply = (status: number, job: RedriveJob): Reply =>
     jobId: job.jobId,
     state: job.state,
     moved: job.moved,
+    unreadable: job.unreadable,
     remaining: remainingOf(job),
     failure: job.failure,
   });
@@ -70,6 +71,7 @@ const readRoutes = ({ broker, cursors, answers }: RouteDependencies): Route[] =>
         items: pageJson(page.items, answers, deadLetterJson),
         nextCursor: page.next === undefined ? null : cursors.encode(scope, page.next),
         complete: page.complete,
+        unreadable: page.unreadable.length === 0 ? undefined : page.unreadable.map(unreadableJson),
       });
     },
   }),

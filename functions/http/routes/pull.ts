@@ -5,7 +5,7 @@ import type { Filter } from "../../../core/terms.ts";
 import type { AnswerLimits } from "../answer-limits.ts";
 import type { RouteDependencies } from "../app.ts";
 import { liveTail, offsetIllegal, wholeTail } from "../live-tail.ts";
-import { pageJson, storedMessageJson } from "../message-json.ts";
+import { pageJson, storedMessageJson, unreadableJson } from "../message-json.ts";
 import { jsonReply, type Reply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import { type PullQuery, pullQuery, pullReply } from "../schemas/pull.ts";
@@ -56,6 +56,7 @@ const pageReply = (result: Exclude<PullResult, { status: "OFFSET_ILLEGAL" }>, to
     nextOffset: String(result.nextOffset),
     minOffset: String(result.minOffset),
     maxOffset: String(result.maxOffset),
+    unreadable: result.unreadable?.map(unreadableJson),
   });
 
 const askedOffset = (from: PullRequest["from"]): number | undefined => ("offset" in from ? from.offset : undefined);

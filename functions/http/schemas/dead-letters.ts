@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { REDRIVE_IDS_MAX, REDRIVE_RATE_MAX } from "../../../core/limits.ts";
-import { storedFields } from "./messages.ts";
+import { storedFields, unreadable } from "./messages.ts";
 import { integer, listQuery, offset, page, time } from "./shared.ts";
 import { filter } from "./subscriptions.ts";
 
@@ -20,7 +20,9 @@ export const deadLetter = z
   })
   .meta({ id: "DeadLetter" });
 
-export const deadLetterPage = page(deadLetter);
+export const deadLetterPage = page(deadLetter).extend({
+  unreadable: unreadable("By their dlqOffset, dead letters of this page that are stored and cannot be read.").optional(),
+});
 
 export const deadLetterDeletion = z.object({ dryRun: z.literal(true), deadLetter }).meta({ id: "DeadLetterDeletion" });
 
@@ -65,6 +67,7 @@ export const redriveJob = z
     jobId: z.string(),
     state: z.enum(["RUNNING", "DONE", "FAILED"]),
     moved: z.number().int(),
+    unreadable: z.number().int().meta({ description: "Dead letters it passed over because they cannot be read: they stay." }),
     remaining: z.number().int().meta({ description: "Dead letters not looked at yet, at most." }),
     failure: z.string().optional().meta({ description: "Why it failed." }),
   })

@@ -142,3 +142,8 @@ export const receivedMessage = z
     receiptHandle: z.string().meta({ description: "The right to settle it." }),
   })
   .meta({ id: "ReceivedMessage" });
+
+export const unreadable = (description: string) =>
+  z
+    .array(z.object({ offset: offset("Its place."), reason: z.string().meta({ description: "What is wrong with it." }) }))
+    .meta({ description });

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { PULL_BYTES_MAX, PULL_MESSAGES_MAX, WAIT_SECONDS_MAX } from "../../../core/limits.ts";
-import { storedMessage } from "./messages.ts";
+import { storedMessage, unreadable } from "./messages.ts";
 import { offset, queryInstant, queryInteger } from "./shared.ts";
 import { filter } from "./subscriptions.ts";
 
@@ -26,5 +26,6 @@ export const pullReply = z
     nextOffset: offset("Where to go on."),
     minOffset: offset("First offset that is still stored."),
     maxOffset: offset("Next offset to be written."),
+    unreadable: unreadable("Messages before `nextOffset` that are stored and cannot be read.").optional(),
   })
   .meta({ id: "PullReply" });

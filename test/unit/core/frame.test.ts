@@ -1,18 +1,23 @@
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { ByteWriter } from "../../../core/bytes/byte-writer.ts";
+import { crc32c } from "../../../core/bytes/crc32c.ts";
+import { MESSAGE_ID_CHARS_MAX, SEND_BYTES_MAX, SEND_ENTRIES_MAX } from "../../../core/limits.ts";
 import {
   type BatchFrame,
   decodeFrame,
   encodeBatch,
   encodePointer,
+  frameWeight,
   readFrameHead,
   readMessages,
   viewRecords,
 } from "../../../core/log/frame.ts";
 import type { MessageRecord } from "../../../core/message/record-codec.ts";
+import type { RecordView } from "../../../core/message/record-view.ts";
 import type { Compressor } from "../../../core/ports/compressor.ts";
-import { StoreCorrupt } from "../../../core/ports/store-failures.ts";
+import { StoreCorrupt, StoreMisuse } from "../../../core/ports/store-failures.ts";
 
 const compressor: Compressor = {
   deflate: (bytes) => deflateRawSync(bytes),
@@ -48,20 +53,28 @@ const GOLDEN = {
     "0100018bcfe568030102030405060708090a0b0c0d0e022f223e05076372656174656402026b31026b3201037372630377656201670368656c6c6f0b0104066f776e2d696400ffb3eefe30",
   pointer:
     "0102018bcfe568030102030405060708090a0b0c0d0e02b9601d6c6f672f72372f3030303030313730303030303030303030332d616263ac02c2ed1ec7",
+  weighedPointer:
+    "0103018bcfe568030102030405060708090a0b0c0d0e02b9601d6c6f672f72372f3030303030313730303030303030303030332d616263ac0286a43c1665452f",
 };
 const pointer = { storedAtMs, id, count: 2, objectKey: "log/r7/000001700000000003-abc", byteOffset: 300, byteLength: 12_345 };
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
+const checksum = (bytes: Uint8Array): Uint8Array => {
+  const out = new ByteWriter(4);
+  out.u32(crc32c(bytes));
+  return out.view();
+};
 const read = (frame: Uint8Array) => {
   const decoded = decodeFrame(frame, compressor);
   if (decoded.kind !== "batch") throw new Error("not a batch");
-  return readMessages(decoded, 0, decoded.count, { queueId: 1, offset: 10, storedAtMs });
+  return readMessages(decoded, 0, decoded.count, { queueId: 1, offset: 10, storedAtMs }).messages;
 };
 
 describe("a frame", () => {
   it("has the bytes it always had", () => {
     expect(hex(encodeBatch({ storedAtMs, id }, [full, bare]))).toBe(GOLDEN.batch);
     expect(hex(encodePointer(pointer))).toBe(GOLDEN.pointer);
+    expect(hex(encodePointer({ ...pointer, unpackedBytes: 987_654 }))).toBe(GOLDEN.weighedPointer);
   });
 
   it("is read as it was always written", () => {
@@ -77,6 +90,11 @@ describe("a frame", () => {
     expect(decodeFrame(Uint8Array.from(Buffer.from(GOLDEN.pointer, "hex")), compressor)).toMatchObject({
       kind: "pointer",
       ...pointer,
+    });
+    expect(decodeFrame(Uint8Array.from(Buffer.from(GOLDEN.weighedPointer, "hex")), compressor)).toEqual({
+      kind: "pointer",
+      ...pointer,
+      unpackedBytes: 987_654,
     });
   });
 
@@ -114,18 +132,64 @@ describe("a frame", () => {
     const sent = Array.from({ length: 12 }, (_, index) => ({ ...full, body: Buffer.from("x".repeat(index * 40)) }));
     const batch = decodeFrame(encodeBatch({ storedAtMs, id }, sent), compressor) as BatchFrame;
     const lengths = (from: number, count: number, wanted?: ReadonlySet<number>) =>
-      readMessages(batch, from, count, { queueId: 1, offset: 100 + from, storedAtMs }, wanted).map(
+      readMessages(batch, from, count, { queueId: 1, offset: 100 + from, storedAtMs }, wanted).messages.map(
         ({ offset, body, messageId }) => [offset - 100, body.length / 40, Number.parseInt(messageId.slice(-4), 16)],
       );
     expect(lengths(3, 4)).toEqual([3, 4, 5, 6].map((index) => [index, index, index]));
     expect(lengths(3, 6, new Set([102, 103, 106, 110]))).toEqual([3, 6].map((index) => [index, index, index]));
     const seen: string[] = [];
-    const stoppedAt = viewRecords(batch, 5, 4, (view, index) => {
+    const broken = (index: number): void => expect.unreachable(`record ${index}`);
+    const see = (view: RecordView, index: number): boolean => {
       seen.push(`${index} ${view.messageGroup} ${view.tag}`);
       return index < 2;
-    });
+    };
+    const stoppedAt = viewRecords(batch, 5, 4, see, broken);
     expect([stoppedAt, seen]).toEqual([2, ["0 g created", "1 g created", "2 g created"]]);
-    expect(viewRecords(batch, 5, 4, () => true)).toBeUndefined();
+    expect(viewRecords(batch, 5, 4, () => true, broken)).toBeUndefined();
+  });
+
+  it("tells which of its records does not decode, and gives the others", () => {
+    const frame = encodeBatch({ storedAtMs, id }, [full, { ...full, tag: "garbled" }, full]);
+    frame[Buffer.from(frame).indexOf("garbled")] = 0xff;
+    const bytes = frame.subarray(0, frame.length - 4);
+    const batch = decodeFrame(Uint8Array.of(...bytes, ...checksum(bytes)), compressor) as BatchFrame;
+    const { messages, unreadable } = readMessages(batch, 0, 3, { queueId: 1, offset: 10, storedAtMs });
+    expect(messages.map(({ offset }) => offset)).toEqual([10, 12]);
+    expect(unreadable).toEqual([{ offset: 11, reason: expect.stringContaining("does not decode") }]);
+    const [seen, broken]: [number[], number[]] = [[], []];
+    viewRecords(
+      batch,
+      0,
+      3,
+      (view, index) => view.tag === "created" && seen.push(index) > 0,
+      (index) => broken.push(index),
+    );
+    expect([seen, broken]).toEqual([[0, 2], [1]]);
+  });
+
+  it("holds a whole send, and nothing that no reader accepts", () => {
+    const text = (length: number) => "é".repeat(length / 2);
+    const properties = new Map(Array.from({ length: 16 }, (_, index) => [`property-${index}`, text(1_000)]));
+    const send = Array.from({ length: SEND_ENTRIES_MAX }, () => ({
+      ...full,
+      messageId: text(2 * MESSAGE_ID_CHARS_MAX),
+      properties,
+      body: new Uint8Array(SEND_BYTES_MAX / SEND_ENTRIES_MAX),
+    }));
+    for (const packing of [undefined, compressor]) {
+      const frame = decodeFrame(encodeBatch({ storedAtMs, id }, send, packing), compressor);
+      expect(frame.count).toBe(SEND_ENTRIES_MAX);
+    }
+    const letters = Array.from({ length: 13 }, () => ({ ...full, body: new Uint8Array(700_000) }));
+    expect(() => encodeBatch({ storedAtMs, id }, letters, compressor)).toThrow(StoreMisuse);
+  });
+
+  it("is weighed unpacked, also by a pointer that says so", () => {
+    const frame = encodeBatch({ storedAtMs, id }, [{ ...full, body: new Uint8Array(50_000) }], compressor);
+    expect(frame.length).toBeLessThan(1_000);
+    expect(frameWeight(frame)).toBeGreaterThan(50_000);
+    expect(frameWeight(encodePointer({ ...pointer, unpackedBytes: frameWeight(frame) }))).toBe(frameWeight(frame));
+    expect(frameWeight(encodePointer(pointer))).toBe(4 * 1_024 * 1_024);
   });
 
   it("is refused when a byte differs, or a newer version wrote it", () => {

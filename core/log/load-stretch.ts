@@ -1,0 +1,38 @@
+import { StoreCorrupt } from "../ports/store-failures.ts";
+import type { Block } from "./block.ts";
+import type { FrameContent, FrameReader } from "./frame-reader.ts";
+import type { LoadedSlice } from "./run-messages.ts";
+import { type Slice, type Stretch, slicesOf } from "./slices.ts";
+
+/**
+ * Reads what a stretch holds, or the parts with wanted offsets, all that lies in objects together. What cannot be read is a value, so
+ * that it stops nothing else; before it is one, its block is read `again`. Errors: `StoreUnavailable`.
+ */
+export async function loadStretch(
+  stretch: Stretch,
+  frames: FrameReader,
+  again: (base: number) => Promise<Block | undefined>,
+  wanted?: ReadonlySet<number>,
+): Promise<readonly LoadedSlice[]> {
+  const loaded = await load(stretch, frames, wanted);
+  const suspects = new Set(loaded.filter(({ content }) => StoreCorrupt.is(content)).map(({ slice }) => slice.block));
+  if (suspects.size === 0) return loaded;
+  const blocks: Block[] = [];
+  for (const block of stretch.blocks) blocks.push((suspects.has(block) && (await again(block.base))) || block);
+  return load({ ...stretch, blocks }, frames, wanted);
+}
+
+async function load(stretch: Stretch, frames: FrameReader, wanted?: ReadonlySet<number>): Promise<readonly LoadedSlice[]> {
+  const slices = wanted ? slicesOf(stretch).filter((slice) => holdsOne(slice, wanted)) : slicesOf(stretch);
+  // Each fails on its own, so that none is left whose failure nobody hears.
+  return Promise.all(slices.map(async (slice) => ({ slice, content: await contentOf(slice, frames) })));
+}
+
+async function contentOf({ block, frame }: Slice, frames: FrameReader): Promise<FrameContent> {
+  return frame ? frames.content(frame) : new StoreCorrupt(block.damage ?? "a block holds something that is no frame");
+}
+
+function holdsOne({ offset, count }: Slice, wanted: ReadonlySet<number>): boolean {
+  for (let at = offset; at < offset + count; at++) if (wanted.has(at)) return true;
+  return false;
+}
