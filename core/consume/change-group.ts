@@ -1,4 +1,5 @@
 import type { GroupSettings, Nullable, VersionMatch } from "../broker.ts";
+import { finishing } from "../store-errors.ts";
 import type { ConsumerGroup } from "../terms.ts";
 import { type Arrivals, consumerLane } from "./arrivals.ts";
 import type { SubscriptionRegistry } from "./subscription-registry.ts";
@@ -16,7 +17,7 @@ export async function putGroup(
   match?: VersionMatch,
 ): Promise<{ group: ConsumerGroup; created: boolean }> {
   const put = await subscriptions.groups.put(name, settings, match);
-  if (settings.paused !== undefined) await wakeUnlessPaused({ subscriptions, arrivals }, put.group);
+  if (settings.paused !== undefined) await finishing(() => wakeUnlessPaused({ subscriptions, arrivals }, put.group));
   return put;
 }
 
@@ -28,7 +29,7 @@ export async function patchGroup(
   match?: VersionMatch,
 ): Promise<ConsumerGroup> {
   const group = await subscriptions.groups.patch(name, patch, match);
-  if (patch.paused !== undefined) await wakeUnlessPaused({ subscriptions, arrivals }, group);
+  if (patch.paused !== undefined) await finishing(() => wakeUnlessPaused({ subscriptions, arrivals }, group));
   return group;
 }
 

@@ -86,7 +86,7 @@ export class SubscriptionRegistry {
   /**
    * Subscribes, or changes the filter; progress of an existing subscription stays where it is. `startFrom` is turned into
    * offsets before the answer, so nothing sent after it is missed.
-   * Errors: CONSUMER_GROUP_NOT_FOUND, TOPIC_NOT_FOUND, ILLEGAL_FILTER_EXPRESSION, PRECONDITION_FAILED, TOO_MANY_REQUESTS.
+   * Errors: CONSUMER_GROUP_NOT_FOUND, TOPIC_NOT_FOUND, ILLEGAL_FILTER_EXPRESSION, PRECONDITION_FAILED, QUOTA_EXCEEDED.
    */
   async put(
     groupName: string,

@@ -63,7 +63,7 @@ export class TopicRegistry {
     });
   }
 
-  /** Errors: ILLEGAL_TOPIC, PRECONDITION_FAILED, BAD_REQUEST, TOO_MANY_REQUESTS. */
+  /** Errors: ILLEGAL_TOPIC, PRECONDITION_FAILED, BAD_REQUEST, QUOTA_EXCEEDED. */
   async put(
     name: string,
     settings: TopicSettings,
