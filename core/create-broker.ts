@@ -133,8 +133,8 @@ function assemble(dependencies: BrokerDependencies, { signingKey, format }: Open
   return { topics, groups, subscriptions, arrivals, admin, producing, transactions, scanning, consuming, redriving };
 }
 
-function topicVerbs({ topics, admin }: Parts) {
-  const guard = guardQueueCounts.bind(undefined, admin);
+function topicVerbs({ topics, admin, consuming }: Parts) {
+  const guard = guardQueueCounts.bind(undefined, consuming);
   return {
     listTopics: (request) => answering(() => topics.list(request)),
     listTopicsWithLag: (request) => answering(() => listTopicsWithLag(admin, request)),

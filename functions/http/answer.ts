@@ -109,7 +109,8 @@ async function answer(
   } catch (error) {
     const shown = toBrokerError(error);
     if (shown.code === "INTERNAL_ERROR") log.error({ err: error, requestId, ...logFields }, "request failed");
-    else if (shown.code === "STORE_CORRUPT") log.error({ err: shown.cause, key: damagedKey(shown), requestId, ...logFields }, "stored data is damaged");
+    else if (shown.code === "STORE_CORRUPT")
+      log.error({ err: shown.cause, key: damagedKey(shown), requestId, ...logFields }, "stored data is damaged");
     else if (shown.code === "STORE_UNAVAILABLE") log.warn({ err: error, requestId, ...logFields }, "store unavailable");
     reply = problemReply(shown, { requestId, instance: path });
   }

@@ -5,7 +5,13 @@ import type { ApiKeyGuard } from "./api-key-guard.ts";
 import { parameterNames, type Route } from "./route.ts";
 import { problem } from "./schemas/shared.ts";
 
-const ANY_ROUTE_ERRORS = ["BAD_REQUEST", "SERVER_BUSY", "STORE_UNAVAILABLE", "STORE_CORRUPT", "INTERNAL_ERROR"] as const satisfies ErrorCodeName[];
+const ANY_ROUTE_ERRORS = [
+  "BAD_REQUEST",
+  "SERVER_BUSY",
+  "STORE_UNAVAILABLE",
+  "STORE_CORRUPT",
+  "INTERNAL_ERROR",
+] as const satisfies ErrorCodeName[];
 /** Besides, of any route that changes something. */
 const CHANGE_ERRORS = ["REQUEST_TIMEOUT"] as const satisfies ErrorCodeName[];
 /** Besides, of a POST: its repeats may be told by a key. */
