@@ -32,7 +32,7 @@ import type { Doorbell } from "./ports/doorbell.ts";
 import type { Signer } from "./ports/signer.ts";
 import { QueueChoice } from "./produce/queue-choice.ts";
 import { sendMessages } from "./produce/send-messages.ts";
-import { answering } from "./store-errors.ts";
+import { answering, answeringSteps } from "./store-errors.ts";
 import { listScheduled } from "./timer/list-scheduled.ts";
 import { deleteParked, listParked } from "./timer/parked-timers.ts";
 import { RecallHandles } from "./timer/recall-handle.ts";
@@ -145,8 +145,8 @@ function assemble(dependencies: BrokerDependencies, { signingKey, format }: Open
   return { topics, groups, subscriptions, arrivals, admin, producing, transactions, scanning, consuming, delivering, redriving };
 }
 
-function topicVerbs({ topics, admin }: Parts) {
-  const guard = guardQueueCounts.bind(undefined, admin);
+function topicVerbs({ topics, admin, consuming }: Parts) {
+  const guard = guardQueueCounts.bind(undefined, consuming);
   return {
     listTopics: (request) => answering(() => topics.list(request)),
     listTopicsWithLag: (request) => answering(() => listTopicsWithLag(admin, request)),
@@ -154,7 +154,7 @@ function topicVerbs({ topics, admin }: Parts) {
     putTopic: (name, wanted, match) => answering(() => topics.put(name, wanted, guard, match)),
     patchTopic: (name, patch, match) => answering(() => topics.patch(name, patch, guard, match)),
     deleteTopic: (name, options) => answering(() => deleteTopic(admin, name, options)),
-    topicQueues: (name) => answering(() => topicQueues(admin, name)),
+    topicQueues: (name) => answering(() => topicQueues(admin, name), { topic: name }),
     topicGroups: (name, request) => answering(() => topicGroups(admin, name, request)),
   } satisfies Partial<Broker>;
 }
@@ -188,15 +188,16 @@ function groupVerbs({ groups, subscriptions, admin, consuming }: Parts) {
 
 function messageVerbs({ producing, delivering }: Parts) {
   return {
-    sendMessages: (topic, entries) => answering(() => sendMessages(producing, topic, entries)),
+    sendMessages: (topic, entries) => answering(() => sendMessages(producing, topic, entries), { topic }),
     listScheduled: (topic, request) => answering(() => listScheduled(producing, topic, request)),
     cancelMessage: (topic, handle) => answering(() => cancelMessage(producing, topic, handle)),
     rescheduleMessage: (topic, handle, atMs) => answering(() => rescheduleMessage(producing, topic, handle, atMs)),
     listParked: (request) => answering(() => listParked(producing.items, request)),
     deleteParked: (id) => answering(() => deleteParked(producing.items, id)),
 
-    pullMessages: (topic, queueId, request, signal) => answering(() => pullMessages(producing, topic, queueId, request, signal)),
-    receiveMessages: (group, request, signal) => answering(() => receiveMessages(delivering, group, request, signal)),
+    pullMessages: (topic, queueId, request, signal) =>
+      answering(() => pullMessages(producing, topic, queueId, request, signal), { topic, queueId }),
+    receiveMessages: (group, request, signal) => answeringSteps(() => receiveMessages(delivering, group, request, signal)),
     settleMessages: (group, entries) => answering(() => settleMessages(delivering, group, entries)),
   } satisfies Partial<Broker>;
 }
@@ -207,8 +208,8 @@ function deadLetterVerbs({ redriving }: Parts) {
     getDeadLetter: (group, id) => answering(() => getDeadLetter(redriving, group, id)),
     deleteDeadLetter: (group, id, options) => answering(() => deleteDeadLetter(redriving, group, id, options)),
     purgeDeadLetters: (group) => answering(() => purgeDeadLetters(redriving, group)),
-    redriveDeadLetters: (group, request) => answering(() => startRedrive(redriving, group, request)),
+    redriveDeadLetters: (group, request) => answeringSteps(() => startRedrive(redriving, group, request)),
     countRedrive: (group, request) => answering(() => countRedrive(redriving, group, request)),
-    redriveProgress: (group, jobId) => answering(() => redriveProgress(redriving, group, jobId)),
+    redriveProgress: (group, jobId) => answeringSteps(() => redriveProgress(redriving, group, jobId)),
   } satisfies Partial<Broker>;
 }

@@ -1,3 +1,6 @@
+/** What a failed request changed: `none` is nothing, `unknown` may be nothing, a part or all. */
+export type Effect = "none" | "unknown";
+
 /** What went wrong, in RocketMQ's words where it has one. `number` is its code, `status` the HTTP status. */
 interface ErrorCode {
   readonly status: number;
@@ -5,8 +8,8 @@ interface ErrorCode {
   readonly title: string;
   /** The same request may succeed later. */
   readonly retryable: boolean;
-  /** Nothing was changed, so a retry cannot double an effect. */
-  readonly noSideEffects: boolean;
+  /** Of an answer that says nothing else. */
+  readonly effect: Effect;
   readonly advice: string;
 }
 
@@ -15,7 +18,7 @@ const client = (status: number, number: number, title: string, advice: string): 
   number,
   title,
   retryable: false,
-  noSideEffects: true,
+  effect: "none",
   advice,
 });
 
@@ -42,7 +45,7 @@ export const ERROR_CODES = {
     number: 50000,
     title: "Internal error",
     retryable: true,
-    noSideEffects: false,
+    effect: "unknown",
     advice: "Report it with the request id.",
   },
   INVALID_RECEIPT_HANDLE: client(
@@ -68,12 +71,13 @@ export const ERROR_CODES = {
   OFFSET_ILLEGAL: client(416, 41600, "Offset illegal", "Pull between minOffset and maxOffset."),
   OUT_OF_ORDER_SEQUENCE: client(409, 40905, "Out of order sequence", "Send the producer's next sequence."),
   PRECONDITION_FAILED: client(412, 42800, "Precondition failed", "Read the resource again and decide anew."),
+  QUOTA_EXCEEDED: client(409, 40906, "Quota exceeded", "Delete one of what `detail` counts. Waiting does not help."),
   REQUEST_IN_PROGRESS: {
     status: 409,
     number: 40904,
     title: "Request in progress",
     retryable: true,
-    noSideEffects: true,
+    effect: "none",
     advice: "The first request with this key has not ended; ask again for its result.",
   },
   REQUEST_TIMEOUT: {
@@ -81,31 +85,39 @@ export const ERROR_CODES = {
     number: 50400,
     title: "Time-out",
     retryable: true,
-    noSideEffects: false,
-    advice: "The outcome is unknown: the message may or may not be stored.",
+    effect: "unknown",
+    advice: "It may be done or not, or be done yet: check before you repeat what must happen once.",
   },
   SERVER_BUSY: {
     status: 503,
     number: 50301,
     title: "Server busy",
     retryable: true,
-    noSideEffects: true,
+    effect: "none",
     advice: "Try again after Retry-After, with jitter.",
+  },
+  STORE_CORRUPT: {
+    status: 500,
+    number: 50001,
+    title: "Store corrupt",
+    retryable: false,
+    effect: "unknown",
+    advice: "Stored data is damaged: report it with the request id.",
   },
   STORE_UNAVAILABLE: {
     status: 503,
     number: 50300,
     title: "Store unavailable",
     retryable: true,
-    noSideEffects: false,
-    advice: "Try again after Retry-After, with jitter.",
+    effect: "unknown",
+    advice: "Try again after Retry-After, with jitter; `effect` says whether it may be done already.",
   },
   TOO_MANY_REQUESTS: {
     status: 429,
     number: 42900,
     title: "Too many requests",
     retryable: true,
-    noSideEffects: true,
+    effect: "none",
     advice: "Try again after Retry-After, with jitter.",
   },
   TOPIC_NOT_FOUND: client(404, 40402, "Topic not found", "Create it with PUT /v1/topics/{topic}."),
@@ -116,30 +128,39 @@ export const ERROR_CODES = {
 
 export type ErrorCodeName = keyof typeof ERROR_CODES;
 
+/** Members of a problem document beyond those that every one has. */
+export type ProblemMembers = Readonly<Record<string, string | number | boolean>>;
+
 /** One offending field: where, as a JSON pointer or a parameter name, and why. */
 export interface FieldError {
   readonly field: string;
   readonly detail: string;
 }
 
-/** An answer to the caller. `detail` says what to do; `members` become further members of the problem document. */
+/**
+ * An answer to the caller. `detail` says what to do; `members` become further members of the problem document. `effect` is that of
+ * the code unless the thrower knows better.
+ */
 export class BrokerError extends Error {
   override readonly name = "BrokerError";
   readonly code: ErrorCodeName;
+  readonly effect: Effect;
   readonly errors: readonly FieldError[];
-  readonly members: Readonly<Record<string, string | number | boolean>>;
+  readonly members: ProblemMembers;
 
   constructor(
     code: ErrorCodeName,
     detail: string,
     more: {
+      effect?: Effect;
       errors?: readonly FieldError[];
-      members?: Readonly<Record<string, string | number | boolean>>;
+      members?: ProblemMembers;
       cause?: unknown;
     } = {},
   ) {
     super(detail, { cause: more.cause });
     this.code = code;
+    this.effect = more.effect ?? ERROR_CODES[code].effect;
     this.errors = more.errors ?? [];
     this.members = more.members ?? {};
   }
@@ -150,6 +171,13 @@ export class BrokerError extends Error {
 
   get retryable(): boolean {
     return ERROR_CODES[this.code].retryable;
+  }
+
+  /** The same answer of a request that had done, or may have done, something before it failed. */
+  withUnknownEffect(): BrokerError {
+    if (this.effect === "unknown") return this;
+    const { errors, members, cause } = this;
+    return new BrokerError(this.code, this.message, { effect: "unknown", errors, members, cause });
   }
 }
 

@@ -60,6 +60,11 @@ export const blockKey = (topicUid: string, queueId: number, base: number): Key =
   pk: queuePk(topicUid, queueId),
   sk: offsetSk(base),
 });
+/** The queue and base offset of a block's key; `undefined` for any other key. */
+export function blockPlaceOf({ pk, sk }: Key): { readonly queueId: number; readonly base: number } | undefined {
+  const [, queueId] = /^q#[^#]+#(\d+)$/.exec(pk) ?? [];
+  return queueId === undefined ? undefined : { queueId: Number(queueId), base: skOffset(sk) };
+}
 export const anchorKey = (topicUid: string, queueId: number): Key => ({ pk: `a#${topicUid}#${queueId}`, sk: "a" });
 export const progressKey = (subscriptionUid: string, queueId: number): Key => ({
   pk: `g#${subscriptionUid}#${queueId}`,

@@ -55,6 +55,10 @@ export const METADATA_CACHE_MS = 2 * SECOND_MS;
 export const METADATA_ENTRIES_MAX = 10_000;
 /** After writeQueues fell, others may still write by the older count: cache age and a slow call. */
 export const QUEUE_SHRINK_SETTLE_MS = METADATA_CACHE_MS + SECOND_MS;
+/** A send by message group that takes longer than this asks whether its topic's queues stand before it is acknowledged. */
+export const GROUP_SEND_MS = SECOND_MS;
+/** How long message groups wait at most while queue counts change, also when whoever changes them dies. */
+export const QUEUE_CHANGE_HOLD_MS = 30 * SECOND_MS;
 /** Names looked at for "did you mean". */
 export const SUGGESTION_CANDIDATES_MAX = 200;
 

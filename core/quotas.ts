@@ -69,7 +69,7 @@ const CONFLICT_MS = { first: 10, most: 500 } as const;
 
 /**
  * Runs a transaction that makes what the quotas count, `by` 1, or deletes it, `by` −1. Answers the failures of `writes` alone.
- * Errors: TOO_MANY_REQUESTS when a quota is used up, `StoreUnavailable`; nothing was changed by either but for an unknown outcome.
+ * Errors: QUOTA_EXCEEDED when a quota is used up, `StoreUnavailable`; nothing was changed by either but for an unknown outcome.
  */
 export async function transactCounted(
   store: Store,
@@ -86,18 +86,18 @@ export async function transactCounted(
     if (failures.some((failure) => failure !== undefined)) return { ok: false, failures };
     for (const [index, quota] of quotas.entries()) {
       const failure = result.failures[writes.length + index];
-      if (failure?.current) throw new BrokerError("TOO_MANY_REQUESTS", quota.usedUp);
+      if (failure?.current) throw new BrokerError("QUOTA_EXCEEDED", quota.usedUp);
       if (failure) await startCount(store.items, quota);
     }
   }
 }
 
-/** Whether there seems to be room, before anything is prepared; only the transaction decides. Errors: TOO_MANY_REQUESTS. */
+/** Whether there seems to be room, before anything is prepared; only the transaction decides. Errors: QUOTA_EXCEEDED. */
 export async function checkQuotas({ items }: Pick<Store, "items">, quotas: readonly Quota[]): Promise<void> {
   if (quotas.length === 0) return;
   const counts = await items.batchGet(quotas.map(({ key }) => key));
   const usedUp = quotas.find(({ max }, index) => ((counts[index]?.n as number | undefined) ?? 0) >= max);
-  if (usedUp) throw new BrokerError("TOO_MANY_REQUESTS", usedUp.usedUp);
+  if (usedUp) throw new BrokerError("QUOTA_EXCEEDED", usedUp.usedUp);
 }
 
 function countingWrite({ key, max }: Quota, by: 1 | -1): TransactWrite {

@@ -45,6 +45,8 @@ export interface Topic {
   readonly updatedAtMs: number;
   /** When writeQueues last fell; handlers may write by the older count for a while after. */
   readonly shrunkAtMs: number;
+  /** Until then at most its queue counts are being changed, and message groups wait; 0 while they are not. */
+  readonly heldUntilMs: number;
   readonly version: number;
 }
 

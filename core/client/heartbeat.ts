@@ -45,7 +45,7 @@ export interface Heartbeat {
  * first heartbeat after a change of members, strategy, topics or queue counts raises the generation, whoever sends it.
  *
  * Store: a read of the generation, a query of the members, a write of this one; after a change a write of the generation.
- * Errors: CONSUMER_GROUP_NOT_FOUND, BAD_REQUEST (client id; no such subscription), TOO_MANY_REQUESTS (CLIENTS_MAX),
+ * Errors: CONSUMER_GROUP_NOT_FOUND, BAD_REQUEST (client id; no such subscription), QUOTA_EXCEEDED (CLIENTS_MAX),
  * REQUEST_TIMEOUT (it is a member, but could not hear its share).
  * Idempotent. Source: RocketMQ's HEART_BEAT and RebalanceImpl.
  */
@@ -140,6 +140,6 @@ async function sweep(items: ItemStore, groupUid: string, seen: readonly Member[]
 
 const tooManyClients = (groupName: string): BrokerError =>
   new BrokerError(
-    "TOO_MANY_REQUESTS",
+    "QUOTA_EXCEEDED",
     `Group '${groupName}' has ${CLIENTS_MAX} clients, the most a group can have. Delete one, or let its lease end.`,
   );

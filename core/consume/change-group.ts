@@ -1,4 +1,5 @@
 import type { GroupSettings, Nullable, VersionMatch } from "../broker.ts";
+import { finishing } from "../store-errors.ts";
 import type { ConsumerGroup, Subscription } from "../terms.ts";
 import { type Arrivals, groupLane } from "./arrivals.ts";
 import type { SubscriptionRegistry, SubscriptionSettings } from "./subscription-registry.ts";
@@ -42,6 +43,7 @@ export async function putSubscription(
   match?: VersionMatch,
 ): Promise<{ subscription: Subscription; created: boolean }> {
   const put = await subscriptions.put(group, topic, settings, match);
-  arrivals.ring(groupLane((await subscriptions.groups.resolve(group)).uid));
+  const { uid } = await finishing(() => subscriptions.groups.resolve(group));
+  arrivals.ring(groupLane(uid));
   return put;
 }

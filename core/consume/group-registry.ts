@@ -66,7 +66,7 @@ export class GroupRegistry {
     return listNames(this.#store.items, GROUPS_PK, request, groupOf);
   }
 
-  /** Errors: ILLEGAL_CONSUMER_GROUP, PRECONDITION_FAILED, TOO_MANY_REQUESTS. */
+  /** Errors: ILLEGAL_CONSUMER_GROUP, PRECONDITION_FAILED, QUOTA_EXCEEDED. */
   async put(name: string, settings: GroupSettings, match?: VersionMatch): Promise<{ group: ConsumerGroup; created: boolean }> {
     checkGroupName(name);
     for (;;) {

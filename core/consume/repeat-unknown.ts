@@ -1,3 +1,4 @@
+import { BrokerError } from "../errors.ts";
 import { SETTLE_DEADLINE_MS } from "../limits.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Random } from "../ports/random.ts";
@@ -16,6 +17,8 @@ export async function repeatUnknown<T>(
     try {
       return await call();
     } catch (error) {
+      // Whatever the repeat was refused for, a call before may have done it, or may still.
+      if (unknown && BrokerError.is(error)) throw error.withUnknownEffect();
       if (!StoreUnavailable.is(error)) throw error;
       unknown ||= error.outcome === "unknown";
       // One refusal after a lost reply does not tell what became of the call before.

@@ -4,12 +4,13 @@ import { BrokerError } from "../errors.ts";
 import { compileFilter } from "../filter/compile-filter.ts";
 import { groupKey, progressKey, subscriberKey, subscribersPk, subscriptionKey, subscriptionsPk, topicKey } from "../keys.ts";
 import { EARLIER_FILTERS_MAX } from "../limits.ts";
+import { FLIGHT_MS_MAX } from "../log/log-limits.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import { departs } from "../maintenance/departure.ts";
 import { MetadataCache } from "../metadata-cache.ts";
 import { isRetryTopic } from "../names.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { Condition, Item, ItemStore, TransactWrite } from "../ports/item-store.ts";
+import type { Condition, Item, ItemStore, Key, TransactWrite } from "../ports/item-store.ts";
 import type { Random } from "../ports/random.ts";
 import { checkQuotas, subscriberQuota, subscriptionQuota, transactCounted } from "../quotas.ts";
 import type { ConsumerGroup, Filter, StartFrom, Subscription, Topic } from "../terms.ts";
@@ -21,6 +22,8 @@ import { type Subscriber, subscriberItem, subscriberOf, subscriptionItem, subscr
 
 const EVERYTHING: Filter = { type: "TAG", expression: "*" };
 const SUBSCRIBERS_PER_PAGE = 100;
+/** A subscription that is not made by then is given up. */
+const MAKING_MS_MAX = 60_000;
 
 interface Dependencies {
   readonly items: ItemStore;
@@ -91,7 +94,7 @@ export class SubscriptionRegistry {
   /**
    * Subscribes, or changes the filter; progress of an existing subscription stays where it is. `startFrom` is turned into
    * offsets before the answer, so nothing sent after it is missed.
-   * Errors: CONSUMER_GROUP_NOT_FOUND, TOPIC_NOT_FOUND, ILLEGAL_FILTER_EXPRESSION, PRECONDITION_FAILED, TOO_MANY_REQUESTS.
+   * Errors: CONSUMER_GROUP_NOT_FOUND, TOPIC_NOT_FOUND, ILLEGAL_FILTER_EXPRESSION, PRECONDITION_FAILED, QUOTA_EXCEEDED.
    */
   async put(
     groupName: string,
@@ -194,7 +197,12 @@ export class SubscriptionRegistry {
     await checkQuotas(this.#store, quotas);
     const nowMs = this.#store.clock.nowMs();
     const uid = toBase64url(this.#store.random.bytes(6));
+    // Its progress comes first, and is the leftover of a departure until the subscription is there: whatever ends this before, it goes.
+    const unmade = departs({ kind: "subscription", uid, name: "", queues: topic.queuesEver }, nowMs + FLIGHT_MS_MAX);
+    await this.#store.items.put(unmade.item);
     await this.#createProgress(uid, topic, startFrom);
+    // What is sent from here on is applied before the departure is due.
+    if (this.#store.clock.nowMs() - nowMs > MAKING_MS_MAX) throw tooSlow(topic);
     const subscription: Subscription = {
       group: group.name,
       topic: topic.name,
@@ -211,6 +219,7 @@ export class SubscriptionRegistry {
       { kind: "check", key: topicKey(topic.name), when: [{ op: "=", name: "u", value: topic.uid }] },
       { kind: "put", item: subscriptionItem(group.uid, subscription), when: inPlaceOf(ofOldTopic) },
       { kind: "put", item: subscriberItem(group.uid, subscription), when: inPlaceOf(ofOldGroup) },
+      { kind: "delete", key: keyOf(unmade.item), when: [{ op: "exists", name: "pk" }] },
     ];
     const result = await transactCounted(this.#store, writes, quotas, 1);
     this.#cache.forget(group.uid);
@@ -253,6 +262,14 @@ export class SubscriptionRegistry {
     return subscription?.topicUid === topic.uid ? subscription : undefined;
   }
 }
+
+const keyOf = ({ pk, sk }: Item): Key => ({ pk, sk });
+
+const tooSlow = ({ name }: Topic): BrokerError =>
+  new BrokerError(
+    "SERVER_BUSY",
+    `It took too long to find out where to start on topic '${name}'. Nothing was changed; try again.`,
+  );
 
 const inPlaceOf = (item: Item | undefined): readonly Condition[] => [
   item ? { op: "=", name: "u", value: item.u as string } : { op: "absent", name: "pk" },

@@ -1,5 +1,5 @@
 import { repeatUnknown } from "../consume/repeat-unknown.ts";
-import { BrokerError, ERROR_CODES } from "../errors.ts";
+import { BrokerError } from "../errors.ts";
 import { knownRequestKey } from "../keys.ts";
 import { KEPT_REPLY_BYTES_MAX } from "../limits.ts";
 import type { Change, Condition } from "../ports/item-store.ts";
@@ -56,7 +56,7 @@ export async function runOnce<T>(store: RequestStore, request: KeyedRequest, wor
   return earlier ? { result: work.decode(earlier), replayed: true } : { result, replayed: false };
 }
 
-const changedNothing = (error: unknown): boolean => BrokerError.is(error) && ERROR_CODES[error.code].noSideEffects;
+const changedNothing = (error: unknown): boolean => BrokerError.is(error) && error.effect === "none";
 
 /** Keeps the reply. Answers that of another owner, who took over and was faster: what is kept is the answer. */
 async function keep(

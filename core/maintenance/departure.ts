@@ -24,7 +24,7 @@ export const departureOf = (item: Item): Departure => ({
   queues: item.q as number,
 });
 
-export const departs = ({ kind, uid, name, queues }: Departure, nowMs: number): TransactWrite => ({
+export const departs = ({ kind, uid, name, queues }: Departure, nowMs: number): Extract<TransactWrite, { kind: "put" }> => ({
   kind: "put",
   item: { ...departureKey(nowMs + FLIGHT_MS_MAX, uid), k: kind, n: name, q: queues },
 });

@@ -1,8 +1,10 @@
 import { hash32 } from "../bytes/hash32.ts";
+import { BrokerError } from "../errors.ts";
 import type { MessageInput, Topic } from "../terms.ts";
 
 /**
  * The one queue a message may go to: that of its message group, or of its priority. `undefined` where any queue will do.
+ * Errors: SERVER_BUSY for a message group while the topic's queue counts change.
  * Source: RocketMQ's selectors; Lamping and Veach, "A Fast, Minimal Memory, Consistent Hash Algorithm".
  */
 export function fixedQueue(topic: Topic, message: Pick<MessageInput, "messageGroup" | "priority">): number | undefined {
@@ -10,9 +12,17 @@ export function fixedQueue(topic: Topic, message: Pick<MessageInput, "messageGro
   return message.priority ?? (topic.type === "PRIORITY" ? 0 : undefined);
 }
 
-/** By the hash of the message group. */
-export const queueOfGroup = (topic: Pick<Topic, "writeQueues">, groupHash: number): number =>
-  jumpHash(groupHash, topic.writeQueues);
+/** By the hash of the message group. Errors: SERVER_BUSY while the topic's queue counts change. */
+export function queueOfGroup(topic: Topic, groupHash: number): number {
+  if (topic.heldUntilMs > 0) throw queuesChange(topic);
+  return jumpHash(groupHash, topic.writeQueues);
+}
+
+export const queuesChange = ({ name }: Topic): BrokerError =>
+  new BrokerError(
+    "SERVER_BUSY",
+    `The queues of topic '${name}' are being changed: message groups wait for some seconds. Try again.`,
+  );
 
 /** Consistent: growing from n to n + 1 buckets moves one key in n + 1. */
 export function jumpHash(key: number, buckets: number): number {

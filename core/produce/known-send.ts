@@ -1,14 +1,18 @@
 import { ByteReader } from "../bytes/byte-reader.ts";
 import { ByteWriter } from "../bytes/byte-writer.ts";
 import { knownSendKey } from "../keys.ts";
-import type { Item } from "../ports/item-store.ts";
+import type { Condition, Item, TransactWrite } from "../ports/item-store.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
 import { idAt, type KnownPlace, PLACE_BYTES_MAX, readPlace, writePlace } from "./known-place.ts";
 import { producerOf } from "./producer-state.ts";
 
 /**
  * One message as a repeat of its send is answered. Item `k#<topic uid>#<dedup key>`:
- * [r] place · ordinal varint; [m] its id where the producer chose it; [u] until when it is known, epoch ms; [x].
+ * [r] place · ordinal varint; [m] its id where the producer chose it; [u] until when it is known, epoch ms, 0 once its key is free
+ * again; [x].
+ *
+ * Its key is free from [u] on, or when the delayed message was cancelled. The item stays in either case, until [x]: a write of the
+ * send that comes late wants it absent, or as it was before, and must not find that.
  */
 export interface KnownSend {
   readonly place: KnownPlace;
@@ -45,9 +49,23 @@ export function knownSendOf(item: Item): KnownSend {
     const ordinal = reader.varint();
     return { place, ordinal, messageId: m ?? idAt(place, ordinal), untilMs: u };
   } catch (cause) {
-    throw new StoreCorrupt(`known send ${item.pk} does not decode`, { cause });
+    throw new StoreCorrupt(`known send ${item.pk} does not decode`, { cause, key: { pk: item.pk, sk: item.sk } });
   }
 }
+
+/** That it is the very send that was read: no two have one place. */
+export const isKnownSend = ({ r, u }: Item): readonly Condition[] => [
+  { op: "=", name: "r", value: r as Uint8Array },
+  { op: "=", name: "u", value: u as number },
+];
+
+/** Frees the key of a send as it was read. */
+export const freeing = (item: Item): TransactWrite => ({
+  kind: "update",
+  key: { pk: item.pk, sk: item.sk },
+  changes: [{ op: "set", name: "u", value: 0 }],
+  when: isKnownSend(item),
+});
 
 /** Whether an identity, of either kind, is that of the timer with this id. */
 export function isOfTimer(identity: Item, timerId: string): boolean {

@@ -73,7 +73,7 @@ export function producerOf(item: Item | undefined, nowMs: number): ProducerState
   try {
     for (const reader = new ByteReader(w); reader.remaining > 0; ) writes.push(readWrite(reader));
   } catch (cause) {
-    throw new StoreCorrupt(`producer ${item.pk} does not decode`, { cause });
+    throw new StoreCorrupt(`producer ${item.pk} does not decode`, { cause, key: { pk: item.pk, sk: item.sk } });
   }
   return { last: s, writes, untilMs: u };
 }

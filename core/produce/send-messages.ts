@@ -3,6 +3,7 @@ import { asBrokerError } from "../store-errors.ts";
 import type { MessageInput, SendReceipt, Topic } from "../terms.ts";
 import { deliveryTimeMs } from "../timer/delivery-time.ts";
 import { fixedQueue } from "./choose-queue.ts";
+import { orderDoubt } from "./confirm-groups.ts";
 import { checkMessage } from "./message-rules.ts";
 import { type Delay, type Portion, type Producing, storePortion } from "./store-portion.ts";
 import { stopsAll } from "./stored-once.ts";
@@ -13,7 +14,7 @@ interface Planned {
   readonly entry: MessageInput;
   /** `undefined`: to its queue at once. */
   readonly delay: Delay | undefined;
-  /** The one queue it may go to. */
+  /** The one queue it may go to, where it is not delayed: a delayed one is given its queue when it is due. */
   readonly fixed: number | undefined;
 }
 
@@ -31,6 +32,7 @@ export async function sendMessages(
   topicName: string,
   entries: readonly MessageInput[],
 ): Promise<readonly (SendReceipt | BrokerError)[]> {
+  const startedAtMs = producing.clock.nowMs();
   const topic = await writableTopic(producing, topicName);
   const results = new Array<SendReceipt | BrokerError>(entries.length);
   const planned = plan(producing, topic, entries, results);
@@ -40,6 +42,7 @@ export async function sendMessages(
   } else {
     await Promise.all(portionsOf(planned, anywhere).map((portion) => storePortion(producing, topic, portion, results)));
   }
+  await confirmGroups(producing, topic, planned, results, startedAtMs);
   if (planned.some(({ delay }) => !delay)) ring(producing, topic, results);
   return results;
 }
@@ -49,6 +52,19 @@ function ring({ arrivals }: Producing, topic: Topic, results: readonly (SendRece
   if (results.some((result) => BrokerError.is(result))) arrivals.topicRings(topic.uid);
   const queueIds = results.map((result) => ("queueId" in result ? result.queueId : undefined));
   for (const queueId of new Set(queueIds)) if (queueId !== undefined) arrivals.topicRings(topic.uid, queueId);
+}
+
+/** What was stored by message group is answered so only while the topic's queues stand. */
+async function confirmGroups(
+  producing: Producing,
+  topic: Topic,
+  planned: readonly Planned[],
+  results: (SendReceipt | BrokerError)[],
+  startedAtMs: number,
+): Promise<void> {
+  const byGroup = planned.filter(({ entry, delay }) => !delay && entry.messageGroup !== undefined);
+  const doubt = byGroup.length === 0 ? undefined : await orderDoubt(producing, topic, startedAtMs);
+  if (doubt) for (const { index } of byGroup) if (!BrokerError.is(results[index])) results[index] = doubt;
 }
 
 /** A producer's sequences are stored one after the other. When the store fails, what follows fails with it. */
@@ -91,7 +107,7 @@ function plan(
       const dueMs = deliveryTimeMs(entry, nowMs);
       if (dueMs !== undefined) ids ??= log.detached.newIds(entries.length);
       const delay = dueMs === undefined ? undefined : { dueMs, id: ids?.[index] as string };
-      planned.push({ index, entry, delay, fixed: fixedQueue(topic, entry) });
+      planned.push({ index, entry, delay, fixed: delay ? undefined : fixedQueue(topic, entry) });
     } catch (error) {
       results[index] = asBrokerError(error);
     }

@@ -5,7 +5,7 @@ import { INLINE_FRAME_BYTES_MAX } from "../log/log-limits.ts";
 import type { Item, TransactWrite } from "../ports/item-store.ts";
 import { asBrokerError } from "../store-errors.ts";
 import type { KnownPlace } from "./known-place.ts";
-import { knownSendItem, knownSendOf } from "./known-send.ts";
+import { isKnownSend, knownSendItem, knownSendOf } from "./known-send.ts";
 import { type AnswerRepeat, answered, type OnceEntry, type OnceStore, stopsAll, type WriteTogether } from "./stored-once.ts";
 
 /**
@@ -64,7 +64,7 @@ async function storePart<E extends OnceEntry, R>(
   write: WriteTogether<E, R>,
   answer: AnswerRepeat<R>,
 ): Promise<void> {
-  /** What lies under a key though its window is over, and may be replaced. */
+  /** What lies under a key though its window is over, or its message was cancelled: it may be replaced. */
   const forgotten = new Map<string, Item>();
   let left = indexes;
   const meet = async (index: number, current: Item | undefined): Promise<void> => {
@@ -116,7 +116,7 @@ function putKnown(
   return {
     kind: "put",
     item: knownSendItem(topicUid, once.key, { ...at, chosenId: messageId, untilMs: nowMs + once.windowMs }),
-    when: before ? [{ op: "=", name: "u", value: before.u as number }] : [{ op: "absent", name: "pk" }],
+    when: before ? isKnownSend(before) : [{ op: "absent", name: "pk" }],
   };
 }
 

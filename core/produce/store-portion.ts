@@ -97,7 +97,8 @@ const toTimer =
     if (!entry) throw new Error("a timer without a message");
     const record = recordOf(entry, producing.clock.nowMs());
     const companions = identities && ((place: TimerPlace) => identities({ kind: "timer", ...place }));
-    const outcome = await scheduleMessage(producing, topic, { record, dueMs, id }, companions);
+    const dedupKey = entry.once?.kind === "key" ? entry.once.key : undefined;
+    const outcome = await scheduleMessage(producing, topic, { record, dueMs, id, dedupKey }, companions);
     // What was met may be of an earlier try of this very write, whose timer is gone by now: it fired.
     if (outcome.status === "refused" && !outcome.currents.some((met) => met?.current && isOfTimer(met.current, id)))
       return outcome;

@@ -1,4 +1,4 @@
-import { BrokerError } from "../errors.ts";
+import { BrokerError, type ErrorCodeName } from "../errors.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Item, ItemStore, TransactWrite } from "../ports/item-store.ts";
@@ -47,9 +47,16 @@ export async function answered<R>(answer: AnswerRepeat<R>, sent: Parameters<Answ
   }
 }
 
-/** Whether what follows would meet the same: a store that fails, or does not answer in time. */
-export const stopsAll = ({ code }: BrokerError): boolean =>
-  code === "STORE_UNAVAILABLE" || code === "REQUEST_TIMEOUT" || code === "SERVER_BUSY" || code === "TOO_MANY_REQUESTS";
+/** Whether what follows would meet the same: a store that fails, does not answer in time, or cannot be read. */
+export const stopsAll = ({ code }: BrokerError): boolean => STOPPING.has(code);
+
+const STOPPING: ReadonlySet<ErrorCodeName> = new Set([
+  "STORE_UNAVAILABLE",
+  "STORE_CORRUPT",
+  "REQUEST_TIMEOUT",
+  "SERVER_BUSY",
+  "TOO_MANY_REQUESTS",
+]);
 
 /** The offset of what was sent. Errors: MESSAGE_EXPIRED. */
 export async function offsetSent(

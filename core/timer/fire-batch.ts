@@ -7,7 +7,7 @@ import type { MessageRecord } from "../message/record-codec.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ItemStore } from "../ports/item-store.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
-import { queueOfGroup } from "../produce/choose-queue.ts";
+import { queueOfGroup, queuesChange } from "../produce/choose-queue.ts";
 import type { QueueChoice } from "../produce/queue-choice.ts";
 import type { Topic } from "../terms.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
@@ -44,7 +44,7 @@ export function batchOf(timers: readonly MessageTimer[]): number {
 /**
  * Delivers due messages of one topic to one queue, any where `bound` is undefined: one transaction appends them and deletes
  * their timers, so that each is delivered once, whoever tries. What was cancelled or moved meanwhile is left out, what cannot be
- * read is parked. Errors: `StoreUnavailable`.
+ * read is parked. Errors: `StoreUnavailable`; SERVER_BUSY while the queues of message groups change.
  */
 export async function fireBatch(
   firing: Firing,
@@ -57,6 +57,7 @@ export async function fireBatch(
   const { readable, parked } = await read(firing, timers);
   let batch = readable;
   while (batch.length > 0) {
+    if (timers.some(({ groupHash }) => groupHash !== undefined)) await requireSameQueues(firing, topic);
     const startedAtMs = clock.nowMs();
     const outcome = await log.append(
       topic,
@@ -76,6 +77,12 @@ export async function fireBatch(
     batch = batch.filter((_, at) => !outcome.currents[at]);
   }
   return { fired: 0, parked };
+}
+
+/** A look takes a while: message groups go to no queue of a copy that is older than any other sender's may be. */
+async function requireSameQueues({ topics }: Firing, topic: Topic): Promise<void> {
+  const now = await topics.lookUp(topic.name);
+  if (now?.uid === topic.uid && (now.writeQueues !== topic.writeQueues || now.heldUntilMs > 0)) throw queuesChange(topic);
 }
 
 /** The queue a message is bound to. A priority that lost its queue goes to the highest there is. */

@@ -40,6 +40,8 @@ export class FiringLanes {
   readonly #running = new Set<Promise<void>>();
   /** Uids of topics that were not found. */
   readonly #strangers = new Set<string>();
+  /** Write queues of topics by uid, as this look goes by them; 0: by none any more. */
+  readonly #writeQueues = new Map<string, number>();
   #waiting = 0;
   /** Of the batches under way, and who waits until it is less. */
   #bytes = 0;
@@ -82,7 +84,19 @@ export class FiringLanes {
     // A topic that was not known to an earlier timer of this look must not let a later one overtake it.
     if (topic?.uid !== timer.topicUid) this.#strangers.add(timer.topicUid);
     if (!topic || this.#strangers.has(timer.topicUid)) return this.#push(this.#homeless(), timer);
+    if (timer.groupHash !== undefined && !this.#keepsQueues(topic)) return false;
     return this.#push(this.#laneOf(topic, timer), timer);
+  }
+
+  /**
+   * Whether messages of message groups may go to their queues. Not while these change, and, until the next look, not afterwards: what
+   * was passed over, or waits in the lane of an older queue, must come first.
+   */
+  #keepsQueues({ uid, writeQueues, heldUntilMs }: Topic): boolean {
+    const count = heldUntilMs > 0 ? 0 : writeQueues;
+    const first = this.#writeQueues.get(uid) ?? count;
+    this.#writeQueues.set(uid, first === count ? count : 0);
+    return count > 0 && first === count;
   }
 
   /** Resolves when all that was taken is fired, or failed. */

@@ -1,7 +1,8 @@
 import { repeatUnknown } from "../consume/repeat-unknown.ts";
 import { BrokerError } from "../errors.ts";
-import { recallKey } from "../keys.ts";
-import type { TransactWrite } from "../ports/item-store.ts";
+import { knownSendKey, recallKey } from "../keys.ts";
+import type { ItemStore, TransactWrite } from "../ports/item-store.ts";
+import { freeing, isOfTimer } from "../produce/known-send.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 import { checkDeliveryTime } from "./delivery-time.ts";
 import { parkedKey } from "./parked-timers.ts";
@@ -11,6 +12,7 @@ import { frameLifeHours, type Scheduling } from "./schedule-message.ts";
 import {
   isFree,
   isMessage,
+  isMessageWithoutKey,
   isMovedAsRead,
   isTombstone,
   type MessageTimer,
@@ -32,7 +34,8 @@ export interface Recalling extends Scheduling {
 const ROUNDS_MAX = 32;
 
 /**
- * Cancels a delayed message, or finds it cancelled. Wins or loses against its delivery, and says which. Errors: ALREADY_DELIVERED,
+ * Cancels a delayed message, or finds it cancelled. Wins or loses against its delivery, and says which. In the same transaction its
+ * dedup key is freed: a send with it is a new message. Errors: ALREADY_DELIVERED,
  * MESSAGE_NOT_FOUND for one that was parked, TOPIC_NOT_FOUND, BAD_REQUEST for a handle of another topic. Repeatable, also when
  * the first reply was lost: what was decided is remembered until an hour past due.
  */
@@ -43,16 +46,31 @@ export async function cancelMessage(recalling: Recalling, topicName: string, rec
   await repeatUnknown(recalling, async () => {
     let place = handle;
     for (let rounds = 0; rounds < ROUNDS_MAX; rounds++) {
-      const result = await items.put(tombstoneItem(place, false), { when: isMessage });
+      const result = await items.put(tombstoneItem(place, false), { when: isMessageWithoutKey });
       if (result.ok) return;
       const met = result.current && timerOf(result.current);
       if (met?.kind === "tombstone" && !met.moved) return;
+      if (met?.kind === "message") {
+        if (await cancelKnown(items, met)) return;
+        continue;
+      }
       const next = await follow(recalling, place);
       if (next === "cancelled") return;
       place = next;
     }
     throw tooBusy();
   });
+}
+
+/**
+ * One transaction: the tombstone, and the key of the send that made the message, unless that is free or another send's by now.
+ * `false`: someone changed one of them meanwhile.
+ */
+async function cancelKnown(items: ItemStore, timer: MessageTimer): Promise<boolean> {
+  const known = timer.dedupKey === undefined ? undefined : await items.get(knownSendKey(timer.topicUid, timer.dedupKey));
+  const cancelling = { kind: "put", item: tombstoneItem(timer, false), when: isMessage } as const;
+  const frees = known && isOfTimer(known, timer.id) ? [freeing(known)] : [];
+  return (await items.transact([cancelling, ...frees])).ok;
 }
 
 /**

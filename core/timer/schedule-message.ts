@@ -42,11 +42,17 @@ const RETRY_MS = { first: 5, most: 500 } as const;
 export async function scheduleMessage(
   scheduling: Scheduling,
   topic: Topic,
-  message: { readonly record: MessageRecord; readonly dueMs: number; readonly id: string },
+  message: {
+    readonly record: MessageRecord;
+    readonly dueMs: number;
+    readonly id: string;
+    /** What `companions` make it known by. */
+    readonly dedupKey: string | undefined;
+  },
   companions?: (place: TimerPlace) => readonly TransactWrite[],
 ): Promise<ScheduleOutcome> {
   const { items, clock, log, bell } = scheduling;
-  const { record, dueMs, id } = message;
+  const { record, dueMs, id, dedupKey } = message;
   const groupHash = record.messageGroup === undefined ? undefined : hash32(record.messageGroup);
   const place = { shard: shardOf(groupHash ?? hash32(id)), dueMs, id };
   const lifeHours = frameLifeHours(dueMs, clock.nowMs());
@@ -59,6 +65,7 @@ export async function scheduleMessage(
     chosenId: record.messageId,
     groupHash,
     priority: record.priority,
+    dedupKey,
     moves: 0,
   });
   const refused = await repeatWhileFenced(scheduling, companions ? Number.POSITIVE_INFINITY : dueMs, async () => {

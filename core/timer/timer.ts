@@ -15,6 +15,7 @@ export interface TimerPlace {
  *
  *   m  a delayed message: [u] topic uid · [n] topic name · [f] its frame · [m] its id where the producer chose it
  *      · [g] hash of its message group, or [p] priority, which bind it to a queue · [v] moves so far, absent: none
+ *      · [dk] the dedup key that its send is known by. Timers of older versions lack it: their cancellation leaves the key taken.
  *   c  the check of a half message: [c] checks made before
  *   x  a tombstone, which keeps the place of a cancelled or moved message until it is due: [mv] moved
  */
@@ -29,6 +30,8 @@ export interface MessageTimer extends TimerPlace {
   readonly chosenId: string | undefined;
   readonly groupHash: number | undefined;
   readonly priority: number | undefined;
+  /** What its send is known by; a cancellation frees it. */
+  readonly dedupKey: string | undefined;
   /** It may be in one place twice: a move wants it as it was read. */
   readonly moves: number;
 }
@@ -59,6 +62,7 @@ export const messageTimerItem = (timer: Omit<MessageTimer, "kind">): Item => ({
   ...(timer.chosenId !== undefined && { m: timer.chosenId }),
   ...(timer.groupHash !== undefined && { g: timer.groupHash }),
   ...(timer.priority !== undefined && { p: timer.priority }),
+  ...(timer.dedupKey !== undefined && { dk: timer.dedupKey }),
   ...(timer.moves > 0 && { v: timer.moves }),
 });
 
@@ -71,6 +75,7 @@ export const tombstoneItem = (place: TimerPlace, moved: boolean): Item => ({
 });
 
 export const isMessage: readonly Condition[] = [{ op: "=", name: "k", value: "m" }];
+export const isMessageWithoutKey: readonly Condition[] = [...isMessage, { op: "absent", name: "dk" }];
 export const isCheck: readonly Condition[] = [{ op: "=", name: "k", value: "c" }];
 export const isMovedAsRead = ({ moves }: MessageTimer): readonly Condition[] => [
   ...isMessage,
@@ -84,7 +89,7 @@ export const isFree: readonly Condition[] = [{ op: "absent", name: "pk" }];
 
 /** Errors: `StoreCorrupt` for a kind this version does not know. */
 export function timerOf(item: Item): Timer {
-  const { k, u, n, f, m, g, p, v, c, mv } = item as unknown as TimerAttributes;
+  const { k, u, n, f, m, g, p, dk, v, c, mv } = item as unknown as TimerAttributes;
   const shard = Number(item.pk.slice(timersPk(0).length - 1));
   const place = { shard, dueMs: dueOfTimer(item.sk), id: idOfTimer(item.sk) };
   switch (k) {
@@ -98,6 +103,7 @@ export function timerOf(item: Item): Timer {
         chosenId: m,
         groupHash: g,
         priority: p,
+        dedupKey: dk,
         moves: v ?? 0,
       };
     case "c":
@@ -105,7 +111,9 @@ export function timerOf(item: Item): Timer {
     case "x":
       return { ...place, kind: "tombstone", moved: mv !== undefined };
     default:
-      throw new StoreCorrupt(`timer ${item.pk} ${item.sk} has the unknown kind ${String(k)}`);
+      throw new StoreCorrupt(`timer ${item.pk} ${item.sk} has the unknown kind ${String(k)}`, {
+        key: { pk: item.pk, sk: item.sk },
+      });
   }
 }
 
@@ -127,6 +135,7 @@ interface TimerAttributes {
   readonly m: string | undefined;
   readonly g: number | undefined;
   readonly p: number | undefined;
+  readonly dk: string | undefined;
   readonly v: number | undefined;
   readonly c: number;
   readonly mv: number | undefined;

@@ -3,7 +3,7 @@ import type { Item } from "../ports/item-store.ts";
 import type { FlushMode, Perm, Topic, TopicType } from "../terms.ts";
 
 /** topic <name>: [u] uid, [ty] type, [wq rq qe] write, read and most queues ever, [rh] retention hours, [fm] flush mode, [p] perm, [ro] rooms as JSON,
- * [ca ua sa] created, updated, shrunk at ms, [v] version. */
+ * [ca ua sa] created, updated, shrunk at ms, [hu] held until ms, absent: not held, [v] version. */
 export const topicItem = (topic: Topic): Item => ({
   ...topicKey(topic.name),
   u: topic.uid,
@@ -18,6 +18,7 @@ export const topicItem = (topic: Topic): Item => ({
   ca: topic.createdAtMs,
   ua: topic.updatedAtMs,
   sa: topic.shrunkAtMs,
+  ...(topic.heldUntilMs > 0 && { hu: topic.heldUntilMs }),
   v: topic.version,
 });
 
@@ -35,5 +36,6 @@ export const topicOf = (item: Item): Topic => ({
   createdAtMs: item.ca as number,
   updatedAtMs: item.ua as number,
   shrunkAtMs: item.sa as number,
+  heldUntilMs: (item.hu as number | undefined) ?? 0,
   version: item.v as number,
 });

@@ -10,13 +10,18 @@ import { checkReadableTopicName, checkTopicName, checkUserTopicName, isSystemTop
 import type { Clock } from "../ports/clock.ts";
 import type { ItemStore, TransactWrite } from "../ports/item-store.ts";
 import type { Random } from "../ports/random.ts";
+import { StoreUnavailable } from "../ports/store-failures.ts";
 import { TOPIC_QUOTA, transactCounted } from "../quotas.ts";
+import { finishing } from "../store-errors.ts";
 import type { Topic, TopicType } from "../terms.ts";
 import { checkVersion } from "../version-match.ts";
 import { topicItem, topicOf } from "./topic-codec.ts";
 import { mergeTopicSettings, sameTopicSettings, TOPIC_DEFAULTS } from "./topic-settings.ts";
 
-/** Lets a change of queue counts pass, or throws PRECONDITION_FAILED. May write `current` with fewer write queues on the way. */
+/**
+ * Lets a change of queue counts pass, or throws PRECONDITION_FAILED. Answers `current`, or what it wrote in its place: with fewer write
+ * queues, or held.
+ */
 export type QueueChangeGuard = (current: Topic, wanted: Topic) => Promise<Topic>;
 
 interface Dependencies {
@@ -63,7 +68,7 @@ export class TopicRegistry {
     });
   }
 
-  /** Errors: ILLEGAL_TOPIC, PRECONDITION_FAILED, BAD_REQUEST, TOO_MANY_REQUESTS. */
+  /** Errors: ILLEGAL_TOPIC, PRECONDITION_FAILED, BAD_REQUEST, QUOTA_EXCEEDED. */
   async put(
     name: string,
     settings: TopicSettings,
@@ -131,8 +136,16 @@ export class TopicRegistry {
       createdAtMs: nowMs,
       updatedAtMs: nowMs,
       shrunkAtMs: 0,
+      heldUntilMs: 0,
       version: 1,
     };
+  }
+
+  /** Whether message groups still go to the queues that this copy says, by the store's word. Errors: `StoreUnavailable`. */
+  async keepsQueues({ name, uid, writeQueues }: Topic): Promise<boolean> {
+    const item = await this.#store.items.get(topicKey(name));
+    const stored = item && topicOf(item);
+    return stored?.uid !== uid || (stored.writeQueues === writeQueues && stored.heldUntilMs === 0);
   }
 
   forget(name: string): void {
@@ -147,12 +160,33 @@ export class TopicRegistry {
     const wanted = { ...current, ...merged, queuesEver: Math.max(current.queuesEver, merged.readQueues) };
     const ready = await guard(current, wanted);
     const shrunkAtMs = wanted.writeQueues < ready.writeQueues ? this.#store.clock.nowMs() : ready.shrunkAtMs;
-    return this.replace(ready, { ...wanted, shrunkAtMs });
+    if (ready === current) return this.replace(current, { ...wanted, shrunkAtMs });
+    return finishing(async () => {
+      const topic = await this.replace(ready, { ...wanted, shrunkAtMs, heldUntilMs: 0 });
+      if (topic) return topic;
+      const detail = `Topic '${current.name}' was changed meanwhile, or its groups took too long to look at. Read it and decide anew.`;
+      throw new BrokerError("PRECONDITION_FAILED", detail);
+    });
   }
 
   async #read(name: string): Promise<Topic | undefined> {
     const item = await this.#store.items.get(topicKey(name));
-    return item && topicOf(item);
+    const topic = item && topicOf(item);
+    const held = topic && topic.heldUntilMs > 0;
+    return held && topic.heldUntilMs <= this.#store.clock.nowMs() ? this.#letGo(topic) : topic;
+  }
+
+  /**
+   * Whoever held its message groups has died, or takes too long. They may go on once this is written and not before: from then on
+   * the change, which wants the version that it wrote, can no longer happen.
+   */
+  async #letGo(held: Topic): Promise<Topic> {
+    try {
+      return (await this.replace(held, { ...held, heldUntilMs: 0 })) ?? held;
+    } catch (error) {
+      if (StoreUnavailable.is(error)) return held;
+      throw error;
+    }
   }
 
   async #notFound(name: string): Promise<BrokerError> {

@@ -8,6 +8,7 @@ import type { ItemStore } from "../ports/item-store.ts";
 import type { Random } from "../ports/random.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
 import { fixedQueue } from "../produce/choose-queue.ts";
+import { orderDoubt } from "../produce/confirm-groups.ts";
 import type { QueueChoice } from "../produce/queue-choice.ts";
 import type { Resolution, Topic, Transaction, TransactionState } from "../terms.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
@@ -51,6 +52,7 @@ export function endTransaction(
 /** One transaction: the append, and the state. `undefined`: someone else ended it first. */
 async function commit(transactions: EndingTransactions, half: HalfMessage): Promise<Transaction | undefined> {
   const { log, clock, choice, arrivals } = transactions;
+  const startedAtMs = clock.nowMs();
   const topic = await topicOf(transactions, half);
   const record = await log.detached.decode(frameOf(half), half.chosenId ?? half.id);
   const fixed = fixedQueue(topic, record);
@@ -67,6 +69,8 @@ async function commit(transactions: EndingTransactions, half: HalfMessage): Prom
     const { offset, lostRaces } = outcome;
     choice.saw(topic.uid, queueId, { latencyMs: clock.nowMs() - nowMs, lostRaces });
     arrivals.topicRings(topic.uid, queueId);
+    const doubt = record.messageGroup === undefined ? undefined : await orderDoubt(transactions, topic, startedAtMs);
+    if (doubt) throw doubt;
     return transactionOf(ended(half, "COMMITTED", nowMs), { queueId, offset });
   } catch (error) {
     if (StoreUnavailable.is(error)) choice.saw(topic.uid, queueId, "failed");

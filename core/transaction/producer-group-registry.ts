@@ -66,7 +66,7 @@ export class ProducerGroupRegistry {
     return listNames(this.#store.items, PRODUCER_GROUPS_PK, request, producerGroupOf);
   }
 
-  /** What `settings` leaves out stays. Errors: BAD_REQUEST, PRECONDITION_FAILED, TOO_MANY_REQUESTS. */
+  /** What `settings` leaves out stays. Errors: BAD_REQUEST, PRECONDITION_FAILED, QUOTA_EXCEEDED. */
   async put(name: string, settings: ProducerGroupSettings, match?: VersionMatch): Promise<PutProducerGroup> {
     checkProducerGroupName(name);
     if (settings.url !== undefined) checkWebhookUrl("url", settings.url, this.#targets);

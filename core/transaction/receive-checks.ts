@@ -3,7 +3,7 @@ import { waitingCheckKey, waitingChecksPk } from "../keys.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ItemStore } from "../ports/item-store.ts";
-import { StoreCorrupt } from "../ports/store-failures.ts";
+import { StoreCorrupt, StoreUnavailable } from "../ports/store-failures.ts";
 import type { TransactionCheck } from "../terms.ts";
 import { type HalfMessage, halfMessageKey, halfMessageOf } from "./half-message.ts";
 import { checkProducerGroupName } from "./producer-group-name.ts";
@@ -129,7 +129,8 @@ async function takeEach({ items }: ReceivingChecks, checks: readonly Transaction
     }),
   );
   const taken = taking.flatMap((result) => (result.status === "fulfilled" && result.value ? [result.value] : []));
-  const failed = taking.find((result) => result.status === "rejected");
+  const failures = taking.filter((result) => result.status === "rejected");
+  const failed = failures.find(({ reason }) => StoreUnavailable.is(reason) && reason.outcome === "unknown") ?? failures[0];
   // What was taken must reach its producer, whatever became of the others.
   if (taken.length === 0 && failed) throw failed.reason;
   return taken;

@@ -2,6 +2,7 @@ import type { Context } from "hono";
 import type { Broker } from "../../core/broker.ts";
 import { BrokerError } from "../../core/errors.ts";
 import type { Random } from "../../core/ports/random.ts";
+import { StoreCorrupt } from "../../core/ports/store-failures.ts";
 import type { Log } from "../runtime/log.ts";
 import { answerOnce } from "./answer-once.ts";
 import type { ApiKeyGuard } from "./api-key-guard.ts";
@@ -108,6 +109,8 @@ async function answer(
   } catch (error) {
     const shown = toBrokerError(error);
     if (shown.code === "INTERNAL_ERROR") log.error({ err: error, requestId, ...logFields }, "request failed");
+    else if (shown.code === "STORE_CORRUPT")
+      log.error({ err: shown.cause, key: damagedKey(shown), requestId, ...logFields }, "stored data is damaged");
     else if (shown.code === "STORE_UNAVAILABLE") log.warn({ err: error, requestId, ...logFields }, "store unavailable");
     reply = problemReply(shown, { requestId, instance: path });
   }
@@ -129,6 +132,8 @@ async function answer(
     headers: { ...reply.headers, "X-Request-Id": requestId, "Server-Timing": `total;dur=${durationMs}` },
   });
 }
+
+const damagedKey = ({ cause }: BrokerError) => (StoreCorrupt.is(cause) ? cause.key : undefined);
 
 function identityOf(
   { req: { method, path } }: Context,

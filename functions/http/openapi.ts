@@ -5,7 +5,15 @@ import type { ApiKeyGuard } from "./api-key-guard.ts";
 import { parameterNames, type Route } from "./route.ts";
 import { problem } from "./schemas/shared.ts";
 
-const ANY_ROUTE_ERRORS = ["BAD_REQUEST", "SERVER_BUSY", "STORE_UNAVAILABLE", "INTERNAL_ERROR"] as const satisfies ErrorCodeName[];
+const ANY_ROUTE_ERRORS = [
+  "BAD_REQUEST",
+  "SERVER_BUSY",
+  "STORE_UNAVAILABLE",
+  "STORE_CORRUPT",
+  "INTERNAL_ERROR",
+] as const satisfies ErrorCodeName[];
+/** Besides, of any route that changes something. */
+const CHANGE_ERRORS = ["REQUEST_TIMEOUT"] as const satisfies ErrorCodeName[];
 /** Besides, of a POST: its repeats may be told by a key. */
 const POST_ERRORS = ["REQUEST_IN_PROGRESS", "IDEMPOTENCY_KEY_REUSED"] as const satisfies ErrorCodeName[];
 const POST_HEADERS = z.object({
@@ -95,8 +103,9 @@ function repliesOf(route: Route): Documented["responses"] {
 function errorsOf(route: Route, guarded: boolean): Documented["responses"] {
   const key = guarded ? (["UNAUTHORIZED"] as const) : [];
   const json = route.body?.kind === "json" ? (["UNSUPPORTED_MEDIA_TYPE", "MESSAGE_BODY_TOO_LARGE"] as const) : [];
+  const change = route.method === "GET" ? [] : CHANGE_ERRORS;
   const post = route.method === "POST" ? POST_ERRORS : [];
-  const codes = [...new Set<ErrorCodeName>([...ANY_ROUTE_ERRORS, ...key, ...json, ...post, ...route.errors])].sort();
+  const codes = [...new Set<ErrorCodeName>([...ANY_ROUTE_ERRORS, ...key, ...json, ...change, ...post, ...route.errors])].sort();
   const byStatus = new Map<number, ErrorCodeName[]>();
   for (const code of codes) {
     const { status } = ERROR_CODES[code];

@@ -1,5 +1,5 @@
-import { BrokerError, ERROR_CODES, type ErrorCodeName } from "../../core/errors.ts";
-import { StoreUnavailable } from "../../core/ports/store-failures.ts";
+import { BrokerError, type Effect, ERROR_CODES, type ErrorCodeName } from "../../core/errors.ts";
+import { StoreCorrupt, StoreUnavailable } from "../../core/ports/store-failures.ts";
 import { asBrokerError } from "../../core/store-errors.ts";
 import type { Reply } from "./reply.ts";
 
@@ -41,6 +41,7 @@ export function problemReply(error: BrokerError, context: ProblemContext): Reply
     code: error.code,
     requestId: context.requestId,
     retryable,
+    effect: error.effect,
     ...(error.errors.length > 0 ? { errors: error.errors } : {}),
     ...error.members,
   });
@@ -57,15 +58,21 @@ export function problemReply(error: BrokerError, context: ProblemContext): Reply
 
 /** Any thrown value as an answer to the caller. What is not understood becomes INTERNAL_ERROR, without a word of what it was. */
 export function toBrokerError(error: unknown): BrokerError {
-  if (BrokerError.is(error) || StoreUnavailable.is(error)) return asBrokerError(error);
+  if (BrokerError.is(error) || StoreUnavailable.is(error) || StoreCorrupt.is(error)) return asBrokerError(error);
   return new BrokerError("INTERNAL_ERROR", "The request failed for a reason the server logged under this request id.", {
     cause: error,
   });
 }
 
 /** An error inside a reply of many results. */
-export const errorJson = (error: BrokerError): { code: ErrorCodeName; detail: string; retryable: boolean } => ({
-  code: error.code,
-  detail: error.message,
-  retryable: error.retryable,
+export const errorJson = ({
+  code,
+  message,
+  retryable,
+  effect,
+}: BrokerError): { code: ErrorCodeName; detail: string; retryable: boolean; effect: Effect } => ({
+  code,
+  detail: message,
+  retryable,
+  effect,
 });

@@ -33,7 +33,9 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Duplex, 
     return;
   }
   const { status, detail } = describe(error);
-  writeProblem(socket, new BrokerError("BAD_REQUEST", detail), status, "/", dependencies);
+  // Where a request of this connection has begun, what is malformed is the rest of it: its handler may have run.
+  const effect = current === undefined || current === null ? "none" : "unknown";
+  writeProblem(socket, new BrokerError("BAD_REQUEST", detail, { effect }), status, "/", dependencies);
 }
 
 /** CONNECT asks for a tunnel, and never reaches the routes. */

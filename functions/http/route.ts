@@ -57,7 +57,7 @@ export interface Route<Path extends string = string, Query = unknown, Body = unk
   /** Absent: a body is not read. */
   readonly body?: BodyFormat<Body>;
   readonly replies: Readonly<Record<number, DocumentedReply>>;
-  /** Codes besides BAD_REQUEST, SERVER_BUSY and STORE_UNAVAILABLE, which any route may answer. */
+  /** Codes besides those that any route may answer, or any of its method. */
   readonly errors: readonly ErrorCodeName[];
   handle(request: RouteRequest<ParametersOf<Path>, Query, Body>): Reply | Promise<Reply>;
 }

@@ -185,6 +185,22 @@ export function delayedTests(api: Api): void {
       expect(await receive(api, group, { waitSeconds: 1 })).toEqual([]);
     });
 
+    it("free their dedup key when they are cancelled, and not before", async () => {
+      const topic = await createTopic(api, { type: "DELAY" });
+      const group = await createGroup(api, [topic]);
+      const dedupKey = "reminder/42";
+      const { recallHandle } = await schedule(topic, { body: "first", delaySeconds: 60, dedupKey });
+      const repeated = (await api.post(messages(topic), { body: "repeat", delaySeconds: 60, dedupKey })).json;
+      expect(repeated).toMatchObject({ duplicate: true, recallHandle });
+      expect((await api.delete(scheduled(topic, recallHandle))).status).toBe(204);
+      await schedule(topic, { body: "second", delaySeconds: 1, dedupKey });
+      expect((await api.delete(scheduled(topic, recallHandle))).status).toBe(204);
+      expect((await receiveCount(api, group, 1)).map(({ body }) => body)).toEqual(["second"]);
+      expect((await api.post(messages(topic), { body: "third", delaySeconds: 1, dedupKey })).json).toMatchObject({
+        duplicate: true,
+      });
+    });
+
     it("reschedules; handles given out before go on working", async () => {
       const topic = await createTopic(api, { type: "DELAY" });
       const group = await createGroup(api, [topic]);

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import type { Api } from "../support/http-api.ts";
 import { ack, createGroup, createTopic, eventually, receive, receiveCount, send, settle } from "../support/http-fixtures.ts";
@@ -20,9 +21,32 @@ export function leaseTests(api: Api): void {
       expect(second).toMatchObject({ messageId, offset: first!.offset, attempt: 2 });
       expect(second!.receiptHandle).not.toBe(first!.receiptHandle);
       const [late] = await settle(api, group, { acks: [{ receiptHandle: first!.receiptHandle }] });
-      expect(late).toMatchObject({ status: "error", error: { code: "LEASE_LOST", retryable: false } });
+      expect(late).toMatchObject({ status: "error", error: { code: "LEASE_LOST", retryable: false, effect: "none" } });
       await ack(api, group, [second!]);
     });
+
+    it.each(["acks", "nacks", "extends", "deadLetters"] as const)(
+      "takes late %s while nobody has received it again",
+      async (action) => {
+        const { topic, group } = await setUp();
+        await send(api, topic, { body: "x" });
+        const [first] = await receiveCount(api, group, 1, { leaseSeconds: 1 });
+        await sleep(Date.parse(first!.leaseUntil) - Date.now() + 3_000);
+        const { receiptHandle } = first!;
+        const entries = {
+          acks: { receiptHandle },
+          nacks: { receiptHandle, delaySeconds: 1 },
+          extends: { receiptHandle, leaseSeconds: 60 },
+          deadLetters: { receiptHandle, reason: "late" },
+        };
+        const [result] = await settle(api, group, { [action]: [entries[action]] });
+        expect(result).toMatchObject({
+          status: { acks: "acked", nacks: "nacked", extends: "extended", deadLetters: "deadLettered" }[action],
+        });
+        if (action === "nacks") expect(await receiveCount(api, group, 1)).toMatchObject([{ attempt: 2 }]);
+        else expect(await receive(api, group, { waitSeconds: 1 })).toEqual([]);
+      },
+    );
 
     it("wakes a long poll when a lease ends", async () => {
       const { topic, group } = await setUp();

@@ -6,7 +6,10 @@ interface Operation {
   readonly summary: string;
   readonly parameters?: { readonly name: string; readonly in: string }[];
   readonly requestBody?: { readonly content: Record<string, unknown> };
-  readonly responses: Record<string, { readonly content?: Record<string, { readonly schema: unknown }> }>;
+  readonly responses: Record<
+    string,
+    { readonly description: string; readonly content?: Record<string, { readonly schema: unknown }> }
+  >;
 }
 
 export function operationTests(api: Api): void {
@@ -68,6 +71,25 @@ export function operationTests(api: Api): void {
           expect(named).toEqual(Array.from(path.matchAll(/\{(\w+)\}/g), ([, name]) => name));
           expect(operation.responses["400"]?.content).toHaveProperty(["application/problem+json"]);
         }
+      }
+    });
+
+    it("lists the problems that wait, that do not, and whether anything was changed", async () => {
+      const { paths, components } = (await api.get("/openapi.json")).json;
+      const having = (status: string, code: string): string[] =>
+        (Object.values(paths) as Record<string, Operation>[])
+          .flatMap((item) => Object.values(item))
+          .filter(({ responses }) => responses[status]?.description.split(", ").includes(code))
+          .map(({ operationId }) => operationId);
+      const sends = ["sendMessage", "publishMessage", "sendHalfMessage"];
+      expect(having("429", "TOO_MANY_REQUESTS")).toEqual(expect.arrayContaining([...sends, "receiveMessages", "pullMessages"]));
+      expect(having("409", "QUOTA_EXCEEDED")).toEqual(
+        expect.arrayContaining(["putTopic", "putGroup", "putSubscription", "putProducerGroup", "heartbeat"]),
+      );
+      expect(having("504", "REQUEST_TIMEOUT")).toEqual(expect.arrayContaining([...sends, "deleteTopic", "settleMessages"]));
+      for (const schema of ["Problem", "EntryError"]) {
+        expect(components.schemas[schema].properties.effect.enum).toEqual(["none", "unknown"]);
+        expect(components.schemas[schema].required).toContain("effect");
       }
     });
 

@@ -292,7 +292,7 @@ export function sendTests(api: Api): void {
       const conflict = "MESSAGE_PROPERTY_CONFLICT_WITH_TYPE";
       expect(codes).toEqual([undefined, "MESSAGE_BODY_EMPTY", "BAD_REQUEST", "BAD_REQUEST", conflict, undefined]);
       for (const index of [1, 2, 3, 4])
-        expect(results[index].error).toMatchObject({ detail: expect.any(String), retryable: false });
+        expect(results[index].error).toMatchObject({ detail: expect.any(String), retryable: false, effect: "none" });
       const pulled = await api.get(`/v1/topics/${topic}/queues/0/messages?offset=0`);
       expect(pulled.json.messages.map((message: { body: string }) => message.body)).toEqual(["good 1", "good 2"]);
     });

@@ -66,7 +66,12 @@ export function settleTests(api: Api): void {
       expect(results.map(({ status }) => status)).toEqual([...forged.map(() => "error"), "acked"]);
       for (const [index, result] of results.slice(0, -1).entries()) {
         expect(result.receiptHandle).toBe(forged[index]);
-        expect(result.error).toMatchObject({ code: "INVALID_RECEIPT_HANDLE", retryable: false, detail: expect.any(String) });
+        expect(result.error).toMatchObject({
+          code: "INVALID_RECEIPT_HANDLE",
+          retryable: false,
+          effect: "none",
+          detail: expect.any(String),
+        });
       }
     });
 

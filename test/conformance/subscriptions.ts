@@ -78,7 +78,7 @@ export function subscriptionTests(api: Api): void {
       const answers = await Promise.all(topics.slice(60).map(put));
       const refused = answers.filter(({ status }) => status !== 201);
       expect(refused).toHaveLength(4);
-      for (const answer of refused) expectProblem(answer, 429, "TOO_MANY_REQUESTS", "64 subscriptions");
+      for (const answer of refused) expectProblem(answer, 409, "QUOTA_EXCEEDED", "64 subscriptions");
       expect((await api.get(`/v1/groups/${group}`)).json.subscriptions).toHaveLength(64);
       expect((await put(topics[0])).status).toBe(200);
       expect((await api.delete(`/v1/groups/${group}/subscriptions/${topics[0]}`)).status).toBe(204);

@@ -102,6 +102,8 @@ export function expectProblem(answer: Answer, status: number, code: string, deta
   expect(problem.requestId).toBe(answer.headers.get("x-request-id"));
   for (const member of ["type", "title", "detail", "instance"]) expect(problem[member], member).toEqual(expect.any(String));
   expect(problem.retryable).toEqual(expect.any(Boolean));
+  // What the caller is to blame for changes nothing; a server that fails says whether it has.
+  expect(problem.effect).toEqual(status < 500 ? "none" : expect.stringMatching(/^(none|unknown)$/));
   expect(problem.type).toContain(`/errors/${code.toLowerCase().replaceAll("_", "-")}`);
   expect(answer.text).not.toMatch(/\bat .+:\d+:\d+/);
   if (detail !== undefined) expect(problem.detail).toMatch(detail);

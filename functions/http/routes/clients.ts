@@ -43,7 +43,7 @@ export const clientRoutes = ({ broker, cursors }: RouteDependencies): readonly R
       200: { description: "It stays.", schema: heartbeat },
       201: { description: "It joined.", schema: heartbeat },
     },
-    errors: ["ILLEGAL_CONSUMER_GROUP", "CONSUMER_GROUP_NOT_FOUND", "TOO_MANY_REQUESTS", "REQUEST_TIMEOUT"],
+    errors: ["ILLEGAL_CONSUMER_GROUP", "CONSUMER_GROUP_NOT_FOUND", "QUOTA_EXCEEDED"],
     async handle({ parameters, body }) {
       const { joined, generation, assignment, expiresAtMs } = await broker.heartbeat(parameters.group, parameters.clientId, body);
       return jsonReply(joined ? 201 : 200, { generation, assignment, expiresAt: formatInstant(expiresAtMs) });

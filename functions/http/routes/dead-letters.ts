@@ -166,7 +166,7 @@ const redriveRoutes = ({ broker }: RouteDependencies): Route[] => [
     tag,
     summary: "Show how far a redrive is, and go on with it",
     replies: { 200: { description: "The job.", schema: redriveJob } },
-    errors: ["ILLEGAL_CONSUMER_GROUP", "CONSUMER_GROUP_NOT_FOUND", "NOT_FOUND"],
+    errors: ["ILLEGAL_CONSUMER_GROUP", "CONSUMER_GROUP_NOT_FOUND", "NOT_FOUND", "REQUEST_TIMEOUT", "TOO_MANY_REQUESTS"],
     handle: async ({ parameters }) => jobReply(200, await broker.redriveProgress(parameters.group, parameters.jobId)),
   }),
 ];

@@ -108,7 +108,7 @@ const writeRoutes = ({ broker }: RouteDependencies): Route[] => [
       200: { description: "It existed and is as asked now.", schema: group, headers: ETAG },
       201: { description: "Created.", schema: group, headers: ETAG },
     },
-    errors: ["ILLEGAL_CONSUMER_GROUP", "PRECONDITION_FAILED", "TOO_MANY_REQUESTS"],
+    errors: ["ILLEGAL_CONSUMER_GROUP", "PRECONDITION_FAILED", "QUOTA_EXCEEDED"],
     async handle({ parameters, body, header }) {
       const { group: stored, created } = await broker.putGroup(parameters.group, settingsOf(body), writeConditions(header));
       return groupReply(created ? 201 : 200, stored);

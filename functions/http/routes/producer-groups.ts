@@ -64,7 +64,7 @@ export const producerGroupRoutes = ({ broker, cursors }: RouteDependencies): rea
       200: { description: "It had settings, and they are as asked now.", schema: putProducerGroup, headers: ETAG },
       201: { description: "Created.", schema: putProducerGroup, headers: ETAG },
     },
-    errors: ["PRECONDITION_FAILED", "TOO_MANY_REQUESTS"],
+    errors: ["PRECONDITION_FAILED", "QUOTA_EXCEEDED"],
     async handle({ parameters, body, header }) {
       const { producerGroup: name } = parameters;
       const { group, created, newSecret } = await broker.putProducerGroup(name, body, writeConditions(header));

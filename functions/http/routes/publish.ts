@@ -26,7 +26,7 @@ export const publishRoutes = ({ broker, background }: RouteDependencies): readon
       201: { description: "Stored.", schema: sendReceipt },
       202: { description: "Accepted, for `Prefer: return=minimal`.", headers: { "Preference-Applied": "return=minimal" } },
     },
-    errors: [...SEND_ERRORS, "TOO_MANY_REQUESTS"],
+    errors: SEND_ERRORS,
     async handle(request: RouteRequest<"topic", undefined, Buffer>) {
       const { topic } = request.parameters;
       if (CLOUD_EVENTS.test(request.header("content-type") ?? "")) throw notAvailableYet("CloudEvents");

@@ -57,7 +57,7 @@ const topicRoutes = ({ broker, cursors }: RouteDependencies): Route[] => [
       "ILLEGAL_DELIVERY_TIME",
       "ILLEGAL_TOPIC",
       "MESSAGE_NOT_FOUND",
-      "REQUEST_TIMEOUT",
+      "TOO_MANY_REQUESTS",
       "TOPIC_NOT_FOUND",
     ],
     async handle({ parameters, body }) {
@@ -73,7 +73,7 @@ const topicRoutes = ({ broker, cursors }: RouteDependencies): Route[] => [
     summary: "Cancel a delayed message",
     description: "Wins or loses against its delivery, and says which, also when it is asked again.",
     replies: { 204: { description: "It will not be delivered." } },
-    errors: ["ALREADY_DELIVERED", "ILLEGAL_TOPIC", "REQUEST_TIMEOUT", "TOPIC_NOT_FOUND"],
+    errors: ["ALREADY_DELIVERED", "ILLEGAL_TOPIC", "MESSAGE_NOT_FOUND", "TOPIC_NOT_FOUND"],
     async handle({ parameters }) {
       await broker.cancelMessage(parameters.topic, parameters.recallHandle);
       return emptyReply(204);

@@ -56,7 +56,7 @@ export const subscriptionRoutes = ({ broker }: RouteDependencies): readonly Rout
       "TOPIC_NOT_FOUND",
       "CONSUMER_GROUP_NOT_FOUND",
       "PRECONDITION_FAILED",
-      "TOO_MANY_REQUESTS",
+      "QUOTA_EXCEEDED",
     ],
     async handle({ parameters, body, header }) {
       const settings = { filter: body.filter, startFrom: startFromOf(body.startFrom) };

@@ -102,7 +102,7 @@ const writeRoutes = ({ broker }: RouteDependencies): Route[] => [
       200: { description: "It existed and is as asked now.", schema: topic, headers: ETAG },
       201: { description: "Created.", schema: topic, headers: ETAG },
     },
-    errors: ["ILLEGAL_TOPIC", "PRECONDITION_FAILED", "TOO_MANY_REQUESTS"],
+    errors: ["ILLEGAL_TOPIC", "PRECONDITION_FAILED", "QUOTA_EXCEEDED"],
     async handle({ parameters, body, header }) {
       const { topic: stored, created } = await broker.putTopic(parameters.topic, body, writeConditions(header));
       return topicReply(created ? 201 : 200, stored);

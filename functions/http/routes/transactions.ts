@@ -79,7 +79,7 @@ const verdictRoute = ({ broker }: RouteDependencies, resolution: Resolution, sum
     description: "A transaction is decided once. The same verdict again is answered as the first, for a day.",
     query: verdictQuery,
     replies: { 200: { description: "It has this outcome.", schema: transaction } },
-    errors: ["NOT_FOUND", "REQUEST_TIMEOUT", "TOPIC_NOT_FOUND", "TOO_MANY_REQUESTS", "TRANSACTION_ENDED"],
+    errors: ["NOT_FOUND", "TOPIC_NOT_FOUND", "TOO_MANY_REQUESTS", "TRANSACTION_ENDED"],
     async handle({ parameters, query: { discarded } }) {
       return jsonReply(200, transactionJson(await broker.endTransaction(parameters.transactionId, resolution, { discarded })));
     },

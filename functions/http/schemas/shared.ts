@@ -87,6 +87,10 @@ export const page = <T extends z.ZodType>(item: T) =>
       .meta({ description: "False when a bound stopped the search before the page was full; go on at nextCursor." }),
   });
 
+const effect = z
+  .enum(["none", "unknown"])
+  .meta({ description: "What the failed request changed: nothing; or perhaps nothing, a part, or all of what it asked for." });
+
 export const problem = z
   .object({
     type: z.string().meta({ description: "Address of an explanation, relative to the server." }),
@@ -97,10 +101,11 @@ export const problem = z
     code: z.string().meta({ description: "Stable name of the error." }),
     requestId: z.string(),
     retryable: z.boolean().meta({ description: "The same request may succeed later." }),
+    effect,
     errors: z.array(z.object({ field: z.string(), detail: z.string() })).optional(),
   })
   .meta({ id: "Problem", description: "RFC 9457 problem document." });
 
 export const entryError = z
-  .object({ code: z.string(), detail: z.string(), retryable: z.boolean() })
+  .object({ code: z.string(), detail: z.string(), retryable: z.boolean(), effect })
   .meta({ id: "EntryError", description: "Why one entry of a batch failed." });

@@ -17,6 +17,7 @@ const topic = (type: Topic["type"], writeQueues: number): Topic => ({
   createdAtMs: 0,
   updatedAtMs: 0,
   shrunkAtMs: 0,
+  heldUntilMs: 0,
   version: 1,
 });
 

@@ -102,7 +102,7 @@ describe("membership", () => {
     }));
     await Promise.all(others.map((member) => items.put(memberItem(uid, member))));
     await heartbeat("last");
-    await expect(heartbeat("more")).rejects.toMatchObject({ code: "TOO_MANY_REQUESTS", message: /1000 clients/ });
+    await expect(heartbeat("more")).rejects.toMatchObject({ code: "QUOTA_EXCEEDED", message: /1000 clients/ });
     expect(await storedClients()).not.toContain("more");
     expect((await heartbeat("last")).joined).toBe(false);
     expect((await broker.listGroupsWithLag({ limit: 10 })).items[0]).toMatchObject({

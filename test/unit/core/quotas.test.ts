@@ -57,7 +57,7 @@ async function fits(call: Promise<unknown>): Promise<boolean> {
     await call;
     return true;
   } catch (error) {
-    if (BrokerError.is(error) && error.code === "TOO_MANY_REQUESTS") return false;
+    if (BrokerError.is(error) && error.code === "QUOTA_EXCEEDED") return false;
     throw error;
   }
 }

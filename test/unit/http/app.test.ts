@@ -2,8 +2,9 @@ import { once } from "node:events";
 import pino from "pino";
 import { describe, expect, it } from "vitest";
 import type { Broker } from "../../../core/broker.ts";
-import { BrokerError } from "../../../core/errors.ts";
-import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
+import { BrokerError, ERROR_CODES, type ErrorCodeName } from "../../../core/errors.ts";
+import { blockKey } from "../../../core/keys.ts";
+import { StoreCorrupt, StoreUnavailable } from "../../../core/ports/store-failures.ts";
 import type { StoredMessage } from "../../../core/terms.ts";
 import { createApp } from "../../../functions/http/app.ts";
 import { BackgroundSends } from "../../../functions/http/background-sends.ts";
@@ -54,7 +55,7 @@ describe("answers to failures", () => {
     expect(response.status).toBe(500);
     const text = await response.text();
     expect(text).not.toMatch(/secret|TypeError|at /);
-    expect(JSON.parse(text)).toMatchObject({ code: "INTERNAL_ERROR", retryable: true });
+    expect(JSON.parse(text)).toMatchObject({ code: "INTERNAL_ERROR", retryable: true, effect: "unknown" });
     const logged = lines.find(({ level }) => level === 50);
     expect(logged).toMatchObject({
       requestId: response.headers.get("x-request-id"),
@@ -71,10 +72,35 @@ describe("answers to failures", () => {
     const refused = await answer("not-applied");
     expect(refused.status).toBe(503);
     expect(refused.headers.get("retry-after")).toBe("1");
-    expect(await refused.json()).toMatchObject({ code: "STORE_UNAVAILABLE", retryable: true });
+    expect(await refused.json()).toMatchObject({ code: "STORE_UNAVAILABLE", retryable: true, effect: "none" });
     const unknown = await answer("unknown");
     expect(unknown.status).toBe(504);
-    expect(await unknown.json()).toMatchObject({ code: "REQUEST_TIMEOUT", retryable: true });
+    expect(await unknown.json()).toMatchObject({ code: "REQUEST_TIMEOUT", retryable: true, effect: "unknown" });
+  });
+
+  it("tell that stored data is damaged, and log which", async () => {
+    const key = blockKey("secretUid", 3, 70);
+    const damage = new StoreCorrupt("block q#secretUid#3 is malformed", { key });
+    const { post, lines } = setUp({ sendMessages: () => Promise.reject(damage) });
+    const response = await post(SEND, '{"body":"x"}');
+    expect(response.status).toBe(500);
+    const text = await response.text();
+    expect(text).not.toContain("secretUid");
+    expect(JSON.parse(text)).toMatchObject({ code: "STORE_CORRUPT", retryable: false, queueId: 3, offset: "70" });
+    expect(lines.find(({ level }) => level === 50)).toMatchObject({ key, err: { message: damage.message } });
+  });
+
+  it.each(Object.keys(ERROR_CODES) as ErrorCodeName[])("say what they changed, in a problem and in a batch: %s", async (code) => {
+    for (const effect of ["none", "unknown"] as const) {
+      const { post } = setUp({ sendMessages: () => Promise.resolve([new BrokerError(code, "no", { effect })]) });
+      const { retryable, status } = ERROR_CODES[code];
+      const one = await post(SEND, '{"body":"x"}');
+      expect(one.status).toBe(status);
+      expect(await one.json()).toMatchObject({ code, effect, retryable });
+      expect(one.headers.has("retry-after")).toBe(status === 429 || status === 503 || code === "REQUEST_IN_PROGRESS");
+      const batch = await post(`${SEND}/batch`, '{"entries":[{"body":"x"}]}');
+      expect(await batch.json()).toEqual({ results: [{ status: "error", error: { code, detail: "no", retryable, effect } }] });
+    }
   });
 
   it("carry the members of the error", async () => {
