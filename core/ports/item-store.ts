@@ -48,7 +48,15 @@ export type WriteResult =
   | { readonly ok: true; readonly item?: Item | undefined }
   | { readonly ok: false; readonly current: Item | undefined };
 
+/** What a write is for, where a store that is short of room may refuse it sooner: `append` brings new messages. */
+export type WritePurpose = "append";
+
+export interface TransactOptions {
+  readonly purpose?: WritePurpose;
+}
+
 export interface WriteOptions {
+  readonly purpose?: WritePurpose;
   readonly when?: readonly Condition[];
   /** Default `none`. A failed condition always returns the item it met. */
   readonly returning?: "none" | "allOld" | "allNew";
@@ -82,6 +90,8 @@ export interface QueryPage {
   readonly items: readonly Item[];
   /** True when the limit or the page size ended the page: there may be more behind its last item. */
   readonly more: boolean;
+  /** Keys of the page's range whose items cannot be read. They do not count towards the limit; a page with `more` ends with an item. */
+  readonly damaged?: readonly Key[];
 }
 
 export interface ReadOptions {
@@ -89,7 +99,12 @@ export interface ReadOptions {
   readonly consistent?: boolean;
 }
 
-/** Errors: `StoreUnavailable` with its outcome, `StoreCorrupt`, `StoreMisuse`. Reads report `outcome: not-applied`. */
+/**
+ * Errors: `StoreUnavailable` with its outcome, `StoreCorrupt`, `StoreMisuse`. Reads report `outcome: not-applied`.
+ *
+ * A get, a batchGet and a conditional write throw `StoreCorrupt` with the key of an item that cannot be read; a query names it in
+ * `damaged`. A put or a delete without a condition replaces or removes it.
+ */
 export interface ItemStore {
   get(key: Key, options?: ReadOptions): Promise<Item | undefined>;
   /** Answers in the order of the keys, `undefined` for an absent item. Not a snapshot. */
@@ -99,5 +114,5 @@ export interface ItemStore {
   update(key: Key, changes: readonly Change[], options?: WriteOptions): Promise<WriteResult>;
   delete(key: Key, options?: WriteOptions): Promise<WriteResult>;
   query(query: Query): Promise<QueryPage>;
-  transact(writes: readonly TransactWrite[]): Promise<TransactResult>;
+  transact(writes: readonly TransactWrite[], options?: TransactOptions): Promise<TransactResult>;
 }

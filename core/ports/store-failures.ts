@@ -1,3 +1,5 @@
+import type { Key } from "./item-store.ts";
+
 /** Whether a failed store call took effect: `not-applied` is safe to repeat, `unknown` may have been applied or may still be. */
 export type Outcome = "not-applied" | "unknown";
 
@@ -24,6 +26,13 @@ export class StoreUnavailable extends Error {
 /** Stored bytes that cannot be what was written (a failed checksum), or that a newer version wrote. Retrying does not help. */
 export class StoreCorrupt extends Error {
   override readonly name = "StoreCorrupt";
+  /** The item that cannot be read, where it is one. */
+  readonly key?: Key | undefined;
+
+  constructor(message: string, options?: ErrorOptions & { readonly key?: Key | undefined }) {
+    super(message, options);
+    this.key = options?.key;
+  }
 
   static is(error: unknown): error is StoreCorrupt {
     return error instanceof StoreCorrupt;
