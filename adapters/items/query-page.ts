@@ -1,10 +1,11 @@
-import type { Item, Query, QueryPage } from "../../core/ports/item-store.ts";
+import type { Item, Key, Query, QueryPage } from "../../core/ports/item-store.ts";
 import type { Image } from "./image.ts";
 import { PAGE_BYTES_MAX } from "./limits.ts";
 
 /** Fills a page up to the query's limit and 1 MB, the first item whatever its size. */
 export class QueryPageBuilder {
   readonly #items: Item[] = [];
+  readonly #damaged: { readonly key: Key; readonly behind: number }[] = [];
   readonly #limit: number;
   #bytes = 0;
   #full = false;
@@ -36,7 +37,16 @@ export class QueryPageBuilder {
     this.#full = this.#items.length === this.#limit;
   }
 
+  /** An item of the page's range that cannot be read. */
+  skip(key: Key): void {
+    this.#damaged.push({ key, behind: this.#items.length });
+  }
+
   page(): QueryPage {
-    return { items: this.#items, more: this.#full };
+    const page = { items: this.#items, more: this.#full };
+    if (this.#damaged.length === 0) return page;
+    // What lies behind the last item of a full page belongs to the next one.
+    const damaged = this.#damaged.filter(({ behind }) => !this.#full || behind < this.#items.length).map(({ key }) => key);
+    return damaged.length === 0 ? page : { ...page, damaged };
   }
 }

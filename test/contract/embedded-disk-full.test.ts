@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, type TestContext, test, vi } from "vitest";
 import { EmbeddedItemStore } from "../../adapters/embedded/embedded-item-store.ts";
 import { EmbeddedObjectStore } from "../../adapters/embedded/embedded-object-store.ts";
+import { FreeSpace } from "../../adapters/embedded/free-space.ts";
 import { StoreUnavailable } from "../../core/ports/store-failures.ts";
 import { type SmallDisk, smallDisk } from "../support/store-small-disk.ts";
 import { together } from "./items/fixture.ts";
@@ -128,7 +129,7 @@ describe("items on a full disk", () => {
 
 test("an object that does not fit is refused and leaves nothing behind", async (context) => {
   const { path, fill, free } = needDisk(context);
-  const objects = await EmbeddedObjectStore.open(path);
+  const objects = await EmbeddedObjectStore.open(path, { space: await FreeSpace.watch(path, 0) });
   await objects.put("a/kept", new Uint8Array(1_000).fill(1));
   await fill();
   await expect(objects.put("a/refused", new Uint8Array(MIB))).rejects.toMatchObject({ outcome: "not-applied", reason: "full" });
