@@ -100,6 +100,7 @@ function makeDirectory(directory: string): void {
   try {
     // Messages, webhook secrets and the key that signs handles are nobody else's to read.
     mkdirSync(path, { mode: 0o700 });
+    syncFolder(dirname(path));
   } catch (error) {
     // Another process was quicker: who may have the folder, the database's lock decides.
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
