@@ -16,15 +16,15 @@ const ballastPath = (directory: string): string => join(directory, "ballast");
  * A file that takes up as much of the disk as opening the database does. Whatever else fills the disk, giving the file up lets the server
  * start, and then what is no longer wanted can be deleted.
  */
-export async function layBallast(directory: string): Promise<void> {
+export async function layBallast(directory: string, bytes = BALLAST_BYTES): Promise<void> {
   const path = ballastPath(directory);
   const { bavail, bsize } = await statfs(directory);
-  if (sizeOf(path) >= BALLAST_BYTES || bavail * bsize < LAID_FROM * BALLAST_BYTES) return;
+  if (sizeOf(path) >= bytes || bavail * bsize < LAID_FROM * bytes) return;
   const file = await open(`${path}.tmp`, "w");
   try {
     // Noise, since a file system may store zeros in no room at all.
     const chunk = randomFillSync(new Uint8Array(CHUNK_BYTES));
-    for (let written = 0; written < BALLAST_BYTES; written += CHUNK_BYTES) await file.writeFile(chunk);
+    for (let written = 0; written < bytes; written += CHUNK_BYTES) await file.writeFile(chunk);
     await file.sync();
   } catch (error) {
     await rm(`${path}.tmp`, { force: true });
@@ -38,9 +38,10 @@ export async function layBallast(directory: string): Promise<void> {
 /** Before the database is opened: gives the file up where there is less room than opening may take. */
 export function dropBallast(directory: string): void {
   const path = ballastPath(directory);
-  if (sizeOf(path) === 0) return;
+  const bytes = sizeOf(path);
+  if (bytes === 0) return;
   const { bavail, bsize } = statfsSync(directory);
-  if (bavail * bsize < BALLAST_BYTES) unlinkSync(path);
+  if (bavail * bsize < bytes) unlinkSync(path);
 }
 
 /** 0 where there is none. */

@@ -2,6 +2,7 @@ import type { Context } from "hono";
 import type { Broker } from "../../core/broker.ts";
 import { BrokerError } from "../../core/errors.ts";
 import type { Random } from "../../core/ports/random.ts";
+import { StoreUnavailable } from "../../core/ports/store-failures.ts";
 import type { Log } from "../runtime/log.ts";
 import { answerOnce } from "./answer-once.ts";
 import type { ApiKeyGuard } from "./api-key-guard.ts";
@@ -108,7 +109,8 @@ async function answer(
   } catch (error) {
     const shown = toBrokerError(error);
     if (shown.code === "INTERNAL_ERROR") log.error({ err: error, requestId, ...logFields }, "request failed");
-    else if (shown.code === "STORE_UNAVAILABLE") log.warn({ err: error, requestId, ...logFields }, "store unavailable");
+    else if (shown.code === "STORE_UNAVAILABLE" && !isRefusedForRoom(error))
+      log.warn({ err: error, requestId, ...logFields }, "store unavailable");
     reply = problemReply(shown, { requestId, instance: path });
   }
   const durationMs = Math.round((performance.now() - startMs) * 1_000) / 1_000;
@@ -178,4 +180,10 @@ function requireJsonType(type: string | undefined, mergePatch: boolean): void {
   const found =
     type === undefined ? "The request has no Content-Type." : `The Content-Type is ${JSON.stringify(type.slice(0, 100))}.`;
   throw new BrokerError("UNSUPPORTED_MEDIA_TYPE", `${found} Send JSON and say so: -H 'Content-Type: application/json'.`);
+}
+
+/** On a full disk every send is: the store says so once a minute, and a stack for each would go to that disk too. */
+function isRefusedForRoom(error: unknown): boolean {
+  const cause = BrokerError.is(error) ? error.cause : error;
+  return StoreUnavailable.is(cause) && cause.reason === "full" && cause.outcome === "not-applied";
 }
