@@ -76,7 +76,7 @@ export class FreeSpace {
   #leftBytes(): number {
     const leftBytes = this.#freeBytes - this.#writtenBytes - this.#begunBytes;
     const overReserve = this.#freeBytes - this.#reserveBytes;
-    const roomBytes = overReserve > 0 ? overReserve : overReserve + this.#reserveBytes / 2;
+    const roomBytes = overReserve > 0 ? overReserve : Math.max(0, overReserve + this.#reserveBytes / 2);
     if (performance.now() - this.#checkedAtMs >= CHECK_MS || this.#writtenBytes > roomBytes / 2) {
       this.#checking ??= this.#check().finally(() => {
         this.#checking = undefined;

@@ -17,6 +17,8 @@ export interface LevelDatabaseOptions {
   readonly create: boolean;
   readonly writeBufferBytes: number;
   readonly disk: Disk;
+  /** Runs before it is opened again after a failed write, which takes room. */
+  readonly makeRoom: () => void;
 }
 
 const KIB = 1024;
@@ -46,6 +48,7 @@ interface View {
  */
 export class LevelDatabase {
   readonly #level: ClassicLevel<string, Uint8Array>;
+  readonly #makeRoom: () => void;
   /** The state before the write in flight. */
   #before: View | undefined;
   #broken: UnavailableReason | undefined;
@@ -53,12 +56,13 @@ export class LevelDatabase {
   #reopenedAtMs = 0;
   #closed = false;
 
-  private constructor(level: ClassicLevel<string, Uint8Array>) {
+  private constructor(level: ClassicLevel<string, Uint8Array>, makeRoom: () => void) {
     this.#level = level;
+    this.#makeRoom = makeRoom;
   }
 
   /** Opens the database at `path`, or creates it where `create` says so. Errors: `DirectoryInUse`, `StoreUnavailable`, `StoreCorrupt`. */
-  static async open(path: string, { create, writeBufferBytes, disk }: LevelDatabaseOptions): Promise<LevelDatabase> {
+  static async open(path: string, { create, writeBufferBytes, disk, makeRoom }: LevelDatabaseOptions): Promise<LevelDatabase> {
     const level = disk.database(path, {
       createIfMissing: create,
       keyEncoding: "utf8",
@@ -78,7 +82,7 @@ export class LevelDatabase {
       if (cause?.code === "LEVEL_LOCKED") throw inUse(path, error);
       throw storeFailure(cause ?? error, "not-applied");
     }
-    return new LevelDatabase(level);
+    return new LevelDatabase(level, makeRoom);
   }
 
   get closed(): boolean {
@@ -172,6 +176,7 @@ export class LevelDatabase {
     try {
       await this.#level.close();
       if (this.#closed) return;
+      this.#makeRoom();
       // Never a new one: what is gone would be gone for good.
       await this.#level.open({ createIfMissing: false });
       this.#broken = undefined;

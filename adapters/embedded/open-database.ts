@@ -29,13 +29,16 @@ export interface OpenDatabaseOptions {
  */
 export async function openDatabase(directory: string, options: Partial<OpenDatabaseOptions>): Promise<LevelDatabase> {
   const create = prepareDirectory(directory) === "empty";
-  dropBallast(directory);
+  const makeRoom = () => dropBallast(directory);
+  makeRoom();
   const unread = create ? [] : await check(directory, options);
   const { writeBufferBytes = WRITE_BUFFER_BYTES_DEFAULT, disk = systemDisk } = options;
-  const database = await LevelDatabase.open(itemsPath(directory), { create, writeBufferBytes, disk }).catch((error: unknown) => {
-    if (StoreCorrupt.is(error)) throw new StoreCorrupt(refusal(directory, error.message), { cause: error });
-    throw error;
-  });
+  const database = await LevelDatabase.open(itemsPath(directory), { create, writeBufferBytes, disk, makeRoom }).catch(
+    (error: unknown) => {
+      if (StoreCorrupt.is(error)) throw new StoreCorrupt(refusal(directory, error.message), { cause: error });
+      throw error;
+    },
+  );
   try {
     raiseFormat(directory);
   } catch (error) {

@@ -2,8 +2,8 @@ import type { Context } from "hono";
 import type { Broker } from "../../core/broker.ts";
 import { BrokerError } from "../../core/errors.ts";
 import type { Random } from "../../core/ports/random.ts";
-import { StoreUnavailable } from "../../core/ports/store-failures.ts";
 import type { Log } from "../runtime/log.ts";
+import { isRefusedForRoom } from "../runtime/refused-for-room.ts";
 import { answerOnce } from "./answer-once.ts";
 import type { ApiKeyGuard } from "./api-key-guard.ts";
 import { identityByKey, keyedRequest, type RequestIdentity } from "./idempotency-key.ts";
@@ -180,10 +180,4 @@ function requireJsonType(type: string | undefined, mergePatch: boolean): void {
   const found =
     type === undefined ? "The request has no Content-Type." : `The Content-Type is ${JSON.stringify(type.slice(0, 100))}.`;
   throw new BrokerError("UNSUPPORTED_MEDIA_TYPE", `${found} Send JSON and say so: -H 'Content-Type: application/json'.`);
-}
-
-/** On a full disk every send is: the store says so once a minute, and a stack for each would go to that disk too. */
-function isRefusedForRoom(error: unknown): boolean {
-  const cause = BrokerError.is(error) ? error.cause : error;
-  return StoreUnavailable.is(cause) && cause.reason === "full" && cause.outcome === "not-applied";
 }

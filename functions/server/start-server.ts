@@ -4,6 +4,7 @@ import { serveBroker } from "../http/serve-broker.ts";
 import { systemClock } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
 import { createSystemRandom } from "../runtime/random.ts";
+import { isRefusedForRoom } from "../runtime/refused-for-room.ts";
 import { awsPlaceOf, type ServerSettings } from "../runtime/server-settings.ts";
 import { hmacSigner } from "../runtime/signer.ts";
 import { startSweeper } from "../runtime/sweeper.ts";
@@ -31,7 +32,9 @@ export interface Server {
 export async function startServer(settings: ServerSettings, log: Log): Promise<Server> {
   const stores = await openStores(settings, log);
   const random = createSystemRandom();
-  const onFailure = (error: unknown) => log.error({ err: error }, "timers were not fired; they are tried again");
+  const onFailure = (error: unknown) => {
+    if (!isRefusedForRoom(error)) log.error({ err: error }, "timers were not fired; they are tried again");
+  };
   const broker = await startBroker(stores, { random, onFailure, ...openWebhooks(settings) });
   try {
     const { host, port, apiKey } = settings;

@@ -209,6 +209,21 @@ test("a disk that others have filled to the last byte does not keep the store fr
   await store.close();
 });
 
+test("a disk that others fill under a running store: it goes on in the room it gives up", async (context) => {
+  const { path, fill } = needDisk(context);
+  const store = await EmbeddedItemStore.open(path, { writeBufferBytes: MIB, reserveBytes: 0 });
+  const kept = await together(40, async (index) => {
+    await store.put({ pk: "p", sk: `kept-${index}`, d: new Uint8Array(ITEM_BYTES) });
+    return `kept-${index}`;
+  });
+  await layBallast(path, 3 * MIB);
+  await fill();
+  const failed = await writeUntilRefused(store, "failed");
+  await writable(store, "after");
+  await expectKept(store, [...kept, ...failed.acknowledged, "after"], failed.notApplied);
+  await store.close();
+});
+
 test("an object that does not fit is refused and leaves nothing behind", async (context) => {
   const { path, fill, free } = needDisk(context);
   const objects = await EmbeddedObjectStore.open(path, { space: await FreeSpace.watch(path, 0) });
