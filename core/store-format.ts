@@ -29,6 +29,7 @@ export class StoreFormat {
 
   /** Raises the store to the newest format; from then on older versions refuse to start on it. Idempotent. Errors: `StoreUnavailable`. */
   async raise(items: ItemStore): Promise<void> {
+    if (this.#version === NEWEST_FORMAT) return;
     const result = await items.put({ ...FORMAT_KEY, v: NEWEST_FORMAT }, { when: [{ op: "<", name: "v", value: NEWEST_FORMAT }] });
     this.#version = result.ok ? NEWEST_FORMAT : formatOf(result.current).version;
   }
