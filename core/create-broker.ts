@@ -30,6 +30,7 @@ import { endDepartures } from "./maintenance/end-departures.ts";
 import { type OpenedStore, openStore } from "./open-store.ts";
 import type { Doorbell } from "./ports/doorbell.ts";
 import type { Signer } from "./ports/signer.ts";
+import { StoreUnavailable } from "./ports/store-failures.ts";
 import { QueueChoice } from "./produce/queue-choice.ts";
 import { sendMessages } from "./produce/send-messages.ts";
 import { answering, answeringSteps } from "./store-errors.ts";
@@ -63,13 +64,18 @@ export interface RunningBroker extends Broker {
   stop(): void;
 }
 
+/** A full disk must not keep a broker from starting, which is how room is made: it goes on in the format before. */
+function unlessFull(error: unknown): void {
+  if (!StoreUnavailable.is(error) || error.reason !== "full") throw error;
+}
+
 /** Errors: `StoreCorrupt` when a newer version wrote this store; `StoreUnavailable`. */
 export async function createBroker(dependencies: BrokerDependencies): Promise<RunningBroker> {
   const { items, clock, random } = dependencies;
   const opened = await openStore(items, random);
   const { signingKey, format } = opened;
   // The only process on its store: no older writer can be left.
-  if (dependencies.settings.soleProcess) await format.raise(items);
+  if (dependencies.settings.soleProcess) await format.raise(items).catch(unlessFull);
   const parts = assemble(dependencies, opened);
   const { admin, scanning, transactions, redriving } = parts;
   return {

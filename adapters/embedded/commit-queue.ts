@@ -3,7 +3,7 @@ import type { Key } from "../../core/ports/item-store.ts";
 import { StoreUnavailable } from "../../core/ports/store-failures.ts";
 import type { Image } from "../items/image.ts";
 import { itemSize } from "../items/item-size.ts";
-import type { FreeSpace } from "./free-space.ts";
+import type { FreeSpace, Use } from "./free-space.ts";
 import { decodeItem, ItemEncoder } from "./item-codec.ts";
 import type { LevelDatabase, LevelOperation } from "./level-database.ts";
 import { expiryKey, indexedExpiry } from "./stored-keys.ts";
@@ -84,12 +84,12 @@ export class CommitQueue {
   }
 
   /**
-   * Runs `decision` now, which reads with `latest` and writes with `change`; answers when all it saw is durable. What frees room
-   * may still be written on a disk that is full but for its reserve.
+   * Runs `decision` now, which reads with `latest` and writes with `change`; answers when all it saw is durable. How full the disk
+   * may be for it depends on its use.
    */
-  async decide<T>(decision: () => T, freesRoom = false): Promise<T> {
+  async decide<T>(use: Use, decision: () => T): Promise<T> {
     if (this.#closed) throw new StoreUnavailable("not-applied", "unavailable", "the store is closed");
-    if (this.#space.exhausted && !freesRoom) throw new StoreUnavailable("not-applied", "full", "the disk is nearly full");
+    this.#space.require(use);
     this.#seen = undefined;
     const result = decision();
     await this.#seenBatch()?.durable;

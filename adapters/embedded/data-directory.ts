@@ -1,4 +1,14 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { StoreCorrupt } from "../../core/ports/store-failures.ts";
 
@@ -10,8 +20,13 @@ export const itemsPath = (directory: string): string => join(directory, "items")
 export const objectsPath = (directory: string): string => join(directory, "objects");
 export const unfinishedObjectsPath = (directory: string): string => join(directory, "objects.tmp");
 
-/** Raised when files in a data directory change in a way that older code must not touch. */
-const FORMAT = 1;
+/**
+ * Raised when files in a data directory change in a way that older code must not touch.
+ *
+ *   1  the checksum of an item leaves its key out
+ *   2  new items are checked with their key
+ */
+const FORMAT = 2;
 
 /** Another process holds the directory. */
 export class DirectoryInUse extends Error {
@@ -23,23 +38,57 @@ export class FormatTooNew extends Error {
   override readonly name = "FormatTooNew";
 }
 
-/** Creates the directory, or checks that this version may use it. Errors: `FormatTooNew`, `StoreCorrupt`. */
-export function prepareDirectory(directory: string): void {
+/**
+ * Creates the directory, or checks that this version may use it; answers whether its database has yet to be created. That is only
+ * while FORMAT is empty: from the first start on, a database that is not there is one that was lost.
+ * Errors: `FormatTooNew`, `StoreCorrupt`.
+ */
+export function prepareDirectory(directory: string): "empty" | "in use" {
   makeDirectory(directory);
-  const path = join(directory, "FORMAT");
+  const path = formatPath(directory);
+  const inItems = existsSync(itemsPath(directory)) ? readdirSync(itemsPath(directory)) : [];
   if (!existsSync(path)) {
-    if (existsSync(itemsPath(directory))) throw new StoreCorrupt(`The folder ${directory} holds data but no FORMAT file.`);
-    // Two processes that begin at once write the same; an empty file, left by a crash, stands for nothing stored yet.
-    writeFileSync(path, `${JSON.stringify({ format: FORMAT })}\n`, { flush: true });
-    return;
+    if (inItems.length > 0)
+      throw new StoreCorrupt(`The folder ${directory} holds data but no FORMAT file. Restore it from a backup.`);
+    // Two processes that begin at once write the same.
+    writeFileSync(path, "", { flush: true });
   }
   const text = readFileSync(path, "utf8");
-  const found = text === "" ? FORMAT : readFormat(text);
-  if (found === undefined) throw new StoreCorrupt(`The FORMAT file of the folder ${directory} cannot be read.`);
+  if (text === "") {
+    if (inItems.includes("CURRENT")) return "in use";
+    if (inItems.every((name) => !/\.(log|ldb|sst)$/.test(name))) return "empty";
+    throw new StoreCorrupt(`The folder ${directory} holds data, but its FORMAT file is empty. Restore it from a backup.`);
+  }
+  const found = readFormat(text);
+  if (found === undefined) {
+    throw new StoreCorrupt(`The FORMAT file of the folder ${directory} cannot be read. Restore it from a backup.`);
+  }
   if (found > FORMAT) {
     throw new FormatTooNew(
       `The folder ${directory} has format ${found}; this version knows formats up to ${FORMAT}. Start the version that wrote it.`,
     );
+  }
+  return "in use";
+}
+
+/** Writes this version's format, once the database is there and its lock is held: from then on older versions refuse the directory. */
+export function raiseFormat(directory: string): void {
+  const path = formatPath(directory);
+  const text = `${JSON.stringify({ format: FORMAT })}\n`;
+  if (readFileSync(path, "utf8") === text) return;
+  writeFileSync(`${path}.tmp`, text, { flush: true });
+  renameSync(`${path}.tmp`, path);
+  syncFolder(directory);
+}
+
+const formatPath = (directory: string): string => join(directory, "FORMAT");
+
+function syncFolder(path: string): void {
+  const folder = openSync(path, "r");
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
   }
 }
 
@@ -49,7 +98,9 @@ function makeDirectory(directory: string): void {
   if (existsSync(path)) return;
   if (dirname(path) !== path) makeDirectory(dirname(path));
   try {
-    mkdirSync(path);
+    // Messages, webhook secrets and the key that signs handles are nobody else's to read.
+    mkdirSync(path, { mode: 0o700 });
+    syncFolder(dirname(path));
   } catch (error) {
     // Another process was quicker: who may have the folder, the database's lock decides.
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;

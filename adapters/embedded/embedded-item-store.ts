@@ -5,11 +5,13 @@ import type {
   Key,
   Query,
   QueryPage,
+  TransactOptions,
   TransactResult,
   TransactWrite,
   WriteOptions,
   WriteResult,
 } from "../../core/ports/item-store.ts";
+import { StoreCorrupt } from "../../core/ports/store-failures.ts";
 import type { Telemetry } from "../../core/ports/telemetry.ts";
 import { holds } from "../items/condition.ts";
 import { type Image, imageAfter, type Write } from "../items/image.ts";
@@ -17,24 +19,32 @@ import { itemSize } from "../items/item-size.ts";
 import { checkBatchGet, checkKey, checkLimit, checkPk, checkTransaction, writeKey } from "../items/limits.ts";
 import { QueryPageBuilder } from "../items/query-page.ts";
 import { CommitQueue } from "./commit-queue.ts";
-import { itemsPath, prepareDirectory } from "./data-directory.ts";
 import { FreeSpace, RESERVE_BYTES_DEFAULT } from "./free-space.ts";
 import { decodeItem } from "./item-codec.ts";
-import { LevelDatabase, WRITE_BUFFER_BYTES_DEFAULT } from "./level-database.ts";
-import { endOf, expiryKey, firstExpiry, firstOf, itemKey, itemKeyOfExpiry, keyOfItem } from "./stored-keys.ts";
+import type { LevelDatabase } from "./level-database.ts";
+import { type OpenDatabaseOptions, openDatabase } from "./open-database.ts";
+import {
+  endOf,
+  expiryKey,
+  expiryOf,
+  firstExpiry,
+  firstOf,
+  indexedExpiry,
+  itemKey,
+  itemKeyOfExpiry,
+  keyOfItem,
+} from "./stored-keys.ts";
 
 /** An item stays this long after its expiry, as on AWS: nobody may rely on its going. */
 const EXPIRY_GRACE_SECONDS = 3_600;
 const CACHE_BYTES_DEFAULT = 24 * 1024 * 1024;
 
-export interface EmbeddedItemStoreOptions {
+export interface EmbeddedItemStoreOptions extends Partial<OpenDatabaseOptions> {
   readonly telemetry?: Telemetry;
-  /** Free bytes of the file system below which writes are refused as `full`. Default 64 MB. */
+  /** Free bytes of the file system below which appends are refused as `full`; other writes below half of them. Default 64 MB. */
   readonly reserveBytes?: number;
   /** Decoded items kept in memory. Default 24 MB. */
   readonly cacheBytes?: number;
-  /** LevelDB holds up to two such buffers, and rewrites them when it opens after a crash. Default 16 MB. */
-  readonly writeBufferBytes?: number;
 }
 
 /**
@@ -46,19 +56,22 @@ export class EmbeddedItemStore implements ItemStore {
   readonly #queue: CommitQueue;
   readonly #telemetry: Telemetry | undefined;
 
-  private constructor(database: LevelDatabase, queue: CommitQueue, telemetry: Telemetry | undefined) {
+  /** Of the disk that the directory is on. */
+  readonly space: FreeSpace;
+
+  private constructor(database: LevelDatabase, queue: CommitQueue, space: FreeSpace, telemetry: Telemetry | undefined) {
     this.#database = database;
     this.#queue = queue;
+    this.space = space;
     this.#telemetry = telemetry;
   }
 
   /** Creates the directory where there is none. Errors: `DirectoryInUse`, `FormatTooNew`, `StoreCorrupt`, `StoreUnavailable`. */
   static async open(directory: string, options: EmbeddedItemStoreOptions = {}): Promise<EmbeddedItemStore> {
-    prepareDirectory(directory);
-    const database = await LevelDatabase.open(itemsPath(directory), options.writeBufferBytes ?? WRITE_BUFFER_BYTES_DEFAULT);
-    const space = await FreeSpace.watch(directory, options.reserveBytes ?? RESERVE_BYTES_DEFAULT);
+    const database = await openDatabase(directory, options);
+    const space = await FreeSpace.watch(directory, options.reserveBytes ?? RESERVE_BYTES_DEFAULT, options.report);
     const queue = new CommitQueue(database, space, options.cacheBytes ?? CACHE_BYTES_DEFAULT);
-    return new EmbeddedItemStore(database, queue, options.telemetry);
+    return new EmbeddedItemStore(database, queue, space, options.telemetry);
   }
 
   async get(key: Key): Promise<Item | undefined> {
@@ -102,8 +115,10 @@ export class EmbeddedItemStore implements ItemStore {
       checkLimit(limit);
       const end = to === undefined ? { lt: endOf(pk) } : { lte: firstOf(pk, to) };
       await this.#database.scan({ gte: firstOf(pk, from), ...end, reverse }, limit, (stored, value) => {
-        const item = decodeItem(keyOfItem(stored), value);
-        page.offer({ item, bytes: itemSize(item) });
+        const key = keyOfItem(stored);
+        const item = unlessCorrupt(() => decodeItem(key, value));
+        if (item === undefined) page.skip(key);
+        else page.offer({ item, bytes: itemSize(item) });
         return !page.full;
       });
       return page.page();
@@ -112,13 +127,13 @@ export class EmbeddedItemStore implements ItemStore {
     }
   }
 
-  async transact(writes: readonly TransactWrite[]): Promise<TransactResult> {
+  async transact(writes: readonly TransactWrite[], options?: TransactOptions): Promise<TransactResult> {
     let bytes = 0;
     try {
       checkTransaction(writes);
-      return await this.#queue.decide((): TransactResult => {
+      return await this.#queue.decide(options?.purpose ?? "change", (): TransactResult => {
         const stored = writes.map((write) => itemKey(writeKey(write)));
-        const befores = writes.map((write, at) => this.#queue.latest(stored[at] as string, writeKey(write)));
+        const befores = writes.map((write, at) => this.#before(write, stored[at] as string));
         const failures = writes.map((write, at) => failureOf(write, befores[at]));
         if (failures.some((failure) => failure !== undefined)) return { ok: false, failures };
         const afters = writes.map((write, at) => imageAfter(write, befores[at]));
@@ -142,18 +157,24 @@ export class EmbeddedItemStore implements ItemStore {
     const expired: string[] = [];
     if (expiredAt < 0) return 0;
     await this.#database.scan({ gte: firstExpiry(), lt: expiryKey(expiredAt, "") }, limit, (stored) => {
-      expired.push(itemKeyOfExpiry(stored));
-      return true;
+      expired.push(stored);
+      return expired.length < limit;
     });
-    const deletions = expired.map((stored) =>
-      this.#queue.decide(() => {
-        const before = this.#queue.latest(stored, keyOfItem(stored));
-        // It may have been given a longer life since.
-        if (holds(before?.item, [{ op: "<", name: "x", value: expiredAt }])) this.#queue.change(stored, before, undefined);
-      }, true),
+    await Promise.all(
+      expired.map((entry) => this.#queue.decide("free", () => this.#expire(itemKeyOfExpiry(entry), expiryOf(entry)))),
     );
-    await Promise.all(deletions);
     return expired.length;
+  }
+
+  /** Deletes the item that the index says expired at `listed`, and the entry. */
+  #expire(stored: string, listed: number): void {
+    const key = keyOfItem(stored);
+    const readable = unlessCorrupt(() => ({ image: this.#queue.latest(stored, key) }));
+    const listedAs: Image = { item: { ...key, x: listed }, bytes: 0 };
+    // It may have been given a longer life since; and an item that could not be read was replaced without its entry.
+    if (readable?.image === undefined) this.#queue.change(stored, listedAs, undefined);
+    else if (indexedExpiry(readable.image.item.x) === listed) this.#queue.change(stored, readable.image, undefined);
+    else this.#queue.change(stored, { ...listedAs, item: { ...readable.image.item, x: listed } }, readable.image);
   }
 
   /** Ends the writes that were taken, then lets go of the directory. */
@@ -165,21 +186,31 @@ export class EmbeddedItemStore implements ItemStore {
   async #write(write: Write, options: WriteOptions | undefined): Promise<WriteResult> {
     let bytes = 0;
     try {
-      return await this.#queue.decide((): WriteResult => {
+      const use = write.kind === "delete" ? "free" : (options?.purpose ?? "change");
+      return await this.#queue.decide(use, (): WriteResult => {
         const key = writeKey(write);
         checkKey(key);
         const stored = itemKey(key);
-        const before = this.#queue.latest(stored, key);
+        const before = this.#before(write, stored);
         if (!holds(before?.item, write.when)) return { ok: false, current: before?.item };
         const after = imageAfter(write, before);
         this.#queue.change(stored, before, after);
         bytes = after?.bytes ?? 0;
         if (options?.returning === "allOld") return { ok: true, item: before?.item };
         return options?.returning === "allNew" ? { ok: true, item: after?.item } : { ok: true };
-      }, write.kind === "delete");
+      });
     } finally {
       this.#consumed(write.kind, bytes);
     }
+  }
+
+  /** What the write meets. A put or a delete that asks nothing of it may meet what cannot be read. */
+  #before(write: Write, stored: string): Image | undefined {
+    const key = writeKey(write);
+    const replaces = (write.kind === "put" || write.kind === "delete") && (write.when ?? []).length === 0;
+    if (!replaces) return this.#queue.latest(stored, key);
+    const readable = unlessCorrupt(() => ({ image: this.#queue.latest(stored, key) }));
+    return readable === undefined ? { item: { ...key }, bytes: 0 } : readable.image;
   }
 
   #metered(operation: string, read: () => Image | undefined): Image | undefined {
@@ -199,4 +230,14 @@ export class EmbeddedItemStore implements ItemStore {
 
 function failureOf(write: TransactWrite, before: Image | undefined): { readonly current: Item | undefined } | undefined {
   return holds(before?.item, write.when) ? undefined : { current: before?.item };
+}
+
+/** `undefined` where an item cannot be read. */
+function unlessCorrupt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (StoreCorrupt.is(error) && error.key !== undefined) return undefined;
+    throw error;
+  }
 }

@@ -1,5 +1,5 @@
 import fs from "node:fs";
-import { link, mkdir, open, readFile, rename, rm, unlink } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { OBJECT_KEY, type ObjectPage, type ObjectStore } from "../../core/ports/object-store.ts";
@@ -8,7 +8,9 @@ import type { Telemetry } from "../../core/ports/telemetry.ts";
 import { checkListLimit, checkObjectBytes, checkObjectKey, checkRange } from "../objects/object-limits.ts";
 import { BoundedCalls } from "./bounded-calls.ts";
 import { objectsPath, prepareDirectory, unfinishedObjectsPath } from "./data-directory.ts";
+import { type Disk, systemDisk } from "./disk.ts";
 import { storeFailure } from "./disk-failure.ts";
+import { FreeSpace, RESERVE_BYTES_DEFAULT } from "./free-space.ts";
 import { deleteOlder, isMissing, keysInOrder, objectPath } from "./object-tree.ts";
 import { SharedSync } from "./shared-sync.ts";
 
@@ -19,6 +21,9 @@ const SEGMENT_CHARS_MAX = 254;
 
 export interface EmbeddedObjectStoreOptions {
   readonly telemetry?: Telemetry;
+  /** Shared with the item store, so that neither takes the other's reserve. Default: its own, of 64 MB. */
+  readonly space?: FreeSpace;
+  readonly disk?: Disk;
 }
 
 /**
@@ -30,25 +35,32 @@ export class EmbeddedObjectStore implements ObjectStore {
   readonly #root: string;
   readonly #unfinished: string;
   readonly #telemetry: Telemetry | undefined;
+  readonly #space: FreeSpace;
+  readonly #disk: Disk;
   readonly #files = new BoundedCalls(FILES_MAX);
-  readonly #syncs = new SharedSync();
+  readonly #syncs: SharedSync;
   /** Folders that exist durably, or are about to. */
   readonly #folders = new Map<string, Promise<void>>();
   #written = 0;
 
-  private constructor(directory: string, telemetry: Telemetry | undefined) {
+  private constructor(directory: string, space: FreeSpace, options: EmbeddedObjectStoreOptions) {
     this.#root = objectsPath(directory);
     this.#unfinished = unfinishedObjectsPath(directory);
-    this.#telemetry = telemetry;
+    this.#space = space;
+    this.#telemetry = options.telemetry;
+    this.#disk = options.disk ?? systemDisk;
+    this.#syncs = new SharedSync(this.#disk);
   }
 
-  /** The item store of the directory must be open: its lock keeps other processes out. Errors: `FormatTooNew`, `StoreUnavailable`. */
+  /** The item store of the directory must be open: its lock keeps other processes out. Errors: `FormatTooNew`, `StoreCorrupt`, `StoreUnavailable`. */
   static async open(directory: string, options: EmbeddedObjectStoreOptions = {}): Promise<EmbeddedObjectStore> {
     prepareDirectory(directory);
-    const store = new EmbeddedObjectStore(directory, options.telemetry);
+    const space = options.space ?? (await FreeSpace.watch(directory, RESERVE_BYTES_DEFAULT));
+    const store = new EmbeddedObjectStore(directory, space, options);
     try {
-      await rm(store.#unfinished, { recursive: true, force: true });
-      await mkdir(store.#unfinished);
+      // The folder stays: on a full disk there may be no room for a new one.
+      await mkdir(store.#unfinished, { recursive: true });
+      for (const name of await readdir(store.#unfinished)) await rm(join(store.#unfinished, name), { recursive: true });
       await mkdir(store.#root, { recursive: true });
       await store.#syncs.folder(directory);
     } catch (error) {
@@ -104,7 +116,7 @@ export class EmbeddedObjectStore implements ObjectStore {
   async delete(key: string): Promise<void> {
     await this.#metered("delete", async () => {
       const path = this.#path(key);
-      const deleted = await unlessMissing(() => unlink(path).then(() => true), "unknown");
+      const deleted = await unlessMissing(() => this.#disk.unlink(path).then(() => true), "unknown");
       if (deleted) await unlessMissing(() => this.#syncs.folder(dirname(path)), "unknown");
     });
   }
@@ -126,12 +138,15 @@ export class EmbeddedObjectStore implements ObjectStore {
   async #write(path: string, bytes: Uint8Array, ifAbsent: boolean): Promise<{ readonly ok: boolean }> {
     const unfinished = join(this.#unfinished, String(this.#written++));
     const folder = dirname(path);
+    // Every object holds messages of a send; one that is refused leaves nothing behind.
+    this.#space.require("append", bytes.length);
+    const ended = this.#space.begin(bytes.length);
     let outcome: Outcome = "not-applied";
     try {
       await this.#ensureFolder(folder);
-      await writeDurably(unfinished, bytes);
+      await this.#writeDurably(unfinished, bytes);
       outcome = "unknown";
-      const ok = ifAbsent ? await linked(unfinished, path) : await rename(unfinished, path).then(() => true);
+      const ok = ifAbsent ? await this.#linked(unfinished, path) : await this.#disk.rename(unfinished, path).then(() => true);
       // Also when another was first: his object may not be durable yet, and who lost to it will rely on it.
       await this.#syncs.folder(folder);
       return { ok };
@@ -139,7 +154,29 @@ export class EmbeddedObjectStore implements ObjectStore {
       throw storeFailure(error, outcome);
     } finally {
       // Renamed, or never created: then there is none. What stays is removed at the next start.
-      await unlink(unfinished).catch(() => undefined);
+      await this.#disk.unlink(unfinished).catch(() => undefined);
+      ended();
+    }
+  }
+
+  async #writeDurably(path: string, bytes: Uint8Array): Promise<void> {
+    const file = await this.#disk.create(path);
+    try {
+      await file.writeFile(bytes);
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** False when the name is taken. */
+  async #linked(existing: string, path: string): Promise<boolean> {
+    try {
+      await this.#disk.link(existing, path);
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+      throw error;
     }
   }
 
@@ -157,7 +194,7 @@ export class EmbeddedObjectStore implements ObjectStore {
   async #createFolder(folder: string): Promise<void> {
     if (folder === this.#root) return;
     await this.#ensureFolder(dirname(folder));
-    await mkdir(folder, { recursive: true });
+    await this.#disk.mkdir(folder);
     await this.#syncs.folder(dirname(folder));
   }
 
@@ -178,27 +215,6 @@ export class EmbeddedObjectStore implements ObjectStore {
     } finally {
       this.#telemetry?.consumed({ store: "objects", operation, writeUnits: 0, readUnits: 0, requests: 0, bytes });
     }
-  }
-}
-
-async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
-  const file = await open(path, "wx");
-  try {
-    await file.writeFile(bytes);
-    await file.datasync();
-  } finally {
-    await file.close();
-  }
-}
-
-/** False when the name is taken. */
-async function linked(existing: string, path: string): Promise<boolean> {
-  try {
-    await link(existing, path);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
-    throw error;
   }
 }
 

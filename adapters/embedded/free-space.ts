@@ -1,11 +1,20 @@
 import { statfs } from "node:fs/promises";
+import { StoreUnavailable } from "../../core/ports/store-failures.ts";
 
 const CHECK_MS = 1_000;
+const REPORT_MS = 60_000;
+const MIB = 1024 * 1024;
 /**
  * LevelDB rewrites its log, two write buffers at most, when it recovers, and needs about four to merge its newest files. A merge that
  * finds less room fails the next write, and the database starts anew: safe, but slow.
  */
-export const RESERVE_BYTES_DEFAULT = 64 * 1024 * 1024;
+export const RESERVE_BYTES_DEFAULT = 64 * MIB;
+
+/**
+ * What a write does: `append` brings new messages and stops at the reserve; `change` is everything else, with which consumers get rid
+ * of what is there, and stops at half of it; `free` removes, and never stops.
+ */
+export type Use = "append" | "change" | "free";
 
 /**
  * Watches how much room a file system has, so that writes are refused while there is still enough to recover in. It looks when
@@ -14,19 +23,24 @@ export const RESERVE_BYTES_DEFAULT = 64 * 1024 * 1024;
 export class FreeSpace {
   readonly #path: string;
   readonly #reserveBytes: number;
-  /** Above the reserve. Unknown counts as endless: a write that does not fit fails by itself. */
-  #roomBytes = Number.POSITIVE_INFINITY;
+  readonly #report: (line: string) => void;
+  /** Unknown counts as endless: a write that does not fit fails by itself. */
+  #freeBytes = Number.POSITIVE_INFINITY;
   #writtenBytes = 0;
+  /** Of files being written, which `statfs` may not show yet. */
+  #begunBytes = 0;
   #checking: Promise<void> | undefined;
   #checkedAtMs = 0;
+  #reportedAtMs = Number.NEGATIVE_INFINITY;
 
-  private constructor(path: string, reserveBytes: number) {
+  private constructor(path: string, reserveBytes: number, report: (line: string) => void) {
     this.#path = path;
     this.#reserveBytes = reserveBytes;
+    this.#report = report;
   }
 
-  static async watch(path: string, reserveBytes: number): Promise<FreeSpace> {
-    const space = new FreeSpace(path, reserveBytes);
+  static async watch(path: string, reserveBytes: number, report: (line: string) => void = () => undefined): Promise<FreeSpace> {
+    const space = new FreeSpace(path, reserveBytes, report);
     await space.#check();
     return space;
   }
@@ -36,23 +50,56 @@ export class FreeSpace {
     this.#writtenBytes += 2 * bytes;
   }
 
-  get exhausted(): boolean {
-    const due = performance.now() - this.#checkedAtMs >= CHECK_MS || this.#writtenBytes > this.#roomBytes / 2;
-    if (due) {
+  /** A file of `bytes` is being written until the answer is called. */
+  begin(bytes: number): () => void {
+    this.#begunBytes += bytes;
+    return () => {
+      this.#begunBytes -= bytes;
+      this.#writtenBytes += bytes;
+    };
+  }
+
+  /** Errors: `StoreUnavailable`, `full`, when a write of about `bytes` would take what is kept for those that matter more. */
+  require(use: Use, bytes = 0): void {
+    if (use === "free") return;
+    const leftBytes = this.#leftBytes();
+    const keptBytes = use === "append" ? this.#reserveBytes : this.#reserveBytes / 2;
+    if (leftBytes - bytes > keptBytes) return;
+    this.#reportFull(use, leftBytes, keptBytes);
+    const refusal = new StoreUnavailable("not-applied", "full", "the disk is nearly full");
+    // Where in the code a full disk was noticed helps nobody, and there may be thousands a second.
+    refusal.stack = `${refusal.name}: ${refusal.message}`;
+    throw refusal;
+  }
+
+  /** Bytes that are free, as far as is known. */
+  #leftBytes(): number {
+    const leftBytes = this.#freeBytes - this.#writtenBytes - this.#begunBytes;
+    const overReserve = this.#freeBytes - this.#reserveBytes;
+    const roomBytes = overReserve > 0 ? overReserve : Math.max(0, overReserve + this.#reserveBytes / 2);
+    if (performance.now() - this.#checkedAtMs >= CHECK_MS || this.#writtenBytes > roomBytes / 2) {
       this.#checking ??= this.#check().finally(() => {
         this.#checking = undefined;
       });
     }
-    return this.#roomBytes <= this.#writtenBytes;
+    return leftBytes;
+  }
+
+  #reportFull(use: Use, leftBytes: number, keptBytes: number): void {
+    if (performance.now() - this.#reportedAtMs < REPORT_MS) return;
+    this.#reportedAtMs = performance.now();
+    const what = use === "append" ? "sends are" : "everything but deletions is";
+    const [left, kept] = [leftBytes, keptBytes].map((bytes) => Math.max(0, Math.floor(bytes / MIB)));
+    this.#report(`${left} MiB are free on the disk of ${this.#path}: ${what} refused below ${kept} MiB`);
   }
 
   async #check(): Promise<void> {
     this.#writtenBytes = 0;
     try {
       const { bavail, bsize } = await statfs(this.#path);
-      this.#roomBytes = Math.max(0, bavail * bsize - this.#reserveBytes);
+      this.#freeBytes = bavail * bsize;
     } catch {
-      this.#roomBytes = Number.POSITIVE_INFINITY;
+      this.#freeBytes = Number.POSITIVE_INFINITY;
     }
     this.#checkedAtMs = performance.now();
   }

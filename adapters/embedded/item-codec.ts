@@ -1,11 +1,13 @@
 import { crc32 } from "node:zlib";
 import type { Attribute, Item, Key } from "../../core/ports/item-store.ts";
 import { StoreCorrupt } from "../../core/ports/store-failures.ts";
+import { itemKey } from "./stored-keys.ts";
 
 /**
  * Stored form of an item, without its key:
  *
- *   item    = version:u8=1 crc:u32be attribute*      crc: CRC-32 of the attributes' bytes
+ *   item    = version:u8=2 crc:u32be attribute*      crc: CRC-32 of the key as it is stored, then of the attributes' bytes
+ *           | version:u8=1 crc:u32be attribute*      the crc without the key: read, no longer written
  *   attribute = name:text tag:u8 value               in the order the item has them
  *   value   = text                                   tag 1, string
  *           | varint                                 tag 2, integer 0 … 2^48 - 1
@@ -18,7 +20,8 @@ import { StoreCorrupt } from "../../core/ports/store-failures.ts";
  *   text    = length:varint utf8
  *   varint  = LEB128
  */
-const VERSION = 1;
+const VERSION = 2;
+const VERSION_WITHOUT_KEY = 1;
 const HEADER_BYTES = 5;
 const TAG = { text: 1, integer: 2, float: 3, bytes: 4, list: 5, texts: 6, integers: 7, floats: 8 } as const;
 const INTEGER_END = 2 ** 48;
@@ -50,7 +53,7 @@ export class ItemEncoder {
     }
     const encoded = this.#buffer.subarray(this.#start, this.#at);
     encoded[0] = VERSION;
-    encoded.writeUInt32BE(crc32(encoded.subarray(HEADER_BYTES)), 1);
+    encoded.writeUInt32BE(crc32(encoded.subarray(HEADER_BYTES), crc32(itemKey(item))), 1);
     return encoded;
   }
 
@@ -154,21 +157,26 @@ export class ItemEncoder {
 
 const isInteger = (value: number): boolean => Number.isInteger(value) && value >= 0 && value < INTEGER_END;
 
-/** The item; its bytes are views of `bytes`. Errors: `StoreCorrupt`. */
+/** The item; its bytes are views of `bytes`. Errors: `StoreCorrupt` with the key. */
 export function decodeItem(key: Key, bytes: Uint8Array): Item {
   const encoded = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  const version = encoded[0];
-  if (version !== undefined && version > VERSION) {
-    throw new StoreCorrupt(`an item of format ${version}, which a newer version wrote; this one reads formats up to ${VERSION}`);
+  const version = encoded[0] ?? 0;
+  if (version > VERSION) {
+    const message = `an item of format ${version}, which a newer version wrote; this one reads formats up to ${VERSION}`;
+    throw new StoreCorrupt(message, { key });
   }
-  if (version !== VERSION || encoded.length < HEADER_BYTES) throw new StoreCorrupt("an item without its header");
-  if (crc32(encoded.subarray(HEADER_BYTES)) !== encoded.readUInt32BE(1)) throw new StoreCorrupt("an item fails its checksum");
+  if (version < VERSION_WITHOUT_KEY || encoded.length < HEADER_BYTES)
+    throw new StoreCorrupt("an item without its header", { key });
+  const seed = version === VERSION_WITHOUT_KEY ? 0 : crc32(itemKey(key));
+  if (crc32(encoded.subarray(HEADER_BYTES), seed) !== encoded.readUInt32BE(1)) {
+    throw new StoreCorrupt("an item fails its checksum", { key });
+  }
   const item: Record<string, Attribute> & Key = { pk: key.pk, sk: key.sk };
   const reader = new ItemReader(encoded, HEADER_BYTES);
   try {
     while (!reader.atEnd) item[reader.text()] = reader.value();
   } catch (error) {
-    throw new StoreCorrupt("an item that cannot be read", { cause: error });
+    throw new StoreCorrupt("an item that cannot be read", { cause: error, key });
   }
   return item;
 }

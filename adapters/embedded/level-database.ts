@@ -1,6 +1,8 @@
+import { existsSync } from "node:fs";
 import { ClassicLevel, type Snapshot } from "classic-level";
 import { StoreUnavailable, type UnavailableReason } from "../../core/ports/store-failures.ts";
 import { DirectoryInUse } from "./data-directory.ts";
+import type { Disk } from "./disk.ts";
 import { storeFailure } from "./disk-failure.ts";
 
 export type LevelOperation =
@@ -10,6 +12,14 @@ export type LevelOperation =
 export type LevelRange = ({ readonly gte: string } & ({ readonly lt: string } | { readonly lte: string })) & {
   readonly reverse?: boolean;
 };
+
+export interface LevelDatabaseOptions {
+  readonly create: boolean;
+  readonly writeBufferBytes: number;
+  readonly disk: Disk;
+  /** Runs before it is opened again after a failed write, which takes room. */
+  readonly makeRoom: () => void;
+}
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -38,6 +48,7 @@ interface View {
  */
 export class LevelDatabase {
   readonly #level: ClassicLevel<string, Uint8Array>;
+  readonly #makeRoom: () => void;
   /** The state before the write in flight. */
   #before: View | undefined;
   #broken: UnavailableReason | undefined;
@@ -45,13 +56,15 @@ export class LevelDatabase {
   #reopenedAtMs = 0;
   #closed = false;
 
-  private constructor(level: ClassicLevel<string, Uint8Array>) {
+  private constructor(level: ClassicLevel<string, Uint8Array>, makeRoom: () => void) {
     this.#level = level;
+    this.#makeRoom = makeRoom;
   }
 
-  /** Errors: `DirectoryInUse`. */
-  static async open(path: string, writeBufferBytes: number): Promise<LevelDatabase> {
-    const level = new ClassicLevel<string, Uint8Array>(path, {
+  /** Opens the database at `path`, or creates it where `create` says so. Errors: `DirectoryInUse`, `StoreUnavailable`, `StoreCorrupt`. */
+  static async open(path: string, { create, writeBufferBytes, disk, makeRoom }: LevelDatabaseOptions): Promise<LevelDatabase> {
+    const level = disk.database(path, {
+      createIfMissing: create,
       keyEncoding: "utf8",
       valueEncoding: "view",
       // Frames are packed already or too small to pack, and packing would share the processor with the server.
@@ -63,14 +76,17 @@ export class LevelDatabase {
       blockSize: 8 * KIB,
     });
     try {
-      await level.open();
+      await level.open({ createIfMissing: create });
     } catch (error) {
       const { cause } = error as { readonly cause?: { readonly code?: string } };
-      if (cause?.code === "LEVEL_LOCKED")
-        throw new DirectoryInUse(`The folder ${path} is held by another process.`, { cause: error });
+      if (cause?.code === "LEVEL_LOCKED") throw inUse(path, error);
       throw storeFailure(cause ?? error, "not-applied");
     }
-    return new LevelDatabase(level);
+    return new LevelDatabase(level, makeRoom);
+  }
+
+  get closed(): boolean {
+    return this.#closed;
   }
 
   /** Errors: `StoreUnavailable`, `StoreCorrupt`. */
@@ -85,16 +101,19 @@ export class LevelDatabase {
     }
   }
 
-  /** Hands over the entries of the range, in order, until `take` answers false. Errors: `StoreUnavailable`, `StoreCorrupt`. */
-  async scan(range: LevelRange, limit: number, take: (key: string, value: Uint8Array) => boolean): Promise<void> {
+  /**
+   * Hands over the entries of the range, in order, until `take` answers false; it is likely to take `about` of them.
+   * Errors: `StoreUnavailable`, `StoreCorrupt`.
+   */
+  async scan(range: LevelRange, about: number, take: (key: string, value: Uint8Array) => boolean): Promise<void> {
     this.#requireOpen();
     const view = this.#before;
     const snapshot = view === undefined ? {} : { snapshot: view.snapshot };
     if (view !== undefined) view.scans += 1;
-    const iterator = this.#level.iterator({ ...range, ...snapshot, limit, highWaterMarkBytes: SCAN_BYTES });
+    const iterator = this.#level.iterator({ ...range, ...snapshot, highWaterMarkBytes: SCAN_BYTES });
     try {
       for (;;) {
-        const entries = await iterator.nextv(Math.min(limit, SCAN_ENTRIES)).catch((error: unknown) => {
+        const entries = await iterator.nextv(Math.min(about, SCAN_ENTRIES)).catch((error: unknown) => {
           throw storeFailure(error, "not-applied");
         });
         if (entries.length === 0) return;
@@ -157,7 +176,9 @@ export class LevelDatabase {
     try {
       await this.#level.close();
       if (this.#closed) return;
-      await this.#level.open();
+      this.#makeRoom();
+      // Never a new one: what is gone would be gone for good.
+      await this.#level.open({ createIfMissing: false });
       this.#broken = undefined;
     } catch (error) {
       const failure = storeFailure((error as { readonly cause?: unknown }).cause ?? error, "not-applied");
@@ -171,3 +192,17 @@ const release = (view: View): void => {
   // A database that is closing closes it itself.
   if (view.writeEnded && view.scans === 0) view.snapshot.close().catch(() => undefined);
 };
+
+const inUse = (path: string, cause: unknown): DirectoryInUse =>
+  new DirectoryInUse(`The folder ${path} is held by another process.`, { cause });
+
+/** Errors: `DirectoryInUse` when another process has the database open. Nothing in it changes. */
+export async function requireUnlocked(path: string): Promise<void> {
+  if (!existsSync(path)) return;
+  // LevelDB takes its lock before it looks whether there is a database, and gives it back.
+  const probe = new ClassicLevel(path, { createIfMissing: false, errorIfExists: true });
+  await probe.open().catch((error: { readonly cause?: { readonly code?: string } }) => {
+    if (error.cause?.code === "LEVEL_LOCKED") throw inUse(path, error);
+  });
+  await probe.close();
+}

@@ -1,4 +1,4 @@
-import { open } from "node:fs/promises";
+import type { Disk } from "./disk.ts";
 
 interface Turn {
   /** The sync that is running; what changed after it began needs the next. */
@@ -8,7 +8,12 @@ interface Turn {
 
 /** Syncs folders; calls that come while one runs share the one after it. */
 export class SharedSync {
+  readonly #disk: Disk;
   readonly #turns = new Map<string, Turn>();
+
+  constructor(disk: Disk) {
+    this.#disk = disk;
+  }
 
   folder(path: string): Promise<void> {
     const turn = this.#turns.get(path);
@@ -18,7 +23,7 @@ export class SharedSync {
   }
 
   #start(path: string): Promise<void> {
-    const running = syncFolder(path);
+    const running = this.#disk.syncFolder(path);
     const turn: Turn = { running, next: undefined };
     this.#turns.set(path, turn);
     const done = (): void => {
@@ -26,14 +31,5 @@ export class SharedSync {
     };
     running.then(done, done);
     return running;
-  }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, "r");
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }

@@ -23,6 +23,7 @@ export const endOf = (pk: string): string => `i${pk}\x01`;
 
 export const expiryKey = (expirySeconds: number, stored: string): string => `x${padded(expirySeconds)}${stored}`;
 export const firstExpiry = (): string => `x${padded(0)}`;
+export const expiryOf = (stored: string): number => Number(stored.slice(1, 1 + EXPIRY_DIGITS));
 export const itemKeyOfExpiry = (stored: string): string => stored.slice(1 + EXPIRY_DIGITS);
 
 const padded = (seconds: number): string => String(seconds).padStart(EXPIRY_DIGITS, "0");

@@ -5,9 +5,7 @@ import { PAGE_BYTES_MAX } from "./limits.ts";
 /** Fills a page up to the query's limit and 1 MB, the first item whatever its size. */
 export class QueryPageBuilder {
   readonly #items: Item[] = [];
-  readonly #damaged: Key[] = [];
-  /** Damaged ones before the last item. */
-  #passed = 0;
+  readonly #damaged: { readonly key: Key; readonly behind: number }[] = [];
   readonly #limit: number;
   #bytes = 0;
   #full = false;
@@ -35,20 +33,20 @@ export class QueryPageBuilder {
       return;
     }
     this.#items.push(item);
-    this.#passed = this.#damaged.length;
     this.#bytes += bytes;
     this.#full = this.#items.length === this.#limit;
   }
 
-  /** Passes over an item that cannot be read. */
-  pass({ pk, sk }: Key): void {
-    this.#damaged.push({ pk, sk });
+  /** An item of the page's range that cannot be read. */
+  skip(key: Key): void {
+    this.#damaged.push({ key, behind: this.#items.length });
   }
 
   page(): QueryPage {
     const page = { items: this.#items, more: this.#full };
-    // A page that goes on ends with an item: what is damaged behind it belongs to the next.
-    const damaged = this.#full ? this.#damaged.slice(0, this.#passed) : this.#damaged;
+    if (this.#damaged.length === 0) return page;
+    // What lies behind the last item of a full page belongs to the next one.
+    const damaged = this.#damaged.filter(({ behind }) => !this.#full || behind < this.#items.length).map(({ key }) => key);
     return damaged.length === 0 ? page : { ...page, damaged };
   }
 }

@@ -88,7 +88,7 @@ export class MemoryItemStore implements ItemStore {
       const end = query.to === undefined ? order.length : upperBound(order, query.to);
       for (let step = 0; step < end - start && !page.full; step++) {
         const image = images.get(order[query.reverse === true ? end - 1 - step : start + step] as string) as Image;
-        if (this.#damaged.has(image)) page.pass(image.item);
+        if (this.#damaged.has(image)) page.skip({ pk: image.item.pk, sk: image.item.sk });
         else page.offer(image);
       }
       use.bytes = page.bytes;

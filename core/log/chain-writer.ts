@@ -124,7 +124,7 @@ export class ChainWriter {
     const { when, changes } = appendUpdate(write, { base, cap, x, nowMs });
     return this.#decide(attempt, base, "append", async () => {
       if (write.companions) return this.#together(write, base, [{ kind: "update", key, changes, when }]);
-      const result = await this.#store.items.update(key, changes, { when, returning: "allNew" });
+      const result = await this.#store.items.update(key, changes, { when, returning: "allNew", purpose: "append" });
       return result.ok ? { done: result.item } : { lost: result.current };
     });
   }
@@ -137,7 +137,7 @@ export class ChainWriter {
     return this.#decide(attempt, base, "create", async () => {
       const when: readonly Condition[] = [{ op: "absent", name: "pk" }];
       if (write.companions) return this.#together(write, base, [{ kind: "put", item, when }]);
-      const result = await this.#store.items.put(item, { when });
+      const result = await this.#store.items.put(item, { when, purpose: "append" });
       return result.ok ? { done: item } : { lost: result.current };
     });
   }
@@ -216,7 +216,8 @@ export class ChainWriter {
   }
 
   async #together(write: ChainWrite, base: number, own: readonly TransactWrite[]): Promise<CallResult> {
-    const result = await this.#store.items.transact([...own, ...(write.companions?.({ base }) ?? [])]);
+    const writes = [...own, ...(write.companions?.({ base }) ?? [])];
+    const result = await this.#store.items.transact(writes, { purpose: "append" });
     if (result.ok) {
       const [first] = own;
       return { done: first?.kind === "put" ? first.item : undefined };

@@ -48,7 +48,15 @@ export type WriteResult =
   | { readonly ok: true; readonly item?: Item | undefined }
   | { readonly ok: false; readonly current: Item | undefined };
 
+/** What a write is for, where a store that is short of room may refuse it sooner: `append` brings new messages. */
+export type WritePurpose = "append";
+
+export interface TransactOptions {
+  readonly purpose?: WritePurpose;
+}
+
 export interface WriteOptions {
+  readonly purpose?: WritePurpose;
   readonly when?: readonly Condition[];
   /** Default `none`. A failed condition always returns the item it met. */
   readonly returning?: "none" | "allOld" | "allNew";
@@ -95,8 +103,10 @@ export interface ReadOptions {
 }
 
 /**
- * Errors: `StoreUnavailable` with its outcome, `StoreMisuse`; `StoreCorrupt` with the key for a call on an item that is damaged,
- * except a query. Reads report `outcome: not-applied`.
+ * Errors: `StoreUnavailable` with its outcome, `StoreCorrupt`, `StoreMisuse`. Reads report `outcome: not-applied`.
+ *
+ * A get, a batchGet and a conditional write throw `StoreCorrupt` with the key of an item that cannot be read; a query names it in
+ * `damaged`. A put or a delete without a condition replaces or removes it.
  */
 export interface ItemStore {
   get(key: Key, options?: ReadOptions): Promise<Item | undefined>;
@@ -107,5 +117,5 @@ export interface ItemStore {
   update(key: Key, changes: readonly Change[], options?: WriteOptions): Promise<WriteResult>;
   delete(key: Key, options?: WriteOptions): Promise<WriteResult>;
   query(query: Query): Promise<QueryPage>;
-  transact(writes: readonly TransactWrite[]): Promise<TransactResult>;
+  transact(writes: readonly TransactWrite[], options?: TransactOptions): Promise<TransactResult>;
 }

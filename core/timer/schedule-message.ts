@@ -70,10 +70,11 @@ export async function scheduleMessage(
   });
   const refused = await repeatWhileFenced(scheduling, companions ? Number.POSITIVE_INFINITY : dueMs, async () => {
     if (!companions) {
-      await items.put(item, { when: isFree });
+      await items.put(item, { when: isFree, purpose: "append" });
       return undefined;
     }
-    const result = await items.transact([{ kind: "put", item, when: isFree }, ...companions(place)]);
+    const writes = [{ kind: "put", item, when: isFree } as const, ...companions(place)];
+    const result = await items.transact(writes, { purpose: "append" });
     // The timer is there: an earlier try of this very write.
     return result.ok || result.failures[0] ? undefined : result.failures.slice(1);
   });

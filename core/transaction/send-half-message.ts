@@ -79,11 +79,12 @@ function prepare(preparing: Preparing, topic: Topic, message: MessageInput, opti
       createdAtMs,
     });
     const refused = await repeatUnknown(preparing, async () => {
-      const result = await items.transact([
-        { kind: "put", item: half, when: isFree },
-        { kind: "put", item: checkTimerItem({ ...check, checks: 0 }) },
+      const writes = [
+        { kind: "put", item: half, when: isFree } as const,
+        { kind: "put", item: checkTimerItem({ ...check, checks: 0 }) } as const,
         ...(identities?.({ kind: "transaction", id }) ?? []),
-      ]);
+      ];
+      const result = await items.transact(writes, { purpose: "append" });
       // The half message is there: an earlier try of this very write.
       return result.ok || result.failures[0] ? undefined : result.failures.slice(2);
     });

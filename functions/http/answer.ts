@@ -4,6 +4,7 @@ import { BrokerError } from "../../core/errors.ts";
 import type { Random } from "../../core/ports/random.ts";
 import { StoreCorrupt } from "../../core/ports/store-failures.ts";
 import type { Log } from "../runtime/log.ts";
+import { isRefusedForRoom } from "../runtime/refused-for-room.ts";
 import { answerOnce } from "./answer-once.ts";
 import type { ApiKeyGuard } from "./api-key-guard.ts";
 import { identityByKey, keyedRequest, type RequestIdentity } from "./idempotency-key.ts";
@@ -111,7 +112,8 @@ async function answer(
     if (shown.code === "INTERNAL_ERROR") log.error({ err: error, requestId, ...logFields }, "request failed");
     else if (shown.code === "STORE_CORRUPT")
       log.error({ err: shown.cause, key: damagedKey(shown), requestId, ...logFields }, "stored data is damaged");
-    else if (shown.code === "STORE_UNAVAILABLE") log.warn({ err: error, requestId, ...logFields }, "store unavailable");
+    else if (shown.code === "STORE_UNAVAILABLE" && !isRefusedForRoom(error))
+      log.warn({ err: error, requestId, ...logFields }, "store unavailable");
     reply = problemReply(shown, { requestId, instance: path });
   }
   const durationMs = Math.round((performance.now() - startMs) * 1_000) / 1_000;

@@ -3,6 +3,7 @@ import type { Random } from "../../core/ports/random.ts";
 import type { Signer } from "../../core/ports/signer.ts";
 import { systemClock } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
+import { isRefusedForRoom } from "../runtime/refused-for-room.ts";
 import type { ApiKeyGuard } from "./api-key-guard.ts";
 import { createApp } from "./app.ts";
 import { BackgroundSends } from "./background-sends.ts";
@@ -38,7 +39,10 @@ export interface ServedBroker {
 export async function serveBroker(options: ServeOptions): Promise<ServedBroker> {
   const { broker, log, random, signer, host, port } = options;
   const longPolls = new LongPolls();
-  const background = new BackgroundSends((error) => log.error({ err: error }, "a one-way message was not stored"));
+  const background = new BackgroundSends((error) => {
+    if (isRefusedForRoom(error)) log.warn("a one-way message was not stored: the disk is nearly full");
+    else log.error({ err: error }, "a one-way message was not stored");
+  });
   const app = createApp({
     broker,
     log,

@@ -53,6 +53,13 @@ export const SERVER_SETTINGS = {
     unit: "",
     description: "Folder of the embedded store; one process at a time may hold it.",
   },
+  acceptDataLoss: {
+    env: "ACCEPT_DATA_LOSS",
+    schema: oneOf(["true", "false"]).transform((text) => text === "true"),
+    default: "false",
+    unit: "",
+    description: "`true` starts on a damaged `DATA_DIR` without what cannot be read in it, where otherwise the start is refused.",
+  },
   table: {
     env: "TABLE",
     schema: optional(ANY_TEXT, ""),

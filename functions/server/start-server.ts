@@ -4,6 +4,7 @@ import { serveBroker } from "../http/serve-broker.ts";
 import { systemClock } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
 import { createSystemRandom } from "../runtime/random.ts";
+import { isRefusedForRoom } from "../runtime/refused-for-room.ts";
 import { awsPlaceOf, type ServerSettings } from "../runtime/server-settings.ts";
 import { hmacSigner } from "../runtime/signer.ts";
 import { startSweeper } from "../runtime/sweeper.ts";
@@ -29,9 +30,11 @@ export interface Server {
  * and what listening fails with.
  */
 export async function startServer(settings: ServerSettings, log: Log): Promise<Server> {
-  const stores = await openStores(settings);
+  const stores = await openStores(settings, log);
   const random = createSystemRandom();
-  const onFailure = (error: unknown) => log.error({ err: error }, "timers were not fired; they are tried again");
+  const onFailure = (error: unknown) => {
+    if (!isRefusedForRoom(error)) log.error({ err: error }, "timers were not fired; they are tried again");
+  };
   const broker = await startBroker(stores, { random, onFailure, ...openWebhooks(settings) });
   try {
     const { host, port, apiKey } = settings;
@@ -73,10 +76,11 @@ async function maintain(broker: Broker, stores: BrokerStores, signal: AbortSigna
 }
 
 /** Each store's libraries are loaded where it is used: they are most of what a start would read. */
-async function openStores(settings: ServerSettings): Promise<BrokerStores> {
+async function openStores(settings: ServerSettings, log: Log): Promise<BrokerStores> {
   if (settings.store === "embedded") {
     const { openEmbeddedStores } = await import("../stores/embedded-stores.ts");
-    return openEmbeddedStores(settings.dataDirectory);
+    const { dataDirectory, acceptDataLoss } = settings;
+    return openEmbeddedStores(dataDirectory, { acceptDataLoss, report: (line) => log.warn(line) });
   }
   const place = awsPlaceOf(settings);
   const { openAwsStores } = await import("../stores/aws-stores.ts");

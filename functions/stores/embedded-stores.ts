@@ -1,3 +1,4 @@
+import { layBallast } from "../../adapters/embedded/ballast.ts";
 import { DirectoryInUse, FormatTooNew } from "../../adapters/embedded/data-directory.ts";
 import { EmbeddedItemStore } from "../../adapters/embedded/embedded-item-store.ts";
 import { EmbeddedObjectStore } from "../../adapters/embedded/embedded-object-store.ts";
@@ -15,25 +16,35 @@ const SWEEP_ITEMS = 1_000;
 /** What a folder that cannot be written to answers. */
 const FOLDER_FAILURES: ReadonlySet<string> = new Set(["EACCES", "EEXIST", "ENOENT", "ENOSPC", "ENOTDIR", "EPERM", "EROFS"]);
 
+export interface EmbeddedStoresOptions {
+  /** Goes on without what cannot be read of a damaged folder. Default false. */
+  readonly acceptDataLoss: boolean;
+  /** Hears in one line what whoever runs the server should know of the folder. */
+  readonly report: (line: string) => void;
+}
+
 /** Opens the stores of one folder. Errors: `StartFailure` for what whoever starts the server can mend. */
-export async function openEmbeddedStores(directory: string): Promise<BrokerStores> {
+export async function openEmbeddedStores(directory: string, options: Partial<EmbeddedStoresOptions> = {}): Promise<BrokerStores> {
   try {
-    return await open(directory);
+    return await open(directory, options);
   } catch (error) {
     throw startFailure(error, directory) ?? error;
   }
 }
 
-async function open(directory: string): Promise<BrokerStores> {
+async function open(directory: string, options: Partial<EmbeddedStoresOptions>): Promise<BrokerStores> {
   // The lock on the folder is the item store's, so that is opened first and closed last.
-  const items = await EmbeddedItemStore.open(directory);
+  const items = await EmbeddedItemStore.open(directory, options);
   try {
-    const objects = await EmbeddedObjectStore.open(directory);
+    const objects = await EmbeddedObjectStore.open(directory, { space: items.space });
     return {
       items,
       objects,
       settings: SOLE_PROCESS,
-      sweep: (signal) => sweep(items, objects, signal),
+      async sweep(signal) {
+        await sweep(items, objects, signal);
+        await layBallast(directory);
+      },
       close: () => items.close(),
     };
   } catch (error) {

@@ -1,8 +1,10 @@
-import { readdir } from "node:fs/promises";
+import { readdir, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, type TestContext, test, vi } from "vitest";
+import { layBallast } from "../../adapters/embedded/ballast.ts";
 import { EmbeddedItemStore } from "../../adapters/embedded/embedded-item-store.ts";
 import { EmbeddedObjectStore } from "../../adapters/embedded/embedded-object-store.ts";
+import { FreeSpace } from "../../adapters/embedded/free-space.ts";
 import { StoreUnavailable } from "../../core/ports/store-failures.ts";
 import { type SmallDisk, smallDisk } from "../support/store-small-disk.ts";
 import { together } from "./items/fixture.ts";
@@ -38,7 +40,8 @@ async function writeUntilRefused(store: EmbeddedItemStore, name: string) {
     for (let round = 0; ; round++) {
       const sk = `${name}-${writer}-${round}`;
       try {
-        await store.put({ pk: "p", sk, d: new Uint8Array(ITEM_BYTES).fill(round) }, { when: [{ op: "absent", name: "pk" }] });
+        const item = { pk: "p", sk, d: new Uint8Array(ITEM_BYTES).fill(round) };
+        await store.put(item, { when: [{ op: "absent", name: "pk" }], purpose: "append" });
         acknowledged.push(sk);
       } catch (error) {
         if (!StoreUnavailable.is(error)) throw error;
@@ -126,9 +129,104 @@ describe("items on a full disk", () => {
   });
 });
 
+describe("what stops when", () => {
+  const reserveBytes = 8 * MIB;
+  const append = { purpose: "append" } as const;
+  const full = expect.objectContaining({ outcome: "not-applied", reason: "full" });
+  const change = { pk: "p", sk: "a" };
+
+  async function opened(path: string) {
+    const report = vi.fn();
+    const items = await EmbeddedItemStore.open(path, { writeBufferBytes: MIB, reserveBytes, report });
+    const objects = await EmbeddedObjectStore.open(path, { space: items.space });
+    await items.put({ ...change, n: 0 });
+    return { items, objects, report };
+  }
+
+  /** Until the store has seen how full the disk is. */
+  const refused = (call: () => Promise<unknown>) =>
+    vi.waitFor(() => expect(call()).rejects.toThrow(full), { timeout: 5_000, interval: 50 });
+
+  test("below the reserve sends stop, and what consumers and operators do goes on", async (context) => {
+    const { path, fill } = needDisk(context);
+    const { items, objects, report } = await opened(path);
+    await fill(17 * MIB);
+    await refused(() => items.put({ pk: "p", sk: "b" }, append));
+    await expect(items.transact([{ kind: "put", item: { pk: "p", sk: "b" } }], append)).rejects.toThrow(full);
+    await expect(items.update(change, [{ op: "increment", name: "n", by: 1 }], append)).rejects.toThrow(full);
+    await expect(objects.put("log/a", new Uint8Array(1_000))).rejects.toThrow(full);
+    expect(await readdir(join(path, "objects"))).toEqual([]);
+
+    expect(await items.update(change, [{ op: "increment", name: "n", by: 1 }])).toEqual({ ok: true });
+    expect(await items.transact([{ kind: "put", item: { pk: "p", sk: "c" } }])).toEqual({ ok: true });
+    expect(await items.delete({ pk: "p", sk: "c" })).toEqual({ ok: true });
+    expect(report.mock.calls).toEqual([[expect.stringMatching(/^\d+ MiB are free.*sends are refused below 8 MiB$/)]]);
+    await items.close();
+  });
+
+  test("below half of it deletions alone go on", async (context) => {
+    const { path, fill } = needDisk(context);
+    const { items, objects } = await opened(path);
+    await objects.put("log/a", new Uint8Array(1_000));
+    await fill(21 * MIB);
+    await refused(() => items.update(change, [{ op: "increment", name: "n", by: 1 }]));
+    await expect(items.transact([{ kind: "delete", key: change }])).rejects.toThrow(full);
+    expect(await items.delete(change)).toEqual({ ok: true });
+    await objects.delete("log/a");
+    await items.close();
+  });
+
+  test("objects that are written at once leave the reserve alone", async (context) => {
+    const { path } = needDisk(context);
+    const { items, objects } = await opened(path);
+    const puts = await Promise.allSettled(Array.from({ length: 30 }, (_, n) => objects.put(`log/${n}`, new Uint8Array(MIB))));
+    const stored = puts.filter(({ status }) => status === "fulfilled").length;
+    expect(stored).toBeGreaterThan(10);
+    const { bavail, bsize } = await statfs(path);
+    expect(bavail * bsize).toBeGreaterThan(reserveBytes - MIB / 2);
+    expect((await objects.list("log/", { limit: 100 })).keys).toHaveLength(stored);
+    await items.close();
+  });
+});
+
+test("a disk that others have filled to the last byte does not keep the store from starting", async (context) => {
+  const { path, fill } = needDisk(context);
+  const options = { writeBufferBytes: MIB, reserveBytes: 8 * MIB };
+  let store = await EmbeddedItemStore.open(path, options);
+  const kept = await together(40, async (index) => {
+    await store.put({ pk: "p", sk: `kept-${index}`, d: new Uint8Array(ITEM_BYTES) });
+    return `kept-${index}`;
+  });
+  await layBallast(path, 3 * MIB);
+  await store.close();
+  await fill();
+  store = await EmbeddedItemStore.open(path, options);
+  const objects = await EmbeddedObjectStore.open(path, { space: store.space });
+  await expectKept(store, kept, []);
+  await expect(store.put({ pk: "p", sk: "more" })).rejects.toMatchObject({ reason: "full" });
+  expect(await store.delete({ pk: "p", sk: "kept-0" }), "there is room to make room").toEqual({ ok: true });
+  expect(await objects.list("", { limit: 10 })).toEqual({ keys: [], more: false });
+  await store.close();
+});
+
+test("a disk that others fill under a running store: it goes on in the room it gives up", async (context) => {
+  const { path, fill } = needDisk(context);
+  const store = await EmbeddedItemStore.open(path, { writeBufferBytes: MIB, reserveBytes: 0 });
+  const kept = await together(40, async (index) => {
+    await store.put({ pk: "p", sk: `kept-${index}`, d: new Uint8Array(ITEM_BYTES) });
+    return `kept-${index}`;
+  });
+  await layBallast(path, 3 * MIB);
+  await fill();
+  const failed = await writeUntilRefused(store, "failed");
+  await writable(store, "after");
+  await expectKept(store, [...kept, ...failed.acknowledged, "after"], failed.notApplied);
+  await store.close();
+});
+
 test("an object that does not fit is refused and leaves nothing behind", async (context) => {
   const { path, fill, free } = needDisk(context);
-  const objects = await EmbeddedObjectStore.open(path);
+  const objects = await EmbeddedObjectStore.open(path, { space: await FreeSpace.watch(path, 0) });
   await objects.put("a/kept", new Uint8Array(1_000).fill(1));
   await fill();
   await expect(objects.put("a/refused", new Uint8Array(MIB))).rejects.toMatchObject({ outcome: "not-applied", reason: "full" });

@@ -111,7 +111,7 @@ describe("the directory", () => {
     await writeFile(join(directory.path, "FORMAT"), '{"format":7}\n');
     for (const open of [EmbeddedItemStore.open, EmbeddedObjectStore.open]) {
       await expect(open(directory.path)).rejects.toThrow(FormatTooNew);
-      await expect(open(directory.path)).rejects.toThrow(/format 7.*formats up to 1/);
+      await expect(open(directory.path)).rejects.toThrow(/format 7.*formats up to 2/);
     }
     expect(await readdir(directory.path)).toEqual(["FORMAT"]);
   });

@@ -5,8 +5,9 @@ import { type HttpServer, httpClient } from "../support/http-client.ts";
 import { SeededRandom } from "../support/seeded-random.ts";
 import { freePort, type ServerProcess, startServer } from "../support/server-process.ts";
 import { audit, type Violation } from "./audit.ts";
+import { fingerprint } from "./fingerprint.ts";
 import type { HistoryEvent } from "./history.ts";
-import { drain, fingerprint, GROUPS, QUEUES, runLoad, TOPIC } from "./workload.ts";
+import { drain, GROUPS, QUEUES, runLoad, TOPIC } from "./workload.ts";
 
 const RESTART_MS_MAX = 2_000;
 const PULL_MESSAGES = 32;
@@ -79,16 +80,16 @@ export const createTopicAndGroups = async (server: string | HttpServer): Promise
     const reply = await http.request("PUT", path, JSON.stringify(body));
     if (reply.status !== 201) throw new Error(`PUT ${path}: ${reply.status} ${reply.body.toString()}`);
   };
-  await put(`/v1/topics/${TOPIC}`, { type: "NORMAL", queues: QUEUES });
-  for (const group of GROUPS) {
-    // No message may end in the dead-letter topic: the sum check counts acks.
-    await put(`/v1/groups/${group}`, { maxAttempts: 1_000 });
-    await put(`/v1/groups/${group}/subscriptions/${TOPIC}`, { startFrom: "earliest" });
+  await put(`/v1/topics/${TOPIC}`, { type: "MIXED", queues: QUEUES });
+  for (const { name, maxAttempts, tag } of GROUPS) {
+    await put(`/v1/groups/${name}`, { maxAttempts });
+    const filter = tag === undefined ? {} : { filter: { type: "TAG", expression: tag } };
+    await put(`/v1/groups/${name}/subscriptions/${TOPIC}`, { startFrom: "earliest", ...filter });
   }
   await http.close();
 };
 
-/** Reads every queue from its start to its end. */
+/** Reads every queue from its start to its end, and every list of dead letters. */
 export const pullEverything = async (server: string | HttpServer, record: (event: HistoryEvent) => void): Promise<void> => {
   const http = httpClient(server, { connections: 1 });
   const get = async (path: string): Promise<Record<string, unknown>> => {
@@ -110,6 +111,8 @@ export const pullEverything = async (server: string | HttpServer, record: (event
           offset: Number(message.offset),
           messageId: String(message.messageId),
           body: fingerprint(String(message.body)),
+          tag: textOf(message.tag),
+          messageGroup: textOf(message.messageGroup),
         });
       }
       const next = Number(page.nextOffset);
@@ -118,8 +121,19 @@ export const pullEverything = async (server: string | HttpServer, record: (event
       offset = next;
     }
   }
+  for (const { name } of GROUPS) {
+    for (let cursor: string | undefined = ""; cursor !== undefined; ) {
+      const page = await get(`/v1/groups/${name}/dlq?limit=1000${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
+      for (const { queueId, offset } of page.items as Record<string, unknown>[]) {
+        record({ kind: "dead", group: name, queueId: Number(queueId), offset: Number(offset) });
+      }
+      cursor = textOf(page.nextCursor);
+    }
+  }
   await http.close();
 };
+
+const textOf = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined);
 
 export const countKinds = (events: readonly HistoryEvent[]): Record<string, number> => {
   const counts: Record<string, number> = {};

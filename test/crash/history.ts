@@ -8,8 +8,8 @@ export type HistoryEvent =
   | { readonly kind: "sendUnknown"; readonly body: string }
   | DeliveredEvent
   | SettledEvent
-  /** A message as a pull showed it once the run was over. */
-  | ({ readonly kind: "pulled" } & Placed)
+  | PulledEvent
+  | DeadEvent
   /** A queue's valid range as the server stated it once the run was over; `maxOffset` is exclusive. */
   | { readonly kind: "range"; readonly queueId: number; readonly minOffset: number; readonly maxOffset: number }
   /** An answer that no client should ever get. */
@@ -23,12 +23,29 @@ export interface Placed {
   readonly body: string;
 }
 
+/** A message as a pull showed it once the run was over. */
+export interface PulledEvent extends Placed {
+  readonly kind: "pulled";
+  readonly tag?: string | undefined;
+  readonly messageGroup?: string | undefined;
+}
+
+/** A dead letter of `group` as the list showed it once the run was over, at the place where it died. */
+export interface DeadEvent {
+  readonly kind: "dead";
+  readonly group: string;
+  readonly queueId: number;
+  readonly offset: number;
+}
+
 export interface SentEvent extends Placed {
   readonly kind: "sent";
 }
 
 export interface DeliveredEvent extends Placed {
   readonly kind: "delivered";
+  /** Its consumer had it already, and asked for more time: this is how it is held from then on. */
+  readonly extended?: boolean;
   readonly group: string;
   readonly consumer: string;
   readonly receiptHandle: string;
@@ -41,7 +58,7 @@ export interface SettledEvent {
   readonly kind: "settled";
   readonly group: string;
   readonly receiptHandle: string;
-  readonly action: "ack" | "nack";
+  readonly action: "ack" | "nack" | "extend" | "deadLetter";
   readonly outcome: "done" | "leaseLost" | "unknown";
   readonly requestedAtMs: number;
   /** When the answer came, or when the client gave up. */

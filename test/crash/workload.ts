@@ -1,18 +1,28 @@
-import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type HttpClient, type HttpReply, type HttpServer, httpClient } from "../support/http-client.ts";
 import { SeededRandom } from "../support/seeded-random.ts";
-import type { DeliveredEvent, HistoryEvent, SettledEvent } from "./history.ts";
+import type { AuditedGroup } from "./audit.ts";
+import { type Consuming, consume, drainOnce, HELD_SECONDS_MAX } from "./consumer.ts";
+import { fingerprint } from "./fingerprint.ts";
+import type { HistoryEvent } from "./history.ts";
 
 export const TOPIC = "crash";
 export const QUEUES = 4;
-export const GROUPS = ["first", "second"] as const;
-/** The longest a message can stay out of reach: its lease, or a nack's delay. */
-export const HELD_SECONDS_MAX = 2;
+export interface LoadGroup extends AuditedGroup {
+  readonly maxAttempts: number;
+}
+/** Where messages may die the audit wants acks or dead letters; elsewhere acks alone. */
+export const GROUPS: readonly LoadGroup[] = [
+  { name: "first", maxAttempts: 1_000 },
+  { name: "tagged", maxAttempts: 1_000, tag: "even" },
+  { name: "dying", maxAttempts: 2 },
+];
 
 const SENDERS = 4;
 const BATCHERS = 2;
-const CONSUMERS_PER_GROUP = 3;
+const CONSUMERS_PER_GROUP = 2;
+/** Of the messages that are kept in order. */
+const MESSAGE_GROUPS = 6;
 /** Each is recorded as a violation; then the drain gives up. */
 const DRAIN_FAILURES_MAX = 20;
 /** Text that does not compress: what is sent large is stored large. */
@@ -58,7 +68,9 @@ export const runLoad = async (settings: LoadSettings): Promise<void> => {
     ...Array.from({ length: SENDERS }, () => repeat(worker("sender"), sendOne)),
     ...Array.from({ length: BATCHERS }, () => repeat(worker("batcher"), sendBatch)),
     ...GROUPS.flatMap((group) =>
-      Array.from({ length: CONSUMERS_PER_GROUP }, () => repeat(worker(`${group}-consumer`), (one) => consume(one, group))),
+      Array.from({ length: CONSUMERS_PER_GROUP }, () =>
+        repeat(worker(`${group.name}-consumer`), (one) => consume(consuming(one, group))),
+      ),
     ),
   ]);
   await http.close();
@@ -68,20 +80,26 @@ export const runLoad = async (settings: LoadSettings): Promise<void> => {
  * Receives and acks everything that `group` can still get; ends when a wait longer than any hold brought nothing.
  * `clockMarginSeconds`: what the server adds to a lease for clocks that differ.
  */
-export const drain = async (settings: LoadSettings, group: string, clockMarginSeconds = 0): Promise<void> => {
+export const drain = async (settings: LoadSettings, group: LoadGroup, clockMarginSeconds = 0): Promise<void> => {
   const http = httpClient(settings.server, { connections: 1 });
-  const one: Worker = { name: `${group}-drainer`, http, settings, random: new SeededRandom(settings.seed) };
-  const request = { max: 32, waitSeconds: HELD_SECONDS_MAX + clockMarginSeconds + 1, leaseSeconds: HELD_SECONDS_MAX };
+  const one: Worker = { name: `${group.name}-drainer`, http, settings, random: new SeededRandom(settings.seed) };
   for (let failures = 0; failures < DRAIN_FAILURES_MAX; ) {
-    const deliveries = await receive(one, group, request);
-    if (deliveries === undefined) failures += 1;
-    else if (deliveries.length === 0) break;
-    else await settle(one, group, deliveries, []);
+    const received = await drainOnce(consuming(one, group), HELD_SECONDS_MAX + clockMarginSeconds + 1);
+    if (received === undefined) failures += 1;
+    else if (received === 0) break;
   }
   await http.close();
 };
 
-export const fingerprint = (body: string): string => `${body.length}:${createHash("sha1").update(body).digest("base64url")}`;
+const consuming = (one: Worker, group: LoadGroup): Consuming => ({
+  name: one.name,
+  group: group.name,
+  mayDie: group.maxAttempts <= 2,
+  random: one.random,
+  post: (path, request) => call(one, path, request, 200),
+  record: one.settings.record,
+  unexpected: (what) => unexpected(one, what),
+});
 
 /** The answer's JSON, or undefined when the outcome is unknown. An answer other than `expected` is recorded as a violation. */
 const call = async (
@@ -110,6 +128,12 @@ const body = (one: Worker, name: string, bytes: number): string => {
   return `${one.settings.round}/${one.name}/${name} ${NOISE.slice(from, from + bytes)}`;
 };
 
+/** Half of all messages are kept in order, and half are for everybody. */
+const place = ({ random }: Worker) => ({
+  tag: random.chance(0.5) ? "even" : "odd",
+  ...(random.chance(0.5) ? { messageGroup: `line-${random.integer(0, MESSAGE_GROUPS - 1)}` } : {}),
+});
+
 const recordSent = (one: Worker, sent: string, result: Record<string, unknown>): void => {
   one.settings.record({
     kind: "sent",
@@ -122,7 +146,7 @@ const recordSent = (one: Worker, sent: string, result: Record<string, unknown>):
 
 const sendOne = async (one: Worker, turn: number): Promise<void> => {
   const sent = body(one, String(turn), one.random.integer(1, 2_000));
-  const result = await call(one, `/v1/topics/${TOPIC}/messages`, { body: sent }, 201);
+  const result = await call(one, `/v1/topics/${TOPIC}/messages`, { body: sent, ...place(one) }, 201);
   if (result === undefined) one.settings.record({ kind: "sendUnknown", body: fingerprint(sent) });
   else recordSent(one, sent, result);
 };
@@ -132,7 +156,7 @@ const sendBatch = async (one: Worker, turn: number): Promise<void> => {
   const entryBytes = one.random.chance(0.05) ? 300_000 : one.random.chance(0.17) ? 15_000 : one.random.integer(1, 800);
   const count = entryBytes > 100_000 ? one.random.integer(1, 3) : one.random.integer(2, 20);
   const bodies = Array.from({ length: count }, (_, index) => body(one, `${turn}.${index}`, entryBytes));
-  const entries = bodies.map((sent) => ({ body: sent }));
+  const entries = bodies.map((sent) => ({ body: sent, ...place(one) }));
   const answer = await call(one, `/v1/topics/${TOPIC}/messages/batch`, { entries }, 200);
   const results = answer?.results as Record<string, unknown>[] | undefined;
   for (const [index, sent] of bodies.entries()) {
@@ -143,98 +167,4 @@ const sendBatch = async (one: Worker, turn: number): Promise<void> => {
       if (results !== undefined) unexpected(one, `batch entry: ${JSON.stringify(result)}`);
     }
   }
-};
-
-/** What arrived in time to be worked on; undefined when the request failed, which says nothing about what is waiting. */
-const receive = async (
-  one: Worker,
-  group: string,
-  request: { readonly max: number; readonly waitSeconds: number; readonly leaseSeconds: number },
-): Promise<readonly DeliveredEvent[] | undefined> => {
-  const requestedAtMs = Date.now();
-  const answer = await call(one, `/v1/groups/${group}/receive`, request, 200);
-  const receivedAtMs = Date.now();
-  if (answer === undefined) return undefined;
-  const messages = answer.messages as Record<string, unknown>[];
-  const deliveries = messages.map(
-    (message): DeliveredEvent => ({
-      kind: "delivered",
-      group,
-      consumer: one.name,
-      messageId: String(message.messageId),
-      queueId: Number(message.queueId),
-      offset: Number(message.offset),
-      body: fingerprint(String(message.body)),
-      receiptHandle: String(message.receiptHandle),
-      requestedAtMs,
-      receivedAtMs,
-      leaseUntilMs: Date.parse(String(message.leaseUntil)),
-    }),
-  );
-  for (const delivery of deliveries) one.settings.record(delivery);
-  // As the contract asks of clients: a lease that ended on the way is dropped.
-  return deliveries.filter((delivery) => delivery.leaseUntilMs > receivedAtMs);
-};
-
-const consume = async (one: Worker, group: string): Promise<void> => {
-  const { random } = one;
-  const max = random.integer(1, 32);
-  const deliveries = await receive(one, group, {
-    max,
-    waitSeconds: random.integer(0, 1),
-    leaseSeconds: random.integer(1, HELD_SECONDS_MAX),
-  });
-  const chosen = (deliveries ?? []).map((delivery) => ({ delivery, choice: random.fraction() }));
-  // Some are left to their lease.
-  const acks = chosen.filter(({ choice }) => choice < 0.85).map(({ delivery }) => delivery);
-  const nacks = chosen.filter(({ choice }) => choice >= 0.95).map(({ delivery }) => delivery);
-  if (acks.length + nacks.length > 0) await settle(one, group, acks, nacks);
-};
-
-/** Through /ack or /settle, whichever fits and luck has it. */
-const settle = async (
-  one: Worker,
-  group: string,
-  acks: readonly DeliveredEvent[],
-  nacks: readonly DeliveredEvent[],
-): Promise<void> => {
-  const requestedAtMs = Date.now();
-  const handle = ({ receiptHandle }: DeliveredEvent) => receiptHandle;
-  const answer =
-    nacks.length === 0 && one.random.chance(0.5)
-      ? await call(one, `/v1/groups/${group}/ack`, { receiptHandles: acks.map(handle) }, 200)
-      : await call(
-          one,
-          `/v1/groups/${group}/settle`,
-          {
-            acks: acks.map((delivery) => ({ receiptHandle: handle(delivery) })),
-            nacks: nacks.map((delivery) => ({ receiptHandle: handle(delivery), delaySeconds: one.random.integer(0, 1) })),
-          },
-          200,
-        );
-  const answeredAtMs = Date.now();
-  const results = answer?.results as Record<string, unknown>[] | undefined;
-  for (const [index, delivery] of [...acks, ...nacks].entries()) {
-    const action = index < acks.length ? "ack" : "nack";
-    const outcome = outcomeOf(results?.[index], action);
-    if (outcome === undefined) unexpected(one, `${action} of ${delivery.messageId}: ${JSON.stringify(results?.[index])}`);
-    const { receiptHandle } = delivery;
-    one.settings.record({
-      kind: "settled",
-      group,
-      receiptHandle,
-      action,
-      outcome: outcome ?? "unknown",
-      requestedAtMs,
-      answeredAtMs,
-    });
-  }
-};
-
-/** Undefined for an answer that no settle should get. */
-const outcomeOf = (result: Record<string, unknown> | undefined, action: "ack" | "nack"): SettledEvent["outcome"] | undefined => {
-  if (result === undefined) return "unknown";
-  if (result.status === `${action}ed`) return "done";
-  const error = result.error as { code?: string } | undefined;
-  return error?.code === "LEASE_LOST" ? "leaseLost" : undefined;
 };

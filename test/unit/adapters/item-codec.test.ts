@@ -19,29 +19,42 @@ const GOLDEN: Item = {
   f: new Set([1, 0.5]),
 };
 
-/** What version 1 has written. Append to it; never change it: such bytes are on disks. */
-const GOLDEN_HEX: readonly (readonly [Item, string])[] = [
-  [KEY, "0100000000"],
-  [
-    GOLDEN,
-    [
-      "017a7d8b61",
-      "0173" + "01" + "02c3a9",
-      "0169" + "02" + "ac02",
-      "0164" + "03" + "bff8000000000000",
-      "0162" + "04" + "0200ff",
-      "016c" + "05" + "02010100",
-      "0177" + "06" + "020161026263",
-      "016f" + "07" + "02008001",
-      "0166" + "08" + "023ff00000000000003fe0000000000000",
-    ].join(""),
+const GOLDEN_ATTRIBUTES = [
+  "0173" + "01" + "02c3a9",
+  "0169" + "02" + "ac02",
+  "0164" + "03" + "bff8000000000000",
+  "0162" + "04" + "0200ff",
+  "016c" + "05" + "02010100",
+  "0177" + "06" + "020161026263",
+  "016f" + "07" + "02008001",
+  "0166" + "08" + "023ff00000000000003fe0000000000000",
+].join("");
+
+/** What each version has written. Append to it; never change it: such bytes are on disks. */
+const GOLDEN_HEX: Readonly<Record<number, readonly (readonly [Item, string])[]>> = {
+  1: [
+    [KEY, "0100000000"],
+    [GOLDEN, `017a7d8b61${GOLDEN_ATTRIBUTES}`],
   ],
-];
+  2: [
+    [KEY, "02fa972f43"],
+    [GOLDEN, `02cbe97538${GOLDEN_ATTRIBUTES}`],
+  ],
+};
 
 describe("stored items", () => {
-  test.each(GOLDEN_HEX)("golden bytes %#", (item, hex) => {
+  test.each(GOLDEN_HEX[2] ?? [])("golden bytes %#", (item, hex) => {
     expect(Buffer.from(encode(item)).toString("hex")).toBe(hex);
+  });
+
+  test.each(Object.values(GOLDEN_HEX).flat())("golden bytes of every version are read %#", (item, hex) => {
     expect(decodeItem(KEY, Buffer.from(hex, "hex"))).toEqual(item);
+  });
+
+  test("under another key an item is not what was written", () => {
+    expect(() => decodeItem({ pk: "p", sk: "t" }, encode(GOLDEN))).toThrow(
+      expect.objectContaining({ name: "StoreCorrupt", key: { pk: "p", sk: "t" } }),
+    );
   });
 
   const number = fc.oneof(
@@ -93,7 +106,7 @@ describe("stored items", () => {
 
   test("a newer version is refused by name", () => {
     const newer = encode(GOLDEN);
-    newer[0] = 2;
-    expect(() => decodeItem(KEY, newer)).toThrow(/format 2.*newer version.*formats up to 1/);
+    newer[0] = 3;
+    expect(() => decodeItem(KEY, newer)).toThrow(/format 3.*newer version.*formats up to 2/);
   });
 });

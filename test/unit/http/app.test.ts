@@ -103,6 +103,17 @@ describe("answers to failures", () => {
     }
   });
 
+  it("are logged with what led to them, but for a full disk, of which there may be thousands a second", async () => {
+    const warnings = async (reason: "full" | "throttled") => {
+      const failure = () => Promise.reject(new StoreUnavailable("not-applied", reason, "inside"));
+      const { post, lines } = setUp({ sendMessages: failure, getTopic: failure });
+      await post(SEND, '{"body":"x"}');
+      return lines.filter(({ level }) => level === 40).length;
+    };
+    expect(await warnings("throttled")).toBe(1);
+    expect(await warnings("full")).toBe(0);
+  });
+
   it("carry the members of the error", async () => {
     const { post } = setUp({
       sendMessages: () =>

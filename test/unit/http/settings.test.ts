@@ -22,6 +22,7 @@ describe("settings of the server", () => {
       apiKey: undefined,
       store: "embedded",
       dataDirectory: "./data",
+      acceptDataLoss: false,
       table: undefined,
       bucket: undefined,
       region: undefined,

@@ -1,0 +1,42 @@
+import type { FileHandle } from "node:fs/promises";
+import { link, mkdir, open, rename, unlink } from "node:fs/promises";
+import { ClassicLevel, type DatabaseOptions } from "classic-level";
+
+/** A file that is being written. */
+export type NewFile = Pick<FileHandle, "writeFile" | "datasync" | "close">;
+
+/**
+ * What of a disk must be synced to last: the database, files and the names in a folder. Tests put one beneath the stores that loses
+ * what was not.
+ */
+export interface Disk {
+  database(path: string, options: DatabaseOptions<string, Uint8Array>): ClassicLevel<string, Uint8Array>;
+  /** Errors: the system's, when there is one of that name. */
+  create(path: string): Promise<NewFile>;
+  /** Existing folders are left as they are. */
+  mkdir(path: string): Promise<void>;
+  link(existing: string, path: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  unlink(path: string): Promise<void>;
+  /** Makes the names in a folder last. */
+  syncFolder(path: string): Promise<void>;
+}
+
+export const systemDisk: Disk = {
+  database: (path, options) => new ClassicLevel<string, Uint8Array>(path, options),
+  create: (path) => open(path, "wx"),
+  mkdir: async (path) => {
+    await mkdir(path, { recursive: true });
+  },
+  link,
+  rename,
+  unlink,
+  async syncFolder(path) {
+    const folder = await open(path, "r");
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
+  },
+};

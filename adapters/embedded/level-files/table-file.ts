@@ -1,0 +1,75 @@
+import { crc32c } from "../../../core/bytes/crc32c.ts";
+import { masked, unmasked } from "./masked-crc.ts";
+import { VarintReader } from "./varints.ts";
+
+/**
+ * A table of LevelDB:
+ *
+ *   table   = block* footer
+ *   block   = contents type:u8 crc:u32le            type 0: not packed. crc: masked CRC-32C of contents and type
+ *   footer  = handle handle zero* magic:u64le       48 bytes: where the index of the filter lies, and that of the data
+ *   handle  = offset:varint size:varint             of the contents
+ *   contents = entry* restart:u32le* restarts:u32le
+ *   entry   = shared:varint own:varint size:varint key value     the value of an index's entry is a handle
+ */
+const FOOTER_BYTES = 48;
+const MAGIC = 0xdb4775248b80fb57n;
+const TRAILER_BYTES = 5;
+
+export interface Block {
+  readonly kind: "index" | "filter" | "data";
+  readonly offset: number;
+  readonly size: number;
+}
+
+/** The blocks that fail their checksum; nothing of a table without its index can be found. */
+export function damagedBlocks(table: Buffer): readonly Block[] {
+  const whole: Block = { kind: "index", offset: 0, size: table.length };
+  try {
+    const footer = table.length - FOOTER_BYTES;
+    if (footer < 0 || table.readBigUInt64LE(footer + FOOTER_BYTES - 8) !== MAGIC) return [whole];
+    const reader = new VarintReader(table, footer);
+    const filters = blockAt("index", reader);
+    const index = blockAt("index", reader);
+    if (!isSound(table, filters) || !isSound(table, index)) return [whole];
+    const blocks = [...blocksIn(table, filters, "filter"), ...blocksIn(table, index, "data")];
+    return blocks.filter((block) => !isSound(table, block));
+  } catch (error) {
+    if (error instanceof RangeError) return [whole];
+    throw error;
+  }
+}
+
+/** What to write in place of a damaged block so that the table can be used: a filter that lets everything through, or no entry. */
+export function emptied(table: Buffer, { kind, offset, size }: Block): Buffer | undefined {
+  if (kind === "index" || size < TRAILER_BYTES) return undefined;
+  const block = Buffer.from(table.subarray(offset, offset + size + TRAILER_BYTES));
+  // The offset of a filter's own index; or the number of restarts, and a block without one is taken for empty.
+  if (kind === "filter") block.fill(0xff, size - 5, size - 1);
+  else block.fill(0, size - 4, size);
+  block[size] = 0;
+  block.writeUInt32LE(masked(crc32c(block, 0, size + 1)), size + 1);
+  return block;
+}
+
+const blockAt = (kind: Block["kind"], reader: VarintReader): Block => ({ kind, offset: reader.number(), size: reader.number() });
+
+function isSound(table: Buffer, { offset, size }: Block): boolean {
+  const end = offset + size + 1;
+  if (end + 4 > table.length) return false;
+  return crc32c(table, offset, end) === unmasked(table.readUInt32LE(end));
+}
+
+function blocksIn(table: Buffer, { offset, size }: Block, kind: Block["kind"]): Block[] {
+  const restarts = table.readUInt32LE(offset + size - 4);
+  const reader = new VarintReader(table, offset, offset + size - 4 - 4 * restarts);
+  const blocks: Block[] = [];
+  while (!reader.atEnd) {
+    reader.number();
+    const own = reader.number();
+    const valueBytes = reader.number();
+    reader.bytes(own);
+    blocks.push(blockAt(kind, new VarintReader(reader.bytes(valueBytes))));
+  }
+  return blocks;
+}
