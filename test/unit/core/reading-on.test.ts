@@ -3,8 +3,8 @@ import { MemoryObjectStore } from "../../../adapters/memory/memory-object-store.
 import { findMatching } from "../../../core/consume/find-matching.ts";
 import { nextHint } from "../../../core/consume/run-hint.ts";
 import { compileFilter } from "../../../core/filter/compile-filter.ts";
-import { blockKey } from "../../../core/keys.ts";
-import { isLive, nextBase } from "../../../core/log/block.ts";
+import { anchorKey, blockKey } from "../../../core/keys.ts";
+import { isLive, isOpen, nextBase } from "../../../core/log/block.ts";
 import { CAP_STEP } from "../../../core/log/log-limits.ts";
 import { QueueLog } from "../../../core/log/queue-log.ts";
 import type { ItemStore } from "../../../core/ports/item-store.ts";
@@ -12,7 +12,7 @@ import type { StoredMessage } from "../../../core/terms.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 import { GrowingChain, isWanted, NOW_MS, QUEUE } from "./growing-chain.ts";
 
-const SEEDS = 120;
+const SEEDS = 60;
 const wanted = compileFilter({ type: "TAG", expression: "wanted" });
 
 function logOver(items: ItemStore): QueueLog {
@@ -158,6 +158,29 @@ describe("reading on past blocks that are damaged", () => {
         last && (damaged.includes(last) ? last.base + 1 : chain.end),
       );
     }
+  });
+});
+
+describe("writing on", () => {
+  it("leaves an open block that is damaged between two writes to it, and starts again at the cap", async () => {
+    let chain = new GrowingChain(new SeededRandom(1));
+    for (let seed = 2; !chain.blocks.some(isOpen); seed++) {
+      chain = new GrowingChain(new SeededRandom(seed));
+      await chain.write();
+    }
+    await chain.items.put({ ...anchorKey(QUEUE.topicUid, QUEUE.queueId), cap: CAP_STEP });
+    const log = logOver(chain.items);
+    const topic = { uid: QUEUE.topicUid, retentionHours: 1, flushMode: "ASYNC_FLUSH" } as const;
+    const append = async (text: string) => {
+      const record = { bornAtMs: NOW_MS, keys: [], properties: new Map<string, string>(), body: Buffer.from(text) };
+      const none = { messageId: undefined, tag: undefined, messageGroup: undefined, priority: undefined };
+      return log.append(topic, QUEUE.queueId, [{ ...record, ...none }]);
+    };
+    const { end } = chain;
+    expect(await append("first")).toMatchObject({ status: "stored", offset: end });
+    chain.items.damage(blockKey(QUEUE.topicUid, QUEUE.queueId, chain.blocks.at(-1)?.base ?? 0));
+    expect(await append("second")).toMatchObject({ status: "stored", offset: CAP_STEP });
+    expect(await append("third")).toMatchObject({ status: "stored", offset: CAP_STEP + 1 });
   });
 });
 
