@@ -93,8 +93,8 @@ const changedMeanwhile = ({ name }: Topic): BrokerError =>
 
 /** Errors: PRECONDITION_FAILED when a group has not settled everything in queues `from` and up; it says what was done already. */
 async function requireDrained(store: Dependencies, topic: Topic, from: number, alreadyDone = ""): Promise<void> {
-  // Those too that a late send by an older, higher count may have gone to.
-  const queues = visitedQueues(topic, store.clock.nowMs());
+  // Of message groups also those that a late send by an older, higher count may have gone to.
+  const queues = from === 0 ? visitedQueues(topic, store.clock.nowMs()) : topic.readQueues;
   for await (const { group, groupUid, subscriptionUid } of store.subscriptions.subscribers(topic)) {
     // A deletion that was cut short leaves its subscriptions behind; nobody will drain those.
     if ((await store.items.get(groupKey(group)))?.u !== groupUid) continue;
