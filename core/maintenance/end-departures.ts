@@ -1,6 +1,7 @@
 import { subscriberOf, subscriptionOf } from "../consume/subscription-codec.ts";
 import {
   anchorKey,
+  backlogPk,
   DEPARTURES_PK,
   departuresUntil,
   generationKey,
@@ -103,9 +104,10 @@ async function endSubscription(store: Dependencies, { uid, topic, topicUid, grou
 
 async function deleteProgress(store: Dependencies, subscriptionUid: string, queues: number): Promise<void> {
   for (let queueId = 0; queueId < queues; queueId++) {
-    // The item first: claims only move out of one that is there.
+    // The item first: claims and backlogs only move out of one that is there.
     await store.items.delete(progressKey(subscriptionUid, queueId));
     await deleteAll(store, spilledPk(subscriptionUid, queueId));
+    await deleteAll(store, backlogPk(subscriptionUid, queueId));
   }
 }
 
