@@ -100,8 +100,12 @@ export const PARKED_BYTES = 5;
 export const BACKLOG_OFFSETS_MAX = 64;
 /** Backlogs changed by one transaction: with their chunks it stays below 100 items. */
 export const BACKLOGS_PER_WRITE_MAX = 36;
+/** Buckets that the item names for their backlogs; where there are so many, none comes back from outside. */
+export const BACKLOGGED_MAX = 64;
 /** Buckets refilled by one transaction. */
-export const REFILLS_PER_WRITE_MAX = 4;
+export const REFILLS_PER_WRITE_MAX = 32;
+/** What is parked grows so far by refills: one always finds room beside what a scan parks. */
+export const PARKED_REFILLED_BYTES_MAX = 1_640;
 /** Parked offsets of a bucket that are worth moving out to make room. */
 export const PARKED_WORTH_MOVING = 8;
 /** An ordered receive looks ahead until its claims hold about so many messages each. */

@@ -91,6 +91,12 @@ export class Backlogs {
     this.#changed.set(bucket, { ...before, chunks });
   }
 
+  /** Offsets of the oldest piece, at most. */
+  sizeOfOldest(bucket: number): number {
+    const { offsets, chunks } = this.of(bucket) ?? EMPTY;
+    return chunks > 0 ? BACKLOG_OFFSETS_MAX : offsets.length;
+  }
+
   /** Takes the oldest piece. */
   async shift(bucket: number): Promise<readonly number[]> {
     const before = this.of(bucket) ?? EMPTY;

@@ -91,7 +91,7 @@ export class OrderedPlan {
   choose(): readonly number[] {
     const quotas = new Map<number | undefined, number>();
     let { messages } = this.#room;
-    const claims = this.#room.claims(Math.min(this.#offsets.length, this.#room.parked));
+    const claims = this.#room.claims(this.#offsets.length);
     for (const [bucket, count] of this.#free) {
       if (messages <= 0 || quotas.size >= claims) break;
       quotas.set(bucket, Math.min(count, messages));

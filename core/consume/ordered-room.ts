@@ -1,4 +1,5 @@
 import {
+  BACKLOGGED_MAX,
   CLAIMS_MAX,
   CLAIMS_ORDERED_MAX,
   ORDERED_ITEM_BYTES_MAX,
@@ -53,10 +54,11 @@ export function orderedRoom(consumption: Consumption, queue: ConsumedQueue, item
 
 /** How many claims may come back into the item. */
 export function roomForReturning(consumption: Consumption, queue: ConsumedQueue, item: Item): number {
-  const { claims } = progressOf(item);
+  const { claims, backlogged } = progressOf(item);
   if (mayMoveOut(consumption, queue)) {
-    // Each may name its bucket among those with a backlog.
-    return Math.floor((ORDERED_ITEM_BYTES_MAX - itemBytes(item)) / (ORDERED_CLAIM_BYTES + OPEN_BYTES + PARKED_BYTES));
+    // Each may add its bucket to those with a backlog, which are refilled first where there are many.
+    const room = Math.floor((ORDERED_ITEM_BYTES_MAX - itemBytes(item)) / (ORDERED_CLAIM_BYTES + OPEN_BYTES + PARKED_BYTES));
+    return Math.min(room, BACKLOGGED_MAX - backlogged.size);
   }
   return (deliveryOrder(queue.group, queue.topic) === "none" ? CLAIMS_MAX : CLAIMS_ORDERED_MAX) - claims.size;
 }

@@ -6,7 +6,7 @@ import { makeRoom } from "./make-room.ts";
 import { roomForReturning } from "./ordered-room.ts";
 import { progressOf } from "./progress.ts";
 import { readSpilled } from "./read-spilled.ts";
-import { refill, refillable } from "./refill.ts";
+import { refill, roomForRefill } from "./refill.ts";
 import { dueClaim, takeDue } from "./take-due.ts";
 import { takeMatching } from "./take-matching.ts";
 import { takeNew } from "./take-new.ts";
@@ -102,8 +102,8 @@ async function takeStep(consumption: Consumption, queue: ConsumedQueue, item: It
   const spilledDue = progress.spilled > 0 && progress.spilledDueMs <= nowMs;
   const room = spilledDue ? roomForReturning(consumption, queue, item) : 0;
   if (room > 0) return readSpilled(consumption, queue, item, budget, room);
-  const buckets = refillable(item);
-  if (buckets.length > 0) return refill(consumption, queue, item, buckets);
+  const refillRoom = roomForRefill(item);
+  if (refillRoom > 0) return refill(consumption, queue, item, refillRoom);
   const taken = await takeNext(consumption, queue, item, budget);
   return taken === "nothing" && spilledDue ? "full" : taken;
 }

@@ -1,3 +1,4 @@
+import { progressOf } from "../consume/progress.ts";
 import { subscriberOf, subscriptionOf } from "../consume/subscription-codec.ts";
 import {
   anchorKey,
@@ -7,6 +8,7 @@ import {
   generationKey,
   membersPk,
   progressKey,
+  spilledFrom,
   spilledPk,
   subscriberKey,
   subscribersPk,
@@ -40,7 +42,7 @@ interface Dependencies {
 }
 
 /**
- * Deletes what deleted topics, groups and subscriptions left behind, until the clock says `untilMs`. Every step can be repeated,
+ * Deletes what deleted topics, groups and subscriptions, and resets, left behind, until the clock says `untilMs`. Every step can be repeated,
  * by two at once too; the record of a departure goes last.
  */
 export async function endDepartures(store: Dependencies, untilMs: number): Promise<MaintenanceReport> {
@@ -76,7 +78,20 @@ async function end(store: Dependencies, departure: Departure): Promise<void> {
       return;
     case "subscription":
       return deleteProgress(store, departure.uid, departure.queues);
+    case "reset": {
+      const [subscriptionUid = "", queueId = ""] = departure.uid.split("#");
+      return deleteEarlierGenerations(store, subscriptionUid, Number(queueId));
+    }
   }
+}
+
+/** What waited outside a progress item before it was reset. Where the item is gone, another departure deletes all of it. */
+async function deleteEarlierGenerations(store: Dependencies, subscriptionUid: string, queueId: number): Promise<void> {
+  const item = await store.items.get(progressKey(subscriptionUid, queueId));
+  if (!item) return;
+  const to = spilledFrom(progressOf(item).generation);
+  await deleteAll(store, spilledPk(subscriptionUid, queueId), to);
+  await deleteAll(store, backlogPk(subscriptionUid, queueId), to);
 }
 
 /** One that read a deleted topic. Under the topic's name there may be another by now, with subscriptions of its own. */
@@ -111,9 +126,9 @@ async function deleteProgress(store: Dependencies, subscriptionUid: string, queu
   }
 }
 
-async function deleteAll(store: Dependencies, pk: string): Promise<void> {
+async function deleteAll(store: Dependencies, pk: string, to?: string): Promise<void> {
   for (;;) {
-    const { items, more } = await store.items.query({ pk, limit: ITEMS_PER_PAGE });
+    const { items, more } = await store.items.query({ pk, limit: ITEMS_PER_PAGE, ...(to !== undefined && { to }) });
     for (const item of items) await store.items.delete(item);
     if (!more) return;
   }

@@ -48,7 +48,7 @@ const inFlight = async () => (await broker.groupLag("billing")).items[0]?.inFlig
 /** Receives until there is nothing; a receive that passes over much may come back empty before. */
 async function eachReceive(what: (messages: readonly ReceivedMessage[]) => Promise<unknown>): Promise<number> {
   let count = 0;
-  for (let empty = 0; empty < 4; ) {
+  for (let empty = 0; empty < 8; ) {
     const messages = await receive();
     empty = messages.length === 0 ? empty + 1 : 0;
     count += messages.length;
