@@ -1,11 +1,13 @@
+import { expect } from "vitest";
 import { itemSize } from "../../adapters/items/item-size.ts";
 import type { ItemStore, Key } from "../../core/ports/item-store.ts";
+import { EXPRESSION_BYTES_MAX, EXPRESSION_OPERATORS_MAX, largestExpression, NO_EXPRESSION } from "./expression-size.ts";
 
 const isProgress = ({ pk }: Key): boolean => pk.startsWith("g#");
 
-/** A store that keeps the size of the largest progress item it was left with, and counts the writes. */
+/** A store that keeps the size of the largest progress item, transaction and expression that it was given, and counts. */
 export function measuredProgress(inner: ItemStore) {
-  const seen = { largest: 0, writes: 0, transactions: 0, lookUps: 0 };
+  const seen = { largest: 0, writes: 0, transactions: 0, lookUps: 0, together: 0, expression: NO_EXPRESSION };
   const measure = async (keys: readonly Key[]): Promise<void> => {
     for (const key of keys.filter(isProgress)) {
       const item = await inner.get(key);
@@ -32,6 +34,8 @@ export function measuredProgress(inner: ItemStore) {
       return result;
     },
     transact: async (writes) => {
+      seen.together = Math.max(seen.together, writes.length);
+      for (const write of writes) if (write.kind === "update") seen.expression = largestExpression(seen.expression, write);
       const result = await inner.transact(writes);
       seen.transactions++;
       await measure(writes.map((write) => (write.kind === "put" ? write.item : write.key)));
@@ -39,4 +43,12 @@ export function measuredProgress(inner: ItemStore) {
     },
   };
   return { store, seen };
+}
+
+/** A progress item costs four write units at most, and no write asks for more than DynamoDB takes. */
+export function expectWithinDynamoDb({ largest, together, expression }: ReturnType<typeof measuredProgress>["seen"]): void {
+  expect(largest).toBeLessThan(4 * 1_024);
+  expect(together).toBeLessThanOrEqual(100);
+  expect(expression.bytes).toBeLessThanOrEqual(EXPRESSION_BYTES_MAX);
+  expect(expression.operators).toBeLessThanOrEqual(EXPRESSION_OPERATORS_MAX);
 }

@@ -5,13 +5,14 @@ import type { RunningBroker } from "../../../core/create-broker.ts";
 import { BrokerError } from "../../../core/errors.ts";
 import type { ReceivedMessage } from "../../../core/terms.ts";
 import { brokerOverTable } from "../../support/broker-over-table.ts";
-import { measuredProgress } from "../../support/measured-progress.ts";
+import { expectWithinDynamoDb, measuredProgress } from "../../support/measured-progress.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 
 const SECOND_MS = 1_000;
 const LEASE_MS = 60 * SECOND_MS;
-const PROGRESS_BYTES_MAX = 4 * 1_024;
-const STEPS = 400;
+const STEPS = 300;
+/** A queue has as many claims in flight before it is full, whatever waits. */
+const CLAIMS_LEAST = 25;
 
 /** What is known of a message group: what was sent, and which of it is settled. */
 interface Group {
@@ -66,14 +67,24 @@ class Model {
     await this.#handler.sendMessages("orders", messages);
   }
 
+  /** On both handlers at the same time, or on one of them. */
   async receive(): Promise<number> {
-    let messages: readonly ReceivedMessage[];
+    const handlers = this.#random.integer(0, 1) === 0 ? this.handlers : [this.#handler];
+    const answers = await Promise.all(handlers.map((handler) => this.#receiveOn(handler)));
+    for (const messages of answers) this.#check(messages);
+    return answers.flat().length;
+  }
+
+  async #receiveOn(handler: RunningBroker): Promise<readonly ReceivedMessage[]> {
     try {
-      messages = await this.#handler.receiveMessages("billing", { max: this.#random.integer(1, 32), waitMs: 0 });
+      return await handler.receiveMessages("billing", { max: this.#random.integer(1, 32), waitMs: 0 });
     } catch (error) {
-      if (BrokerError.is(error) && error.code === "TOO_MANY_REQUESTS" && this.#out() > 0) return 0;
+      if (BrokerError.is(error) && error.code === "TOO_MANY_REQUESTS" && this.held.size >= CLAIMS_LEAST) return [];
       throw error;
     }
+  }
+
+  #check(messages: readonly ReceivedMessage[]): void {
     for (const [name, delivered] of byGroup(messages)) {
       const group = this.groups.get(name) as Group;
       const before = this.held.get(name);
@@ -82,7 +93,6 @@ class Model {
       expect(delivered.map(textOf)).toEqual(waiting.slice(0, delivered.length));
       this.held.set(name, { messages: delivered, untilMs: delivered[0]?.leaseUntilMs ?? 0 });
     }
-    return messages.length;
   }
 
   async settle(): Promise<void> {
@@ -136,10 +146,6 @@ class Model {
     return this.handlers[this.#random.integer(0, this.handlers.length - 1)] as RunningBroker;
   }
 
-  #out(): number {
-    return this.held.size;
-  }
-
   #delayMs(): number {
     return this.#random.integer(0, 1) === 0 ? this.#random.integer(0, 5 * SECOND_MS) : this.#random.integer(0, 600 * SECOND_MS);
   }
@@ -163,7 +169,7 @@ const NAMES = Array.from({ length: 400 }, (_, index) => `group ${index}`).filter
 const textOf = ({ body }: ReceivedMessage): string => Buffer.from(body).toString();
 
 describe("the order of message groups", () => {
-  it.each(Array.from({ length: 8 }, (_, index) => index + Number(process.env.SEED ?? 1)))(
+  it.each(Array.from({ length: 3 }, (_, index) => index + Number(process.env.SEED ?? 1)))(
     "holds while many fail, on two handlers: seed %i",
     { timeout: 120_000 },
     async (seed) => {
@@ -175,7 +181,7 @@ describe("the order of message groups", () => {
       for (const { sent, settled } of model.groups.values()) expect(settled.size).toBe(sent.length);
       const [handler] = model.handlers;
       expect((await handler?.groupLag("billing"))?.items[0]).toMatchObject({ queues: [{ lag: 0, inFlight: 0 }] });
-      expect(model.measured.seen.largest).toBeLessThan(PROGRESS_BYTES_MAX);
+      expectWithinDynamoDb(model.measured.seen);
       expect(busiest).toBeGreaterThan(0);
       // Resets left what was outside.
       model.pass(3_600 * SECOND_MS);
