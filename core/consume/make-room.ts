@@ -3,7 +3,9 @@ import {
   BACKLOGS_PER_WRITE_MAX,
   CLAIMS_MAX,
   ORDERED_CROWDED_BYTES,
+  ORDERED_OVERFULL_BYTES,
   ORDERED_ROOMY_BYTES,
+  PARKED_REFILLED_BYTES_MAX,
   PARKED_WORTH_MOVING,
   SPILL_AHEAD_MS,
   SPILL_CLAIMS_MAX,
@@ -17,7 +19,7 @@ import { StoreUnavailable } from "../ports/store-failures.ts";
 import { Backlogs, movedChanges, unmoved } from "./backlog.ts";
 import type { ConsumedQueue, Consumption } from "./consumption.ts";
 import { deliveryOrder, heldBuckets } from "./delivery-order.ts";
-import { itemBytes } from "./item-bytes.ts";
+import { attributeBytes, itemBytes } from "./item-bytes.ts";
 import { mayMoveOut, ORDERED_CLAIM_BYTES } from "./ordered-room.ts";
 import { offsetsByBucket, parkedAsRead, parkedChanges, withoutBuckets } from "./parked.ts";
 import { type Claim, exactClaim, isGivenBack, type Progress, progressOf } from "./progress.ts";
@@ -62,9 +64,9 @@ function leavingFrom(consumption: Consumption, queue: ConsumedQueue, item: Item)
   if (!ordered && deliveryOrder(queue.group, queue.topic) !== "none") return NOTHING;
   const excess = ordered ? orderedExcess(item) : unorderedExcess(progress);
   // Mostly there is nothing to do.
-  if (excess === 0 && progress.claims.size <= WAITING_CLAIMS_MAX) return NOTHING;
+  if (excess === 0 && !(ordered && isOverfull(item)) && progress.claims.size <= WAITING_CLAIMS_MAX) return NOTHING;
   const claims = leavingClaims(progress, { excess, ordered }, consumption.clock.nowMs());
-  return { claims, buckets: ordered && excess > 0 && claims.length === 0 ? crowdingBuckets(progress) : [] };
+  return { claims, buckets: ordered && claims.length === 0 && isOverfull(item) ? crowdingBuckets(progress) : [] };
 }
 
 /** Claims that should leave, by the item's size. */
@@ -72,6 +74,10 @@ function orderedExcess(item: Item): number {
   const bytes = itemBytes(item);
   return bytes <= ORDERED_CROWDED_BYTES ? 0 : Math.ceil((bytes - ORDERED_ROOMY_BYTES) / ORDERED_CLAIM_BYTES);
 }
+
+/** What a due claim had no room for may have been parked on top of what a scan and a refill parked. */
+const isOverfull = (item: Item): boolean =>
+  itemBytes(item) > ORDERED_OVERFULL_BYTES || (item.k !== undefined && attributeBytes(item.k) > PARKED_REFILLED_BYTES_MAX);
 
 const unorderedExcess = ({ claims }: Progress): number =>
   claims.size < CLAIMS_MAX ? 0 : claims.size - CLAIMS_MAX + WAITING_CLAIMS_KEPT;
