@@ -7,7 +7,7 @@ const isProgress = ({ pk }: Key): boolean => pk.startsWith("g#");
 
 /** A store that keeps the size of the largest progress item, transaction and expression that it was given, and counts. */
 export function measuredProgress(inner: ItemStore) {
-  const seen = { largest: 0, writes: 0, transactions: 0, lookUps: 0, together: 0, expression: NO_EXPRESSION };
+  const seen = { largest: 0, moves: 0, together: 0, expression: NO_EXPRESSION };
   const measure = async (keys: readonly Key[]): Promise<void> => {
     for (const key of keys.filter(isProgress)) {
       const item = await inner.get(key);
@@ -16,10 +16,7 @@ export function measuredProgress(inner: ItemStore) {
   };
   const store: ItemStore = {
     get: (key, options) => inner.get(key, options),
-    batchGet: (keys, options) => {
-      if (keys[0]?.pk.startsWith("w#")) seen.lookUps++;
-      return inner.batchGet(keys, options);
-    },
+    batchGet: (keys, options) => inner.batchGet(keys, options),
     query: (query) => inner.query(query),
     delete: (key, options) => inner.delete(key, options),
     put: async (item, options) => {
@@ -29,7 +26,6 @@ export function measuredProgress(inner: ItemStore) {
     },
     update: async (key, changes, options) => {
       const result = await inner.update(key, changes, options);
-      seen.writes++;
       await measure([key]);
       return result;
     },
@@ -37,7 +33,7 @@ export function measuredProgress(inner: ItemStore) {
       seen.together = Math.max(seen.together, writes.length);
       for (const write of writes) if (write.kind === "update") seen.expression = largestExpression(seen.expression, write);
       const result = await inner.transact(writes);
-      seen.transactions++;
+      if (writes.some((write) => write.kind === "update" && isProgress(write.key))) seen.moves++;
       await measure(writes.map((write) => (write.kind === "put" ? write.item : write.key)));
       return result;
     },

@@ -1,5 +1,9 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { SHARED_STORE } from "../../../core/broker-settings.ts";
 import type { RunningBroker } from "../../../core/create-broker.ts";
+import { FORMAT_KEY } from "../../../core/keys.ts";
+import { PARKED_MAX } from "../../../core/limits.ts";
+import { OLDEST_FORMAT } from "../../../core/store-format.ts";
 import type { ReceivedMessage } from "../../../core/terms.ts";
 import { brokerOverTable } from "../../support/broker-over-table.ts";
 import { expectWithinDynamoDb, measuredProgress } from "../../support/measured-progress.ts";
@@ -115,4 +119,50 @@ describe("message groups that fail", () => {
       expectWithinDynamoDb(measured.seen);
     },
   );
+
+  it("leave room when large deliveries end, and come again in small ones", async () => {
+    const groups = Array.from({ length: 40 }, (_, index) => `group ${index}`);
+    for (const group of groups) await send(Array.from({ length: 32 }, (_, index) => [group, `${group}: ${index}`]));
+    const deliveries = async (max: number): Promise<number> => {
+      for (let count = 0; ; count++) {
+        const messages = await broker.receiveMessages("billing", { max, waitMs: 0 }).catch((error: unknown) => {
+          expect(error).toMatchObject({ code: "TOO_MANY_REQUESTS" });
+          return [];
+        });
+        if (messages.length === 0) return count;
+      }
+    };
+    const large = await deliveries(32);
+    expect(large).toBeGreaterThan(20);
+    table.pass(HOUR_MS);
+    expect(await deliveries(1)).toBeGreaterThanOrEqual(large);
+    table.pass(HOUR_MS);
+    const next = new Map<string, number>();
+    await eachReceive(async (messages) => {
+      for (const { messageGroup = "", body } of messages) {
+        const turn = next.get(messageGroup) ?? 0;
+        expect(Buffer.from(body).toString()).toBe(`${messageGroup}: ${turn}`);
+        next.set(messageGroup, turn + 1);
+      }
+      await ack(messages);
+    });
+    expect([...next.values()]).toEqual(groups.map(() => 32));
+    expectWithinDynamoDb(measured.seen);
+  });
+
+  it("stay in the item while the store's format does not know otherwise", async () => {
+    const old = brokerOverTable(SHARED_STORE);
+    await old.items.put({ ...FORMAT_KEY, v: OLDEST_FORMAT });
+    measured = measuredProgress(old.items);
+    broker = await old.process(measured.store);
+    await broker.putTopic("orders", { type: "FIFO", queues: 1 });
+    await broker.putGroup("billing", {});
+    await broker.putSubscription("billing", "orders", { startFrom: "earliest" });
+    await send([["busy", "head"]]);
+    await nack(await receive(), HOUR_MS);
+    await send(Array.from({ length: PARKED_MAX + 1 }, (_, index) => ["busy", String(index)]));
+    await send([["quiet", "other"]]);
+    expect(await receive()).toEqual([]);
+    expect(measured.seen.moves).toBe(0);
+  });
 });
