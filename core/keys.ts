@@ -16,6 +16,8 @@ import type { Key } from "./ports/item-store.ts";
  *   m#<group uid>   <client id>               member of a group
  *   mg#<group uid>  g                         generation in which a group's members share its queues
  *   r#<subscription uid>#<queue>  <generation>-<due ms>-<first offset>-<claim>   claim that waits outside the progress item
+ *   w#<subscription uid>#<queue>  <generation>-<bucket>   messages that wait behind a claim of their message group
+ *   w#<subscription uid>#<queue>  <generation>-<bucket>-<first offset>   more of them, in front of those
  *   d#<dead-letter topic uid>  <offset>      dead letter that was deleted or redriven
  *   d#<dead-letter topic uid>  floor         below it all dead letters were purged
  *   job#<group uid>  <job id>                 redrive of dead letters
@@ -41,6 +43,7 @@ import type { Key } from "./ports/item-store.ts";
 const OFFSET_DIGITS = 20;
 const TIME_DIGITS = 15;
 const GENERATION_DIGITS = 10;
+const BUCKET_DIGITS = 5;
 
 export const FORMAT_KEY: Key = { pk: "meta", sk: "format" };
 export const SIGNING_KEY: Key = { pk: "secret", sk: "signing" };
@@ -136,6 +139,22 @@ export const spilledKey = (place: {
 export const spilledFrom = (generation: number): string => `${String(generation).padStart(GENERATION_DIGITS, "0")}-`;
 /** '.' follows '-'. */
 export const spilledUntil = (generation: number): string => `${String(generation).padStart(GENERATION_DIGITS, "0")}.`;
+
+export interface BucketPlace {
+  readonly subscriptionUid: string;
+  readonly queueId: number;
+  readonly generation: number;
+}
+export const backlogPk = (subscriptionUid: string, queueId: number): string => `w#${subscriptionUid}#${queueId}`;
+export const backlogKey = ({ subscriptionUid, queueId, generation }: BucketPlace, bucket: number): Key => ({
+  pk: backlogPk(subscriptionUid, queueId),
+  sk: spilledFrom(generation) + String(bucket).padStart(BUCKET_DIGITS, "0"),
+});
+/** What a backlog has no room for: the chunk that starts at `first`. They sort behind the backlog, by their offsets. */
+export const backlogChunkKey = (place: BucketPlace, bucket: number, first: number): Key => {
+  const { pk, sk } = backlogKey(place, bucket);
+  return { pk, sk: `${sk}-${offsetSk(first)}` };
+};
 
 /** Zero-padded, so that the order of the text is the order of the offsets. */
 export const offsetSk = (offset: number): string => String(offset).padStart(OFFSET_DIGITS, "0");

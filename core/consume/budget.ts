@@ -3,6 +3,8 @@ export interface Budget extends Taker {
   readonly messages: number;
   readonly bytes: number;
   readonly leaseMs: number;
+  /** This receive has taken something of the queue already. */
+  readonly begun?: boolean;
   /** When looking for what a filter lets through ends, over all queues of the request. Each search comes on by a chunk at least. */
   readonly searchUntilMs?: number | undefined;
 }

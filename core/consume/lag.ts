@@ -1,4 +1,4 @@
-import { progressKey, spilledFrom, spilledPk, spilledUntil } from "../keys.ts";
+import { backlogPk, progressKey, spilledFrom, spilledPk, spilledUntil } from "../keys.ts";
 import { LAG_QUEUES_AT_ONCE, LAG_SPILLED_CLAIMS_MAX } from "../limits.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import { storedAtMsOf } from "../log/slices.ts";
@@ -6,6 +6,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Item, ItemStore } from "../ports/item-store.ts";
 import type { Subscription, Topic } from "../terms.ts";
 import { visitedQueues } from "../topic/visited-queues.ts";
+import { firstOfBacklog } from "./backlog.ts";
 import { freshProgress, type Progress, progressOf } from "./progress.ts";
 import { spilledClaimOf } from "./spilled-claim.ts";
 
@@ -126,18 +127,24 @@ function heldOffsets({ claims, parked }: Progress): readonly number[] {
   return offsets;
 }
 
-/** The lowest offset of each claim outside the item, those due first. */
-async function spilledOffsets(store: LagDependencies, place: Place, { generation }: Progress): Promise<readonly number[]> {
-  const { items } = await store.items.query({
-    pk: spilledPk(place.subscriptionUid, place.queueId),
-    from: spilledFrom(generation),
-    to: spilledUntil(generation),
+/**
+ * The lowest offset of each claim outside the item, those due first, and of backlogs whose claim is not: what waits behind a claim is
+ * younger.
+ */
+async function spilledOffsets(store: LagDependencies, place: Place, progress: Progress): Promise<readonly number[]> {
+  const within = {
+    from: spilledFrom(progress.generation),
+    to: spilledUntil(progress.generation),
     limit: LAG_SPILLED_CLAIMS_MAX,
-  });
-  return items.map((item) => {
+  };
+  const claims = await store.items.query({ pk: spilledPk(place.subscriptionUid, place.queueId), ...within });
+  const offsets = claims.items.map((item) => {
     const { first, open } = spilledClaimOf(item);
     return first + (open[0] ?? 0);
   });
+  if (progress.backlogged.size === 0) return offsets;
+  const backlogs = await store.items.query({ pk: backlogPk(place.subscriptionUid, place.queueId), ...within });
+  return [...offsets, ...backlogs.items.flatMap((item) => firstOfBacklog(item) ?? [])];
 }
 
 async function storedAtMs(store: LagDependencies, place: Place, offset: number): Promise<number | undefined> {

@@ -3,8 +3,9 @@ import type { Item } from "../ports/item-store.ts";
 import type { Budget } from "./budget.ts";
 import { type ConsumedQueue, type Consumption, type Delivery, logQueue } from "./consumption.ts";
 import { type Progress, progressOf } from "./progress.ts";
+import { waitingOutside } from "./refill.ts";
 import { dueAgainMs, dueClaim } from "./take-due.ts";
-import { takeFromQueue } from "./take-from-queue.ts";
+import { type QueueTake, takeFromQueue } from "./take-from-queue.ts";
 
 /** What one pass over a group's queues found. */
 export interface Look {
@@ -26,7 +27,7 @@ export async function lookThrough(consumption: Consumption, queues: readonly Con
   const pass = new Pass(consumption, budget);
   const [first] = queues;
   const warm = first && consumption.progress.recent(first.subscription.uid, first.queueId);
-  if (first && warm && isWorthwhile(consumption, first, warm)) await pass.take(first, warm);
+  if (first && warm && isWorthwhile(consumption, first, warm)) await pass.takeWarm(first, warm);
   for (let from = 0; from < queues.length && !pass.spent; from += PROBES_MAX)
     await pass.probe(queues.slice(from, from + PROBES_MAX));
   return pass.look();
@@ -84,16 +85,26 @@ class Pass {
     return this.#messages <= 0 || this.#bytes <= 0;
   }
 
+  /** What it does not find is looked for again, on the item as it is: an older image does not say that there is nothing, or no room. */
+  async takeWarm(queue: ConsumedQueue, item: Item): Promise<void> {
+    await this.#take(queue, item);
+  }
+
   async take(queue: ConsumedQueue, item: Item): Promise<void> {
-    const left = { ...this.#budget, messages: this.#messages, bytes: this.#bytes };
-    const taken = await this.#guarded(() => takeFromQueue(this.#consumption, queue, { item, fresh: true }, left));
+    const taken = await this.#take(queue, item);
     if (taken?.full) this.#full ??= queue;
     this.#more ||= taken?.more ?? false;
+  }
+
+  async #take(queue: ConsumedQueue, item: Item): Promise<QueueTake | undefined> {
+    const left = { ...this.#budget, messages: this.#messages, bytes: this.#bytes };
+    const taken = await this.#guarded(() => takeFromQueue(this.#consumption, queue, { item, fresh: true }, left));
     for (const delivery of taken?.deliveries ?? []) {
       this.#deliveries.push(delivery);
       this.#messages -= delivery.handedOut;
       this.#bytes -= delivery.messages.reduce((sum, message) => sum + message.body.length, 0);
     }
+    return taken;
   }
 
   async probe(queues: readonly ConsumedQueue[]): Promise<void> {
@@ -129,6 +140,7 @@ function isWaiting({ clock, skewMarginMs }: Consumption, progress: Progress): bo
   const nowMs = clock.nowMs();
   return (
     progress.parked.offsets.length > 0 ||
+    waitingOutside(progress).length > 0 ||
     (progress.spilled > 0 && progress.spilledDueMs <= nowMs) ||
     dueClaim(progress, nowMs, skewMarginMs) !== undefined
   );

@@ -1,14 +1,14 @@
-import { MESSAGES_PER_ORDERED_CLAIM, PARKED_MAX } from "../limits.ts";
+import { BACKLOGS_PER_WRITE_MAX, MESSAGES_PER_ORDERED_CLAIM } from "../limits.ts";
 import type { StoredMessage } from "../terms.ts";
 import { bucketOf, type DeliveryOrder, heldBuckets } from "./delivery-order.ts";
+import type { OrderedRoom } from "./ordered-room.ts";
 import type { Parked } from "./parked.ts";
 import { CLAIM_SPAN, type Progress } from "./progress.ts";
 
 /** How much a receive may take. */
-interface Room {
+interface Room extends OrderedRoom {
   readonly messages: number;
   readonly bytes: number;
-  readonly claims: number;
 }
 
 /**
@@ -17,16 +17,21 @@ interface Room {
  * Every message waits for its bucket: those parked before, then those the scan meets. A bucket is held while messages of it are
  * out with some consumer, else free. What is taken comes from free buckets, the one that has waited longest first and as much of
  * each as there is: a claim costs the same for one message as for many, so the scan goes on until few buckets fill the receive.
- * All that is not taken is parked.
+ * All that is not taken is parked, but what belongs to a bucket with a backlog outside the item: that goes to the backlog.
  */
 export class OrderedPlan {
   /** Messages to deliver by bucket; those without a message group under `undefined`. */
   readonly taken = new Map<number | undefined, StoredMessage[]>();
   /** Messages passed over because they have expired. */
   expired = 0;
+  /** What the scan met of buckets with a backlog outside. */
+  readonly behind = new Map<number, number[]>();
+  /** The scan stopped since as many messages wait as the item has room for. */
+  crowded = false;
   readonly #order: DeliveryOrder;
   readonly #room: Room;
   readonly #held: ReadonlySet<number | undefined>;
+  readonly #outside: Set<number | undefined>;
   /** All that waits, as it is parked: offsets ascending, and their buckets. */
   readonly #offsets: number[];
   readonly #buckets: (number | undefined)[];
@@ -38,6 +43,7 @@ export class OrderedPlan {
     this.#order = order;
     this.#room = room;
     this.#held = heldBuckets(order, progress);
+    this.#outside = new Set(progress.backlogged);
     this.#offsets = [...progress.parked.offsets];
     this.#buckets = [...progress.parked.buckets];
     for (const bucket of this.#buckets) this.#count(bucket);
@@ -56,12 +62,25 @@ export class OrderedPlan {
     return false;
   }
 
+  /** The bucket of a message, if the item does not tell whether its claim is outside. */
+  unknownBucket(messageGroup: string | undefined): number | undefined {
+    const bucket = bucketOf(this.#order, messageGroup);
+    return this.#held.has(bucket) || this.#outside.has(bucket) || this.#free.has(bucket) ? undefined : bucket;
+  }
+
+  /** The claim of the bucket is outside. */
+  isOut(bucket: number): void {
+    this.#outside.add(bucket);
+  }
+
   /** Takes in the next message of the queue. False: the scan stops before it, and the next offset waits there. */
   offer(offset: number, messageGroup: string | undefined): boolean {
     const bucket = bucketOf(this.#order, messageGroup);
+    if (bucket !== undefined && this.#outside.has(bucket)) return this.#putBehind(bucket, offset);
     const takeable = Math.min(this.#freeMessages + (this.#held.has(bucket) ? 0 : 1), this.#room.messages);
     // A queue in order does not go on past a message that waits.
-    if (this.#offsets.length + 1 - takeable > (this.#order === "queue" ? 0 : PARKED_MAX)) return false;
+    this.crowded = this.#offsets.length + 1 - takeable > (this.#order === "queue" ? 0 : this.#room.parked);
+    if (this.crowded) return false;
     this.#offsets.push(offset);
     this.#buckets.push(bucket);
     this.#count(bucket);
@@ -72,8 +91,9 @@ export class OrderedPlan {
   choose(): readonly number[] {
     const quotas = new Map<number | undefined, number>();
     let { messages } = this.#room;
+    const claims = this.#room.claims(this.#offsets.length);
     for (const [bucket, count] of this.#free) {
-      if (messages <= 0 || quotas.size >= this.#room.claims) break;
+      if (messages <= 0 || quotas.size >= claims) break;
       quotas.set(bucket, Math.min(count, messages));
       messages -= count;
     }
@@ -117,6 +137,14 @@ export class OrderedPlan {
       else this.taken.set(bucket, [message]);
     }
     return { offsets, buckets };
+  }
+
+  #putBehind(bucket: number, offset: number): boolean {
+    const some = this.behind.get(bucket);
+    if (!some && this.behind.size >= BACKLOGS_PER_WRITE_MAX) return false;
+    if (some) some.push(offset);
+    else this.behind.set(bucket, [offset]);
+    return true;
   }
 
   #count(bucket: number | undefined): void {

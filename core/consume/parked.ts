@@ -43,7 +43,33 @@ export function parkedAsRead(item: Item): Condition {
   return value === undefined ? { op: "absent", name: NAME } : { op: "=", name: NAME, value };
 }
 
-function readParked(bytes: Uint8Array): Parked {
+/** What waits for each bucket, ascending. */
+export function offsetsByBucket({ offsets, buckets }: Parked): Map<number, number[]> {
+  const byBucket = new Map<number, number[]>();
+  for (const [index, offset] of offsets.entries()) {
+    const bucket = buckets[index];
+    if (bucket === undefined) continue;
+    const some = byBucket.get(bucket);
+    if (some) some.push(offset);
+    else byBucket.set(bucket, [offset]);
+  }
+  return byBucket;
+}
+
+export function withoutBuckets({ offsets, buckets }: Parked, gone: ReadonlySet<number>): Parked {
+  const stays = (_: unknown, index: number): boolean => !gone.has(buckets[index] ?? -1);
+  return { offsets: offsets.filter(stays), buckets: buckets.filter(stays) };
+}
+
+/** Those of `more` among the others, in the order of the offsets. */
+export function withParked(parked: Parked, bucket: number, more: readonly number[]): Parked {
+  const behind = parked.offsets.map((offset, index) => ({ offset, bucket: parked.buckets[index] }));
+  const all = [...behind, ...more.map((offset) => ({ offset, bucket }))].sort((a, b) => a.offset - b.offset);
+  return { offsets: all.map(({ offset }) => offset), buckets: all.map((one) => one.bucket) };
+}
+
+/** The encoding alone. */
+export function readParked(bytes: Uint8Array): Parked {
   const reader = new ByteReader(bytes);
   const offsets: number[] = [];
   const buckets: (number | undefined)[] = [];
@@ -57,7 +83,7 @@ function readParked(bytes: Uint8Array): Parked {
   return { offsets, buckets };
 }
 
-function writeParked({ offsets, buckets }: Parked): Uint8Array {
+export function writeParked({ offsets, buckets }: Parked): Uint8Array {
   const lowest = offsets[0] ?? 0;
   const out = new ByteWriter(8 + 4 * offsets.length);
   out.u8(Math.floor(lowest / 2 ** 32));

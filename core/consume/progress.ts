@@ -32,9 +32,9 @@ export interface Progress {
   readonly next: number;
   /** [nb] Base of a block at or before `next`. */
   readonly hint: number;
-  /** [r] Messages of claims moved out of this item. */
+  /** [r] Messages outside this item: of claims moved out of it, and in backlogs (`backlog.ts`). */
   readonly spilled: number;
-  /** [rd] None of them is due before; meaningless where there are none. */
+  /** [rd] None of the claims among them is due before; meaningless where there are none. */
   readonly spilledDueMs: number;
   /** [dl] Messages sent to the dead-letter topic. */
   readonly deadLettered: number;
@@ -43,6 +43,12 @@ export interface Progress {
   readonly claims: ReadonlyMap<string, Claim>;
   /** [k] Offsets below `next` that wait for their bucket. */
   readonly parked: Parked;
+  /** [oc] Buckets whose claim is outside this item. */
+  readonly bucketsOut: number;
+  /** [bk] Buckets with a backlog outside this item, and no claim outside. */
+  readonly backlogged: ReadonlySet<number>;
+  /** [ov] Counts what moved out of this item or into it in an order of message groups; absent where nothing has. */
+  readonly moves: number | undefined;
   /** Ids of claims that only left f and m. */
   readonly husks: readonly string[];
 }
@@ -157,6 +163,8 @@ export const freshProgress = (subscriptionUid: string, queueId: number, next: nu
   ex: 0,
 });
 
+const NO_BUCKETS: ReadonlySet<number> = new Set();
+
 // Items never change, so what was read from one is kept with it.
 const parsed = new WeakMap<Item, Progress>();
 
@@ -188,6 +196,9 @@ function parse(item: Item): Progress {
     expired: item.ex as number,
     claims,
     parked: parkedOf(item),
+    bucketsOut: (item.oc as number | undefined) ?? 0,
+    backlogged: (item.bk as ReadonlySet<number> | undefined) ?? NO_BUCKETS,
+    moves: item.ov as number | undefined,
     husks,
   };
 }

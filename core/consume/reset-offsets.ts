@@ -1,6 +1,7 @@
 import { BrokerError } from "../errors.ts";
 import { progressKey } from "../keys.ts";
 import { RESET_ROUNDS_MAX } from "../limits.ts";
+import { departs } from "../maintenance/departure.ts";
 import type { Condition, Item } from "../ports/item-store.ts";
 import { finishing } from "../store-errors.ts";
 import type { Topic } from "../terms.ts";
@@ -83,9 +84,13 @@ async function offsetFor({ log }: Resetting, queue: ConsumedQueue, to: OffsetRes
 async function resetQueue(resetting: Resetting, queue: ConsumedQueue, offset: number | undefined): Promise<QueueReset> {
   const { subscription, queueId } = queue;
   resetting.progress.forget(subscription.uid, queueId);
+  let leaves = false;
   for (let round = 0; round < RESET_ROUNDS_MAX; round++) {
     const [item] = (await resetting.progress.readAll([queue])) as readonly [Item];
-    const { next, generation, deadLettered, expired } = progressOf(item);
+    const { next, generation, deadLettered, expired, spilled } = progressOf(item);
+    // Before it: what waits outside the item is lost sight of.
+    if (spilled > 0 && !leaves) await leaveOutside(resetting, subscription.uid, queueId);
+    leaves ||= spilled > 0;
     // The latest is asked for after the item was read: it is never behind.
     const after = offset ?? (await offsetFor(resetting, queue, "latest"));
     const hint = await resetting.log.reader.hintFor(logQueue(queue), after);
@@ -95,7 +100,7 @@ async function resetQueue(resetting: Resetting, queue: ConsumedQueue, offset: nu
       dl: deadLettered,
       ex: expired,
     };
-    const when = ["g", "n", "dl", "ex"].map((name): Condition => ({ op: "=", name, value: item[name] as number }));
+    const when = ["g", "n", "r", "dl", "ex"].map((name): Condition => ({ op: "=", name, value: item[name] as number }));
     const result = await resetting.items.put(replaced, { when });
     if (result.ok) {
       resetting.progress.saw(replaced);
@@ -107,4 +112,11 @@ async function resetQueue(resetting: Resetting, queue: ConsumedQueue, offset: nu
     `Consumers of group '${queue.group.name}' move too fast on queue ${queueId}. Pause the group, reset it, and resume it. ` +
       "Queues before this one are reset already.",
   );
+}
+
+/** Has maintenance delete what waited outside the progress item. An older version does not know of it. */
+async function leaveOutside({ items, clock, format }: Resetting, subscriptionUid: string, queueId: number): Promise<void> {
+  if (format.version < 3) return;
+  const uid = `${subscriptionUid}#${queueId}`;
+  await items.transact([departs({ kind: "reset", uid, name: "", queues: 1 }, clock.nowMs())]);
 }

@@ -3,7 +3,7 @@ import type { StoredMessage } from "../terms.ts";
 import { type Budget, takerOf } from "./budget.ts";
 import type { ConsumedQueue, Consumption } from "./consumption.ts";
 import { deadLetterHead } from "./dead-letter.ts";
-import { type Parked, parkedAsRead, parkedChanges } from "./parked.ts";
+import { parkedAsRead, parkedChanges, withParked } from "./parked.ts";
 import { type Claim, type ClaimOrder, exactClaim, metaOf, progressOf } from "./progress.ts";
 import { readOffsets } from "./read-offsets.ts";
 import type { Taken } from "./take-from-queue.ts";
@@ -84,9 +84,3 @@ function leavingChanges(
 /** A message acked since it was read must not be parked again. */
 const leavingConditions = (claim: OrderedClaim, item: Item, left: readonly number[]): readonly Condition[] =>
   left.length === 0 ? [] : [{ op: "=", name: `o${claim.id}`, value: new Set(claim.open) }, parkedAsRead(item)];
-
-function withParked(parked: Parked, bucket: number, offsets: readonly number[]): Parked {
-  const behind = parked.offsets.map((offset, index) => ({ offset, bucket: parked.buckets[index] }));
-  const all = [...behind, ...offsets.map((offset) => ({ offset, bucket }))].sort((a, b) => a.offset - b.offset);
-  return { offsets: all.map(({ offset }) => offset), buckets: all.map((one) => one.bucket) };
-}

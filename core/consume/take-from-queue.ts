@@ -3,9 +3,11 @@ import type { Item } from "../ports/item-store.ts";
 import type { Budget } from "./budget.ts";
 import type { ConsumedQueue, Consumption, Delivery } from "./consumption.ts";
 import { deliveryOrder } from "./delivery-order.ts";
+import { makeRoom } from "./make-room.ts";
+import { roomForReturning } from "./ordered-room.ts";
 import { progressOf } from "./progress.ts";
 import { readSpilled } from "./read-spilled.ts";
-import { spillWaiting } from "./spill-waiting.ts";
+import { refill, roomForRefill } from "./refill.ts";
 import { dueClaim, takeDue } from "./take-due.ts";
 import { takeMatching } from "./take-matching.ts";
 import { takeNew } from "./take-new.ts";
@@ -58,7 +60,7 @@ async function takeInRounds(
   let more = true;
   for (let round = 0; round < TAKE_ROUNDS_MAX && messages > 0 && bytes > 0; round++) {
     if (!item) return { deliveries, full, more: false };
-    const taken = await takeStep(consumption, queue, item, { ...budget, messages, bytes });
+    const taken = await takeStep(consumption, queue, item, { ...budget, messages, bytes, begun: deliveries.length > 0 });
     if (taken === "nothing" || taken === "full") {
       full = taken === "full";
       // An older image may show claims that are long settled, or a next offset long passed.
@@ -80,14 +82,26 @@ async function takeInRounds(
 }
 
 async function takeStep(consumption: Consumption, queue: ConsumedQueue, item: Item, budget: Budget): Promise<Taken | NotTaken> {
-  const progress = progressOf(item);
+  const inOrder = deliveryOrder(queue.group, queue.topic) !== "none";
   const nowMs = consumption.clock.nowMs();
-  const due = dueClaim(progress, nowMs, consumption.skewMarginMs);
+  const due = dueClaim(progressOf(item), nowMs, consumption.skewMarginMs);
+  // Taken in order, a due claim may leave something to be parked.
+  const roomy = due && !inOrder ? item : await makeRoom(consumption, queue, item);
+  if (roomy !== item) return { item: roomy, deliveries: [] };
   if (due) return takeDue(consumption, queue, item, due, budget);
-  if (progress.spilled > 0 && progress.spilledDueMs <= nowMs) return readSpilled(consumption, queue, item, budget);
+  const progress = progressOf(item);
+  const spilledDue = progress.spilled > 0 && progress.spilledDueMs <= nowMs;
+  const room = spilledDue ? roomForReturning(consumption, queue, item) : 0;
+  if (room > 0) return readSpilled(consumption, queue, item, budget, room);
+  const refillRoom = roomForRefill(item);
+  if (refillRoom > 0) return refill(consumption, queue, item, refillRoom);
+  const taken = await takeNext(consumption, queue, item, budget);
+  return taken === "nothing" && spilledDue ? "full" : taken;
+}
+
+function takeNext(consumption: Consumption, queue: ConsumedQueue, item: Item, budget: Budget): Promise<Taken | NotTaken> {
   // A queue that is no longer in order may have parked messages left.
-  const ordered = deliveryOrder(queue.group, queue.topic) !== "none" || progress.parked.offsets.length > 0;
+  const ordered = deliveryOrder(queue.group, queue.topic) !== "none" || progressOf(item).parked.offsets.length > 0;
   if (ordered) return takeOrdered(consumption, queue, item, budget);
-  const roomy = await spillWaiting(consumption, queue, item);
-  return queue.filter.everything ? takeNew(consumption, queue, roomy, budget) : takeMatching(consumption, queue, roomy, budget);
+  return queue.filter.everything ? takeNew(consumption, queue, item, budget) : takeMatching(consumption, queue, item, budget);
 }

@@ -1,15 +1,20 @@
-import { CLAIMS_ORDERED_MAX, HUSKS_PER_RESERVE_MAX, SCAN_CHUNK, SCAN_MESSAGES_MAX } from "../limits.ts";
+import { BACKLOGS_PER_WRITE_MAX, SCAN_CHUNK, SCAN_MESSAGES_MAX } from "../limits.ts";
+import type { Run } from "../log/run-walk.ts";
+import type { RecordView } from "../message/record-view.ts";
 import type { Change, Condition, Item } from "../ports/item-store.ts";
+import { Backlogs, movedChanges, unmoved } from "./backlog.ts";
 import { type Budget, takerOf } from "./budget.ts";
 import { type ConsumedQueue, type Consumption, type Delivery, logQueue } from "./consumption.ts";
 import { deliveryOrder } from "./delivery-order.ts";
 import { OrderedPlan } from "./ordered-plan.ts";
-import { parkedAsRead, parkedChanges } from "./parked.ts";
+import { HUSKS_PER_ORDERED_MAX, mayMoveOut, orderedRoom } from "./ordered-room.ts";
+import { offsetsByBucket, type Parked, parkedAsRead, parkedChanges, withoutBuckets } from "./parked.ts";
 import { claimId, metaOf, type Progress, progressOf } from "./progress.ts";
 import { failAt, readOffsets } from "./read-offsets.ts";
 import { nextHint } from "./run-hint.ts";
 import { sweepHusks } from "./sweep-husks.ts";
 import type { NotTaken, Taken } from "./take-from-queue.ts";
+import { transactMoves } from "./transact-moves.ts";
 
 /** How far a scan went, and where to start the next one. */
 interface Scanned {
@@ -21,7 +26,8 @@ interface Scanned {
  * Hands out messages in the order of their message groups, or of the queue: those that waited for a group that is free now, and
  * from the group's next offset on, parking what must wait.
  *
- * One update, on the next offset and what is parked exactly as read: what the plan was made from.
+ * One update, on the next offset, what is parked and what moved exactly as read: what the plan was made from. It is a transaction
+ * with the backlogs that messages go to (`backlog.ts`). Where the parked leave a receive nothing to take, they go there too.
  */
 export async function takeOrdered(
   consumption: Consumption,
@@ -30,39 +36,76 @@ export async function takeOrdered(
   budget: Budget,
 ): Promise<Taken | NotTaken> {
   const progress = progressOf(item);
-  const claims = CLAIMS_ORDERED_MAX - progress.claims.size;
-  if (claims <= 0) return "full";
   const { messages, bytes } = budget;
-  const plan = new OrderedPlan(deliveryOrder(queue.group, queue.topic), progress, { messages, bytes, claims });
-  const scanned = await scan(consumption, queue, progress, plan, messages);
+  const room = orderedRoom(consumption, queue, item, messages);
+  if (room.claims(progress.parked.offsets.length) <= 0) return "full";
+  const plan = new OrderedPlan(deliveryOrder(queue.group, queue.topic), progress, { messages, bytes, ...room });
+  const backlogs = new Backlogs(consumption.items, queue, progress);
+  const scanned = await scan(consumption, queue, progress, plan, backlogs, messages);
   const chosen = plan.choose();
   consumption.progress.sawPlenty(queue, chosen.length >= messages);
-  if (scanned.next === progress.next && chosen.length === 0) return "nothing";
-  const parked = plan.take(chosen, await readOffsets(consumption, queue, chosen));
+  // A receive that took something leaves it at that: others may be about to settle what is in the way.
+  const clearing = chosen.length === 0 && plan.crowded && !budget.begun && mayMoveOut(consumption, queue);
+  if (scanned.next === progress.next && chosen.length === 0 && !clearing) return "nothing";
+  const left = plan.take(chosen, await readOffsets(consumption, queue, chosen));
+  const moved = await moveToBacklogs(progress, plan, backlogs, clearing ? left : undefined);
   const leaseUntilMs = consumption.clock.nowMs() + budget.leaseMs;
   const deliveries = deliveriesOf({ queue, item, progress, budget, leaseUntilMs }, plan);
-  const husks = sweepHusks(progress, HUSKS_PER_RESERVE_MAX);
-  const result = await consumption.progress.update(queue.subscription.uid, queue.queueId, {
+  const husks = sweepHusks(progress, HUSKS_PER_ORDERED_MAX);
+  const update = {
     changes: [
       ...deliveries.flatMap(claimChanges),
-      ...parkedChanges(item, parked),
+      ...parkedChanges(item, moved.parked ?? left),
+      ...moved.changes,
       ...(scanned.next === progress.next ? [] : nextChanges(scanned)),
       ...(plan.expired === 0 ? [] : [{ op: "increment", name: "ex", by: plan.expired } as const]),
       ...husks.changes,
     ],
     when: [
-      { op: "=", name: "g", value: progress.generation },
       // Also where it does not move: whoever moved it may have parked behind what was taken here.
-      { op: "=", name: "n", value: progress.next },
+      { op: "=", name: "n", value: progress.next } satisfies Condition,
       parkedAsRead(item),
+      ...unmoved(progress).filter(({ name }) => name !== "r" || moved.changes.length > 0),
       ...deliveries.map(({ claimId: id }): Condition => ({ op: "absent", name: `f${id}` })),
       ...husks.when,
     ],
-    returning: "allNew",
-  });
+  };
+  if (moved.changes.length > 0) {
+    const result = await transactMoves(consumption, queue, item, update, backlogs.writes);
+    return { item: result.item, deliveries: result.ok ? deliveries : [] };
+  }
+  const { subscription, queueId } = queue;
+  const result = await consumption.progress.update(subscription.uid, queueId, { ...update, returning: "allNew" });
   if (!result.ok) return { item: result.current, deliveries: [] };
   return { item: result.item, deliveries };
 }
+
+/** What goes to backlogs: what the scan met of their buckets, and of what was `left` to be parked the buckets with most of it. */
+async function moveToBacklogs(
+  progress: Progress,
+  plan: OrderedPlan,
+  backlogs: Backlogs,
+  left: Parked | undefined,
+): Promise<{ readonly changes: readonly Change[]; readonly parked?: Parked }> {
+  const leaving = left ? mostParked(left, BACKLOGS_PER_WRITE_MAX - plan.behind.size) : new Map<number, number[]>();
+  if (plan.behind.size === 0 && leaving.size === 0) return { changes: [] };
+  await backlogs.read([...plan.behind.keys(), ...leaving.keys()].filter((bucket) => progress.backlogged.has(bucket)));
+  let { spilled } = progress;
+  for (const [bucket, offsets] of leaving) {
+    backlogs.prepend(bucket, offsets);
+    spilled += offsets.length;
+  }
+  for (const [bucket, offsets] of plan.behind) {
+    backlogs.append(bucket, offsets);
+    spilled += offsets.length;
+  }
+  const backlogged = new Set([...progress.backlogged, ...leaving.keys()]);
+  const changes = movedChanges(progress, { spilled, bucketsOut: progress.bucketsOut, backlogged });
+  return left ? { changes, parked: withoutBuckets(left, new Set(leaving.keys())) } : { changes };
+}
+
+const mostParked = (parked: Parked, most: number): Map<number, number[]> =>
+  new Map([...offsetsByBucket(parked)].sort(([, a], [, b]) => b.length - a.length).slice(0, most));
 
 /**
  * Reads on from the next offset until the plan is filled, has to stop, or enough was looked at: first as many as are `wanted`,
@@ -73,6 +116,7 @@ async function scan(
   queue: ConsumedQueue,
   progress: Progress,
   plan: OrderedPlan,
+  backlogs: Backlogs,
   wanted: number,
 ): Promise<Scanned> {
   const { filter } = queue;
@@ -82,10 +126,12 @@ async function scan(
     if (run.available === 0) break;
     plan.expired += run.expired;
     const count = await consumption.log.countToLookAt(run, most);
+    const passes = (view: RecordView): boolean => filter.everything || filter.matches(view);
+    // What is out must be known before it is decided on: first see what there is.
+    if (progress.bucketsOut > 0) await lookUpBuckets(consumption, queue, { run, count, passes }, plan, backlogs);
     const { stoppedAt, gone, unreadable } = await consumption.log.look(run, count, logQueue(queue), (view, offset) => {
       if (plan.enough) return false;
-      const passes = filter.everything || filter.matches(view);
-      return !passes || plan.offer(offset, view.messageGroup);
+      return !passes(view) || plan.offer(offset, view.messageGroup);
     });
     failAt(unreadable);
     plan.expired += gone;
@@ -94,6 +140,24 @@ async function scan(
     if (stoppedAt !== undefined) break;
   }
   return { next, hint };
+}
+
+/** Tells the plan which buckets of a run have their claim outside. */
+async function lookUpBuckets(
+  consumption: Consumption,
+  queue: ConsumedQueue,
+  seen: { readonly run: Run; readonly count: number; readonly passes: (view: RecordView) => boolean },
+  plan: OrderedPlan,
+  backlogs: Backlogs,
+): Promise<void> {
+  const buckets = new Set<number>();
+  await consumption.log.look(seen.run, seen.count, logQueue(queue), (view) => {
+    const bucket = seen.passes(view) ? plan.unknownBucket(view.messageGroup) : undefined;
+    if (bucket !== undefined) buckets.add(bucket);
+    return true;
+  });
+  await backlogs.read(buckets);
+  for (const bucket of buckets) if (backlogs.of(bucket)) plan.isOut(bucket);
 }
 
 function deliveriesOf(

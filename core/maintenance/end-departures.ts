@@ -1,11 +1,14 @@
+import { progressOf } from "../consume/progress.ts";
 import { subscriberOf, subscriptionOf } from "../consume/subscription-codec.ts";
 import {
   anchorKey,
+  backlogPk,
   DEPARTURES_PK,
   departuresUntil,
   generationKey,
   membersPk,
   progressKey,
+  spilledFrom,
   spilledPk,
   subscriberKey,
   subscribersPk,
@@ -39,7 +42,7 @@ interface Dependencies {
 }
 
 /**
- * Deletes what deleted topics, groups and subscriptions left behind, until the clock says `untilMs`. Every step can be repeated,
+ * Deletes what deleted topics, groups and subscriptions, and resets, left behind, until the clock says `untilMs`. Every step can be repeated,
  * by two at once too; the record of a departure goes last.
  */
 export async function endDepartures(store: Dependencies, untilMs: number): Promise<MaintenanceReport> {
@@ -75,7 +78,20 @@ async function end(store: Dependencies, departure: Departure): Promise<void> {
       return;
     case "subscription":
       return deleteProgress(store, departure.uid, departure.queues);
+    case "reset": {
+      const [subscriptionUid = "", queueId = ""] = departure.uid.split("#");
+      return deleteEarlierGenerations(store, subscriptionUid, Number(queueId));
+    }
   }
+}
+
+/** What waited outside a progress item before it was reset. Where the item is gone, another departure deletes all of it. */
+async function deleteEarlierGenerations(store: Dependencies, subscriptionUid: string, queueId: number): Promise<void> {
+  const item = await store.items.get(progressKey(subscriptionUid, queueId));
+  if (!item) return;
+  const to = spilledFrom(progressOf(item).generation);
+  await deleteAll(store, spilledPk(subscriptionUid, queueId), to);
+  await deleteAll(store, backlogPk(subscriptionUid, queueId), to);
 }
 
 /** One that read a deleted topic. Under the topic's name there may be another by now, with subscriptions of its own. */
@@ -103,15 +119,16 @@ async function endSubscription(store: Dependencies, { uid, topic, topicUid, grou
 
 async function deleteProgress(store: Dependencies, subscriptionUid: string, queues: number): Promise<void> {
   for (let queueId = 0; queueId < queues; queueId++) {
-    // The item first: claims only move out of one that is there.
+    // The item first: claims and backlogs only move out of one that is there.
     await store.items.delete(progressKey(subscriptionUid, queueId));
     await deleteAll(store, spilledPk(subscriptionUid, queueId));
+    await deleteAll(store, backlogPk(subscriptionUid, queueId));
   }
 }
 
-async function deleteAll(store: Dependencies, pk: string): Promise<void> {
+async function deleteAll(store: Dependencies, pk: string, to?: string): Promise<void> {
   for (;;) {
-    const { items, more } = await store.items.query({ pk, limit: ITEMS_PER_PAGE });
+    const { items, more } = await store.items.query({ pk, limit: ITEMS_PER_PAGE, ...(to !== undefined && { to }) });
     for (const item of items) await store.items.delete(item);
     if (!more) return;
   }

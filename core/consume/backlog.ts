@@ -1,0 +1,174 @@
+import { type BucketPlace, backlogChunkKey, backlogKey } from "../keys.ts";
+import { BACKLOG_OFFSETS_MAX } from "../limits.ts";
+import type { Change, Condition, Item, ItemStore, TransactWrite } from "../ports/item-store.ts";
+import type { ConsumedQueue } from "./consumption.ts";
+import { readParked, writeParked } from "./parked.ts";
+import type { Progress } from "./progress.ts";
+
+/**
+ * Where the messages of a bucket are that may not be delivered yet. A bucket of a queue, as one group consumes it, is
+ *
+ *   free        nothing of it is handed out, and nothing waits.
+ *   inside      its claim is in the progress item, held or given back. What the scan meets of it meanwhile is parked in `k`.
+ *   backlogged  its claim is in the progress item or just settled, and messages wait outside, behind those in `k`. `bk` names
+ *               it. What the scan meets of it goes to the end of its backlog.
+ *   out         its claim waits outside, among the spilled ones, and everything behind it in its backlog. The progress item
+ *               names it nowhere: `oc` only counts such buckets. Its backlog is there, even if it is empty.
+ *
+ * A bucket goes from inside to backlogged when its parked offsets crowd the item (`make-room.ts`, `take-ordered.ts`); from either
+ * to out when its claim waits long or the item is crowded (`make-room.ts`); from out to inside or backlogged when its claim is due
+ * (`read-spilled.ts`); and from backlogged back to inside piece by piece, once its claim is settled and nothing of it is left in
+ * `k` (`refill.ts`). So of each bucket the order is: claim, `k`, chunks of the backlog, backlog.
+ *
+ * A scan must not hand out a message of a bucket that is out. While `oc` is above 0 it looks up the backlog of each bucket that
+ * the progress item does not know.
+ *
+ * Backlogs are written only in a transaction with the progress item that finds `ov` as it was read before them, and counts it up.
+ * So what was read of them still holds when such a transaction succeeds, or an update that finds `ov` as read.
+ *
+ *   w#…  <generation>-<bucket>           [o] offsets (those of `parked.ts`, without buckets) · [c] chunks · [q] 1: out
+ *   w#…  <generation>-<bucket>-<first>   [o] offsets of a chunk, in front of the backlog's own
+ */
+export interface Backlog {
+  readonly offsets: readonly number[];
+  readonly chunks: number;
+  readonly out: boolean;
+}
+
+const EMPTY: Backlog = { offsets: [], chunks: 0, out: false };
+
+/** The backlogs of a queue as they were read, and what is to become of them. */
+export class Backlogs {
+  readonly #items: ItemStore;
+  readonly #place: BucketPlace;
+  readonly #read = new Map<number, Backlog | undefined>();
+  readonly #changed = new Map<number, Backlog>();
+  readonly #chunks: TransactWrite[] = [];
+
+  constructor(items: ItemStore, queue: Pick<ConsumedQueue, "subscription" | "queueId">, { generation }: Progress) {
+    this.#items = items;
+    this.#place = { subscriptionUid: queue.subscription.uid, queueId: queue.queueId, generation };
+  }
+
+  async read(buckets: Iterable<number>): Promise<void> {
+    const unread = [...new Set(buckets)].filter((bucket) => !this.#read.has(bucket));
+    for (let from = 0; from < unread.length; from += 100) {
+      const some = unread.slice(from, from + 100);
+      const items = await this.#items.batchGet(some.map((bucket) => backlogKey(this.#place, bucket)));
+      for (const [index, bucket] of some.entries()) this.#read.set(bucket, items[index] && backlogOf(items[index]));
+    }
+  }
+
+  /** `undefined` where there is none, or it was not read. */
+  of(bucket: number): Backlog | undefined {
+    return this.#changed.get(bucket) ?? this.#read.get(bucket);
+  }
+
+  isEmpty(bucket: number): boolean {
+    const { offsets, chunks } = this.of(bucket) ?? EMPTY;
+    return offsets.length === 0 && chunks === 0;
+  }
+
+  /** Behind everything. */
+  append(bucket: number, offsets: readonly number[]): void {
+    const before = this.of(bucket) ?? EMPTY;
+    const all = [...before.offsets, ...offsets];
+    let { chunks } = before;
+    for (; all.length > BACKLOG_OFFSETS_MAX; chunks++) this.#putChunk(bucket, all.splice(0, BACKLOG_OFFSETS_MAX));
+    this.#changed.set(bucket, { ...before, offsets: all, chunks });
+  }
+
+  /** In front of everything: the bucket's parked offsets. */
+  prepend(bucket: number, offsets: readonly number[]): void {
+    const before = this.of(bucket) ?? EMPTY;
+    if (this.isEmpty(bucket)) {
+      this.append(bucket, offsets);
+      return;
+    }
+    let { chunks } = before;
+    for (let from = 0; from < offsets.length; from += BACKLOG_OFFSETS_MAX, chunks++)
+      this.#putChunk(bucket, offsets.slice(from, from + BACKLOG_OFFSETS_MAX));
+    this.#changed.set(bucket, { ...before, chunks });
+  }
+
+  /** Offsets of the oldest piece, at most. */
+  sizeOfOldest(bucket: number): number {
+    const { offsets, chunks } = this.of(bucket) ?? EMPTY;
+    return chunks > 0 ? BACKLOG_OFFSETS_MAX : offsets.length;
+  }
+
+  /** Takes the oldest piece. */
+  async shift(bucket: number): Promise<readonly number[]> {
+    const before = this.of(bucket) ?? EMPTY;
+    if (before.chunks === 0) {
+      this.#changed.set(bucket, { ...before, offsets: [] });
+      return before.offsets;
+    }
+    const { pk, sk } = backlogKey(this.#place, bucket);
+    // '.' follows '-'.
+    const { items } = await this.#items.query({ pk, from: `${sk}-`, to: `${sk}.`, limit: 1 });
+    this.#changed.set(bucket, { ...before, chunks: before.chunks - 1 });
+    const [chunk] = items;
+    if (!chunk) return [];
+    this.#chunks.push({ kind: "delete", key: { pk, sk: chunk.sk } });
+    return offsetsOf(chunk);
+  }
+
+  /** Its claim is outside, or comes back. */
+  setOut(bucket: number, out: boolean): void {
+    this.#changed.set(bucket, { ...(this.of(bucket) ?? EMPTY), out });
+  }
+
+  get writes(): readonly TransactWrite[] {
+    const backlogs = [...this.#changed].map(([bucket, backlog]): TransactWrite => {
+      const key = backlogKey(this.#place, bucket);
+      if (!backlog.out && this.isEmpty(bucket)) return { kind: "delete", key };
+      return { kind: "put", item: backlogItem(key, backlog) };
+    });
+    return [...backlogs, ...this.#chunks];
+  }
+
+  #putChunk(bucket: number, offsets: readonly number[]): void {
+    const key = backlogChunkKey(this.#place, bucket, offsets[0] as number);
+    this.#chunks.push({ kind: "put", item: { ...key, o: encoded(offsets) } });
+  }
+}
+
+/** What moves claims or backlogs wants to find as it was read. */
+export const unmoved = ({ generation, spilled, moves }: Progress): readonly Condition[] => [
+  { op: "=", name: "g", value: generation },
+  { op: "=", name: "r", value: spilled },
+  moves === undefined ? { op: "absent", name: "ov" } : { op: "=", name: "ov", value: moves },
+];
+
+/** What becomes of the progress item's account when buckets move. */
+export const movedChanges = (
+  progress: Progress,
+  moved: { readonly spilled: number; readonly bucketsOut: number; readonly backlogged: ReadonlySet<number> },
+): readonly Change[] => [
+  { op: "set", name: "ov", value: (progress.moves ?? 0) + 1 },
+  { op: "set", name: "r", value: moved.spilled },
+  ...(moved.bucketsOut === progress.bucketsOut ? [] : [{ op: "set", name: "oc", value: moved.bucketsOut } as const]),
+  ...backloggedChanges(progress.backlogged, moved.backlogged),
+];
+
+function backloggedChanges(before: ReadonlySet<number>, after: ReadonlySet<number>): readonly Change[] {
+  if (after.size > 0) return [{ op: "set", name: "bk", value: after }];
+  return before.size === 0 ? [] : [{ op: "remove", name: "bk" }];
+}
+
+const encoded = (offsets: readonly number[]): Uint8Array => writeParked({ offsets, buckets: offsets.map(() => undefined) });
+
+const offsetsOf = (item: Item): readonly number[] => (item.o === undefined ? [] : readParked(item.o as Uint8Array).offsets);
+
+const backlogOf = (item: Item): Backlog => ({ offsets: offsetsOf(item), chunks: item.c as number, out: item.q === 1 });
+
+/** The lowest offset of a backlog or a chunk. */
+export const firstOfBacklog = (item: Item): number | undefined => offsetsOf(item)[0];
+
+const backlogItem = (key: { readonly pk: string; readonly sk: string }, { offsets, chunks, out }: Backlog): Item => ({
+  ...key,
+  c: chunks,
+  ...(offsets.length > 0 && { o: encoded(offsets) }),
+  ...(out && { q: 1 }),
+});

@@ -1,0 +1,164 @@
+import { spilledKey } from "../keys.ts";
+import {
+  BACKLOGS_PER_WRITE_MAX,
+  CLAIMS_MAX,
+  ORDERED_CROWDED_BYTES,
+  ORDERED_OVERFULL_BYTES,
+  ORDERED_ROOMY_BYTES,
+  PARKED_REFILLED_BYTES_MAX,
+  PARKED_WORTH_MOVING,
+  SPILL_AHEAD_MS,
+  SPILL_CLAIMS_MAX,
+  SPILL_ORDERED_CLAIMS_MAX,
+  SPILLS_PER_ROUND_MAX,
+  WAITING_CLAIMS_KEPT,
+  WAITING_CLAIMS_MAX,
+} from "../limits.ts";
+import type { Change, Condition, Item, TransactWrite } from "../ports/item-store.ts";
+import { StoreUnavailable } from "../ports/store-failures.ts";
+import { Backlogs, movedChanges, unmoved } from "./backlog.ts";
+import type { ConsumedQueue, Consumption } from "./consumption.ts";
+import { deliveryOrder, heldBuckets } from "./delivery-order.ts";
+import { attributeBytes, itemBytes } from "./item-bytes.ts";
+import { mayMoveOut, ORDERED_CLAIM_BYTES } from "./ordered-room.ts";
+import { offsetsByBucket, parkedAsRead, parkedChanges, withoutBuckets } from "./parked.ts";
+import { type Claim, exactClaim, isGivenBack, type Progress, progressOf } from "./progress.ts";
+import { spilledItem } from "./spilled-claim.ts";
+import { transactMoves } from "./transact-moves.ts";
+
+/** What leaves the item. */
+interface Leaving {
+  readonly claims: readonly Claim[];
+  /** Buckets whose claim stays, and whose parked offsets go. */
+  readonly buckets: readonly number[];
+}
+
+const NOTHING: Leaving = { claims: [], buckets: [] };
+
+/**
+ * Moves claims that wait after a nack out of the item, those due last first, so that failing messages never fill it; an ordered
+ * one with all that is parked behind it. Where messages of held claims crowd it, what is parked behind them goes. One transaction
+ * a step, as many steps as it takes within one round of a receive; the next round goes on. Answers the item as it is then. Where
+ * the store fails, as it was: it only makes room.
+ */
+export async function makeRoom(consumption: Consumption, queue: ConsumedQueue, item: Item): Promise<Item> {
+  let current = item;
+  for (let step = 0; step < SPILLS_PER_ROUND_MAX; step++) {
+    const leaving = leavingFrom(consumption, queue, current);
+    if (leaving.claims.length === 0 && leaving.buckets.length === 0) break;
+    try {
+      const { item: after } = await moveOut(consumption, queue, current, leaving);
+      if (!after) break;
+      current = after;
+    } catch (error) {
+      if (!StoreUnavailable.is(error)) throw error;
+      break;
+    }
+  }
+  return current;
+}
+
+function leavingFrom(consumption: Consumption, queue: ConsumedQueue, item: Item): Leaving {
+  const progress = progressOf(item);
+  const ordered = mayMoveOut(consumption, queue);
+  if (!ordered && deliveryOrder(queue.group, queue.topic) !== "none") return NOTHING;
+  const excess = ordered ? orderedExcess(item) : unorderedExcess(progress);
+  // Mostly there is nothing to do.
+  if (excess === 0 && !(ordered && isOverfull(item)) && progress.claims.size <= WAITING_CLAIMS_MAX) return NOTHING;
+  const claims = leavingClaims(progress, { excess, ordered }, consumption.clock.nowMs());
+  return { claims, buckets: ordered && claims.length === 0 && isOverfull(item) ? crowdingBuckets(progress) : [] };
+}
+
+/** Claims that should leave, by the item's size. */
+function orderedExcess(item: Item): number {
+  const bytes = itemBytes(item);
+  return bytes <= ORDERED_CROWDED_BYTES ? 0 : Math.ceil((bytes - ORDERED_ROOMY_BYTES) / ORDERED_CLAIM_BYTES);
+}
+
+/** What a due claim had no room for may have been parked on top of what a scan and a refill parked. */
+const isOverfull = (item: Item): boolean =>
+  itemBytes(item) > ORDERED_OVERFULL_BYTES || (item.k !== undefined && attributeBytes(item.k) > PARKED_REFILLED_BYTES_MAX);
+
+const unorderedExcess = ({ claims }: Progress): number =>
+  claims.size < CLAIMS_MAX ? 0 : claims.size - CLAIMS_MAX + WAITING_CLAIMS_KEPT;
+
+function leavingClaims(
+  progress: Progress,
+  { excess, ordered }: { readonly excess: number; readonly ordered: boolean },
+  nowMs: number,
+): readonly Claim[] {
+  const waiting = [...progress.claims.values()].filter(
+    (claim) => isGivenBack(claim) && claim.dueMs > nowMs && (ordered || !claim.order),
+  );
+  waiting.sort((a, b) => b.dueMs - a.dueMs);
+  const long = waiting.filter(({ dueMs }) => dueMs > nowMs + SPILL_AHEAD_MS).length;
+  const most = Math.max(long > WAITING_CLAIMS_MAX ? long - WAITING_CLAIMS_KEPT : 0, excess);
+  return waiting.slice(0, Math.min(ordered ? SPILL_ORDERED_CLAIMS_MAX : SPILL_CLAIMS_MAX, most));
+}
+
+/** Those with most parked behind their claim. */
+function crowdingBuckets(progress: Progress): readonly number[] {
+  const held = heldBuckets("messageGroup", progress);
+  return [...offsetsByBucket(progress.parked)]
+    .filter(([bucket, offsets]) => held.has(bucket) && offsets.length >= PARKED_WORTH_MOVING)
+    .sort(([, a], [, b]) => b.length - a.length)
+    .slice(0, BACKLOGS_PER_WRITE_MAX)
+    .map(([bucket]) => bucket);
+}
+
+async function moveOut(consumption: Consumption, queue: ConsumedQueue, item: Item, { claims, buckets }: Leaving) {
+  const progress = progressOf(item);
+  const place = { subscriptionUid: queue.subscription.uid, queueId: queue.queueId, generation: progress.generation };
+  const backlogs = new Backlogs(consumption.items, queue, progress);
+  const out = claims.flatMap(({ order }) => (order ? [order.bucket] : []));
+  const emptied = new Set([...out, ...buckets]);
+  await backlogs.read([...emptied].filter((bucket) => progress.backlogged.has(bucket)));
+  const backlogged = new Set(progress.backlogged);
+  const parked = offsetsByBucket(progress.parked);
+  let spilled = progress.spilled + claims.reduce((sum, { open }) => sum + open.length, 0);
+  for (const bucket of emptied) {
+    const offsets = parked.get(bucket) ?? [];
+    backlogs.prepend(bucket, offsets);
+    spilled += offsets.length;
+    backlogged.add(bucket);
+  }
+  for (const bucket of out) {
+    backlogs.setOut(bucket, true);
+    backlogged.delete(bucket);
+  }
+  const dueMs = Math.min(progress.spilledDueMs, ...claims.map((claim) => claim.dueMs));
+  const bucketsOut = progress.bucketsOut + out.length;
+  const account: readonly Change[] =
+    emptied.size > 0 ? movedChanges(progress, { spilled, bucketsOut, backlogged }) : [{ op: "set", name: "r", value: spilled }];
+  return transactMoves(
+    consumption,
+    queue,
+    item,
+    {
+      changes: [
+        ...claims.flatMap(({ id }): Change[] => ["f", "m", "o"].map((attribute) => ({ op: "remove", name: attribute + id }))),
+        ...account,
+        { op: "set", name: "rd", value: dueMs },
+        ...(emptied.size > 0 ? parkedChanges(item, withoutBuckets(progress.parked, emptied)) : []),
+      ],
+      when: [
+        ...unmoved(progress),
+        ...(emptied.size > 0 ? [parkedAsRead(item)] : []),
+        ...claims.flatMap((claim): readonly Condition[] => [
+          ...exactClaim(progress.generation, claim).filter(({ name }) => name !== "g"),
+          { op: "=", name: `o${claim.id}`, value: new Set(claim.open) },
+        ]),
+      ],
+    },
+    [
+      ...claims.map(
+        (claim): TransactWrite => ({
+          kind: "put",
+          item: spilledItem(spilledKey({ ...place, claim }), claim),
+          when: [{ op: "absent", name: "pk" }],
+        }),
+      ),
+      ...backlogs.writes,
+    ],
+  );
+}

@@ -1,0 +1,65 @@
+import {
+  BACKLOG_OFFSETS_MAX,
+  ORDERED_REFILL_BYTES_MAX,
+  PARKED_BYTES,
+  PARKED_REFILLED_BYTES_MAX,
+  REFILLS_PER_WRITE_MAX,
+} from "../limits.ts";
+import type { Item } from "../ports/item-store.ts";
+import { Backlogs, movedChanges, unmoved } from "./backlog.ts";
+import type { ConsumedQueue, Consumption } from "./consumption.ts";
+import { heldBuckets } from "./delivery-order.ts";
+import { attributeBytes, itemBytes } from "./item-bytes.ts";
+import { parkedAsRead, parkedChanges, withParked } from "./parked.ts";
+import { type Progress, progressOf } from "./progress.ts";
+import type { Taken } from "./take-from-queue.ts";
+import { transactMoves } from "./transact-moves.ts";
+
+/** Buckets that are free to be delivered, and whose next messages are outside the item. */
+export function waitingOutside(progress: Progress): readonly number[] {
+  if (progress.backlogged.size === 0) return [];
+  const held = heldBuckets("messageGroup", progress);
+  const inside = new Set(progress.parked.buckets);
+  return [...progress.backlogged].filter((bucket) => !held.has(bucket) && !inside.has(bucket));
+}
+
+/** Offsets that the item takes from backlogs now; 0 where it does not take as many as one may give, or nothing waits there. */
+export function roomForRefill(item: Item): number {
+  const progress = progressOf(item);
+  if (waitingOutside(progress).length === 0) return 0;
+  const parkedBytes = item.k === undefined ? 0 : attributeBytes(item.k);
+  const bytes = Math.min(ORDERED_REFILL_BYTES_MAX - itemBytes(item), PARKED_REFILLED_BYTES_MAX - parkedBytes);
+  const room = Math.floor(bytes / PARKED_BYTES);
+  return room < BACKLOG_OFFSETS_MAX ? 0 : room;
+}
+
+/** Brings the oldest piece of some backlogs back into the item, where it is taken like everything parked. */
+export async function refill(consumption: Consumption, queue: ConsumedQueue, item: Item, room: number): Promise<Taken> {
+  const progress = progressOf(item);
+  const backlogs = new Backlogs(consumption.items, queue, progress);
+  const buckets = waitingOutside(progress).slice(0, REFILLS_PER_WRITE_MAX);
+  await backlogs.read(buckets);
+  const backlogged = new Set(progress.backlogged);
+  let { parked, spilled } = progress;
+  for (const bucket of buckets) {
+    if (progress.spilled - spilled + backlogs.sizeOfOldest(bucket) > room) break;
+    const offsets = await backlogs.shift(bucket);
+    parked = withParked(parked, bucket, offsets);
+    spilled -= offsets.length;
+    if (backlogs.isEmpty(bucket)) backlogged.delete(bucket);
+  }
+  const { item: after } = await transactMoves(
+    consumption,
+    queue,
+    item,
+    {
+      changes: [
+        ...movedChanges(progress, { spilled, bucketsOut: progress.bucketsOut, backlogged }),
+        ...parkedChanges(item, parked),
+      ],
+      when: [...unmoved(progress), parkedAsRead(item)],
+    },
+    backlogs.writes,
+  );
+  return { item: after, deliveries: [] };
+}

@@ -1,0 +1,168 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { SHARED_STORE } from "../../../core/broker-settings.ts";
+import type { RunningBroker } from "../../../core/create-broker.ts";
+import { FORMAT_KEY } from "../../../core/keys.ts";
+import { PARKED_MAX } from "../../../core/limits.ts";
+import { OLDEST_FORMAT } from "../../../core/store-format.ts";
+import type { ReceivedMessage } from "../../../core/terms.ts";
+import { brokerOverTable } from "../../support/broker-over-table.ts";
+import { expectWithinDynamoDb, measuredProgress } from "../../support/measured-progress.ts";
+
+const HOUR_MS = 3_600_000;
+/** `LARGE=1` runs what is promised; it takes minutes. */
+const [GROUPS, BEHIND] = process.env.LARGE === undefined ? [1_000, 5_000] : [10_000, 100_000];
+
+let table: ReturnType<typeof brokerOverTable>;
+let measured: ReturnType<typeof measuredProgress>;
+let broker: RunningBroker;
+
+beforeEach(async () => {
+  table = brokerOverTable();
+  measured = measuredProgress(table.items);
+  broker = await table.process(measured.store);
+  await broker.putTopic("orders", { type: "FIFO", queues: 1 });
+  await broker.putGroup("billing", { leaseSeconds: 600 });
+  await broker.putSubscription("billing", "orders", { startFrom: "earliest" });
+});
+
+async function send(messages: readonly (readonly [messageGroup: string, text: string])[]): Promise<void> {
+  for (let from = 0; from < messages.length; from += 100)
+    await broker.sendMessages(
+      "orders",
+      messages.slice(from, from + 100).map(([messageGroup, text]) => ({ messageGroup, body: Buffer.from(text) })),
+    );
+}
+
+const receive = () => broker.receiveMessages("billing", { max: 32, waitMs: 0 });
+const nack = (messages: readonly ReceivedMessage[], delayMs: number) =>
+  broker.settleMessages(
+    "billing",
+    messages.map(({ receiptHandle }) => ({ action: "nack", receiptHandle, delayMs })),
+  );
+const ack = (messages: readonly ReceivedMessage[]) =>
+  broker.settleMessages(
+    "billing",
+    messages.map(({ receiptHandle }) => ({ action: "ack", receiptHandle })),
+  );
+const texts = (messages: readonly ReceivedMessage[]): string[] => messages.map(({ body }) => Buffer.from(body).toString());
+const inFlight = async () => (await broker.groupLag("billing")).items[0]?.inFlight;
+
+/** Receives until there is nothing; a receive that passes over much may come back empty before. */
+async function eachReceive(what: (messages: readonly ReceivedMessage[]) => Promise<unknown>): Promise<number> {
+  let count = 0;
+  for (let empty = 0; empty < 8; ) {
+    const messages = await receive();
+    empty = messages.length === 0 ? empty + 1 : 0;
+    count += messages.length;
+    if (messages.length > 0) await what(messages);
+  }
+  return count;
+}
+
+describe("message groups that fail", () => {
+  it("in any number do not stop another, and come again when they are due, each in its order", { timeout: 900_000 }, async () => {
+    const groups = Array.from({ length: GROUPS }, (_, index) => `group ${index}`);
+    await send(groups.map((group) => [group, `${group}: 0`]));
+    await eachReceive((messages) => nack(messages, HOUR_MS));
+    await send([["healthy", "healthy"]]);
+    const healthy = await receive();
+    expect(texts(healthy)).toEqual(["healthy"]);
+    await ack(healthy);
+    await send(groups.map((group) => [group, `${group}: 1`]));
+    await send([["healthy", "again"]]);
+    await eachReceive(async (messages) => {
+      expect(texts(messages)).toEqual(["again"]);
+      await ack(messages);
+    });
+    expect(await inFlight()).toBe(2 * GROUPS);
+    table.pass(2 * HOUR_MS);
+    const next = new Map<string, number>();
+    await eachReceive(async (messages) => {
+      for (const { messageGroup = "", body } of messages) {
+        const turn = next.get(messageGroup) ?? 0;
+        expect(Buffer.from(body).toString()).toBe(`${messageGroup}: ${turn}`);
+        next.set(messageGroup, turn + 1);
+      }
+      await ack(messages);
+    });
+    expect([...next.values()].filter((count) => count === 2)).toHaveLength(GROUPS);
+    expect(await inFlight()).toBe(0);
+    expectWithinDynamoDb(measured.seen);
+  });
+
+  it.each(["held", "given back"])(
+    "do not stop another however much waits behind one message that is %s",
+    { timeout: 900_000 },
+    async (how) => {
+      const numbers = Array.from({ length: BEHIND }, (_, index) => String(index));
+      await send([["busy", "head"]]);
+      const head = await receive();
+      if (how === "given back") await nack(head, HOUR_MS / 12);
+      await send(numbers.map((number) => ["busy", number]));
+      await send([["quiet", "other"]]);
+      const others: string[] = [];
+      await eachReceive(async (messages) => {
+        others.push(...texts(messages));
+        await ack(messages);
+      });
+      expect(others).toEqual(["other"]);
+      expect(await inFlight()).toBe(BEHIND + 1);
+      table.pass(HOUR_MS / 10);
+      const came: string[] = how === "held" ? ["head"] : [];
+      if (how === "held") await ack(head);
+      await eachReceive(async (messages) => {
+        came.push(...texts(messages));
+        await ack(messages);
+      });
+      expect(came).toEqual(["head", ...numbers]);
+      expect(await inFlight()).toBe(0);
+      expectWithinDynamoDb(measured.seen);
+    },
+  );
+
+  it("leave room when large deliveries end, and come again in small ones", async () => {
+    const groups = Array.from({ length: 40 }, (_, index) => `group ${index}`);
+    for (const group of groups) await send(Array.from({ length: 32 }, (_, index) => [group, `${group}: ${index}`]));
+    const deliveries = async (max: number): Promise<number> => {
+      for (let count = 0; ; count++) {
+        const messages = await broker.receiveMessages("billing", { max, waitMs: 0 }).catch((error: unknown) => {
+          expect(error).toMatchObject({ code: "TOO_MANY_REQUESTS" });
+          return [];
+        });
+        if (messages.length === 0) return count;
+      }
+    };
+    const large = await deliveries(32);
+    expect(large).toBeGreaterThan(20);
+    table.pass(HOUR_MS);
+    expect(await deliveries(1)).toBeGreaterThanOrEqual(large);
+    table.pass(HOUR_MS);
+    const next = new Map<string, number>();
+    await eachReceive(async (messages) => {
+      for (const { messageGroup = "", body } of messages) {
+        const turn = next.get(messageGroup) ?? 0;
+        expect(Buffer.from(body).toString()).toBe(`${messageGroup}: ${turn}`);
+        next.set(messageGroup, turn + 1);
+      }
+      await ack(messages);
+    });
+    expect([...next.values()]).toEqual(groups.map(() => 32));
+    expectWithinDynamoDb(measured.seen);
+  });
+
+  it("stay in the item while the store's format does not know otherwise", async () => {
+    const old = brokerOverTable(SHARED_STORE);
+    await old.items.put({ ...FORMAT_KEY, v: OLDEST_FORMAT });
+    measured = measuredProgress(old.items);
+    broker = await old.process(measured.store);
+    await broker.putTopic("orders", { type: "FIFO", queues: 1 });
+    await broker.putGroup("billing", {});
+    await broker.putSubscription("billing", "orders", { startFrom: "earliest" });
+    await send([["busy", "head"]]);
+    await nack(await receive(), HOUR_MS);
+    await send(Array.from({ length: PARKED_MAX + 1 }, (_, index) => ["busy", String(index)]));
+    await send([["quiet", "other"]]);
+    expect(await receive()).toEqual([]);
+    expect(measured.seen.moves).toBe(0);
+  });
+});
