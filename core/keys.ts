@@ -18,6 +18,7 @@ import type { Key } from "./ports/item-store.ts";
  *   r#<subscription uid>#<queue>  <generation>-<due ms>-<first offset>-<claim>   claim that waits outside the progress item
  *   w#<subscription uid>#<queue>  <generation>-<bucket>   messages that wait behind a claim of their message group
  *   w#<subscription uid>#<queue>  <generation>-<bucket>-<first offset>   more of them, in front of those
+ *   u#<group uid>   <subscription uid>#<queue>#<offset>   message that could not be read, and was put aside
  *   d#<dead-letter topic uid>  <offset>      dead letter that was deleted or redriven
  *   d#<dead-letter topic uid>  floor         below it all dead letters were purged
  *   job#<group uid>  <job id>                 redrive of dead letters
@@ -72,6 +73,15 @@ export const anchorKey = (topicUid: string, queueId: number): Key => ({ pk: `a#$
 export const progressKey = (subscriptionUid: string, queueId: number): Key => ({
   pk: `g#${subscriptionUid}#${queueId}`,
   sk: "g",
+});
+
+export const unreadablePk = (groupUid: string): string => `u#${groupUid}`;
+export const unreadableKey = (
+  groupUid: string,
+  place: { readonly subscriptionUid: string; readonly queueId: number; readonly offset: number },
+): Key => ({
+  pk: unreadablePk(groupUid),
+  sk: `${place.subscriptionUid}#${String(place.queueId).padStart(3, "0")}#${offsetSk(place.offset)}`,
 });
 
 export const membersPk = (groupUid: string): string => `m#${groupUid}`;

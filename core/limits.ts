@@ -137,6 +137,8 @@ export const COMPILED_FILTERS_MAX = 1_024;
  */
 export const PARTS_TOGETHER_SHARE = 0.01;
 export const PARTS_TOGETHER_MS_MAX = SECOND_MS;
+/** Messages that cannot be read put aside by one transaction. */
+export const PUT_ASIDE_MAX = 48;
 /** Claims moved in or out by one transaction. */
 export const SPILL_CLAIMS_MAX = 40;
 /** The same in order, where each may bring two more writes along. */
@@ -154,6 +156,10 @@ export const PROGRESS_CACHE_MS = 3 * SECOND_MS;
 export const PROGRESS_CACHE_BYTES = 16 * MIB;
 /** Rounds a receive gives one queue before it goes on: each round settles one race or one due claim. */
 export const TAKE_ROUNDS_MAX = 48;
+/** Rounds of one that looks for what a filter lets through, besides its time. */
+export const SEARCH_ROUNDS_MAX = 2_048;
+/** How long one look at all queues of a receive searches for what filters let through; what it passed over stays passed over. */
+export const SEARCH_MS_MAX = 5 * SECOND_MS;
 /** Queues looked at in parallel by one receive, and by each later look of one that waits for other processes. */
 export const PROBES_MAX = 16;
 /** Groups of which one process remembers where the next receive starts. */

@@ -1,6 +1,7 @@
 import type { SettleEntry } from "../broker.ts";
 import { BrokerError } from "../errors.ts";
 import { SETTLE_ROUNDS_MAX } from "../limits.ts";
+import { shownTopicName } from "../names.ts";
 import type { Item } from "../ports/item-store.ts";
 import type { StoredMessage } from "../terms.ts";
 import type { ConsumedQueue, Consumption } from "./consumption.ts";
@@ -20,7 +21,9 @@ export async function deadLetterHeld(
   handle: ReceiptHandle,
   entry: SettleEntry,
 ): Promise<void> {
-  const [message] = await messagesOfClaim(consumption, queue, { first: handle.first, open: [handle.relativeOffset] });
+  const read = await messagesOfClaim(consumption, queue, { first: handle.first, open: [handle.relativeOffset] });
+  const [message] = read.messages;
+  if (read.unreadable.length > 0) throw unreadable(queue, handle);
   if (!message) throw new BrokerError("MESSAGE_EXPIRED", "The message's retention has ended.");
   const reason = reasonOf(entry, handle);
   const { subscription, queueId } = queue;
@@ -69,3 +72,10 @@ const unread = (handle: ReceiptHandle): Claim | undefined =>
   handle.order || handle.tagged
     ? undefined
     : { ...handle, id: handle.claimId, dueMs: handle.leaseUntilMs, open: [handle.relativeOffset] };
+
+/** It stays with its consumer, and is put aside when the lease ends. */
+const unreadable = ({ topic, queueId }: ConsumedQueue, { first, relativeOffset }: ReceiptHandle): BrokerError =>
+  new BrokerError("STORE_CORRUPT", "The message cannot be read any more, so that it cannot be moved. An ack still settles it.", {
+    effect: "none",
+    members: { topic: shownTopicName(topic.name), queueId, offset: String(first + relativeOffset) },
+  });

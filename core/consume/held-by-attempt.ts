@@ -1,6 +1,5 @@
 import { TAKE_ROUNDS_MAX } from "../limits.ts";
 import type { Change, Condition, Item } from "../ports/item-store.ts";
-import type { StoredMessage } from "../terms.ts";
 import type { ConsumedQueue, Consumption, Delivery } from "./consumption.ts";
 import { ATTEMPT_TAG_CHARS, type Claim, exactClaim, isGivenBack, metaOf, progressOf, repeatedTag, UNTAGGED } from "./progress.ts";
 import { messagesOfClaim } from "./take-due.ts";
@@ -80,8 +79,7 @@ async function deliveriesOf(
   const deliveries: Delivery[] = [];
   for (const claim of claims) {
     const open = (after && progressOf(after).claims.get(claim.id)?.open) ?? [];
-    const messages: readonly StoredMessage[] =
-      open.length === 0 ? [] : await messagesOfClaim(consumption, queue, { ...claim, open });
+    const { messages } = await messagesOfClaim(consumption, queue, { ...claim, open });
     if (messages.length === 0) continue;
     deliveries.push({
       ...claim,

@@ -1,4 +1,6 @@
 import { BACKLOGS_PER_WRITE_MAX, MESSAGES_PER_ORDERED_CLAIM } from "../limits.ts";
+import type { Unreadable } from "../log/frame.ts";
+import type { ReadMessages } from "../log/run-messages.ts";
 import type { StoredMessage } from "../terms.ts";
 import { bucketOf, type DeliveryOrder, heldBuckets } from "./delivery-order.ts";
 import type { OrderedRoom } from "./ordered-room.ts";
@@ -24,6 +26,8 @@ export class OrderedPlan {
   readonly taken = new Map<number | undefined, StoredMessage[]>();
   /** Messages passed over because they have expired. */
   expired = 0;
+  /** What was met that cannot be read. */
+  readonly unreadable: Unreadable[] = [];
   /** What the scan met of buckets with a backlog outside. */
   readonly behind = new Map<number, number[]>();
   /** The scan stopped since as many messages wait as the item has room for. */
@@ -105,8 +109,12 @@ export class OrderedPlan {
     });
   }
 
-  /** Takes of what was chosen as much as there is room for by size; what is not among `messages` has expired. Answers what to park. */
-  take(chosen: readonly number[], messages: readonly StoredMessage[]): Parked {
+  /**
+   * Takes of what was chosen as much as there is room for by size; what is neither among `messages` nor unreadable has expired.
+   * Answers what to park.
+   */
+  take(chosen: readonly number[], { messages, unreadable }: ReadMessages): Parked {
+    const damaged = new Map(unreadable.map((one) => [one.offset, one]));
     const offsets: number[] = [];
     const buckets: (number | undefined)[] = [];
     let { bytes } = this.#room;
@@ -127,7 +135,9 @@ export class OrderedPlan {
       }
       nextChosen++;
       if (message === undefined) {
-        this.expired++;
+        const unreadableOne = damaged.get(offset);
+        if (unreadableOne) this.unreadable.push(unreadableOne);
+        else this.expired++;
         continue;
       }
       nextMessage++;

@@ -40,6 +40,8 @@ export interface Progress {
   readonly deadLettered: number;
   /** [ex] Messages that expired before they were settled. */
   readonly expired: number;
+  /** [ur] Messages that could not be read and were put aside; absent before the first. */
+  readonly unreadable: number;
   readonly claims: ReadonlyMap<string, Claim>;
   /** [k] Offsets below `next` that wait for their bucket. */
   readonly parked: Parked;
@@ -194,6 +196,7 @@ function parse(item: Item): Progress {
     spilledDueMs: (item.rd as number | undefined) ?? Number.MAX_SAFE_INTEGER,
     deadLettered: item.dl as number,
     expired: item.ex as number,
+    unreadable: (item.ur as number | undefined) ?? 0,
     claims,
     parked: parkedOf(item),
     bucketsOut: (item.oc as number | undefined) ?? 0,

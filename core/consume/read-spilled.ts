@@ -8,7 +8,7 @@ import type { ConsumedQueue, Consumption, Delivery } from "./consumption.ts";
 import { claimId, givenBackNonce, metaOf, type Progress, progressOf } from "./progress.ts";
 import { readOffsets } from "./read-offsets.ts";
 import { type SpilledClaim, spilledClaimOf } from "./spilled-claim.ts";
-import type { Taken } from "./take-from-queue.ts";
+import type { Taken } from "./taken.ts";
 import { transactMoves } from "./transact-moves.ts";
 
 /**
@@ -126,7 +126,7 @@ async function choose(
       returning.push({ item: one, claim, id, messages: [], open: claim.open, deliver: false });
       continue;
     }
-    const messages = await readOffsets(
+    const { messages, unreadable } = await readOffsets(
       consumption,
       queue,
       claim.open.map((relative) => claim.first + relative),
@@ -134,13 +134,14 @@ async function choose(
     const size = messages.reduce((sum, { body }) => sum + body.length, 0);
     const first = returning.length === 0;
     const fits = messages.length <= room && (first || size <= bytes);
-    const deliver = fits && claim.attempt < queue.group.maxAttempts;
+    // What cannot be read is put aside by the step that takes the claim then.
+    const deliver = fits && claim.attempt < queue.group.maxAttempts && unreadable.length === 0;
     if (deliver) {
       room -= messages.length;
       bytes -= size;
     }
     // What has expired meanwhile does not come back.
-    const open = messages.map(({ offset }) => offset - claim.first);
+    const open = [...messages, ...unreadable].map(({ offset }) => offset - claim.first);
     returning.push({ item: one, claim, id, messages, open, deliver });
   }
   return returning;

@@ -2,7 +2,7 @@ import type { ReceiveRequest } from "../broker.ts";
 import { numberToBase64url, toBase64url } from "../bytes/base64url.ts";
 import { hash32 } from "../bytes/hash32.ts";
 import { BrokerError } from "../errors.ts";
-import { PROBES_MAX, RECEIVE_BYTES_MAX } from "../limits.ts";
+import { PROBES_MAX, RECEIVE_BYTES_MAX, SEARCH_MS_MAX } from "../limits.ts";
 import { shownTopicName } from "../names.ts";
 import type { ConsumerGroup, ReceivedMessage } from "../terms.ts";
 import { consumerLane, groupLane, type PassOn, type Waiter, type Woken } from "./arrivals.ts";
@@ -101,11 +101,12 @@ class Receive {
       const held = await heldByAttempt(receiving, this.queues, attemptOf(receiving, this.group, this.#request.attemptId));
       if (held.length > 0) return { deliveries: held, nextDueMs: undefined };
     }
+    const budget = { ...this.budget, searchUntilMs: receiving.clock.nowMs() + SEARCH_MS_MAX };
     const polled = woken?.by === "poll";
     const rung = woken?.by === "ring" && !woken.queues.has(groupLane(this.group.uid)) ? woken.queues : undefined;
     const looked = polled
-      ? await pollThrough(receiving, someOf(this.queues, this.#polls++ * PROBES_MAX), this.budget)
-      : await lookThrough(receiving, rung ? rungOf(this.queues, rung) : this.queues, this.budget);
+      ? await pollThrough(receiving, someOf(this.queues, this.#polls++ * PROBES_MAX), budget)
+      : await lookThrough(receiving, rung ? rungOf(this.queues, rung) : this.queues, budget);
     // Only a look at every queue tells that nothing falls due before.
     this.#nextDueMs = polled || rung ? earlierOf(this.#nextDueMs, looked.nextDueMs) : looked.nextDueMs;
     return looked;

@@ -12,7 +12,7 @@ import { heldBuckets } from "./delivery-order.ts";
 import { attributeBytes, itemBytes } from "./item-bytes.ts";
 import { parkedAsRead, parkedChanges, withParked } from "./parked.ts";
 import { type Progress, progressOf } from "./progress.ts";
-import type { Taken } from "./take-from-queue.ts";
+import type { Taken } from "./taken.ts";
 import { transactMoves } from "./transact-moves.ts";
 
 /** Buckets that are free to be delivered, and whose next messages are outside the item. */

@@ -4,9 +4,10 @@ import { type Budget, takerOf } from "./budget.ts";
 import type { ConsumedQueue, Consumption } from "./consumption.ts";
 import { deadLetterHead } from "./dead-letter.ts";
 import { parkedAsRead, parkedChanges, withParked } from "./parked.ts";
-import { type Claim, type ClaimOrder, exactClaim, metaOf, progressOf } from "./progress.ts";
+import { type Claim, type ClaimOrder, exactClaim, metaOf, openAsRead, progressOf } from "./progress.ts";
+import { putAside } from "./put-aside.ts";
 import { readOffsets } from "./read-offsets.ts";
-import type { Taken } from "./take-from-queue.ts";
+import type { Taken } from "./taken.ts";
 
 export type OrderedClaim = Claim & { readonly order: ClaimOrder };
 
@@ -24,7 +25,8 @@ export async function takeDueOrdered(
 ): Promise<Taken> {
   const progress = progressOf(item);
   const offsets = claim.open.map((relative) => claim.first + relative);
-  const messages = await readOffsets(consumption, queue, offsets);
+  const { messages, unreadable } = await readOffsets(consumption, queue, offsets);
+  if (unreadable.length > 0) return { item: await putAside(consumption, queue, item, claim, unreadable), deliveries: [] };
   const [head] = messages;
   const counted = head && head.offset - claim.first === claim.order.head ? claim.attempt : 0;
   if (head && counted >= queue.group.maxAttempts) {
@@ -41,7 +43,7 @@ export async function takeDueOrdered(
   const left = messages.slice(taken.length).map(({ offset }) => offset);
   const result = await consumption.progress.update(queue.subscription.uid, queue.queueId, {
     changes: [{ op: "set", name: `m${claim.id}`, value: metaOf(meta) }, ...leavingChanges(claim, item, messages, left)],
-    when: [...exactClaim(progress.generation, claim), ...leavingConditions(claim, item, left)],
+    when: [...exactClaim(progress.generation, claim), ...leavingConditions(claim, item, messages, left)],
     returning: "allNew",
   });
   if (!result.ok) return { item: result.current, deliveries: [] };
@@ -81,6 +83,13 @@ function leavingChanges(
   ];
 }
 
-/** A message acked since it was read must not be parked again. */
-const leavingConditions = (claim: OrderedClaim, item: Item, left: readonly number[]): readonly Condition[] =>
-  left.length === 0 ? [] : [{ op: "=", name: `o${claim.id}`, value: new Set(claim.open) }, parkedAsRead(item)];
+/** A message acked since it was read must not be parked again, nor count as expired. */
+const leavingConditions = (
+  claim: OrderedClaim,
+  item: Item,
+  messages: readonly StoredMessage[],
+  left: readonly number[],
+): readonly Condition[] => [
+  ...(left.length > 0 || messages.length < claim.open.length ? [openAsRead(claim)] : []),
+  ...(left.length > 0 ? [parkedAsRead(item)] : []),
+];

@@ -1,5 +1,5 @@
+import type { ReadMessages } from "../log/run-messages.ts";
 import type { Change, Item } from "../ports/item-store.ts";
-import type { StoredMessage } from "../terms.ts";
 import { type Budget, takerOf } from "./budget.ts";
 import type { ConsumedQueue, Consumption } from "./consumption.ts";
 import { deadLetterClaim } from "./dead-letter.ts";
@@ -14,9 +14,10 @@ import {
   type Progress,
   progressOf,
 } from "./progress.ts";
+import { putAside } from "./put-aside.ts";
 import { readOffsets } from "./read-offsets.ts";
 import { takeDueOrdered } from "./take-due-ordered.ts";
-import type { Taken } from "./take-from-queue.ts";
+import type { Taken } from "./taken.ts";
 
 /** When a claim may be handed out again. A lease waits for the slowest clock; a wait that nobody believes in does not. */
 export const dueAgainMs = (claim: Claim, skewMarginMs: number): number => claim.dueMs + (isGivenBack(claim) ? 0 : skewMarginMs);
@@ -43,7 +44,8 @@ export async function takeDue(
 ): Promise<Taken> {
   if (claim.order) return takeDueOrdered(consumption, queue, item, { ...claim, order: claim.order }, budget);
   const progress = progressOf(item);
-  const messages = await messagesOfClaim(consumption, queue, claim);
+  const { messages, unreadable } = await messagesOfClaim(consumption, queue, claim);
+  if (unreadable.length > 0) return { item: await putAside(consumption, queue, item, claim, unreadable), deliveries: [] };
   if (messages.length > 0 && claim.attempt >= queue.group.maxAttempts) {
     return { item: await deadLetterClaim(consumption, queue, progress.generation, claim, messages), deliveries: [] };
   }
@@ -101,12 +103,12 @@ function splitChanges(claim: Claim, id: string, taken: ClaimMeta, part: Readonly
   ];
 }
 
-/** The claim's open messages that have not expired, in order. */
+/** The claim's open messages that have not expired, in order, and those that cannot be read. */
 export const messagesOfClaim = (
   consumption: Consumption,
   queue: ConsumedQueue,
   claim: Pick<Claim, "first" | "open">,
-): Promise<readonly StoredMessage[]> =>
+): Promise<ReadMessages> =>
   readOffsets(
     consumption,
     queue,

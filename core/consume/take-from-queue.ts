@@ -1,4 +1,4 @@
-import { TAKE_ROUNDS_MAX } from "../limits.ts";
+import { PUT_ASIDE_MAX, SEARCH_ROUNDS_MAX, TAKE_ROUNDS_MAX } from "../limits.ts";
 import type { Item } from "../ports/item-store.ts";
 import type { Budget } from "./budget.ts";
 import type { ConsumedQueue, Consumption, Delivery } from "./consumption.ts";
@@ -6,21 +6,14 @@ import { deliveryOrder } from "./delivery-order.ts";
 import { makeRoom } from "./make-room.ts";
 import { roomForReturning } from "./ordered-room.ts";
 import { progressOf } from "./progress.ts";
+import { putAside } from "./put-aside.ts";
 import { readSpilled } from "./read-spilled.ts";
 import { refill, roomForRefill } from "./refill.ts";
 import { dueClaim, takeDue } from "./take-due.ts";
 import { takeMatching } from "./take-matching.ts";
 import { takeNew } from "./take-new.ts";
 import { takeOrdered } from "./take-ordered.ts";
-
-/** What one step took, and the progress item after it. */
-export interface Taken {
-  readonly item: Item | undefined;
-  readonly deliveries: readonly Delivery[];
-}
-
-/** `full`: there is more, but as many claims are out as a queue may have. */
-export type NotTaken = "nothing" | "full";
+import type { NotTaken, Taken, UnreadableInClaim } from "./taken.ts";
 
 export interface QueueTake {
   readonly deliveries: readonly Delivery[];
@@ -58,7 +51,7 @@ async function takeInRounds(
   let { fresh } = start;
   let full = false;
   let more = true;
-  for (let round = 0; round < TAKE_ROUNDS_MAX && messages > 0 && bytes > 0; round++) {
+  for (let round = 0; messages > 0 && bytes > 0 && mayGoOn(consumption, queue, budget, round); round++) {
     if (!item) return { deliveries, full, more: false };
     const taken = await takeStep(consumption, queue, item, { ...budget, messages, bytes, begun: deliveries.length > 0 });
     if (taken === "nothing" || taken === "full") {
@@ -71,14 +64,22 @@ async function takeInRounds(
       more = true;
       continue;
     }
-    item = taken.item;
+    item = taken.unreadable ? await putAsideTaken(consumption, queue, taken.item, taken.unreadable) : taken.item;
     for (const delivery of taken.deliveries) {
+      if (delivery.messages.length === 0) continue;
       deliveries.push(delivery);
       messages -= delivery.handedOut;
       bytes -= delivery.messages.reduce((sum, message) => sum + message.body.length, 0);
     }
   }
   return { deliveries, full, more };
+}
+
+/** A filter may pass over very much: its time bounds that, and elsewhere the rounds do, each of which settles one race or claim. */
+function mayGoOn({ clock }: Consumption, { filter }: ConsumedQueue, { searchUntilMs }: Budget, round: number): boolean {
+  if (round === 0) return true;
+  const searching = !filter.everything && searchUntilMs !== undefined;
+  return round < (searching ? SEARCH_ROUNDS_MAX : TAKE_ROUNDS_MAX) && !(searching && clock.nowMs() >= searchUntilMs);
 }
 
 async function takeStep(consumption: Consumption, queue: ConsumedQueue, item: Item, budget: Budget): Promise<Taken | NotTaken> {
@@ -105,3 +106,21 @@ function takeNext(consumption: Consumption, queue: ConsumedQueue, item: Item, bu
   if (ordered) return takeOrdered(consumption, queue, item, budget);
   return queue.filter.everything ? takeNew(consumption, queue, item, budget) : takeMatching(consumption, queue, item, budget);
 }
+
+/** Out of the claim it was just taken in. What another has changed meanwhile is put aside when the claim falls due. */
+async function putAsideTaken(
+  consumption: Consumption,
+  queue: ConsumedQueue,
+  item: Item | undefined,
+  { claimId, unreadable }: UnreadableInClaim,
+): Promise<Item | undefined> {
+  let current = item;
+  let left = unreadable;
+  for (let claim = claimOf(current, claimId); current && claim && left.length > 0; claim = claimOf(current, claimId)) {
+    current = await putAside(consumption, queue, current, claim, left);
+    left = left.slice(PUT_ASIDE_MAX);
+  }
+  return current;
+}
+
+const claimOf = (item: Item | undefined, id: string) => item && progressOf(item).claims.get(id);

@@ -4,9 +4,8 @@ import { type Budget, takerOf } from "./budget.ts";
 import { type ConsumedQueue, type Consumption, logQueue } from "./consumption.ts";
 import { findMatching } from "./find-matching.ts";
 import { claimId, metaOf, progressOf } from "./progress.ts";
-import { failAt } from "./read-offsets.ts";
 import { sweepHusks } from "./sweep-husks.ts";
-import type { NotTaken, Taken } from "./take-from-queue.ts";
+import { type NotTaken, type Taken, unreadableIn } from "./taken.ts";
 
 /**
  * Hands out messages that the subscription's filter lets through. The next offset also moves past those it does not, so that
@@ -26,23 +25,25 @@ export async function takeMatching(
     bytes: budget.bytes,
     over: () => budget.searchUntilMs !== undefined && consumption.clock.nowMs() >= budget.searchUntilMs,
   });
-  failAt(found.unreadable);
   consumption.progress.sawPlenty(queue, found.messages.length >= budget.messages);
   if (found.next === progress.next) return "nothing";
-  if (found.messages.length > 0 && progress.claims.size >= CLAIMS_MAX) return "full";
-  const { messages } = found;
-  const [first] = messages;
+  const { messages, unreadable } = found;
+  // What cannot be read is claimed with the others, and then put aside: what a claim holds is not forgotten.
+  const offsets = [...messages, ...unreadable].map(({ offset }) => offset).sort((a, b) => a - b);
+  const [first] = offsets;
+  if (first !== undefined && progress.claims.size >= CLAIMS_MAX) return "full";
   const id = claimId(budget.nonce, (taken) => item[`m${taken}`] !== undefined);
   const taker = takerOf(budget);
   const leaseUntilMs = consumption.clock.nowMs() + budget.leaseMs;
   const husks = sweepHusks(progress, HUSKS_PER_RESERVE_MAX);
-  const claim: readonly Change[] = first
-    ? [
-        { op: "set", name: `f${id}`, value: first.offset },
-        { op: "set", name: `m${id}`, value: metaOf({ ...taker, attempt: 1, dueMs: leaseUntilMs }) },
-        { op: "set", name: `o${id}`, value: new Set(messages.map(({ offset }) => offset - first.offset)) },
-      ]
-    : [];
+  const claim: readonly Change[] =
+    first !== undefined
+      ? [
+          { op: "set", name: `f${id}`, value: first },
+          { op: "set", name: `m${id}`, value: metaOf({ ...taker, attempt: 1, dueMs: leaseUntilMs }) },
+          { op: "set", name: `o${id}`, value: new Set(offsets.map((offset) => offset - first)) },
+        ]
+      : [];
   const result = await consumption.progress.update(queue.subscription.uid, queue.queueId, {
     changes: [
       ...claim,
@@ -60,17 +61,17 @@ export async function takeMatching(
     returning: "allNew",
   });
   if (!result.ok) return { item: result.current, deliveries: [] };
-  if (!first) return { item: result.item, deliveries: [] };
+  if (first === undefined) return { item: result.item, deliveries: [] };
   const delivery = {
     queue,
     generation: progress.generation,
     claimId: id,
-    first: first.offset,
+    first,
     ...taker,
     attempt: 1,
     leaseUntilMs,
     messages,
-    handedOut: messages.length,
+    handedOut: offsets.length,
   };
-  return { item: result.item, deliveries: [delivery] };
+  return { item: result.item, deliveries: [delivery], unreadable: unreadableIn(delivery, unreadable) };
 }

@@ -4,10 +4,9 @@ import type { Change, Condition, Item } from "../ports/item-store.ts";
 import { type Budget, takerOf } from "./budget.ts";
 import { type ConsumedQueue, type Consumption, logQueue } from "./consumption.ts";
 import { claimId, metaOf, type Progress, progressOf } from "./progress.ts";
-import { readable } from "./read-offsets.ts";
 import { nextHint } from "./run-hint.ts";
 import { sweepHusks } from "./sweep-husks.ts";
-import type { NotTaken, Taken } from "./take-from-queue.ts";
+import { type NotTaken, type Taken, unreadableIn } from "./taken.ts";
 
 /**
  * Hands out messages from the group's next offset on: read what is there, then reserve a part of it in one update.
@@ -51,7 +50,7 @@ export async function takeNew(
   const first = result.item?.[`f${id}`] as number;
   const exact = first === run.from ? run : await consumption.log.reader.run(logQueue(queue), first, count, nextHint(run, first));
   const live = Math.min(count, Math.max(0, first + count - exact.from));
-  const messages = live > 0 ? readable(await consumption.log.messages(exact, first + count - live, live, logQueue(queue))) : [];
+  const { messages, unreadable } = await consumption.log.messages(exact, first + count - live, live, logQueue(queue));
   const delivery = {
     queue,
     generation: progress.generation,
@@ -63,7 +62,7 @@ export async function takeNew(
     messages,
     handedOut: count,
   };
-  return { item: result.item, deliveries: [delivery] };
+  return { item: result.item, deliveries: [delivery], unreadable: unreadableIn(delivery, unreadable) };
 }
 
 /**

@@ -10,10 +10,10 @@ import { OrderedPlan } from "./ordered-plan.ts";
 import { HUSKS_PER_ORDERED_MAX, mayMoveOut, orderedRoom } from "./ordered-room.ts";
 import { offsetsByBucket, type Parked, parkedAsRead, parkedChanges, withoutBuckets } from "./parked.ts";
 import { claimId, metaOf, type Progress, progressOf } from "./progress.ts";
-import { failAt, readOffsets } from "./read-offsets.ts";
+import { readOffsets } from "./read-offsets.ts";
 import { nextHint } from "./run-hint.ts";
 import { sweepHusks } from "./sweep-husks.ts";
-import type { NotTaken, Taken } from "./take-from-queue.ts";
+import type { NotTaken, Taken, UnreadableInClaim } from "./taken.ts";
 import { transactMoves } from "./transact-moves.ts";
 
 /** How far a scan went, and where to start the next one. */
@@ -51,10 +51,12 @@ export async function takeOrdered(
   const moved = await moveToBacklogs(progress, plan, backlogs, clearing ? left : undefined);
   const leaseUntilMs = consumption.clock.nowMs() + budget.leaseMs;
   const deliveries = deliveriesOf({ queue, item, progress, budget, leaseUntilMs }, plan);
+  const unreadable = unreadableClaim({ item, budget, leaseUntilMs }, plan, deliveries);
   const husks = sweepHusks(progress, HUSKS_PER_ORDERED_MAX);
   const update = {
     changes: [
-      ...deliveries.flatMap(claimChanges),
+      ...deliveries.flatMap((delivery) => claimChanges(delivery, delivery.messages)),
+      ...(unreadable ? claimChanges(unreadable, unreadable.unreadable) : []),
       ...parkedChanges(item, moved.parked ?? left),
       ...moved.changes,
       ...(scanned.next === progress.next ? [] : nextChanges(scanned)),
@@ -66,18 +68,20 @@ export async function takeOrdered(
       { op: "=", name: "n", value: progress.next } satisfies Condition,
       parkedAsRead(item),
       ...unmoved(progress).filter(({ name }) => name !== "r" || moved.changes.length > 0),
-      ...deliveries.map(({ claimId: id }): Condition => ({ op: "absent", name: `f${id}` })),
+      ...[...deliveries, ...(unreadable ? [unreadable] : [])].map(
+        ({ claimId: id }): Condition => ({ op: "absent", name: `f${id}` }),
+      ),
       ...husks.when,
     ],
   };
   if (moved.changes.length > 0) {
     const result = await transactMoves(consumption, queue, item, update, backlogs.writes);
-    return { item: result.item, deliveries: result.ok ? deliveries : [] };
+    return result.ok ? { item: result.item, deliveries, unreadable } : { item: result.item, deliveries: [] };
   }
   const { subscription, queueId } = queue;
   const result = await consumption.progress.update(subscription.uid, queueId, { ...update, returning: "allNew" });
   if (!result.ok) return { item: result.current, deliveries: [] };
-  return { item: result.item, deliveries };
+  return { item: result.item, deliveries, unreadable };
 }
 
 /** What goes to backlogs: what the scan met of their buckets, and of what was `left` to be parked the buckets with most of it. */
@@ -133,7 +137,8 @@ async function scan(
       if (plan.enough) return false;
       return !passes(view) || plan.offer(offset, view.messageGroup);
     });
-    failAt(unreadable);
+    // Its message group cannot be told: it is put aside, and holds up none.
+    plan.unreadable.push(...unreadable.filter(({ offset }) => stoppedAt === undefined || offset < stoppedAt));
     plan.expired += gone;
     next = stoppedAt ?? run.from + count;
     hint = nextHint(run, next);
@@ -191,19 +196,30 @@ function deliveriesOf(
   });
 }
 
-const claimChanges = ({
-  claimId: id,
-  first,
-  nonce,
-  attempt,
-  leaseUntilMs,
-  order,
-  attemptTag,
-  messages,
-}: Delivery): readonly Change[] => [
+/** What cannot be read is claimed with the rest, and then put aside: what a claim holds is not forgotten. */
+function unreadableClaim(
+  take: { readonly item: Item; readonly budget: Budget; readonly leaseUntilMs: number },
+  { unreadable }: OrderedPlan,
+  deliveries: readonly Delivery[],
+): (NewClaim & UnreadableInClaim) | undefined {
+  const { item, budget, leaseUntilMs } = take;
+  const sorted = unreadable.toSorted((a, b) => a.offset - b.offset);
+  const [first] = sorted;
+  if (!first) return undefined;
+  const taken = (id: string): boolean => item[`m${id}`] !== undefined || deliveries.some(({ claimId: other }) => other === id);
+  const id = claimId(`${budget.nonce}/unreadable`, taken);
+  return { claimId: id, first: first.offset, ...takerOf(budget), attempt: 1, leaseUntilMs, unreadable: sorted };
+}
+
+type NewClaim = Pick<Delivery, "claimId" | "first" | "nonce" | "attempt" | "leaseUntilMs" | "order" | "attemptTag">;
+
+const claimChanges = (
+  { claimId: id, first, nonce, attempt, leaseUntilMs, order, attemptTag }: NewClaim,
+  held: readonly { readonly offset: number }[],
+): readonly Change[] => [
   { op: "set", name: `f${id}`, value: first },
   { op: "set", name: `m${id}`, value: metaOf({ nonce, attempt, dueMs: leaseUntilMs, order, attemptTag }) },
-  { op: "set", name: `o${id}`, value: new Set(messages.map(({ offset }) => offset - first)) },
+  { op: "set", name: `o${id}`, value: new Set(held.map(({ offset }) => offset - first)) },
 ];
 
 const nextChanges = ({ next, hint }: Scanned): readonly Change[] => [

@@ -1,8 +1,13 @@
 import { StoreCorrupt } from "../ports/store-failures.ts";
 import type { Block } from "./block.ts";
 import type { FrameContent, FrameReader } from "./frame-reader.ts";
-import type { LoadedSlice } from "./run-messages.ts";
 import { type Slice, type Stretch, slicesOf } from "./slices.ts";
+
+/** A part of a stretch, and what it holds. */
+export interface LoadedSlice {
+  readonly slice: Slice;
+  readonly content: FrameContent;
+}
 
 /**
  * Reads what a stretch holds, or the parts with wanted offsets, all that lies in objects together. What cannot be read is a value, so

@@ -15,7 +15,7 @@ import type { Topic } from "../terms.ts";
 import { blockOf, offsetOfFrame, storedUntilMs } from "./block.ts";
 import { countWithin } from "./count-within.ts";
 import { DetachedFrames } from "./detached-frames.ts";
-import { encodeBatch, encodePointer } from "./frame.ts";
+import { encodeBatch, encodePointer, type Unreadable } from "./frame.ts";
 import { FrameObjects } from "./frame-objects.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { loadStretch } from "./load-stretch.ts";
@@ -129,7 +129,11 @@ export class QueueLog {
    * neither list has expired. Errors: `StoreUnavailable`.
    */
   async messages(run: Run, from: number, count: number, queue: Queue, wanted?: ReadonlySet<number>): Promise<ReadMessages> {
-    return messagesOf(await this.#load(run, from, count, queue, wanted), queue.queueId, wanted);
+    const unreadable: Unreadable[] = [];
+    const again = (base: number) => this.reader.again(queue, base);
+    const stretch = { blocks: run.blocks, from, count };
+    const messages = await messagesOf(stretch, queue.queueId, this.#frames, { wanted, again, unreadable });
+    return { messages, unreadable };
   }
 
   /**
@@ -137,12 +141,12 @@ export class QueueLog {
    * Errors: `StoreUnavailable`.
    */
   async look(run: Run, count: number, queue: Queue, see: (view: RecordView, offset: number) => boolean): Promise<Looked> {
-    return lookAt(await this.#load(run, run.from, count, queue), see);
+    return lookAt(await this.#load(run, count, queue), see);
   }
 
   /** Which of the run's first `count` messages a filter lets through; only those are decoded. Errors: `StoreUnavailable`. */
   async matching(run: Run, count: number, queue: Queue, filter: MessageFilter): Promise<Matches> {
-    return matchingOf(await this.#load(run, run.from, count, queue), queue.queueId, filter);
+    return matchingOf(await this.#load(run, count, queue), queue.queueId, filter);
   }
 
   /**
@@ -164,9 +168,8 @@ export class QueueLog {
     return block ? firstStoredAt(block, timeMs) : this.reader.maxOffset(queue);
   }
 
-  #load({ blocks }: Run, from: number, count: number, queue: Queue, wanted?: ReadonlySet<number>) {
-    const again = (base: number) => this.reader.again(queue, base);
-    return loadStretch({ blocks, from, count }, this.#frames, again, wanted);
+  #load({ blocks, from }: Run, count: number, queue: Queue) {
+    return loadStretch({ blocks, from, count }, this.#frames, (base) => this.reader.again(queue, base));
   }
 
   #encode(head: { storedAtMs: number; id: Uint8Array }, records: readonly MessageRecord[]): Uint8Array {

@@ -2,15 +2,11 @@ import type { MessageFilter } from "../filter/compile-filter.ts";
 import type { RecordView } from "../message/record-view.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
 import type { StoredMessage } from "../terms.ts";
+import type { Block } from "./block.ts";
 import { readMessages, type Unreadable, viewRecords } from "./frame.ts";
-import type { FrameContent } from "./frame-reader.ts";
-import type { Slice } from "./slices.ts";
-
-/** A part of a stretch, and what it holds. */
-export interface LoadedSlice {
-  readonly slice: Slice;
-  readonly content: FrameContent;
-}
+import type { FrameReader } from "./frame-reader.ts";
+import { type LoadedSlice, loadStretch } from "./load-stretch.ts";
+import type { Slice, Stretch } from "./slices.ts";
 
 /** What is neither among the messages nor unreadable has gone by age with its object. */
 export interface ReadMessages {
@@ -19,11 +15,25 @@ export interface ReadMessages {
   readonly unreadable: readonly Unreadable[];
 }
 
-/** Decodes the messages, or those of them that are wanted. */
-export function messagesOf(loaded: readonly LoadedSlice[], queueId: number, wanted?: ReadonlySet<number>): ReadMessages {
+/** What of a stretch is wanted, and what becomes of the rest. */
+export interface Reading {
+  /** Default: all of it. */
+  readonly wanted?: ReadonlySet<number> | undefined;
+  /** Reads a block once more before what it holds counts as unreadable. Default: that is not tried. */
+  readonly again?: ((base: number) => Promise<Block | undefined>) | undefined;
+  /** Gathers what cannot be read. */
+  readonly unreadable?: Unreadable[] | undefined;
+}
+
+/** Reads the messages of a stretch, or those of them that are wanted. Errors: `StoreUnavailable`. */
+export async function messagesOf(
+  stretch: Stretch,
+  queueId: number,
+  frames: FrameReader,
+  { wanted, again = async () => undefined, unreadable = [] }: Reading = {},
+): Promise<readonly StoredMessage[]> {
   const messages: StoredMessage[] = [];
-  const unreadable: Unreadable[] = [];
-  for (const { slice, content } of loaded) {
+  for (const { slice, content } of await loadStretch(stretch, frames, again, wanted)) {
     const { offset, skip, count, storedAtMs } = slice;
     if (content === "gone") continue;
     if (StoreCorrupt.is(content)) {
@@ -34,7 +44,7 @@ export function messagesOf(loaded: readonly LoadedSlice[], queueId: number, want
     messages.push(...read.messages);
     unreadable.push(...read.unreadable);
   }
-  return { messages, unreadable };
+  return messages;
 }
 
 export interface Looked {
