@@ -1,6 +1,7 @@
 import type { Heartbeat, HeartbeatRequest } from "./client/heartbeat.ts";
 import type { ListedMember } from "./client/members.ts";
 import type { GroupWithLag, TopicLag, WithLag } from "./consume/group-lag.ts";
+import type { UnreadableMessage } from "./consume/put-aside.ts";
 import type { OffsetReset, QueueReset } from "./consume/reset-offsets.ts";
 import type { DeadLetter, DeadLetterPage } from "./dead-letter/dead-letter.ts";
 import type { RedriveRequest } from "./dead-letter/redrive.ts";
@@ -103,6 +104,9 @@ export interface Broker extends Transactions {
   receiveMessages(group: string, request: ReceiveRequest, signal?: AbortSignal): Promise<readonly ReceivedMessage[]>;
   /** One result per entry, in order. */
   settleMessages(group: string, entries: readonly SettleEntry[]): Promise<readonly SettleResult[]>;
+
+  /** Messages of a group that could not be read and were put aside, by subscription, queue and offset. */
+  listUnreadable(group: string, request: ListRequest): Promise<ListPage<UnreadableMessage>>;
 
   // Dead letters
   /** In the order they died. */

@@ -13,6 +13,7 @@ import { GroupRegistry } from "./consume/group-registry.ts";
 import { LeaseClock } from "./consume/lease-clock.ts";
 import { ProgressStore } from "./consume/progress-store.ts";
 import { pullMessages } from "./consume/pull-messages.ts";
+import { listUnreadable } from "./consume/put-aside.ts";
 import { ReceiptHandles } from "./consume/receipt-handle.ts";
 import { receiveMessages } from "./consume/receive-messages.ts";
 import { resetOffsets } from "./consume/reset-offsets.ts";
@@ -181,6 +182,7 @@ function groupVerbs({ groups, subscriptions, admin, consuming }: Parts) {
     groupLag: (name, after) => answering(() => groupLag(admin, name, after)),
     pauseGroup: (name) => answering(() => patchGroup(consuming, name, { paused: true })),
     resumeGroup: (name) => answering(() => patchGroup(consuming, name, { paused: false })),
+    listUnreadable: (name, request) => answering(async () => listUnreadable(admin.items, (await groups.get(name)).uid, request)),
     resetOffsets: (group, reset) => answering(() => resetOffsets(consuming, group, reset)),
     getSubscription: (group, topic) => answering(async () => (await subscriptions.get(group, topic)).subscription),
     putSubscription: (group, topic, wanted, match) => answering(() => putSubscription(consuming, group, topic, wanted, match)),

@@ -16,6 +16,8 @@ export interface Lag {
   readonly lag: number;
   /** Handed out and not settled, or held back for their message group. One that expired counts until a receive drops it. */
   readonly inFlight: number;
+  /** Could not be read, and were put aside. */
+  readonly unreadable: number;
   /** Store time of the oldest that is still stored. Of claims outside the progress item a bounded number is looked at. */
   readonly oldestUnackedAtMs: number | undefined;
 }
@@ -89,6 +91,7 @@ export const sumOf = (lags: readonly Lag[]): Lag => {
   return {
     lag: lags.reduce((sum, { lag }) => sum + lag, 0),
     inFlight: lags.reduce((sum, { inFlight }) => sum + inFlight, 0),
+    unreadable: lags.reduce((sum, { unreadable }) => sum + unreadable, 0),
     oldestUnackedAtMs: oldest.length === 0 ? undefined : oldest.reduce((a, b) => Math.min(a, b)),
   };
 };
@@ -117,7 +120,8 @@ async function queueLag(store: LagDependencies, place: Place, item: Item, { minO
           live.reduce((a, b) => Math.min(a, b)),
         );
   const { queueId } = place;
-  return { queueId, committed: progress.next, minOffset, maxOffset, lag: waiting + inFlight, inFlight, oldestUnackedAtMs };
+  const { next: committed, unreadable } = progress;
+  return { queueId, committed, minOffset, maxOffset, lag: waiting + inFlight, inFlight, unreadable, oldestUnackedAtMs };
 }
 
 /** Open in a claim of the item, or parked. */

@@ -3,6 +3,7 @@ import { progressKey } from "../keys.ts";
 import { RESET_ROUNDS_MAX } from "../limits.ts";
 import { departs } from "../maintenance/departure.ts";
 import type { Condition, Item } from "../ports/item-store.ts";
+import { StoreCorrupt } from "../ports/store-failures.ts";
 import { finishing } from "../store-errors.ts";
 import type { Topic } from "../terms.ts";
 import { visitedQueues } from "../topic/visited-queues.ts";
@@ -41,8 +42,8 @@ export async function resetOffsets(resetting: Resetting, groupName: string, rese
   const queues = queueIdsOf(resetting, topic, reset.queueId).map((queueId) => ({ group, subscription, topic, queueId, filter }));
   const planned: QueueReset[] = [];
   for (const queue of queues) {
-    const item = await resetting.items.get(progressKey(subscription.uid, queue.queueId));
-    const before = item ? progressOf(item).next : 0;
+    const item = await unlessDamaged(() => resetting.items.get(progressKey(subscription.uid, queue.queueId)));
+    const before = item && item !== "damaged" ? progressOf(item).next : 0;
     planned.push({ queueId: queue.queueId, before, after: await offsetFor(resetting, queue, reset.to) });
   }
   if (reset.dryRun) return planned;
@@ -86,7 +87,9 @@ async function resetQueue(resetting: Resetting, queue: ConsumedQueue, offset: nu
   resetting.progress.forget(subscription.uid, queueId);
   let leaves = false;
   for (let round = 0; round < RESET_ROUNDS_MAX; round++) {
-    const [item] = (await resetting.progress.readAll([queue])) as readonly [Item];
+    const items = await unlessDamaged(() => resetting.progress.readAll([queue]));
+    if (items === "damaged") return replaceDamaged(resetting, queue, offset);
+    const [item] = items as readonly [Item];
     const { next, generation, deadLettered, expired, spilled } = progressOf(item);
     // Before it: what waits outside the item is lost sight of.
     if (spilled > 0 && !leaves) await leaveOutside(resetting, subscription.uid, queueId);
@@ -99,9 +102,11 @@ async function resetQueue(resetting: Resetting, queue: ConsumedQueue, offset: nu
       g: generation + 1,
       dl: deadLettered,
       ex: expired,
+      ...(item.ur !== undefined && { ur: item.ur }),
     };
     const when = ["g", "n", "r", "dl", "ex"].map((name): Condition => ({ op: "=", name, value: item[name] as number }));
-    const result = await resetting.items.put(replaced, { when });
+    const counted: Condition = item.ur === undefined ? { op: "absent", name: "ur" } : { op: "=", name: "ur", value: item.ur };
+    const result = await resetting.items.put(replaced, { when: [...when, counted] });
     if (result.ok) {
       resetting.progress.saw(replaced);
       return { queueId, before: next, after };
@@ -112,6 +117,25 @@ async function resetQueue(resetting: Resetting, queue: ConsumedQueue, offset: nu
     `Consumers of group '${queue.group.name}' move too fast on queue ${queueId}. Pause the group, reset it, and resume it. ` +
       "Queues before this one are reset already.",
   );
+}
+
+/** In place of an item that cannot be read. Its generation is not known: the seconds of now are above any that was counted. */
+async function replaceDamaged(resetting: Resetting, queue: ConsumedQueue, offset: number | undefined): Promise<QueueReset> {
+  const { subscription, queueId } = queue;
+  const after = offset ?? (await offsetFor(resetting, queue, "latest"));
+  const hint = await resetting.log.reader.hintFor(logQueue(queue), after);
+  const generation = Math.floor(resetting.clock.wallMs() / 1_000);
+  await resetting.items.put({ ...freshProgress(subscription.uid, queueId, after, hint), g: generation });
+  return { queueId, before: 0, after };
+}
+
+async function unlessDamaged<T>(read: () => Promise<T>): Promise<T | "damaged"> {
+  try {
+    return await read();
+  } catch (error) {
+    if (StoreCorrupt.is(error)) return "damaged";
+    throw error;
+  }
 }
 
 /** Has maintenance delete what waited outside the progress item. An older version does not know of it. */

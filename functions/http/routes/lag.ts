@@ -4,8 +4,9 @@ import { lagJson, listedLagJson } from "../lag-json.ts";
 import { listReply } from "../list-page.ts";
 import { jsonReply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
-import { groupLag, groupLagQuery, subscriber, subscriberListQuery } from "../schemas/lag.ts";
+import { groupLag, groupLagQuery, subscriber, subscriberListQuery, unreadableMessage, unreadableQuery } from "../schemas/lag.ts";
 import { page } from "../schemas/shared.ts";
+import { formatInstant } from "../times.ts";
 import { subscriptionJson } from "./subscriptions.ts";
 
 const tag = "Lag and offsets";
@@ -46,6 +47,30 @@ export const lagRoutes = ({ broker, clock, cursors }: RouteDependencies): readon
         complete,
       });
     },
+  }),
+  defineRoute({
+    method: "GET",
+    path: "/v1/groups/{group}/unreadable",
+    operationId: "listUnreadableMessages",
+    tag,
+    summary: "List messages that could not be read and were put aside",
+    query: unreadableQuery,
+    replies: { 200: { description: "One page.", schema: page(unreadableMessage) } },
+    errors: ["ILLEGAL_CONSUMER_GROUP", "CONSUMER_GROUP_NOT_FOUND"],
+    handle: ({ parameters: { group }, query }) =>
+      listReply(
+        cursors,
+        `unreadable\0${group}`,
+        query,
+        (request) => broker.listUnreadable(group, request),
+        ({ topic, queueId, offset, reason, putAsideAtMs }) => ({
+          topic,
+          queueId,
+          offset: String(offset),
+          reason,
+          putAsideAt: formatInstant(putAsideAtMs),
+        }),
+      ),
   }),
   defineRoute({
     method: "GET",

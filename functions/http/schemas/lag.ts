@@ -6,6 +6,7 @@ import { subscription } from "./subscriptions.ts";
 export const lagFields = {
   lag: z.number().int().meta({ description: "Stored messages that wait, and those in flight." }),
   inFlight: z.number().int().meta({ description: "Handed out and not settled, or held back for their message group." }),
+  unreadable: z.number().int().meta({ description: "Could not be read and were put aside; in none of the others." }),
   oldestUnackedAt: time("Store time of the oldest of them; null when there is none.").nullable(),
   oldestUnackedAgeSeconds: z.number().int().nullable().meta({ description: "Seconds since then." }),
 };
@@ -41,6 +42,17 @@ export const groupLag = z
     complete: z.boolean().meta({ description: "False when further topics are left to nextCursor: the sums are of this page." }),
   })
   .meta({ id: "GroupLag" });
+
+export const unreadableQuery = z.strictObject({ limit: listQuery.limit, cursor: listQuery.cursor });
+export const unreadableMessage = z
+  .object({
+    topic: z.string(),
+    queueId: z.number().int(),
+    offset: offset("Where it is stored."),
+    reason: z.string(),
+    putAsideAt: time("When a receive met it."),
+  })
+  .meta({ id: "UnreadableMessage" });
 
 export const subscriberListQuery = z.strictObject(listQuery);
 export const subscriber = z.object({ ...subscription.shape, ...listedLagFields }).meta({ id: "Subscriber" });
