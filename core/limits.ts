@@ -137,6 +137,8 @@ export const COMPILED_FILTERS_MAX = 1_024;
  */
 export const PARTS_TOGETHER_SHARE = 0.01;
 export const PARTS_TOGETHER_MS_MAX = SECOND_MS;
+/** Claims, or pieces of a backlog, outside a progress item that a repeated settle looks through for its message. */
+export const LOOKED_UP_OUTSIDE_MAX = 1_000;
 /** Messages that cannot be read put aside by one transaction. */
 export const PUT_ASIDE_MAX = 48;
 /** Claims moved in or out by one transaction. */

@@ -37,13 +37,12 @@ export async function ackMessages(
       consumption.progress.update(queue.subscription.uid, queue.queueId, { ...ackUpdate(shares), returning: "allOld" }),
     );
     image = result.ok ? result.item : result.current;
-    const nowMs = consumption.clock.nowMs();
     for (const { claimId, handles: acked } of shares) {
       for (const handle of acked) {
         const claim = image && heldClaim(progressOf(image), handle);
         // It lies in another claim by now, or the update failed for another's sake: again, on what was just read.
         if (claim && !(result.ok && claim.id === claimId)) continue;
-        answers.set(handle, claim || settledBefore(image, handle, nowMs) ? "settled" : "lost");
+        answers.set(handle, claim || (await settledBefore(consumption, queue, image, handle)) ? "settled" : "lost");
       }
     }
     waiting = waiting.filter((handle) => !answers.has(handle));

@@ -111,7 +111,7 @@ export class Backlogs {
     const [chunk] = items;
     if (!chunk) return [];
     this.#chunks.push({ kind: "delete", key: { pk, sk: chunk.sk } });
-    return offsetsOf(chunk);
+    return offsetsOfBacklog(chunk);
   }
 
   /** Its claim is outside, or comes back. */
@@ -159,12 +159,11 @@ function backloggedChanges(before: ReadonlySet<number>, after: ReadonlySet<numbe
 
 const encoded = (offsets: readonly number[]): Uint8Array => writeParked({ offsets, buckets: offsets.map(() => undefined) });
 
-const offsetsOf = (item: Item): readonly number[] => (item.o === undefined ? [] : readParked(item.o as Uint8Array).offsets);
+const backlogOf = (item: Item): Backlog => ({ offsets: offsetsOfBacklog(item), chunks: item.c as number, out: item.q === 1 });
 
-const backlogOf = (item: Item): Backlog => ({ offsets: offsetsOf(item), chunks: item.c as number, out: item.q === 1 });
-
-/** The lowest offset of a backlog or a chunk. */
-export const firstOfBacklog = (item: Item): number | undefined => offsetsOf(item)[0];
+/** Of a backlog or a chunk. */
+export const offsetsOfBacklog = (item: Item): readonly number[] =>
+  item.o === undefined ? [] : readParked(item.o as Uint8Array).offsets;
 
 const backlogItem = (key: { readonly pk: string; readonly sk: string }, { offsets, chunks, out }: Backlog): Item => ({
   ...key,

@@ -1,7 +1,9 @@
 import { BrokerError } from "../errors.ts";
 import type { Item } from "../ports/item-store.ts";
+import type { ConsumedQueue, Consumption } from "./consumption.ts";
 import { type Claim, givenBackNonce, type Progress, progressOf } from "./progress.ts";
 import type { ReceiptHandle } from "./receipt-handle.ts";
+import { waitsOutside } from "./waits-outside.ts";
 
 /** What of a handle names its delivery, and the message in it. */
 export type Holding = Pick<
@@ -42,16 +44,32 @@ function claimWith(progress: Progress, handle: Holding, nonce: string, attempt?:
 
 /**
  * Whether a message that its claim no longer holds open counts as settled by this handle: only while the lease runs, by a clock
- * read after the reply, and no claim has the message, nor is it parked. Anything else may be someone else's by now.
+ * read after the reply, and no claim has the message, nor does it wait. Anything else may be someone else's by now.
  */
-export function settledBefore(item: Item | undefined, handle: Holding, nowAfterReplyMs: number): boolean {
-  if (!item) return false;
+export async function settledBefore(
+  consumption: Consumption,
+  queue: Pick<ConsumedQueue, "subscription" | "queueId">,
+  item: Item | undefined,
+  handle: ReceiptHandle,
+): Promise<boolean> {
+  const isOver = () => consumption.clock.nowMs() >= handle.leaseUntilMs;
+  if (!item || isOver() || !isNowhere(item, handle)) return false;
   const progress = progressOf(item);
-  if (progress.generation !== handle.generation || progress.spilled > 0 || nowAfterReplyMs >= handle.leaseUntilMs) return false;
+  if (progress.spilled === 0) return true;
   const offset = handle.first + handle.relativeOffset;
-  if (offset >= progress.next) return false;
-  for (const claim of progress.claims.values()) if (claim.open.includes(offset - claim.first)) return false;
-  return !progress.parked.offsets.includes(offset);
+  if ((await waitsOutside(consumption, queue, progress, offset, handle.order?.bucket)) !== false) return false;
+  // Nothing has moved meanwhile, from where it was looked for last to where it was looked for first.
+  const now = await consumption.progress.read(queue.subscription.uid, queue.queueId);
+  return now !== undefined && now.r === item.r && now.ov === item.ov && isNowhere(now, handle) && !isOver();
+}
+
+/** Handed out in this generation, and neither in a claim of the item nor parked there. */
+function isNowhere(item: Item, handle: ReceiptHandle): boolean {
+  const { generation, next, claims, parked } = progressOf(item);
+  const offset = handle.first + handle.relativeOffset;
+  if (generation !== handle.generation || offset >= next || parked.offsets.includes(offset)) return false;
+  for (const claim of claims.values()) if (claim.open.includes(offset - claim.first)) return false;
+  return true;
 }
 
 /** Handles of one delivery are settled together. */

@@ -6,7 +6,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Item, ItemStore } from "../ports/item-store.ts";
 import type { Subscription, Topic } from "../terms.ts";
 import { visitedQueues } from "../topic/visited-queues.ts";
-import { firstOfBacklog } from "./backlog.ts";
+import { offsetsOfBacklog } from "./backlog.ts";
 import { freshProgress, type Progress, progressOf } from "./progress.ts";
 import { spilledClaimOf } from "./spilled-claim.ts";
 
@@ -148,7 +148,7 @@ async function spilledOffsets(store: LagDependencies, place: Place, progress: Pr
   });
   if (progress.backlogged.size === 0) return offsets;
   const backlogs = await store.items.query({ pk: backlogPk(place.subscriptionUid, place.queueId), ...within });
-  return [...offsets, ...backlogs.items.flatMap((item) => firstOfBacklog(item) ?? [])];
+  return [...offsets, ...backlogs.items.flatMap((item) => offsetsOfBacklog(item)[0] ?? [])];
 }
 
 async function storedAtMs(store: LagDependencies, place: Place, offset: number): Promise<number | undefined> {

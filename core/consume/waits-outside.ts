@@ -1,0 +1,48 @@
+import { backlogKey, spilledFrom, spilledPk, spilledUntil } from "../keys.ts";
+import { LOOKED_UP_OUTSIDE_MAX } from "../limits.ts";
+import type { Item, Query } from "../ports/item-store.ts";
+import { offsetsOfBacklog } from "./backlog.ts";
+import type { ConsumedQueue, Consumption } from "./consumption.ts";
+import type { Progress } from "./progress.ts";
+import { spilledClaimOf } from "./spilled-claim.ts";
+
+/**
+ * Whether an offset waits outside its progress item, in a claim or in the backlog of its bucket. Asked only where a settle finds its
+ * work done, perhaps by itself. `undefined` where too much waits there to look at.
+ */
+export async function waitsOutside(
+  { items }: Consumption,
+  { subscription, queueId }: Pick<ConsumedQueue, "subscription" | "queueId">,
+  { generation }: Progress,
+  offset: number,
+  bucket: number | undefined,
+): Promise<boolean | undefined> {
+  const place = { subscriptionUid: subscription.uid, queueId, generation };
+  const claims = { pk: spilledPk(subscription.uid, queueId), from: spilledFrom(generation), to: spilledUntil(generation) };
+  const among = (item: Item): boolean => {
+    const { first, open } = spilledClaimOf(item);
+    return open.includes(offset - first);
+  };
+  const inClaims = await anyItem({ items }, claims, among);
+  if (inClaims !== false || bucket === undefined) return inClaims;
+  const { pk, sk } = backlogKey(place, bucket);
+  // '.' follows '-'.
+  return anyItem({ items }, { pk, from: sk, to: `${sk}.` }, (item) => offsetsOfBacklog(item).includes(offset));
+}
+
+async function anyItem(
+  { items }: Pick<Consumption, "items">,
+  query: Pick<Query, "pk" | "from" | "to">,
+  holds: (item: Item) => boolean,
+): Promise<boolean | undefined> {
+  let { from } = query;
+  for (let looked = 0; looked < LOOKED_UP_OUTSIDE_MAX; ) {
+    const page = await items.query({ ...query, ...(from !== undefined && { from }), limit: LOOKED_UP_OUTSIDE_MAX - looked });
+    if (page.items.some(holds)) return true;
+    const last = page.items.at(-1);
+    if (!page.more || !last) return false;
+    looked += page.items.length;
+    from = `${last.sk}\u0000`;
+  }
+  return undefined;
+}
