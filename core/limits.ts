@@ -88,13 +88,13 @@ export const PARKED_MAX = 256;
  * Where message groups may leave the item its size bounds both, four write units all in all: claims and what a scan parks take it to
  * the first, a refill to the second.
  */
-export const ORDERED_ITEM_BYTES_MAX = 3_600;
-export const ORDERED_REFILL_BYTES_MAX = 3_930;
+export const ORDERED_ITEM_BYTES_MAX = 3_650;
+export const ORDERED_REFILL_BYTES_MAX = 3_980;
 /** From here on claims that wait leave it, until it is down to the other. */
 export const ORDERED_CROWDED_BYTES = 3_200;
 export const ORDERED_ROOMY_BYTES = 2_400;
 /** From here on what is parked behind held claims leaves it too. */
-export const ORDERED_OVERFULL_BYTES = 3_700;
+export const ORDERED_OVERFULL_BYTES = 3_750;
 /** Of what claims leave free, the share that parked offsets may take; and so many always. */
 export const PARKED_SHARE = 0.4;
 export const PARKED_MIN = 64;

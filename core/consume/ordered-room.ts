@@ -16,7 +16,7 @@ import { metaOf, NONCE_CHARS, progressOf } from "./progress.ts";
 
 const SAMPLE_META = { nonce: "x".repeat(NONCE_CHARS), attempt: 1, dueMs: 0, order: { bucket: 0, head: 0 } };
 /** A claim of one message: three names of five letters, its first offset, its meta and a set. */
-export const ORDERED_CLAIM_BYTES = 15 + 7 + metaOf(SAMPLE_META).length + 6;
+export const ORDERED_CLAIM_BYTES = 15 + 6 + metaOf(SAMPLE_META).length + 2;
 /** Each further message of a claim. */
 const OPEN_BYTES = 3;
 

@@ -150,6 +150,22 @@ describe("message groups that fail", () => {
     expectWithinDynamoDb(measured.seen);
   });
 
+  it("are the only ones that cost a move", async () => {
+    const groups = Array.from({ length: 200 }, (_, index) => `group ${index}`);
+    for (let turn = 0; turn < 10; turn++) await send(groups.map((group) => [group, `${group}: ${turn}`]));
+    const held: (readonly ReceivedMessage[])[] = [];
+    let count = 0;
+    // Three consumers, each busy until both others have received.
+    do {
+      held.push(await receive());
+      count += held.at(-1)?.length ?? 0;
+      const done = held.length < 3 ? [] : (held.shift() ?? []);
+      if (done.length > 0) await ack(done);
+    } while (held.some(({ length }) => length > 0));
+    expect(count).toBe(2_000);
+    expect(measured.seen.moves).toBe(0);
+  });
+
   it("stay in the item while the store's format does not know otherwise", async () => {
     const old = brokerOverTable(SHARED_STORE);
     await old.items.put({ ...FORMAT_KEY, v: OLDEST_FORMAT });
