@@ -14,7 +14,7 @@ const SECOND_MS = 1_000;
 const LEASE_MS = 60 * SECOND_MS;
 const STEPS = 300;
 /** A queue has as many claims in flight before it is full, whatever waits. */
-const CLAIMS_LEAST = 25;
+const CLAIMS_LEAST = 200;
 
 /** What is known of a message group: what was sent, and which of it is settled. */
 interface Group {
