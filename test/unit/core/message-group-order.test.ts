@@ -16,6 +16,9 @@ const STEPS = 300;
 /** A queue has as many claims in flight before it is full, whatever waits. */
 const CLAIMS_LEAST = 200;
 
+/** A message without a message group: in the model, a group of its own. */
+const ALONE = "alone";
+
 /** What is known of a message group: what was sent, and which of it is settled. */
 interface Group {
   readonly sent: string[];
@@ -71,7 +74,7 @@ class Model {
     this.#handler = await this.table.process(this.measured.store);
     for (let count = 0; count < 2; count++)
       this.handlers.push(await this.table.process(this.#unreliable?.store ?? this.measured.store));
-    await this.#handler.putTopic("orders", { type: "FIFO", queues: 1 });
+    await this.#handler.putTopic("orders", { type: "MIXED", queues: 1 });
     await this.#handler.putGroup("billing", { leaseSeconds: LEASE_MS / SECOND_MS, maxAttempts: 1_000 });
     await this.#handler.putSubscription("billing", "orders", { startFrom: "earliest" });
   }
@@ -89,12 +92,13 @@ class Model {
   async send(): Promise<void> {
     const messages = Array.from({ length: this.#random.integer(1, 100) }, () => {
       // A few groups get most of the messages.
-      const name = NAMES[this.#random.integer(0, this.#random.integer(0, 1) === 0 ? 3 : NAMES.length - 1)] ?? "";
+      const busy = NAMES[this.#random.integer(0, this.#random.integer(0, 1) === 0 ? 3 : NAMES.length - 1)] ?? "";
+      const name = this.#random.integer(0, 9) === 0 ? `${ALONE} ${this.groups.size}` : busy;
       const group = this.groups.get(name) ?? { sent: [], settled: new Set() };
       this.groups.set(name, group);
       const text = `${name}: ${group.sent.length}`;
       group.sent.push(text);
-      return { messageGroup: name, body: Buffer.from(text) };
+      return { messageGroup: name.startsWith(ALONE) ? undefined : name, body: Buffer.from(text) };
     });
     await this.#handler.sendMessages("orders", messages);
   }
@@ -172,7 +176,7 @@ class Model {
       for (const { messages } of this.held.values()) {
         const entries = messages.map(({ receiptHandle }) => ({ action: "ack", receiptHandle }) as const);
         await this.#handler.settleMessages("billing", entries);
-        for (const message of messages) this.groups.get(message.messageGroup ?? "")?.settled.add(textOf(message));
+        for (const message of messages) this.groups.get(nameOf(message))?.settled.add(textOf(message));
       }
       this.held.clear();
     }
@@ -190,8 +194,8 @@ class Model {
 function byGroup(messages: readonly ReceivedMessage[]): Map<string, ReceivedMessage[]> {
   const groups = new Map<string, ReceivedMessage[]>();
   for (const message of messages) {
-    const { messageGroup = "" } = message;
-    groups.set(messageGroup, [...(groups.get(messageGroup) ?? []), message]);
+    const name = nameOf(message);
+    groups.set(name, [...(groups.get(name) ?? []), message]);
   }
   return groups;
 }
@@ -202,6 +206,7 @@ const NAMES = Array.from({ length: 400 }, (_, index) => `group ${index}`).filter
     names.findIndex((other) => bucketOf("messageGroup", other) === bucketOf("messageGroup", name)) === index,
 );
 
+const nameOf = (message: ReceivedMessage): string => textOf(message).split(":")[0] ?? "";
 const textOf = ({ body }: ReceivedMessage): string => Buffer.from(body).toString();
 
 describe("the order of message groups", () => {
