@@ -84,32 +84,26 @@ export const PULL_MESSAGES_MAX = 32;
 export const PULL_BYTES_MAX = 4 * MIB;
 /** Claims in one group state item: at 64 a receive passes the queue over until one is settled or falls due. */
 export const CLAIMS_MAX = 64;
-/** The same where order is kept and nothing may leave the item: there is a claim for each message group. */
+/** The same where order is kept: there is a claim for each message group. */
 export const CLAIMS_ORDERED_MAX = 256;
 /** Offsets in one group state item that wait for their message group. */
 export const PARKED_MAX = 256;
 /**
- * Where message groups may leave the item its size bounds both, four write units all in all: claims and what a scan parks take it to
- * the first, a refill to the second.
+ * In an order of message groups, claims that wait leave an item of more bytes than the first, until it is down to the second. With
+ * what one receive takes, what a scan and a refill park, and what is left of the claims that wait it stays below 4 KB, four write units.
  */
-export const ORDERED_ITEM_BYTES_MAX = 3_600;
-export const ORDERED_REFILL_BYTES_MAX = 3_930;
-/** From here on claims that wait leave it, until it is down to the other. */
-export const ORDERED_CROWDED_BYTES = 3_200;
-export const ORDERED_ROOMY_BYTES = 2_400;
-/** From here on what is parked behind held claims leaves it too. */
-export const ORDERED_OVERFULL_BYTES = 3_700;
-/** Of what claims leave free, the share that parked offsets may take; and so many always. */
-export const PARKED_SHARE = 0.4;
-export const PARKED_MIN = 64;
+export const ORDERED_CROWDED_BYTES = 2_600;
+export const ORDERED_ROOMY_BYTES = 1_600;
+/** Fewer are not worth a transaction. */
+export const WAITING_WORTH_MOVING = 8;
 /** A parked offset takes about so much; it is as much in the worst case that is not absurd. */
 export const PARKED_BYTES = 5;
 /** Offsets in one item of a backlog, well below 1 KB; a refill brings as many. */
 export const BACKLOG_OFFSETS_MAX = 64;
 /** Backlogs changed by one transaction: with their chunks it stays below 100 items. */
 export const BACKLOGS_PER_WRITE_MAX = 36;
-/** Buckets that the item names for their backlogs; where there are so many, none comes back from outside. */
-export const BACKLOGGED_MAX = 64;
+/** Where so many buckets wait to be refilled, no claim comes back from outside. */
+export const WAITING_OUTSIDE_MAX = 64;
 /** Buckets refilled by one transaction. */
 export const REFILLS_PER_WRITE_MAX = 32;
 /** What is parked grows so far by refills: one always finds room beside what a scan parks. */

@@ -2,9 +2,20 @@ import { PARTS_TOGETHER_MS_MAX, PARTS_TOGETHER_SHARE, SETTLE_ROUNDS_MAX } from "
 import type { Change, Condition, Item } from "../ports/item-store.ts";
 import type { ConsumedQueue, Consumption } from "./consumption.ts";
 import { givenBackClaim, heldClaim } from "./held-claim.ts";
-import { type Claim, type ClaimMeta, claimId, exactClaim, givenBackNonce, metaOf, openAsRead, progressOf } from "./progress.ts";
+import {
+  type Claim,
+  type ClaimMeta,
+  claimId,
+  exactClaim,
+  givenBackNonce,
+  metaOf,
+  openAsRead,
+  type Progress,
+  progressOf,
+} from "./progress.ts";
 import type { ReceiptHandle } from "./receipt-handle.ts";
 import { repeatUnknown } from "./repeat-unknown.ts";
+import { waitsOutside } from "./waits-outside.ts";
 
 /** What becomes of messages that stay with the group. */
 export type LeaseChange =
@@ -49,7 +60,7 @@ export async function changeLease<H extends Named>(
   for (let round = 0; round < SETTLE_ROUNDS_MAX && answers.size < handles.length; round++) {
     if (!target) {
       item ??= await read();
-      answerLost(item, handles, change, answers);
+      await answerLost(consumption, queue, item, { handles, change, answers });
       target = item && heldTogether(item, handles, answers);
       if (!target) break;
     }
@@ -101,18 +112,34 @@ function heldTogether<H extends Named>(
 }
 
 /** Of those that this delivery holds no more: given back by it already, or lost. */
-function answerLost<H extends Named>(
+async function answerLost<H extends Named>(
+  consumption: Consumption,
+  queue: Queue,
   item: Item | undefined,
-  handles: readonly H[],
-  { kind }: LeaseChange,
-  answers: Map<H, Changed | "lost">,
-): void {
+  asked: { readonly handles: readonly H[]; readonly change: LeaseChange; readonly answers: Map<H, Changed | "lost"> },
+): Promise<void> {
   const progress = item && progressOf(item);
-  for (const handle of handles) {
-    if (answers.has(handle) || (progress && heldClaim(progress, handle))) continue;
-    const done = kind === "giveBack" && progress ? givenBackClaim(progress, handle) : undefined;
-    answers.set(handle, done ?? "lost");
+  for (const handle of asked.handles) {
+    if (asked.answers.has(handle) || (progress && heldClaim(progress, handle))) continue;
+    const givenBack =
+      asked.change.kind === "giveBack" && progress && (await givenBackBefore(consumption, queue, progress, handle));
+    asked.answers.set(handle, givenBack || "lost");
   }
+}
+
+/** Where a message waits that this delivery gave back: while its lease runs nobody else can have brought it outside. */
+async function givenBackBefore(
+  consumption: Consumption,
+  queue: Queue,
+  progress: Progress,
+  handle: Named,
+): Promise<Changed | undefined> {
+  const inside = givenBackClaim(progress, handle);
+  if (inside || progress.spilled === 0 || progress.generation !== handle.generation) return inside;
+  const offset = handle.first + handle.relativeOffset;
+  const outside = await waitsOutside(consumption, queue, progress, offset, handle.order?.bucket);
+  const dueMs = handle.leaseUntilMs;
+  return outside && consumption.clock.nowMs() < dueMs ? { id: handle.claimId, dueMs } : undefined;
 }
 
 function leaseUpdate(

@@ -16,9 +16,9 @@ export function itemBytes(item: Item): number {
 export function attributeBytes(value: Attribute): number {
   if (typeof value === "string" || value instanceof Uint8Array) return value.length;
   if (typeof value === "number") return numberBytes(value);
-  let bytes = 3;
+  let bytes = 0;
   for (const member of value) bytes += typeof member === "number" ? numberBytes(member) : member.length + 1;
-  return bytes;
+  return Array.isArray(value) ? bytes + 3 : bytes;
 }
 
 /** Two decimal digits a byte, and one more. */

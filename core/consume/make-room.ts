@@ -3,7 +3,6 @@ import {
   BACKLOGS_PER_WRITE_MAX,
   CLAIMS_MAX,
   ORDERED_CROWDED_BYTES,
-  ORDERED_OVERFULL_BYTES,
   ORDERED_ROOMY_BYTES,
   PARKED_REFILLED_BYTES_MAX,
   PARKED_WORTH_MOVING,
@@ -13,6 +12,7 @@ import {
   SPILLS_PER_ROUND_MAX,
   WAITING_CLAIMS_KEPT,
   WAITING_CLAIMS_MAX,
+  WAITING_WORTH_MOVING,
 } from "../limits.ts";
 import type { Change, Condition, Item, TransactWrite } from "../ports/item-store.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
@@ -20,7 +20,7 @@ import { Backlogs, movedChanges, unmoved } from "./backlog.ts";
 import type { ConsumedQueue, Consumption } from "./consumption.ts";
 import { deliveryOrder, heldBuckets } from "./delivery-order.ts";
 import { attributeBytes, itemBytes } from "./item-bytes.ts";
-import { mayMoveOut, ORDERED_CLAIM_BYTES } from "./ordered-room.ts";
+import { mayMoveOut } from "./ordered-room.ts";
 import { offsetsByBucket, parkedAsRead, parkedChanges, withoutBuckets } from "./parked.ts";
 import { type Claim, exactClaim, isGivenBack, type Progress, progressOf } from "./progress.ts";
 import { spilledItem } from "./spilled-claim.ts";
@@ -33,6 +33,7 @@ interface Leaving {
   readonly buckets: readonly number[];
 }
 
+const CLAIM_BYTES_MIN = 40;
 const NOTHING: Leaving = { claims: [], buckets: [] };
 
 /**
@@ -69,18 +70,17 @@ function leavingFrom(consumption: Consumption, queue: ConsumedQueue, item: Item)
   return { claims, buckets: ordered && claims.length === 0 && isOverfull(item) ? crowdingBuckets(progress) : [] };
 }
 
-/** Claims that should leave, by the item's size. */
+/** Claims that should leave an ordered item, by its size: as if all were of the smallest. */
 function orderedExcess(item: Item): number {
   const bytes = itemBytes(item);
-  return bytes <= ORDERED_CROWDED_BYTES ? 0 : Math.ceil((bytes - ORDERED_ROOMY_BYTES) / ORDERED_CLAIM_BYTES);
+  return bytes <= ORDERED_CROWDED_BYTES ? 0 : Math.ceil((bytes - ORDERED_ROOMY_BYTES) / CLAIM_BYTES_MIN);
 }
-
-/** What a due claim had no room for may have been parked on top of what a scan and a refill parked. */
-const isOverfull = (item: Item): boolean =>
-  itemBytes(item) > ORDERED_OVERFULL_BYTES || (item.k !== undefined && attributeBytes(item.k) > PARKED_REFILLED_BYTES_MAX);
 
 const unorderedExcess = ({ claims }: Progress): number =>
   claims.size < CLAIMS_MAX ? 0 : claims.size - CLAIMS_MAX + WAITING_CLAIMS_KEPT;
+
+/** What a due claim had no room for may have been parked on top of what a scan and a refill parked. */
+const isOverfull = ({ k }: Item): boolean => k !== undefined && attributeBytes(k) > PARKED_REFILLED_BYTES_MAX;
 
 function leavingClaims(
   progress: Progress,
@@ -92,7 +92,8 @@ function leavingClaims(
   );
   waiting.sort((a, b) => b.dueMs - a.dueMs);
   const long = waiting.filter(({ dueMs }) => dueMs > nowMs + SPILL_AHEAD_MS).length;
-  const most = Math.max(long > WAITING_CLAIMS_MAX ? long - WAITING_CLAIMS_KEPT : 0, excess);
+  const worthwhile = ordered && waiting.length < WAITING_WORTH_MOVING ? 0 : excess;
+  const most = Math.max(long > WAITING_CLAIMS_MAX ? long - WAITING_CLAIMS_KEPT : 0, worthwhile);
   return waiting.slice(0, Math.min(ordered ? SPILL_ORDERED_CLAIMS_MAX : SPILL_CLAIMS_MAX, most));
 }
 

@@ -1,16 +1,17 @@
-import { BACKLOGS_PER_WRITE_MAX, MESSAGES_PER_ORDERED_CLAIM } from "../limits.ts";
+import { BACKLOGS_PER_WRITE_MAX, MESSAGES_PER_ORDERED_CLAIM, PARKED_MAX } from "../limits.ts";
 import type { Unreadable } from "../log/frame.ts";
 import type { ReadMessages } from "../log/run-messages.ts";
+
 import type { StoredMessage } from "../terms.ts";
 import { bucketOf, type DeliveryOrder, heldBuckets } from "./delivery-order.ts";
-import type { OrderedRoom } from "./ordered-room.ts";
 import type { Parked } from "./parked.ts";
 import { CLAIM_SPAN, type Progress } from "./progress.ts";
 
 /** How much a receive may take. */
-interface Room extends OrderedRoom {
+interface Room {
   readonly messages: number;
   readonly bytes: number;
+  readonly claims: number;
 }
 
 /**
@@ -83,7 +84,7 @@ export class OrderedPlan {
     if (bucket !== undefined && this.#outside.has(bucket)) return this.#putBehind(bucket, offset);
     const takeable = Math.min(this.#freeMessages + (this.#held.has(bucket) ? 0 : 1), this.#room.messages);
     // A queue in order does not go on past a message that waits.
-    this.crowded = this.#offsets.length + 1 - takeable > (this.#order === "queue" ? 0 : this.#room.parked);
+    this.crowded = this.#offsets.length + 1 - takeable > (this.#order === "queue" ? 0 : PARKED_MAX);
     if (this.crowded) return false;
     this.#offsets.push(offset);
     this.#buckets.push(bucket);
@@ -95,9 +96,8 @@ export class OrderedPlan {
   choose(): readonly number[] {
     const quotas = new Map<number | undefined, number>();
     let { messages } = this.#room;
-    const claims = this.#room.claims(this.#offsets.length);
     for (const [bucket, count] of this.#free) {
-      if (messages <= 0 || quotas.size >= claims) break;
+      if (messages <= 0 || quotas.size >= this.#room.claims) break;
       quotas.set(bucket, Math.min(count, messages));
       messages -= count;
     }

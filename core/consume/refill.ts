@@ -1,15 +1,9 @@
-import {
-  BACKLOG_OFFSETS_MAX,
-  ORDERED_REFILL_BYTES_MAX,
-  PARKED_BYTES,
-  PARKED_REFILLED_BYTES_MAX,
-  REFILLS_PER_WRITE_MAX,
-} from "../limits.ts";
+import { BACKLOG_OFFSETS_MAX, PARKED_BYTES, PARKED_REFILLED_BYTES_MAX, REFILLS_PER_WRITE_MAX } from "../limits.ts";
 import type { Item } from "../ports/item-store.ts";
 import { Backlogs, movedChanges, unmoved } from "./backlog.ts";
 import type { ConsumedQueue, Consumption } from "./consumption.ts";
 import { heldBuckets } from "./delivery-order.ts";
-import { attributeBytes, itemBytes } from "./item-bytes.ts";
+import { attributeBytes } from "./item-bytes.ts";
 import { parkedAsRead, parkedChanges, withParked } from "./parked.ts";
 import { type Progress, progressOf } from "./progress.ts";
 import type { Taken } from "./taken.ts";
@@ -28,8 +22,7 @@ export function roomForRefill(item: Item): number {
   const progress = progressOf(item);
   if (waitingOutside(progress).length === 0) return 0;
   const parkedBytes = item.k === undefined ? 0 : attributeBytes(item.k);
-  const bytes = Math.min(ORDERED_REFILL_BYTES_MAX - itemBytes(item), PARKED_REFILLED_BYTES_MAX - parkedBytes);
-  const room = Math.floor(bytes / PARKED_BYTES);
+  const room = Math.floor((PARKED_REFILLED_BYTES_MAX - parkedBytes) / PARKED_BYTES);
   return room < BACKLOG_OFFSETS_MAX ? 0 : room;
 }
 

@@ -8,6 +8,7 @@ import { type Changed, changeLease, type LeaseChange } from "./change-lease.ts";
 import type { ConsumedQueue, Consumption } from "./consumption.ts";
 import { deadLetterHeld } from "./dead-letter-held.ts";
 import { deliveryOf, leaseLost } from "./held-claim.ts";
+import { makeRoom } from "./make-room.ts";
 import { invalidHandle, type ReceiptHandle } from "./receipt-handle.ts";
 import type { SubscriptionRegistry } from "./subscription-registry.ts";
 
@@ -90,6 +91,10 @@ async function settleQueue(settling: Settling, tasks: readonly Task[]): Promise<
   for (const together of groupBy(kept, (task) => `${deliveryOf(task.handle)}/${changeName(task)}`).values()) {
     await attempt(together, () => changeTogether(settling, together));
   }
+  const [given] = kept.filter(({ entry }) => entry.action === "nack");
+  // However many are given back without a receive in between, the item stays small.
+  const item = given && settling.progress.recent(given.queue.subscription.uid, given.queue.queueId);
+  if (item) await makeRoom(settling, given.queue, item);
 }
 
 /** The attempts of an ordered claim are those of one message; what comes behind it has not begun. */

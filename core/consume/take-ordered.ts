@@ -1,5 +1,6 @@
-import { BACKLOGS_PER_WRITE_MAX, SCAN_CHUNK, SCAN_MESSAGES_MAX } from "../limits.ts";
+import { BACKLOGS_PER_WRITE_MAX, CLAIMS_ORDERED_MAX, HUSKS_PER_RESERVE_MAX, SCAN_CHUNK, SCAN_MESSAGES_MAX } from "../limits.ts";
 import type { Run } from "../log/run-walk.ts";
+
 import type { RecordView } from "../message/record-view.ts";
 import type { Change, Condition, Item } from "../ports/item-store.ts";
 import { Backlogs, movedChanges, unmoved } from "./backlog.ts";
@@ -7,10 +8,11 @@ import { type Budget, takerOf } from "./budget.ts";
 import { type ConsumedQueue, type Consumption, type Delivery, logQueue } from "./consumption.ts";
 import { deliveryOrder } from "./delivery-order.ts";
 import { OrderedPlan } from "./ordered-plan.ts";
-import { HUSKS_PER_ORDERED_MAX, mayMoveOut, orderedRoom } from "./ordered-room.ts";
+import { mayMoveOut } from "./ordered-room.ts";
 import { offsetsByBucket, type Parked, parkedAsRead, parkedChanges, withoutBuckets } from "./parked.ts";
 import { claimId, metaOf, type Progress, progressOf } from "./progress.ts";
 import { readOffsets } from "./read-offsets.ts";
+import { waitingOutside } from "./refill.ts";
 import { nextHint } from "./run-hint.ts";
 import { sweepHusks } from "./sweep-husks.ts";
 import type { NotTaken, Taken, UnreadableInClaim } from "./taken.ts";
@@ -37,22 +39,23 @@ export async function takeOrdered(
 ): Promise<Taken | NotTaken> {
   const progress = progressOf(item);
   const { messages, bytes } = budget;
-  const room = orderedRoom(consumption, queue, item, messages);
-  if (room.claims(progress.parked.offsets.length) <= 0) return "full";
-  const plan = new OrderedPlan(deliveryOrder(queue.group, queue.topic), progress, { messages, bytes, ...room });
+  const claims = CLAIMS_ORDERED_MAX - progress.claims.size;
+  if (claims <= 0) return "full";
+  const plan = new OrderedPlan(deliveryOrder(queue.group, queue.topic), progress, { messages, bytes, claims });
   const backlogs = new Backlogs(consumption.items, queue, progress);
   const scanned = await scan(consumption, queue, progress, plan, backlogs, messages);
   const chosen = plan.choose();
   consumption.progress.sawPlenty(queue, chosen.length >= messages);
   // A receive that took something leaves it at that: others may be about to settle what is in the way.
-  const clearing = chosen.length === 0 && plan.crowded && !budget.begun && mayMoveOut(consumption, queue);
+  const inTheWay = plan.crowded || waitingOutside(progress).length > 0;
+  const clearing = inTheWay && chosen.length === 0 && !budget.begun && mayMoveOut(consumption, queue);
   if (scanned.next === progress.next && chosen.length === 0 && !clearing) return "nothing";
   const left = plan.take(chosen, await readOffsets(consumption, queue, chosen));
   const moved = await moveToBacklogs(progress, plan, backlogs, clearing ? left : undefined);
   const leaseUntilMs = consumption.clock.nowMs() + budget.leaseMs;
   const deliveries = deliveriesOf({ queue, item, progress, budget, leaseUntilMs }, plan);
   const unreadable = unreadableClaim({ item, budget, leaseUntilMs }, plan, deliveries);
-  const husks = sweepHusks(progress, HUSKS_PER_ORDERED_MAX);
+  const husks = sweepHusks(progress, HUSKS_PER_RESERVE_MAX);
   const update = {
     changes: [
       ...deliveries.flatMap((delivery) => claimChanges(delivery, delivery.messages)),

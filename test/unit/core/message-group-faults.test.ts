@@ -2,12 +2,14 @@ import { expect, it } from "vitest";
 import { SHARED_STORE } from "../../../core/broker-settings.ts";
 import type { RunningBroker } from "../../../core/create-broker.ts";
 import { BrokerError } from "../../../core/errors.ts";
+import { WAITING_CLAIMS_KEPT } from "../../../core/limits.ts";
 import type { ItemStore } from "../../../core/ports/item-store.ts";
 import type { ReceivedMessage } from "../../../core/terms.ts";
 import { brokerOverTable } from "../../support/broker-over-table.ts";
 import { FAULTS, type Fault, faulty } from "../../support/one-faulty-write.ts";
 
 const MINUTE_MS = 60_000;
+const MAX = 32;
 const GROUPS = Array.from({ length: 48 }, (_, index) => `group ${index}`);
 const BUSY = "busy";
 
@@ -49,7 +51,7 @@ async function consumeThrough(faultyWrite: number, fault: Fault | undefined) {
   };
   const receive = async (): Promise<readonly ReceivedMessage[]> => {
     try {
-      return await consumer.receiveMessages("billing", { max: 32, waitMs: 0 });
+      return await consumer.receiveMessages("billing", { max: MAX, waitMs: 0 });
     } catch (error) {
       if (!BrokerError.is(error) || !["STORE_UNAVAILABLE", "REQUEST_TIMEOUT"].includes(error.code)) throw error;
       if (store?.crashed()) consumer = other;
@@ -102,3 +104,47 @@ it.each(FAULTS)(
     expect(write).toBeGreaterThan(6);
   },
 );
+
+it("a message group that comes back while another handler looks it up is not handed out by both", async () => {
+  const table = brokerOverTable(SHARED_STORE);
+  const other = await table.process();
+  await other.putTopic("orders", { type: "FIFO", queues: 1 });
+  await other.putGroup("billing", { leaseSeconds: 60 });
+  await other.putSubscription("billing", "orders", { startFrom: "earliest" });
+  const send = (messageGroup: string, text: string) => other.sendMessages("orders", [{ messageGroup, body: Buffer.from(text) }]);
+  const receive = (broker: RunningBroker, max: number) => broker.receiveMessages("billing", { max, waitMs: 0 });
+  for (const name of GROUPS) await send(name, "0");
+  // Each is due a minute after the one before: the first few stay in the item.
+  for (const [index] of GROUPS.entries()) await settle(other, await receive(other, 1), "nack", (index + 1) * MINUTE_MS);
+  await receive(other, 1);
+  table.pass((WAITING_CLAIMS_KEPT + 0.5) * MINUTE_MS);
+  const kept = await receive(other, MAX);
+  expect(kept).toHaveLength(WAITING_CLAIMS_KEPT);
+  await settle(other, kept, "ack", 0);
+  const next = GROUPS[WAITING_CLAIMS_KEPT] ?? "";
+  await send(next, "1");
+  let meanwhile: readonly ReceivedMessage[] | undefined;
+  const store: ItemStore = {
+    ...table.items,
+    get: (key, options) => table.items.get(key, options),
+    put: (item, options) => table.items.put(item, options),
+    update: (...update) => table.items.update(...update),
+    delete: (key, options) => table.items.delete(key, options),
+    query: (query) => table.items.query(query),
+    transact: (writes) => table.items.transact(writes),
+    batchGet: async (keys, options) => {
+      if (keys[0]?.pk.startsWith("w#") && !meanwhile) {
+        table.pass(MINUTE_MS);
+        meanwhile = await receive(other, 1);
+      }
+      return table.items.batchGet(keys, options);
+    },
+  };
+  const received = await receive(await table.process(store), MAX);
+  expect(meanwhile?.map(({ messageGroup, body }) => `${messageGroup}: ${Buffer.from(body)}`)).toEqual([`${next}: 0`]);
+  expect(received).toEqual([]);
+  await settle(other, meanwhile ?? [], "ack", 0);
+  expect((await receive(other, MAX)).map(({ messageGroup, body }) => `${messageGroup}: ${Buffer.from(body)}`)).toEqual([
+    `${next}: 1`,
+  ]);
+});

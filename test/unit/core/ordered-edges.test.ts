@@ -282,16 +282,6 @@ describe("parked messages", () => {
     expect(texts(await receive())).toEqual(["1", "2"]);
   });
 
-  async function receiveAllThatMayBeOut(): Promise<readonly ReceivedMessage[]> {
-    const out: ReceivedMessage[] = [];
-    try {
-      for (;;) out.push(...(await receive()));
-    } catch (error) {
-      expect(error).toMatchObject({ code: "TOO_MANY_REQUESTS" });
-      return out;
-    }
-  }
-
   it("one update never names more than DynamoDB takes", async () => {
     await subscribed({ type: "FIFO" });
     const messageGroups = Array.from({ length: 200 }, (_, index) => `order-${index}`);
@@ -301,10 +291,11 @@ describe("parked messages", () => {
           "orders",
           messageGroups.slice(from, from + 100).map((messageGroup) => ({ body: Buffer.from(text), messageGroup })),
         );
-    const held = await receiveAllThatMayBeOut();
-    expect(new Set(held.map(({ messageGroup }) => messageGroup)).size).toBeGreaterThan(40);
+    const held: ReceivedMessage[] = [];
+    for (let turn = 0; turn < 8; turn++) held.push(...(await receive()));
+    expect(new Set(held.map(({ messageGroup }) => messageGroup)).size).toBeGreaterThan(100);
     for (let from = 0; from < held.length; from += 100) await settle(held.slice(from, from + 100), "ack");
-    await receiveAllThatMayBeOut();
+    for (let turn = 0; turn < 8; turn++) await receive();
     expect(items.largest.operators).toBeGreaterThan(0);
     expect(items.largest.operators).toBeLessThanOrEqual(EXPRESSION_OPERATORS_MAX);
     expect(items.largest.bytes).toBeLessThanOrEqual(EXPRESSION_BYTES_MAX);
