@@ -13,6 +13,8 @@ export interface Consuming {
   /** Whether its group's messages may end as dead letters. */
   readonly mayDie: boolean;
   readonly random: SeededRandom;
+  /** What its group has done so far: each action comes once before luck decides. */
+  readonly answered: Set<SettledEvent["action"]>;
   /** `undefined` when the outcome is unknown. */
   readonly post: (path: string, request: unknown) => Promise<Record<string, unknown> | undefined>;
   readonly record: (event: HistoryEvent) => void;
@@ -63,13 +65,17 @@ export const drainOnce = async (one: Consuming, waitSeconds: number): Promise<nu
 };
 
 /** For messages of one message group, in order. What is given back gives back all behind it, so that they share one fate. */
-const decide = ({ random, mayDie }: Consuming, line: readonly Delivery[]): Decision[] => {
+const decide = ({ random, mayDie, answered }: Consuming, line: readonly Delivery[]): Decision[] => {
   const choice = random.fraction();
   const all = (action: Decision["action"]) => line.map((delivery) => ({ action, delivery }));
-  if (choice < 0.75) return all("ack");
-  if (choice < 0.82) return all("extend");
-  if (choice < 0.86 && mayDie) return all("deadLetter");
-  return choice < 0.93 ? all("nack") : [];
+  const wanted = (mayDie ? (["extend", "deadLetter", "nack"] as const) : (["extend", "nack"] as const)).find(
+    (action) => !answered.has(action),
+  );
+  if (wanted !== undefined) return all(wanted);
+  if (choice < 0.65) return all("ack");
+  if (choice < 0.78) return all("extend");
+  if (choice < 0.9) return all(mayDie ? "deadLetter" : "ack");
+  return choice < 0.95 ? all("nack") : [];
 };
 
 /** What arrived in time to be worked on. `before`: what an earlier answer to this very request brought. */
@@ -129,6 +135,7 @@ const settle = async (one: Consuming, decisions: readonly Decision[]): Promise<r
     const { receiptHandle } = delivery;
     const settled = { action, outcome: outcome ?? "unknown", requestedAtMs, answeredAtMs } as const;
     one.record({ kind: "settled", group: one.group, receiptHandle, ...settled });
+    if (outcome === "done") one.answered.add(action);
     if (action !== "extend" || outcome !== "done") continue;
     const leaseUntilMs = Date.parse(String(result?.leaseUntil));
     const held = { extended: true, receiptHandle: String(result?.receiptHandle), leaseUntilMs };

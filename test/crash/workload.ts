@@ -4,7 +4,7 @@ import { SeededRandom } from "../support/seeded-random.ts";
 import type { AuditedGroup } from "./audit.ts";
 import { type Consuming, consume, drainOnce, HELD_SECONDS_MAX } from "./consumer.ts";
 import { fingerprint } from "./fingerprint.ts";
-import type { HistoryEvent } from "./history.ts";
+import type { HistoryEvent, SettledEvent } from "./history.ts";
 
 export const TOPIC = "crash";
 export const QUEUES = 4;
@@ -64,12 +64,13 @@ export const runLoad = async (settings: LoadSettings): Promise<void> => {
       await sleep(one.random.integer(0, 4));
     }
   };
+  const answered = new Map(GROUPS.map(({ name }) => [name, new Set<SettledEvent["action"]>()]));
   await Promise.all([
     ...Array.from({ length: SENDERS }, () => repeat(worker("sender"), sendOne)),
     ...Array.from({ length: BATCHERS }, () => repeat(worker("batcher"), sendBatch)),
     ...GROUPS.flatMap((group) =>
       Array.from({ length: CONSUMERS_PER_GROUP }, () =>
-        repeat(worker(`${group.name}-consumer`), (one) => consume(consuming(one, group))),
+        repeat(worker(`${group.name}-consumer`), (one) => consume(consuming(one, group, answered.get(group.name)))),
       ),
     ),
   ]);
@@ -91,11 +92,12 @@ export const drain = async (settings: LoadSettings, group: LoadGroup, clockMargi
   await http.close();
 };
 
-const consuming = (one: Worker, group: LoadGroup): Consuming => ({
+const consuming = (one: Worker, group: LoadGroup, answered = new Set<SettledEvent["action"]>()): Consuming => ({
   name: one.name,
   group: group.name,
   mayDie: group.maxAttempts <= 2,
   random: one.random,
+  answered,
   post: (path, request) => call(one, path, request, 200),
   record: one.settings.record,
   unexpected: (what) => unexpected(one, what),
