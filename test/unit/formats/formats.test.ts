@@ -9,7 +9,7 @@ import type { GoldenStore } from "./golden.ts";
 import { goOn } from "./history.ts";
 import { restore } from "./store-dump.ts";
 
-const FORMATS = Array.from({ length: NEWEST_FORMAT - OLDEST_FORMAT + 1 }, (_, index) => OLDEST_FORMAT + index).slice(0, 1);
+const FORMATS = Array.from({ length: NEWEST_FORMAT - OLDEST_FORMAT + 1 }, (_, index) => OLDEST_FORMAT + index);
 
 const golden = (format: number): GoldenStore =>
   JSON.parse(readFileSync(new URL(`./golden/format-${format}.json`, import.meta.url), "utf8")) as GoldenStore;
