@@ -1,3 +1,4 @@
+import type { SettleEntry } from "../../core/broker.ts";
 import type { RunningBroker } from "../../core/create-broker.ts";
 import { WAITING_CLAIMS_KEPT, WAITING_CLAIMS_MAX } from "../../core/limits.ts";
 import type { ReceivedMessage } from "../../core/terms.ts";
@@ -34,15 +35,16 @@ async function deadLetterIds(broker: RunningBroker): Promise<readonly string[]> 
   return items.map(({ id }) => id);
 }
 
-/** Failing messages, each given back for a while of its own; then a receive makes room for its claim. */
+/** Failing messages, each given back for a while of its own; the last one is one more than stay in the item. */
 export const movingOut: Operation = {
-  name: `receive 1, moving ${MOVED} long waits out`,
+  name: `nack 1, moving ${MOVED} long waits out`,
   messages: MOVED,
   queues: 1,
   once: true,
   async prepare(other, measured) {
-    await failingMessages(other, measured);
-    return (broker) => received(broker, 1);
+    await failingMessages(other, measured, WAITING - 1);
+    const last = await received(measured, 1);
+    return (broker) => settle(broker, last, givingBack(WAITING));
   },
 };
 
@@ -52,7 +54,7 @@ export const readingBack: Operation = {
   queues: 1,
   once: true,
   async prepare(other, measured, pass) {
-    await failingMessages(other, measured);
+    await failingMessages(other, measured, WAITING);
     await ack(measured, await received(measured, 1));
     await pass(2 * WAIT_MS);
     // Those due first never left.
@@ -61,10 +63,11 @@ export const readingBack: Operation = {
   },
 };
 
-async function failingMessages(other: RunningBroker, measured: RunningBroker): Promise<void> {
+async function failingMessages(other: RunningBroker, measured: RunningBroker, count: number): Promise<void> {
   for (const body of bodiesOf("random", WAITING + 1)) await send(other, [body]);
-  for (let index = 0; index < WAITING; index++) {
-    const delayMs = WAIT_MS + index * 1_000;
-    await settle(measured, await received(measured, 1), (receiptHandle) => ({ action: "nack", receiptHandle, delayMs }));
-  }
+  for (let index = 0; index < count; index++) await settle(measured, await received(measured, 1), givingBack(index));
 }
+
+const givingBack =
+  (index: number) =>
+  (receiptHandle: string): SettleEntry => ({ action: "nack", receiptHandle, delayMs: WAIT_MS + index * 1_000 });

@@ -69,7 +69,7 @@ describe("the prices that the design promises", () => {
   });
 
   it("moves long waits out and back for about two write units each way", () => {
-    for (const moving of ["receive 1, moving 17 long waits out", "receive 17 long waits back"])
+    for (const moving of ["nack 1, moving 17 long waits out", "receive 17 long waits back"])
       expect(row(moving).writeUnits).toBeLessThanOrEqual(2.2 * 17);
   });
 
