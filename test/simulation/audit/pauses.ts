@@ -1,4 +1,4 @@
-import { METADATA_CACHE_MS } from "../../core/limits.ts";
+import { METADATA_CACHE_MS } from "../../../core/limits.ts";
 
 /** When a group is paused for certain, as whoever pauses and resumes it can know. */
 export class Pauses {

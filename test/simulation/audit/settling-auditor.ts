@@ -1,0 +1,95 @@
+import { placeOf, type Seen } from "./seen.ts";
+import type { Violations } from "./violations.ts";
+
+export type Verb = "ack" | "nack" | "deadLetter" | "extend";
+
+/** What a request to settle came to, as whoever asked can know. `maybe`: it may have worked, or may still. */
+export type Outcome = "done" | "refused" | "maybe";
+
+/** One request to settle one message, from its start to its answer. */
+export interface Try {
+  readonly verb: Verb;
+  readonly heldMs: number;
+  readonly sentMs: number;
+  outcome: Outcome;
+}
+
+interface Ending {
+  readonly tries: Try[];
+  /** When the ack was sent that was answered; while nothing else could have ended the message. */
+  ackedSentMs: number | undefined;
+  sureAck: boolean;
+  deadSentMs: number | undefined;
+}
+
+/** I5 and I10 of one group, from what its consumers asked for and were told: each message ends once, and stays ended. */
+export class SettlingAuditor {
+  readonly #violations: Violations;
+  readonly #endings = new Map<string, Ending>();
+
+  constructor(violations: Violations) {
+    this.#violations = violations;
+  }
+
+  started(seen: Seen, verb: Verb, times: { readonly heldMs: number; readonly sentMs: number }): Try {
+    const settle: Try = { verb, ...times, outcome: "maybe" };
+    this.#of(placeOf(seen)).tries.push(settle);
+    return settle;
+  }
+
+  ended(seen: Seen, settle: Try, outcome: Outcome): void {
+    settle.outcome = outcome;
+    if (outcome !== "done") return;
+    const ending = this.#of(placeOf(seen));
+    if (settle.verb === "ack") {
+      ending.ackedSentMs ??= settle.sentMs;
+      ending.sureAck ||= !ending.tries.some((other) => mayKill(other, settle));
+    }
+    if (settle.verb === "deadLetter") ending.deadSentMs ??= settle.sentMs;
+  }
+
+  delivered(seen: Seen, mayFollow: (ms: number) => boolean): void {
+    const place = placeOf(seen);
+    const { ackedSentMs, deadSentMs } = this.#endings.get(place) ?? {};
+    if (ackedSentMs !== undefined && !mayFollow(ackedSentMs))
+      this.#violations.add("I4", `${seen.body} at ${place} is delivered after its ack was answered`);
+    if (deadSentMs !== undefined && !mayFollow(deadSentMs))
+      this.#violations.add("I5", `${seen.body} at ${place} is delivered after it was dead-lettered`);
+  }
+
+  /** Whether something that ends a delivery may be on its way. */
+  mayStillEnd(place: string): boolean {
+    return this.#endings.get(place)?.tries.some(({ verb, outcome }) => verb !== "extend" && outcome === "maybe") ?? false;
+  }
+
+  /** Whether the message may be settled, as far as anyone outside can know. */
+  maySettled(place: string): boolean {
+    return this.#endings.get(place)?.tries.some((settle) => ends(settle) && settle.outcome !== "refused") ?? false;
+  }
+
+  /** An ack that was answered, and that nothing else can explain. */
+  surelyAcked(place: string): boolean {
+    return this.#endings.get(place)?.sureAck ?? false;
+  }
+
+  mayBeAcked(place: string): boolean {
+    return this.#endings.get(place)?.tries.some(({ verb, outcome }) => verb === "ack" && outcome !== "refused") ?? false;
+  }
+
+  forget(voided: (place: string) => boolean): void {
+    for (const place of this.#endings.keys()) if (voided(place)) this.#endings.delete(place);
+  }
+
+  #of(place: string): Ending {
+    const known = this.#endings.get(place);
+    if (known) return known;
+    const made: Ending = { tries: [], ackedSentMs: undefined, sureAck: false, deadSentMs: undefined };
+    this.#endings.set(place, made);
+    return made;
+  }
+}
+
+/** Whether a nack (perhaps of the last attempt) or a dead-lettering may have ended what was acked, instead of the ack. */
+const mayKill = ({ verb, outcome, heldMs }: Try, ack: Try): boolean =>
+  (verb === "nack" || verb === "deadLetter") && (outcome === "maybe" || (outcome === "done" && heldMs === ack.heldMs));
+const ends = ({ verb }: Try): boolean => verb === "ack" || verb === "deadLetter";

@@ -1,0 +1,249 @@
+import type { Filter } from "../../core/terms.ts";
+import type { SeededRandom } from "../support/seeded-random.ts";
+import type { Consuming, Scenario, Sending } from "./scenario.ts";
+
+const GROUPS = ["a", "b", "c", "d"];
+const KB = 1_000;
+
+const sending: Sending = {
+  producers: 2,
+  pauseMs: [20, 1_500],
+  batches: [1, 1, 1, 2, 5],
+  bytes: (random) => (random.chance(0.2) ? random.integer(100, 900) : 0),
+};
+
+const consuming: Consuming = {
+  consumers: 3,
+  pauseMs: 600,
+  max: [1, 2, 4, 8, 32],
+  waitMs: [0, 0, 2_000],
+  leaseMs: [2_000, 4_000, 12_000],
+  workMs: [0, 50, 500, 2_500, 5_000],
+  attemptIds: ["new", "new", "own", "none"],
+  abort: 0.15,
+  die: 0.06,
+  leave: 0.1,
+  nack: 0.2,
+  nackDelayMs: [0, 500, 4_000],
+  countAttempt: 0.7,
+  extend: 0.1,
+  deadLetter: 0.03,
+  beats: 0.1,
+  singly: 0.2,
+  duplicate: 0.15,
+  contradict: 0.05,
+};
+
+const common = {
+  weight: 4,
+  runMs: [8_000, 14_000],
+  topic: {},
+  group: {},
+  maxAttempts: [1, 2, 4, 17],
+  sending,
+  consuming,
+  message: () => ({ prefix: "", fields: {} }),
+} satisfies Scenario;
+
+const inGroups = {
+  topic: { type: "FIFO" },
+  message: (random: SeededRandom) => {
+    const messageGroup = random.pick(GROUPS);
+    return { prefix: `${messageGroup}:`, fields: { messageGroup } };
+  },
+} satisfies Partial<Scenario>;
+
+/** Filters in turn: each lets one tag through that the other does not. */
+export const FILTERS: readonly Filter[] = [
+  { type: "SQL92", expression: "TAGS IN ('both', 'first')" },
+  { type: "TAG", expression: "both || second" },
+];
+const PREFIX_BY_TAG = { both: "", first: "?:", second: "?:", neither: "-:" } as const;
+
+const filtered = {
+  filter: { type: "SQL92", expression: "TAGS IS NOT NULL AND TAGS IN ('wanted')" } as Filter,
+  message: (random: SeededRandom) =>
+    random.chance(0.6) ? { prefix: "", fields: { tag: "wanted" } } : { prefix: "-:", fields: { tag: "other" } },
+} satisfies Partial<Scenario>;
+
+/** Many writers at once to one queue: blocks stay open and grow while they are read. */
+const crowd: Sending = { ...sending, producers: 3, pauseMs: [5, 60], batches: [1, 1, 2], bytes: () => 0, atOnce: 3, most: 70 };
+
+/** Nobody dies and nothing is left or repeated: then all is known that the liveness rules need. */
+const orderly: Consuming = {
+  ...consuming,
+  abort: 0,
+  die: 0,
+  leave: 0,
+  duplicate: 0,
+  contradict: 0,
+  beats: 0,
+  extend: 0,
+};
+const waiting: Consuming = {
+  ...orderly,
+  consumers: 4,
+  pauseMs: 1_500,
+  waitMs: [1_000, 3_000, 20_000],
+  workMs: [0, 300],
+  nackDelayMs: [0, 1_000, 5_000],
+};
+const bursts: Sending = { ...sending, producers: 1, pauseMs: [20, 9_000], batches: [1, 4], atOnce: 8, bytes: () => 0 };
+
+export const SCENARIOS = {
+  plain: common,
+  filtered: { ...common, ...filtered },
+  messageGroups: { ...common, ...inGroups },
+  wholeQueue: { ...common, group: { ordered: true }, message: () => ({ prefix: "q:", fields: {} }) },
+  mixed: {
+    ...common,
+    topic: { type: "MIXED" },
+    message: (random) => {
+      const messageGroup = random.chance(0.5) ? random.pick(GROUPS) : undefined;
+      return messageGroup === undefined ? { prefix: "", fields: {} } : { prefix: `${messageGroup}:`, fields: { messageGroup } };
+    },
+  },
+  /** Each message on its own, given back and taken again in parts, under one attempt id. */
+  parts: {
+    ...common,
+    queues: [1],
+    maxAttempts: [17],
+    sending: { ...sending, producers: 1, pauseMs: [500, 3_000], batches: [3, 6] },
+    consuming: {
+      ...consuming,
+      consumers: 2,
+      max: [1, 2, 8],
+      attemptIds: ["own"],
+      nack: 0.45,
+      nackDelayMs: [0, 0, 500],
+      duplicate: 0.4,
+      singly: 0.5,
+      beats: 0.3,
+    },
+  },
+  /** One process: whoever goes away and asks again meets its own request before. */
+  impatient: {
+    ...common,
+    soleProcess: true,
+    queues: [1],
+    sending: { ...sending, bytes: (random) => (random.chance(0.6) ? random.integer(700, 2 * KB) : 0) },
+    consuming: { ...consuming, waitMs: [2_000], leaseMs: [12_000], abort: 0.5, attemptIds: ["new", "new", "own"] },
+  },
+  crowded: { ...common, queues: [1], runMs: [5_000], sending: crowd, consuming: { ...consuming, max: [4, 8, 32] } },
+  crowdedFilter: {
+    ...common,
+    ...filtered,
+    queues: [1],
+    runMs: [5_000],
+    sending: crowd,
+    consuming: { ...consuming, max: [4, 8, 32] },
+  },
+  /** Bodies that fill an answer long before its number of messages does. */
+  large: {
+    ...common,
+    weight: 1,
+    runMs: [6_000],
+    queues: [1, 2],
+    sending: {
+      ...sending,
+      pauseMs: [300, 2_000],
+      batches: [1, 2, 5],
+      bytes: (random) => random.pick([0, 2 * KB, 300 * KB, 700 * KB]),
+    },
+    consuming: { ...consuming, max: [8, 32], maxBytes: [undefined, undefined, 1_000 * KB, 200 * KB] },
+  },
+  redrivenLarge: {
+    ...common,
+    weight: 1,
+    runMs: [8_000],
+    topic: { type: "PRIORITY", queues: 2 },
+    maxAttempts: [2],
+    operators: ["redrive"],
+    sending: {
+      ...sending,
+      producers: 1,
+      pauseMs: [100, 600],
+      batches: [5],
+      bytes: (random) => random.pick([0, 600 * KB, 700 * KB]),
+      most: 40,
+    },
+    consuming: { ...consuming, max: [32], nack: 0.1, deadLetter: 0.7, workMs: [0, 50] },
+    message: () => ({ prefix: "", fields: { priority: 1 } }),
+  },
+  /** Nearly everything fails and waits long: claims move out of their item. */
+  failing: {
+    ...common,
+    weight: 2,
+    queues: [1],
+    maxAttempts: [2, 4, 17],
+    sending: { ...sending, batches: [1, 5, 20], pauseMs: [20, 1_000], most: 80 },
+    consuming: { ...consuming, consumers: 6, nack: 0.75, nackDelayMs: [500, 9_000, 30_000], extend: 0.05 },
+  },
+  /** An outage of the consumers: everything comes back, message by message. Then something new is sent. */
+  outage: {
+    ...common,
+    weight: 1,
+    faults: "none",
+    prompt: true,
+    queues: [1],
+    runMs: [7_000],
+    maxAttempts: [17],
+    sending: { ...sending, producers: 1, pauseMs: [400, 900], batches: [30, 40], bytes: () => 0, most: 150 },
+    consuming: {
+      ...orderly,
+      consumers: 2,
+      pauseMs: 200,
+      max: [32],
+      waitMs: [0],
+      leaseMs: [60_000],
+      workMs: [0],
+      nack: 1,
+      nackDelayMs: [60_000],
+      deadLetter: 0,
+      singly: 1,
+    },
+  },
+  alone: { ...common, soleProcess: true, faults: "none", prompt: true, runMs: [25_000], sending: bursts, consuming: waiting },
+  polling: { ...common, faults: "none", prompt: true, queues: [1], runMs: [25_000], sending: bursts, consuming: waiting },
+  reset: { ...common, operators: ["resetOffsets"] },
+  resetInOrder: { ...common, ...inGroups, operators: ["resetOffsets"] },
+  paused: { ...common, runMs: [20_000], operators: ["pause"] },
+  resized: { ...common, operators: ["changeQueues"] },
+  /** Often drained, so that a change of queues is let through. */
+  resizedInOrder: {
+    ...common,
+    ...inGroups,
+    faults: "none",
+    runMs: [10_000],
+    maxAttempts: [17],
+    operators: ["changeQueuesOften"],
+    sending: { ...sending, producers: 3, pauseMs: [50, 900], batches: [1], bytes: () => 0 },
+    consuming: { ...orderly, consumers: 4, pauseMs: 60, waitMs: [0], workMs: [0, 10, 500], nack: 0, deadLetter: 0 },
+  },
+  refiltered: {
+    ...common,
+    filter: FILTERS[0] as Filter,
+    operators: ["changeFilter"],
+    message: (random) => {
+      const tag = random.pick(Object.keys(PREFIX_BY_TAG) as (keyof typeof PREFIX_BY_TAG)[]);
+      return { prefix: PREFIX_BY_TAG[tag], fields: { tag } };
+    },
+  },
+  redriven: {
+    ...common,
+    runMs: [14_000],
+    topic: { type: "PRIORITY", queues: 2 },
+    maxAttempts: [2],
+    operators: ["redrive"],
+    message: () => ({ prefix: "", fields: { priority: 1 } }),
+  },
+  damaged: {
+    ...common,
+    weight: 2,
+    damaged: true,
+    operators: ["damage"],
+    sending: { ...sending, bytes: (random) => (random.chance(0.4) ? random.integer(700, 2 * KB) : 0) },
+  },
+} as const satisfies Record<string, Scenario>;
+
+export type ScenarioName = keyof typeof SCENARIOS;
