@@ -1,9 +1,11 @@
 import { fork } from "node:child_process";
-import { availableParallelism } from "node:os";
+import { mkdtempSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { build } from "esbuild";
+import type { Share, Tally } from "./run-seeds.ts";
 import { SCENARIOS, type ScenarioName } from "./scenarios.ts";
-import { simulate } from "./simulate.ts";
-import { simulateTime } from "./time/simulate-time.ts";
 
 /**
  * `npm run sim -- --seeds 20000 [--from 1] [--scenario NAME]`, on all cores, or `--seed N` for one history and its trace. With
@@ -16,84 +18,73 @@ const { values } = parseArgs({
     seed: { type: "string" },
     scenario: { type: "string" },
     time: { type: "boolean" },
-    // Of a process that was started by another: it takes each `of`th seed.
-    part: { type: "string" },
-    of: { type: "string" },
   },
 });
 
-/** What one process says of its seeds. */
-interface Tally {
-  seeds: number;
-  delivered: number;
-  failed: number;
-  /** By scenario: seeds, and milliseconds they took. */
-  readonly scenarios: Record<string, { seeds: number; ms: number; failed: number }>;
-}
-
+const SEEDS_PER_PROCESS_MIN = 20;
+const root = join(import.meta.dirname, "../..");
 const scenario = values.scenario as ScenarioName | undefined;
 if (scenario !== undefined && !(scenario in SCENARIOS))
   throw new Error(`There is no scenario '${scenario}'; there are ${Object.keys(SCENARIOS).join(", ")}.`);
 const first = Number(values.seed ?? values.from ?? 1);
 const count = values.seed === undefined ? Number(values.seeds ?? 1_000) : 1;
+const of = Math.min(availableParallelism(), Math.ceil(count / SEEDS_PER_PROCESS_MIN));
+const common = { first, count, of, scenario, time: values.time ?? false, traces: values.seed !== undefined };
 
-async function runSeeds(part: number, of: number): Promise<Tally> {
-  const tally: Tally = { seeds: 0, delivered: 0, failed: 0, scenarios: {} };
-  for (let seed = first + part; seed < first + count; seed += of) {
-    const startedAt = performance.now();
-    const result = values.time ? { scenario: "time", ...(await simulateTime({ seed })) } : await simulate({ seed, scenario });
-    tally.scenarios[result.scenario] ??= { seeds: 0, ms: 0, failed: 0 };
-    const row = tally.scenarios[result.scenario] as Tally["scenarios"][string];
-    row.seeds++;
-    row.ms += performance.now() - startedAt;
-    tally.seeds++;
-    tally.delivered += result.delivered;
-    if (values.seed !== undefined) process.stdout.write(`scenario ${result.scenario}, trace ${result.traceHash}\n`);
-    if (result.violations.length === 0) continue;
-    tally.failed++;
-    row.failed++;
-    const found = result.violations.map((violation) => `  ${violation}\n`).join("");
-    process.stdout.write(`seed ${seed} (${result.scenario})\n${found}`);
-  }
-  return tally;
+const startedAt = performance.now();
+const folder = mkdtempSync(join(tmpdir(), "apogee-simulation-"));
+try {
+  const file = await bundle();
+  const tallies = await Promise.all(Array.from({ length: of }, (_, part) => runPart(file, { ...common, part })));
+  tell(sumOf(tallies));
+} finally {
+  rmSync(folder, { recursive: true, force: true });
 }
 
-function startPart(part: number, of: number): Promise<Tally> {
+/** Plain JavaScript runs faster than what is translated as it is loaded. */
+async function bundle(): Promise<string> {
+  const outfile = join(folder, "run-seeds.mjs");
+  await build({
+    entryPoints: [join(import.meta.dirname, "run-seeds.ts")],
+    outfile,
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    target: "node20",
+    logLevel: "error",
+    alias: { "lru-cache": join(root, "test/support/growing-lru-cache.ts") },
+  });
+  return outfile;
+}
+
+function runPart(file: string, share: Share): Promise<Tally> {
   return new Promise((resolve, reject) => {
-    const child = fork(import.meta.filename, [...process.argv.slice(2), "--part", `${part}`, "--of", `${of}`]);
+    const child = fork(file, { execArgv: [] });
     child.on("message", (tally) => resolve(tally as Tally));
-    child.on("exit", (code) => reject(new Error(`part ${part} ended with ${code} and said nothing`)));
+    child.on("exit", (code) => reject(new Error(`part ${share.part} ended with ${code} and said nothing`)));
+    child.send(share);
   });
 }
 
 function sumOf(tallies: readonly Tally[]): Tally {
-  const sum: Tally = { seeds: 0, delivered: 0, failed: 0, scenarios: {} };
-  for (const { seeds, delivered, failed, scenarios } of tallies) {
-    sum.seeds += seeds;
-    sum.delivered += delivered;
-    sum.failed += failed;
-    for (const [name, row] of Object.entries(scenarios)) {
-      const known = sum.scenarios[name] ?? { seeds: 0, ms: 0, failed: 0 };
-      sum.scenarios[name] = { seeds: known.seeds + row.seeds, ms: known.ms + row.ms, failed: known.failed + row.failed };
-    }
+  const sum: Tally = {};
+  for (const [name, row] of tallies.flatMap((tally) => Object.entries(tally))) {
+    const known = sum[name] ?? { seeds: 0, ms: 0, delivered: 0, failed: 0 };
+    sum[name] = known;
+    for (const counter of ["seeds", "ms", "delivered", "failed"] as const) known[counter] += row[counter];
   }
   return sum;
 }
 
-if (values.part !== undefined) {
-  const tally = await runSeeds(Number(values.part), Number(values.of));
-  process.send?.(tally, () => process.disconnect());
-} else {
-  const startedAt = performance.now();
-  const processes = Math.min(availableParallelism(), Math.ceil(count / 20));
-  const tallies =
-    processes <= 1
-      ? [await runSeeds(0, 1)]
-      : await Promise.all(Array.from({ length: processes }, (_, part) => startPart(part, processes)));
-  const { seeds, delivered, failed, scenarios } = sumOf(tallies);
-  for (const [name, row] of Object.entries(scenarios))
-    process.stdout.write(`${name.padEnd(16)} ${row.seeds} seeds, ${(row.ms / row.seeds).toFixed(1)} ms each, ${row.failed} failed\n`);
+function tell(tally: Tally): void {
+  const all = { seeds: 0, delivered: 0, failed: 0 };
+  for (const [name, { seeds, ms, delivered, failed }] of Object.entries(tally)) {
+    process.stdout.write(`${name.padEnd(16)} ${seeds} seeds, ${(ms / seeds).toFixed(1)} ms each, ${failed} with violations\n`);
+    all.seeds += seeds;
+    all.delivered += delivered;
+    all.failed += failed;
+  }
   const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
-  process.stdout.write(`${seeds} seeds, ${delivered} deliveries, ${failed} with violations, ${seconds} s\n`);
-  process.exitCode = failed > 0 ? 1 : 0;
+  process.stdout.write(`${all.seeds} seeds, ${all.delivered} deliveries, ${all.failed} with violations, ${seconds} s\n`);
+  process.exitCode = all.failed > 0 ? 1 : 0;
 }

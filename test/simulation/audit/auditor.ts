@@ -103,7 +103,7 @@ export class Auditor {
   #deliver(seen: Seen, delivery: Delivery): void {
     this.delivered++;
     this.#log.see(seen);
-    const { attempt, askedMs, nowMs } = delivery;
+    const { attempt, askedMs } = delivery;
     if (isKeptFromGroup(seen.body))
       this.violations.add("I5", `${seen.body} is delivered though the filter keeps it from the group`);
     if (attempt < 1 || attempt > this.#options.maxAttempts)
