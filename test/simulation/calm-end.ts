@@ -1,4 +1,6 @@
 import type { RunningBroker } from "../../core/create-broker.ts";
+import { StoreCorrupt } from "../../core/ports/store-failures.ts";
+import type { ReceivedMessage } from "../../core/terms.ts";
 import type { Auditor } from "./audit/auditor.ts";
 import { GROUP, seenOf } from "./stage.ts";
 import type { World } from "./world.ts";
@@ -9,11 +11,22 @@ const PATIENCE_MS = 100_000;
 const EMPTY_ANSWERS = 3;
 const ROUNDS_MAX = 400;
 
+async function receive(broker: RunningBroker, auditor: Auditor): Promise<readonly ReceivedMessage[] | undefined> {
+  try {
+    return await broker.receiveMessages(GROUP, { max: 32, waitMs: 0, leaseMs: LEASE_MS });
+  } catch (error) {
+    if (!StoreCorrupt.is(error)) throw error;
+    auditor.corrupt(error.message);
+    return undefined;
+  }
+}
+
 /** Receives and acks until nothing comes any more. */
 export async function drain(world: World, broker: RunningBroker, auditor: Auditor): Promise<void> {
   for (let empty = 0, rounds = 0; empty < EMPTY_ANSWERS && rounds < ROUNDS_MAX; rounds++) {
     const askedMs = world.nowMs;
-    const messages = await broker.receiveMessages(GROUP, { max: 32, waitMs: 0, leaseMs: LEASE_MS });
+    const messages = await receive(broker, auditor);
+    if (!messages) return;
     const heldMs = world.nowMs;
     auditor.deliver(
       messages.map((message) => {

@@ -80,6 +80,7 @@ async function work(stage: Stage, consumer: Consumer, received: Received): Promi
   const { name, skewMs } = consumer;
   const { attemptId, askedMs } = received;
   const heldMs = world.nowMs;
+  world.note(`${name} got ${received.messages.map((message) => told(message, heldMs)).join(" ")} as ${attemptId}`);
   auditor.deliver(
     received.messages.map((message) => {
       const untilMs = message.leaseUntilMs - skewMs;
@@ -99,6 +100,9 @@ async function work(stage: Stage, consumer: Consumer, received: Received): Promi
   await settle(stage, consumer, held, heldMs);
 }
 
+const told = (message: ReceivedMessage, nowMs: number): string =>
+  `${message.queueId}/${message.offset}#${message.attempt}+${message.leaseUntilMs - nowMs}`;
+
 /** Works for longer than the lease, prolonging it for a part of what it holds, by the handle it came with. */
 async function workWithBeats(
   stage: Stage,
@@ -110,9 +114,9 @@ async function workWithBeats(
   const kept = held.filter(() => world.random.chance(0.5));
   const [first] = kept;
   if (!first) return world.sleep(workMs);
-  const leaseMs = Math.max(1_000, first.leaseUntilMs - consumer.skewMs - heldMs);
+  const leaseMs = Math.max(1_000, Math.floor(first.leaseUntilMs - consumer.skewMs - heldMs));
   for (let beats = world.random.integer(2, 4); beats > 0; beats--) {
-    await world.sleep(leaseMs / 2);
+    await world.sleep(Math.floor(leaseMs / 2));
     await settle(stage, consumer, kept, heldMs, () => ({ action: "extend", leaseMs }));
   }
 }

@@ -20,6 +20,7 @@ export type OperatorName =
   | "changeQueues"
   | "changeQueuesOften"
   | "redrive"
+  | "redriveAll"
   | "damage";
 
 interface Actions {
@@ -143,12 +144,22 @@ export const OPERATORS: Readonly<Record<OperatorName, Actions>> = {
         else await call(stage, (broker) => broker.maintain({ untilMs: world.nowMs + 3_000 }), CALL_MS);
       }
     },
-    async end(world, broker) {
-      for (let complete = false; !complete; ) complete = (await broker.maintain({ untilMs: world.nowMs + 60_000 })).complete;
-      await world.sleep(KNOWN_MS);
+    end: endRedrives,
+  },
+  redriveAll: {
+    actors: 1,
+    async act(stage) {
+      for (let more = await pause(stage, 4_000, 6_500); more; more = await pause(stage, 500, 1_000))
+        await call(stage, (broker) => broker.redriveDeadLetters(GROUP, {}), CALL_MS);
     },
+    end: endRedrives,
   },
 };
+
+async function endRedrives(world: World, broker: RunningBroker): Promise<void> {
+  for (let complete = false; !complete; ) complete = (await broker.maintain({ untilMs: world.nowMs + 60_000 })).complete;
+  await world.sleep(KNOWN_MS);
+}
 
 async function selection({ world }: Stage, broker: RunningBroker) {
   const { items } = await broker.listDeadLetters(GROUP, { limit: 10, maxBytes: 100_000 });

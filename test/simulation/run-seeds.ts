@@ -11,6 +11,8 @@ export interface Share {
   readonly scenario: ScenarioName | undefined;
   readonly time: boolean;
   readonly traces: boolean;
+  /** Prints everything that happens. */
+  readonly log: boolean;
 }
 
 /** What one process says of its seeds: by scenario, how many, and the milliseconds of a processor they took. */
@@ -21,11 +23,15 @@ process.on("message", async (share: Share) => {
   process.send?.(tally, () => process.disconnect());
 });
 
-async function runSeeds({ first, count, part, of, scenario, time, traces }: Share): Promise<Tally> {
+async function runSeeds({ first, count, part, of, scenario, time, traces, log }: Share): Promise<Tally> {
   const tally: Tally = {};
   for (let seed = first + part; seed < first + count; seed += of) {
     const before = process.cpuUsage();
-    const options: SimulationOptions = scenario === undefined ? { seed } : { seed, scenario };
+    const options: SimulationOptions = {
+      seed,
+      ...(scenario === undefined ? {} : { scenario }),
+      ...(log ? { listen: (line: string) => process.stdout.write(`${line}\n`) } : {}),
+    };
     const result = time ? { scenario: "time", ...(await simulateTime({ seed })) } : await simulate(options);
     const row = tally[result.scenario] ?? { seeds: 0, ms: 0, delivered: 0, failed: 0 };
     tally[result.scenario] = row;

@@ -8,7 +8,7 @@ import type { Share, Tally } from "./run-seeds.ts";
 import { SCENARIOS, type ScenarioName } from "./scenarios.ts";
 
 /**
- * `npm run sim -- --seeds 20000 [--from 1] [--scenario NAME]`, on all cores, or `--seed N` for one history and its trace. With
+ * `npm run sim -- --seeds 20000 [--from 1] [--scenario NAME]`, on all cores, or `--seed N [--log]` for one history. With
  * `--time` the histories are of what waits: delayed messages, transactions, sends with an identity.
  */
 const { values } = parseArgs({
@@ -18,6 +18,7 @@ const { values } = parseArgs({
     seed: { type: "string" },
     scenario: { type: "string" },
     time: { type: "boolean" },
+    log: { type: "boolean" },
   },
 });
 
@@ -29,7 +30,7 @@ if (scenario !== undefined && !(scenario in SCENARIOS))
 const first = Number(values.seed ?? values.from ?? 1);
 const count = values.seed === undefined ? Number(values.seeds ?? 1_000) : 1;
 const of = Math.min(availableParallelism(), Math.ceil(count / SEEDS_PER_PROCESS_MIN));
-const common = { first, count, of, scenario, time: values.time ?? false, traces: values.seed !== undefined };
+const common = { first, count, of, scenario, time: values.time ?? false, traces: values.seed !== undefined, log: values.log ?? false };
 
 const startedAt = performance.now();
 const folder = mkdtempSync(join(tmpdir(), "apogee-simulation-"));

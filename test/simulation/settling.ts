@@ -1,5 +1,6 @@
 import type { SettleEntry, SettleResult } from "../../core/broker.ts";
 import type { ReceivedMessage } from "../../core/terms.ts";
+import { placeOf, type Seen } from "./audit/seen.ts";
 import type { Outcome, Try } from "./audit/settling-auditor.ts";
 import type { Consumer } from "./consumer.ts";
 import { orderKeyOf } from "./scenario.ts";
@@ -20,6 +21,8 @@ interface Settling {
   readonly message: ReceivedMessage;
   readonly wish: Wish;
   readonly heldMs: number;
+  /** What a nack gives back with it: all of its order key in this delivery. */
+  readonly claim: readonly Seen[];
   /** Another request names the same delivery. */
   readonly contradicted: boolean;
   /** What became of the same request before. */
@@ -32,7 +35,7 @@ export async function settle(
   consumer: Consumer,
   held: readonly ReceivedMessage[],
   heldMs: number,
-  decide: (message: ReceivedMessage) => Wish | undefined = inOrder(stage, consumer, held),
+  decide: (message: ReceivedMessage) => Wish | undefined = inOrder(stage),
 ): Promise<void> {
   const { world, scenario } = stage;
   const { singly, contradict, duplicate } = scenario.consuming;
@@ -42,8 +45,9 @@ export async function settle(
     const wish = decide(message);
     if (!wish) continue;
     const contradicted = wish.action !== "extend" && world.random.chance(contradict);
-    settlings.push({ message, wish, heldMs, contradicted });
-    if (contradicted) others.push({ message, wish: wishOf(stage), heldMs, contradicted });
+    const claim = claimOf(message, held);
+    settlings.push({ message, wish, heldMs, claim, contradicted });
+    if (contradicted) others.push({ message, wish: wishOf(stage), heldMs, claim, contradicted });
   }
   const requests = world.random.chance(singly) ? settlings.map((one) => [one]) : [settlings];
   for (const request of [...requests, others].filter(({ length }) => length > 0)) {
@@ -54,6 +58,16 @@ export async function settle(
     if (others.length > 0 && world.random.chance(0.5)) stage.beside(once.then(() => undefined));
     else await once;
   }
+}
+
+/** Those that a nack of this message gives back. */
+function claimOf(message: ReceivedMessage, held: readonly ReceivedMessage[]): readonly Seen[] {
+  const key = orderKeyOf(seenOf(message).body);
+  if (key === undefined) return [seenOf(message)];
+  return held
+    .filter((other) => other.queueId === message.queueId)
+    .map(seenOf)
+    .filter((seen) => orderKeyOf(seen.body) === key);
 }
 
 /** What another wishes may end this delivery too: a nack of an ordered message gives back all of its claim. */
@@ -82,7 +96,8 @@ async function ask(stage: Stage, consumer: Consumer, settlings: readonly Settlin
   const tries = settlings.map(({ message, wish, heldMs }) =>
     auditor.settleStarted(seenOf(message), wish.action, { heldMs, sentMs }),
   );
-  for (const settling of settlings) if (givesUp(settling)) auditor.release(consumer.name, seenOf(settling.message));
+  for (const settling of settlings)
+    if (givesUp(settling)) for (const seen of settling.claim) auditor.release(consumer.name, seen);
   const entries = settlings.map(({ message, wish }): SettleEntry => ({ ...wish, receiptHandle: message.receiptHandle }));
   const results = await call(stage, (broker) => broker.settleMessages(GROUP, entries), SETTLE_MS);
   for (const [index, settling] of settlings.entries())
@@ -107,6 +122,7 @@ function conclude(
   const seen = seenOf(message);
   const nowMs = world.nowMs;
   const running = nowMs + LEASE_MARGIN_MS < message.leaseUntilMs;
+  world.note(`${name} ${original ? "again " : ""}${wish.action} of ${placeOf(seen)}: ${result?.status ?? "silence"}`);
   auditor.settleEnded(seen, tried, outcomeOf(stage, settling, result, running));
   if (original) return;
   if (wish.action === "ack" && isLost(result) && running && !contradicted && auditor.holds(name, seen, nowMs))
@@ -133,7 +149,7 @@ function outcomeOf(
 }
 
 /** A nack of an ordered message gives back all of its order key in this delivery: what comes behind it is left alone. */
-function inOrder(stage: Stage, consumer: Consumer, held: readonly ReceivedMessage[]) {
+function inOrder(stage: Stage) {
   const givenBack = new Set<string>();
   return (message: ReceivedMessage): Wish | undefined => {
     const key = orderKeyOf(seenOf(message).body);
@@ -143,10 +159,6 @@ function inOrder(stage: Stage, consumer: Consumer, held: readonly ReceivedMessag
     const wish = wishOf(stage);
     if (key === undefined || wish.action !== "nack") return wish;
     givenBack.add(place);
-    for (const other of held) {
-      const seen = seenOf(other);
-      if (other.queueId === message.queueId && orderKeyOf(seen.body) === key) stage.auditor.release(consumer.name, seen);
-    }
     return wish;
   };
 }

@@ -36,6 +36,8 @@ export interface SimulationOptions {
   readonly scenario?: ScenarioName;
   /** Whether the table has DynamoDB's limits. Default: half of the time, where something fails at all. */
   readonly shaped?: boolean;
+  /** Hears everything that happens. */
+  readonly listen?: (line: string) => void;
 }
 
 export interface SimulationResult {
@@ -85,7 +87,7 @@ class History {
   constructor(options: SimulationOptions, scenario: Scenario) {
     this.#options = options;
     this.#scenario = scenario;
-    this.world = new World(new SeededRandom(options.seed));
+    this.world = new World(new SeededRandom(options.seed), options.listen);
     const { random } = this.world;
     const { soleProcess: sole = false, faults = "any" } = scenario;
     const shaped = options.shaped ?? (faults === "any" && !sole && random.chance(0.5));
@@ -94,7 +96,7 @@ class History {
     this.#maxAttempts = random.pick(scenario.maxAttempts);
     this.auditor = new Auditor({
       maxAttempts: this.#maxAttempts,
-      redrivenQueue: scenario.operators?.includes("redrive") ? REDRIVEN_QUEUE : undefined,
+      redrivenQueue: scenario.operators?.some((name) => name.startsWith("redrive")) ? REDRIVEN_QUEUE : undefined,
       damaged: scenario.damaged ?? false,
       promptness: scenario.prompt
         ? { boundMs: sole ? PROMPT_MS.sole : PROMPT_MS.shared, skewMs: 2 * SKEW_MS }

@@ -32,6 +32,7 @@ export class HoldingAuditor {
     this.#beliefs.set(place, { consumer, attemptId, untilMs, askedMs });
   }
 
+  /** Of one answer: those whose leases run. */
   together(answer: readonly Seen[]): void {
     const places = new Set<string>();
     for (const seen of answer) {

@@ -89,7 +89,7 @@ export class SettlingAuditor {
   }
 }
 
-/** Whether a nack (perhaps of the last attempt) or a dead-lettering may have ended what was acked, instead of the ack. */
+/** Whether a nack (perhaps of the last attempt) or a dead-lettering, of this delivery or a later one, may have ended the message. */
 const mayKill = ({ verb, outcome, heldMs }: Try, ack: Try): boolean =>
-  (verb === "nack" || verb === "deadLetter") && (outcome === "maybe" || (outcome === "done" && heldMs === ack.heldMs));
+  (verb === "nack" || verb === "deadLetter") && (outcome === "maybe" || (outcome === "done" && heldMs >= ack.heldMs));
 const ends = ({ verb }: Try): boolean => verb === "ack" || verb === "deadLetter";

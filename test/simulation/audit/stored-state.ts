@@ -58,7 +58,7 @@ async function progressOfAll(broker: RunningBroker, items: ItemStore): Promise<r
 async function readAll(broker: RunningBroker, queueId: number, from: number, to: number): Promise<Seen[]> {
   const seen: Seen[] = [];
   for (let offset = from; offset < to; ) {
-    const result = await pull(broker, queueId, offset);
+    const result = (await pull(broker, queueId, offset, PAGE.limit)) ?? (await pull(broker, queueId, offset, 1));
     // It cannot be read: whether that may be so is for the auditor to say.
     if (result === undefined) offset++;
     if (result === undefined) continue;
@@ -69,9 +69,9 @@ async function readAll(broker: RunningBroker, queueId: number, from: number, to:
   return seen;
 }
 
-async function pull(broker: RunningBroker, queueId: number, offset: number) {
+async function pull(broker: RunningBroker, queueId: number, offset: number, limit: number) {
   try {
-    return await broker.pullMessages(TOPIC, queueId, { from: { offset }, ...PAGE });
+    return await broker.pullMessages(TOPIC, queueId, { from: { offset }, ...PAGE, limit });
   } catch (error) {
     if (!(error instanceof StoreCorrupt)) throw error;
     return undefined;
