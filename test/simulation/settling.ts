@@ -8,6 +8,8 @@ import { call, GROUP, type Stage, seenOf } from "./stage.ts";
 
 /** More than any two clocks differ. */
 const LEASE_MARGIN_MS = 3_000;
+/** What a clock may be behind. */
+const SKEW_MS_MAX = 1_000;
 const SETTLE_MS = 15_000;
 const DUPLICATE_MS_MAX = 9_000;
 
@@ -125,9 +127,15 @@ function conclude(
   world.note(`${name} ${original ? "again " : ""}${wish.action} of ${placeOf(seen)}: ${result?.status ?? "silence"}`);
   auditor.settleEnded(seen, tried, outcomeOf(stage, settling, result, running));
   if (original) return;
-  if (wish.action === "ack" && isLost(result) && running && !contradicted && auditor.holds(name, seen, nowMs))
-    auditor.holderRefused(name, seen);
-  if (result?.status === "extended" && !contradicted) auditor.extended(name, seen, result.leaseUntilMs - skewMs, nowMs);
+  if (isLost(result) && !contradicted && wish.action !== "deadLetter") {
+    // Where no reply gets lost, whoever believes to hold a message does.
+    const sure = stage.repliesGetLost ? wish.action === "ack" && running : true;
+    if (sure && auditor.holds(name, seen, nowMs)) auditor.holderRefused(name, seen);
+  }
+  if (result?.status === "extended" && wish.action === "extend" && !contradicted) {
+    if (result.leaseUntilMs < tried.sentMs + wish.leaseMs - SKEW_MS_MAX) auditor.extendedInVain(name, seen);
+    auditor.extended(name, seen, result.leaseUntilMs - skewMs, nowMs);
+  }
   else if (wish.action !== "extend") auditor.release(name, seen);
   if (result?.status === "nacked" && wish.action === "nack") auditor.liveness?.givenBack(seen, nowMs + wish.delayMs);
 }

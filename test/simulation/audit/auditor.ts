@@ -154,6 +154,11 @@ export class Auditor {
     this.violations.add("I4", `${seen.body} at ${placeOf(seen)} is held by ${consumer}, whose settle is refused`);
   }
 
+  /** An extend was answered as done, and the lease ends sooner than was asked for. */
+  extendedInVain(consumer: string, seen: Seen): void {
+    this.violations.add("I4", `${seen.body} at ${placeOf(seen)} is extended for ${consumer}, and its lease is as it was`);
+  }
+
   /** An answer that only a damaged store explains. */
   corrupt(what: string): void {
     if (!this.#options.damaged) this.violations.add("I1", `stored data cannot be read: ${what}`);
