@@ -7,6 +7,8 @@ import { GROUP, SILENCE, type Stage, seenOf } from "./stage.ts";
 const RECEIVE_MS = 8_000;
 const TRIES_MAX = 3;
 const ABORT_MS_MAX = 150;
+const LONG_LEASE_MS = 12 * 3_600_000;
+const OVERSLEPT_MS_MAX = 400;
 
 /** One consumer: receives, works for a while, and settles in every way there is. */
 export interface Consumer {
@@ -32,7 +34,7 @@ export async function consume(stage: Stage, consumer: Consumer): Promise<void> {
       max: random.pick(consuming.max),
       maxBytes: random.pick(consuming.maxBytes ?? [undefined]),
       waitMs: random.pick(consuming.waitMs),
-      leaseMs: random.pick(consuming.leaseMs),
+      leaseMs: random.pick(stage.leapt ? [...consuming.leaseMs, LONG_LEASE_MS] : consuming.leaseMs),
       attemptId: names[random.pick(consuming.attemptIds)],
     });
     if (received.messages.length > 0) await work(stage, consumer, received);
@@ -93,6 +95,10 @@ async function work(stage: Stage, consumer: Consumer, received: Received): Promi
   if (random.chance(scenario.consuming.die)) {
     for (const message of held) auditor.release(name, seenOf(message));
     return;
+  }
+  if (stage.leapt && random.chance(scenario.consuming.oversleep ?? 0)) {
+    const late = stage.leapt.then(() => world.sleep(random.integer(0, OVERSLEPT_MS_MAX)));
+    return stage.beside(late.then(() => settle(stage, consumer, held, heldMs)));
   }
   const workMs = Math.floor(random.pick(scenario.consuming.workMs) * random.fraction());
   if (random.chance(scenario.consuming.beats)) await workWithBeats(stage, consumer, held, { heldMs, workMs });

@@ -38,6 +38,8 @@ export interface Slowness {
   readonly lateMsMax: number;
   readonly freezeMsMax: number;
 }
+/** A call is applied within a quarter of an hour, and a process may wake up after more than one. */
+export const VERY_SLOW: Slowness = { lateMsMax: 900_000, freezeMsMax: 6_000_000 };
 const USUAL: Slowness = { lateMsMax: LATE_MS_MAX, freezeMsMax: FREEZE_MS_MAX };
 const GIVE_UP_MS_MAX = 3_000;
 

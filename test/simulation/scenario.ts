@@ -30,6 +30,8 @@ export interface Consuming {
   readonly abort: number;
   /** Of an answer: the consumer dies with it. */
   readonly die: number;
+  /** Of an answer, where time leaps: it is settled only after the next leap. */
+  readonly oversleep?: number;
   readonly leave: number;
   readonly nack: number;
   readonly nackDelayMs: readonly number[];
@@ -68,6 +70,10 @@ export interface Scenario {
   readonly operators?: readonly OperatorName[];
   readonly sending: Sending;
   readonly consuming: Consuming;
+  /** Time passes in leaps between so many parts of the history, and what is old expires. */
+  readonly ages?: number;
+  /** Default: 1. */
+  readonly retentionHours?: number;
   /** Objects may be lost or garbled. */
   readonly damaged?: boolean;
   /** What makes this message's text and place. */

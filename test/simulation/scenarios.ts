@@ -262,6 +262,14 @@ export const SCENARIOS = {
     operators: ["redrive"],
     message: () => ({ prefix: "", fields: { priority: 1 } }),
   },
+  /** Days pass: blocks expire, whole chains do, and begin anew. */
+  expiring: {
+    ...common,
+    ages: 4,
+    retentionHours: 6,
+    runMs: [4_000],
+    consuming: { ...consuming, max: [4, 8, 32], oversleep: 0.15, workMs: [0, 50, 500] },
+  },
   damaged: {
     ...common,
     weight: 2,

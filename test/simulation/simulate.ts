@@ -1,13 +1,16 @@
 import { SHARED_STORE, SOLE_PROCESS } from "../../core/broker-settings.ts";
+import type { Topic } from "../../core/terms.ts";
 import { SeededRandom } from "../support/seeded-random.ts";
+import { Ages } from "./ages.ts";
 import { Auditor } from "./audit/auditor.ts";
+import { checkChain } from "./audit/chain-auditor.ts";
 import { storedState } from "./audit/stored-state.ts";
 import { drain } from "./calm-end.ts";
 import { Client } from "./client.ts";
 import { consume } from "./consumer.ts";
 import type { Met } from "./dynamodb-shape.ts";
 import { honestProfileOf, LOOSE, losesReplies, profileOf, STRICT } from "./fault-profile.ts";
-import { type FaultRates, NO_FAULTS } from "./faulty-stores.ts";
+import { type FaultRates, NO_FAULTS, VERY_SLOW } from "./faulty-stores.ts";
 import { Handler } from "./handler.ts";
 import { OPERATORS } from "./operators.ts";
 import { produce } from "./producer.ts";
@@ -24,6 +27,7 @@ const HANDLERS = 3;
 const RETENTION_HOURS = 1;
 /** Whatever is on its way arrives, and every lease ends. */
 const AFTERMATH_MS = 200_000;
+const SLOW_AFTERMATH_MS = 8_000_000;
 /** How late what waits may be found: where it rings, and where it is looked for every five seconds. */
 const PROMPT_MS = { sole: 1_000, shared: 7_000 };
 
@@ -98,6 +102,8 @@ class History {
       maxAttempts: this.#maxAttempts,
       redrivenQueue: scenario.operators?.some((name) => name.startsWith("redrive")) ? REDRIVEN_QUEUE : undefined,
       damaged: scenario.damaged ?? false,
+      aging: scenario.ages !== undefined,
+      retentionMs: (scenario.retentionHours ?? RETENTION_HOURS) * 3_600_000,
       promptness: scenario.prompt
         ? { boundMs: sole ? PROMPT_MS.sole : PROMPT_MS.shared, skewMs: 2 * SKEW_MS }
         : undefined,
@@ -118,27 +124,49 @@ class History {
 
   async #live(): Promise<void> {
     const { world, auditor, table } = this;
-    await this.#setUp();
+    const topic = await this.#setUp();
     this.#rates = this.#profile();
     const client = new Client(world, this.#scenario.soleProcess ? 1 : HANDLERS, (name) => this.#start(name), auditor);
-    const stage = this.#stage(client);
-    await Promise.all([...this.#actors(stage), this.#stepClocks(stage, client)]);
+    const { ages = 1 } = this.#scenario;
+    const aging = new Ages(world, table, topic);
+    for (let age = 1; age < ages; age++) {
+      let leap = (): void => undefined;
+      const leapt = new Promise<void>((resolve) => {
+        leap = resolve;
+      });
+      await this.#age(this.#stage(client, age, leapt), client, aging);
+      await aging.leap();
+      leap();
+    }
+    await this.#age(this.#stage(client, ages, undefined), client, ages > 1 ? aging : undefined);
     this.#rates = NO_FAULTS;
     table.calm();
     while (this.#beside.size > 0) await Promise.all(this.#beside);
-    await world.sleep(AFTERMATH_MS);
+    await world.sleep(ages > 1 ? SLOW_AFTERMATH_MS : AFTERMATH_MS);
     const broker = await this.#start("end").broker;
     for (const operator of this.#scenario.operators ?? []) await OPERATORS[operator].end?.(world, broker, auditor);
     await drain(world, broker, auditor);
-    auditor.finish(await storedState(await this.#start("audit").broker, table.honest));
+    auditor.finish(await storedState(await this.#start("audit").broker, table.honest), world.nowMs);
+    await checkChain(table.honest, topic, auditor.violations);
   }
 
-  async #setUp(): Promise<void> {
+  /** One part of the history: everyone acts, until it is over. */
+  async #age(stage: Stage, client: Client, aging: Ages | undefined): Promise<void> {
+    const swept = aging?.sweep(stage.over);
+    await Promise.all([...this.#actors(stage), this.#stepClocks(stage, client), swept]);
+  }
+
+  async #setUp(): Promise<Topic> {
     const { topic, group, filter, queues = [1, 2] } = this.#scenario;
     const broker = await this.#start("setup").broker;
-    await broker.putTopic(TOPIC, { queues: this.world.random.pick(queues), ...topic, retentionHours: RETENTION_HOURS });
+    const { topic: made } = await broker.putTopic(TOPIC, { queues: this.world.random.pick(queues), ...topic, retentionHours: this.#retentionHours });
     await broker.putGroup(GROUP, { ...group, maxAttempts: this.#maxAttempts, backoff: [1, 3] });
     await broker.putSubscription(GROUP, TOPIC, { filter, startFrom: "earliest" });
+    return made;
+  }
+
+  get #retentionHours(): number {
+    return this.#scenario.retentionHours ?? RETENTION_HOURS;
   }
 
   #profile(): FaultRates {
@@ -155,10 +183,11 @@ class History {
       skewMarginMs: sole ? 0 : (this.#options.skewMarginMs ?? 2 * SKEW_MS),
       settings: sole ? SOLE_PROCESS_SMALL : SHARED_STORE_SMALL,
       rates: () => this.#rates,
+      ...(this.#scenario.ages ? { slowness: VERY_SLOW } : {}),
     });
   }
 
-  #stage(client: Client): Stage {
+  #stage(client: Client, age: number, leapt: Promise<void> | undefined): Stage {
     const { world, auditor, table } = this;
     const endMs = world.nowMs + world.random.pick(this.#scenario.runMs);
     return {
@@ -168,6 +197,8 @@ class History {
       repliesGetLost: losesReplies(this.#rates),
       claimsMoved: () => table.met.spilled > 0,
       over: () => world.nowMs >= endMs,
+      age,
+      leapt,
       ask: (verb, timeoutMs) => client.ask(verb, timeoutMs),
       damageObject: () => table.damageObject(),
       beside: (work) => {
@@ -181,7 +212,7 @@ class History {
     const { sending, consuming, operators = [], soleProcess } = this.#scenario;
     const { random } = this.world;
     return [
-      ...Array.from({ length: sending.producers }, (_, index) => produce(stage, `p${index}`)),
+      ...Array.from({ length: sending.producers }, (_, index) => produce(stage, `p${stage.age}${index}`)),
       ...Array.from({ length: consuming.consumers }, (_, index) =>
         consume(stage, { name: `c${index}`, skewMs: soleProcess ? 0 : random.integer(-SKEW_MS, SKEW_MS) }),
       ),

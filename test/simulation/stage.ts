@@ -23,6 +23,10 @@ export interface Stage {
   /** Whether claims have moved out of their item: there a settle cannot look up what it did before. */
   readonly claimsMoved: () => boolean;
   readonly over: () => boolean;
+  /** Which part of the history it is. */
+  readonly age: number;
+  /** Resolves when time has leapt; absent: it does not any more. */
+  readonly leapt: Promise<void> | undefined;
   /** The answer, the contract's error, or nothing. */
   ask<T>(verb: (broker: RunningBroker) => Promise<T>, timeoutMs: number): Promise<T | BrokerError | Silence>;
   /** Loses an object, or garbles it. */

@@ -25,6 +25,10 @@ export interface StoredState {
   /** Bodies of those that were not redriven. */
   readonly openDeadLetters: readonly string[];
   readonly progress: readonly QueueProgress[];
+}
+
+interface EndState extends StoredState {
+  /** Whether its retention has ended. */
   readonly expired: (seen: Pick<Seen, "queueId" | "offset">) => boolean;
 }
 
@@ -34,6 +38,9 @@ export interface AuditorOptions {
   readonly redrivenQueue?: number | undefined;
   /** Nothing fails: then what can be received must come in time. */
   readonly promptness?: Promptness | undefined;
+  readonly retentionMs: number;
+  /** It lasts for days: dead letters expire, too. */
+  readonly aging?: boolean;
   /** Objects are lost or garbled: what lies in one may never come. */
   readonly damaged?: boolean;
 }
@@ -65,7 +72,7 @@ export class Auditor {
   }
 
   sendStarted(body: string, nowMs: number): void {
-    this.#log.started(body);
+    this.#log.started(body, nowMs);
     this.#order.sendStarted(body, nowMs);
   }
 
@@ -173,7 +180,12 @@ export class Auditor {
     this.#settling.forget(behind);
   }
 
-  finish(end: StoredState): void {
+  finish(stored: StoredState, nowMs: number): void {
+    const isOld = ({ queueId, offset }: Pick<Seen, "queueId" | "offset">): boolean => {
+      const sentMs = this.#log.sentMs(this.#log.at.get(placeOf({ queueId, offset })) ?? "");
+      return sentMs !== undefined && sentMs + this.#options.retentionMs < nowMs;
+    };
+    const end: EndState = { ...stored, expired: isOld };
     const lost = (seen: Seen): boolean => this.#mayBeLost(seen);
     this.#log.finish(end.queues, (seen) => end.expired(seen) || lost(seen));
     const dead = this.#checkDeaths(end);
@@ -192,7 +204,7 @@ export class Auditor {
     return this.#options.damaged === true && mayBeUnreadable(body);
   }
 
-  #checkProgress(progress: QueueProgress, end: StoredState): void {
+  #checkProgress(progress: QueueProgress, end: EndState): void {
     const { main, queueId, next, min, max, open, unreadable } = progress;
     const stuck = open.filter((offset) => !this.#mayBeLost({ queueId, offset, body: this.#log.at.get(placeOf({ queueId, offset })) ?? "" }));
     if (stuck.length > 0) this.violations.add("I5", `queue ${queueId} still has open offsets ${stuck.join(",")}`);
@@ -206,7 +218,7 @@ export class Auditor {
     checkSum(this.violations, progress, this.#known(bodies, end), inexact || !main);
   }
 
-  #known(messages: readonly (readonly [place: string, body: string])[], end: StoredState): Known {
+  #known(messages: readonly (readonly [place: string, body: string])[], end: EndState): Known {
     const wanted = messages.filter(([, body]) => !isKeptFromGroup(body)).map(([place]) => place);
     const gone = wanted.filter((place) => end.expired(offsetOf(place)));
     return {
@@ -219,7 +231,7 @@ export class Auditor {
   }
 
   /** Answers the places something died at. */
-  #checkDeaths({ deaths, openDeadLetters, progress }: StoredState): ReadonlySet<string> {
+  #checkDeaths({ deaths, openDeadLetters, progress }: EndState): ReadonlySet<string> {
     const dead = new Map<string, number>();
     for (const { place } of deaths) dead.set(place, (dead.get(place) ?? 0) + 1);
     for (const [place, copies] of dead) {
@@ -229,7 +241,7 @@ export class Auditor {
         this.violations.add("I10", `${place} is dead-lettered, and acked`);
     }
     const counted = progress.reduce((sum, { deadLettered }) => sum + deadLettered, 0);
-    if (counted !== deaths.length)
+    if (this.#options.aging ? counted < deaths.length : counted !== deaths.length)
       this.violations.add("I10", `${counted} dead letters counted, ${deaths.length} stored`);
     this.#checkRedriven(deaths, openDeadLetters);
     return new Set(dead.keys());

@@ -5,6 +5,7 @@ type SendState = "started" | "acked" | "refused" | "unknown";
 
 interface Send {
   state: SendState;
+  readonly startedMs: number;
   place?: string;
 }
 
@@ -41,23 +42,34 @@ export class LogAuditor {
     return [...this.#sends].filter(([body, { state }]) => state === "unknown" && !this.#placeOf.has(body)).length;
   }
 
-  started(body: string): void {
-    this.#sends.set(body, { state: "started" });
+  started(body: string, nowMs: number): void {
+    this.#sends.set(body, { state: "started", startedMs: nowMs });
+  }
+
+  sentMs(body: string): number | undefined {
+    return this.#sends.get(body)?.startedMs;
   }
 
   acked(seen: Seen): void {
-    this.#sends.set(seen.body, { state: "acked", place: placeOf(seen) });
+    this.#answered(seen.body, "acked", placeOf(seen));
     this.see(seen);
   }
 
   /** Answered with an error that promises that nothing was stored. */
   refused(body: string): void {
-    this.#sends.set(body, { state: "refused" });
+    this.#answered(body, "refused");
     if (this.#placeOf.has(body)) this.#violations.add("I1", `${body} is stored although its send was answered as not stored`);
   }
 
   unanswered(body: string): void {
-    this.#sends.set(body, { state: "unknown" });
+    this.#answered(body, "unknown");
+  }
+
+  #answered(body: string, state: SendState, place?: string): void {
+    const send = this.#sends.get(body);
+    if (!send) return;
+    send.state = state;
+    if (place !== undefined) send.place = place;
   }
 
   see(seen: Seen): void {

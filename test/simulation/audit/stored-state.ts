@@ -12,16 +12,13 @@ import type { QueueProgress } from "./sum-auditor.ts";
 
 const PAGE = { limit: 32, maxBytes: 4_000_000, waitMs: 0 } as const;
 
-/** Reads everything that is stored at the end. `idle`: retention has ended meanwhile. */
-export async function storedState(broker: RunningBroker, items: ItemStore, idle = false): Promise<StoredState> {
-  const queues = await queueContents(broker);
-  const borders = new Map(queues.map(({ queueId, from }) => [queueId, idle ? from : 0]));
+/** Reads everything that is stored at the end. */
+export async function storedState(broker: RunningBroker, items: ItemStore): Promise<StoredState> {
   return {
-    queues,
+    queues: await queueContents(broker),
     deaths: await deaths(broker),
     openDeadLetters: await openDeadLetters(broker),
     progress: await progressOfAll(broker, items),
-    expired: ({ queueId, offset }) => offset < (borders.get(queueId) ?? 0),
   };
 }
 
@@ -82,7 +79,10 @@ async function deaths(broker: RunningBroker): Promise<readonly Death[]> {
   const died: Death[] = [];
   for (let offset = 0; ; ) {
     const result = await broker.pullMessages(`%DLQ%${GROUP}`, 0, { from: { offset }, ...PAGE });
-    if (result.status !== "FOUND") return died;
+    // The first have expired.
+    if (result.status === "OFFSET_ILLEGAL" && offset < result.minOffset) offset = result.minOffset;
+    else if (result.status !== "FOUND") return died;
+    if (result.status !== "FOUND") continue;
     for (const message of result.messages) {
       const { properties } = message;
       const place = `${properties.get("DLQ_ORIGIN_QUEUE_ID")}/${properties.get("DLQ_ORIGIN_OFFSET")}`;
