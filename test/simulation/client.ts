@@ -15,17 +15,27 @@ export class Client {
   readonly #world: World;
   readonly #start: (name: string) => Handler;
   readonly #auditor: Auditor;
+  readonly #meddle: (broker: RunningBroker) => RunningBroker;
 
-  constructor(world: World, count: number, start: (name: string) => Handler, auditor: Auditor) {
+  constructor(
+    world: World,
+    count: number,
+    start: (name: string) => Handler,
+    between: {
+      readonly auditor: Auditor;
+      readonly meddle?: ((broker: RunningBroker) => RunningBroker) | undefined;
+    },
+  ) {
     this.#world = world;
     this.#start = start;
-    this.#auditor = auditor;
+    this.#auditor = between.auditor;
+    this.#meddle = between.meddle ?? ((broker) => broker);
     this.handlers = Array.from({ length: count }, (_, index) => start(`h${index}`));
   }
 
   async ask<T>(verb: (broker: RunningBroker) => Promise<T>, timeoutMs: number): Promise<T | BrokerError | Silence> {
     const handler = this.#any();
-    const answer = handler.broker.then(verb).catch((error: unknown) => this.#failed(handler, error));
+    const answer = handler.broker.then((broker) => verb(this.#meddle(broker))).catch((error: unknown) => this.#failed(handler, error));
     return Promise.race([answer, this.#world.sleep(timeoutMs).then((): Silence => SILENCE)]);
   }
 

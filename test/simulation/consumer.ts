@@ -1,5 +1,6 @@
 import type { ReceiveRequest } from "../../core/broker.ts";
 import { BrokerError } from "../../core/errors.ts";
+import { RECEIVE_BYTES_MAX } from "../../core/limits.ts";
 import type { ReceivedMessage } from "../../core/terms.ts";
 import { settle } from "./settling.ts";
 import { GROUP, SILENCE, type Stage, seenOf } from "./stage.ts";
@@ -55,6 +56,10 @@ async function receive(stage: Stage, request: ReceiveRequest & { readonly leaseM
     const nowMs = world.nowMs;
     if (answer !== SILENCE && !BrokerError.is(answer)) {
       auditor.liveness?.answered(triedMs, nowMs);
+      auditor.answered(
+        answer.map(({ body }) => body.length),
+        request.maxBytes ?? RECEIVE_BYTES_MAX,
+      );
       return { messages: answer, attemptId, askedMs: attemptId === undefined ? triedMs : askedMs };
     }
     if (answer === SILENCE) auditor.liveness?.unanswered(nowMs + request.waitMs + request.leaseMs);

@@ -73,7 +73,7 @@ export interface Scenario {
   /** Time passes in leaps between so many parts of the history, and what is old expires. */
   readonly ages?: number;
   /** Default: 1. */
-  readonly retentionHours?: number;
+  readonly retentionHours?: readonly number[];
   /** Objects may be lost or garbled. */
   readonly damaged?: boolean;
   /** What makes this message's text and place. */

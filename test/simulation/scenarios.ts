@@ -166,6 +166,7 @@ export const SCENARIOS = {
   large: {
     ...common,
     weight: 1,
+    faults: "none",
     runMs: [6_000],
     queues: [1, 2],
     sending: {
@@ -174,7 +175,7 @@ export const SCENARIOS = {
       batches: [1, 2, 5],
       bytes: (random) => random.pick([0, 2 * KB, 300 * KB, 700 * KB]),
     },
-    consuming: { ...consuming, max: [8, 32], maxBytes: [undefined, undefined, 1_000 * KB, 200 * KB] },
+    consuming: { ...consuming, abort: 0, max: [8, 32], maxBytes: [undefined, undefined, 1_000 * KB, 200 * KB] },
   },
   redrivenLarge: {
     ...common,
@@ -266,7 +267,7 @@ export const SCENARIOS = {
   expiring: {
     ...common,
     ages: 4,
-    retentionHours: 6,
+    retentionHours: [6, 24],
     runMs: [4_000],
     consuming: { ...consuming, max: [4, 8, 32], oversleep: 0.15, workMs: [0, 50, 500] },
   },

@@ -1,7 +1,7 @@
 import type { SettleEntry, SettleResult } from "../../core/broker.ts";
 import type { ReceivedMessage } from "../../core/terms.ts";
 import { placeOf, type Seen } from "./audit/seen.ts";
-import type { Outcome, Try } from "./audit/settling-auditor.ts";
+import type { Outcome, Try, Verb } from "./audit/settling-auditor.ts";
 import type { Consumer } from "./consumer.ts";
 import { orderKeyOf } from "./scenario.ts";
 import { call, GROUP, type Stage, seenOf } from "./stage.ts";
@@ -96,7 +96,7 @@ async function ask(stage: Stage, consumer: Consumer, settlings: readonly Settlin
   const { world, auditor } = stage;
   const sentMs = world.nowMs;
   const tries = settlings.map(({ message, wish, heldMs }) =>
-    auditor.settleStarted(seenOf(message), wish.action, { heldMs, sentMs }),
+    auditor.settleStarted(seenOf(message), verbOf(wish), { heldMs, sentMs }),
   );
   for (const settling of settlings)
     if (givesUp(settling)) for (const seen of settling.claim) auditor.release(consumer.name, seen);
@@ -106,6 +106,8 @@ async function ask(stage: Stage, consumer: Consumer, settlings: readonly Settlin
     conclude(stage, consumer, settling, tries[index] as Try, results === "unknown" ? undefined : results[index]);
   return tries;
 }
+
+const verbOf = (wish: Wish): Verb => (wish.action === "nack" && !wish.countAttempt ? "uncountedNack" : wish.action);
 
 /** From now on others may get the message. A repeat of what was done must leave a later delivery alone. */
 const givesUp = ({ wish, original }: Settling): boolean =>

@@ -14,7 +14,7 @@ import { type FaultRates, NO_FAULTS, VERY_SLOW } from "./faulty-stores.ts";
 import { Handler } from "./handler.ts";
 import { OPERATORS } from "./operators.ts";
 import { produce } from "./producer.ts";
-import type { Sabotage } from "./sabotage.ts";
+import type { Plant } from "./sabotage.ts";
 import { REDRIVEN_QUEUE, type Scenario } from "./scenario.ts";
 import { SCENARIOS, type ScenarioName } from "./scenarios.ts";
 import { scenarioOf } from "./seed-split.ts";
@@ -33,8 +33,8 @@ const PROMPT_MS = { sole: 1_000, shared: 7_000 };
 
 export interface SimulationOptions {
   readonly seed: number;
-  /** Plants a bug between the broker and its store. */
-  readonly sabotage?: Sabotage;
+  /** A bug to be found. */
+  readonly plant?: Plant;
   readonly skewMarginMs?: number;
   /** Default: by the seed. */
   readonly scenario?: ScenarioName;
@@ -85,6 +85,7 @@ class History {
   readonly #options: SimulationOptions;
   readonly #scenario: Scenario;
   readonly #maxAttempts: number;
+  readonly #retentionHours: number;
   readonly #beside = new Set<Promise<void>>();
   #rates: FaultRates = NO_FAULTS;
 
@@ -96,14 +97,16 @@ class History {
     const { soleProcess: sole = false, faults = "any" } = scenario;
     const shaped = options.shaped ?? (faults === "any" && !sole && random.chance(0.5));
     const looseness = sole ? STRICT : LOOSE;
-    this.table = new SimulatedTable(this.world, { sabotage: options.sabotage, shaped, looseness });
+    this.table = new SimulatedTable(this.world, { plant: options.plant ?? {}, shaped, looseness });
+    this.#retentionHours = random.pick(scenario.retentionHours ?? [RETENTION_HOURS]);
     this.#maxAttempts = random.pick(scenario.maxAttempts);
     this.auditor = new Auditor({
       maxAttempts: this.#maxAttempts,
       redrivenQueue: scenario.operators?.some((name) => name.startsWith("redrive")) ? REDRIVEN_QUEUE : undefined,
       damaged: scenario.damaged ?? false,
+      exactAttempts: faults === "none" && scenario.consuming.abort === 0 && !scenario.operators,
       aging: scenario.ages !== undefined,
-      retentionMs: (scenario.retentionHours ?? RETENTION_HOURS) * 3_600_000,
+      retentionMs: this.#retentionHours * 3_600_000,
       promptness: scenario.prompt
         ? { boundMs: sole ? PROMPT_MS.sole : PROMPT_MS.shared, skewMs: 2 * SKEW_MS }
         : undefined,
@@ -126,7 +129,10 @@ class History {
     const { world, auditor, table } = this;
     const topic = await this.#setUp();
     this.#rates = this.#profile();
-    const client = new Client(world, this.#scenario.soleProcess ? 1 : HANDLERS, (name) => this.#start(name), auditor);
+    const client = new Client(world, this.#scenario.soleProcess ? 1 : HANDLERS, (name) => this.#start(name), {
+      auditor,
+      meddle: this.#options.plant?.broker,
+    });
     const { ages = 1 } = this.#scenario;
     const aging = new Ages(world, table, topic);
     for (let age = 1; age < ages; age++) {
@@ -147,7 +153,7 @@ class History {
     for (const operator of this.#scenario.operators ?? []) await OPERATORS[operator].end?.(world, broker, auditor);
     await drain(world, broker, auditor);
     auditor.finish(await storedState(await this.#start("audit").broker, table.honest), world.nowMs);
-    await checkChain(table.honest, topic, auditor.violations);
+    await checkChain(table.honest, topic, this.#retentionHours, auditor.violations);
   }
 
   /** One part of the history: everyone acts, until it is over. */
@@ -165,10 +171,6 @@ class History {
     return made;
   }
 
-  get #retentionHours(): number {
-    return this.#scenario.retentionHours ?? RETENTION_HOURS;
-  }
-
   #profile(): FaultRates {
     const { random } = this.world;
     if (this.#scenario.faults === "none") return NO_FAULTS;
@@ -177,12 +179,14 @@ class History {
 
   #start(name: string): Handler {
     const { world, table } = this;
+    const { compressor } = this.#options.plant ?? {};
     const sole = this.#scenario.soleProcess ?? false;
     return new Handler(name, world, table, {
       skewMs: sole ? 0 : world.random.integer(-SKEW_MS, SKEW_MS),
       skewMarginMs: sole ? 0 : (this.#options.skewMarginMs ?? 2 * SKEW_MS),
       settings: sole ? SOLE_PROCESS_SMALL : SHARED_STORE_SMALL,
       rates: () => this.#rates,
+      dependencies: compressor ? { compressor } : {},
       ...(this.#scenario.ages ? { slowness: VERY_SLOW } : {}),
     });
   }

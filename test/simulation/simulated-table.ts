@@ -1,16 +1,17 @@
 import { MemoryItemStore } from "../../adapters/memory/memory-item-store.ts";
 import { MemoryObjectStore } from "../../adapters/memory/memory-object-store.ts";
 import type { ItemStore } from "../../core/ports/item-store.ts";
+import type { ObjectStore } from "../../core/ports/object-store.ts";
 import { DynamoDbShape, type Met } from "./dynamodb-shape.ts";
 import type { Looseness } from "./fault-profile.ts";
 import { LooseReads } from "./loose-reads.ts";
-import type { Sabotage } from "./sabotage.ts";
+import type { Plant } from "./sabotage.ts";
 import type { World } from "./world.ts";
 
 const telemetry = { consumed: () => undefined };
 
 export interface TableOptions {
-  readonly sabotage: Sabotage | undefined;
+  readonly plant: Plant;
   /** Whether the table has DynamoDB's limits. */
   readonly shaped: boolean;
   readonly looseness: Looseness;
@@ -19,18 +20,20 @@ export interface TableOptions {
 /** One table and its objects, as handlers meet it, and as it is. */
 export class SimulatedTable {
   readonly honest = new MemoryItemStore(telemetry);
-  readonly objects = new MemoryObjectStore(telemetry);
+  readonly #honestObjects = new MemoryObjectStore(telemetry);
+  readonly objects: ObjectStore;
   readonly met: Met = { conflicts: 0, throttled: 0, cutPages: 0, spilled: 0 };
   /** What handlers write to and read from. */
   readonly items: ItemStore;
   readonly #shape: DynamoDbShape;
   readonly #world: World;
 
-  constructor(world: World, { sabotage, shaped, looseness }: TableOptions) {
+  constructor(world: World, { plant, shaped, looseness }: TableOptions) {
     this.#world = world;
     this.#shape = new DynamoDbShape(this.honest, world, this.met);
     const table = new LooseReads(countingSpills(shaped ? this.#shape : this.honest, this.met), world, looseness);
-    this.items = sabotage ? sabotage(table, world.random) : table;
+    this.items = plant.items ? plant.items(table, world.random) : table;
+    this.objects = plant.objects ? plant.objects(this.#honestObjects) : this.#honestObjects;
   }
 
   /** Whoever checks what came of it all is not throttled. */
@@ -41,12 +44,12 @@ export class SimulatedTable {
   /** Loses an object, or garbles it. */
   async damageObject(): Promise<void> {
     const { random } = this.#world;
-    const { keys } = await this.objects.list("log/", { limit: 1_000 });
+    const { keys } = await this.#honestObjects.list("log/", { limit: 1_000 });
     if (keys.length === 0) return;
     const key = random.pick(keys);
-    const bytes = await this.objects.get(key);
-    if (!bytes || random.chance(0.5)) return this.objects.delete(key);
-    await this.objects.put(key, random.chance(0.5) ? bytes.subarray(0, bytes.length / 2) : bytes.map((byte) => byte ^ 1));
+    const bytes = await this.#honestObjects.get(key);
+    if (!bytes || random.chance(0.5)) return this.#honestObjects.delete(key);
+    await this.#honestObjects.put(key, random.chance(0.5) ? bytes.subarray(0, bytes.length / 2) : bytes.map((byte) => byte ^ 1));
   }
 }
 

@@ -39,6 +39,8 @@ export interface AuditorOptions {
   /** Nothing fails: then what can be received must come in time. */
   readonly promptness?: Promptness | undefined;
   readonly retentionMs: number;
+  /** Whoever receives something hears of it: then attempts can be counted. */
+  readonly exactAttempts?: boolean;
   /** It lasts for days: dead letters expire, too. */
   readonly aging?: boolean;
   /** Objects are lost or garbled: what lies in one may never come. */
@@ -116,6 +118,9 @@ export class Auditor {
       this.violations.add("I5", `${seen.body} is delivered though the filter keeps it from the group`);
     if (attempt < 1 || attempt > this.#options.maxAttempts)
       this.violations.add("I5", `${seen.body} is delivered for the ${attempt}th time`);
+    const counted = this.#settling.attempts(seen);
+    if (this.#options.exactAttempts && attempt > counted + 1)
+      this.violations.add("I5", `${seen.body} came ${counted} times before, and this is said to be attempt ${attempt}`);
     if (this.pauses.holdBack(askedMs))
       this.violations.add("I5", `a receive asked for at ${askedMs} found messages in a paused group`);
     const mayFollow = (ms: number): boolean => this.resets.mayFollow(seen.queueId, ms);
@@ -124,6 +129,13 @@ export class Auditor {
     // A request under way, by the same handle perhaps, may end what has just come.
     if (this.#settling.mayStillEnd(placeOf(seen))) this.#holding.release(delivery.consumer, seen);
     this.liveness?.delivered(seen, delivery.untilMs);
+  }
+
+  /** An answer to one who wanted `bytesMax` of bodies. */
+  answered(bytes: readonly number[], bytesMax: number): void {
+    const sum = bytes.reduce((total, one) => total + one, 0);
+    if (bytes.length > 1 && sum > bytesMax)
+      this.violations.add("I5", `an answer holds ${sum} bytes of bodies, where ${bytesMax} were asked for`);
   }
 
   /** The consumer no longer acts on the message. */

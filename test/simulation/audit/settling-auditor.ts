@@ -1,7 +1,7 @@
 import { placeOf, type Seen } from "./seen.ts";
 import type { Violations } from "./violations.ts";
 
-export type Verb = "ack" | "nack" | "deadLetter" | "extend";
+export type Verb = "ack" | "nack" | "uncountedNack" | "deadLetter" | "extend";
 
 /** What a request to settle came to, as whoever asked can know. `maybe`: it may have worked, or may still. */
 export type Outcome = "done" | "refused" | "maybe";
@@ -15,6 +15,7 @@ export interface Try {
 }
 
 interface Ending {
+  deliveries: number;
   readonly tries: Try[];
   /** When the ack was sent that was answered; while nothing else could have ended the message. */
   ackedSentMs: number | undefined;
@@ -50,11 +51,19 @@ export class SettlingAuditor {
 
   delivered(seen: Seen, mayFollow: (ms: number) => boolean): void {
     const place = placeOf(seen);
-    const { ackedSentMs, deadSentMs } = this.#endings.get(place) ?? {};
+    const ending = this.#of(place);
+    ending.deliveries++;
+    const { ackedSentMs, deadSentMs } = ending;
     if (ackedSentMs !== undefined && !mayFollow(ackedSentMs))
       this.#violations.add("I4", `${seen.body} at ${place} is delivered after its ack was answered`);
     if (deadSentMs !== undefined && !mayFollow(deadSentMs))
       this.#violations.add("I5", `${seen.body} at ${place} is delivered after it was dead-lettered`);
+  }
+
+  /** Deliveries so far, at most: those that were given back uncounted are none. */
+  attempts(seen: Seen): number {
+    const { deliveries, tries } = this.#of(placeOf(seen));
+    return deliveries - tries.filter(({ verb, outcome }) => verb === "uncountedNack" && outcome === "done").length;
   }
 
   /** Whether something that ends a delivery may be on its way. */
@@ -83,7 +92,7 @@ export class SettlingAuditor {
   #of(place: string): Ending {
     const known = this.#endings.get(place);
     if (known) return known;
-    const made: Ending = { tries: [], ackedSentMs: undefined, sureAck: false, deadSentMs: undefined };
+    const made: Ending = { deliveries: 0, tries: [], ackedSentMs: undefined, sureAck: false, deadSentMs: undefined };
     this.#endings.set(place, made);
     return made;
   }
@@ -91,5 +100,5 @@ export class SettlingAuditor {
 
 /** Whether a nack (perhaps of the last attempt) or a dead-lettering, of this delivery or a later one, may have ended the message. */
 const mayKill = ({ verb, outcome, heldMs }: Try, ack: Try): boolean =>
-  (verb === "nack" || verb === "deadLetter") && (outcome === "maybe" || (outcome === "done" && heldMs >= ack.heldMs));
+  (verb === "nack" || verb === "uncountedNack" || verb === "deadLetter") && (outcome === "maybe" || (outcome === "done" && heldMs >= ack.heldMs));
 const ends = ({ verb }: Try): boolean => verb === "ack" || verb === "deadLetter";
