@@ -123,7 +123,7 @@ export const OPERATORS: Readonly<Record<OperatorName, Actions>> = {
   damage: {
     actors: 1,
     async act(stage) {
-      for (; await pause(stage, 500, 4_000); ) await stage.damageObject();
+      for (; await pause(stage, 100, 1_500); ) await stage.damageObject();
     },
   },
   redrive: {

@@ -4,12 +4,14 @@ import type { Consuming, Scenario, Sending } from "./scenario.ts";
 
 const GROUPS = ["a", "b", "c", "d"];
 const KB = 1_000;
+/** Too much for the table, packed as it is. */
+const IN_OBJECTS = 25 * KB;
 
 const sending: Sending = {
   producers: 2,
   pauseMs: [20, 1_500],
   batches: [1, 1, 1, 2, 5],
-  bytes: (random) => (random.chance(0.2) ? random.integer(100, 900) : 0),
+  bytes: (random) => (random.chance(0.2) ? random.pick([100, 900, IN_OBJECTS]) : 0),
 };
 
 const consuming: Consuming = {
@@ -199,10 +201,22 @@ export const SCENARIOS = {
   failing: {
     ...common,
     weight: 2,
+    runMs: [20_000, 30_000],
     queues: [1],
     maxAttempts: [2, 4, 17],
     sending: { ...sending, batches: [1, 5, 20], pauseMs: [20, 1_000], most: 80 },
-    consuming: { ...consuming, consumers: 6, nack: 0.75, nackDelayMs: [500, 9_000, 30_000], extend: 0.05 },
+    consuming: {
+      ...consuming,
+      consumers: 8,
+      max: [1, 2, 4, 8],
+      workMs: [0, 50, 500],
+      nack: 0.8,
+      nackDelayMs: [500, 9_000, 12_000],
+      extend: 0.05,
+      singly: 0.5,
+      abort: 0,
+      die: 0.02,
+    },
   },
   /** An outage of the consumers: everything comes back, message by message. Then something new is sent. */
   outage: {
@@ -229,7 +243,15 @@ export const SCENARIOS = {
       singly: 1,
     },
   },
-  alone: { ...common, soleProcess: true, faults: "none", prompt: true, runMs: [25_000], sending: bursts, consuming: waiting },
+  alone: {
+    ...common,
+    soleProcess: true,
+    faults: "none",
+    prompt: true,
+    runMs: [25_000],
+    sending: { ...bursts, batches: [1, 6], atOnce: 2 },
+    consuming: { ...waiting, pauseMs: 5_000, max: [1, 2, 8] },
+  },
   polling: { ...common, faults: "none", prompt: true, queues: [1], runMs: [25_000], sending: bursts, consuming: waiting },
   reset: { ...common, operators: ["resetOffsets"] },
   resetInOrder: { ...common, ...inGroups, operators: ["resetOffsets"] },
@@ -276,7 +298,7 @@ export const SCENARIOS = {
     weight: 2,
     damaged: true,
     operators: ["damage"],
-    sending: { ...sending, bytes: (random) => (random.chance(0.4) ? random.integer(700, 2 * KB) : 0) },
+    sending: { ...sending, bytes: (random) => (random.chance(0.6) ? IN_OBJECTS : 0) },
   },
 } as const satisfies Record<string, Scenario>;
 

@@ -164,8 +164,10 @@ class History {
 
   async #setUp(): Promise<Topic> {
     const { topic, group, filter, queues = [1, 2] } = this.#scenario;
+    const { random } = this.world;
     const broker = await this.#start("setup").broker;
-    const { topic: made } = await broker.putTopic(TOPIC, { queues: this.world.random.pick(queues), ...topic, retentionHours: this.#retentionHours });
+    const flushMode = random.chance(0.15) ? "SYNC_FLUSH" : "ASYNC_FLUSH";
+    const { topic: made } = await broker.putTopic(TOPIC, { queues: random.pick(queues), flushMode, ...topic, retentionHours: this.#retentionHours });
     await broker.putGroup(GROUP, { ...group, maxAttempts: this.#maxAttempts, backoff: [1, 3] });
     await broker.putSubscription(GROUP, TOPIC, { filter, startFrom: "earliest" });
     return made;
@@ -181,10 +183,11 @@ class History {
     const { world, table } = this;
     const { compressor } = this.#options.plant ?? {};
     const sole = this.#scenario.soleProcess ?? false;
+    const skewMarginMs = sole ? 0 : (this.#options.skewMarginMs ?? 2 * SKEW_MS);
     return new Handler(name, world, table, {
       skewMs: sole ? 0 : world.random.integer(-SKEW_MS, SKEW_MS),
-      skewMarginMs: sole ? 0 : (this.#options.skewMarginMs ?? 2 * SKEW_MS),
-      settings: sole ? SOLE_PROCESS_SMALL : SHARED_STORE_SMALL,
+      skewMarginMs,
+      settings: { ...(sole ? SOLE_PROCESS_SMALL : SHARED_STORE_SMALL), skewMarginMs },
       rates: () => this.#rates,
       dependencies: compressor ? { compressor } : {},
       ...(this.#scenario.ages ? { slowness: VERY_SLOW } : {}),

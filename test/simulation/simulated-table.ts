@@ -46,7 +46,8 @@ export class SimulatedTable {
     const { random } = this.#world;
     const { keys } = await this.#honestObjects.list("log/", { limit: 1_000 });
     if (keys.length === 0) return;
-    const key = random.pick(keys);
+    // What was written last has hardly been read.
+    const key = random.chance(0.7) ? (keys.at(-1) as string) : random.pick(keys);
     const bytes = await this.#honestObjects.get(key);
     if (!bytes || random.chance(0.5)) return this.#honestObjects.delete(key);
     await this.#honestObjects.put(key, random.chance(0.5) ? bytes.subarray(0, bytes.length / 2) : bytes.map((byte) => byte ^ 1));
