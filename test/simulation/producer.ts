@@ -24,8 +24,11 @@ export async function produce(stage: Stage, name: string): Promise<void> {
 }
 
 async function send(stage: Stage, name: string, first: number, count: number): Promise<void> {
-  const { auditor, world } = stage;
-  const messages = Array.from({ length: count }, (_, index) => messageOf(stage, `${name}.${first + index}`));
+  const { auditor, world, scenario } = stage;
+  const sizes = Array.from({ length: count }, () => scenario.sending.bytes(world.random));
+  // What is sent together may lie together.
+  const mark = sizes.some((bytes) => bytes > 0) ? "!" : "";
+  const messages = sizes.map((bytes, index) => messageOf(stage, `${name}.${first + index}${mark}`, bytes));
   for (const { text } of messages) auditor.sendStarted(text, world.nowMs);
   const entries = messages.map(({ entry }) => entry);
   const results = await call(stage, (broker) => broker.sendMessages(TOPIC, entries), SEND_MS);
@@ -38,9 +41,12 @@ async function send(stage: Stage, name: string, first: number, count: number): P
   }
 }
 
-function messageOf({ world, scenario }: Stage, name: string): { readonly text: string; readonly entry: MessageInput } {
+function messageOf(
+  { world, scenario }: Stage,
+  name: string,
+  bytes: number,
+): { readonly text: string; readonly entry: MessageInput } {
   const { prefix, fields } = scenario.message(world.random);
-  const bytes = scenario.sending.bytes(world.random);
-  const text = `${prefix}${name}${bytes > 0 ? "!" : ""}`;
+  const text = `${prefix}${name}`;
   return { text, entry: { ...fields, body: encoder.encode(`${text}|${padding(bytes)}`) } };
 }

@@ -7,12 +7,15 @@ import type { Plant } from "./sabotage.ts";
 /** Runs with the bug, and takes it out again. */
 export type Patch = <T>(work: () => Promise<T>) => Promise<T>;
 
+/** What a waiter says that passes nothing on, however that is put. */
+const NOTHING = "" as never;
+
 /** L: whoever leaves does not pass its ring on. */
 export const keepsRings: Patch = async (work) => {
   const { join } = Arrivals.prototype;
   Arrivals.prototype.join = function (...parameters) {
     const waiter = join.apply(this, parameters);
-    return { wait: (untilMs) => waiter.wait(untilMs), leave: () => waiter.leave(false) };
+    return { wait: (untilMs) => waiter.wait(untilMs), leave: () => waiter.leave(NOTHING) };
   };
   try {
     return await work();

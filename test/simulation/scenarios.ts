@@ -297,6 +297,7 @@ export const SCENARIOS = {
     ...common,
     weight: 2,
     damaged: true,
+    topic: { flushMode: "ASYNC_FLUSH" },
     operators: ["damage"],
     sending: { ...sending, bytes: (random) => (random.chance(0.6) ? IN_OBJECTS : 0) },
   },

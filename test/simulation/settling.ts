@@ -95,9 +95,10 @@ async function repeat(
 async function ask(stage: Stage, consumer: Consumer, settlings: readonly Settling[]): Promise<readonly Try[]> {
   const { world, auditor } = stage;
   const sentMs = world.nowMs;
-  const tries = settlings.map(({ message, wish, heldMs }) =>
-    auditor.settleStarted(seenOf(message), verbOf(wish), { heldMs, sentMs }),
-  );
+  const tries = settlings.map((settling) => {
+    const { message, heldMs } = settling;
+    return auditor.settleStarted(seenOf(message), verbOf(settling), { heldMs, sentMs });
+  });
   for (const settling of settlings)
     if (givesUp(settling)) for (const seen of settling.claim) auditor.release(consumer.name, seen);
   const entries = settlings.map(({ message, wish }): SettleEntry => ({ ...wish, receiptHandle: message.receiptHandle }));
@@ -107,7 +108,9 @@ async function ask(stage: Stage, consumer: Consumer, settlings: readonly Settlin
   return tries;
 }
 
-const verbOf = (wish: Wish): Verb => (wish.action === "nack" && !wish.countAttempt ? "uncountedNack" : wish.action);
+/** What is asked for twice is done once. */
+const verbOf = ({ wish, original, contradicted }: Settling): Verb =>
+  wish.action === "nack" && !wish.countAttempt && !original && !contradicted ? "uncountedNack" : wish.action;
 
 /** From now on others may get the message. A repeat of what was done must leave a later delivery alone. */
 const givesUp = ({ wish, original }: Settling): boolean =>

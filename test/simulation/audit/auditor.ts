@@ -199,7 +199,7 @@ export class Auditor {
     };
     const end: EndState = { ...stored, expired: isOld };
     const lost = (seen: Seen): boolean => this.#mayBeLost(seen);
-    this.#log.finish(end.queues, (seen) => end.expired(seen) || lost(seen));
+    this.#log.finish(end.queues, (seen) => end.expired(seen) || lost(seen), this.#options.damaged === true);
     const dead = this.#checkDeaths(end);
     this.#order.finish((place) => dead.has(place) || end.expired(offsetOf(place)));
     for (const [place, body] of this.#log.at) {
