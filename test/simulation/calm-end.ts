@@ -30,13 +30,14 @@ export async function drain(world: World, broker: RunningBroker, auditor: Audito
     const heldMs = world.nowMs;
     auditor.deliver(
       messages.map((message) => {
-        const { attempt, leaseUntilMs: untilMs } = message;
-        const delivery = { consumer: "drain", attemptId: undefined, attempt, untilMs, askedMs, nowMs: heldMs };
+        const { attempt, leaseUntilMs } = message;
+        const given = { consumer: "drain", attemptId: undefined, attempt, leaseUntilMs };
+        const delivery = { ...given, untilMs: leaseUntilMs, askedMs, nowMs: heldMs };
         return { seen: seenOf(message), delivery };
       }),
     );
     const sentMs = world.nowMs;
-    const tries = messages.map((message) => auditor.settleStarted(seenOf(message), "ack", { heldMs, sentMs }));
+    const tries = messages.map((message) => auditor.settleStarted(seenOf(message), "ack", { heldMs, sentMs, leaseUntilMs: message.leaseUntilMs }));
     const results = await broker.settleMessages(
       GROUP,
       messages.map(({ receiptHandle }) => ({ action: "ack", receiptHandle })),

@@ -77,6 +77,7 @@ async function leaveEarly(stage: Stage, request: ReceiveRequest): Promise<typeof
   const gone = new AbortController();
   stage.beside(askOnce(stage, request, gone.signal).then(() => undefined));
   await stage.world.sleep(stage.world.random.integer(1, ABORT_MS_MAX));
+  stage.world.note(`whoever asked as ${request.attemptId} goes away`);
   gone.abort();
   return SILENCE;
 }
@@ -91,7 +92,7 @@ async function work(stage: Stage, consumer: Consumer, received: Received): Promi
   auditor.deliver(
     received.messages.map((message) => {
       const untilMs = message.leaseUntilMs - skewMs;
-      const delivery = { consumer: name, attemptId, attempt: message.attempt, untilMs, askedMs, nowMs: heldMs };
+      const delivery = { consumer: name, attemptId, leaseUntilMs: message.leaseUntilMs, attempt: message.attempt, untilMs, askedMs, nowMs: heldMs };
       return { seen: seenOf(message), delivery };
     }),
   );

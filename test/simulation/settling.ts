@@ -97,7 +97,7 @@ async function ask(stage: Stage, consumer: Consumer, settlings: readonly Settlin
   const sentMs = world.nowMs;
   const tries = settlings.map((settling) => {
     const { message, heldMs } = settling;
-    return auditor.settleStarted(seenOf(message), verbOf(settling), { heldMs, sentMs });
+    return auditor.settleStarted(seenOf(message), verbOf(settling), { heldMs, sentMs, leaseUntilMs: message.leaseUntilMs });
   });
   for (const settling of settlings)
     if (givesUp(settling)) for (const seen of settling.claim) auditor.release(consumer.name, seen);

@@ -127,7 +127,7 @@ export class Auditor {
     this.#settling.delivered(seen, mayFollow);
     this.#holding.deliver(seen, delivery, mayFollow);
     // A request under way, by the same handle perhaps, may end what has just come.
-    if (this.#settling.mayStillEnd(placeOf(seen))) this.#holding.release(delivery.consumer, seen);
+    if (this.#settling.mayStillEnd(placeOf(seen), delivery.leaseUntilMs)) this.#holding.release(delivery.consumer, seen);
     this.liveness?.delivered(seen, delivery.untilMs);
   }
 
@@ -156,7 +156,7 @@ export class Auditor {
     return this.#holding.heldAt(nowMs);
   }
 
-  settleStarted(seen: Seen, verb: Verb, times: { readonly heldMs: number; readonly sentMs: number }): Try {
+  settleStarted(seen: Seen, verb: Verb, times: Pick<Try, "heldMs" | "sentMs" | "leaseUntilMs">): Try {
     if (verb !== "extend") this.liveness?.gone(seen);
     return this.#settling.started(seen, verb, times);
   }

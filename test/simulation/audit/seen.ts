@@ -12,6 +12,7 @@ export interface Delivery {
   /** Repeats of one request name the same. */
   readonly attemptId: string | undefined;
   readonly attempt: number;
+  readonly leaseUntilMs: number;
   /** The consumer believes to hold it until then. */
   readonly untilMs: number;
   /** When its receive was asked for, the first time. */

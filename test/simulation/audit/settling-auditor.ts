@@ -11,6 +11,8 @@ export interface Try {
   readonly verb: Verb;
   readonly heldMs: number;
   readonly sentMs: number;
+  /** Of the delivery that its handle names. */
+  readonly leaseUntilMs: number;
   outcome: Outcome;
 }
 
@@ -32,7 +34,7 @@ export class SettlingAuditor {
     this.#violations = violations;
   }
 
-  started(seen: Seen, verb: Verb, times: { readonly heldMs: number; readonly sentMs: number }): Try {
+  started(seen: Seen, verb: Verb, times: Pick<Try, "heldMs" | "sentMs" | "leaseUntilMs">): Try {
     const settle: Try = { verb, ...times, outcome: "maybe" };
     this.#of(placeOf(seen)).tries.push(settle);
     return settle;
@@ -66,9 +68,11 @@ export class SettlingAuditor {
     return deliveries - tries.filter(({ verb, outcome }) => verb === "uncountedNack" && outcome === "done").length;
   }
 
-  /** Whether something that ends a delivery may be on its way. */
-  mayStillEnd(place: string): boolean {
-    return this.#endings.get(place)?.tries.some(({ verb, outcome }) => verb !== "extend" && outcome === "maybe") ?? false;
+  /** Whether something that ends this delivery may be on its way, or was while its holder asked for it again. */
+  mayStillEnd(place: string, leaseUntilMs: number): boolean {
+    const ends = ({ verb, outcome, leaseUntilMs: untilMs }: Try): boolean =>
+      verb !== "extend" && (outcome === "maybe" || (outcome === "done" && untilMs === leaseUntilMs));
+    return this.#endings.get(place)?.tries.some(ends) ?? false;
   }
 
   /** Whether the message may be settled, as far as anyone outside can know. */
