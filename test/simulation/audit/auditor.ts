@@ -253,7 +253,8 @@ export class Auditor {
         this.violations.add("I10", `${place} is dead-lettered, and acked`);
     }
     const counted = progress.reduce((sum, { deadLettered }) => sum + deadLettered, 0);
-    if (this.#options.aging ? counted < deaths.length : counted !== deaths.length)
+    const mayBeGone = this.#options.aging === true || this.#options.damaged === true;
+    if (mayBeGone ? counted < deaths.length : counted !== deaths.length)
       this.violations.add("I10", `${counted} dead letters counted, ${deaths.length} stored`);
     this.#checkRedriven(deaths, openDeadLetters);
     return new Set(dead.keys());
