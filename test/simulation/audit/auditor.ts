@@ -113,7 +113,7 @@ export class Auditor {
   #deliver(seen: Seen, delivery: Delivery): void {
     this.delivered++;
     this.#log.see(seen);
-    const { attempt, askedMs } = delivery;
+    const { attempt, askedMs, nowMs } = delivery;
     if (isKeptFromGroup(seen.body))
       this.violations.add("I5", `${seen.body} is delivered though the filter keeps it from the group`);
     if (attempt < 1 || attempt > this.#options.maxAttempts)
@@ -124,7 +124,9 @@ export class Auditor {
     if (this.pauses.holdBack(askedMs))
       this.violations.add("I5", `a receive asked for at ${askedMs} found messages in a paused group`);
     const mayFollow = (ms: number): boolean => this.resets.mayFollow(seen.queueId, ms);
-    this.#settling.delivered(seen, mayFollow);
+    const late = delivery.untilMs <= nowMs;
+    this.#settling.delivered(seen, late, mayFollow);
+    if (late) return;
     this.#holding.deliver(seen, delivery, mayFollow);
     // A request under way, by the same handle perhaps, may end what has just come.
     if (this.#settling.mayStillEnd(placeOf(seen), delivery.leaseUntilMs)) this.#holding.release(delivery.consumer, seen);

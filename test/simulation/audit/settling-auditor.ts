@@ -51,10 +51,12 @@ export class SettlingAuditor {
     if (settle.verb === "deadLetter") ending.deadSentMs ??= settle.sentMs;
   }
 
-  delivered(seen: Seen, mayFollow: (ms: number) => boolean): void {
+  /** An answer that came after its lease says nothing of what is so by now. */
+  delivered(seen: Seen, late: boolean, mayFollow: (ms: number) => boolean): void {
     const place = placeOf(seen);
     const ending = this.#of(place);
     ending.deliveries++;
+    if (late) return;
     const { ackedSentMs, deadSentMs } = ending;
     if (ackedSentMs !== undefined && !mayFollow(ackedSentMs))
       this.#violations.add("I4", `${seen.body} at ${place} is delivered after its ack was answered`);
@@ -103,6 +105,6 @@ export class SettlingAuditor {
 }
 
 /** Whether a nack (perhaps of the last attempt) or a dead-lettering, of this delivery or a later one, may have ended the message. */
-const mayKill = ({ verb, outcome, heldMs }: Try, ack: Try): boolean =>
-  (verb === "nack" || verb === "uncountedNack" || verb === "deadLetter") && (outcome === "maybe" || (outcome === "done" && heldMs >= ack.heldMs));
+const mayKill = ({ verb, outcome, heldMs, leaseUntilMs }: Try, ack: Try): boolean =>
+  (verb === "nack" || verb === "uncountedNack" || verb === "deadLetter") && (outcome === "maybe" || (outcome === "done" && (heldMs >= ack.heldMs || leaseUntilMs === ack.leaseUntilMs)));
 const ends = ({ verb }: Try): boolean => verb === "ack" || verb === "deadLetter";
