@@ -44,7 +44,7 @@ export async function drain(world: World, broker: RunningBroker, auditor: Audito
     );
     for (const [index, tried] of tries.entries()) {
       const seen = seenOf(messages[index] as (typeof messages)[number]);
-      auditor.settleEnded(seen, tried, results[index]?.status === "acked" ? "done" : "refused");
+      auditor.settleEnded(seen, tried, results[index]?.status === "acked" ? "done" : "refused", world.nowMs);
       if (results[index]?.status !== "acked") auditor.holderRefused("drain", seen);
       auditor.release("drain", seen);
     }

@@ -130,7 +130,7 @@ function conclude(
   const nowMs = world.nowMs;
   const running = nowMs + LEASE_MARGIN_MS < message.leaseUntilMs;
   world.note(`${name} ${original ? "again " : ""}${wish.action} of ${placeOf(seen)}: ${result?.status ?? "silence"}`);
-  auditor.settleEnded(seen, tried, outcomeOf(stage, settling, result, running));
+  auditor.settleEnded(seen, tried, outcomeOf(stage, settling, result, running), nowMs);
   if (original) return;
   if (isLost(result) && !contradicted && wish.action !== "deadLetter") {
     // Where no reply gets lost, whoever believes to hold a message does.
@@ -142,7 +142,7 @@ function conclude(
     auditor.extended(name, seen, result.leaseUntilMs - skewMs, nowMs);
   }
   else if (wish.action !== "extend") auditor.release(name, seen);
-  if (result?.status === "nacked" && wish.action === "nack") auditor.liveness?.givenBack(seen, nowMs + wish.delayMs);
+  if (result?.status === "nacked" && wish.action === "nack") auditor.liveness?.givenBack(seen, nowMs + wish.delayMs, tried.heldMs);
 }
 
 const isLost = (result: SettleResult | undefined): boolean =>

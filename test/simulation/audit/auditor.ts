@@ -125,12 +125,12 @@ export class Auditor {
       this.violations.add("I5", `a receive asked for at ${askedMs} found messages in a paused group`);
     const mayFollow = (ms: number): boolean => this.resets.mayFollow(seen.queueId, ms);
     const late = delivery.untilMs <= nowMs;
-    this.#settling.delivered(seen, late, mayFollow);
+    this.#settling.delivered(seen, delivery, mayFollow);
     if (late) return;
     this.#holding.deliver(seen, delivery, mayFollow);
     // A request under way, by the same handle perhaps, may end what has just come.
     if (this.#settling.mayStillEnd(placeOf(seen), delivery.leaseUntilMs)) this.#holding.release(delivery.consumer, seen);
-    this.liveness?.delivered(seen, delivery.untilMs);
+    this.liveness?.delivered(seen, delivery.untilMs, nowMs);
   }
 
   /** An answer to one who wanted `bytesMax` of bodies. */
@@ -147,7 +147,7 @@ export class Auditor {
 
   extended(consumer: string, seen: Seen, untilMs: number, nowMs: number): void {
     this.#holding.extend(consumer, seen, untilMs, nowMs);
-    if (this.#holding.holds(consumer, seen, nowMs)) this.liveness?.delivered(seen, untilMs);
+    if (this.#holding.holds(consumer, seen, nowMs)) this.liveness?.delivered(seen, untilMs, nowMs);
   }
 
   holds(consumer: string, seen: Seen, nowMs: number): boolean {
@@ -163,8 +163,8 @@ export class Auditor {
     return this.#settling.started(seen, verb, times);
   }
 
-  settleEnded(seen: Seen, settle: Try, outcome: Outcome): void {
-    this.#settling.ended(seen, settle, outcome);
+  settleEnded(seen: Seen, settle: Try, outcome: Outcome, nowMs: number): void {
+    this.#settling.ended(seen, settle, outcome, nowMs);
     if (outcome === "done" && this.resets.cameBetween(seen.queueId, settle.heldMs, settle.sentMs))
       this.violations.add("I4", `${seen.body} at ${placeOf(seen)} was settled with a handle from before a reset`);
   }

@@ -17,6 +17,7 @@ export class LivenessAuditor {
   readonly #promptness: Promptness;
   /** When each message can be received; absent: it is settled, or waits for another of its order. */
   readonly #dueMs = new Map<string, number>();
+  readonly #deliveredMs = new Map<string, number>();
   /** Before it, anything may be out with a request that nobody heard of. */
   #unsureUntilMs = 0;
 
@@ -30,7 +31,8 @@ export class LivenessAuditor {
     if (!this.#dueMs.has(place)) this.#dueMs.set(place, nowMs);
   }
 
-  delivered(seen: Seen, untilMs: number): void {
+  delivered(seen: Seen, untilMs: number, nowMs: number): void {
+    this.#deliveredMs.set(placeOf(seen), nowMs);
     this.#dueMs.set(placeOf(seen), untilMs + this.#promptness.skewMs);
   }
 
@@ -39,7 +41,9 @@ export class LivenessAuditor {
     this.#dueMs.set(placeOf(seen), Number.POSITIVE_INFINITY);
   }
 
-  givenBack(seen: Seen, dueMs: number): void {
+  /** By one who held it since `heldMs`; another may have it before that is heard of. */
+  givenBack(seen: Seen, dueMs: number, heldMs: number): void {
+    if ((this.#deliveredMs.get(placeOf(seen)) ?? 0) > heldMs) return;
     this.#dueMs.set(placeOf(seen), dueMs);
   }
 

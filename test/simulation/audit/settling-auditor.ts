@@ -1,4 +1,4 @@
-import { placeOf, type Seen } from "./seen.ts";
+import { type Delivery, placeOf, type Seen } from "./seen.ts";
 import type { Violations } from "./violations.ts";
 
 export type Verb = "ack" | "nack" | "uncountedNack" | "deadLetter" | "extend";
@@ -19,8 +19,9 @@ export interface Try {
 interface Ending {
   deliveries: number;
   readonly tries: Try[];
-  /** When the ack was sent that was answered; while nothing else could have ended the message. */
-  ackedSentMs: number | undefined;
+  /** The first ack that was answered. */
+  acked: { readonly sentMs: number; readonly leaseUntilMs: number; readonly endedMs: number } | undefined;
+  /** Nothing else can have ended the message. */
   sureAck: boolean;
   deadSentMs: number | undefined;
 }
@@ -40,25 +41,27 @@ export class SettlingAuditor {
     return settle;
   }
 
-  ended(seen: Seen, settle: Try, outcome: Outcome): void {
+  ended(seen: Seen, settle: Try, outcome: Outcome, nowMs: number): void {
     settle.outcome = outcome;
     if (outcome !== "done") return;
     const ending = this.#of(placeOf(seen));
     if (settle.verb === "ack") {
-      ending.ackedSentMs ??= settle.sentMs;
+      ending.acked ??= { sentMs: settle.sentMs, leaseUntilMs: settle.leaseUntilMs, endedMs: nowMs };
       ending.sureAck ||= !ending.tries.some((other) => mayKill(other, settle));
     }
     if (settle.verb === "deadLetter") ending.deadSentMs ??= settle.sentMs;
   }
 
   /** An answer that came after its lease says nothing of what is so by now. */
-  delivered(seen: Seen, late: boolean, mayFollow: (ms: number) => boolean): void {
+  delivered(seen: Seen, delivery: Delivery, mayFollow: (ms: number) => boolean): void {
     const place = placeOf(seen);
     const ending = this.#of(place);
     ending.deliveries++;
-    if (late) return;
-    const { ackedSentMs, deadSentMs } = ending;
-    if (ackedSentMs !== undefined && !mayFollow(ackedSentMs))
+    if (delivery.untilMs <= delivery.nowMs) return;
+    const { acked, deadSentMs } = ending;
+    // Whoever acks while its own request is repeated may get once more what it holds.
+    const repeated = acked?.leaseUntilMs === delivery.leaseUntilMs && acked.endedMs >= delivery.askedMs;
+    if (acked && !repeated && !mayFollow(acked.sentMs))
       this.#violations.add("I4", `${seen.body} at ${place} is delivered after its ack was answered`);
     if (deadSentMs !== undefined && !mayFollow(deadSentMs))
       this.#violations.add("I5", `${seen.body} at ${place} is delivered after it was dead-lettered`);
@@ -98,7 +101,7 @@ export class SettlingAuditor {
   #of(place: string): Ending {
     const known = this.#endings.get(place);
     if (known) return known;
-    const made: Ending = { deliveries: 0, tries: [], ackedSentMs: undefined, sureAck: false, deadSentMs: undefined };
+    const made: Ending = { deliveries: 0, tries: [], acked: undefined, sureAck: false, deadSentMs: undefined };
     this.#endings.set(place, made);
     return made;
   }
