@@ -20,7 +20,11 @@ export default defineConfig({
       suite("conformance", { testTimeout: 30_000 }),
       suite("infra", { testTimeout: 30_000 }),
       // Makes brokers by the thousand.
-      suite("simulation", { testTimeout: 60_000 }, { "lru-cache": join(import.meta.dirname, "test/support/growing-lru-cache.ts") }),
+      suite(
+        "simulation",
+        { testTimeout: 60_000 },
+        { "lru-cache": join(import.meta.dirname, "test/support/growing-lru-cache.ts") },
+      ),
       // Runs the bundle that users run, so it is built first.
       suite("crash", { testTimeout: 60_000, globalSetup: ["test/support/build-bundle.ts"] }),
     ],

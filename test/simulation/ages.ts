@@ -1,6 +1,6 @@
+import { queuePk } from "../../core/keys.ts";
 import { blockOf } from "../../core/log/block.ts";
 import { EXPIRY_GUARD_SECONDS } from "../../core/log/log-limits.ts";
-import { queuePk } from "../../core/keys.ts";
 import type { Item } from "../../core/ports/item-store.ts";
 import type { SimulatedTable } from "./simulated-table.ts";
 import type { World } from "./world.ts";

@@ -37,7 +37,9 @@ export async function drain(world: World, broker: RunningBroker, auditor: Audito
       }),
     );
     const sentMs = world.nowMs;
-    const tries = messages.map((message) => auditor.settleStarted(seenOf(message), "ack", { heldMs, sentMs, leaseUntilMs: message.leaseUntilMs }));
+    const tries = messages.map((message) =>
+      auditor.settleStarted(seenOf(message), "ack", { heldMs, sentMs, leaseUntilMs: message.leaseUntilMs }),
+    );
     const results = await broker.settleMessages(
       GROUP,
       messages.map(({ receiptHandle }) => ({ action: "ack", receiptHandle })),

@@ -35,7 +35,9 @@ export class Client {
 
   async ask<T>(verb: (broker: RunningBroker) => Promise<T>, timeoutMs: number): Promise<T | BrokerError | Silence> {
     const handler = this.#any();
-    const answer = handler.broker.then((broker) => verb(this.#meddle(broker))).catch((error: unknown) => this.#failed(handler, error));
+    const answer = handler.broker
+      .then((broker) => verb(this.#meddle(broker)))
+      .catch((error: unknown) => this.#failed(handler, error));
     return Promise.race([answer, this.#world.sleep(timeoutMs).then((): Silence => SILENCE)]);
   }
 

@@ -92,7 +92,15 @@ async function work(stage: Stage, consumer: Consumer, received: Received): Promi
   auditor.deliver(
     received.messages.map((message) => {
       const untilMs = message.leaseUntilMs - skewMs;
-      const delivery = { consumer: name, attemptId, leaseUntilMs: message.leaseUntilMs, attempt: message.attempt, untilMs, askedMs, nowMs: heldMs };
+      const delivery = {
+        consumer: name,
+        attemptId,
+        leaseUntilMs: message.leaseUntilMs,
+        attempt: message.attempt,
+        untilMs,
+        askedMs,
+        nowMs: heldMs,
+      };
       return { seen: seenOf(message), delivery };
     }),
   );
@@ -113,7 +121,7 @@ async function work(stage: Stage, consumer: Consumer, received: Received): Promi
 }
 
 const told = (message: ReceivedMessage, nowMs: number): string =>
-  `${message.queueId}/${message.offset}#${message.attempt}+${message.leaseUntilMs - nowMs}`;
+  `${message.topic}/${message.queueId}/${message.offset}#${message.attempt}+${message.leaseUntilMs - nowMs}`;
 
 /** Works for longer than the lease, prolonging it for a part of what it holds, by the handle it came with. */
 async function workWithBeats(

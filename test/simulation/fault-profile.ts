@@ -35,4 +35,3 @@ export interface Looseness {
 
 export const STRICT: Looseness = { torn: 0, staleMsMax: 0 };
 export const LOOSE: Looseness = { torn: 0.3, staleMsMax: 1_000 };
-

@@ -135,7 +135,7 @@ export const OPERATORS: Readonly<Record<OperatorName, Actions>> = {
         const choice = world.random.fraction();
         if (choice < 0.5) {
           const job = await call(
-          stage,
+            stage,
             async (broker) => broker.redriveDeadLetters(GROUP, await selection(stage, broker)),
             CALL_MS,
           );

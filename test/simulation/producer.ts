@@ -34,7 +34,9 @@ async function send(stage: Stage, name: string, first: number, count: number): P
   const results = await call(stage, (broker) => broker.sendMessages(TOPIC, entries), SEND_MS);
   for (const [index, { text }] of messages.entries()) {
     const result = results === "unknown" ? undefined : results[index];
-    world.note(`${text}: ${result && !BrokerError.is(result) ? `${placed(result).queueId}/${placed(result).offset}` : "not sent"}`);
+    world.note(
+      `${text}: ${result && !BrokerError.is(result) ? `${placed(result).queueId}/${placed(result).offset}` : "not sent"}`,
+    );
     if (!result || (BrokerError.is(result) && result.code !== "STORE_UNAVAILABLE")) auditor.sendUnknown(text);
     else if (BrokerError.is(result)) auditor.sendRefused(text);
     else auditor.sendAcked({ ...placed(result), body: text }, world.nowMs);

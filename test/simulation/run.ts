@@ -30,7 +30,15 @@ if (scenario !== undefined && !(scenario in SCENARIOS))
 const first = Number(values.seed ?? values.from ?? 1);
 const count = values.seed === undefined ? Number(values.seeds ?? 1_000) : 1;
 const of = Math.min(availableParallelism(), Math.ceil(count / SEEDS_PER_PROCESS_MIN));
-const common = { first, count, of, scenario, time: values.time ?? false, traces: values.seed !== undefined, log: values.log ?? false };
+const common = {
+  first,
+  count,
+  of,
+  scenario,
+  time: values.time ?? false,
+  traces: values.seed !== undefined,
+  log: values.log ?? false,
+};
 
 const startedAt = performance.now();
 const folder = mkdtempSync(join(tmpdir(), "apogee-simulation-"));

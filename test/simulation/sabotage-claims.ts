@@ -76,9 +76,7 @@ export const showsSettledAsOpen: Sabotage = (items) => {
   const tampered = tamper(items, {
     when: blind,
     transact: (writes) =>
-      writes.map((write) =>
-        write.kind === "update" ? { ...write, when: blind(write.key, write.when ?? []) } : write,
-      ),
+      writes.map((write) => (write.kind === "update" ? { ...write, when: blind(write.key, write.when ?? []) } : write)),
   });
   return {
     ...tampered,

@@ -1,10 +1,10 @@
-import { changedClaim, isMeta } from "./claim-meta.ts";
-import { GROUPS_PK } from "../../core/keys.ts";
 import type { RunningBroker } from "../../core/create-broker.ts";
+import { GROUPS_PK } from "../../core/keys.ts";
 import type { Compressor } from "../../core/ports/compressor.ts";
 import type { Change, Condition, Item, ItemStore, Key, TransactWrite, WriteOptions } from "../../core/ports/item-store.ts";
 import type { ObjectStore } from "../../core/ports/object-store.ts";
 import type { SeededRandom } from "../support/seeded-random.ts";
+import { changedClaim, isMeta } from "./claim-meta.ts";
 
 /** A store that breaks one promise: each is a bug some layer could have, and each must be found. */
 export type Sabotage = (items: ItemStore, random: SeededRandom) => ItemStore;

@@ -194,7 +194,17 @@ export const SCENARIOS = {
       bytes: (random) => random.pick([0, 700 * KB, 700 * KB]),
       most: 15,
     },
-    consuming: { ...consuming, consumers: 2, pauseMs: 100, max: [32], nack: 0, extend: 0, deadLetter: 0.9, workMs: [0], beats: 0 },
+    consuming: {
+      ...consuming,
+      consumers: 2,
+      pauseMs: 100,
+      max: [32],
+      nack: 0,
+      extend: 0,
+      deadLetter: 0.9,
+      workMs: [0],
+      beats: 0,
+    },
     message: () => ({ prefix: "", fields: { priority: 1 } }),
   },
   /** Nearly everything fails and waits long: claims move out of their item. */

@@ -74,8 +74,7 @@ function claimOf(message: ReceivedMessage, held: readonly ReceivedMessage[]): re
 
 /** What another wishes may end this delivery too: a nack of an ordered message gives back all of its claim. */
 const isDoubtful = ({ message }: Settling, others: readonly Settling[]): boolean =>
-  orderKeyOf(seenOf(message).body) !== undefined &&
-  others.some((other) => other.message.queueId === message.queueId);
+  orderKeyOf(seenOf(message).body) !== undefined && others.some((other) => other.message.queueId === message.queueId);
 
 /** The network delivers a request once more, or its client sends it again; nobody acts on the answer. */
 async function repeat(
@@ -116,13 +115,7 @@ const verbOf = ({ wish, original, contradicted }: Settling): Verb =>
 const givesUp = ({ wish, original }: Settling): boolean =>
   (wish.action === "nack" || wish.action === "deadLetter") && original?.outcome !== "done";
 
-function conclude(
-  stage: Stage,
-  consumer: Consumer,
-  settling: Settling,
-  tried: Try,
-  result: SettleResult | undefined,
-): void {
+function conclude(stage: Stage, consumer: Consumer, settling: Settling, tried: Try, result: SettleResult | undefined): void {
   const { world, auditor } = stage;
   const { message, wish, contradicted, original } = settling;
   const { name, skewMs } = consumer;
@@ -134,27 +127,21 @@ function conclude(
   if (original) return;
   if (isLost(result) && !contradicted && wish.action !== "deadLetter") {
     // Where no reply gets lost, whoever believes to hold a message does.
-    const sure = stage.repliesGetLost ? wish.action === "ack" && running : true;
+    const sure = !stage.repliesGetLost || (wish.action === "ack" && running && !stage.claimsMoved());
     if (sure && auditor.holds(name, seen, nowMs)) auditor.holderRefused(name, seen);
   }
   if (result?.status === "extended" && wish.action === "extend" && !contradicted) {
     if (result.leaseUntilMs < tried.sentMs + wish.leaseMs - SKEW_MS_MAX) auditor.extendedInVain(name, seen);
     auditor.extended(name, seen, result.leaseUntilMs - skewMs, nowMs);
-  }
-  else if (wish.action !== "extend") auditor.release(name, seen);
-  if (result?.status === "nacked" && wish.action === "nack") auditor.liveness?.givenBack(seen, nowMs + wish.delayMs, tried.heldMs);
+  } else if (wish.action !== "extend") auditor.release(name, seen);
+  if (result?.status === "nacked" && wish.action === "nack")
+    auditor.liveness?.givenBack(seen, nowMs + wish.delayMs, tried.heldMs);
 }
 
-const isLost = (result: SettleResult | undefined): boolean =>
-  result?.status === "error" && result.error.code === "LEASE_LOST";
+const isLost = (result: SettleResult | undefined): boolean => result?.status === "error" && result.error.code === "LEASE_LOST";
 
 /** Where replies get lost inside, what worked is answered as refused once its lease may be over, or where nobody could look it up. */
-function outcomeOf(
-  stage: Stage,
-  { wish, original }: Settling,
-  result: SettleResult | undefined,
-  running: boolean,
-): Outcome {
+function outcomeOf(stage: Stage, { wish, original }: Settling, result: SettleResult | undefined, running: boolean): Outcome {
   if (result && result.status !== "error") return "done";
   if (!isLost(result)) return "maybe";
   if (!stage.repliesGetLost) return "refused";

@@ -107,9 +107,7 @@ class History {
       exactAttempts: faults === "none" && scenario.consuming.abort === 0 && !scenario.operators,
       aging: scenario.ages !== undefined,
       retentionMs: this.#retentionHours * 3_600_000,
-      promptness: scenario.prompt
-        ? { boundMs: sole ? PROMPT_MS.sole : PROMPT_MS.shared, skewMs: 2 * SKEW_MS }
-        : undefined,
+      promptness: scenario.prompt ? { boundMs: sole ? PROMPT_MS.sole : PROMPT_MS.shared, skewMs: 2 * SKEW_MS } : undefined,
     });
   }
 
@@ -167,7 +165,12 @@ class History {
     const { random } = this.world;
     const broker = await this.#start("setup").broker;
     const flushMode = random.chance(0.15) ? "SYNC_FLUSH" : "ASYNC_FLUSH";
-    const { topic: made } = await broker.putTopic(TOPIC, { queues: random.pick(queues), flushMode, ...topic, retentionHours: this.#retentionHours });
+    const { topic: made } = await broker.putTopic(TOPIC, {
+      queues: random.pick(queues),
+      flushMode,
+      ...topic,
+      retentionHours: this.#retentionHours,
+    });
     await broker.putGroup(GROUP, { ...group, maxAttempts: this.#maxAttempts, backoff: [1, 3] });
     await broker.putSubscription(GROUP, TOPIC, { filter, startFrom: "earliest" });
     return made;

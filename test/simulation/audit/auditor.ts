@@ -220,7 +220,9 @@ export class Auditor {
 
   #checkProgress(progress: QueueProgress, end: EndState): void {
     const { main, queueId, next, min, max, open, unreadable } = progress;
-    const stuck = open.filter((offset) => !this.#mayBeLost({ queueId, offset, body: this.#log.at.get(placeOf({ queueId, offset })) ?? "" }));
+    const stuck = open.filter(
+      (offset) => !this.#mayBeLost({ queueId, offset, body: this.#log.at.get(placeOf({ queueId, offset })) ?? "" }),
+    );
     if (stuck.length > 0) this.violations.add("I5", `queue ${queueId} still has open offsets ${stuck.join(",")}`);
     if (next < max && min < max) this.violations.add("I5", `queue ${queueId} stopped at ${next} of ${max}`);
     if (unreadable > 0 && !this.#options.damaged)
@@ -228,7 +230,9 @@ export class Auditor {
     const bodies = [...this.#log.at].filter(([place]) => offsetOf(place).queueId === queueId);
     const inexact =
       queueId === this.#options.redrivenQueue ||
-      this.resets.asked(queueId) > 0 || bodies.some(([, body]) => mayBeKept(body)) || this.#options.damaged === true;
+      this.resets.asked(queueId) > 0 ||
+      bodies.some(([, body]) => mayBeKept(body)) ||
+      this.#options.damaged === true;
     checkSum(this.violations, progress, this.#known(bodies, end), inexact || !main);
   }
 
@@ -251,8 +255,7 @@ export class Auditor {
     for (const [place, copies] of dead) {
       const resets = this.resets.asked(offsetOf(place).queueId);
       if (copies > 1 + resets) this.violations.add("I10", `${place} has ${copies} dead letters`);
-      if (this.#settling.surelyAcked(place) && resets === 0)
-        this.violations.add("I10", `${place} is dead-lettered, and acked`);
+      if (this.#settling.surelyAcked(place) && resets === 0) this.violations.add("I10", `${place} is dead-lettered, and acked`);
     }
     const counted = progress.reduce((sum, { deadLettered }) => sum + deadLettered, 0);
     const mayBeGone = this.#options.aging === true || this.#options.damaged === true;

@@ -1,6 +1,6 @@
+import { framesObjectExpiresMs, queuePk } from "../../../core/keys.ts";
 import { type Block, blockOf } from "../../../core/log/block.ts";
 import { decodeFrame } from "../../../core/log/frame.ts";
-import { framesObjectExpiresMs, queuePk } from "../../../core/keys.ts";
 import type { ItemStore } from "../../../core/ports/item-store.ts";
 import { runLengthCompressor } from "../run-length-compressor.ts";
 import type { Violations } from "./violations.ts";

@@ -75,8 +75,7 @@ export class LogAuditor {
   see(seen: Seen): void {
     const place = placeOf(seen);
     const known = this.at.get(place);
-    if (known !== undefined && known !== seen.body)
-      this.#violations.add("I3", `${place} holds ${seen.body} and held ${known}`);
+    if (known !== undefined && known !== seen.body) this.#violations.add("I3", `${place} holds ${seen.body} and held ${known}`);
     this.at.set(place, seen.body);
     if (seen.queueId === this.#redrivenQueue) {
       this.redriven.set(seen.body, new Set([...(this.redriven.get(seen.body) ?? []), seen.offset]));

@@ -53,12 +53,7 @@ export class OrderAuditor {
   }
 
   /** What was sent, or lies, before this message and is neither settled nor in front of it in the same answer. */
-  #missing(
-    seen: Seen,
-    key: string,
-    at: ReadonlyMap<string, string>,
-    passed: (place: string) => boolean,
-  ): string | undefined {
+  #missing(seen: Seen, key: string, at: ReadonlyMap<string, string>, passed: (place: string) => boolean): string | undefined {
     for (let offset = seen.offset - 1; offset >= 0; offset--) {
       const place = placeOf({ queueId: seen.queueId, offset });
       const body = at.get(place);

@@ -109,5 +109,6 @@ export class SettlingAuditor {
 
 /** Whether a nack (perhaps of the last attempt) or a dead-lettering, of this delivery or a later one, may have ended the message. */
 const mayKill = ({ verb, outcome, heldMs, leaseUntilMs }: Try, ack: Try): boolean =>
-  (verb === "nack" || verb === "uncountedNack" || verb === "deadLetter") && (outcome === "maybe" || (outcome === "done" && (heldMs >= ack.heldMs || leaseUntilMs === ack.leaseUntilMs)));
+  (verb === "nack" || verb === "uncountedNack" || verb === "deadLetter") &&
+  (outcome === "maybe" || (outcome === "done" && (heldMs >= ack.heldMs || leaseUntilMs === ack.leaseUntilMs)));
 const ends = ({ verb }: Try): boolean => verb === "ack" || verb === "deadLetter";
