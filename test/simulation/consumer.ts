@@ -35,7 +35,7 @@ export async function consume(stage: Stage, consumer: Consumer): Promise<void> {
       max: random.pick(consuming.max),
       maxBytes: random.pick(consuming.maxBytes ?? [undefined]),
       waitMs: random.pick(consuming.waitMs),
-      leaseMs: random.pick(stage.leapt ? [...consuming.leaseMs, LONG_LEASE_MS] : consuming.leaseMs),
+      leaseMs: random.pick(stage.leapt !== undefined ? [...consuming.leaseMs, LONG_LEASE_MS] : consuming.leaseMs),
       attemptId: names[random.pick(consuming.attemptIds)],
     });
     if (received.messages.length > 0) await work(stage, consumer, received);
@@ -110,7 +110,7 @@ async function work(stage: Stage, consumer: Consumer, received: Received): Promi
     for (const message of held) auditor.release(name, seenOf(message));
     return;
   }
-  if (stage.leapt && random.chance(scenario.consuming.oversleep ?? 0)) {
+  if (stage.leapt !== undefined && random.chance(scenario.consuming.oversleep ?? 0)) {
     const late = stage.leapt.then(() => world.sleep(random.integer(0, OVERSLEPT_MS_MAX)));
     return stage.beside(late.then(() => settle(stage, consumer, held, heldMs)));
   }

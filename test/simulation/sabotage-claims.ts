@@ -1,6 +1,5 @@
 import { isGivenBack, progressOf } from "../../core/consume/progress.ts";
 import type { Change, Condition, Item, Key } from "../../core/ports/item-store.ts";
-import { StoreUnavailable } from "../../core/ports/store-failures.ts";
 import { changedClaim, isMeta } from "./claim-meta.ts";
 import { isProgress, type Sabotage, tamper } from "./sabotage.ts";
 
@@ -84,16 +83,6 @@ export const showsSettledAsOpen: Sabotage = (items) => {
     batchGet: async (keys, options) => (await items.batchGet(keys, options)).map(shown),
   };
 };
-
-/** L: claims that wait long never leave their item. */
-export const keepsClaimsInside: Sabotage = (items) => ({
-  ...tamper(items, {}),
-  transact: (writes) => {
-    if (writes.some((write) => write.kind === "put" && write.item.pk.startsWith("r#")))
-      throw new StoreUnavailable("not-applied", "conflict", "never");
-    return items.transact(writes);
-  },
-});
 
 /** I10: what expired is counted twice. */
 export const countsExpiredTwice: Sabotage = (items) =>

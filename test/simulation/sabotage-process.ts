@@ -1,5 +1,6 @@
 import { Arrivals } from "../../core/consume/arrivals.ts";
-import { QueueReader } from "../../core/log/queue-reader.ts";
+import { BrokerError } from "../../core/errors.ts";
+import { QueueLog } from "../../core/log/queue-log.ts";
 import type { Plant } from "./sabotage.ts";
 
 /** Bugs inside a process, which no store shows: planted in the place of one method, or between a client and its handler. */
@@ -24,19 +25,18 @@ export const keepsRings: Patch = async (work) => {
   }
 };
 
-/** I4: a block that grew between two pages is in the run twice. */
-export const readsBlocksTwice: Patch = async (work) => {
-  const { run } = QueueReader.prototype;
-  QueueReader.prototype.run = async function (...parameters) {
-    const found = await run.apply(this, parameters);
-    const last = found.blocks.at(-1);
-    if (!last || last.count < 2 || found.blocks.length < 2) return found;
-    return { ...found, blocks: [...found.blocks, last], available: found.available + last.count };
+/** I4: where blocks follow each other, the last message of all is read twice. */
+export const readsMessagesTwice: Patch = async (work) => {
+  const { matching } = QueueLog.prototype;
+  QueueLog.prototype.matching = async function (...parameters) {
+    const found = await matching.apply(this, parameters);
+    const last = found.messages.at(-1);
+    return last && parameters[0].blocks.length > 1 ? { ...found, messages: [...found.messages, last] } : found;
   };
   try {
     return await work();
   } finally {
-    QueueReader.prototype.run = run;
+    QueueLog.prototype.matching = matching;
   }
 };
 
@@ -59,19 +59,28 @@ export const givesBackWhatIsRepeated: Plant = {
 
 /** I6: a message group goes to two queues. */
 export const splitsGroups: Plant = {
-  broker: (broker) => {
-    let sends = 0;
-    return {
-      ...broker,
-      sendMessages: (topic, entries) =>
-        broker.sendMessages(
-          topic,
-          entries.map((entry) =>
-            entry.messageGroup !== undefined && sends++ % 4 === 3
-              ? { ...entry, messageGroup: `${entry.messageGroup} too` }
-              : entry,
-          ),
+  broker: (broker) => ({
+    ...broker,
+    sendMessages: (topic, entries) =>
+      broker.sendMessages(
+        topic,
+        entries.map((entry) =>
+          entry.messageGroup !== undefined && (entry.body.at(-2) ?? 0) % 4 === 0
+            ? { ...entry, messageGroup: `${entry.messageGroup} too` }
+            : entry,
         ),
-    };
-  },
+      ),
+  }),
+};
+
+/** L: whoever finds nothing is told that too much is in flight. */
+export const refusesForNothing: Plant = {
+  broker: (broker) => ({
+    ...broker,
+    async receiveMessages(group, request, signal) {
+      const messages = await broker.receiveMessages(group, request, signal);
+      if (messages.length === 0) throw new BrokerError("TOO_MANY_REQUESTS", "Settle some.");
+      return messages;
+    },
+  }),
 };

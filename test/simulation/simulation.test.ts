@@ -13,14 +13,7 @@ import {
   resetsOnlyOffsets,
   skipsMessages,
 } from "./sabotage.ts";
-import {
-  acksWhateverIsThere,
-  countsExpiredTwice,
-  countsUnsent,
-  forgetsExtends,
-  keepsClaimsInside,
-  showsSettledAsOpen,
-} from "./sabotage-claims.ts";
+import { acksWhateverIsThere, countsExpiredTwice, countsUnsent, forgetsExtends, showsSettledAsOpen } from "./sabotage-claims.ts";
 import {
   letsExpiryFall,
   pollsSeeNothing,
@@ -29,7 +22,7 @@ import {
   waitsForLostObjects,
   writesToExpiringBlocks,
 } from "./sabotage-log.ts";
-import { givesBackWhatIsRepeated, keepsRings, readsBlocksTwice, splitsGroups } from "./sabotage-process.ts";
+import { givesBackWhatIsRepeated, keepsRings, readsMessagesTwice, refusesForNothing, splitsGroups } from "./sabotage-process.ts";
 import type { ScenarioName } from "./scenarios.ts";
 import { type SimulationOptions, simulate } from "./simulate.ts";
 
@@ -92,7 +85,7 @@ describe("the auditors find planted bugs", () => {
     ["I10", "a dead letter that stays", "plain", { items: copiesDeadLetters }],
     ["I10", "a dead letter that is redriven twice", "redriven", { items: redrivesBlindly }],
     ["I10", "an expired message that is counted twice", "expiring", { items: countsExpiredTwice }],
-    ["L", "claims that fill their item", "outage", { items: keepsClaimsInside }],
+    ["L", "a queue that is full of nothing", "outage", refusesForNothing],
     ["L", "polls that see nothing", "polling", { items: pollsSeeNothing }],
     ["L E", "a lost object that stops its queue", "damaged", waitsForLostObjects],
   ];
@@ -106,8 +99,8 @@ describe("the auditors find planted bugs", () => {
     expect(await keepsRings(() => found("L", { scenario: "alone" }))).toBe(true);
   });
 
-  it("I4: a block that is read twice", async () => {
-    expect(await readsBlocksTwice(() => found("I4", { scenario: "crowdedFilter" }))).toBe(true);
+  it("I4: a message that is read twice", async () => {
+    expect(await readsMessagesTwice(() => found("I4", { scenario: "crowdedFilter" }))).toBe(true);
   });
 
   it("I4: a lease that is over before the slowest clock says so", async () => {
