@@ -228,6 +228,16 @@ export const SCENARIOS = {
       die: 0.02,
     },
   },
+  /** Heads that fail for long, and what is sent behind them: more than an item has room for. */
+  backlog: {
+    ...common,
+    ...inGroups,
+    weight: 1,
+    queues: [1],
+    maxAttempts: [4, 17],
+    sending: { ...sending, producers: 2, pauseMs: [20, 800], batches: [5, 40], bytes: () => 0, most: 200 },
+    consuming: { ...consuming, max: [8, 32], nack: 0.5, nackDelayMs: [500, 9_000, 30_000] },
+  },
   /** An outage of the consumers: everything comes back, message by message. Then something new is sent. */
   outage: {
     ...common,

@@ -26,8 +26,8 @@ import { givesBackWhatIsRepeated, keepsRings, readsMessagesTwice, refusesForNoth
 import type { ScenarioName } from "./scenarios.ts";
 import { type SimulationOptions, simulate } from "./simulate.ts";
 
-const SEEDS = 200;
-const SEEDS_PER_TEST = 25;
+const SEEDS = 350;
+const SEEDS_PER_TEST = 50;
 /** A planted bug must be found by then. */
 const PLANT_SEEDS = 300;
 /** Histories in which every limit of the table should be met. */
