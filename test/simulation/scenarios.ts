@@ -95,7 +95,7 @@ const bursts: Sending = { ...sending, producers: 1, pauseMs: [20, 9_000], batche
 export const SCENARIOS = {
   plain: common,
   filtered: { ...common, ...filtered },
-  messageGroups: { ...common, ...inGroups },
+  messageGroups: { ...common, ...inGroups, consuming: { ...consuming, contradict: 0.2 } },
   wholeQueue: { ...common, group: { ordered: true }, message: () => ({ prefix: "q:", fields: {} }) },
   mixed: {
     ...common,
@@ -270,9 +270,17 @@ export const SCENARIOS = {
     prompt: true,
     runMs: [25_000],
     sending: { ...bursts, batches: [1, 6], atOnce: 2 },
-    consuming: { ...waiting, pauseMs: 5_000, max: [1, 2, 8] },
+    consuming: { ...waiting, pauseMs: 2_500, max: [1, 2, 8], nack: 0.4 },
   },
-  polling: { ...common, faults: "none", prompt: true, queues: [1], runMs: [25_000], sending: bursts, consuming: waiting },
+  polling: {
+    ...common,
+    faults: "none",
+    prompt: true,
+    queues: [1],
+    runMs: [25_000],
+    sending: bursts,
+    consuming: { ...waiting, pauseMs: 600, max: [4, 8, 32] },
+  },
   reset: { ...common, operators: ["resetOffsets"] },
   resetInOrder: { ...common, ...inGroups, operators: ["resetOffsets"] },
   paused: { ...common, runMs: [20_000], operators: ["pause"] },
