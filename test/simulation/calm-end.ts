@@ -1,61 +1,56 @@
 import type { RunningBroker } from "../../core/create-broker.ts";
-import { BrokerError } from "../../core/errors.ts";
-import { queuePk } from "../../core/keys.ts";
-import type { ItemStore } from "../../core/ports/item-store.ts";
-import { GROUP, placed, seenOf, TOPIC } from "./actors.ts";
-import type { Auditor } from "./auditor.ts";
-import type { Scenario } from "./scenario.ts";
+import { StoreCorrupt } from "../../core/ports/store-failures.ts";
+import type { ReceivedMessage } from "../../core/terms.ts";
+import type { Auditor } from "./audit/auditor.ts";
+import { GROUP, seenOf } from "./stage.ts";
 import type { World } from "./world.ts";
 
-const HOUR_MS = 3_600_000;
+const LEASE_MS = 60_000;
+/** Past every lease, margin and back-off there can be. */
+const PATIENCE_MS = 100_000;
+const EMPTY_ANSWERS = 3;
+const ROUNDS_MAX = 400;
 
-/** Nothing happens until the data expires, is deleted in any order or not at all, and the queue begins anew behind it. */
-export async function idleForDays(
-  world: World,
-  scenario: Scenario,
-  items: ItemStore,
-  broker: RunningBroker,
-  auditor: Auditor,
-): Promise<void> {
-  const { random } = world;
-  await world.sleep(random.integer(24, 30) * HOUR_MS);
-  const { uid, readQueues } = await broker.getTopic(TOPIC);
-  for (let queueId = 0; queueId < readQueues; queueId++) {
-    const page = await items.query({ pk: queuePk(uid, queueId), limit: 1_000 });
-    for (const item of page.items) if ((item.x as number) * 1_000 <= world.nowMs && random.chance(0.5)) await items.delete(item);
-  }
-  for (let index = 0; index < 4; index++) {
-    const body = `late.${index}`;
-    auditor.sendStarted(body);
-    const fields = scenario.message(random).fields.messageGroup === undefined ? {} : { messageGroup: "late" };
-    const [result] = await broker.sendMessages(TOPIC, [{ tag: "wanted", ...fields, body: new TextEncoder().encode(`${body}|`) }]);
-    if (result && !BrokerError.is(result)) auditor.sendAcked({ ...placed(result), body });
-    await world.sleep(random.integer(0, 40 * 60_000));
+async function receive(broker: RunningBroker, auditor: Auditor): Promise<readonly ReceivedMessage[] | undefined> {
+  try {
+    return await broker.receiveMessages(GROUP, { max: 32, waitMs: 0, leaseMs: LEASE_MS });
+  } catch (error) {
+    if (!StoreCorrupt.is(error)) throw error;
+    auditor.corrupt(error.message);
+    return undefined;
   }
 }
 
 /** Receives and acks until nothing comes any more. */
 export async function drain(world: World, broker: RunningBroker, auditor: Auditor): Promise<void> {
-  for (let empty = 0; empty < 3; ) {
+  for (let empty = 0, rounds = 0; empty < EMPTY_ANSWERS && rounds < ROUNDS_MAX; rounds++) {
     const askedMs = world.nowMs;
-    const messages = await broker.receiveMessages(GROUP, { max: 32, waitMs: 0, leaseMs: 60_000 });
-    auditor.deliverTogether(messages.map(seenOf));
-    for (const message of messages) {
-      const { attempt, leaseUntilMs } = message;
-      auditor.deliver("drain", seenOf(message), { attempt, untilMs: leaseUntilMs, askedMs, nowMs: world.nowMs });
-      auditor.ackTried(seenOf(message));
-    }
+    const messages = await receive(broker, auditor);
+    if (!messages) return;
+    const heldMs = world.nowMs;
+    auditor.deliver(
+      messages.map((message) => {
+        const { attempt, leaseUntilMs } = message;
+        const given = { consumer: "drain", attemptId: undefined, attempt, leaseUntilMs };
+        const delivery = { ...given, untilMs: leaseUntilMs, askedMs, nowMs: heldMs };
+        return { seen: seenOf(message), delivery };
+      }),
+    );
     const sentMs = world.nowMs;
+    const tries = messages.map((message) =>
+      auditor.settleStarted(seenOf(message), "ack", { heldMs, sentMs, leaseUntilMs: message.leaseUntilMs }),
+    );
     const results = await broker.settleMessages(
       GROUP,
       messages.map(({ receiptHandle }) => ({ action: "ack", receiptHandle })),
     );
-    for (const [index, message] of messages.entries()) {
-      auditor.release("drain", seenOf(message));
-      if (results[index]?.status === "acked") auditor.ackAnswered(seenOf(message), sentMs);
+    for (const [index, tried] of tries.entries()) {
+      const seen = seenOf(messages[index] as (typeof messages)[number]);
+      auditor.settleEnded(seen, tried, results[index]?.status === "acked" ? "done" : "refused", world.nowMs);
+      if (results[index]?.status !== "acked") auditor.holderRefused("drain", seen);
+      auditor.release("drain", seen);
     }
     empty = messages.length === 0 ? empty + 1 : 0;
-    // Past every lease, margin and back-off there can be.
-    await world.sleep(messages.length === 0 ? 100_000 : 10);
+    await world.sleep(messages.length === 0 ? PATIENCE_MS : 10);
   }
 }

@@ -5,6 +5,7 @@ import type {
   Key,
   Query,
   QueryPage,
+  ReadOptions,
   TransactResult,
   TransactWrite,
   WriteOptions,
@@ -31,6 +32,15 @@ export const NO_FAULTS: FaultRates = { refused: 0, replyLost: 0, appliedLate: 0,
 
 export const LATE_MS_MAX = 30_000;
 export const FREEZE_MS_MAX = 90_000;
+
+/** How long what is slow takes. */
+export interface Slowness {
+  readonly lateMsMax: number;
+  readonly freezeMsMax: number;
+}
+/** A call is applied within a quarter of an hour, and a process may wake up after more than one. */
+export const VERY_SLOW: Slowness = { lateMsMax: 900_000, freezeMsMax: 6_000_000 };
+const USUAL: Slowness = { lateMsMax: LATE_MS_MAX, freezeMsMax: FREEZE_MS_MAX };
 const GIVE_UP_MS_MAX = 3_000;
 
 /** The process a store belongs to. After a crash its calls never answer. */
@@ -45,11 +55,13 @@ export class Wire {
   readonly #world: World;
   readonly #host: Host;
   readonly #rates: () => FaultRates;
+  readonly #slowness: Slowness;
 
-  constructor(world: World, host: Host, rates: () => FaultRates) {
+  constructor(world: World, host: Host, rates: () => FaultRates, slowness: Slowness = USUAL) {
     this.#world = world;
     this.#host = host;
     this.#rates = rates;
+    this.#slowness = slowness;
   }
 
   async call<T>(what: string, writes: boolean, apply: () => Promise<T>): Promise<T> {
@@ -64,7 +76,7 @@ export class Wire {
     }
     if (writes && fails(rates.appliedLate)) {
       note("late");
-      this.#world.at(this.#world.nowMs + random.integer(0, LATE_MS_MAX), () => void apply().catch(refusedUnheard));
+      this.#world.at(this.#world.nowMs + random.integer(0, this.#slowness.lateMsMax), () => void apply().catch(refusedUnheard));
       return this.#lost();
     }
     if (writes && fails(rates.requestLost)) {
@@ -78,9 +90,9 @@ export class Wire {
       return this.#travel(0).then(() => this.#lost());
     }
     const result = await apply();
-    note(JSON.stringify(result, plain) ?? "done");
+    note(told(result));
     if (writes && fails(rates.replyLost)) return this.#lost();
-    await this.#travel(fails(rates.freeze) ? random.integer(1_000, FREEZE_MS_MAX) : random.integer(0, 12));
+    await this.#travel(fails(rates.freeze) ? random.integer(1_000, this.#slowness.freezeMsMax) : random.integer(0, 12));
     return result;
   }
 
@@ -101,10 +113,12 @@ function refusedUnheard(error: unknown): void {
   if (!StoreUnavailable.is(error)) throw error;
 }
 
-const plain = (_key: string, value: unknown): unknown => {
-  if (value instanceof Uint8Array) return Buffer.from(value).toString("base64");
-  return value instanceof Set ? [...value] : value;
-};
+/** Enough of a result to tell two histories apart. */
+function told(result: unknown): string {
+  if (typeof result !== "object" || result === null) return "nothing";
+  if ("ok" in result) return result.ok ? "ok" : "not ok";
+  return "items" in result && Array.isArray(result.items) ? `${result.items.length} items` : "something";
+}
 
 export class FaultyItemStore implements ItemStore {
   readonly #inner: ItemStore;
@@ -115,12 +129,12 @@ export class FaultyItemStore implements ItemStore {
     this.#wire = wire;
   }
 
-  get(key: Key): Promise<Item | undefined> {
-    return this.#wire.call(`get ${key.pk}`, false, () => this.#inner.get(key));
+  get(key: Key, options?: ReadOptions): Promise<Item | undefined> {
+    return this.#wire.call(`get ${key.pk}`, false, () => this.#inner.get(key, options));
   }
 
-  batchGet(keys: readonly Key[]): Promise<readonly (Item | undefined)[]> {
-    return this.#wire.call("batchGet", false, () => this.#inner.batchGet(keys));
+  batchGet(keys: readonly Key[], options?: ReadOptions): Promise<readonly (Item | undefined)[]> {
+    return this.#wire.call("batchGet", false, () => this.#inner.batchGet(keys, options));
   }
 
   put(item: Item, options?: WriteOptions): Promise<WriteResult> {

@@ -1,11 +1,11 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
-import { deflateRawSync, inflateRawSync } from "node:zlib";
-import { SHARED_STORE } from "../../core/broker-settings.ts";
+import { type BrokerSettings, SHARED_STORE } from "../../core/broker-settings.ts";
 import { type BrokerDependencies, createBroker, type RunningBroker } from "../../core/create-broker.ts";
 import type { ItemStore } from "../../core/ports/item-store.ts";
 import type { ObjectStore } from "../../core/ports/object-store.ts";
 import { SeededRandom } from "../support/seeded-random.ts";
-import { type FaultRates, FaultyItemStore, FaultyObjectStore, type Host, Wire } from "./faulty-stores.ts";
+import { type FaultRates, FaultyItemStore, FaultyObjectStore, type Host, type Slowness, Wire } from "./faulty-stores.ts";
+import { runLengthCompressor } from "./run-length-compressor.ts";
 import type { World } from "./world.ts";
 
 export interface SimulatedStores {
@@ -16,8 +16,8 @@ export interface SimulatedStores {
 /** One process of the broker: a clock of its own, caches of its own, and a life that can end between any two store calls. */
 export class Handler implements Host {
   readonly name: string;
-  /** What its clock is ahead. */
-  readonly skewMs: number;
+  /** What its clock is ahead; it may be set, forth or back. */
+  skewMs: number;
   readonly broker: Promise<RunningBroker>;
   crashed = false;
 
@@ -28,6 +28,8 @@ export class Handler implements Host {
     options: {
       readonly skewMs: number;
       readonly skewMarginMs: number;
+      readonly slowness?: Slowness;
+      readonly settings?: Partial<BrokerSettings>;
       readonly rates: () => FaultRates;
       readonly flightMs?: number;
       /** In the place of those below, or beside them. */
@@ -36,20 +38,17 @@ export class Handler implements Host {
   ) {
     this.name = name;
     this.skewMs = options.skewMs;
-    const wire = new Wire(world, this, options.rates);
+    const wire = new Wire(world, this, options.rates, options.slowness);
     this.broker = createBroker({
       items: new FaultyItemStore(stores.items, wire),
       objects: new FaultyObjectStore(stores.objects, wire),
-      clock: { nowMs: () => world.nowMs + options.skewMs, sleep: (ms, signal) => world.sleep(ms, signal) },
+      clock: { nowMs: () => Math.floor(world.nowMs) + this.skewMs, sleep: (ms, signal) => world.sleep(ms, signal) },
       random: new SeededRandom(world.random.bits()),
       signer: {
         sign: (key, bytes) => createHmac("sha512", key).update(bytes).digest(),
         equal: (a, b) => a.length === b.length && timingSafeEqual(a, b),
       },
-      compressor: {
-        deflate: (bytes) => deflateRawSync(bytes),
-        inflate: (bytes, bytesMax) => inflateRawSync(bytes, { maxOutputLength: bytesMax }),
-      },
+      compressor: runLengthCompressor,
       // Small frames go inline, the larger of the workload to objects, and some are packed.
       settings: {
         ...SHARED_STORE,
@@ -57,6 +56,7 @@ export class Handler implements Host {
         flightMs: options.flightMs ?? SHARED_STORE.flightMs,
         inlineFrameBytesMax: 600,
         packFromBytes: 200,
+        ...options.settings,
       },
       ...options.dependencies,
     });

@@ -2,15 +2,26 @@ import type { TopicSettings } from "../../core/broker.ts";
 import type { OffsetReset } from "../../core/consume/reset-offsets.ts";
 import type { RunningBroker } from "../../core/create-broker.ts";
 import { BrokerError } from "../../core/errors.ts";
-import { GROUP, placed, type Stage, TOPIC } from "./actors.ts";
-import type { Auditor } from "./auditor.ts";
-import { FILTERS, type Operator } from "./scenario.ts";
+import type { Auditor } from "./audit/auditor.ts";
+import { FILTERS } from "./scenarios.ts";
+import { call, GROUP, placed, type Stage, TOPIC } from "./stage.ts";
 import type { World } from "./world.ts";
 
 const CALL_MS = 15_000;
 /** More than handlers keep what they read of groups and subscriptions. */
 const KNOWN_MS = 5_000;
 const QUEUES_MAX = 3;
+
+/** What someone does to the group, its topic or its store, beside those who send and receive. */
+export type OperatorName =
+  | "resetOffsets"
+  | "pause"
+  | "changeFilter"
+  | "changeQueues"
+  | "changeQueuesOften"
+  | "redrive"
+  | "redriveAll"
+  | "damage";
 
 interface Actions {
   /** How many do it at once. */
@@ -21,12 +32,12 @@ interface Actions {
   end?(world: World, broker: RunningBroker, auditor: Auditor): Promise<void>;
 }
 
-export const OPERATORS: Readonly<Record<Operator, Actions>> = {
+export const OPERATORS: Readonly<Record<OperatorName, Actions>> = {
   resetOffsets: {
     actors: 2,
     async act(stage) {
       const { world, auditor } = stage;
-      for (; await pause(stage, 3_000, 20_000); ) {
+      for (; await pause(stage, 1_500, 9_000); ) {
         const queueId = world.random.pick([undefined, 0]);
         const to = world.random.pick<OffsetReset["to"]>([
           "earliest",
@@ -35,7 +46,8 @@ export const OPERATORS: Readonly<Record<Operator, Actions>> = {
           { timestampMs: world.nowMs - world.random.integer(0, 30_000) },
         ]);
         const reset = auditor.resets.started(queueId === undefined ? [0, 1] : [queueId], world.nowMs);
-        const queues = await stage.call(
+        const queues = await call(
+          stage,
           (broker) => broker.resetOffsets(GROUP, { topic: TOPIC, queueId, to, dryRun: false }),
           CALL_MS,
         );
@@ -54,11 +66,11 @@ export const OPERATORS: Readonly<Record<Operator, Actions>> = {
     async act(stage) {
       const { world, auditor } = stage;
       for (; await pause(stage, 1_000, 8_000); ) {
-        const paused = await stage.call((broker) => broker.pauseGroup(GROUP), CALL_MS);
+        const paused = await call(stage, (broker) => broker.pauseGroup(GROUP), CALL_MS);
         if (paused !== "unknown") auditor.pauses.pauseAnswered(world.nowMs);
         await pause(stage, 1_000, 12_000);
         auditor.pauses.resumeStarted();
-        const resumed = await stage.call((broker) => broker.resumeGroup(GROUP), CALL_MS);
+        const resumed = await call(stage, (broker) => broker.resumeGroup(GROUP), CALL_MS);
         if (resumed === "unknown") auditor.pauses.resumeUnknown();
       }
     },
@@ -71,9 +83,9 @@ export const OPERATORS: Readonly<Record<Operator, Actions>> = {
   changeFilter: {
     actors: 2,
     async act(stage) {
-      for (; await pause(stage, 1_000, 10_000); ) {
+      for (; await pause(stage, 500, 5_000); ) {
         const filter = stage.world.random.pick(FILTERS);
-        await stage.call((broker) => broker.putSubscription(GROUP, TOPIC, { filter }), CALL_MS);
+        await call(stage, (broker) => broker.putSubscription(GROUP, TOPIC, { filter }), CALL_MS);
       }
     },
     async end(world, broker, auditor) {
@@ -82,9 +94,9 @@ export const OPERATORS: Readonly<Record<Operator, Actions>> = {
       await world.sleep(KNOWN_MS);
       for (const [index, [tag, prefix]] of Object.entries({ both: "", first: "", second: "-:", neither: "-:" }).entries()) {
         const body = `${prefix}last.${index}`;
-        auditor.sendStarted(body);
+        auditor.sendStarted(body, world.nowMs);
         const [result] = await broker.sendMessages(TOPIC, [{ tag, body: new TextEncoder().encode(`${body}|`) }]);
-        if (result && !BrokerError.is(result)) auditor.sendAcked({ ...placed(result), body });
+        if (result && !BrokerError.is(result)) auditor.sendAcked({ ...placed(result), body }, world.nowMs);
       }
     },
   },
@@ -95,8 +107,23 @@ export const OPERATORS: Readonly<Record<Operator, Actions>> = {
       for (; await pause(stage, 1_000, 10_000); ) {
         const count = random.integer(1, QUEUES_MAX);
         const change = random.pick<TopicSettings>([{ queues: count }, { writeQueues: count }, { readQueues: count }]);
-        await stage.call((broker) => broker.patchTopic(TOPIC, change), CALL_MS);
+        await call(stage, (broker) => broker.patchTopic(TOPIC, change), CALL_MS);
       }
+    },
+  },
+  changeQueuesOften: {
+    actors: 2,
+    async act(stage) {
+      for (; await pause(stage, 50, 400); ) {
+        const queues = stage.world.random.integer(1, QUEUES_MAX);
+        await call(stage, (broker) => broker.patchTopic(TOPIC, { queues }), CALL_MS);
+      }
+    },
+  },
+  damage: {
+    actors: 1,
+    async act(stage) {
+      for (; await pause(stage, 100, 1_500); ) await stage.damageObject();
     },
   },
   redrive: {
@@ -107,21 +134,32 @@ export const OPERATORS: Readonly<Record<Operator, Actions>> = {
       for (; await pause(stage, 200, 3_000); ) {
         const choice = world.random.fraction();
         if (choice < 0.5) {
-          const job = await stage.call(
+          const job = await call(
+            stage,
             async (broker) => broker.redriveDeadLetters(GROUP, await selection(stage, broker)),
             CALL_MS,
           );
           if (job !== "unknown") jobId = job.jobId;
-        } else if (choice < 0.7) await stage.call((broker) => broker.redriveProgress(GROUP, jobId), CALL_MS);
-        else await stage.call((broker) => broker.maintain({ untilMs: world.nowMs + 3_000 }), CALL_MS);
+        } else if (choice < 0.7) await call(stage, (broker) => broker.redriveProgress(GROUP, jobId), CALL_MS);
+        else await call(stage, (broker) => broker.maintain({ untilMs: world.nowMs + 3_000 }), CALL_MS);
       }
     },
-    async end(world, broker) {
-      for (let complete = false; !complete; ) complete = (await broker.maintain({ untilMs: world.nowMs + 60_000 })).complete;
-      await world.sleep(KNOWN_MS);
+    end: endRedrives,
+  },
+  redriveAll: {
+    actors: 1,
+    async act(stage) {
+      for (let more = await pause(stage, 4_000, 6_500); more; more = await pause(stage, 500, 1_000))
+        await call(stage, (broker) => broker.redriveDeadLetters(GROUP, {}), CALL_MS);
     },
+    end: endRedrives,
   },
 };
+
+async function endRedrives(world: World, broker: RunningBroker): Promise<void> {
+  for (let complete = false; !complete; ) complete = (await broker.maintain({ untilMs: world.nowMs + 60_000 })).complete;
+  await world.sleep(KNOWN_MS);
+}
 
 async function selection({ world }: Stage, broker: RunningBroker) {
   const { items } = await broker.listDeadLetters(GROUP, { limit: 10, maxBytes: 100_000 });

@@ -1,28 +1,99 @@
+import { fork } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { simulate } from "./simulate.ts";
-import { simulateTime } from "./time/simulate-time.ts";
+import { build } from "esbuild";
+import type { Share, Tally } from "./run-seeds.ts";
+import { SCENARIOS, type ScenarioName } from "./scenarios.ts";
 
 /**
- * `npm run sim -- --seeds 10000 [--from 1]`, or `--seed N` for one history and its trace. With `--time` the histories are of what
- * waits: delayed messages, transactions, sends with an identity.
+ * `npm run sim -- --seeds 20000 [--from 1] [--scenario NAME]`, on all cores, or `--seed N [--log]` for one history. With
+ * `--time` the histories are of what waits: delayed messages, transactions, sends with an identity.
  */
 const { values } = parseArgs({
-  options: { seeds: { type: "string" }, from: { type: "string" }, seed: { type: "string" }, time: { type: "boolean" } },
+  options: {
+    seeds: { type: "string" },
+    from: { type: "string" },
+    seed: { type: "string" },
+    scenario: { type: "string" },
+    time: { type: "boolean" },
+    log: { type: "boolean" },
+  },
 });
 
+const SEEDS_PER_PROCESS_MIN = 20;
+const root = join(import.meta.dirname, "../..");
+const scenario = values.scenario as ScenarioName | undefined;
+if (scenario !== undefined && !(scenario in SCENARIOS))
+  throw new Error(`There is no scenario '${scenario}'; there are ${Object.keys(SCENARIOS).join(", ")}.`);
 const first = Number(values.seed ?? values.from ?? 1);
 const count = values.seed === undefined ? Number(values.seeds ?? 1_000) : 1;
-const started = performance.now();
-let failed = 0;
-let delivered = 0;
-for (let seed = first; seed < first + count; seed++) {
-  const result = await (values.time ? simulateTime({ seed }) : simulate({ seed }));
-  delivered += result.delivered;
-  if (values.seed !== undefined) process.stdout.write(`trace ${result.traceHash}\n`);
-  if (result.violations.length === 0) continue;
-  failed++;
-  process.stdout.write(`seed ${seed}\n${result.violations.map((violation) => `  ${violation}\n`).join("")}`);
+const of = Math.min(availableParallelism(), Math.ceil(count / SEEDS_PER_PROCESS_MIN));
+const common = {
+  first,
+  count,
+  of,
+  scenario,
+  time: values.time ?? false,
+  traces: values.seed !== undefined,
+  log: values.log ?? false,
+};
+
+const startedAt = performance.now();
+const folder = mkdtempSync(join(tmpdir(), "apogee-simulation-"));
+try {
+  const file = await bundle();
+  const tallies = await Promise.all(Array.from({ length: of }, (_, part) => runPart(file, { ...common, part })));
+  tell(sumOf(tallies));
+} finally {
+  rmSync(folder, { recursive: true, force: true });
 }
-const seconds = ((performance.now() - started) / 1_000).toFixed(1);
-process.stdout.write(`${count} seeds, ${delivered} deliveries, ${failed} with violations, ${seconds} s\n`);
-process.exitCode = failed > 0 ? 1 : 0;
+
+/** Plain JavaScript runs faster than what is translated as it is loaded. */
+async function bundle(): Promise<string> {
+  const outfile = join(folder, "run-seeds.mjs");
+  await build({
+    entryPoints: [join(import.meta.dirname, "run-seeds.ts")],
+    outfile,
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    target: "node20",
+    logLevel: "error",
+    alias: { "lru-cache": join(root, "test/support/growing-lru-cache.ts") },
+  });
+  return outfile;
+}
+
+function runPart(file: string, share: Share): Promise<Tally> {
+  return new Promise((resolve, reject) => {
+    const child = fork(file, { execArgv: [] });
+    child.on("message", (tally) => resolve(tally as Tally));
+    child.on("exit", (code) => reject(new Error(`part ${share.part} ended with ${code} and said nothing`)));
+    child.send(share);
+  });
+}
+
+function sumOf(tallies: readonly Tally[]): Tally {
+  const sum: Tally = {};
+  for (const [name, row] of tallies.flatMap((tally) => Object.entries(tally))) {
+    const known = sum[name] ?? { seeds: 0, ms: 0, delivered: 0, failed: 0 };
+    sum[name] = known;
+    for (const counter of ["seeds", "ms", "delivered", "failed"] as const) known[counter] += row[counter];
+  }
+  return sum;
+}
+
+function tell(tally: Tally): void {
+  const all = { seeds: 0, delivered: 0, failed: 0 };
+  for (const [name, { seeds, ms, delivered, failed }] of Object.entries(tally)) {
+    process.stdout.write(`${name.padEnd(16)} ${seeds} seeds, ${(ms / seeds).toFixed(1)} ms each, ${failed} with violations\n`);
+    all.seeds += seeds;
+    all.delivered += delivered;
+    all.failed += failed;
+  }
+  const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
+  process.stdout.write(`${all.seeds} seeds, ${all.delivered} deliveries, ${all.failed} with violations, ${seconds} s\n`);
+  process.exitCode = all.failed > 0 ? 1 : 0;
+}

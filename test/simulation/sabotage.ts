@@ -1,11 +1,24 @@
+import type { RunningBroker } from "../../core/create-broker.ts";
 import { GROUPS_PK } from "../../core/keys.ts";
+import type { Compressor } from "../../core/ports/compressor.ts";
 import type { Change, Condition, Item, ItemStore, Key, TransactWrite, WriteOptions } from "../../core/ports/item-store.ts";
+import type { ObjectStore } from "../../core/ports/object-store.ts";
 import type { SeededRandom } from "../support/seeded-random.ts";
+import { changedClaim, isMeta } from "./claim-meta.ts";
 
 /** A store that breaks one promise: each is a bug some layer could have, and each must be found. */
 export type Sabotage = (items: ItemStore, random: SeededRandom) => ItemStore;
 
-interface Tampering {
+/** A bug, wherever it can be planted. */
+export interface Plant {
+  readonly items?: Sabotage;
+  readonly objects?: (objects: ObjectStore) => ObjectStore;
+  readonly compressor?: Compressor;
+  /** Between a client and its handler. */
+  readonly broker?: (broker: RunningBroker) => RunningBroker;
+}
+
+export interface Tampering {
   readonly when?: (key: Key, when: readonly Condition[]) => readonly Condition[];
   readonly changes?: (key: Key, changes: readonly Change[]) => readonly Change[];
   /** True: answer that it is done, and do nothing. */
@@ -13,9 +26,8 @@ interface Tampering {
   readonly transact?: (writes: readonly TransactWrite[]) => readonly TransactWrite[];
 }
 
-const UNORDERED_META_CHARS = 15;
-const isBlock = ({ pk }: Key): boolean => pk.startsWith("q#");
-const isProgress = ({ pk }: Key): boolean => pk.startsWith("g#");
+export const isBlock = ({ pk }: Key): boolean => pk.startsWith("q#");
+export const isProgress = ({ pk }: Key): boolean => pk.startsWith("g#");
 
 /** I1: an append is acknowledged and forgotten. */
 export const forgetsAppends: Sabotage = (items, random) =>
@@ -35,7 +47,7 @@ export const overwritesBlocks: Sabotage = (items) =>
 
 /** I4: a claim is taken, or settled, whoever holds it. */
 export const ignoresHolders: Sabotage = (items) =>
-  tamper(items, { when: (key, when) => (isProgress(key) ? when.filter(({ name }) => !/^m.{4}$/.test(name)) : when) });
+  tamper(items, { when: (key, when) => (isProgress(key) ? when.filter(({ name }) => !isMeta(name)) : when) });
 
 /** I5: a reserve passes over a message. */
 export const skipsMessages: Sabotage = (items, random) =>
@@ -52,9 +64,7 @@ export const mixesUpBuckets: Sabotage = (items) =>
     changes: (key, changes) =>
       isProgress(key)
         ? changes.map((change) =>
-            change.op === "set" && /^m.{4}$/.test(change.name) && String(change.value).length > UNORDERED_META_CHARS
-              ? { ...change, value: `${String(change.value).slice(0, UNORDERED_META_CHARS)}AAAAAA` }
-              : change,
+            changedClaim(change, (claim) => claim.order && { ...claim, order: { ...claim.order, bucket: 0 } }),
           )
         : changes,
   });
@@ -115,8 +125,8 @@ export function tamper(items: ItemStore, { when, changes, swallow, transact }: T
     when: when ? when(key, given?.when ?? []) : (given?.when ?? []),
   });
   return {
-    get: (key) => items.get(key),
-    batchGet: (keys) => items.batchGet(keys),
+    get: (key, given) => items.get(key, given),
+    batchGet: (keys, given) => items.batchGet(keys, given),
     query: (query) => items.query(query),
     delete: (key, given) => items.delete(key, options(key, given)),
     put: async (item, given) => (swallow?.(item) ? { ok: true } : items.put(item, options(item, given))),

@@ -1,19 +1,81 @@
 import type { GroupSettings, TopicSettings } from "../../core/broker.ts";
 import type { Filter, MessageInput } from "../../core/terms.ts";
 import type { SeededRandom } from "../support/seeded-random.ts";
+import type { OperatorName } from "./operators.ts";
 
-/** What someone does to the group or its topic beside those who send and receive. */
-export type Operator = "resetOffsets" | "pause" | "changeFilter" | "changeQueues" | "redrive";
+/** How producers send. Bytes are those of a body's padding. */
+export interface Sending {
+  readonly producers: number;
+  readonly pauseMs: readonly [least: number, most: number];
+  readonly batches: readonly number[];
+  readonly bytes: (random: SeededRandom) => number;
+  /** Some sends at once, through any handler. */
+  readonly atOnce?: number;
+  /** How many are sent in all by each; default: as many as there is time for. */
+  readonly most?: number;
+}
+
+/** How consumers ask, and what they do with what they get. Chances are of one message unless a line says otherwise. */
+export interface Consuming {
+  readonly consumers: number;
+  readonly pauseMs: number;
+  readonly max: readonly number[];
+  readonly maxBytes?: readonly (number | undefined)[];
+  readonly waitMs: readonly number[];
+  readonly leaseMs: readonly number[];
+  readonly workMs: readonly number[];
+  /** A new attempt id for each request, the consumer's name for all, or none. */
+  readonly attemptIds: readonly ("new" | "own" | "none")[];
+  /** Of a request that waits: its client goes away, and repeats it while the first still runs. */
+  readonly abort: number;
+  /** Of an answer: the consumer dies with it. */
+  readonly die: number;
+  /** Of an answer, where time leaps: it is settled only after the next leap. */
+  readonly oversleep?: number;
+  readonly leave: number;
+  readonly nack: number;
+  readonly nackDelayMs: readonly number[];
+  readonly countAttempt: number;
+  readonly extend: number;
+  readonly deadLetter: number;
+  /** Of a delivery: leases are prolonged while the work goes on, by the first handle. */
+  readonly beats: number;
+  /** Of an answer: each message is settled on its own. */
+  readonly singly: number;
+  /** Of a request to settle: it arrives once more, later. */
+  readonly duplicate: number;
+  /** Another settles the same message by the same handle, with its own mind. */
+  readonly contradict: number;
+}
 
 /**
  * What a history is about. The text a producer sends starts with what the auditor must know: `<order key>:` where messages of one
- * key come in order, `-:` for a message that the filter keeps from the group, `?:` for one that it may keep, nothing otherwise.
+ * key come in order, `-:` for a message that the filter keeps from the group, `?:` for one that it may keep, nothing otherwise;
+ * and `!` for one that may lie in an object.
  */
 export interface Scenario {
+  /** Of all seeds, in proportion. */
+  readonly weight: number;
+  /** One process on a store of its own; default: handlers that share one. */
+  readonly soleProcess?: boolean;
+  readonly faults?: "any" | "none";
+  /** What can be received must come in time: only where nothing fails, and nothing waits for its order. */
+  readonly prompt?: boolean;
+  readonly queues?: readonly number[];
+  readonly runMs: readonly number[];
   readonly topic: TopicSettings;
   readonly group: GroupSettings;
+  readonly maxAttempts: readonly number[];
   readonly filter?: Filter;
-  readonly operator?: Operator;
+  readonly operators?: readonly OperatorName[];
+  readonly sending: Sending;
+  readonly consuming: Consuming;
+  /** Time passes in leaps between so many parts of the history, and what is old expires. */
+  readonly ages?: number;
+  /** Default: 1. */
+  readonly retentionHours?: readonly number[];
+  /** Objects may be lost or garbled. */
+  readonly damaged?: boolean;
   /** What makes this message's text and place. */
   message(random: SeededRandom): {
     readonly prefix: string;
@@ -21,68 +83,8 @@ export interface Scenario {
   };
 }
 
-const GROUPS = ["a", "b", "c", "d"];
-const plain = { topic: {}, group: {}, message: () => ({ prefix: "", fields: {} }) } satisfies Scenario;
-const messageGroups = {
-  topic: { type: "FIFO" },
-  group: {},
-  message: (random) => {
-    const messageGroup = random.pick(GROUPS);
-    return { prefix: `${messageGroup}:`, fields: { messageGroup } };
-  },
-} satisfies Scenario;
-
-/** Filters in turn: each lets one tag through that the other does not. */
-export const FILTERS: readonly Filter[] = [
-  { type: "SQL92", expression: "TAGS IN ('both', 'first')" },
-  { type: "TAG", expression: "both || second" },
-];
-const PREFIX_BY_TAG = { both: "", first: "?:", second: "?:", neither: "-:" } as const;
-
 /** Redriven messages come from a queue 0 of their own, so nothing else may. */
 export const REDRIVEN_QUEUE = 0;
-
-export const SCENARIOS = {
-  plain,
-  filtered: {
-    topic: {},
-    group: {},
-    filter: { type: "SQL92", expression: "TAGS IS NOT NULL AND TAGS IN ('wanted')" },
-    message: (random) =>
-      random.chance(0.6) ? { prefix: "", fields: { tag: "wanted" } } : { prefix: "-:", fields: { tag: "other" } },
-  },
-  messageGroups,
-  wholeQueue: { topic: {}, group: { ordered: true }, message: () => ({ prefix: "q:", fields: {} }) },
-  mixed: {
-    topic: { type: "MIXED" },
-    group: {},
-    message: (random) => {
-      const messageGroup = random.chance(0.5) ? random.pick(GROUPS) : undefined;
-      return messageGroup === undefined ? { prefix: "", fields: {} } : { prefix: `${messageGroup}:`, fields: { messageGroup } };
-    },
-  },
-  reset: { ...plain, operator: "resetOffsets" },
-  resetInOrder: { ...messageGroups, operator: "resetOffsets" },
-  paused: { ...plain, operator: "pause" },
-  resized: { ...plain, operator: "changeQueues" },
-  refiltered: {
-    ...plain,
-    filter: FILTERS[0] as Filter,
-    operator: "changeFilter",
-    message: (random) => {
-      const tag = random.pick(Object.keys(PREFIX_BY_TAG) as (keyof typeof PREFIX_BY_TAG)[]);
-      return { prefix: PREFIX_BY_TAG[tag], fields: { tag } };
-    },
-  },
-  redriven: {
-    topic: { type: "PRIORITY", queues: 2 },
-    group: { maxAttempts: 2 },
-    operator: "redrive",
-    message: () => ({ prefix: "", fields: { priority: 1 } }),
-  },
-} as const satisfies Record<string, Scenario>;
-
-export type ScenarioName = keyof typeof SCENARIOS;
 
 /** Messages of one key are delivered in the order of their offsets; `undefined`: in any. */
 export const orderKeyOf = (body: string): string | undefined => {
@@ -92,3 +94,4 @@ export const orderKeyOf = (body: string): string | undefined => {
 
 export const isKeptFromGroup = (body: string): boolean => body.startsWith("-:");
 export const mayBeKept = (body: string): boolean => body.startsWith("?:");
+export const mayBeUnreadable = (body: string): boolean => body.endsWith("!");

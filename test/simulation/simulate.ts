@@ -1,40 +1,51 @@
-import { MemoryItemStore } from "../../adapters/memory/memory-item-store.ts";
-import { MemoryObjectStore } from "../../adapters/memory/memory-object-store.ts";
-import type { RunningBroker } from "../../core/create-broker.ts";
-import { BrokerError } from "../../core/errors.ts";
-import type { ItemStore } from "../../core/ports/item-store.ts";
+import { SHARED_STORE, SOLE_PROCESS } from "../../core/broker-settings.ts";
+import type { Topic } from "../../core/terms.ts";
 import { SeededRandom } from "../support/seeded-random.ts";
-import { consume, GROUP, produce, type Stage, TOPIC } from "./actors.ts";
-import { audit } from "./audit.ts";
-import { Auditor } from "./auditor.ts";
-import { drain, idleForDays } from "./calm-end.ts";
-import { DynamoDbShape, type Met } from "./dynamodb-shape.ts";
-import { type FaultRates, NO_FAULTS } from "./faulty-stores.ts";
-import { Handler, type SimulatedStores } from "./handler.ts";
+import { Ages } from "./ages.ts";
+import { Auditor } from "./audit/auditor.ts";
+import { checkChain } from "./audit/chain-auditor.ts";
+import { storedState } from "./audit/stored-state.ts";
+import { drain } from "./calm-end.ts";
+import { Client } from "./client.ts";
+import { consume } from "./consumer.ts";
+import type { Met } from "./dynamodb-shape.ts";
+import { honestProfileOf, LOOSE, losesReplies, profileOf, STRICT } from "./fault-profile.ts";
+import { type FaultRates, NO_FAULTS, VERY_SLOW } from "./faulty-stores.ts";
+import { Handler } from "./handler.ts";
 import { OPERATORS } from "./operators.ts";
-import { REDRIVEN_QUEUE, SCENARIOS, type Scenario, type ScenarioName } from "./scenario.ts";
+import { produce } from "./producer.ts";
+import type { Plant } from "./sabotage.ts";
+import { REDRIVEN_QUEUE, type Scenario } from "./scenario.ts";
+import { SCENARIOS, type ScenarioName } from "./scenarios.ts";
+import { scenarioOf } from "./seed-split.ts";
+import { SimulatedTable } from "./simulated-table.ts";
+import { GROUP, type Stage, TOPIC } from "./stage.ts";
 import { World } from "./world.ts";
 
 const SKEW_MS = 1_000;
 const HANDLERS = 3;
-const CONSUMERS = 3;
-const FAILING_CONSUMERS = 8;
 const RETENTION_HOURS = 1;
+/** Whatever is on its way arrives, and every lease ends. */
+const AFTERMATH_MS = 200_000;
+const SLOW_AFTERMATH_MS = 8_000_000;
+/** How late what waits may be found: where it rings, and where it is looked for every five seconds. */
+const PROMPT_MS = { sole: 1_000, shared: 7_000 };
 
 export interface SimulationOptions {
   readonly seed: number;
-  /** Plants a bug between the broker and its store. */
-  readonly sabotage?: (items: ItemStore, random: SeededRandom) => ItemStore;
+  /** A bug to be found. */
+  readonly plant?: Plant;
   readonly skewMarginMs?: number;
-  /** Default: one after the other. */
+  /** Default: by the seed. */
   readonly scenario?: ScenarioName;
-  /** Whether nearly everything fails and waits long, so that claims move out of the item. Default: in a quarter of them. */
-  readonly failing?: boolean;
-  /** Whether the table has DynamoDB's limits. Default: with every other seed. */
+  /** Whether the table has DynamoDB's limits. Default: half of the time, where something fails at all. */
   readonly shaped?: boolean;
+  /** Hears everything that happens. */
+  readonly listen?: (line: string) => void;
 }
 
 export interface SimulationResult {
+  readonly scenario: ScenarioName;
   readonly violations: readonly string[];
   readonly traceHash: string;
   readonly delivered: number;
@@ -45,128 +56,192 @@ export interface SimulationResult {
 
 /** One history: producers and consumers on failing handlers, then a calm end in which everything must come out right. */
 export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
-  const { seed, sabotage, skewMarginMs = 2 * SKEW_MS, shaped = seed % 2 === 0 } = options;
-  const names = Object.keys(SCENARIOS) as ScenarioName[];
-  const scenario: Scenario = SCENARIOS[options.scenario ?? (names[Math.floor(seed / 2) % names.length] as ScenarioName)];
-  const world = new World(new SeededRandom(seed));
-  const { random } = world;
-  const telemetry = { consumed: () => undefined };
-  const honest = new MemoryItemStore(telemetry);
-  const met: Met = { conflicts: 0, throttled: 0, cutPages: 0, spilled: 0 };
-  const shape = new DynamoDbShape(honest, world, met);
-  const table = countingSpills(shaped ? shape : honest, met);
-  const stores: SimulatedStores = {
-    items: sabotage ? sabotage(table, random) : table,
-    objects: new MemoryObjectStore(telemetry),
+  const name = options.scenario ?? scenarioOf(options.seed);
+  const history = new History(options, SCENARIOS[name]);
+  // Failures are thrown by the thousand, and nobody reads where.
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    await history.run();
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+  const { auditor, world, table } = history;
+  const { violations, delivered, sent } = auditor;
+  return {
+    scenario: name,
+    violations: violations.found,
+    traceHash: world.traceHash,
+    delivered,
+    sent,
+    met: table.met,
   };
-  let rates: FaultRates = NO_FAULTS;
-  const startHandler = (name: string): Handler =>
-    new Handler(name, world, stores, { skewMs: random.integer(-SKEW_MS, SKEW_MS), skewMarginMs, rates: () => rates });
-  const maxAttempts = scenario.group.maxAttempts ?? random.pick([2, 4, 17]);
-  const operator = scenario.operator && OPERATORS[scenario.operator];
-  const auditor = new Auditor(maxAttempts, scenario.operator === "redrive" ? REDRIVEN_QUEUE : undefined);
-  let failure: unknown;
-  let finished = false;
-  const history = async (): Promise<void> => {
-    const failing = options.failing ?? random.chance(0.25);
-    // Where claims move out of their item, many should meet at one.
-    const queues = failing ? 1 : random.pick([1, 2]);
-    await setUp(await startHandler("setup").broker, scenario, maxAttempts, queues);
-    rates = profileOf(random);
-    const handlers = Array.from({ length: HANDLERS }, (_, index) => startHandler(`h${index}`));
-    const endMs = world.nowMs + random.pick([40_000, 90_000]);
-    const stage: Stage = {
+}
+
+class History {
+  readonly world: World;
+  readonly table: SimulatedTable;
+  readonly auditor: Auditor;
+  readonly #options: SimulationOptions;
+  readonly #scenario: Scenario;
+  readonly #maxAttempts: number;
+  readonly #retentionHours: number;
+  readonly #beside = new Set<Promise<void>>();
+  #rates: FaultRates = NO_FAULTS;
+
+  constructor(options: SimulationOptions, scenario: Scenario) {
+    this.#options = options;
+    this.#scenario = scenario;
+    this.world = new World(new SeededRandom(options.seed), options.listen);
+    const { random } = this.world;
+    const { soleProcess: sole = false, faults = "any" } = scenario;
+    const shaped = options.shaped ?? (faults === "any" && !sole && random.chance(0.5));
+    const looseness = sole ? STRICT : LOOSE;
+    this.table = new SimulatedTable(this.world, { plant: options.plant ?? {}, shaped, looseness });
+    this.#retentionHours = random.pick(scenario.retentionHours ?? [RETENTION_HOURS]);
+    this.#maxAttempts = random.pick(scenario.maxAttempts);
+    this.auditor = new Auditor({
+      maxAttempts: this.#maxAttempts,
+      redrivenQueue: scenario.operators?.some((name) => name.startsWith("redrive")) ? REDRIVEN_QUEUE : undefined,
+      damaged: scenario.damaged ?? false,
+      exactAttempts: faults === "none" && scenario.consuming.abort === 0 && !scenario.operators,
+      aging: scenario.ages !== undefined,
+      retentionMs: this.#retentionHours * 3_600_000,
+      promptness: scenario.prompt ? { boundMs: sole ? PROMPT_MS.sole : PROMPT_MS.shared, skewMs: 2 * SKEW_MS } : undefined,
+    });
+  }
+
+  /** What goes wrong in an unforeseen way is a violation, too. */
+  async run(): Promise<void> {
+    let finished = false;
+    this.#live()
+      .catch((error: unknown) => this.auditor.violations.add("E", String(error)))
+      .finally(() => {
+        finished = true;
+      });
+    await this.world.run(() => finished);
+    if (!finished) this.auditor.violations.add("E", "nothing is left to happen, and somebody still waits");
+  }
+
+  async #live(): Promise<void> {
+    const { world, auditor, table } = this;
+    const topic = await this.#setUp();
+    this.#rates = this.#profile();
+    const client = new Client(world, this.#scenario.soleProcess ? 1 : HANDLERS, (name) => this.#start(name), {
+      auditor,
+      meddle: this.#options.plant?.broker,
+    });
+    const { ages = 1 } = this.#scenario;
+    const aging = new Ages(world, table, topic);
+    for (let age = 1; age < ages; age++) {
+      let leap = (): void => undefined;
+      const leapt = new Promise<void>((resolve) => {
+        leap = resolve;
+      });
+      await this.#age(this.#stage(client, age, leapt), client, aging);
+      await aging.leap();
+      leap();
+    }
+    await this.#age(this.#stage(client, ages, undefined), client, ages > 1 ? aging : undefined);
+    this.#rates = NO_FAULTS;
+    table.calm();
+    while (this.#beside.size > 0) await Promise.all(this.#beside);
+    await world.sleep(ages > 1 ? SLOW_AFTERMATH_MS : AFTERMATH_MS);
+    const broker = await this.#start("end").broker;
+    for (const operator of this.#scenario.operators ?? []) await OPERATORS[operator].end?.(world, broker, auditor);
+    await drain(world, broker, auditor);
+    auditor.finish(await storedState(await this.#start("audit").broker, table.honest), world.nowMs);
+    await checkChain(table.honest, topic, this.#retentionHours, auditor.violations);
+  }
+
+  /** One part of the history: everyone acts, until it is over. */
+  async #age(stage: Stage, client: Client, aging: Ages | undefined): Promise<void> {
+    const swept = aging?.sweep(stage.over);
+    await Promise.all([...this.#actors(stage), this.#stepClocks(stage, client), swept]);
+  }
+
+  async #setUp(): Promise<Topic> {
+    const { topic, group, filter, queues = [1, 2] } = this.#scenario;
+    const { random } = this.world;
+    const broker = await this.#start("setup").broker;
+    const flushMode = random.chance(0.15) ? "SYNC_FLUSH" : "ASYNC_FLUSH";
+    const { topic: made } = await broker.putTopic(TOPIC, {
+      queues: random.pick(queues),
+      flushMode,
+      ...topic,
+      retentionHours: this.#retentionHours,
+    });
+    await broker.putGroup(GROUP, { ...group, maxAttempts: this.#maxAttempts, backoff: [1, 3] });
+    await broker.putSubscription(GROUP, TOPIC, { filter, startFrom: "earliest" });
+    return made;
+  }
+
+  #profile(): FaultRates {
+    const { random } = this.world;
+    if (this.#scenario.faults === "none") return NO_FAULTS;
+    return this.#scenario.soleProcess || random.chance(0.3) ? honestProfileOf(random) : profileOf(random);
+  }
+
+  #start(name: string): Handler {
+    const { world, table } = this;
+    const { compressor } = this.#options.plant ?? {};
+    const sole = this.#scenario.soleProcess ?? false;
+    const skewMarginMs = sole ? 0 : (this.#options.skewMarginMs ?? 2 * SKEW_MS);
+    return new Handler(name, world, table, {
+      skewMs: sole ? 0 : world.random.integer(-SKEW_MS, SKEW_MS),
+      skewMarginMs,
+      settings: { ...(sole ? SOLE_PROCESS_SMALL : SHARED_STORE_SMALL), skewMarginMs },
+      rates: () => this.#rates,
+      dependencies: compressor ? { compressor } : {},
+      ...(this.#scenario.ages ? { slowness: VERY_SLOW } : {}),
+    });
+  }
+
+  #stage(client: Client, age: number, leapt: Promise<void> | undefined): Stage {
+    const { world, auditor, table } = this;
+    const endMs = world.nowMs + world.random.pick(this.#scenario.runMs);
+    return {
       world,
       auditor,
-      scenario,
-      failing,
+      scenario: this.#scenario,
+      repliesGetLost: losesReplies(this.#rates),
+      claimsMoved: () => table.met.spilled > 0,
       over: () => world.nowMs >= endMs,
-      call: (verb, timeoutMs) => callAny(world, handlers, startHandler, verb, timeoutMs),
+      age,
+      leapt,
+      ask: (verb, timeoutMs) => client.ask(verb, timeoutMs),
+      damageObject: () => table.damageObject(),
+      beside: (work) => {
+        const tracked = work.finally(() => this.#beside.delete(tracked));
+        this.#beside.add(tracked);
+      },
     };
-    const actors = [
-      produce(stage, "p0"),
-      produce(stage, "p1"),
-      ...Array.from({ length: failing ? FAILING_CONSUMERS : CONSUMERS }, (_, index) =>
-        consume(stage, `c${index}`, random.integer(-SKEW_MS, SKEW_MS)),
+  }
+
+  #actors(stage: Stage): readonly Promise<void>[] {
+    const { sending, consuming, operators = [], soleProcess } = this.#scenario;
+    const { random } = this.world;
+    return [
+      ...Array.from({ length: sending.producers }, (_, index) => produce(stage, `p${stage.age}${index}`)),
+      ...Array.from({ length: consuming.consumers }, (_, index) =>
+        consume(stage, { name: `c${index}`, skewMs: soleProcess ? 0 : random.integer(-SKEW_MS, SKEW_MS) }),
       ),
-      ...Array.from({ length: operator?.actors ?? 0 }, () => operator?.act(stage)),
+      ...operators.flatMap((name) => Array.from({ length: OPERATORS[name].actors }, () => OPERATORS[name].act(stage))),
     ];
-    await Promise.all(actors);
-    rates = NO_FAULTS;
-    shape.calm = true;
-    // Whatever is still on its way arrives, and every lease ends.
-    await world.sleep(200_000);
-    await operator?.end?.(world, await startHandler("operator").broker, auditor);
-    const idle = !operator && random.chance(0.2);
-    if (idle) await idleForDays(world, scenario, honest, await startHandler("afterwards").broker, auditor);
-    await drain(world, await startHandler("calm").broker, auditor);
-    await audit(await startHandler("audit").broker, honest, auditor, idle);
-  };
-  history()
-    .catch((error: unknown) => {
-      failure = error;
-    })
-    .finally(() => {
-      finished = true;
-    });
-  await world.run(() => finished);
-  if (failure) throw new Error(`seed ${seed} ended with an exception`, { cause: failure });
-  const { violations, delivered, sent } = auditor;
-  return { violations, traceHash: world.traceHash, delivered, sent, met };
-}
+  }
 
-async function setUp(broker: RunningBroker, scenario: Scenario, maxAttempts: number, queues: number): Promise<void> {
-  await broker.putTopic(TOPIC, { queues, ...scenario.topic, retentionHours: RETENTION_HOURS });
-  await broker.putGroup(GROUP, { ...scenario.group, maxAttempts, backoff: [1, 3] });
-  await broker.putSubscription(GROUP, TOPIC, { filter: scenario.filter, startFrom: "earliest" });
-}
-
-/** Counts claims that move out of their item: a run in which none does proves nothing of them. */
-const countingSpills = (items: ItemStore, met: Met): ItemStore => ({
-  get: (key) => items.get(key),
-  batchGet: (keys) => items.batchGet(keys),
-  query: (query) => items.query(query),
-  put: (item, options) => items.put(item, options),
-  update: (key, changes, options) => items.update(key, changes, options),
-  delete: (key, options) => items.delete(key, options),
-  transact: (writes) => {
-    met.spilled += writes.filter((write) => write.kind === "put" && write.item.pk.startsWith("r#")).length;
-    return items.transact(writes);
-  },
-});
-
-/** Some histories are nearly calm, some are terrible; each kind of fault can be absent. */
-export function profileOf(random: SeededRandom): FaultRates {
-  const rate = (most: number): number => (random.chance(0.25) ? 0 : most * random.fraction());
-  return {
-    refused: rate(0.06),
-    replyLost: rate(0.08),
-    appliedLate: rate(0.08),
-    requestLost: rate(0.05),
-    crash: rate(0.02),
-    freeze: rate(0.05),
-  };
-}
-
-/** A client: picks a handler (a new one in the place of a dead one), and gives up after a while. The handler may go on. */
-async function callAny<T>(
-  world: World,
-  handlers: Handler[],
-  startHandler: (name: string) => Handler,
-  verb: (broker: RunningBroker) => Promise<T>,
-  timeoutMs: number,
-): Promise<T | "unknown"> {
-  const index = world.random.integer(0, handlers.length - 1);
-  if (handlers[index]?.crashed || world.random.chance(0.01)) handlers[index] = startHandler(`h${index}`);
-  const handler = handlers[index] as Handler;
-  const answer = handler.broker.then(verb).catch((error: unknown): "unknown" => {
-    // Before its store answers a handler is not there; after that only answers of the contract may come.
-    if (BrokerError.is(error) && error.code !== "INTERNAL_ERROR") return "unknown";
-    if ((error as Error).name === "StoreUnavailable") {
-      handler.crash();
-      return "unknown";
+  /** In some histories clocks are set, back and forth, within what they may differ. */
+  async #stepClocks({ over }: Stage, client: Client): Promise<void> {
+    const { random } = this.world;
+    if (this.#scenario.soleProcess || !random.chance(0.3)) return;
+    while (!over()) {
+      await this.world.sleep(random.integer(200, 3_000));
+      random.pick(client.handlers).skewMs = random.integer(-SKEW_MS, SKEW_MS);
     }
-    throw error;
-  });
-  return Promise.race([answer, world.sleep(timeoutMs).then((): "unknown" => "unknown")]);
+  }
 }
+
+/** Small frames go inline, the larger of the workload to objects, and some are packed. */
+const SMALL = { inlineFrameBytesMax: 600, packFromBytes: 200 };
+const SHARED_STORE_SMALL = { ...SHARED_STORE, ...SMALL };
+const SOLE_PROCESS_SMALL = { ...SOLE_PROCESS, inlineFrameBytesMax: SMALL.inlineFrameBytesMax };

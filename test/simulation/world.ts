@@ -13,10 +13,13 @@ export class World {
   nowMs = 1_800_000_000_000;
   readonly #agenda: Scheduled[] = [];
   readonly #trace = createHash("sha256");
+  readonly #listen: ((line: string) => void) | undefined;
   #order = 0;
 
-  constructor(random: SeededRandom) {
+  /** `listen`: hears everything that happens. */
+  constructor(random: SeededRandom, listen?: (line: string) => void) {
     this.random = random;
+    this.#listen = listen;
   }
 
   /** Everything that happened, in order, as one hash. */
@@ -25,7 +28,9 @@ export class World {
   }
 
   note(what: string): void {
-    this.#trace.update(`${this.nowMs} ${what}\n`);
+    const line = `${this.nowMs} ${what}`;
+    this.#trace.update(`${line}\n`);
+    this.#listen?.(line);
   }
 
   at(atMs: number, run: () => void): void {

@@ -1,4 +1,7 @@
-import { METADATA_CACHE_MS } from "../../core/limits.ts";
+import { METADATA_CACHE_MS } from "../../../core/limits.ts";
+
+/** A clock that is set back keeps what was read for so much longer. */
+const CLOCK_STEP_MS_MAX = 2_000;
 
 /** When a group is paused for certain, as whoever pauses and resumes it can know. */
 export class Pauses {
@@ -20,6 +23,6 @@ export class Pauses {
 
   /** Whether a receive asked for at `ms` that is answered now can find nothing: every handler knows of the pause. */
   holdBack(ms: number): boolean {
-    return this.#sinceMs !== undefined && ms > this.#sinceMs + METADATA_CACHE_MS;
+    return this.#sinceMs !== undefined && ms > this.#sinceMs + METADATA_CACHE_MS + CLOCK_STEP_MS_MAX;
   }
 }

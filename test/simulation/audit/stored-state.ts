@@ -1,24 +1,25 @@
-import { freshProgress, progressOf } from "../../core/consume/progress.ts";
-import { subscriptionOf } from "../../core/consume/subscription-codec.ts";
-import type { RunningBroker } from "../../core/create-broker.ts";
-import { progressKey, subscriptionsPk } from "../../core/keys.ts";
-import type { ItemStore } from "../../core/ports/item-store.ts";
-import { GROUP, seenOf, TOPIC } from "./actors.ts";
-import type { Auditor, Death, QueueContents, QueueProgress, Seen } from "./auditor.ts";
+import { freshProgress, progressOf } from "../../../core/consume/progress.ts";
+import { subscriptionOf } from "../../../core/consume/subscription-codec.ts";
+import type { RunningBroker } from "../../../core/create-broker.ts";
+import { progressKey, subscriptionsPk } from "../../../core/keys.ts";
+import type { ItemStore } from "../../../core/ports/item-store.ts";
+import { StoreCorrupt } from "../../../core/ports/store-failures.ts";
+import { GROUP, seenOf, TOPIC } from "../stage.ts";
+import type { Death, StoredState } from "./auditor.ts";
+import type { QueueContents } from "./log-auditor.ts";
+import type { Seen } from "./seen.ts";
+import type { QueueProgress } from "./sum-auditor.ts";
 
 const PAGE = { limit: 32, maxBytes: 4_000_000, waitMs: 0 } as const;
 
-/** Reads everything that is stored at the end, and hands it to the auditor. `idle`: retention has ended meanwhile. */
-export async function audit(broker: RunningBroker, items: ItemStore, auditor: Auditor, idle: boolean): Promise<void> {
-  const queues = await queueContents(broker);
-  const borders = new Map(queues.map(({ queueId, from }) => [queueId, idle ? from : 0]));
-  auditor.finish({
-    queues,
+/** Reads everything that is stored at the end. */
+export async function storedState(broker: RunningBroker, items: ItemStore): Promise<StoredState> {
+  return {
+    queues: await queueContents(broker),
     deaths: await deaths(broker),
     openDeadLetters: await openDeadLetters(broker),
     progress: await progressOfAll(broker, items),
-    expired: ({ queueId, offset }) => offset < (borders.get(queueId) ?? 0),
-  });
+  };
 }
 
 async function queueContents(broker: RunningBroker): Promise<readonly QueueContents[]> {
@@ -39,12 +40,15 @@ async function progressOfAll(broker: RunningBroker, items: ItemStore): Promise<r
   const progress: QueueProgress[] = [];
   for (const { topic, queues } of lags) {
     const uid = subscriptions.find((subscription) => subscription.topic === topic)?.uid ?? "";
-    for (const { queueId, minOffset, maxOffset } of queues) {
+    for (const queue of queues) {
+      const { queueId, minOffset, maxOffset } = queue;
       const item = (await items.get(progressKey(uid, queueId))) ?? freshProgress(uid, queueId, 0, 0);
       const { next, claims, parked, spilled, deadLettered, expired } = progressOf(item);
       const claimed = [...claims.values()].flatMap((claim) => claim.open.map((relative) => claim.first + relative));
       const open = [...claimed, ...parked.offsets, ...(spilled === 0 ? [] : [Number.NaN])];
-      progress.push({ queueId, next, min: minOffset, max: maxOffset, open, deadLettered, expired });
+      const main = topic === TOPIC;
+      const unreadable = "unreadable" in queue ? (queue.unreadable as number) : 0;
+      progress.push({ main, queueId, next, min: minOffset, max: maxOffset, open, unreadable, deadLettered, expired });
     }
   }
   return progress;
@@ -53,7 +57,10 @@ async function progressOfAll(broker: RunningBroker, items: ItemStore): Promise<r
 async function readAll(broker: RunningBroker, queueId: number, from: number, to: number): Promise<Seen[]> {
   const seen: Seen[] = [];
   for (let offset = from; offset < to; ) {
-    const result = await broker.pullMessages(TOPIC, queueId, { from: { offset }, ...PAGE });
+    const result = (await pull(broker, queueId, offset, PAGE.limit)) ?? (await pull(broker, queueId, offset, 1));
+    // It cannot be read: whether that may be so is for the auditor to say.
+    if (result === undefined) offset++;
+    if (result === undefined) continue;
     if (result.status === "OFFSET_ILLEGAL" || result.nextOffset === offset) break;
     seen.push(...result.messages.map(seenOf));
     offset = result.nextOffset;
@@ -61,11 +68,23 @@ async function readAll(broker: RunningBroker, queueId: number, from: number, to:
   return seen;
 }
 
+async function pull(broker: RunningBroker, queueId: number, offset: number, limit: number) {
+  try {
+    return await broker.pullMessages(TOPIC, queueId, { from: { offset }, ...PAGE, limit });
+  } catch (error) {
+    if (!(error instanceof StoreCorrupt)) throw error;
+    return undefined;
+  }
+}
+
 async function deaths(broker: RunningBroker): Promise<readonly Death[]> {
   const died: Death[] = [];
   for (let offset = 0; ; ) {
     const result = await broker.pullMessages(`%DLQ%${GROUP}`, 0, { from: { offset }, ...PAGE });
-    if (result.status !== "FOUND") return died;
+    // The first have expired.
+    if (result.status === "OFFSET_ILLEGAL" && offset < result.minOffset) offset = result.minOffset;
+    else if (result.status !== "FOUND") return died;
+    if (result.status !== "FOUND") continue;
     for (const message of result.messages) {
       const { properties } = message;
       const place = `${properties.get("DLQ_ORIGIN_QUEUE_ID")}/${properties.get("DLQ_ORIGIN_OFFSET")}`;

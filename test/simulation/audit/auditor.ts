@@ -1,0 +1,284 @@
+import { isKeptFromGroup, mayBeKept, mayBeUnreadable } from "../scenario.ts";
+import { HoldingAuditor } from "./holding-auditor.ts";
+import { LivenessAuditor, type Promptness } from "./liveness-auditor.ts";
+import { LogAuditor, type QueueContents } from "./log-auditor.ts";
+import { OrderAuditor } from "./order-auditor.ts";
+import { Pauses } from "./pauses.ts";
+import { Resets } from "./resets.ts";
+import { type Delivery, isBehind, offsetOf, placeOf, type Seen } from "./seen.ts";
+import { type Outcome, SettlingAuditor, type Try, type Verb } from "./settling-auditor.ts";
+import { checkSum, type Known, type QueueProgress } from "./sum-auditor.ts";
+import { Violations } from "./violations.ts";
+
+/** A message in a group's dead-letter topic. */
+export interface Death {
+  /** The place it died at. */
+  readonly place: string;
+  readonly body: string;
+}
+
+/** All that is stored when nothing happens any more. */
+export interface StoredState {
+  readonly queues: readonly QueueContents[];
+  /** All there ever were. */
+  readonly deaths: readonly Death[];
+  /** Bodies of those that were not redriven. */
+  readonly openDeadLetters: readonly string[];
+  readonly progress: readonly QueueProgress[];
+}
+
+interface EndState extends StoredState {
+  /** Whether its retention has ended. */
+  readonly expired: (seen: Pick<Seen, "queueId" | "offset">) => boolean;
+}
+
+export interface AuditorOptions {
+  readonly maxAttempts: number;
+  /** Where redriven messages come from, which lie in a queue before. */
+  readonly redrivenQueue?: number | undefined;
+  /** Nothing fails: then what can be received must come in time. */
+  readonly promptness?: Promptness | undefined;
+  readonly retentionMs: number;
+  /** Whoever receives something hears of it: then attempts can be counted. */
+  readonly exactAttempts?: boolean;
+  /** It lasts for days: dead letters expire, too. */
+  readonly aging?: boolean;
+  /** Objects are lost or garbled: what lies in one may never come. */
+  readonly damaged?: boolean;
+}
+
+/**
+ * Hears what producers and consumers of one topic and one group saw, as it happens, and in the end what is stored; passes it to
+ * those who know one invariant each. Pure: no store, no clock.
+ */
+export class Auditor {
+  readonly violations = new Violations();
+  readonly resets = new Resets();
+  readonly pauses = new Pauses();
+  readonly #options: AuditorOptions;
+  readonly #log: LogAuditor;
+  readonly #holding = new HoldingAuditor(this.violations);
+  readonly #settling = new SettlingAuditor(this.violations);
+  readonly #order = new OrderAuditor(this.violations);
+  readonly liveness: LivenessAuditor | undefined;
+  delivered = 0;
+
+  constructor(options: AuditorOptions) {
+    this.#options = options;
+    this.#log = new LogAuditor(this.violations, options.redrivenQueue);
+    this.liveness = options.promptness && new LivenessAuditor(this.violations, options.promptness);
+  }
+
+  get sent(): number {
+    return this.#log.sent;
+  }
+
+  sendStarted(body: string, nowMs: number): void {
+    this.#log.started(body, nowMs);
+    this.#order.sendStarted(body, nowMs);
+  }
+
+  sendAcked(seen: Seen, nowMs: number): void {
+    this.#log.acked(seen);
+    this.#order.sendAcked(seen, nowMs);
+    if (!isKeptFromGroup(seen.body)) this.liveness?.stored(seen, nowMs);
+  }
+
+  sendRefused(body: string): void {
+    this.#log.refused(body);
+  }
+
+  sendUnknown(body: string): void {
+    this.#log.unanswered(body);
+  }
+
+  /** Someone read it without a group. */
+  pulled(seen: Seen): void {
+    this.#log.see(seen);
+  }
+
+  /** Messages of one answer, in its order. */
+  deliver(answer: readonly { readonly seen: Seen; readonly delivery: Delivery }[]): void {
+    const seens = answer.map(({ seen }) => seen);
+    const held = answer.filter(({ seen, delivery }) => delivery.nowMs < delivery.untilMs && !this.resets.asked(seen.queueId));
+    this.#holding.together(held.map(({ seen }) => seen));
+    this.#order.together(
+      seens,
+      this.#log.at,
+      (place) => this.#settling.maySettled(place) || this.resets.maySkip(offsetOf(place)),
+    );
+    for (const { seen, delivery } of answer) this.#deliver(seen, delivery);
+  }
+
+  #deliver(seen: Seen, delivery: Delivery): void {
+    this.delivered++;
+    this.#log.see(seen);
+    const { attempt, askedMs, nowMs } = delivery;
+    if (isKeptFromGroup(seen.body))
+      this.violations.add("I5", `${seen.body} is delivered though the filter keeps it from the group`);
+    if (attempt < 1 || attempt > this.#options.maxAttempts)
+      this.violations.add("I5", `${seen.body} is delivered for the ${attempt}th time`);
+    const counted = this.#settling.attempts(seen);
+    if (this.#options.exactAttempts && attempt > counted + 1)
+      this.violations.add("I5", `${seen.body} came ${counted} times before, and this is said to be attempt ${attempt}`);
+    if (this.pauses.holdBack(askedMs))
+      this.violations.add("I5", `a receive asked for at ${askedMs} found messages in a paused group`);
+    const mayFollow = (ms: number): boolean => this.resets.mayFollow(seen.queueId, ms);
+    const late = delivery.untilMs <= nowMs;
+    this.#settling.delivered(seen, delivery, mayFollow);
+    if (late) return;
+    this.#holding.deliver(seen, delivery, mayFollow);
+    // A request under way, by the same handle perhaps, may end what has just come.
+    if (this.#settling.mayStillEnd(placeOf(seen), delivery.leaseUntilMs)) this.#holding.release(delivery.consumer, seen);
+    this.liveness?.delivered(seen, delivery.untilMs, nowMs);
+  }
+
+  /** An answer to one who wanted `bytesMax` of bodies. */
+  answered(bytes: readonly number[], bytesMax: number): void {
+    const sum = bytes.reduce((total, one) => total + one, 0);
+    if (bytes.length > 1 && sum > bytesMax)
+      this.violations.add("I5", `an answer holds ${sum} bytes of bodies, where ${bytesMax} were asked for`);
+  }
+
+  /** The consumer no longer acts on the message. */
+  release(consumer: string, seen: Seen): void {
+    this.#holding.release(consumer, seen);
+  }
+
+  extended(consumer: string, seen: Seen, untilMs: number, nowMs: number): void {
+    this.#holding.extend(consumer, seen, untilMs, nowMs);
+    if (this.#holding.holds(consumer, seen, nowMs)) this.liveness?.delivered(seen, untilMs, nowMs);
+  }
+
+  holds(consumer: string, seen: Seen, nowMs: number): boolean {
+    return this.#holding.holds(consumer, seen, nowMs);
+  }
+
+  heldAt(nowMs: number): number {
+    return this.#holding.heldAt(nowMs);
+  }
+
+  settleStarted(seen: Seen, verb: Verb, times: Pick<Try, "heldMs" | "sentMs" | "leaseUntilMs">): Try {
+    if (verb !== "extend") this.liveness?.gone(seen);
+    return this.#settling.started(seen, verb, times);
+  }
+
+  settleEnded(seen: Seen, settle: Try, outcome: Outcome, nowMs: number): void {
+    this.#settling.ended(seen, settle, outcome, nowMs);
+    if (outcome === "done" && this.resets.cameBetween(seen.queueId, settle.heldMs, settle.sentMs))
+      this.violations.add("I4", `${seen.body} at ${placeOf(seen)} was settled with a handle from before a reset`);
+  }
+
+  /** A holder whose lease runs, and who did nothing else with the message, was told that it does not hold it. */
+  holderRefused(consumer: string, seen: Seen): void {
+    if (this.resets.asked(seen.queueId) > 0) return;
+    this.violations.add("I4", `${seen.body} at ${placeOf(seen)} is held by ${consumer}, whose settle is refused`);
+  }
+
+  /** An extend was answered as done, and the lease ends sooner than was asked for. */
+  extendedInVain(consumer: string, seen: Seen): void {
+    this.violations.add("I4", `${seen.body} at ${placeOf(seen)} is extended for ${consumer}, and its lease is as it was`);
+  }
+
+  /** An answer that only a damaged store explains. */
+  corrupt(what: string): void {
+    if (!this.#options.damaged) this.violations.add("I1", `stored data cannot be read: ${what}`);
+    else this.violations.add("L", `what cannot be read stops others: ${what}`);
+  }
+
+  /** All is calm, and a reset took the group to `after`: what lies there comes again, whatever became of it before. */
+  restarted(queueId: number, after: number, nowMs: number): void {
+    this.resets.ended(queueId, after, nowMs);
+    const behind = (place: string): boolean => isBehind(place, queueId, after);
+    this.#holding.forget(behind);
+    this.#settling.forget(behind);
+  }
+
+  finish(stored: StoredState, nowMs: number): void {
+    const isOld = ({ queueId, offset }: Pick<Seen, "queueId" | "offset">): boolean => {
+      const sentMs = this.#log.sentMs(this.#log.at.get(placeOf({ queueId, offset })) ?? "");
+      return sentMs !== undefined && sentMs + this.#options.retentionMs < nowMs;
+    };
+    const end: EndState = { ...stored, expired: isOld };
+    const lost = (seen: Seen): boolean => this.#mayBeLost(seen);
+    this.#log.finish(end.queues, (seen) => end.expired(seen) || lost(seen), this.#options.damaged === true);
+    const dead = this.#checkDeaths(end);
+    this.#order.finish((place) => dead.has(place) || end.expired(offsetOf(place)));
+    for (const [place, body] of this.#log.at) {
+      const { queueId, offset } = offsetOf(place);
+      const seen = { queueId, offset, body };
+      if (isKeptFromGroup(body) || mayBeKept(body) || this.resets.maySkip(seen)) continue;
+      if (this.#settling.maySettled(place) || dead.has(place) || end.expired(seen) || lost(seen)) continue;
+      this.violations.add("I5", `${body} at ${place} was never settled by anyone, and is gone from the group`);
+    }
+    for (const progress of end.progress) this.#checkProgress(progress, end);
+  }
+
+  #mayBeLost({ body }: Seen): boolean {
+    return this.#options.damaged === true && mayBeUnreadable(body);
+  }
+
+  #checkProgress(progress: QueueProgress, end: EndState): void {
+    const { main, queueId, next, min, max, open, unreadable } = progress;
+    const stuck = open.filter(
+      (offset) => !this.#mayBeLost({ queueId, offset, body: this.#log.at.get(placeOf({ queueId, offset })) ?? "" }),
+    );
+    if (stuck.length > 0) this.violations.add("I5", `queue ${queueId} still has open offsets ${stuck.join(",")}`);
+    if (next < max && min < max) this.violations.add("I5", `queue ${queueId} stopped at ${next} of ${max}`);
+    if (unreadable > 0 && !this.#options.damaged)
+      this.violations.add("I1", `${unreadable} messages of queue ${queueId} cannot be read`);
+    const bodies = [...this.#log.at].filter(([place]) => offsetOf(place).queueId === queueId);
+    const inexact =
+      queueId === this.#options.redrivenQueue ||
+      this.resets.asked(queueId) > 0 ||
+      bodies.some(([, body]) => mayBeKept(body)) ||
+      this.#options.damaged === true;
+    checkSum(this.violations, progress, this.#known(bodies, end), inexact || !main);
+  }
+
+  #known(messages: readonly (readonly [place: string, body: string])[], end: EndState): Known {
+    const wanted = messages.filter(([, body]) => !isKeptFromGroup(body)).map(([place]) => place);
+    const gone = wanted.filter((place) => end.expired(offsetOf(place)));
+    return {
+      surelyAcked: wanted.filter((place) => this.#settling.surelyAcked(place)).length,
+      mayBeAcked: wanted.filter((place) => this.#settling.mayBeAcked(place)).length,
+      // What expired unseen may have been passed over before the group read it.
+      least: wanted.length - gone.length,
+      most: wanted.length + this.#log.unknown,
+    };
+  }
+
+  /** Answers the places something died at. */
+  #checkDeaths({ deaths, openDeadLetters, progress }: EndState): ReadonlySet<string> {
+    const dead = new Map<string, number>();
+    for (const { place } of deaths) dead.set(place, (dead.get(place) ?? 0) + 1);
+    for (const [place, copies] of dead) {
+      const resets = this.resets.asked(offsetOf(place).queueId);
+      if (copies > 1 + resets) this.violations.add("I10", `${place} has ${copies} dead letters`);
+      if (this.#settling.surelyAcked(place) && resets === 0) this.violations.add("I10", `${place} is dead-lettered, and acked`);
+    }
+    const counted = progress.reduce((sum, { deadLettered }) => sum + deadLettered, 0);
+    const mayBeGone = this.#options.aging === true || this.#options.damaged === true;
+    if (mayBeGone ? counted < deaths.length : counted !== deaths.length)
+      this.violations.add("I10", `${counted} dead letters counted, ${deaths.length} stored`);
+    this.#checkRedriven(deaths, openDeadLetters);
+    return new Set(dead.keys());
+  }
+
+  /** Every dead letter is still there, or was redriven once. */
+  #checkRedriven(deaths: readonly Death[], openDeadLetters: readonly string[]): void {
+    if (this.#options.redrivenQueue === undefined) return;
+    // Some died again, and no reply that told of them arrived.
+    for (const { place, body } of deaths)
+      if (offsetOf(place).queueId === this.#options.redrivenQueue) this.#log.see({ ...offsetOf(place), body });
+    const left = new Map<string, number>();
+    const count = (body: string, by: number) => left.set(body, (left.get(body) ?? 0) + by);
+    for (const { body } of deaths) count(body, 1);
+    for (const body of openDeadLetters) count(body, -1);
+    for (const [body, { size }] of this.#log.redriven) count(body, -size);
+    for (const [body, missing] of left) {
+      if (missing > 0) this.violations.add("I10", `${missing} dead letters of ${body} are gone, and were not redriven`);
+      if (missing < 0) this.violations.add("I10", `${body} was redriven ${-missing} times too often`);
+    }
+  }
+}

@@ -1,0 +1,112 @@
+import { offsetOf, placeOf, type Seen } from "./seen.ts";
+import type { Violations } from "./violations.ts";
+
+type SendState = "started" | "acked" | "refused" | "unknown";
+
+interface Send {
+  state: SendState;
+  readonly startedMs: number;
+  place?: string;
+}
+
+/** A queue's live messages at the end. */
+export interface QueueContents {
+  readonly queueId: number;
+  /** The first live offset. */
+  readonly from: number;
+  readonly messages: readonly Seen[];
+}
+
+/** I1, I2, I3: what was sent is stored, once, at one place for everyone and for ever. */
+export class LogAuditor {
+  readonly at = new Map<string, string>();
+  readonly #violations: Violations;
+  /** Where redriven messages come from, which lie in a queue before. */
+  readonly #redrivenQueue: number | undefined;
+  readonly #sends = new Map<string, Send>();
+  readonly #placeOf = new Map<string, string>();
+  /** Offsets in the queue of redriven messages, by what they hold. */
+  readonly redriven = new Map<string, Set<number>>();
+
+  constructor(violations: Violations, redrivenQueue: number | undefined) {
+    this.#violations = violations;
+    this.#redrivenQueue = redrivenQueue;
+  }
+
+  get sent(): number {
+    return this.#sends.size;
+  }
+
+  /** Sends of which nobody knows whether they are stored. */
+  get unknown(): number {
+    return [...this.#sends].filter(([body, { state }]) => state === "unknown" && !this.#placeOf.has(body)).length;
+  }
+
+  started(body: string, nowMs: number): void {
+    this.#sends.set(body, { state: "started", startedMs: nowMs });
+  }
+
+  sentMs(body: string): number | undefined {
+    return this.#sends.get(body)?.startedMs;
+  }
+
+  acked(seen: Seen): void {
+    this.#answered(seen.body, "acked", placeOf(seen));
+    this.see(seen);
+  }
+
+  /** Answered with an error that promises that nothing was stored. */
+  refused(body: string): void {
+    this.#answered(body, "refused");
+    if (this.#placeOf.has(body)) this.#violations.add("I1", `${body} is stored although its send was answered as not stored`);
+  }
+
+  unanswered(body: string): void {
+    this.#answered(body, "unknown");
+  }
+
+  #answered(body: string, state: SendState, place?: string): void {
+    const send = this.#sends.get(body);
+    if (!send) return;
+    send.state = state;
+    if (place !== undefined) send.place = place;
+  }
+
+  see(seen: Seen): void {
+    const place = placeOf(seen);
+    const known = this.at.get(place);
+    if (known !== undefined && known !== seen.body) this.#violations.add("I3", `${place} holds ${seen.body} and held ${known}`);
+    this.at.set(place, seen.body);
+    if (seen.queueId === this.#redrivenQueue) {
+      this.redriven.set(seen.body, new Set([...(this.redriven.get(seen.body) ?? []), seen.offset]));
+      return;
+    }
+    const elsewhere = this.#placeOf.get(seen.body);
+    if (elsewhere !== undefined && elsewhere !== place)
+      this.#violations.add("I2", `${seen.body} is at ${place} and at ${elsewhere}`);
+    const send = this.#sends.get(seen.body);
+    if (!send) this.#violations.add("I3", `${place} holds ${seen.body}, which nobody sent`);
+    if (send?.state === "refused")
+      this.#violations.add("I1", `${seen.body} is stored although its send was answered as not stored`);
+    this.#placeOf.set(seen.body, place);
+  }
+
+  /** The whole log as it stands; `expired` says what may be gone; `gaps`: what cannot be read is passed over. */
+  finish(queues: readonly QueueContents[], expired: (seen: Seen) => boolean, gaps: boolean): void {
+    for (const { queueId, from, messages } of queues) {
+      let expected = from;
+      for (const message of messages) {
+        if (message.offset !== expected && !gaps)
+          this.#violations.add("I2", `queue ${queueId} has ${message.offset} where ${expected} should follow`);
+        expected = message.offset + 1;
+        this.see(message);
+      }
+    }
+    const stored = new Set(queues.flatMap(({ messages }) => messages.map(placeOf)));
+    for (const [body, { state, place }] of this.#sends) {
+      if (state !== "acked" || place === undefined || stored.has(place)) continue;
+      if (!expired({ ...offsetOf(place), body }))
+        this.#violations.add("I1", `${body} was acknowledged at ${place} and cannot be read`);
+    }
+  }
+}

@@ -1,0 +1,114 @@
+import { type Delivery, placeOf, type Seen } from "./seen.ts";
+import type { Violations } from "./violations.ts";
+
+export type Verb = "ack" | "nack" | "uncountedNack" | "deadLetter" | "extend";
+
+/** What a request to settle came to, as whoever asked can know. `maybe`: it may have worked, or may still. */
+export type Outcome = "done" | "refused" | "maybe";
+
+/** One request to settle one message, from its start to its answer. */
+export interface Try {
+  readonly verb: Verb;
+  readonly heldMs: number;
+  readonly sentMs: number;
+  /** Of the delivery that its handle names. */
+  readonly leaseUntilMs: number;
+  outcome: Outcome;
+}
+
+interface Ending {
+  deliveries: number;
+  readonly tries: Try[];
+  /** The first ack that was answered. */
+  acked: { readonly sentMs: number; readonly leaseUntilMs: number; readonly endedMs: number } | undefined;
+  /** Nothing else can have ended the message. */
+  sureAck: boolean;
+  deadSentMs: number | undefined;
+}
+
+/** I5 and I10 of one group, from what its consumers asked for and were told: each message ends once, and stays ended. */
+export class SettlingAuditor {
+  readonly #violations: Violations;
+  readonly #endings = new Map<string, Ending>();
+
+  constructor(violations: Violations) {
+    this.#violations = violations;
+  }
+
+  started(seen: Seen, verb: Verb, times: Pick<Try, "heldMs" | "sentMs" | "leaseUntilMs">): Try {
+    const settle: Try = { verb, ...times, outcome: "maybe" };
+    this.#of(placeOf(seen)).tries.push(settle);
+    return settle;
+  }
+
+  ended(seen: Seen, settle: Try, outcome: Outcome, nowMs: number): void {
+    settle.outcome = outcome;
+    if (outcome !== "done") return;
+    const ending = this.#of(placeOf(seen));
+    if (settle.verb === "ack") {
+      ending.acked ??= { sentMs: settle.sentMs, leaseUntilMs: settle.leaseUntilMs, endedMs: nowMs };
+      ending.sureAck ||= !ending.tries.some((other) => mayKill(other, settle));
+    }
+    if (settle.verb === "deadLetter") ending.deadSentMs ??= settle.sentMs;
+  }
+
+  /** An answer that came after its lease says nothing of what is so by now. */
+  delivered(seen: Seen, delivery: Delivery, mayFollow: (ms: number) => boolean): void {
+    const place = placeOf(seen);
+    const ending = this.#of(place);
+    ending.deliveries++;
+    if (delivery.untilMs <= delivery.nowMs) return;
+    const { acked, deadSentMs } = ending;
+    // Whoever acks while its own request is repeated may get once more what it holds.
+    const repeated = acked?.leaseUntilMs === delivery.leaseUntilMs && acked.endedMs >= delivery.askedMs;
+    if (acked && !repeated && !mayFollow(acked.sentMs))
+      this.#violations.add("I4", `${seen.body} at ${place} is delivered after its ack was answered`);
+    if (deadSentMs !== undefined && !mayFollow(deadSentMs))
+      this.#violations.add("I5", `${seen.body} at ${place} is delivered after it was dead-lettered`);
+  }
+
+  /** Deliveries so far, at most: those that were given back uncounted are none. */
+  attempts(seen: Seen): number {
+    const { deliveries, tries } = this.#of(placeOf(seen));
+    return deliveries - tries.filter(({ verb, outcome }) => verb === "uncountedNack" && outcome === "done").length;
+  }
+
+  /** Whether something that ends this delivery may be on its way, or was while its holder asked for it again. */
+  mayStillEnd(place: string, leaseUntilMs: number): boolean {
+    const ends = ({ verb, outcome, leaseUntilMs: untilMs }: Try): boolean =>
+      verb !== "extend" && (outcome === "maybe" || (outcome === "done" && untilMs === leaseUntilMs));
+    return this.#endings.get(place)?.tries.some(ends) ?? false;
+  }
+
+  /** Whether the message may be settled, as far as anyone outside can know. */
+  maySettled(place: string): boolean {
+    return this.#endings.get(place)?.tries.some((settle) => ends(settle) && settle.outcome !== "refused") ?? false;
+  }
+
+  /** An ack that was answered, and that nothing else can explain. */
+  surelyAcked(place: string): boolean {
+    return this.#endings.get(place)?.sureAck ?? false;
+  }
+
+  mayBeAcked(place: string): boolean {
+    return this.#endings.get(place)?.tries.some(({ verb, outcome }) => verb === "ack" && outcome !== "refused") ?? false;
+  }
+
+  forget(voided: (place: string) => boolean): void {
+    for (const place of this.#endings.keys()) if (voided(place)) this.#endings.delete(place);
+  }
+
+  #of(place: string): Ending {
+    const known = this.#endings.get(place);
+    if (known) return known;
+    const made: Ending = { deliveries: 0, tries: [], acked: undefined, sureAck: false, deadSentMs: undefined };
+    this.#endings.set(place, made);
+    return made;
+  }
+}
+
+/** Whether a nack (perhaps of the last attempt) or a dead-lettering, of this delivery or a later one, may have ended the message. */
+const mayKill = ({ verb, outcome, heldMs, leaseUntilMs }: Try, ack: Try): boolean =>
+  (verb === "nack" || verb === "uncountedNack" || verb === "deadLetter") &&
+  (outcome === "maybe" || (outcome === "done" && (heldMs >= ack.heldMs || leaseUntilMs === ack.leaseUntilMs)));
+const ends = ({ verb }: Try): boolean => verb === "ack" || verb === "deadLetter";

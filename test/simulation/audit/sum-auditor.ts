@@ -1,0 +1,41 @@
+import type { Violations } from "./violations.ts";
+
+/** A group's progress on a queue at the end. */
+export interface QueueProgress {
+  /** Whether it is of the topic that the producers send to; not, say, that of redriven messages. */
+  readonly main: boolean;
+  readonly queueId: number;
+  readonly next: number;
+  /** The first live offset, and the end; equal where everything has expired. */
+  readonly min: number;
+  readonly max: number;
+  /** Places in claims, parked, or moved out. */
+  readonly open: readonly number[];
+  /** Messages that lie in claims nobody holds, since they cannot be read. */
+  readonly unreadable: number;
+  readonly deadLettered: number;
+  readonly expired: number;
+}
+
+/** What consumers know of one queue's messages. */
+export interface Known {
+  readonly surelyAcked: number;
+  readonly mayBeAcked: number;
+  /** Messages for the group that certainly are, and at most may be, in the queue or were. */
+  readonly least: number;
+  readonly most: number;
+}
+
+/** I10: per group, sent = acked + in flight + waiting + dead-lettered + expired. `inexact`: resets or filters moved past some. */
+export function checkSum(violations: Violations, progress: QueueProgress, known: Known, inexact: boolean): void {
+  const { queueId, next, max, open, unreadable, deadLettered, expired } = progress;
+  if (next > max) violations.add("I10", `queue ${queueId} is at ${next}, beyond its end ${max}`);
+  if (expired < 0) violations.add("I10", `queue ${queueId} counts ${expired} expired messages`);
+  if (inexact || !progress.main) return;
+  const counted = open.length + unreadable + deadLettered + expired;
+  const sum = `${open.length} open, ${unreadable} unreadable, ${deadLettered} dead-lettered, ${expired} expired`;
+  if (known.surelyAcked + counted > known.most)
+    violations.add("I10", `queue ${queueId} has ${known.most} messages at most, but ${known.surelyAcked} acked, ${sum}`);
+  if (known.mayBeAcked + counted < known.least)
+    violations.add("I10", `queue ${queueId} has ${known.least} messages, but ${known.mayBeAcked} acked at most, ${sum}`);
+}

@@ -1,0 +1,49 @@
+import type { ScenarioName } from "./scenarios.ts";
+import { type SimulationOptions, simulate } from "./simulate.ts";
+import { simulateTime } from "./time/simulate-time.ts";
+
+/** Which seeds one process takes: each `of`th. */
+export interface Share {
+  readonly first: number;
+  readonly count: number;
+  readonly part: number;
+  readonly of: number;
+  readonly scenario: ScenarioName | undefined;
+  readonly time: boolean;
+  readonly traces: boolean;
+  /** Prints everything that happens. */
+  readonly log: boolean;
+}
+
+/** What one process says of its seeds: by scenario, how many, and the milliseconds of a processor they took. */
+export type Tally = Record<string, { seeds: number; ms: number; delivered: number; failed: number }>;
+
+process.on("message", async (share: Share) => {
+  const tally = await runSeeds(share);
+  process.send?.(tally, () => process.disconnect());
+});
+
+async function runSeeds({ first, count, part, of, scenario, time, traces, log }: Share): Promise<Tally> {
+  const tally: Tally = {};
+  for (let seed = first + part; seed < first + count; seed += of) {
+    const before = process.cpuUsage();
+    const options: SimulationOptions = {
+      seed,
+      ...(scenario === undefined ? {} : { scenario }),
+      ...(log ? { listen: (line: string) => process.stdout.write(`${line}\n`) } : {}),
+    };
+    const result = time ? { scenario: "time", ...(await simulateTime({ seed })) } : await simulate(options);
+    const row = tally[result.scenario] ?? { seeds: 0, ms: 0, delivered: 0, failed: 0 };
+    tally[result.scenario] = row;
+    row.seeds++;
+    const { user, system } = process.cpuUsage(before);
+    row.ms += (user + system) / 1_000;
+    row.delivered += result.delivered;
+    if (traces) process.stdout.write(`${result.scenario}, trace ${result.traceHash}\n`);
+    if (result.violations.length === 0) continue;
+    row.failed++;
+    const found = result.violations.map((violation) => `  ${violation}\n`).join("");
+    process.stdout.write(`seed ${seed} (${result.scenario})\n${found}`);
+  }
+  return tally;
+}

@@ -1,0 +1,94 @@
+import { isGivenBack, progressOf } from "../../core/consume/progress.ts";
+import type { Change, Condition, Item, Key } from "../../core/ports/item-store.ts";
+import { changedClaim, isMeta } from "./claim-meta.ts";
+import { isProgress, type Sabotage, tamper } from "./sabotage.ts";
+
+/** Bugs in how claims are kept, settled and moved. */
+
+/** What an update of a claim finds before it; nothing else is known of it. */
+const rewriting =
+  (rewrite: (change: Change, before: Item) => Change): Sabotage =>
+  (items) => ({
+    ...tamper(items, {}),
+    update: async (key, changes, options) => {
+      const before = isProgress(key) ? await items.get(key) : undefined;
+      return items.update(key, before ? changes.map((change) => rewrite(change, before)) : changes, options);
+    },
+  });
+
+/** I4: an extend is answered, and what it was to store is not: of all that a delivery holds, or of a part. */
+export const forgetsExtends = (what: "whole" | "part"): Sabotage =>
+  rewriting((change, before) =>
+    changedClaim(change, (claim) => {
+      const held = [...progressOf(before).claims.values()].find(
+        (one) => one.nonce === claim.nonce && one.attempt === claim.attempt && !isGivenBack(one),
+      );
+      const isSame = held?.id === claim.id;
+      return held && isSame === (what === "whole") ? { ...claim, dueMs: Math.min(claim.dueMs, held.dueMs) } : undefined;
+    }),
+  );
+
+/** I5: what is given back as if never delivered counts as delivered. */
+export const countsUnsent: Sabotage = rewriting((change, before) =>
+  changedClaim(change, (claim) => {
+    if (!isGivenBack(claim)) return undefined;
+    const held = [...progressOf(before).claims.values()].some((one) => one.attempt === claim.attempt + 1);
+    return held ? { ...claim, attempt: claim.attempt + 1 } : undefined;
+  }),
+);
+
+const removesOpen = (changes: readonly Change[]): boolean =>
+  changes.some(({ op, name }) => (op === "remove" || op === "deleteFromSet") && name.startsWith("o"));
+
+/** I5: an ack ends what its claim holds by now, whoever has it. */
+export const acksWhateverIsThere: Sabotage = (items) => ({
+  ...tamper(items, {}),
+  update: (key, changes, options) =>
+    items.update(key, changes, {
+      ...options,
+      when:
+        isProgress(key) && removesOpen(changes) && changes.every(({ op }) => op === "remove" || op === "deleteFromSet")
+          ? (options?.when ?? []).filter(({ name }) => !isMeta(name))
+          : (options?.when ?? []),
+    }),
+});
+
+/** I5, I10: messages that were settled look open for as long as their claim is there. */
+export const showsSettledAsOpen: Sabotage = (items) => {
+  const known = new Map<string, ReadonlySet<number>>();
+  const shown = <T extends Item | undefined>(item: T): T => {
+    if (!item || !isProgress(item)) return item;
+    const changed: Record<string, unknown> = { ...item };
+    for (const name of Object.keys(item).filter(isMeta)) {
+      const open = `o${name.slice(1)}`;
+      const seen = `${item.pk}/${open}/${item[name.replace("m", "f")]}`;
+      const now = item[open] as ReadonlySet<number> | undefined;
+      if (!now) continue;
+      const all = new Set([...(known.get(seen) ?? []), ...now]);
+      known.set(seen, all);
+      changed[open] = all;
+    }
+    return changed as T;
+  };
+  const blind = (key: Key, when: readonly Condition[]): readonly Condition[] =>
+    isProgress(key) ? when.filter(({ name }) => !/^o.{4}$/.test(name)) : when;
+  const tampered = tamper(items, {
+    when: blind,
+    transact: (writes) =>
+      writes.map((write) => (write.kind === "update" ? { ...write, when: blind(write.key, write.when ?? []) } : write)),
+  });
+  return {
+    ...tampered,
+    get: async (key, options) => shown(await items.get(key, options)),
+    batchGet: async (keys, options) => (await items.batchGet(keys, options)).map(shown),
+  };
+};
+
+/** I10: what expired is counted twice. */
+export const countsExpiredTwice: Sabotage = (items) =>
+  tamper(items, {
+    changes: (key, changes) =>
+      isProgress(key)
+        ? changes.map((change) => (change.op === "increment" && change.name === "ex" ? { ...change, by: 2 * change.by } : change))
+        : changes,
+  });

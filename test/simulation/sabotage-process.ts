@@ -1,0 +1,86 @@
+import { Arrivals } from "../../core/consume/arrivals.ts";
+import { BrokerError } from "../../core/errors.ts";
+import { QueueLog } from "../../core/log/queue-log.ts";
+import type { Plant } from "./sabotage.ts";
+
+/** Bugs inside a process, which no store shows: planted in the place of one method, or between a client and its handler. */
+
+/** Runs with the bug, and takes it out again. */
+export type Patch = <T>(work: () => Promise<T>) => Promise<T>;
+
+/** What a waiter says that passes nothing on, however that is put. */
+const NOTHING = "" as never;
+
+/** L: whoever leaves does not pass its ring on. */
+export const keepsRings: Patch = async (work) => {
+  const { join } = Arrivals.prototype;
+  Arrivals.prototype.join = function (...parameters) {
+    const waiter = join.apply(this, parameters);
+    return { wait: (untilMs) => waiter.wait(untilMs), leave: () => waiter.leave(NOTHING) };
+  };
+  try {
+    return await work();
+  } finally {
+    Arrivals.prototype.join = join;
+  }
+};
+
+/** I4: where blocks follow each other, the last message of all is read twice. */
+export const readsMessagesTwice: Patch = async (work) => {
+  const { matching } = QueueLog.prototype;
+  QueueLog.prototype.matching = async function (...parameters) {
+    const found = await matching.apply(this, parameters);
+    const last = found.messages.at(-1);
+    return last && parameters[0].blocks.length > 1 ? { ...found, messages: [...found.messages, last] } : found;
+  };
+  try {
+    return await work();
+  } finally {
+    QueueLog.prototype.matching = matching;
+  }
+};
+
+/** I4: a request whose client went away gives back what it took, though its repeat was answered with it. */
+export const givesBackWhatIsRepeated: Plant = {
+  broker: (broker) => ({
+    ...broker,
+    async receiveMessages(group, request, signal) {
+      const messages = await broker.receiveMessages(group, request, signal);
+      if (!signal?.aborted || request.attemptId === undefined) return messages;
+      const held = await broker.receiveMessages(group, { ...request, waitMs: 0 });
+      await broker.settleMessages(
+        group,
+        held.map(({ receiptHandle }) => ({ action: "nack", receiptHandle, delayMs: 0, countAttempt: false })),
+      );
+      return [];
+    },
+  }),
+};
+
+/** I6: a message group goes to two queues. */
+export const splitsGroups: Plant = {
+  broker: (broker) => ({
+    ...broker,
+    sendMessages: (topic, entries) =>
+      broker.sendMessages(
+        topic,
+        entries.map((entry) =>
+          entry.messageGroup !== undefined && (entry.body.at(-2) ?? 0) % 4 === 0
+            ? { ...entry, messageGroup: `${entry.messageGroup} too` }
+            : entry,
+        ),
+      ),
+  }),
+};
+
+/** L: whoever finds nothing is told that too much is in flight. */
+export const refusesForNothing: Plant = {
+  broker: (broker) => ({
+    ...broker,
+    async receiveMessages(group, request, signal) {
+      const messages = await broker.receiveMessages(group, request, signal);
+      if (messages.length === 0) throw new BrokerError("TOO_MANY_REQUESTS", "Settle some.");
+      return messages;
+    },
+  }),
+};

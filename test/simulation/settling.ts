@@ -1,0 +1,177 @@
+import type { SettleEntry, SettleResult } from "../../core/broker.ts";
+import type { ReceivedMessage } from "../../core/terms.ts";
+import { placeOf, type Seen } from "./audit/seen.ts";
+import type { Outcome, Try, Verb } from "./audit/settling-auditor.ts";
+import type { Consumer } from "./consumer.ts";
+import { orderKeyOf } from "./scenario.ts";
+import { call, GROUP, type Stage, seenOf } from "./stage.ts";
+
+/** More than any two clocks differ. */
+const LEASE_MARGIN_MS = 3_000;
+/** What a clock may be behind. */
+const SKEW_MS_MAX = 1_000;
+const SETTLE_MS = 15_000;
+const DUPLICATE_MS_MAX = 9_000;
+
+type Wish =
+  | { readonly action: "ack" | "deadLetter" }
+  | { readonly action: "nack"; readonly delayMs: number; readonly countAttempt: boolean }
+  | { readonly action: "extend"; readonly leaseMs: number };
+
+/** One message of a request to settle. */
+interface Settling {
+  readonly message: ReceivedMessage;
+  readonly wish: Wish;
+  readonly heldMs: number;
+  /** What a nack gives back with it: all of its order key in this delivery. */
+  readonly claim: readonly Seen[];
+  /** Another request names the same delivery. */
+  readonly contradicted: boolean;
+  /** What became of the same request before. */
+  readonly original?: Try;
+}
+
+/** Settles what is held: together, or each on its own; at times twice over, and at times against another's will. */
+export async function settle(
+  stage: Stage,
+  consumer: Consumer,
+  held: readonly ReceivedMessage[],
+  heldMs: number,
+  decide: (message: ReceivedMessage) => Wish | undefined = inOrder(stage),
+): Promise<void> {
+  const { world, scenario } = stage;
+  const { singly, contradict, duplicate } = scenario.consuming;
+  const settlings: Settling[] = [];
+  const others: Settling[] = [];
+  for (const message of held) {
+    const wish = decide(message);
+    if (!wish) continue;
+    const contradicted = wish.action !== "extend" && world.random.chance(contradict);
+    const claim = claimOf(message, held);
+    settlings.push({ message, wish, heldMs, claim, contradicted });
+    if (contradicted) others.push({ message, wish: wishOf(stage), heldMs, claim, contradicted });
+  }
+  const requests = world.random.chance(singly) ? settlings.map((one) => [one]) : [settlings];
+  for (const request of [...requests, others].filter(({ length }) => length > 0)) {
+    const doubtful = request.map((one) => (isDoubtful(one, others) ? { ...one, contradicted: true } : one));
+    const once = ask(stage, consumer, doubtful);
+    if (world.random.chance(duplicate)) stage.beside(once.then((tries) => repeat(stage, consumer, doubtful, tries)));
+    // Others do not wait for each other.
+    if (others.length > 0 && world.random.chance(0.5)) stage.beside(once.then(() => undefined));
+    else await once;
+  }
+}
+
+/** Those that a nack of this message gives back. */
+function claimOf(message: ReceivedMessage, held: readonly ReceivedMessage[]): readonly Seen[] {
+  const key = orderKeyOf(seenOf(message).body);
+  if (key === undefined) return [seenOf(message)];
+  return held
+    .filter((other) => other.queueId === message.queueId)
+    .map(seenOf)
+    .filter((seen) => orderKeyOf(seen.body) === key);
+}
+
+/** What another wishes may end this delivery too: a nack of an ordered message gives back all of its claim. */
+const isDoubtful = ({ message }: Settling, others: readonly Settling[]): boolean =>
+  orderKeyOf(seenOf(message).body) !== undefined && others.some((other) => other.message.queueId === message.queueId);
+
+/** The network delivers a request once more, or its client sends it again; nobody acts on the answer. */
+async function repeat(
+  stage: Stage,
+  consumer: Consumer,
+  settlings: readonly Settling[],
+  originals: readonly Try[],
+): Promise<void> {
+  await stage.world.sleep(Math.floor(DUPLICATE_MS_MAX * stage.world.random.fraction() ** 2));
+  await ask(
+    stage,
+    consumer,
+    settlings.map((settling, index) => ({ ...settling, original: originals[index] as Try })),
+  );
+}
+
+async function ask(stage: Stage, consumer: Consumer, settlings: readonly Settling[]): Promise<readonly Try[]> {
+  const { world, auditor } = stage;
+  const sentMs = world.nowMs;
+  const tries = settlings.map((settling) => {
+    const { message, heldMs } = settling;
+    return auditor.settleStarted(seenOf(message), verbOf(settling), { heldMs, sentMs, leaseUntilMs: message.leaseUntilMs });
+  });
+  for (const settling of settlings)
+    if (givesUp(settling)) for (const seen of settling.claim) auditor.release(consumer.name, seen);
+  const entries = settlings.map(({ message, wish }): SettleEntry => ({ ...wish, receiptHandle: message.receiptHandle }));
+  const results = await call(stage, (broker) => broker.settleMessages(GROUP, entries), SETTLE_MS);
+  for (const [index, settling] of settlings.entries())
+    conclude(stage, consumer, settling, tries[index] as Try, results === "unknown" ? undefined : results[index]);
+  return tries;
+}
+
+/** What is asked for twice is done once. */
+const verbOf = ({ wish, original, contradicted }: Settling): Verb =>
+  wish.action === "nack" && !wish.countAttempt && !original && !contradicted ? "uncountedNack" : wish.action;
+
+/** From now on others may get the message. A repeat of what was done must leave a later delivery alone. */
+const givesUp = ({ wish, original }: Settling): boolean =>
+  (wish.action === "nack" || wish.action === "deadLetter") && original?.outcome !== "done";
+
+function conclude(stage: Stage, consumer: Consumer, settling: Settling, tried: Try, result: SettleResult | undefined): void {
+  const { world, auditor } = stage;
+  const { message, wish, contradicted, original } = settling;
+  const { name, skewMs } = consumer;
+  const seen = seenOf(message);
+  const nowMs = world.nowMs;
+  const running = nowMs + LEASE_MARGIN_MS < message.leaseUntilMs;
+  world.note(`${name} ${original ? "again " : ""}${wish.action} of ${placeOf(seen)}: ${result?.status ?? "silence"}`);
+  auditor.settleEnded(seen, tried, outcomeOf(stage, settling, result, running), nowMs);
+  if (original) return;
+  if (isLost(result) && !contradicted && wish.action !== "deadLetter") {
+    // Where no reply gets lost, whoever believes to hold a message does.
+    const sure = !stage.repliesGetLost || (wish.action === "ack" && running && !stage.claimsMoved());
+    if (sure && auditor.holds(name, seen, nowMs)) auditor.holderRefused(name, seen);
+  }
+  if (result?.status === "extended" && wish.action === "extend" && !contradicted) {
+    if (result.leaseUntilMs < tried.sentMs + wish.leaseMs - SKEW_MS_MAX) auditor.extendedInVain(name, seen);
+    auditor.extended(name, seen, result.leaseUntilMs - skewMs, nowMs);
+  } else if (wish.action !== "extend") auditor.release(name, seen);
+  if (result?.status === "nacked" && wish.action === "nack")
+    auditor.liveness?.givenBack(seen, nowMs + wish.delayMs, tried.heldMs);
+}
+
+const isLost = (result: SettleResult | undefined): boolean => result?.status === "error" && result.error.code === "LEASE_LOST";
+
+/** Where replies get lost inside, what worked is answered as refused once its lease may be over, or where nobody could look it up. */
+function outcomeOf(stage: Stage, { wish, original }: Settling, result: SettleResult | undefined, running: boolean): Outcome {
+  if (result && result.status !== "error") return "done";
+  if (!isLost(result)) return "maybe";
+  if (!stage.repliesGetLost) return "refused";
+  return wish.action === "ack" && running && !original && !stage.claimsMoved() ? "refused" : "maybe";
+}
+
+/** A nack of an ordered message gives back all of its order key in this delivery: what comes behind it is left alone. */
+function inOrder(stage: Stage) {
+  const givenBack = new Set<string>();
+  return (message: ReceivedMessage): Wish | undefined => {
+    const key = orderKeyOf(seenOf(message).body);
+    const place = `${message.queueId}/${key}`;
+    if (key !== undefined && givenBack.has(place)) return undefined;
+    if (stage.world.random.chance(stage.scenario.consuming.leave)) return undefined;
+    const wish = wishOf(stage);
+    if (key === undefined || wish.action !== "nack") return wish;
+    givenBack.add(place);
+    return wish;
+  };
+}
+
+function wishOf({ world: { random }, scenario: { consuming } }: Stage): Wish {
+  const { nack, extend, deadLetter } = consuming;
+  const choice = random.fraction();
+  if (choice < nack)
+    return {
+      action: "nack",
+      delayMs: random.pick(consuming.nackDelayMs),
+      countAttempt: random.chance(consuming.countAttempt),
+    };
+  if (choice < nack + extend) return { action: "extend", leaseMs: random.pick([1_000, 8_000]) };
+  return { action: choice < nack + extend + deadLetter ? "deadLetter" : "ack" };
+}

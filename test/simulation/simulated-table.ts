@@ -1,0 +1,69 @@
+import { MemoryItemStore } from "../../adapters/memory/memory-item-store.ts";
+import { MemoryObjectStore } from "../../adapters/memory/memory-object-store.ts";
+import type { ItemStore } from "../../core/ports/item-store.ts";
+import type { ObjectStore } from "../../core/ports/object-store.ts";
+import { DynamoDbShape, type Met } from "./dynamodb-shape.ts";
+import type { Looseness } from "./fault-profile.ts";
+import { LooseReads } from "./loose-reads.ts";
+import type { Plant } from "./sabotage.ts";
+import type { World } from "./world.ts";
+
+const telemetry = { consumed: () => undefined };
+
+export interface TableOptions {
+  readonly plant: Plant;
+  /** Whether the table has DynamoDB's limits. */
+  readonly shaped: boolean;
+  readonly looseness: Looseness;
+}
+
+/** One table and its objects, as handlers meet it, and as it is. */
+export class SimulatedTable {
+  readonly honest = new MemoryItemStore(telemetry);
+  readonly #honestObjects = new MemoryObjectStore(telemetry);
+  readonly objects: ObjectStore;
+  readonly met: Met = { conflicts: 0, throttled: 0, cutPages: 0, spilled: 0 };
+  /** What handlers write to and read from. */
+  readonly items: ItemStore;
+  readonly #shape: DynamoDbShape;
+  readonly #world: World;
+
+  constructor(world: World, { plant, shaped, looseness }: TableOptions) {
+    this.#world = world;
+    this.#shape = new DynamoDbShape(this.honest, world, this.met);
+    const table = new LooseReads(countingSpills(shaped ? this.#shape : this.honest, this.met), world, looseness);
+    this.items = plant.items ? plant.items(table, world.random) : table;
+    this.objects = plant.objects ? plant.objects(this.#honestObjects) : this.#honestObjects;
+  }
+
+  /** Whoever checks what came of it all is not throttled. */
+  calm(): void {
+    this.#shape.calm = true;
+  }
+
+  /** Loses an object, or garbles it. */
+  async damageObject(): Promise<void> {
+    const { random } = this.#world;
+    const { keys } = await this.#honestObjects.list("log/", { limit: 1_000 });
+    if (keys.length === 0) return;
+    // What was written last has hardly been read.
+    const key = random.chance(0.7) ? (keys.at(-1) as string) : random.pick(keys);
+    const bytes = await this.#honestObjects.get(key);
+    if (!bytes || random.chance(0.5)) return this.#honestObjects.delete(key);
+    await this.#honestObjects.put(key, random.chance(0.5) ? bytes.subarray(0, bytes.length / 2) : bytes.map((byte) => byte ^ 1));
+  }
+}
+
+/** Counts claims that move out of their item: a run in which none does proves nothing of them. */
+const countingSpills = (items: ItemStore, met: Met): ItemStore => ({
+  get: (key, options) => items.get(key, options),
+  batchGet: (keys, options) => items.batchGet(keys, options),
+  query: (query) => items.query(query),
+  put: (item, options) => items.put(item, options),
+  update: (key, changes, options) => items.update(key, changes, options),
+  delete: (key, options) => items.delete(key, options),
+  transact: (writes) => {
+    met.spilled += writes.filter((write) => write.kind === "put" && write.item.pk.startsWith("r#")).length;
+    return items.transact(writes);
+  },
+});

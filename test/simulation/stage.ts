@@ -1,0 +1,60 @@
+import type { RunningBroker } from "../../core/create-broker.ts";
+import { BrokerError } from "../../core/errors.ts";
+import type { SendReceipt, StoredReceipt } from "../../core/terms.ts";
+import type { Auditor } from "./audit/auditor.ts";
+import type { Seen } from "./audit/seen.ts";
+import type { Scenario } from "./scenario.ts";
+import type { World } from "./world.ts";
+
+export const TOPIC = "orders";
+export const GROUP = "billing";
+
+/** A client's call that was given up, or met a handler that died. */
+export const SILENCE = "silence";
+export type Silence = typeof SILENCE;
+
+/** What an actor works with: any handler, picked anew for each call, through a client that gives up. */
+export interface Stage {
+  readonly world: World;
+  readonly auditor: Auditor;
+  readonly scenario: Scenario;
+  /** Whether replies can be lost inside: then what is refused may yet have worked. */
+  readonly repliesGetLost: boolean;
+  /** Whether claims have moved out of their item: there a settle cannot look up what it did before. */
+  readonly claimsMoved: () => boolean;
+  readonly over: () => boolean;
+  /** Which part of the history it is. */
+  readonly age: number;
+  /** Resolves when time has leapt; absent: it does not any more. */
+  readonly leapt: Promise<void> | undefined;
+  /** The answer, the contract's error, or nothing. */
+  ask<T>(verb: (broker: RunningBroker) => Promise<T>, timeoutMs: number): Promise<T | BrokerError | Silence>;
+  /** Loses an object, or garbles it. */
+  damageObject(): Promise<void>;
+  /** Goes on beside its caller; the history ends after it. */
+  beside(work: Promise<void>): void;
+}
+
+/** The answer, or that there was none worth telling apart. */
+export async function call<T>(
+  stage: Stage,
+  verb: (broker: RunningBroker) => Promise<T>,
+  timeoutMs: number,
+): Promise<T | "unknown"> {
+  const answer = await stage.ask(verb, timeoutMs);
+  return answer === SILENCE || BrokerError.is(answer) ? "unknown" : answer;
+}
+
+const SHOWN_BYTES_MAX = 64;
+const decoder = new TextDecoder();
+
+/** Where a message is that was sent without a delay. */
+export function placed(receipt: SendReceipt): StoredReceipt {
+  if (!("offset" in receipt)) throw new Error(`${receipt.messageId} waits, and was not asked to`);
+  return receipt;
+}
+
+export function seenOf(message: { readonly queueId: number; readonly offset: number; readonly body: Uint8Array }): Seen {
+  const text = decoder.decode(message.body.subarray(0, SHOWN_BYTES_MAX));
+  return { queueId: message.queueId, offset: message.offset, body: text.slice(0, text.indexOf("|")) };
+}
