@@ -1,10 +1,8 @@
-import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 
 /** Suites from the inside out. Each is a folder of test/ and can run alone: `npm test -- --project unit`. */
-const suite = (name: string, options: { testTimeout: number; globalSetup?: string[] }, alias: Record<string, string> = {}) => ({
+const suite = (name: string, options: { testTimeout: number; globalSetup?: string[] }) => ({
   extends: true as const,
-  resolve: { alias },
   test: { name, include: [`test/${name}/**/*.test.ts`], ...options },
 });
 
@@ -21,12 +19,7 @@ export default defineConfig({
       suite("contract", { testTimeout: 20_000 }),
       suite("conformance", { testTimeout: 30_000 }),
       suite("infra", { testTimeout: 30_000 }),
-      // Makes brokers by the thousand.
-      suite(
-        "simulation",
-        { testTimeout: 60_000 },
-        { "lru-cache": join(import.meta.dirname, "test/support/growing-lru-cache.ts") },
-      ),
+      suite("simulation", { testTimeout: 60_000 }),
       // Runs the bundle that users run, so it is built first.
       suite("crash", { testTimeout: 60_000, globalSetup: ["test/support/build-bundle.ts"] }),
     ],

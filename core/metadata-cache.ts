@@ -1,11 +1,12 @@
 import { LRUCache } from "lru-cache";
+import { growingTo } from "./growing-to.ts";
 import { METADATA_CACHE_MS, METADATA_ENTRIES_MAX } from "./limits.ts";
 import type { Clock } from "./ports/clock.ts";
 
 /** Keeps what was read for two seconds, absence excepted. What this process changes it forgets at once; others it hears of late. */
 export class MetadataCache<T extends object> {
   readonly #clock: Clock;
-  readonly #entries = new LRUCache<string, { readonly value: T; readonly readAtMs: number }>({ max: METADATA_ENTRIES_MAX });
+  readonly #entries = new LRUCache<string, { readonly value: T; readonly readAtMs: number }>(growingTo(METADATA_ENTRIES_MAX));
   #changes = 0;
 
   constructor(clock: Clock) {

@@ -60,6 +60,8 @@ export interface Delivery {
   readonly order?: ClaimOrder | undefined;
   /** Of a claim taken by an attempt. */
   readonly attemptTag?: string | undefined;
+  /** Another receive of the attempt took it, and may have been answered with it. */
+  readonly repeated?: boolean;
 }
 
 export const logQueue = (queue: ConsumedQueue): { topicUid: string; queueId: number } => ({

@@ -5,16 +5,16 @@ import type { Consumption, Delivery } from "./consumption.ts";
 import { UNTAGGED } from "./progress.ts";
 
 /**
- * Messages that were taken but cannot be sent go back at once, as if never delivered. Those of an attempt only while no repeat of it
- * was answered with them.
+ * Messages that were taken but cannot be sent go back at once, as if never delivered. Those of an attempt only by the receive
+ * that took them, and only while no repeat of it was answered with them.
  */
 export async function giveBackUnsent(
   consumption: Consumption,
   delivery: Delivery,
   messages: readonly StoredMessage[],
 ): Promise<void> {
-  // Without a tag nothing tells whether a repeat of the attempt has them by now.
-  if (delivery.attemptTag === UNTAGGED) return;
+  // Without a tag nothing tells whether a repeat of the attempt has them by now; what was repeated, a consumer may have already.
+  if (delivery.attemptTag === UNTAGGED || delivery.repeated) return;
   const { queue, generation, claimId, first, nonce, attempt, leaseUntilMs, handedOut, order, attemptTag } = delivery;
   const handles = messages.map(({ offset }) => ({
     groupUid: queue.group.uid,

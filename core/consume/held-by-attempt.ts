@@ -88,6 +88,7 @@ async function deliveriesOf(
       generation,
       claimId: claim.id,
       leaseUntilMs: claim.dueMs,
+      repeated: true,
       messages,
       handedOut: open.length,
     });

@@ -1,5 +1,6 @@
 import { LRUCache } from "lru-cache";
 import { BrokerError } from "../errors.ts";
+import { growingTo } from "../growing-to.ts";
 import { progressKey, subscriptionKey } from "../keys.ts";
 import { PROGRESS_CACHE_BYTES, PROGRESS_CACHE_MS } from "../limits.ts";
 import { QUEUE_ENDS_MAX } from "../log/log-limits.ts";
@@ -17,7 +18,7 @@ export class ProgressStore {
     sizeCalculation: ({ item }) => 200 + 100 * Object.keys(item).length,
   });
 
-  readonly #plenty = new LRUCache<string, number>({ max: QUEUE_ENDS_MAX });
+  readonly #plenty = new LRUCache<string, number>(growingTo(QUEUE_ENDS_MAX));
 
   constructor(store: { readonly items: ItemStore; readonly clock: Clock }) {
     this.#items = store.items;

@@ -1,4 +1,5 @@
 import { LRUCache } from "lru-cache";
+import { growingTo } from "../growing-to.ts";
 import { ROTATIONS_MAX } from "../limits.ts";
 import type { Random } from "../ports/random.ts";
 
@@ -8,7 +9,7 @@ import type { Random } from "../ports/random.ts";
  */
 export class Rotation {
   readonly #random: Random;
-  readonly #turns = new LRUCache<string, number>({ max: ROTATIONS_MAX });
+  readonly #turns = new LRUCache<string, number>(growingTo(ROTATIONS_MAX));
 
   constructor(random: Random) {
     this.#random = random;

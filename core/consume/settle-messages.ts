@@ -56,7 +56,13 @@ export async function settleMessages(
 function queueResolver(settling: Settling, group: ConsumedQueue["group"]) {
   const found = new Map<string, Promise<ConsumedQueue>>();
   const find = async (handle: ReceiptHandle): Promise<ConsumedQueue> => {
-    const subscription = (await settling.subscriptions.of(group)).find(({ uid }) => uid === handle.subscriptionUid);
+    const named = async () => (await settling.subscriptions.of(group)).find(({ uid }) => uid === handle.subscriptionUid);
+    let subscription = await named();
+    if (!subscription) {
+      // Another handler may have made it a moment ago.
+      settling.subscriptions.forget(group.uid);
+      subscription = await named();
+    }
     const topic = subscription && (await settling.topics.lookUp(subscription.topic));
     if (!subscription || topic?.uid !== subscription.topicUid) throw leaseLost();
     return { group, subscription, topic, queueId: handle.queueId, filter: settling.filters.of(subscription) };

@@ -1,5 +1,6 @@
 import { LRUCache } from "lru-cache";
 import type { MessageFilter } from "../filter/compile-filter.ts";
+import { growingTo } from "../growing-to.ts";
 import { blockKey, queuePk, retentionClassDays } from "../keys.ts";
 import { SCAN_BYTES } from "../limits.ts";
 import { makeFrameId, messageIdOf, toHex } from "../message/message-id.ts";
@@ -76,7 +77,7 @@ export class QueueLog {
   readonly #frames: FrameReader;
   /** Frames that lie elsewhere than in a queue. */
   readonly detached: DetachedFrames;
-  readonly #appenders = new LRUCache<string, QueueAppender>({ max: APPENDERS_MAX });
+  readonly #appenders = new LRUCache<string, QueueAppender>(growingTo(APPENDERS_MAX));
 
   constructor(store: LogDependencies, settings: LogSettings) {
     this.#store = store;

@@ -1,4 +1,5 @@
 import { LRUCache } from "lru-cache";
+import { growingTo } from "../growing-to.ts";
 import { anchorKey, offsetSk, queuePk } from "../keys.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ItemStore } from "../ports/item-store.ts";
@@ -21,7 +22,7 @@ export class QueueReader {
   readonly #items: ItemStore;
   readonly #pages: BlockPages;
   readonly #clock: Clock;
-  readonly #seen = new LRUCache<string, Seen>({ max: QUEUE_ENDS_MAX });
+  readonly #seen = new LRUCache<string, Seen>(growingTo(QUEUE_ENDS_MAX));
   readonly #full = new BlockCache();
 
   constructor(store: { readonly items: ItemStore; readonly clock: Clock }) {

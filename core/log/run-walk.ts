@@ -108,11 +108,11 @@ export class RunWalk {
 
 /**
  * How many messages there were from `asked` up to `from`, where `block` is the first that is left. A restart goes to the next cap,
- * a multiple of CAP_STEP, so offsets behind the last such one before the block were all written; those before it are not counted
- * unless the block says where its chain's predecessor ended.
+ * a multiple of CAP_STEP, so offsets behind the last such one were all written, up to the block, or to where the chain before it
+ * ended if the block says so. What lies before that may never have been, and is not counted.
  */
 function expiredBefore(block: Block, asked: number, from: number): number {
-  if (block.chainBeforeEnd !== undefined) return Math.max(0, Math.min(block.chainBeforeEnd, from) - asked);
-  const restart = Math.floor(from / CAP_STEP) * CAP_STEP;
-  return from - Math.min(from, Math.max(asked, restart));
+  const end = Math.min(block.chainBeforeEnd ?? from, from);
+  const restart = Math.floor(Math.max(0, block.chainBeforeEnd === undefined ? end : end - 1) / CAP_STEP) * CAP_STEP;
+  return Math.max(0, end - Math.max(asked, restart));
 }

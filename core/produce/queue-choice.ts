@@ -1,4 +1,5 @@
 import { LRUCache } from "lru-cache";
+import { growingTo } from "../growing-to.ts";
 import {
   QUEUE_FAILURE_LATENCY_MS,
   QUEUE_TIMEOUTS_MS,
@@ -37,7 +38,7 @@ export class QueueChoice {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #policy: QueueChoicePolicy;
-  readonly #topics = new LRUCache<string, Sending>({ max: TOPICS_CHOSEN_FOR_MAX });
+  readonly #topics = new LRUCache<string, Sending>(growingTo(TOPICS_CHOSEN_FOR_MAX));
 
   constructor(dependencies: { readonly clock: Clock; readonly random: Random }, policy: QueueChoicePolicy) {
     this.#clock = dependencies.clock;

@@ -23,7 +23,6 @@ const { values } = parseArgs({
 });
 
 const SEEDS_PER_PROCESS_MIN = 20;
-const root = join(import.meta.dirname, "../..");
 const scenario = values.scenario as ScenarioName | undefined;
 if (scenario !== undefined && !(scenario in SCENARIOS))
   throw new Error(`There is no scenario '${scenario}'; there are ${Object.keys(SCENARIOS).join(", ")}.`);
@@ -61,7 +60,6 @@ async function bundle(): Promise<string> {
     format: "esm",
     target: "node20",
     logLevel: "error",
-    alias: { "lru-cache": join(root, "test/support/growing-lru-cache.ts") },
   });
   return outfile;
 }
