@@ -122,12 +122,14 @@ function conclude(stage: Stage, consumer: Consumer, settling: Settling, tried: T
   const seen = seenOf(message);
   const nowMs = world.nowMs;
   const running = nowMs + LEASE_MARGIN_MS < message.leaseUntilMs;
-  world.note(`${name} ${original ? "again " : ""}${wish.action} of ${placeOf(seen)}: ${result?.status ?? "silence"}`);
+  world.note(
+    `${name} ${original ? "again " : ""}${wish.action} of ${placeOf(seen)}: ${result?.status === "error" ? result.error.code : (result?.status ?? "silence")}`,
+  );
   auditor.settleEnded(seen, tried, outcomeOf(stage, settling, result, running), nowMs);
   if (original) return;
   if (isLost(result) && !contradicted && wish.action !== "deadLetter") {
-    // Where no reply gets lost, whoever believes to hold a message does.
-    const sure = !stage.repliesGetLost || (wish.action === "ack" && running && !stage.claimsMoved());
+    // Where no reply gets lost, whoever believes to hold a message does: by this delivery, if its lease runs.
+    const sure = running && (!stage.repliesGetLost || (wish.action === "ack" && !stage.claimsMoved()));
     if (sure && auditor.holds(name, seen, nowMs)) auditor.holderRefused(name, seen);
   }
   if (result?.status === "extended" && wish.action === "extend" && !contradicted) {
