@@ -10,6 +10,8 @@ export default defineConfig({
   test: {
     pool: "threads",
     retry: 0,
+    // The default leaves a core idle.
+    maxWorkers: "100%",
     // Conformance tests run together: most of their time is waiting.
     maxConcurrency: 20,
     passWithNoTests: false,
