@@ -172,6 +172,14 @@ describe("an extend", () => {
     ).toBe("bc");
   });
 
+  it("leaves the first handle good for a dead letter, also where a process has not seen it", async () => {
+    await send("ab");
+    const [a] = await receive();
+    await extend(a, 2 * LEASE_MS);
+    const entry: SettleEntry = { action: "deadLetter", receiptHandle: a?.receiptHandle as string };
+    expect(await settle([entry], await table.process())).toEqual(["deadLettered"]);
+  });
+
   it("works whichever claim ids are taken", async () => {
     await send("ab");
     const [a] = await receive();

@@ -159,6 +159,27 @@ describe("an offset reset", () => {
     expect(await settle({ ...nack, ...old })).toMatchObject(lost);
   });
 
+  it.each([
+    ["plain", {}],
+    ["with a filter", { filter: { type: "TAG", expression: "wanted" } }],
+    ["in order", { type: "FIFO", messageGroup: "order-1" }],
+  ] as const)("leaves good what is received just then: %s", async (_, setting) => {
+    const { type, filter, messageGroup } = { type: undefined, filter: undefined, messageGroup: undefined, ...setting };
+    await broker.putTopic("parcels", { queues: 1, ...(type && { type }) });
+    await broker.putSubscription("billing", "parcels", { startFrom: "earliest", filter });
+    await broker.sendMessages("parcels", [{ body: Buffer.from("x"), tag: "wanted", messageGroup }]);
+    const update = items.update.bind(items);
+    items.update = async (...call) => {
+      items.update = update;
+      await broker.resetOffsets("billing", { topic: "parcels", to: "earliest", dryRun: false });
+      return update(...call);
+    };
+    const received = await receive();
+    expect(received).toHaveLength(1);
+    const acks = received.map(({ receiptHandle }) => ({ action: "ack", receiptHandle }) as const);
+    expect(await broker.settleMessages("billing", acks)).toMatchObject([{ status: "acked" }]);
+  });
+
   it("purges after total expiry, to the cap, and delivers what is sent then", async () => {
     await send(2);
     await clock.pass(30 * HOUR_MS);

@@ -83,6 +83,17 @@ describe("a receive that waits", () => {
     expect(waiting.afterMs).toBeLessThanOrEqual(5_200);
   });
 
+  it("hears of what arrives while it is being woken for something else", async () => {
+    await broker.putTopic("parcels", { queues: 1 });
+    const filter = { type: "TAG", expression: "wanted" } as const;
+    await broker.putSubscription("billing", "parcels", { startFrom: "earliest", filter });
+    const waiting = wait(20);
+    await clock.pass(0);
+    await Promise.all([send("parcels"), send()]);
+    await pass(0.5);
+    expect(waiting.got).toMatchObject([{ topic: "orders" }]);
+  });
+
   it("is woken by a topic that its group is subscribed to meanwhile", async () => {
     await broker.putTopic("parcels", { queues: 2 });
     await send("parcels");
