@@ -180,6 +180,18 @@ describe("an extend", () => {
     expect(await settle([entry], await table.process())).toEqual(["deadLettered"]);
   });
 
+  it("brings nothing back that was acked, though the process has not seen the ack", async () => {
+    await send("abc");
+    const other = await table.process();
+    const [a] = await receive();
+    expect(await receive({}, other)).toEqual([]);
+    expect(await settle(each("ack", [a as ReceivedMessage]))).toEqual(["acked"]);
+    const entry: SettleEntry = { action: "extend", receiptHandle: a?.receiptHandle as string, leaseMs: LEASE_MS };
+    expect(await settle([entry], other)).toEqual(["LEASE_LOST"]);
+    table.pass(2 * LEASE_MS);
+    expect(texts(await receive())).toBe("bc");
+  });
+
   it("works whichever claim ids are taken", async () => {
     await send("ab");
     const [a] = await receive();
