@@ -3,8 +3,10 @@ import { describe, expect, it } from "vitest";
 import { MemoryItemStore } from "../../../adapters/memory/memory-item-store.ts";
 import { MemoryObjectStore } from "../../../adapters/memory/memory-object-store.ts";
 import { anchorKey, blockKey, queuePk } from "../../../core/keys.ts";
+import { FrameObjects } from "../../../core/log/frame-objects.ts";
 import { CAP_STEP, OBJECT_PAGE_BYTES, PENDING_OBJECT_BYTES_MAX } from "../../../core/log/log-limits.ts";
 import { QueueLog } from "../../../core/log/queue-log.ts";
+import { StoreFormat } from "../../../core/store-format.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 
 const HOUR_MS = 3_600_000;
@@ -215,19 +217,16 @@ describe("large frames", () => {
   });
 
   it("are refused while too many wait, and however many came before are not", async () => {
-    const { handler, objects } = setUp();
-    const log = handler();
-    const large = "x".repeat(7 * 2 ** 20);
-    const waitingMax = PENDING_OBJECT_BYTES_MAX / large.length;
-    for (let count = 0; count <= waitingMax + 1; count++) {
-      await append(log, large);
-      for (const key of (await objects.list("log/", { limit: 10 })).keys) await objects.delete(key);
-    }
-    const put = objects.put.bind(objects);
+    const { objects } = setUp();
+    const clock = { nowMs: () => 1_800_000_000_000, sleep: async () => undefined };
+    const frames = new FrameObjects({ objects, clock, random: new SeededRandom(1), compressor, format: new StoreFormat(2) });
+    const frame = new Uint8Array(8 * 2 ** 20);
+    const waitingMax = PENDING_OBJECT_BYTES_MAX / frame.length;
+    objects.put = async () => ({ ok: true });
+    for (let count = 0; count < 2 * waitingMax; count++) await frames.put(frame, 1);
     objects.put = () => new Promise(() => undefined);
-    const waiting = Array.from({ length: 2 * waitingMax + 3 }, (_, queueId) => log.append(topic, queueId, [record(large)]));
+    const waiting = Array.from({ length: 2 * waitingMax }, () => frames.put(frame, 1));
     await expect(Promise.race(waiting)).rejects.toMatchObject({ code: "TOO_MANY_REQUESTS" });
-    objects.put = put;
   });
 
   it("are read again after a reply that was garbled", async () => {
