@@ -5,7 +5,7 @@ import { MemoryObjectStore } from "../../../adapters/memory/memory-object-store.
 import type { SettleEntry } from "../../../core/broker.ts";
 import { SOLE_PROCESS } from "../../../core/broker-settings.ts";
 import { createBroker, type RunningBroker } from "../../../core/create-broker.ts";
-import { spilledPk } from "../../../core/keys.ts";
+import { progressKey, spilledPk } from "../../../core/keys.ts";
 import { WAITING_CLAIMS_KEPT, WAITING_CLAIMS_MAX } from "../../../core/limits.ts";
 import { FLIGHT_MS_MAX } from "../../../core/log/log-limits.ts";
 import { hmacSigner } from "../../../functions/runtime/signer.ts";
@@ -159,6 +159,27 @@ describe("an offset reset", () => {
     expect(await settle({ ...nack, ...old })).toMatchObject(lost);
   });
 
+  it.each([
+    ["plain", {}],
+    ["with a filter", { filter: { type: "TAG", expression: "wanted" } }],
+    ["in order", { type: "FIFO", messageGroup: "order-1" }],
+  ] as const)("leaves good what is received just then: %s", async (_, setting) => {
+    const { type, filter, messageGroup } = { type: undefined, filter: undefined, messageGroup: undefined, ...setting };
+    await broker.putTopic("parcels", { queues: 1, ...(type && { type }) });
+    await broker.putSubscription("billing", "parcels", { startFrom: "earliest", filter });
+    await broker.sendMessages("parcels", [{ body: Buffer.from("x"), tag: "wanted", messageGroup }]);
+    const update = items.update.bind(items);
+    items.update = async (...call) => {
+      items.update = update;
+      await broker.resetOffsets("billing", { topic: "parcels", to: "earliest", dryRun: false });
+      return update(...call);
+    };
+    const received = await receive();
+    expect(received).toHaveLength(1);
+    const acks = received.map(({ receiptHandle }) => ({ action: "ack", receiptHandle }) as const);
+    expect(await broker.settleMessages("billing", acks)).toMatchObject([{ status: "acked" }]);
+  });
+
   it("purges after total expiry, to the cap, and delivers what is sent then", async () => {
     await send(2);
     await clock.pass(30 * HOUR_MS);
@@ -167,6 +188,21 @@ describe("an offset reset", () => {
     expect(queue?.after).toBe((await lagOfQueue())?.maxOffset);
     await send(1);
     expect(await receive()).toHaveLength(1);
+  });
+
+  it("counts what died while it looked", async () => {
+    await send(2);
+    const [first] = await receive();
+    const put = items.put.bind(items);
+    items.put = async (...call) => {
+      items.put = put;
+      const entry: SettleEntry = { action: "deadLetter", receiptHandle: first?.receiptHandle ?? "" };
+      expect(await broker.settleMessages("billing", [entry])).toMatchObject([{ status: "deadLettered" }]);
+      return put(...call);
+    };
+    await reset("earliest");
+    const { subscriptions } = await broker.getGroup("billing");
+    expect(await items.get(progressKey(subscriptions[0]?.uid ?? "", 0))).toMatchObject({ n: 0, dl: 1 });
   });
 
   it("races with receives, and leaves no message under two leases", async () => {

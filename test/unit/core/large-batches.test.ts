@@ -6,6 +6,7 @@ import { anchorKey, FORMAT_KEY, progressKey } from "../../../core/keys.ts";
 import type { ItemStore } from "../../../core/ports/item-store.ts";
 import { brokerOverTable } from "../../support/broker-over-table.ts";
 import { FAULTS, faulty } from "../../support/one-faulty-write.ts";
+import { SeededRandom } from "../../support/seeded-random.ts";
 
 const KIB = 1_024;
 const MIB = 1_024 * KIB;
@@ -121,6 +122,15 @@ it("cuts a pull where one message of a batch is much larger than the others", as
       expect(page).toMatchObject({ status: "FOUND", nextOffset: 2, messages: [{ offset: 0 }, { offset: 1 }] });
     }
   }
+});
+
+it("does not read for a pull what there is no room for, nor what lies behind it", async () => {
+  const { broker, objects, process } = await setUp();
+  for (const bytes of [10, 200 * KIB, 10]) await broker.sendMessages("orders", [{ body: new SeededRandom(bytes).bytes(bytes) }]);
+  objects.getRange = () => Promise.reject(new Error("there is no room for what lies in objects"));
+  const range = { from: { offset: 0 }, limit: 32, maxBytes: 100 * KIB, waitMs: 0 };
+  const pulled = await (await process()).pullMessages("orders", 0, range);
+  expect(pulled).toMatchObject({ status: "FOUND", nextOffset: 1, messages: [{ offset: 0 }] });
 });
 
 describe("a claim whose messages make more than one frame", () => {

@@ -104,6 +104,24 @@ describe("a message whose object is lost", () => {
     expect(await counts(other)).toEqual({ ...SETTLED, unreadable: 1 });
   });
 
+  it("is counted, though another process put one aside meanwhile", async () => {
+    const { broker, send, loseObjects, process, pass } = await setUp({ settings: SOLE_PROCESS });
+    const leaseMs = 1_000;
+    await send("L");
+    await broker.receiveMessages("billing", { max: 1, waitMs: 0, leaseMs });
+    // What this process saw then is what it goes ahead on when the lease ends.
+    const one = await process();
+    expect(await receive(one)).toEqual([]);
+    await send("L");
+    await loseObjects();
+    expect(await receive(await process())).toEqual([]);
+    expect(await counts(broker)).toEqual({ lag: 1, inFlight: 1, unreadable: 1 });
+    pass(leaseMs);
+    expect(await receive(one)).toEqual([]);
+    expect(await putAside(broker)).toEqual(["orders/0/0", "orders/0/1"]);
+    expect(await counts(broker)).toEqual({ ...SETTLED, unreadable: 2 });
+  });
+
   it("keeps none of those beside it from the dead letters", async () => {
     const { send, broker, loseObjects, process, pass } = await setUp({ maxAttempts: 1 });
     await send("aLb");

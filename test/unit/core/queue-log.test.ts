@@ -2,9 +2,11 @@ import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { MemoryItemStore } from "../../../adapters/memory/memory-item-store.ts";
 import { MemoryObjectStore } from "../../../adapters/memory/memory-object-store.ts";
-import { anchorKey, queuePk } from "../../../core/keys.ts";
-import { CAP_STEP, OBJECT_PAGE_BYTES } from "../../../core/log/log-limits.ts";
+import { anchorKey, blockKey, queuePk } from "../../../core/keys.ts";
+import { FrameObjects } from "../../../core/log/frame-objects.ts";
+import { CAP_STEP, OBJECT_PAGE_BYTES, PENDING_OBJECT_BYTES_MAX } from "../../../core/log/log-limits.ts";
 import { QueueLog } from "../../../core/log/queue-log.ts";
+import { StoreFormat } from "../../../core/store-format.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 
 const HOUR_MS = 3_600_000;
@@ -156,6 +158,18 @@ describe("the log of a queue", () => {
     expect((await items.get(anchorKey("topicuid", 0)))?.cap).toBe(2 + CAP_STEP);
   });
 
+  it("never gives an offset past the cap, however many fill a block at once: none comes again after total expiry", async () => {
+    const { handler, items, pass } = setUp();
+    await append(handler(), "a");
+    // Room for more in the block, and for one more offset below the cap.
+    await items.update(blockKey("topicuid", 0, 0), [{ op: "set", name: "lim", value: 10_000 }]);
+    await items.update(anchorKey("topicuid", 0), [{ op: "set", name: "cap", value: 2 }]);
+    const offsets = await Promise.all([append(handler(2), "b"), append(handler(3), "c")]);
+    expect(offsets.sort()).toEqual([1, 2]);
+    pass(40 * HOUR_MS);
+    expect(await append(handler(4), "new")).toBeGreaterThan(2);
+  });
+
   it("finds times and the first live offset in a few queries, however long the queue", async () => {
     const items = new MemoryItemStore({
       consumed: ({ operation }) => {
@@ -200,6 +214,19 @@ describe("large frames", () => {
     const reader = handler(2);
     for (const queueId of queueIds) expect(await readQueue(reader, queueId)).toBe(`${queueId}`.padEnd(LARGE, "."));
     expect(objects.reads).toBe(1);
+  });
+
+  it("are refused while too many wait, and however many came before are not", async () => {
+    const { objects } = setUp();
+    const clock = { nowMs: () => 1_800_000_000_000, sleep: async () => undefined };
+    const frames = new FrameObjects({ objects, clock, random: new SeededRandom(1), compressor, format: new StoreFormat(2) });
+    const frame = new Uint8Array(8 * 2 ** 20);
+    const waitingMax = PENDING_OBJECT_BYTES_MAX / frame.length;
+    objects.put = async () => ({ ok: true });
+    for (let count = 0; count < 2 * waitingMax; count++) await frames.put(frame, 1);
+    objects.put = () => new Promise(() => undefined);
+    const waiting = Array.from({ length: 2 * waitingMax }, () => frames.put(frame, 1));
+    await expect(Promise.race(waiting)).rejects.toMatchObject({ code: "TOO_MANY_REQUESTS" });
   });
 
   it("are read again after a reply that was garbled", async () => {

@@ -145,6 +145,45 @@ describe("a redrive", () => {
   });
 });
 
+describe("a purge", () => {
+  /** Makes `purge` go ahead of the first such write to what says that dead letters are gone. */
+  const goesAhead = (items: MemoryItemStore, name: "put" | "transact", purge: () => Promise<unknown>): void => {
+    const write = items[name].bind(items) as (...call: unknown[]) => Promise<unknown>;
+    let under = false;
+    const first = async (...call: readonly unknown[]): Promise<unknown> => {
+      if (under || !JSON.stringify(call).includes('"d#')) return write(...call);
+      under = true;
+      await purge();
+      return write(...call);
+    };
+    Object.assign(items, { [name]: first });
+  };
+
+  it("takes what a redrive was about to move", async () => {
+    const { items, process } = setUp();
+    const one = await process();
+    await die(one, TEXTS);
+    const other = await process();
+    goesAhead(items, "transact", async () => expect(await other.purgeDeadLetters("billing")).toBe(TEXTS.length));
+    expect(await one.redriveDeadLetters("billing", {})).toMatchObject({ state: "DONE", moved: 0 });
+    expect(await received(one)).toEqual([]);
+  });
+
+  it("that ends late brings nothing back that a later one took", async () => {
+    const { items, process } = setUp();
+    const one = await process();
+    await die(one, TEXTS);
+    const other = await process();
+    goesAhead(items, "put", async () => {
+      await send(other, "orders", "late");
+      await bury(other);
+      expect(await other.purgeDeadLetters("billing")).toBe(TEXTS.length + 1);
+    });
+    expect(await one.purgeDeadLetters("billing")).toBe(0);
+    expect(await listed(other)).toEqual([]);
+  });
+});
+
 describe("a dead letter", () => {
   it("is gone when its retention ends, deleted or not, though its block lives on for a younger one", async () => {
     const { items, process, pass } = setUp();

@@ -162,6 +162,22 @@ describe("a block that is damaged", () => {
     expect(await items.get(keyOf(CAP_STEP))).toBeDefined();
   });
 
+  it("is read once more before anything is concluded: it may have been garbled on the way", async () => {
+    const { broker, process, items } = await setUp();
+    for (const text of ["0", "1", "2"]) await send(broker, small(text));
+    const query = items.query.bind(items);
+    items.query = async (...call) => {
+      const page = await query(...call);
+      return { ...page, items: page.items.map((item) => (item.pk.startsWith("q#") ? { pk: item.pk, sk: item.sk } : item)) };
+    };
+    const other = await process();
+    await send(other, small("3"));
+    const pulled = await pull(other, 0);
+    expect(pulled).toMatchObject({ nextOffset: 4, maxOffset: 4 });
+    expect(pulled).not.toHaveProperty("unreadable");
+    expect(pulled.status === "FOUND" && texts(pulled.messages)).toEqual(["0", "1", "2", "3"]);
+  });
+
   it("is left by a writer that meets it while it writes, and nothing is acknowledged twice or lost", async () => {
     const { broker, items, blockKey: keyOf, process } = await setUp();
     await send(broker, small("0"));
@@ -176,18 +192,30 @@ describe("a block that is damaged", () => {
 });
 
 describe("a frame that is garbled in its block", () => {
-  it("does not shift the offsets of those beside it", async () => {
+  /** A block of frames with two messages each, behind another, in which these frames say another count. */
+  async function garbledAt(texts: string, counts: Readonly<Record<number, number>>) {
     const { broker, items, blockKey: keyOf, process } = await setUp();
-    await Promise.all([send(broker, small("first")), ...["a", "b", "c"].map((text) => send(broker, small(text), small(text)))]);
+    await Promise.all([send(broker, small("first")), ...[...texts].map((text) => send(broker, small(text), small(text)))]);
     const item = await items.get(keyOf(1));
     const block = item && blockOf(item);
-    expect(block?.frames).toHaveLength(3);
+    expect(block?.frames).toHaveLength(texts.length);
     const frames = (block?.frames ?? []).map((frame) => frame.slice());
-    const count = 2 + 6 + 14;
-    // The count of the second frame, which is 2.
-    frames[1]?.set([9], count);
+    const countAt = 2 + 6 + 14;
+    for (const [index, count] of Object.entries(counts)) frames[Number(index)]?.set([count], countAt);
     await items.put({ ...item, ...keyOf(1), f: frames });
-    const pulled = await pull(await process(), 0);
+    return process();
+  }
+
+  it("does not shift the offsets behind it where others are garbled too", async () => {
+    const pulled = await pull(await garbledAt("abcd", { 0: 9, 2: 1 }), 0);
+    expect(pulled).toMatchObject({ nextOffset: 9, unreadable: [1, 2, 3, 4, 5, 6].map((offset) => ({ offset })) });
+    const seen = pulled.status === "FOUND" ? pulled.messages : [];
+    expect(seen.map(({ offset }) => offset)).toEqual([0, 7, 8]);
+    expect(texts(seen)).toEqual(["first", "d", "d"]);
+  });
+
+  it("does not shift the offsets of those beside it", async () => {
+    const pulled = await pull(await garbledAt("abc", { 1: 9 }), 0);
     expect(pulled).toMatchObject({ nextOffset: 7, unreadable: [{ offset: 3 }, { offset: 4 }] });
     const seen = pulled.status === "FOUND" ? pulled.messages : [];
     expect(seen.map(({ offset }) => offset)).toEqual([0, 1, 2, 5, 6]);
