@@ -86,7 +86,7 @@ export class ChainWriter {
       return this.#restart(attempt, expiresAtSeconds);
     }
     if (!tail || !isLive(tail, nowMs)) return this.#restart(attempt, expiresAtSeconds);
-    if (tail.expiresAtSeconds <= nowMs / 1_000 + EXPIRY_GUARD_SECONDS) return this.#touch(tail, expiresAtSeconds);
+    if (tail.expiresAtSeconds <= nowMs / 1_000 + EXPIRY_GUARD_SECONDS) return this.#touch(tail);
     const x = Math.max(expiresAtSeconds, tail.expiresAtSeconds);
     const cap = await this.#anchor.reaching(nextBase(tail) + write.count);
     return isOpen(tail) ? this.#append(attempt, tail, x, cap) : this.#create(attempt, tail, x);
@@ -169,8 +169,12 @@ export class ChainWriter {
     });
   }
 
-  async #touch(tail: Block, expiresAtSeconds: number): Promise<"again"> {
-    const x = Math.max(expiresAtSeconds, tail.expiresAtSeconds);
+  /**
+   * Only as much longer as the next block takes to be there: who has seen the full block before, and makes the next one, gives it an
+   * expiry by what was seen. It must not be earlier than that of the block in front of it, or offsets would be used twice.
+   */
+  async #touch(tail: Block): Promise<"again"> {
+    const x = tail.expiresAtSeconds + 2 * EXPIRY_GUARD_SECONDS;
     this.#tail = undefined;
     await this.#store.items.update(
       blockKey(this.#topicUid, this.#queueId, tail.base),

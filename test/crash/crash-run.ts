@@ -9,7 +9,7 @@ import { fingerprint } from "./fingerprint.ts";
 import type { HistoryEvent } from "./history.ts";
 import { drain, GROUPS, QUEUES, runLoad, TOPIC } from "./workload.ts";
 
-const RESTART_MS_MAX = 2_000;
+const RESTART_MS_MAX = 20_000;
 const PULL_MESSAGES = 32;
 
 export interface CrashRunSettings {

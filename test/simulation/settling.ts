@@ -128,8 +128,9 @@ function conclude(stage: Stage, consumer: Consumer, settling: Settling, tried: T
   auditor.settleEnded(seen, tried, outcomeOf(stage, settling, result, running), nowMs);
   if (original) return;
   if (isLost(result) && !contradicted && wish.action !== "deadLetter") {
-    // Where no reply gets lost, whoever believes to hold a message does: by this delivery, if its lease runs.
-    const sure = running && (!stage.repliesGetLost || (wish.action === "ack" && !stage.claimsMoved()));
+    // Whoever believes to hold a message does: by this delivery, if its lease runs. Another settle of it may be under way; only an
+    // ack is answered alike then, where its work can be looked up.
+    const sure = running && wish.action === "ack" && (!stage.repliesGetLost || !stage.claimsMoved());
     if (sure && auditor.holds(name, seen, nowMs)) auditor.holderRefused(name, seen);
   }
   if (result?.status === "extended" && wish.action === "extend" && !contradicted) {
