@@ -2,6 +2,7 @@ import type { ReceiveRequest } from "../../core/broker.ts";
 import { BrokerError } from "../../core/errors.ts";
 import { RECEIVE_BYTES_MAX } from "../../core/limits.ts";
 import type { ReceivedMessage } from "../../core/terms.ts";
+import { REMADE_TOPIC, receivedOfRemade } from "./remade.ts";
 import { settle } from "./settling.ts";
 import { GROUP, SILENCE, type Stage, seenOf } from "./stage.ts";
 
@@ -38,9 +39,18 @@ export async function consume(stage: Stage, consumer: Consumer): Promise<void> {
       leaseMs: random.pick(stage.leapt !== undefined ? [...consuming.leaseMs, LONG_LEASE_MS] : consuming.leaseMs),
       attemptId: names[random.pick(consuming.attemptIds)],
     });
-    if (received.messages.length > 0) await work(stage, consumer, received);
+    const [ours, others] = split(received);
+    if (ours.messages.length > 0) await Promise.all([work(stage, consumer, ours), receivedOfRemade(stage, others, ours.askedMs)]);
+    else await receivedOfRemade(stage, others, ours.askedMs);
     await world.sleep(random.integer(5, consuming.pauseMs));
   }
+}
+
+/** Some come from a topic that is of interest to others only. */
+function split(received: Received): readonly [Received, readonly ReceivedMessage[]] {
+  const messages = received.messages.filter(({ topic }) => topic !== REMADE_TOPIC);
+  if (messages.length === received.messages.length) return [received, []];
+  return [{ ...received, messages }, received.messages.filter(({ topic }) => topic === REMADE_TOPIC)];
 }
 
 /** Asks, and where it hears nothing asks again under the same attempt id; at times it goes away in between. */
@@ -63,7 +73,8 @@ async function receive(stage: Stage, request: ReceiveRequest & { readonly leaseM
       return { messages: answer, attemptId, askedMs: attemptId === undefined ? triedMs : askedMs };
     }
     if (answer === SILENCE) auditor.liveness?.unanswered(nowMs + request.waitMs + request.leaseMs);
-    else if (answer.code === "TOO_MANY_REQUESTS") auditor.liveness?.refused(auditor.heldAt(nowMs), nowMs);
+    else auditor.remade?.receiveRefused(GROUP, answer.code);
+    if (answer !== SILENCE && answer.code === "TOO_MANY_REQUESTS") auditor.liveness?.refused(auditor.heldAt(nowMs), nowMs);
     if (attemptId === undefined) break;
   }
   return { messages: [], attemptId, askedMs };

@@ -316,6 +316,18 @@ export const SCENARIOS = {
       return { prefix: PREFIX_BY_TAG[tag], fields: { tag } };
     },
   },
+  remade: { ...common, weight: 2, runMs: [14_000, 20_000], operators: ["remake"] },
+  /** As what stays goes on in time, whatever is deleted beside it. */
+  remadeBeside: {
+    ...common,
+    weight: 1,
+    faults: "none",
+    prompt: true,
+    runMs: [14_000, 20_000],
+    operators: ["remake"],
+    sending: { ...bursts, batches: [1, 6], atOnce: 2 },
+    consuming: { ...waiting, max: [8, 32] },
+  },
   redriven: {
     ...common,
     runMs: [14_000],

@@ -104,6 +104,7 @@ class History {
       maxAttempts: this.#maxAttempts,
       redrivenQueue: scenario.operators?.some((name) => name.startsWith("redrive")) ? REDRIVEN_QUEUE : undefined,
       damaged: scenario.damaged ?? false,
+      remade: scenario.operators?.includes("remake") ?? false,
       exactAttempts: faults === "none" && scenario.consuming.abort === 0 && !scenario.operators,
       aging: scenario.ages !== undefined,
       retentionMs: this.#retentionHours * 3_600_000,

@@ -23,6 +23,7 @@ import {
   writesToExpiringBlocks,
 } from "./sabotage-log.ts";
 import { givesBackWhatIsRepeated, keepsRings, readsMessagesTwice, refusesForNothing, splitsGroups } from "./sabotage-process.ts";
+import { acceptsOldHandles, reusesProgress, reusesTopics } from "./sabotage-remade.ts";
 import type { ScenarioName } from "./scenarios.ts";
 import { type SimulationOptions, simulate } from "./simulate.ts";
 
@@ -85,6 +86,9 @@ describe("the auditors find planted bugs", () => {
     ["I10", "a dead letter that stays", "plain", { items: copiesDeadLetters }],
     ["I10", "a dead letter that is redriven twice", "redriven", { items: redrivesBlindly }],
     ["I10", "an expired message that is counted twice", "expiring", { items: countsExpiredTwice }],
+    ["R", "a topic that is made anew over what was in it", "remade", { items: reusesTopics }],
+    ["R", "a subscription that is made anew with its progress", "remade", { items: reusesProgress }],
+    ["R", "a group that is made anew and takes old handles", "remade", acceptsOldHandles],
     ["L", "a queue that is full of nothing", "outage", refusesForNothing],
     ["L", "polls that see nothing", "polling", { items: pollsSeeNothing }],
     ["L E", "a lost object that stops its queue", "damaged", waitsForLostObjects],

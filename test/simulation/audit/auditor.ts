@@ -1,9 +1,11 @@
 import { isKeptFromGroup, mayBeKept, mayBeUnreadable } from "../scenario.ts";
+import { TOPIC } from "../stage.ts";
 import { HoldingAuditor } from "./holding-auditor.ts";
 import { LivenessAuditor, type Promptness } from "./liveness-auditor.ts";
 import { LogAuditor, type QueueContents } from "./log-auditor.ts";
 import { OrderAuditor } from "./order-auditor.ts";
 import { Pauses } from "./pauses.ts";
+import { RemadeAuditor } from "./remade-auditor.ts";
 import { Resets } from "./resets.ts";
 import { type Delivery, isBehind, offsetOf, placeOf, type Seen } from "./seen.ts";
 import { type Outcome, SettlingAuditor, type Try, type Verb } from "./settling-auditor.ts";
@@ -41,6 +43,8 @@ export interface AuditorOptions {
   readonly retentionMs: number;
   /** Whoever receives something hears of it: then attempts can be counted. */
   readonly exactAttempts?: boolean;
+  /** Beside this topic and this group, others are deleted and made anew under their names. */
+  readonly remade?: boolean;
   /** It lasts for days: dead letters expire, too. */
   readonly aging?: boolean;
   /** Objects are lost or garbled: what lies in one may never come. */
@@ -61,12 +65,14 @@ export class Auditor {
   readonly #settling = new SettlingAuditor(this.violations);
   readonly #order = new OrderAuditor(this.violations);
   readonly liveness: LivenessAuditor | undefined;
+  readonly remade: RemadeAuditor | undefined;
   delivered = 0;
 
   constructor(options: AuditorOptions) {
     this.#options = options;
     this.#log = new LogAuditor(this.violations, options.redrivenQueue);
     this.liveness = options.promptness && new LivenessAuditor(this.violations, options.promptness);
+    this.remade = options.remade ? new RemadeAuditor(this.violations) : undefined;
   }
 
   get sent(): number {
@@ -76,11 +82,13 @@ export class Auditor {
   sendStarted(body: string, nowMs: number): void {
     this.#log.started(body, nowMs);
     this.#order.sendStarted(body, nowMs);
+    this.remade?.sendStarted(TOPIC, body, nowMs);
   }
 
   sendAcked(seen: Seen, nowMs: number): void {
     this.#log.acked(seen);
     this.#order.sendAcked(seen, nowMs);
+    this.remade?.sendAcked(TOPIC, seen.body, nowMs);
     if (!isKeptFromGroup(seen.body)) this.liveness?.stored(seen, nowMs);
   }
 
@@ -212,6 +220,7 @@ export class Auditor {
       this.violations.add("I5", `${body} at ${place} was never settled by anyone, and is gone from the group`);
     }
     for (const progress of end.progress) this.#checkProgress(progress, end);
+    this.remade?.finish();
   }
 
   #mayBeLost({ body }: Seen): boolean {
