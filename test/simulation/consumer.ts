@@ -42,7 +42,8 @@ export async function consume(stage: Stage, consumer: Consumer): Promise<void> {
     const [ours, others] = split(received);
     if (ours.messages.length > 0) await Promise.all([work(stage, consumer, ours), receivedOfRemade(stage, others, ours.askedMs)]);
     else await receivedOfRemade(stage, others, ours.askedMs);
-    await world.sleep(random.integer(5, consuming.pauseMs));
+    const { everyMs, pauseMs } = consuming;
+    await world.sleep(everyMs === undefined ? random.integer(5, pauseMs) : everyMs - (world.nowMs % everyMs));
   }
 }
 

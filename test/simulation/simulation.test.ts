@@ -22,7 +22,14 @@ import {
   waitsForLostObjects,
   writesToExpiringBlocks,
 } from "./sabotage-log.ts";
-import { givesBackWhatIsRepeated, keepsRings, readsMessagesTwice, refusesForNothing, splitsGroups } from "./sabotage-process.ts";
+import {
+  givesBackWhatIsRepeated,
+  keepsRings,
+  looksAtTwoBlocks,
+  readsMessagesTwice,
+  refusesForNothing,
+  splitsGroups,
+} from "./sabotage-process.ts";
 import { acceptsOldHandles, reusesProgress, reusesTopics } from "./sabotage-remade.ts";
 import type { ScenarioName } from "./scenarios.ts";
 import { type SimulationOptions, simulate } from "./simulate.ts";
@@ -101,6 +108,10 @@ describe("the auditors find planted bugs", () => {
 
   it("L: rings that are not passed on", async () => {
     expect(await keepsRings(() => found("L", { scenario: "alone" }))).toBe(true);
+  });
+
+  it("L: a poll that stops short of what is there", async () => {
+    expect(await looksAtTwoBlocks((plant) => found("L", { plant, scenario: "racing" }))).toBe(true);
   });
 
   it("I4: a message that is read twice", async () => {
