@@ -65,6 +65,8 @@ export interface Scenario {
   readonly faults?: "any" | "none";
   /** What can be received must come in time: only where nothing fails, and nothing waits for its order. */
   readonly prompt?: boolean;
+  /** Every message group gets its turn: only where nothing fails, and nobody leaves or repeats anything. */
+  readonly turns?: boolean;
   readonly queues?: readonly number[];
   readonly runMs: readonly number[];
   readonly topic: TopicSettings;

@@ -238,6 +238,34 @@ export const SCENARIOS = {
     sending: { ...sending, producers: 2, pauseMs: [20, 800], batches: [5, 40], bytes: () => 0, most: 200 },
     consuming: { ...consuming, max: [8, 32], nack: 0.5, nackDelayMs: [500, 9_000, 30_000] },
   },
+  /** Very many groups whose heads fail, and few that get very much: more of both than an item has room for. */
+  busyGroups: {
+    ...common,
+    weight: 1,
+    faults: "none",
+    turns: true,
+    topic: { type: "FIFO" },
+    queues: [1],
+    runMs: [60_000],
+    maxAttempts: [17],
+    sending: { ...sending, producers: 2, pauseMs: [20, 800], batches: [5, 40], bytes: () => 0, most: 250 },
+    consuming: {
+      ...orderly,
+      consumers: 3,
+      pauseMs: 400,
+      max: [8, 32],
+      waitMs: [0, 2_000],
+      leaseMs: [12_000],
+      workMs: [0, 200],
+      nack: 0.5,
+      nackDelayMs: [500, 9_000, 30_000],
+      deadLetter: 0,
+    },
+    message: (random) => {
+      const messageGroup = random.chance(0.6) ? random.pick(["a", "b"]) : `g${random.integer(0, 59)}`;
+      return { prefix: `${messageGroup}:`, fields: { messageGroup } };
+    },
+  },
   /** An outage of the consumers: everything comes back, message by message. Then something new is sent. */
   outage: {
     ...common,

@@ -108,6 +108,7 @@ class History {
       exactAttempts: faults === "none" && scenario.consuming.abort === 0 && !scenario.operators,
       aging: scenario.ages !== undefined,
       retentionMs: this.#retentionHours * 3_600_000,
+      turns: scenario.turns ? { skewMs: 2 * SKEW_MS } : undefined,
       promptness: scenario.prompt ? { boundMs: sole ? PROMPT_MS.sole : PROMPT_MS.shared, skewMs: 2 * SKEW_MS } : undefined,
     });
   }

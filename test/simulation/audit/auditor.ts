@@ -10,6 +10,7 @@ import { Resets } from "./resets.ts";
 import { type Delivery, isBehind, offsetOf, placeOf, type Seen } from "./seen.ts";
 import { type Outcome, SettlingAuditor, type Try, type Verb } from "./settling-auditor.ts";
 import { checkSum, type Known, type QueueProgress } from "./sum-auditor.ts";
+import { TurnAuditor } from "./turn-auditor.ts";
 import { Violations } from "./violations.ts";
 
 /** A message in a group's dead-letter topic. */
@@ -40,6 +41,8 @@ export interface AuditorOptions {
   readonly redrivenQueue?: number | undefined;
   /** Nothing fails: then what can be received must come in time. */
   readonly promptness?: Promptness | undefined;
+  /** Nothing fails, and order is kept: then every message group gets its turn. `skewMs`: as of promptness. */
+  readonly turns?: { readonly skewMs: number } | undefined;
   readonly retentionMs: number;
   /** Whoever receives something hears of it: then attempts can be counted. */
   readonly exactAttempts?: boolean;
@@ -65,6 +68,7 @@ export class Auditor {
   readonly #settling = new SettlingAuditor(this.violations);
   readonly #order = new OrderAuditor(this.violations);
   readonly liveness: LivenessAuditor | undefined;
+  readonly turns: TurnAuditor | undefined;
   readonly remade: RemadeAuditor | undefined;
   delivered = 0;
 
@@ -72,6 +76,7 @@ export class Auditor {
     this.#options = options;
     this.#log = new LogAuditor(this.violations, options.redrivenQueue);
     this.liveness = options.promptness && new LivenessAuditor(this.violations, options.promptness);
+    this.turns = options.turns && new TurnAuditor(this.violations, options.turns.skewMs);
     this.remade = options.remade ? new RemadeAuditor(this.violations) : undefined;
   }
 
@@ -89,7 +94,9 @@ export class Auditor {
     this.#log.acked(seen);
     this.#order.sendAcked(seen, nowMs);
     this.remade?.sendAcked(TOPIC, seen.body, nowMs);
-    if (!isKeptFromGroup(seen.body)) this.liveness?.stored(seen, nowMs);
+    if (isKeptFromGroup(seen.body)) return;
+    this.liveness?.stored(seen, nowMs);
+    this.turns?.stored(seen, nowMs);
   }
 
   sendRefused(body: string): void {
@@ -139,6 +146,7 @@ export class Auditor {
     // A request under way, by the same handle perhaps, may end what has just come.
     if (this.#settling.mayStillEnd(placeOf(seen), delivery.leaseUntilMs)) this.#holding.release(delivery.consumer, seen);
     this.liveness?.delivered(seen, delivery.untilMs, nowMs);
+    this.turns?.delivered(seen, delivery.untilMs);
   }
 
   /** An answer to one who wanted `bytesMax` of bodies. */
@@ -155,7 +163,9 @@ export class Auditor {
 
   extended(consumer: string, seen: Seen, untilMs: number, nowMs: number): void {
     this.#holding.extend(consumer, seen, untilMs, nowMs);
-    if (this.#holding.holds(consumer, seen, nowMs)) this.liveness?.delivered(seen, untilMs, nowMs);
+    if (!this.#holding.holds(consumer, seen, nowMs)) return;
+    this.liveness?.delivered(seen, untilMs, nowMs);
+    this.turns?.delivered(seen, untilMs);
   }
 
   holds(consumer: string, seen: Seen, nowMs: number): boolean {
@@ -168,11 +178,13 @@ export class Auditor {
 
   settleStarted(seen: Seen, verb: Verb, times: Pick<Try, "heldMs" | "sentMs" | "leaseUntilMs">): Try {
     if (verb !== "extend") this.liveness?.gone(seen);
+    if (verb !== "extend") this.turns?.unsure(seen);
     return this.#settling.started(seen, verb, times);
   }
 
   settleEnded(seen: Seen, settle: Try, outcome: Outcome, nowMs: number): void {
     this.#settling.ended(seen, settle, outcome, nowMs);
+    if (outcome === "done" && (settle.verb === "ack" || settle.verb === "deadLetter")) this.turns?.ended(seen, nowMs);
     if (outcome === "done" && this.resets.cameBetween(seen.queueId, settle.heldMs, settle.sentMs))
       this.violations.add("I4", `${seen.body} at ${placeOf(seen)} was settled with a handle from before a reset`);
   }
