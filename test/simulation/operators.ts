@@ -3,6 +3,7 @@ import type { OffsetReset } from "../../core/consume/reset-offsets.ts";
 import type { RunningBroker } from "../../core/create-broker.ts";
 import { BrokerError } from "../../core/errors.ts";
 import type { Auditor } from "./audit/auditor.ts";
+import { pullOn } from "./puller.ts";
 import { remake, remakeAtLast } from "./remade.ts";
 import { FILTERS } from "./scenarios.ts";
 import { call, GROUP, placed, type Stage, TOPIC } from "./stage.ts";
@@ -23,7 +24,8 @@ export type OperatorName =
   | "redrive"
   | "redriveAll"
   | "damage"
-  | "remake";
+  | "remake"
+  | "pull";
 
 interface Actions {
   /** How many do it at once. */
@@ -128,6 +130,7 @@ export const OPERATORS: Readonly<Record<OperatorName, Actions>> = {
       for (; await pause(stage, 100, 1_500); ) await stage.damageObject();
     },
   },
+  pull: { actors: 2, act: pullOn },
   remake: { actors: 1, act: remake, end: remakeAtLast },
   redrive: {
     actors: 4,

@@ -399,6 +399,20 @@ export const SCENARIOS = {
     runMs: [4_000],
     consuming: { ...consuming, max: [4, 8, 32], oversleep: 0.15, workMs: [0, 50, 500] },
   },
+  /** The same where order is kept, and dead letters expire. */
+  expiringInOrder: {
+    ...common,
+    ...inGroups,
+    weight: 2,
+    ages: 4,
+    retentionHours: [6, 24],
+    runMs: [4_000],
+    maxAttempts: [1, 2, 4],
+    operators: ["pull"],
+    consuming: { ...consuming, max: [4, 8, 32], oversleep: 0.15, workMs: [0, 50, 500], deadLetter: 0.2 },
+  },
+  /** Some read without a group beside those who do with one. */
+  pulled: { ...common, weight: 2, operators: ["pull"] },
   damaged: {
     ...common,
     weight: 2,

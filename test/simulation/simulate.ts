@@ -134,7 +134,7 @@ class History {
       meddle: this.#options.plant?.broker,
     });
     const { ages = 1 } = this.#scenario;
-    const aging = new Ages(world, table, topic);
+    const aging = new Ages(world, table);
     for (let age = 1; age < ages; age++) {
       let leap = (): void => undefined;
       const leapt = new Promise<void>((resolve) => {

@@ -2,7 +2,7 @@ import { isKeptFromGroup, mayBeKept, mayBeUnreadable } from "../scenario.ts";
 import { TOPIC } from "../stage.ts";
 import { HoldingAuditor } from "./holding-auditor.ts";
 import { LivenessAuditor, type Promptness } from "./liveness-auditor.ts";
-import { LogAuditor, type QueueContents } from "./log-auditor.ts";
+import { LogAuditor, type Pull, type QueueContents } from "./log-auditor.ts";
 import { OrderAuditor } from "./order-auditor.ts";
 import { Pauses } from "./pauses.ts";
 import { RemadeAuditor } from "./remade-auditor.ts";
@@ -91,7 +91,7 @@ export class Auditor {
   }
 
   sendAcked(seen: Seen, nowMs: number): void {
-    this.#log.acked(seen);
+    this.#log.acked(seen, nowMs);
     this.#order.sendAcked(seen, nowMs);
     this.remade?.sendAcked(TOPIC, seen.body, nowMs);
     if (isKeptFromGroup(seen.body)) return;
@@ -107,9 +107,14 @@ export class Auditor {
     this.#log.unanswered(body);
   }
 
-  /** Someone read it without a group. */
-  pulled(seen: Seen): void {
-    this.#log.see(seen);
+  /** Someone read on from an offset without a group. */
+  pulled(pull: Pull, messages: readonly Seen[]): void {
+    this.#log.pulled(pull, messages, this.#options.aging === true);
+  }
+
+  /** Without a group one asks for what is there, or next. */
+  pullRefused(queueId: number, from: number): void {
+    if (!this.#options.aging) this.violations.add("I1", `a pull of queue ${queueId} is told that ${from} is no offset of it`);
   }
 
   /** Messages of one answer, in its order. */
