@@ -248,7 +248,7 @@ export const SCENARIOS = {
     queues: [1],
     runMs: [60_000],
     maxAttempts: [17],
-    sending: { ...sending, producers: 2, pauseMs: [20, 800], batches: [5, 40], bytes: () => 0, most: 250 },
+    sending: { ...sending, producers: 2, pauseMs: [20, 800], batches: [5, 40], bytes: () => 0, most: 150 },
     consuming: {
       ...orderly,
       consumers: 3,

@@ -138,7 +138,7 @@ function conclude(stage: Stage, consumer: Consumer, settling: Settling, tried: T
   } else if (wish.action !== "extend") auditor.release(name, seen);
   if (result?.status === "nacked" && wish.action === "nack") {
     auditor.liveness?.givenBack(seen, nowMs + wish.delayMs, tried.heldMs);
-    auditor.turns?.givenBack(seen, nowMs + wish.delayMs);
+    auditor.turns?.givenBack(seen, nowMs + wish.delayMs, tried.heldMs);
   }
 }
 

@@ -151,7 +151,7 @@ export class Auditor {
     // A request under way, by the same handle perhaps, may end what has just come.
     if (this.#settling.mayStillEnd(placeOf(seen), delivery.leaseUntilMs)) this.#holding.release(delivery.consumer, seen);
     this.liveness?.delivered(seen, delivery.untilMs, nowMs);
-    this.turns?.delivered(seen, delivery.untilMs);
+    this.turns?.delivered(seen, delivery.untilMs, nowMs);
   }
 
   /** An answer to one who wanted `bytesMax` of bodies. */
@@ -170,7 +170,7 @@ export class Auditor {
     this.#holding.extend(consumer, seen, untilMs, nowMs);
     if (!this.#holding.holds(consumer, seen, nowMs)) return;
     this.liveness?.delivered(seen, untilMs, nowMs);
-    this.turns?.delivered(seen, untilMs);
+    this.turns?.delivered(seen, untilMs, nowMs);
   }
 
   holds(consumer: string, seen: Seen, nowMs: number): boolean {

@@ -117,7 +117,10 @@ export class LogAuditor {
     if (messages.length > 0 || aging) return;
     const body = this.at.get(placeOf({ queueId, offset: from })) ?? "";
     if ((this.#sends.get(body)?.ackedMs ?? askedMs) < askedMs)
-      this.#violations.add("I1", `a pull of queue ${queueId} from ${from} on finds nothing, where ${body} was acknowledged before`);
+      this.#violations.add(
+        "I1",
+        `a pull of queue ${queueId} from ${from} on finds nothing, where ${body} was acknowledged before`,
+      );
   }
 
   /** The whole log as it stands; `expired` says what may be gone; `gaps`: what cannot be read is passed over. */

@@ -10,6 +10,7 @@ const WAITED_MS_MAX = 15_000;
 interface Waiting {
   readonly seen: Seen;
   dueMs: number;
+  deliveredMs: number;
   /** Requests that could have brought it, since it was due. */
   passedOver: number;
 }
@@ -37,13 +38,15 @@ export class TurnAuditor {
     const name = `${seen.queueId}/${key}`;
     const line = this.#lines.get(name) ?? [];
     this.#lines.set(name, line);
-    const waiting = { seen, dueMs: nowMs, passedOver: 0 };
+    const waiting = { seen, dueMs: nowMs, deliveredMs: 0, passedOver: 0 };
     this.#byPlace.set(placeOf(seen), waiting);
     const at = line.findLastIndex((other) => other.seen.offset < seen.offset);
     line.splice(at + 1, 0, waiting);
   }
 
-  delivered(seen: Seen, untilMs: number): void {
+  delivered(seen: Seen, untilMs: number, nowMs: number): void {
+    const waiting = this.#byPlace.get(placeOf(seen));
+    if (waiting) waiting.deliveredMs = nowMs;
     this.#put(seen, untilMs + this.#skewMs);
   }
 
@@ -52,8 +55,9 @@ export class TurnAuditor {
     this.#put(seen, Number.POSITIVE_INFINITY);
   }
 
-  givenBack(seen: Seen, dueMs: number): void {
-    this.#put(seen, dueMs);
+  /** By one who held it since `heldMs`; another may have it before that is heard of. */
+  givenBack(seen: Seen, dueMs: number, heldMs: number): void {
+    if ((this.#byPlace.get(placeOf(seen))?.deliveredMs ?? 0) <= heldMs) this.#put(seen, dueMs);
   }
 
   /** It is settled: the next of its line can be received. */
