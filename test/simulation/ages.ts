@@ -1,7 +1,8 @@
-import { queuePk } from "../../core/keys.ts";
+import { queuePk, TOPICS_PK } from "../../core/keys.ts";
 import { blockOf } from "../../core/log/block.ts";
 import { EXPIRY_GUARD_SECONDS } from "../../core/log/log-limits.ts";
 import type { Item } from "../../core/ports/item-store.ts";
+import { topicOf } from "../../core/topic/topic-codec.ts";
 import type { SimulatedTable } from "./simulated-table.ts";
 import type { World } from "./world.ts";
 
@@ -14,25 +15,21 @@ const DELETION_MS_MAX = HOUR_MS / 2;
 const SWEEP_MS_MAX = 2_000;
 const DELETED = 0.3;
 
-/** What age does to a topic's blocks: time passes in leaps, to where something is about to expire, and the table deletes what has. */
+/** What age does to the blocks of all topics, those of dead letters too: time passes in leaps, to where something is about to expire, and the table deletes what has. */
 export class Ages {
   readonly #world: World;
   readonly #table: SimulatedTable;
-  readonly #topicUid: string;
-  readonly #queues: number;
   readonly #doomed = new Set<string>();
 
-  constructor(world: World, table: SimulatedTable, topic: { readonly uid: string; readonly queuesEver: number }) {
+  constructor(world: World, table: SimulatedTable) {
     this.#world = world;
     this.#table = table;
-    this.#topicUid = topic.uid;
-    this.#queues = topic.queuesEver;
   }
 
   /** To just before or after the last block expires, or must no longer be written to; or to long after. */
   async leap(): Promise<void> {
     const { random, nowMs } = this.#world;
-    const blocks = (await this.#blocks(random.integer(0, this.#queues - 1))).map(blockOf);
+    const blocks = (await this.#blocks(random.pick(await this.#queues()))).map(blockOf);
     const expiresMs = (blocks.at(-1)?.expiresAtSeconds ?? 0) * 1_000;
     const untilMs = random.pick([
       expiresMs - GUARD_MS - random.integer(0, 5_000),
@@ -47,24 +44,31 @@ export class Ages {
   async sweep(over: () => boolean): Promise<void> {
     const { random } = this.#world;
     while (!over()) {
-      for (let queueId = 0; queueId < this.#queues; queueId++) for (const item of await this.#blocks(queueId)) this.#doom(item);
+      for (const pk of await this.#queues()) for (const item of await this.#blocks(pk)) this.#doom(item);
       await this.#world.sleep(random.integer(100, SWEEP_MS_MAX));
     }
   }
 
   #doom(item: Item): void {
     const { random, nowMs } = this.#world;
-    if (this.#doomed.has(item.sk) || (item.x as number) * 1_000 > nowMs || !random.chance(DELETED)) return;
-    this.#doomed.add(item.sk);
+    const name = `${item.pk} ${item.sk}`;
+    if (this.#doomed.has(name) || (item.x as number) * 1_000 > nowMs || !random.chance(DELETED)) return;
+    this.#doomed.add(name);
     const delayMs = random.chance(0.5) ? random.integer(0, SWEEP_MS_MAX) : random.integer(0, DELETION_MS_MAX);
     this.#world.at(nowMs + delayMs, () => {
-      this.#doomed.delete(item.sk);
+      this.#doomed.delete(name);
       void this.#table.honest.delete(item);
     });
   }
 
-  async #blocks(queueId: number): Promise<readonly Item[]> {
-    const page = await this.#table.honest.query({ pk: queuePk(this.#topicUid, queueId), limit: 1_000 });
-    return page.items;
+  async #queues(): Promise<readonly string[]> {
+    const { items } = await this.#table.honest.query({ pk: TOPICS_PK, limit: 10 });
+    return items
+      .map(topicOf)
+      .flatMap(({ uid, queuesEver }) => Array.from({ length: queuesEver }, (_, queueId) => queuePk(uid, queueId)));
+  }
+
+  async #blocks(pk: string): Promise<readonly Item[]> {
+    return (await this.#table.honest.query({ pk, limit: 1_000 })).items;
   }
 }

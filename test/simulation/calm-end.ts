@@ -2,6 +2,7 @@ import type { RunningBroker } from "../../core/create-broker.ts";
 import { StoreCorrupt } from "../../core/ports/store-failures.ts";
 import type { ReceivedMessage } from "../../core/terms.ts";
 import type { Auditor } from "./audit/auditor.ts";
+import { deliver, REMADE_TOPIC } from "./remade.ts";
 import { GROUP, seenOf } from "./stage.ts";
 import type { World } from "./world.ts";
 
@@ -25,8 +26,15 @@ async function receive(broker: RunningBroker, auditor: Auditor): Promise<readonl
 export async function drain(world: World, broker: RunningBroker, auditor: Auditor): Promise<void> {
   for (let empty = 0, rounds = 0; empty < EMPTY_ANSWERS && rounds < ROUNDS_MAX; rounds++) {
     const askedMs = world.nowMs;
-    const messages = await receive(broker, auditor);
-    if (!messages) return;
+    const received = await receive(broker, auditor);
+    if (!received) return;
+    const others = received.filter(({ topic }) => topic === REMADE_TOPIC);
+    deliver(auditor.remade, GROUP, others, askedMs);
+    await broker.settleMessages(
+      GROUP,
+      others.map(({ receiptHandle }) => ({ action: "ack", receiptHandle })),
+    );
+    const messages = received.filter(({ topic }) => topic !== REMADE_TOPIC);
     const heldMs = world.nowMs;
     auditor.deliver(
       messages.map((message) => {
@@ -50,7 +58,7 @@ export async function drain(world: World, broker: RunningBroker, auditor: Audito
       if (results[index]?.status !== "acked") auditor.holderRefused("drain", seen);
       auditor.release("drain", seen);
     }
-    empty = messages.length === 0 ? empty + 1 : 0;
-    await world.sleep(messages.length === 0 ? PATIENCE_MS : 10);
+    empty = received.length === 0 ? empty + 1 : 0;
+    await world.sleep(received.length === 0 ? PATIENCE_MS : 10);
   }
 }

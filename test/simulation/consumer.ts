@@ -2,6 +2,7 @@ import type { ReceiveRequest } from "../../core/broker.ts";
 import { BrokerError } from "../../core/errors.ts";
 import { RECEIVE_BYTES_MAX } from "../../core/limits.ts";
 import type { ReceivedMessage } from "../../core/terms.ts";
+import { REMADE_TOPIC, receivedOfRemade } from "./remade.ts";
 import { settle } from "./settling.ts";
 import { GROUP, SILENCE, type Stage, seenOf } from "./stage.ts";
 
@@ -23,6 +24,8 @@ export interface Received {
   readonly messages: readonly ReceivedMessage[];
   readonly attemptId: string | undefined;
   readonly askedMs: number;
+  /** Messages it had room for. */
+  readonly max: number;
 }
 
 export async function consume(stage: Stage, consumer: Consumer): Promise<void> {
@@ -38,9 +41,20 @@ export async function consume(stage: Stage, consumer: Consumer): Promise<void> {
       leaseMs: random.pick(stage.leapt !== undefined ? [...consuming.leaseMs, LONG_LEASE_MS] : consuming.leaseMs),
       attemptId: names[random.pick(consuming.attemptIds)],
     });
-    if (received.messages.length > 0) await work(stage, consumer, received);
-    await world.sleep(random.integer(5, consuming.pauseMs));
+    if (received.messages.length === 0 && received.max > 0) stage.auditor.turns?.answered(received.askedMs, world.nowMs);
+    const [ours, others] = split(received);
+    if (ours.messages.length > 0) await Promise.all([work(stage, consumer, ours), receivedOfRemade(stage, others, ours.askedMs)]);
+    else await receivedOfRemade(stage, others, ours.askedMs);
+    const { everyMs, pauseMs } = consuming;
+    await world.sleep(everyMs === undefined ? random.integer(5, pauseMs) : everyMs - (world.nowMs % everyMs));
   }
+}
+
+/** Some come from a topic that is of interest to others only. */
+function split(received: Received): readonly [Received, readonly ReceivedMessage[]] {
+  const messages = received.messages.filter(({ topic }) => topic !== REMADE_TOPIC);
+  if (messages.length === received.messages.length) return [received, []];
+  return [{ ...received, messages }, received.messages.filter(({ topic }) => topic === REMADE_TOPIC)];
 }
 
 /** Asks, and where it hears nothing asks again under the same attempt id; at times it goes away in between. */
@@ -60,13 +74,17 @@ async function receive(stage: Stage, request: ReceiveRequest & { readonly leaseM
         answer.map(({ body }) => body.length),
         request.maxBytes ?? RECEIVE_BYTES_MAX,
       );
-      return { messages: answer, attemptId, askedMs: attemptId === undefined ? triedMs : askedMs };
+      return { messages: answer, attemptId, askedMs: attemptId === undefined ? triedMs : askedMs, max: request.max };
     }
-    if (answer === SILENCE) auditor.liveness?.unanswered(nowMs + request.waitMs + request.leaseMs);
-    else if (answer.code === "TOO_MANY_REQUESTS") auditor.liveness?.refused(auditor.heldAt(nowMs), nowMs);
+    if (answer === SILENCE) {
+      auditor.liveness?.unanswered(nowMs + request.waitMs + request.leaseMs);
+      auditor.turns?.unanswered(nowMs + request.waitMs + request.leaseMs);
+    }
+    if (BrokerError.is(answer)) auditor.remade?.receiveRefused(GROUP, answer.code);
+    if (answer !== SILENCE && answer.code === "TOO_MANY_REQUESTS") auditor.liveness?.refused(auditor.heldAt(nowMs), nowMs);
     if (attemptId === undefined) break;
   }
-  return { messages: [], attemptId, askedMs };
+  return { messages: [], attemptId, askedMs, max: 0 };
 }
 
 const askOnce = (stage: Stage, request: ReceiveRequest, signal?: AbortSignal) =>
@@ -104,6 +122,7 @@ async function work(stage: Stage, consumer: Consumer, received: Received): Promi
       return { seen: seenOf(message), delivery };
     }),
   );
+  if (received.messages.length < received.max) auditor.turns?.answered(askedMs, heldMs);
   // What came too late is nobody's.
   const held = received.messages.filter((message) => heldMs + skewMs < message.leaseUntilMs);
   if (random.chance(scenario.consuming.die)) {

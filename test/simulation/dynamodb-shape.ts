@@ -29,6 +29,8 @@ export interface Met {
   cutPages: number;
   /** Claims that moved out of their item. */
   spilled: number;
+  /** Writes of backlogs: messages of a message group that wait outside their item. */
+  backlogged: number;
 }
 
 /**

@@ -15,6 +15,8 @@ import type { Looseness } from "./fault-profile.ts";
 import type { World } from "./world.ts";
 
 const TEAR_MS_MAX = 40;
+/** Of short pages: what was written lately is hardly ever more. */
+const AS_OF_LIMIT_MAX = 32;
 /** The next key there can be. */
 const AFTER = "\u0000";
 
@@ -51,10 +53,18 @@ export class LooseReads implements ItemStore {
 
   async query(query: Query): Promise<QueryPage> {
     const page = await this.#queryTorn(query);
-    if (query.consistent !== false) return page;
-    const sinceMs = this.#someTimeAgo();
+    return query.consistent === false ? this.#pageAsOf(query, page, this.#someTimeAgo()) : page;
+  }
+
+  /** What was not there yet makes way for what an old replica has in its place: the last of all is then another. */
+  async #pageAsOf(query: Query, page: QueryPage, sinceMs: number): Promise<QueryPage> {
     const items = page.items.map((item) => this.#asOf(item, sinceMs, item)).filter((item) => item !== undefined);
-    return { ...page, items };
+    const missing = page.items.length - items.length;
+    if (missing === 0 || !page.more || query.limit > AS_OF_LIMIT_MAX) return { ...page, items: items.slice(0, query.limit) };
+    const limit = query.limit + AS_OF_LIMIT_MAX;
+    const longer = await this.#inner.query({ ...query, limit });
+    const shown = longer.items.map((item) => this.#asOf(item, sinceMs, item)).filter((item) => item !== undefined);
+    return { ...longer, items: shown.slice(0, query.limit), more: longer.more || shown.length > query.limit };
   }
 
   put(item: Item, options?: WriteOptions): Promise<WriteResult> {

@@ -3,6 +3,8 @@ import type { OffsetReset } from "../../core/consume/reset-offsets.ts";
 import type { RunningBroker } from "../../core/create-broker.ts";
 import { BrokerError } from "../../core/errors.ts";
 import type { Auditor } from "./audit/auditor.ts";
+import { pullOn } from "./puller.ts";
+import { remake, remakeAtLast } from "./remade.ts";
 import { FILTERS } from "./scenarios.ts";
 import { call, GROUP, placed, type Stage, TOPIC } from "./stage.ts";
 import type { World } from "./world.ts";
@@ -21,7 +23,9 @@ export type OperatorName =
   | "changeQueuesOften"
   | "redrive"
   | "redriveAll"
-  | "damage";
+  | "damage"
+  | "remake"
+  | "pull";
 
 interface Actions {
   /** How many do it at once. */
@@ -126,6 +130,8 @@ export const OPERATORS: Readonly<Record<OperatorName, Actions>> = {
       for (; await pause(stage, 100, 1_500); ) await stage.damageObject();
     },
   },
+  pull: { actors: 2, act: pullOn },
+  remake: { actors: 1, act: remake, end: remakeAtLast },
   redrive: {
     actors: 4,
     async act(stage) {

@@ -9,8 +9,13 @@ const encoder = new TextEncoder();
 /** Sends single messages and batches, one after the other or some at once; never repeats a send. */
 export async function produce(stage: Stage, name: string): Promise<void> {
   const { world, scenario } = stage;
-  const { pauseMs, batches, atOnce = 1, most = Number.POSITIVE_INFINITY } = scenario.sending;
-  for (let sent = 0; ; ) {
+  const { pauseMs, batches, atOnce = 1, lulls, most = Number.POSITIVE_INFINITY } = scenario.sending;
+  let untilLull = lulls ? world.random.pick(lulls.after) : Number.POSITIVE_INFINITY;
+  for (let sent = 0; ; untilLull--) {
+    if (lulls && untilLull === 0) {
+      await world.sleep(world.random.integer(...lulls.ms));
+      untilLull = world.random.pick(lulls.after);
+    }
     await world.sleep(world.random.integer(...pauseMs));
     if (stage.over() || sent >= most) return;
     const sends: Promise<void>[] = [];

@@ -40,6 +40,40 @@ export const countsUnsent: Sabotage = rewriting((change, before) =>
 const removesOpen = (changes: readonly Change[]): boolean =>
   changes.some(({ op, name }) => (op === "remove" || op === "deleteFromSet") && name.startsWith("o"));
 
+const isBacklog = ({ pk }: Key): boolean => pk.startsWith("w#");
+
+/** I5: two who move messages of one group out of the item at once, or back, do not see each other. */
+export const movesUnseen: Sabotage = (items) => {
+  const unseeing = (when: readonly Condition[] = []): readonly Condition[] =>
+    when.filter(({ name }) => name !== "ov" && name !== "r" && name !== "k");
+  return tamper(items, {
+    when: (key, when) => (isProgress(key) ? unseeing(when) : when),
+    transact: (writes) => writes.map((write) => (write.kind === "update" ? { ...write, when: unseeing(write.when) } : write)),
+  });
+};
+
+/** I5: what goes to the end of a backlog that is there is forgotten. */
+export const forgetsBacklogs: Sabotage = (items, random) =>
+  tamper(items, {
+    transact: (writes) =>
+      writes.filter((write) => write.kind !== "put" || !isBacklog(write.item) || !("o" in write.item) || !random.chance(0.05)),
+  });
+
+/** L: claims that wait outside their item are looked for long after they are due. */
+export const looksOutsideLate: Sabotage = (items) => {
+  const later = (changes: readonly Change[]): readonly Change[] =>
+    changes.map((change) =>
+      change.op === "set" && change.name === "rd" ? { ...change, value: (change.value as number) + 40_000 } : change,
+    );
+  return tamper(items, {
+    changes: (key, changes) => (isProgress(key) ? later(changes) : changes),
+    transact: (writes) =>
+      writes.map((write) =>
+        write.kind === "update" && isProgress(write.key) ? { ...write, changes: later(write.changes) } : write,
+      ),
+  });
+};
+
 /** I5: an ack ends what its claim holds by now, whoever has it. */
 export const acksWhateverIsThere: Sabotage = (items) => ({
   ...tamper(items, {}),

@@ -1,6 +1,10 @@
 import { Arrivals } from "../../core/consume/arrivals.ts";
 import { BrokerError } from "../../core/errors.ts";
+import { offsetSk, queuePk } from "../../core/keys.ts";
+import { blockOf, nextBase } from "../../core/log/block.ts";
 import { QueueLog } from "../../core/log/queue-log.ts";
+import { QueueReader } from "../../core/log/queue-reader.ts";
+import type { ItemStore } from "../../core/ports/item-store.ts";
 import type { Plant } from "./sabotage.ts";
 
 /** Bugs inside a process, which no store shows: planted in the place of one method, or between a client and its handler. */
@@ -39,6 +43,27 @@ export const readsMessagesTwice: Patch = async (work) => {
     QueueLog.prototype.matching = matching;
   }
 };
+
+/** L: whoever waits looks at the two blocks from its hint on, however far behind the hint is. */
+export async function looksAtTwoBlocks<T>(work: (plant: Plant) => Promise<T>): Promise<T> {
+  const { reaches } = QueueReader.prototype;
+  let store: ItemStore | undefined;
+  QueueReader.prototype.reaches = async function (queue, offset, hint) {
+    if (this.knownEnd(queue) > offset || !store) return true;
+    const pk = queuePk(queue.topicUid, queue.queueId);
+    const page = await store.query({ pk, from: offsetSk(hint), limit: 2, consistent: false });
+    return page.items.some((item) => nextBase(blockOf(item)) > offset);
+  };
+  const items = (honest: ItemStore): ItemStore => {
+    store = honest;
+    return honest;
+  };
+  try {
+    return await work({ items });
+  } finally {
+    QueueReader.prototype.reaches = reaches;
+  }
+}
 
 /** I4: a request whose client went away gives back what it took, though its repeat was answered with it. */
 export const givesBackWhatIsRepeated: Plant = {

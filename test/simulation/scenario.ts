@@ -7,6 +7,8 @@ import type { OperatorName } from "./operators.ts";
 export interface Sending {
   readonly producers: number;
   readonly pauseMs: readonly [least: number, most: number];
+  /** After so many times nothing is sent for a while. */
+  readonly lulls?: { readonly after: readonly number[]; readonly ms: readonly [least: number, most: number] };
   readonly batches: readonly number[];
   readonly bytes: (random: SeededRandom) => number;
   /** Some sends at once, through any handler. */
@@ -19,6 +21,8 @@ export interface Sending {
 export interface Consuming {
   readonly consumers: number;
   readonly pauseMs: number;
+  /** All ask at the same times, so far apart, in the place of pauses of their own. */
+  readonly everyMs?: number;
   readonly max: readonly number[];
   readonly maxBytes?: readonly (number | undefined)[];
   readonly waitMs: readonly number[];
@@ -61,6 +65,8 @@ export interface Scenario {
   readonly faults?: "any" | "none";
   /** What can be received must come in time: only where nothing fails, and nothing waits for its order. */
   readonly prompt?: boolean;
+  /** Every message group gets its turn: only where nothing fails, and nobody leaves or repeats anything. */
+  readonly turns?: boolean;
   readonly queues?: readonly number[];
   readonly runMs: readonly number[];
   readonly topic: TopicSettings;

@@ -238,6 +238,34 @@ export const SCENARIOS = {
     sending: { ...sending, producers: 2, pauseMs: [20, 800], batches: [5, 40], bytes: () => 0, most: 200 },
     consuming: { ...consuming, max: [8, 32], nack: 0.5, nackDelayMs: [500, 9_000, 30_000] },
   },
+  /** Very many groups whose heads fail, and few that get very much: more of both than an item has room for. */
+  busyGroups: {
+    ...common,
+    weight: 1,
+    faults: "none",
+    turns: true,
+    topic: { type: "FIFO" },
+    queues: [1],
+    runMs: [60_000],
+    maxAttempts: [17],
+    sending: { ...sending, producers: 2, pauseMs: [20, 800], batches: [5, 40], bytes: () => 0, most: 150 },
+    consuming: {
+      ...orderly,
+      consumers: 3,
+      pauseMs: 400,
+      max: [8, 32],
+      waitMs: [0, 2_000],
+      leaseMs: [12_000],
+      workMs: [0, 200],
+      nack: 0.5,
+      nackDelayMs: [500, 9_000, 30_000],
+      deadLetter: 0,
+    },
+    message: (random) => {
+      const messageGroup = random.chance(0.6) ? random.pick(["a", "b"]) : `g${random.integer(0, 59)}`;
+      return { prefix: `${messageGroup}:`, fields: { messageGroup } };
+    },
+  },
   /** An outage of the consumers: everything comes back, message by message. Then something new is sent. */
   outage: {
     ...common,
@@ -292,6 +320,33 @@ export const SCENARIOS = {
     sending: { ...sending, producers: 1, pauseMs: [10, 2_500], batches: [1], bytes: () => 0 },
     consuming: { ...waiting, consumers: 2, pauseMs: 200, max: [8, 32], waitMs: [20_000], nack: 0.05, nackDelayMs: [0] },
   },
+  /** A few who race for what is sent at once, each on another handler, and then wait for the next message. */
+  racing: {
+    ...common,
+    faults: "none",
+    prompt: true,
+    queues: [1],
+    runMs: [90_000],
+    sending: {
+      ...sending,
+      producers: 1,
+      pauseMs: [20, 300],
+      batches: [1],
+      bytes: () => 120,
+      lulls: { after: [1, 30], ms: [12_000, 16_000] },
+    },
+    consuming: {
+      ...waiting,
+      consumers: 4,
+      everyMs: 15_000,
+      max: [4, 8],
+      waitMs: [20_000],
+      leaseMs: [12_000],
+      workMs: [0],
+      nack: 0,
+      deadLetter: 0,
+    },
+  },
   reset: { ...common, operators: ["resetOffsets"] },
   resetInOrder: { ...common, ...inGroups, operators: ["resetOffsets"] },
   paused: { ...common, runMs: [20_000], operators: ["pause"] },
@@ -316,6 +371,18 @@ export const SCENARIOS = {
       return { prefix: PREFIX_BY_TAG[tag], fields: { tag } };
     },
   },
+  remade: { ...common, weight: 2, runMs: [14_000, 20_000], operators: ["remake"] },
+  /** As what stays goes on in time, whatever is deleted beside it. */
+  remadeBeside: {
+    ...common,
+    weight: 1,
+    faults: "none",
+    prompt: true,
+    runMs: [14_000, 20_000],
+    operators: ["remake"],
+    sending: { ...bursts, batches: [1, 6], atOnce: 2 },
+    consuming: { ...waiting, max: [8, 32] },
+  },
   redriven: {
     ...common,
     runMs: [14_000],
@@ -332,6 +399,20 @@ export const SCENARIOS = {
     runMs: [4_000],
     consuming: { ...consuming, max: [4, 8, 32], oversleep: 0.15, workMs: [0, 50, 500] },
   },
+  /** The same where order is kept, and dead letters expire. */
+  expiringInOrder: {
+    ...common,
+    ...inGroups,
+    weight: 2,
+    ages: 4,
+    retentionHours: [6, 24],
+    runMs: [4_000],
+    maxAttempts: [1, 2, 4],
+    operators: ["pull"],
+    consuming: { ...consuming, max: [4, 8, 32], oversleep: 0.15, workMs: [0, 50, 500], deadLetter: 0.2 },
+  },
+  /** Some read without a group beside those who do with one. */
+  pulled: { ...common, weight: 2, operators: ["pull"] },
   damaged: {
     ...common,
     weight: 2,

@@ -137,8 +137,10 @@ function conclude(stage: Stage, consumer: Consumer, settling: Settling, tried: T
     if (result.leaseUntilMs < tried.sentMs + wish.leaseMs - SKEW_MS_MAX) auditor.extendedInVain(name, seen);
     auditor.extended(name, seen, result.leaseUntilMs - skewMs, nowMs);
   } else if (wish.action !== "extend") auditor.release(name, seen);
-  if (result?.status === "nacked" && wish.action === "nack")
+  if (result?.status === "nacked" && wish.action === "nack") {
     auditor.liveness?.givenBack(seen, nowMs + wish.delayMs, tried.heldMs);
+    auditor.turns?.givenBack(seen, nowMs + wish.delayMs, tried.heldMs);
+  }
 }
 
 const isLost = (result: SettleResult | undefined): boolean => result?.status === "error" && result.error.code === "LEASE_LOST";

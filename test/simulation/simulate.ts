@@ -104,9 +104,11 @@ class History {
       maxAttempts: this.#maxAttempts,
       redrivenQueue: scenario.operators?.some((name) => name.startsWith("redrive")) ? REDRIVEN_QUEUE : undefined,
       damaged: scenario.damaged ?? false,
+      remade: scenario.operators?.includes("remake") ?? false,
       exactAttempts: faults === "none" && scenario.consuming.abort === 0 && !scenario.operators,
       aging: scenario.ages !== undefined,
       retentionMs: this.#retentionHours * 3_600_000,
+      turns: scenario.turns ? { skewMs: 2 * SKEW_MS } : undefined,
       promptness: scenario.prompt ? { boundMs: sole ? PROMPT_MS.sole : PROMPT_MS.shared, skewMs: 2 * SKEW_MS } : undefined,
     });
   }
@@ -132,7 +134,7 @@ class History {
       meddle: this.#options.plant?.broker,
     });
     const { ages = 1 } = this.#scenario;
-    const aging = new Ages(world, table, topic);
+    const aging = new Ages(world, table);
     for (let age = 1; age < ages; age++) {
       let leap = (): void => undefined;
       const leapt = new Promise<void>((resolve) => {

@@ -22,7 +22,7 @@ export class SimulatedTable {
   readonly honest = new MemoryItemStore(telemetry);
   readonly #honestObjects = new MemoryObjectStore(telemetry);
   readonly objects: ObjectStore;
-  readonly met: Met = { conflicts: 0, throttled: 0, cutPages: 0, spilled: 0 };
+  readonly met: Met = { conflicts: 0, throttled: 0, cutPages: 0, spilled: 0, backlogged: 0 };
   /** What handlers write to and read from. */
   readonly items: ItemStore;
   readonly #shape: DynamoDbShape;
@@ -64,6 +64,7 @@ const countingSpills = (items: ItemStore, met: Met): ItemStore => ({
   delete: (key, options) => items.delete(key, options),
   transact: (writes) => {
     met.spilled += writes.filter((write) => write.kind === "put" && write.item.pk.startsWith("r#")).length;
+    met.backlogged += writes.filter((write) => write.kind === "put" && write.item.pk.startsWith("w#")).length;
     return items.transact(writes);
   },
 });

@@ -13,7 +13,16 @@ import {
   resetsOnlyOffsets,
   skipsMessages,
 } from "./sabotage.ts";
-import { acksWhateverIsThere, countsExpiredTwice, countsUnsent, forgetsExtends, showsSettledAsOpen } from "./sabotage-claims.ts";
+import {
+  acksWhateverIsThere,
+  countsExpiredTwice,
+  countsUnsent,
+  forgetsBacklogs,
+  forgetsExtends,
+  looksOutsideLate,
+  movesUnseen,
+  showsSettledAsOpen,
+} from "./sabotage-claims.ts";
 import {
   letsExpiryFall,
   pollsSeeNothing,
@@ -22,7 +31,15 @@ import {
   waitsForLostObjects,
   writesToExpiringBlocks,
 } from "./sabotage-log.ts";
-import { givesBackWhatIsRepeated, keepsRings, readsMessagesTwice, refusesForNothing, splitsGroups } from "./sabotage-process.ts";
+import {
+  givesBackWhatIsRepeated,
+  keepsRings,
+  looksAtTwoBlocks,
+  readsMessagesTwice,
+  refusesForNothing,
+  splitsGroups,
+} from "./sabotage-process.ts";
+import { acceptsOldHandles, reusesProgress, reusesTopics } from "./sabotage-remade.ts";
 import type { ScenarioName } from "./scenarios.ts";
 import { type SimulationOptions, simulate } from "./simulate.ts";
 
@@ -53,6 +70,12 @@ describe("send, receive and settle over failing stores", () => {
     for (const [limit, times] of Object.entries(sum)) expect(times, limit).toBeGreaterThan(0);
   });
 
+  it("brings message groups out of their item on the way", async () => {
+    const { met } = await simulate({ seed: 1, scenario: "busyGroups" });
+    expect(met.spilled, "claims").toBeGreaterThan(0);
+    expect(met.backlogged, "what waits behind them").toBeGreaterThan(0);
+  });
+
   it("repeats a history exactly from its seed", async () => {
     const [first, second, other] = [await simulate({ seed: 7 }), await simulate({ seed: 7 }), await simulate({ seed: 8 })];
     expect(second).toEqual(first);
@@ -80,12 +103,18 @@ describe("the auditors find planted bugs", () => {
     ["I4 I5", "an ack that ends what another holds", "plain", { items: acksWhateverIsThere }],
     ["I5", "a message that counts as delivered and was not sent", "large", { items: countsUnsent }],
     ["I4 I5 I10", "what is settled and looks open", "messageGroups", { items: showsSettledAsOpen }],
+    ["I5 I6", "moves out of an item that do not see each other", "busyGroups", { items: movesUnseen }],
+    ["I5", "a backlog that is forgotten", "busyGroups", { items: forgetsBacklogs }],
     ["I6", "a claim under another bucket", "messageGroups", { items: mixesUpBuckets }],
     ["I6", "a message group in two queues", "resizedInOrder", splitsGroups],
     ["I10", "a dead letter that stays", "plain", { items: copiesDeadLetters }],
     ["I10", "a dead letter that is redriven twice", "redriven", { items: redrivesBlindly }],
     ["I10", "an expired message that is counted twice", "expiring", { items: countsExpiredTwice }],
+    ["R", "a topic that is made anew over what was in it", "remade", { items: reusesTopics }],
+    ["R", "a subscription that is made anew with its progress", "remade", { items: reusesProgress }],
+    ["R", "a group that is made anew and takes old handles", "remade", acceptsOldHandles],
     ["L", "a queue that is full of nothing", "outage", refusesForNothing],
+    ["L", "a message group that waits outside its item for too long", "busyGroups", { items: looksOutsideLate }],
     ["L", "polls that see nothing", "polling", { items: pollsSeeNothing }],
     ["L E", "a lost object that stops its queue", "damaged", waitsForLostObjects],
   ];
@@ -97,6 +126,10 @@ describe("the auditors find planted bugs", () => {
 
   it("L: rings that are not passed on", async () => {
     expect(await keepsRings(() => found("L", { scenario: "alone" }))).toBe(true);
+  });
+
+  it("L: a poll that stops short of what is there", async () => {
+    expect(await looksAtTwoBlocks((plant) => found("L", { plant, scenario: "racing" }))).toBe(true);
   });
 
   it("I4: a message that is read twice", async () => {

@@ -1,13 +1,16 @@
 import { isKeptFromGroup, mayBeKept, mayBeUnreadable } from "../scenario.ts";
+import { TOPIC } from "../stage.ts";
 import { HoldingAuditor } from "./holding-auditor.ts";
 import { LivenessAuditor, type Promptness } from "./liveness-auditor.ts";
-import { LogAuditor, type QueueContents } from "./log-auditor.ts";
+import { LogAuditor, type Pull, type QueueContents } from "./log-auditor.ts";
 import { OrderAuditor } from "./order-auditor.ts";
 import { Pauses } from "./pauses.ts";
+import { RemadeAuditor } from "./remade-auditor.ts";
 import { Resets } from "./resets.ts";
 import { type Delivery, isBehind, offsetOf, placeOf, type Seen } from "./seen.ts";
 import { type Outcome, SettlingAuditor, type Try, type Verb } from "./settling-auditor.ts";
 import { checkSum, type Known, type QueueProgress } from "./sum-auditor.ts";
+import { TurnAuditor } from "./turn-auditor.ts";
 import { Violations } from "./violations.ts";
 
 /** A message in a group's dead-letter topic. */
@@ -38,9 +41,13 @@ export interface AuditorOptions {
   readonly redrivenQueue?: number | undefined;
   /** Nothing fails: then what can be received must come in time. */
   readonly promptness?: Promptness | undefined;
+  /** Nothing fails, and order is kept: then every message group gets its turn. `skewMs`: as of promptness. */
+  readonly turns?: { readonly skewMs: number } | undefined;
   readonly retentionMs: number;
   /** Whoever receives something hears of it: then attempts can be counted. */
   readonly exactAttempts?: boolean;
+  /** Beside this topic and this group, others are deleted and made anew under their names. */
+  readonly remade?: boolean;
   /** It lasts for days: dead letters expire, too. */
   readonly aging?: boolean;
   /** Objects are lost or garbled: what lies in one may never come. */
@@ -61,12 +68,16 @@ export class Auditor {
   readonly #settling = new SettlingAuditor(this.violations);
   readonly #order = new OrderAuditor(this.violations);
   readonly liveness: LivenessAuditor | undefined;
+  readonly turns: TurnAuditor | undefined;
+  readonly remade: RemadeAuditor | undefined;
   delivered = 0;
 
   constructor(options: AuditorOptions) {
     this.#options = options;
     this.#log = new LogAuditor(this.violations, options.redrivenQueue);
     this.liveness = options.promptness && new LivenessAuditor(this.violations, options.promptness);
+    this.turns = options.turns && new TurnAuditor(this.violations, options.turns.skewMs);
+    this.remade = options.remade ? new RemadeAuditor(this.violations) : undefined;
   }
 
   get sent(): number {
@@ -76,12 +87,16 @@ export class Auditor {
   sendStarted(body: string, nowMs: number): void {
     this.#log.started(body, nowMs);
     this.#order.sendStarted(body, nowMs);
+    this.remade?.sendStarted(TOPIC, body, nowMs);
   }
 
   sendAcked(seen: Seen, nowMs: number): void {
-    this.#log.acked(seen);
+    this.#log.acked(seen, nowMs);
     this.#order.sendAcked(seen, nowMs);
-    if (!isKeptFromGroup(seen.body)) this.liveness?.stored(seen, nowMs);
+    this.remade?.sendAcked(TOPIC, seen.body, nowMs);
+    if (isKeptFromGroup(seen.body)) return;
+    this.liveness?.stored(seen, nowMs);
+    this.turns?.stored(seen, nowMs);
   }
 
   sendRefused(body: string): void {
@@ -92,9 +107,14 @@ export class Auditor {
     this.#log.unanswered(body);
   }
 
-  /** Someone read it without a group. */
-  pulled(seen: Seen): void {
-    this.#log.see(seen);
+  /** Someone read on from an offset without a group. */
+  pulled(pull: Pull, messages: readonly Seen[]): void {
+    this.#log.pulled(pull, messages, this.#options.aging === true);
+  }
+
+  /** Without a group one asks for what is there, or next. */
+  pullRefused(queueId: number, from: number): void {
+    if (!this.#options.aging) this.violations.add("I1", `a pull of queue ${queueId} is told that ${from} is no offset of it`);
   }
 
   /** Messages of one answer, in its order. */
@@ -131,6 +151,7 @@ export class Auditor {
     // A request under way, by the same handle perhaps, may end what has just come.
     if (this.#settling.mayStillEnd(placeOf(seen), delivery.leaseUntilMs)) this.#holding.release(delivery.consumer, seen);
     this.liveness?.delivered(seen, delivery.untilMs, nowMs);
+    this.turns?.delivered(seen, delivery.untilMs, nowMs);
   }
 
   /** An answer to one who wanted `bytesMax` of bodies. */
@@ -147,7 +168,9 @@ export class Auditor {
 
   extended(consumer: string, seen: Seen, untilMs: number, nowMs: number): void {
     this.#holding.extend(consumer, seen, untilMs, nowMs);
-    if (this.#holding.holds(consumer, seen, nowMs)) this.liveness?.delivered(seen, untilMs, nowMs);
+    if (!this.#holding.holds(consumer, seen, nowMs)) return;
+    this.liveness?.delivered(seen, untilMs, nowMs);
+    this.turns?.delivered(seen, untilMs, nowMs);
   }
 
   holds(consumer: string, seen: Seen, nowMs: number): boolean {
@@ -160,11 +183,13 @@ export class Auditor {
 
   settleStarted(seen: Seen, verb: Verb, times: Pick<Try, "heldMs" | "sentMs" | "leaseUntilMs">): Try {
     if (verb !== "extend") this.liveness?.gone(seen);
+    if (verb !== "extend") this.turns?.unsure(seen);
     return this.#settling.started(seen, verb, times);
   }
 
   settleEnded(seen: Seen, settle: Try, outcome: Outcome, nowMs: number): void {
     this.#settling.ended(seen, settle, outcome, nowMs);
+    if (outcome === "done" && (settle.verb === "ack" || settle.verb === "deadLetter")) this.turns?.ended(seen, nowMs);
     if (outcome === "done" && this.resets.cameBetween(seen.queueId, settle.heldMs, settle.sentMs))
       this.violations.add("I4", `${seen.body} at ${placeOf(seen)} was settled with a handle from before a reset`);
   }
@@ -212,6 +237,7 @@ export class Auditor {
       this.violations.add("I5", `${body} at ${place} was never settled by anyone, and is gone from the group`);
     }
     for (const progress of end.progress) this.#checkProgress(progress, end);
+    this.remade?.finish();
   }
 
   #mayBeLost({ body }: Seen): boolean {

@@ -6,6 +6,7 @@ type SendState = "started" | "acked" | "refused" | "unknown";
 interface Send {
   state: SendState;
   readonly startedMs: number;
+  ackedMs?: number;
   place?: string;
 }
 
@@ -15,6 +16,14 @@ export interface QueueContents {
   /** The first live offset. */
   readonly from: number;
   readonly messages: readonly Seen[];
+}
+
+/** What someone asked for without a group, and where the answer says to go on. */
+export interface Pull {
+  readonly queueId: number;
+  readonly from: number;
+  readonly askedMs: number;
+  readonly next: number;
 }
 
 /** I1, I2, I3: what was sent is stored, once, at one place for everyone and for ever. */
@@ -50,8 +59,10 @@ export class LogAuditor {
     return this.#sends.get(body)?.startedMs;
   }
 
-  acked(seen: Seen): void {
+  acked(seen: Seen, nowMs: number): void {
     this.#answered(seen.body, "acked", placeOf(seen));
+    const send = this.#sends.get(seen.body);
+    if (send) send.ackedMs = nowMs;
     this.see(seen);
   }
 
@@ -89,6 +100,27 @@ export class LogAuditor {
     if (send?.state === "refused")
       this.#violations.add("I1", `${seen.body} is stored although its send was answered as not stored`);
     this.#placeOf.set(seen.body, place);
+  }
+
+  /** Offsets follow each other from the one that was asked for; `aging`: the first may have expired. */
+  pulled({ queueId, from, askedMs, next }: Pull, messages: readonly Seen[], aging: boolean): void {
+    let expected = aging ? (messages[0]?.offset ?? from) : from;
+    if (expected < from) this.#violations.add("I2", `a pull of queue ${queueId} from ${from} on starts at ${expected}`);
+    for (const message of messages) {
+      if (message.offset !== expected)
+        this.#violations.add("I2", `a pull of queue ${queueId} has ${message.offset} where ${expected} should follow`);
+      expected = message.offset + 1;
+      this.see(message);
+    }
+    if (messages.length > 0 && next !== expected)
+      this.#violations.add("I2", `a pull of queue ${queueId} ends before ${expected}, and goes on at ${next}`);
+    if (messages.length > 0 || aging) return;
+    const body = this.at.get(placeOf({ queueId, offset: from })) ?? "";
+    if ((this.#sends.get(body)?.ackedMs ?? askedMs) < askedMs)
+      this.#violations.add(
+        "I1",
+        `a pull of queue ${queueId} from ${from} on finds nothing, where ${body} was acknowledged before`,
+      );
   }
 
   /** The whole log as it stands; `expired` says what may be gone; `gaps`: what cannot be read is passed over. */

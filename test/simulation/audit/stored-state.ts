@@ -4,6 +4,7 @@ import type { RunningBroker } from "../../../core/create-broker.ts";
 import { progressKey, subscriptionsPk } from "../../../core/keys.ts";
 import type { ItemStore } from "../../../core/ports/item-store.ts";
 import { StoreCorrupt } from "../../../core/ports/store-failures.ts";
+import { REMADE_TOPIC } from "../remade.ts";
 import { GROUP, seenOf, TOPIC } from "../stage.ts";
 import type { Death, StoredState } from "./auditor.ts";
 import type { QueueContents } from "./log-auditor.ts";
@@ -39,6 +40,7 @@ async function progressOfAll(broker: RunningBroker, items: ItemStore): Promise<r
   const { items: lags } = await broker.groupLag(GROUP);
   const progress: QueueProgress[] = [];
   for (const { topic, queues } of lags) {
+    if (topic === REMADE_TOPIC) continue;
     const uid = subscriptions.find((subscription) => subscription.topic === topic)?.uid ?? "";
     for (const queue of queues) {
       const { queueId, minOffset, maxOffset } = queue;
@@ -87,6 +89,7 @@ async function deaths(broker: RunningBroker): Promise<readonly Death[]> {
     if (result.status !== "FOUND") continue;
     for (const message of result.messages) {
       const { properties } = message;
+      if (properties.get("DLQ_ORIGIN_TOPIC") === REMADE_TOPIC) continue;
       const place = `${properties.get("DLQ_ORIGIN_QUEUE_ID")}/${properties.get("DLQ_ORIGIN_OFFSET")}`;
       died.push({ place, body: seenOf(message).body });
     }

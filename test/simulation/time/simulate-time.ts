@@ -140,7 +140,7 @@ function storesOf(
   calm: boolean,
 ): { readonly stores: SimulatedStores; readonly shape: DynamoDbShape } {
   const telemetry = { consumed: () => undefined };
-  const met: Met = { conflicts: 0, throttled: 0, cutPages: 0, spilled: 0 };
+  const met: Met = { conflicts: 0, throttled: 0, cutPages: 0, spilled: 0, backlogged: 0 };
   const honest = new MemoryItemStore(telemetry);
   const shape = new DynamoDbShape(honest, world, met);
   const table = shaped && !calm ? shape : honest;
