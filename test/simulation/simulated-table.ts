@@ -1,5 +1,6 @@
 import { MemoryItemStore } from "../../adapters/memory/memory-item-store.ts";
 import { MemoryObjectStore } from "../../adapters/memory/memory-object-store.ts";
+import { framesPrefix, RETENTION_CLASSES_DAYS } from "../../core/keys.ts";
 import type { ItemStore } from "../../core/ports/item-store.ts";
 import type { ObjectStore } from "../../core/ports/object-store.ts";
 import { DynamoDbShape, type Met } from "./dynamodb-shape.ts";
@@ -41,10 +42,10 @@ export class SimulatedTable {
     this.#shape.calm = true;
   }
 
-  /** Loses an object, or garbles it. */
+  /** Loses an object of the topic, or garbles it. Those of dead letters are of a longer class, and tell the auditor who died. */
   async damageObject(): Promise<void> {
     const { random } = this.#world;
-    const { keys } = await this.#honestObjects.list("log/", { limit: 1_000 });
+    const { keys } = await this.#honestObjects.list(framesPrefix(RETENTION_CLASSES_DAYS[0]), { limit: 1_000 });
     if (keys.length === 0) return;
     // What was written last has hardly been read.
     const key = random.chance(0.7) ? (keys.at(-1) as string) : random.pick(keys);
