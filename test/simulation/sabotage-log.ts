@@ -69,6 +69,28 @@ export const waitsForLostObjects: Plant = {
   }),
 };
 
+/** I1: an object lives as long as the retention, and no longer, though its block does. */
+export const dropsObjectsEarly: Plant = {
+  objects: (objects) => {
+    let latestMs = 0;
+    const createdMs = (key: string): number => Number(key.split("/")[2]?.split("-")[0]);
+    const kept = (key: string): boolean => latestMs - createdMs(key) <= RETENTION_MS_LEAST;
+    return {
+      put: (key, bytes, options) => {
+        latestMs = Math.max(latestMs, createdMs(key));
+        return objects.put(key, bytes, options);
+      },
+      list: (prefix, options) => objects.list(prefix, options),
+      delete: (key) => objects.delete(key),
+      get: async (key) => (kept(key) ? objects.get(key) : undefined),
+      getRange: async (key, offset, length) => (kept(key) ? objects.getRange(key, offset, length) : undefined),
+    };
+  },
+};
+
+/** Of the topics in histories in which days pass. */
+const RETENTION_MS_LEAST = 6 * 3_600_000;
+
 function found(bytes: Uint8Array | undefined): Uint8Array {
   if (!bytes) throw new StoreUnavailable("not-applied", "unavailable", "no such object yet");
   return bytes;

@@ -24,6 +24,7 @@ import {
   showsSettledAsOpen,
 } from "./sabotage-claims.ts";
 import {
+  dropsObjectsEarly,
   letsExpiryFall,
   pollsSeeNothing,
   raisesCapOnce,
@@ -116,6 +117,7 @@ describe("the auditors find planted bugs", () => {
     ["L", "a queue that is full of nothing", "outage", refusesForNothing],
     ["L", "a message group that waits outside its item for too long", "busyGroups", { items: looksOutsideLate }],
     ["L", "polls that see nothing", "polling", { items: pollsSeeNothing }],
+    ["I1", "an object that lives no longer than the retention", "expiring", dropsObjectsEarly],
     ["L E", "a lost object that stops its queue", "damaged", waitsForLostObjects],
   ];
   for (const [invariants, name, scenario, plant] of bugs) {
