@@ -2,7 +2,7 @@ import { CLAIMS_PER_UPDATE_MAX, SETTLE_ROUNDS_MAX } from "../limits.ts";
 import type { Change, Condition, Item } from "../ports/item-store.ts";
 import type { ConsumedQueue, Consumption } from "./consumption.ts";
 import { deliveryOf, heldClaim, settledBefore } from "./held-claim.ts";
-import { metaPrefix, openAsRead, progressOf } from "./progress.ts";
+import { metaPrefix, openAsRead, progressOf, removalOf } from "./progress.ts";
 import type { ReceiptHandle } from "./receipt-handle.ts";
 import { repeatUnknown } from "./repeat-unknown.ts";
 
@@ -90,7 +90,7 @@ function ackUpdate(shares: readonly Share[]): { readonly changes: readonly Chang
     when.push({ op: "=", name: `f${id}`, value: handle.first }, { op: "beginsWith", name: `m${id}`, prefix: metaPrefix(handle) });
     if (all) {
       when.push(openAsRead({ id, open: [...offsets] }));
-      for (const attribute of ["f", "m", "o"]) changes.push({ op: "remove", name: attribute + id });
+      changes.push(...removalOf({ id }));
     } else changes.push({ op: "deleteFromSet", name: `o${id}`, values: offsets });
   }
   return { changes, when };

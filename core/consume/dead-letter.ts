@@ -6,7 +6,7 @@ import { deadLetterTopicName, shownTopicName } from "../names.ts";
 import type { Change, Condition, Item, TransactWrite } from "../ports/item-store.ts";
 import type { StoredMessage } from "../terms.ts";
 import type { ConsumedQueue, Consumption } from "./consumption.ts";
-import { type Claim, type ClaimOrder, exactClaim, givenBackNonce, metaOf } from "./progress.ts";
+import { type Claim, type ClaimOrder, exactClaim, givenBackNonce, metaOf, openAsRead, removalOf } from "./progress.ts";
 
 /** Why and after how many deliveries a message died. */
 export interface Death {
@@ -39,16 +39,13 @@ export async function deadLetterClaim(
       left.length > 0
         ? [dead, { op: "deleteFromSet", name: `o${claim.id}`, values: leaving }]
         : [dead, ...removalOf(claim), { op: "increment", name: "ex", by: open.length - part.length }];
-    const when: Condition[] = [...exactClaim(generation, claim), { op: "=", name: `o${claim.id}`, value: new Set(open) }];
+    const when: Condition[] = [...exactClaim(generation, claim), openAsRead({ id: claim.id, open })];
     const outcome = await move(consumption, queue, part, death, { kind: "update", key, changes, when });
     if (outcome !== "moved") return outcome.met;
     if (left.length === 0) return (await consumption.progress.readAll([queue]))[0];
     open = open.filter((relative) => !leaving.has(relative));
   }
 }
-
-const removalOf = ({ id }: Claim): readonly Change[] =>
-  ["f", "m", "o"].map((attribute): Change => ({ op: "remove", name: attribute + id }));
 
 /** Moves one message of a held claim. Answers `"moved"`, or the progress item that stood in the way. */
 export async function deadLetterOne(
@@ -94,7 +91,6 @@ export async function deadLetterHead(
   const relative = head.offset - claim.first;
   const gone = claim.open.filter((open) => open < relative);
   const next = claim.open.find((open) => open > relative);
-  const open: Condition = { op: "=", name: `o${claim.id}`, value: new Set(claim.open) };
   const changes: Change[] =
     next === undefined
       ? [...removalOf(claim)]
@@ -106,7 +102,7 @@ export async function deadLetterHead(
     kind: "update",
     key: progressKey(queue.subscription.uid, queue.queueId),
     changes: [...changes, { op: "increment", name: "dl", by: 1 }, { op: "increment", name: "ex", by: gone.length }],
-    when: [...exactClaim(generation, claim), open],
+    when: [...exactClaim(generation, claim), openAsRead(claim)],
   });
   consumption.progress.forget(queue.subscription.uid, queue.queueId);
   return outcome;

@@ -15,14 +15,14 @@ import {
   WAITING_WORTH_MOVING,
 } from "../limits.ts";
 import type { Change, Condition, Item, TransactWrite } from "../ports/item-store.ts";
-import { StoreUnavailable } from "../ports/store-failures.ts";
+import { StoreCorrupt, StoreUnavailable } from "../ports/store-failures.ts";
 import { Backlogs, movedChanges, unmoved } from "./backlog.ts";
 import type { ConsumedQueue, Consumption } from "./consumption.ts";
 import { deliveryOrder, heldBuckets } from "./delivery-order.ts";
 import { attributeBytes, itemBytes } from "./item-bytes.ts";
 import { mayMoveOut } from "./ordered-room.ts";
 import { offsetsByBucket, parkedAsRead, parkedChanges, withoutBuckets } from "./parked.ts";
-import { type Claim, exactClaim, isGivenBack, type Progress, progressOf } from "./progress.ts";
+import { type Claim, exactClaim, isGivenBack, openAsRead, type Progress, progressOf, removalOf } from "./progress.ts";
 import { spilledItem } from "./spilled-claim.ts";
 import { transactMoves } from "./transact-moves.ts";
 
@@ -40,7 +40,7 @@ const NOTHING: Leaving = { claims: [], buckets: [] };
  * Moves claims that wait after a nack out of the item, those due last first, so that failing messages never fill it; an ordered
  * one with all that is parked behind it. Where messages of held claims crowd it, what is parked behind them goes. One transaction
  * a step, as many steps as it takes within one round of a receive; the next round goes on. Answers the item as it is then. Where
- * the store fails, as it was: it only makes room.
+ * the store fails or holds a damaged backlog, as it was: it only makes room.
  */
 export async function makeRoom(consumption: Consumption, queue: ConsumedQueue, item: Item): Promise<Item> {
   let current = item;
@@ -52,7 +52,7 @@ export async function makeRoom(consumption: Consumption, queue: ConsumedQueue, i
       if (!after) break;
       current = after;
     } catch (error) {
-      if (!StoreUnavailable.is(error)) throw error;
+      if (!StoreUnavailable.is(error) && !StoreCorrupt.is(error)) throw error;
       break;
     }
   }
@@ -137,7 +137,7 @@ async function moveOut(consumption: Consumption, queue: ConsumedQueue, item: Ite
     item,
     {
       changes: [
-        ...claims.flatMap(({ id }): Change[] => ["f", "m", "o"].map((attribute) => ({ op: "remove", name: attribute + id }))),
+        ...claims.flatMap(removalOf),
         ...account,
         { op: "set", name: "rd", value: dueMs },
         ...(emptied.size > 0 ? parkedChanges(item, withoutBuckets(progress.parked, emptied)) : []),
@@ -147,7 +147,7 @@ async function moveOut(consumption: Consumption, queue: ConsumedQueue, item: Ite
         ...(emptied.size > 0 ? [parkedAsRead(item)] : []),
         ...claims.flatMap((claim): readonly Condition[] => [
           ...exactClaim(progress.generation, claim).filter(({ name }) => name !== "g"),
-          { op: "=", name: `o${claim.id}`, value: new Set(claim.open) },
+          openAsRead(claim),
         ]),
       ],
     },

@@ -1,7 +1,7 @@
 import { base64urlToNumber, numberToBase64url } from "../bytes/base64url.ts";
 import { hash32 } from "../bytes/hash32.ts";
 import { progressKey } from "../keys.ts";
-import type { Condition, Item } from "../ports/item-store.ts";
+import type { Change, Condition, Item } from "../ports/item-store.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
 import { type Parked, parkedOf } from "./parked.ts";
 
@@ -127,6 +127,9 @@ export const openAsRead = (claim: Pick<Claim, "id" | "open">): Condition => ({
   name: `o${claim.id}`,
   value: new Set(claim.open),
 });
+
+export const removalOf = ({ id }: Pick<Claim, "id">): readonly Change[] =>
+  ["f", "m", "o"].map((attribute): Change => ({ op: "remove", name: attribute + id }));
 
 /** The nonce of a claim given back by the delivery with this nonce: the same for every repeat, and for no other delivery. */
 export const givenBackNonce = (nonce: string, attempt: number): string =>

@@ -5,7 +5,7 @@ import type { Unreadable } from "../log/frame.ts";
 import { shownTopicName } from "../names.ts";
 import type { Change, Condition, Item, ItemStore, TransactWrite } from "../ports/item-store.ts";
 import type { ConsumedQueue, Consumption } from "./consumption.ts";
-import { type Claim, exactClaim, openAsRead, progressOf } from "./progress.ts";
+import { type Claim, exactClaim, openAsRead, progressOf, removalOf } from "./progress.ts";
 
 /**
  * A message that was to be delivered to a group and cannot be read: its object is lost, or its bytes are not what was written.
@@ -39,9 +39,7 @@ export async function putAside(
   const some = unreadable.slice(0, PUT_ASIDE_MAX);
   const leaving = new Set(some.map(({ offset }) => offset - claim.first));
   const emptied = leaving.size === claim.open.length;
-  const changes: Change[] = emptied
-    ? ["f", "m", "o"].map((attribute) => ({ op: "remove", name: attribute + claim.id }))
-    : [{ op: "deleteFromSet", name: `o${claim.id}`, values: leaving }];
+  const changes: Change[] = emptied ? [...removalOf(claim)] : [{ op: "deleteFromSet", name: `o${claim.id}`, values: leaving }];
   const counted: Condition = item.ur === undefined ? { op: "absent", name: "ur" } : { op: "=", name: "ur", value: item.ur };
   const putAsideAtMs = consumption.clock.wallMs();
   const writes: TransactWrite[] = [

@@ -60,8 +60,9 @@ export async function takeDue(
     changes: part ? splitChanges(claim, id, taken, part) : wholeChanges(claim, taken, gone),
     when: [
       ...exact,
-      // What a late ack settled since must neither be handed out again, nor count as expired.
-      ...(part || gone.length > 0 ? [openAsRead(claim)] : []),
+      // What a late ack settled since must neither be handed out again, nor count as expired; what a nack has just added to a
+      // claim that was given back must not be leased without being handed out.
+      ...(part || gone.length > 0 || isGivenBack(claim) ? [openAsRead(claim)] : []),
       ...(part ? [{ op: "absent", name: `f${id}` } as const] : []),
     ],
     returning: "allNew",

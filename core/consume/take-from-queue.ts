@@ -39,6 +39,7 @@ export async function takeFromQueue(
   });
 }
 
+/** Where the store fails after something was taken, that is the answer: it is leased already, and nobody would have it. */
 async function takeInRounds(
   consumption: Consumption,
   queue: ConsumedQueue,
@@ -46,13 +47,30 @@ async function takeInRounds(
   budget: Budget,
 ): Promise<QueueTake> {
   const deliveries: Delivery[] = [];
+  try {
+    return { deliveries, ...(await takeRounds(consumption, queue, start, budget, deliveries)) };
+  } catch (error) {
+    consumption.progress.forget(queue.subscription.uid, queue.queueId);
+    if (deliveries.length === 0) throw error;
+    return { deliveries, full: false, more: false };
+  }
+}
+
+/** Adds to `deliveries` what it takes, as soon as it is taken. */
+async function takeRounds(
+  consumption: Consumption,
+  queue: ConsumedQueue,
+  start: { readonly item: Item; readonly fresh: boolean },
+  budget: Budget,
+  deliveries: Delivery[],
+): Promise<Omit<QueueTake, "deliveries">> {
   let { messages, bytes } = budget;
   let item: Item | undefined = start.item;
   let { fresh } = start;
   let full = false;
   let more = true;
   for (let round = 0; messages > 0 && bytes > 0 && mayGoOn(consumption, queue, budget, round); round++) {
-    if (!item) return { deliveries, full, more: false };
+    if (!item) return { full, more: false };
     const taken = await takeStep(consumption, queue, item, { ...budget, messages, bytes, begun: deliveries.length > 0 });
     if (taken === "nothing" || taken === "full") {
       full = taken === "full";
@@ -64,15 +82,15 @@ async function takeInRounds(
       more = true;
       continue;
     }
-    item = taken.unreadable ? await putAsideTaken(consumption, queue, taken.item, taken.unreadable) : taken.item;
     for (const delivery of taken.deliveries) {
       if (delivery.messages.length === 0) continue;
       deliveries.push(delivery);
       messages -= delivery.handedOut;
       bytes -= delivery.messages.reduce((sum, message) => sum + message.body.length, 0);
     }
+    item = taken.unreadable ? await putAsideTaken(consumption, queue, taken.item, taken.unreadable) : taken.item;
   }
-  return { deliveries, full, more };
+  return { full, more };
 }
 
 /** A filter may pass over very much: its time bounds that, and elsewhere the rounds do, each of which settles one race or claim. */

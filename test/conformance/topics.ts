@@ -195,6 +195,22 @@ export function topicTests(api: Api): void {
       expect((await api.get(path)).status).toBe(404);
     });
 
+    it("lets perm forbid receiving, of that topic alone", async () => {
+      const [open, closed] = [await createTopic(api), await createTopic(api)];
+      const group = await createGroup(api, [open, closed]);
+      for (const topic of [open, closed]) await send(api, topic, { body: topic });
+      const forbid = async (topic: string) => {
+        await api.patch(`/v1/topics/${topic}`, { perm: 2 });
+        await api.changesKnown();
+      };
+      const path = `/v1/groups/${group}/receive`;
+      await forbid(closed);
+      expect((await receiveCount(api, group, 1, { max: 10 })).map(({ body }) => body)).toEqual([open]);
+      expectProblem(await api.post(path, { topics: [closed] }), 403, "FORBIDDEN");
+      await forbid(open);
+      expectProblem(await api.post(path, {}), 403, "FORBIDDEN");
+    });
+
     it("lets perm forbid sending", async () => {
       const topic = await createTopic(api, { perm: 4 });
       expectProblem(await api.post(`/v1/topics/${topic}/messages`, { body: "x" }), 403, "FORBIDDEN");

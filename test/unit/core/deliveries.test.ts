@@ -98,6 +98,19 @@ describe("a repeated settle", () => {
   });
 });
 
+describe("a handle of a subscription that was just made", () => {
+  it("settles also where the group's subscriptions were read before", async () => {
+    const other = await table.process();
+    await broker.putTopic("returns", { queues: 1 });
+    await receive({}, other);
+    await broker.putSubscription("billing", "returns", { startFrom: "earliest" });
+    await broker.sendMessages("returns", [{ body: Buffer.from("r") }]);
+    const messages = await receive();
+    expect(texts(messages)).toBe("r");
+    expect(await settle(each("ack", messages), other)).toEqual(["acked"]);
+  });
+});
+
 describe("an extend", () => {
   const extend = async (message: ReceivedMessage | undefined, leaseMs = LEASE_MS) => {
     const entry: SettleEntry = { action: "extend", receiptHandle: message?.receiptHandle as string, leaseMs };
@@ -295,6 +308,27 @@ describe("a receive that is repeated under its attemptId", () => {
     expect(await receive({ attemptId: "attempt-1" })).toEqual([]);
     table.pass(5_000);
     expect((await receive({ attemptId: "attempt-1" })).map(({ attempt }) => attempt)).toEqual([2]);
+  });
+});
+
+describe("messages given back one by one", () => {
+  it("are all handed out, though one joins its sibling's claim while another process takes that", async () => {
+    await setUp({}, {}, SHARED_STORE);
+    await send("abc");
+    const [a, b] = await receive();
+    await settle(each("nack", [a as ReceivedMessage]));
+    const update = table.items.update.bind(table.items);
+    let joined = false;
+    table.items.update = async (...call) => {
+      if (!joined) {
+        joined = true;
+        expect(await settle(each("nack", [b as ReceivedMessage]))).toEqual(["nacked"]);
+      }
+      return update(...call);
+    };
+    const again = await receive({}, await table.process());
+    expect(joined).toBe(true);
+    expect(texts([...again, ...(await receive())])).toBe("ab");
   });
 });
 

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { SHARED_STORE } from "../../../core/broker-settings.ts";
 import type { RunningBroker } from "../../../core/create-broker.ts";
-import { FORMAT_KEY } from "../../../core/keys.ts";
-import { PARKED_MAX } from "../../../core/limits.ts";
+import { backlogPk, FORMAT_KEY } from "../../../core/keys.ts";
+import { PARKED_MAX, WAITING_CLAIMS_MAX } from "../../../core/limits.ts";
 import { OLDEST_FORMAT } from "../../../core/store-format.ts";
 import type { ReceivedMessage } from "../../../core/terms.ts";
 import { brokerOverTable } from "../../support/broker-over-table.ts";
@@ -162,6 +162,27 @@ describe("message groups that fail", () => {
       await ack(messages);
     });
     expect(came).toEqual(Array.from({ length: 2 * PARKED_MAX }, (_, index) => String(index)));
+  });
+
+  it("are given back, though what waits behind one of them cannot be read, and come after a reset", async () => {
+    const numbers = Array.from({ length: 2 * PARKED_MAX }, (_, index) => String(index));
+    await send([["busy", "head"]]);
+    const head = await receive();
+    await send(numbers.map((number) => ["busy", number]));
+    await send(Array.from({ length: WAITING_CLAIMS_MAX }, (_, index) => [`group ${index}`, "failing"]));
+    await eachReceive((messages) => nack(messages, HOUR_MS));
+    const { uid } = await broker.getSubscription("billing", "orders");
+    const backlogs = (await table.items.query({ pk: backlogPk(uid, 0), limit: 100 })).items;
+    expect(backlogs.length).toBeGreaterThan(0);
+    for (const { pk, sk } of backlogs) table.items.damage({ pk, sk });
+    expect((await nack(head, 2 * HOUR_MS)).map(({ status }) => status)).toEqual(["nacked"]);
+    await broker.resetOffsets("billing", { topic: "orders", to: "earliest", dryRun: false });
+    const came: string[] = [];
+    await eachReceive(async (messages) => {
+      came.push(...texts(messages));
+      await ack(messages);
+    });
+    expect(came.filter((text) => text !== "failing")).toEqual(["head", ...numbers]);
   });
 
   it("are the only ones that cost a move", async () => {

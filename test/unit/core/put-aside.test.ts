@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { type BrokerSettings, SHARED_STORE, SOLE_PROCESS } from "../../../core/broker-settings.ts";
 import type { RunningBroker } from "../../../core/create-broker.ts";
 import { blockKey, progressKey } from "../../../core/keys.ts";
+import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
 import type { ReceivedMessage } from "../../../core/terms.ts";
 import { brokerOverTable } from "../../support/broker-over-table.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
@@ -120,6 +121,25 @@ describe("a message whose object is lost", () => {
     expect(await receive(one)).toEqual([]);
     expect(await putAside(broker)).toEqual(["orders/0/0", "orders/0/1"]);
     expect(await counts(broker)).toEqual({ ...SETTLED, unreadable: 2 });
+  });
+
+  it("keeps none of those taken with it from the consumer, though it cannot be put aside now", async () => {
+    const { send, items, loseObjects, process, pass } = await setUp();
+    await send("aLb");
+    await loseObjects();
+    const broker = await process();
+    const transact = items.transact.bind(items);
+    items.transact = async () => {
+      items.transact = transact;
+      throw new StoreUnavailable("unknown", "unavailable", "the reply was lost");
+    };
+    const messages = await receive(broker);
+    expect(texts(messages)).toBe("ab");
+    await ack(broker, messages);
+    expect(await putAside(broker)).toEqual([]);
+    pass(LEASE_MS + 2_000);
+    expect(await drained(broker)).toBe("");
+    expect(await counts(broker)).toEqual({ ...SETTLED, unreadable: 1 });
   });
 
   it("keeps none of those beside it from the dead letters", async () => {
