@@ -49,6 +49,10 @@ function stopOnSignals(server: Server, graceMs: number, { log, flush }: LogSink)
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, (name) => void stop(name));
 }
 
+/** Whatever the process writes is its owner's alone: messages, webhook secrets, and the key that signs handles. */
+const OWNER_ONLY = 0o077;
+
+process.umask(OWNER_ONLY);
 const settings = settingsOrFail();
 const sink = createLog(settings.logLevel);
 process.on("exit", sink.flush);

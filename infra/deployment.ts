@@ -11,6 +11,7 @@ import {
   type SettingTable,
   wholeNumber,
 } from "../functions/runtime/settings.ts";
+import { CORS_SETTINGS } from "../functions/runtime/web-settings.ts";
 
 const flag = () => oneOf(["true", "false"]).transform((text) => text === "true");
 
@@ -61,6 +62,7 @@ export const OPTIONS = {
     unit: "seconds",
     description: "Longest wait of a long poll.",
   },
+  corsOrigins: { ...CORS_SETTINGS.corsOrigins, env: "corsOrigins" },
   logLevel: {
     env: "logLevel",
     schema: oneOf(["trace", "debug", "info", "warn", "error", "silent"]),

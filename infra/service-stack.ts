@@ -48,6 +48,7 @@ export class ServiceStack extends Stack {
       timeoutSeconds: 30,
       environment: {
         API_KEY_SHA256: props.apiKeySha256.join(","),
+        ...(props.corsOrigins.length > 0 ? { CORS_ORIGINS: props.corsOrigins.join(",") } : {}),
         LONG_POLL_SECONDS_MAX: String(props.longPollSeconds),
         SCANNER_FUNCTION: scanner.lambda.functionName,
       },

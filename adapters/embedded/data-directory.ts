@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   closeSync,
   existsSync,
   fsyncSync,
@@ -92,14 +93,25 @@ function syncFolder(path: string): void {
   }
 }
 
+/** Messages, webhook secrets and the key that signs handles are nobody else's to read. */
+const PRIVATE = 0o700;
+
+/** Keeps other users out of a folder, also of one that an older version left open. Whose folder it is may have other plans. */
+export function makePrivate(path: string): void {
+  try {
+    chmodSync(path, PRIVATE);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EPERM") throw error;
+  }
+}
+
 /** As `mkdir -p`, whose counterpart in Node never ends below a folder such as /proc, which is there and takes no entries. */
 function makeDirectory(directory: string): void {
   const path = resolve(directory);
   if (existsSync(path)) return;
   if (dirname(path) !== path) makeDirectory(dirname(path));
   try {
-    // Messages, webhook secrets and the key that signs handles are nobody else's to read.
-    mkdirSync(path, { mode: 0o700 });
+    mkdirSync(path, { mode: PRIVATE });
     syncFolder(dirname(path));
   } catch (error) {
     // Another process was quicker: who may have the folder, the database's lock decides.

@@ -7,7 +7,7 @@ import { type Outcome, StoreMisuse } from "../../core/ports/store-failures.ts";
 import type { Telemetry } from "../../core/ports/telemetry.ts";
 import { checkListLimit, checkObjectBytes, checkObjectKey, checkRange } from "../objects/object-limits.ts";
 import { BoundedCalls } from "./bounded-calls.ts";
-import { objectsPath, prepareDirectory, unfinishedObjectsPath } from "./data-directory.ts";
+import { makePrivate, objectsPath, prepareDirectory, unfinishedObjectsPath } from "./data-directory.ts";
 import { type Disk, systemDisk } from "./disk.ts";
 import { storeFailure } from "./disk-failure.ts";
 import { FreeSpace, RESERVE_BYTES_DEFAULT } from "./free-space.ts";
@@ -62,6 +62,7 @@ export class EmbeddedObjectStore implements ObjectStore {
       await mkdir(store.#unfinished, { recursive: true });
       for (const name of await readdir(store.#unfinished)) await rm(join(store.#unfinished, name), { recursive: true });
       await mkdir(store.#root, { recursive: true });
+      for (const path of [store.#unfinished, store.#root]) makePrivate(path);
       await store.#syncs.folder(directory);
     } catch (error) {
       throw storeFailure(error, "not-applied");

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { StoreCorrupt } from "../../core/ports/store-failures.ts";
 import { dropBallast } from "./ballast.ts";
-import { itemsPath, prepareDirectory, raiseFormat } from "./data-directory.ts";
+import { itemsPath, makePrivate, prepareDirectory, raiseFormat } from "./data-directory.ts";
 import { type Disk, systemDisk } from "./disk.ts";
 import { LevelDatabase, requireUnlocked, WRITE_BUFFER_BYTES_DEFAULT } from "./level-database.ts";
 import { checkFiles, checkTable, type Damage } from "./level-files/check-files.ts";
@@ -40,6 +40,7 @@ export async function openDatabase(directory: string, options: Partial<OpenDatab
     },
   );
   try {
+    makePrivate(itemsPath(directory));
     raiseFormat(directory);
   } catch (error) {
     await database.close();

@@ -7,9 +7,11 @@ import type { Log } from "../runtime/log.ts";
 import { isRefusedForRoom } from "../runtime/refused-for-room.ts";
 import { answerOnce } from "./answer-once.ts";
 import type { ApiKeyGuard } from "./api-key-guard.ts";
+import { Cors } from "./cors.ts";
 import { identityByKey, keyedRequest, type RequestIdentity } from "./idempotency-key.ts";
 import type { Inbound, RawRequest } from "./inbound.ts";
 import { parseJson } from "./json-text.ts";
+import type { OpenServer } from "./open-server.ts";
 import { problemReply, toBrokerError } from "./problem.ts";
 import type { Reply } from "./reply.ts";
 import { requestIdOf } from "./request-id.ts";
@@ -26,8 +28,15 @@ export interface AnswerDependencies {
   readonly memory: RequestMemory;
   /** Absent: no key is needed. */
   readonly guard?: ApiKeyGuard | undefined;
+  /** Keeps web pages out where no key does. */
+  readonly openServer?: OpenServer | undefined;
+  /** Default: no page of another origin may call. */
+  readonly cors?: Cors | undefined;
 }
 
+const NO_CORS = new Cors();
+/** On every answer: what is in it is data, and nobody's to keep. */
+const PLAIN_DATA = { "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store" } as const;
 /** Seen in logs and documentation in place of a route for requests that match none. */
 const NO_ROUTE = "-";
 const LOGGED_PATH_CHARS_MAX = 256;
@@ -63,7 +72,7 @@ export function answerRoute(route: Route, dependencies: RouteAnswerDependencies)
         identity,
         header,
         headers,
-        disconnected: () => c.req.raw.signal,
+        disconnected: () => inbound.disconnected?.(raw) ?? c.req.raw.signal,
       };
       if (!identity) return await route.handle(request);
       const keyed = keyedRequest(identity, { query, headers: headers(), body: bytes });
@@ -97,16 +106,20 @@ async function answer(
   handle: (c: Context, raw: RawRequest, requestId: string, query: string) => Promise<Reply>,
 ): Promise<Response> {
   const startMs = performance.now();
-  const { inbound, log, random, guard } = dependencies;
+  const { inbound, log, random, guard, openServer, cors = NO_CORS } = dependencies;
   const raw: RawRequest = { request: c.req.raw, env: c.env };
-  const requestId = requestIdOf(inbound.header(raw, "x-request-id"), random);
+  const header = (name: string) => inbound.header(raw, name);
+  const requestId = requestIdOf(header("x-request-id"), random);
   const logFields = inbound.logFields?.(raw);
   const { path, query } = splitTarget(inbound.target(raw));
   let reply: Reply;
   try {
-    const admitted = guard?.admits(routePath, inbound.header(raw, "authorization")) ?? true;
-    if (admitted) reply = await handle(c, raw, requestId, query);
-    else reply = unauthorizedReply(routePath, inbound.header(raw, "accept"), { requestId, instance: path });
+    const preflight = cors.preflight(c.req.method, header);
+    const admitted = guard?.admits(routePath, header("authorization")) ?? true;
+    openServer?.check({ routePath, header, ...inbound.connection?.(raw) });
+    if (preflight) reply = preflight;
+    else if (admitted) reply = await handle(c, raw, requestId, query);
+    else reply = unauthorizedReply(routePath, header("accept"), { requestId, instance: path });
   } catch (error) {
     const shown = toBrokerError(error);
     if (shown.code === "INTERNAL_ERROR") log.error({ err: error, requestId, ...logFields }, "request failed");
@@ -131,7 +144,13 @@ async function answer(
   );
   return new Response(reply.body, {
     status: reply.status,
-    headers: { ...reply.headers, "X-Request-Id": requestId, "Server-Timing": `total;dur=${durationMs}` },
+    headers: {
+      ...PLAIN_DATA,
+      ...reply.headers,
+      ...cors.headersFor(header("origin")),
+      "X-Request-Id": requestId,
+      "Server-Timing": `total;dur=${durationMs}`,
+    },
   });
 }
 

@@ -9,9 +9,11 @@ import { type AnswerDependencies, answerRefusal, answerRoute } from "./answer.ts
 import { ANY_ANSWER, type AnswerLimits } from "./answer-limits.ts";
 import type { ApiKeyGuard } from "./api-key-guard.ts";
 import type { BackgroundSends } from "./background-sends.ts";
+import type { Cors } from "./cors.ts";
 import { type Cursors, createCursors } from "./cursor.ts";
 import type { Inbound } from "./inbound.ts";
 import type { LongPolls } from "./long-polls.ts";
+import type { OpenServer } from "./open-server.ts";
 import type { RequestMemory } from "./request-memory.ts";
 import { type Route, routerPath } from "./route.ts";
 import { clientRoutes } from "./routes/clients.ts";
@@ -60,6 +62,8 @@ export interface AppDependencies {
   readonly inbound?: Inbound;
   /** Absent: no request needs a key. */
   readonly guard?: ApiKeyGuard | undefined;
+  readonly openServer?: OpenServer | undefined;
+  readonly cors?: Cors | undefined;
   /** Default: none. */
   readonly answers?: AnswerLimits;
 }
@@ -91,11 +95,12 @@ export function createRoutes(dependencies: RouteDependencies): readonly Route[] 
  * without composing a chain per request.
  */
 export function createApp(dependencies: AppDependencies): Hono {
-  const { broker, clock, log, longPolls, background, guard, random, memory, answers = ANY_ANSWER } = dependencies;
+  const { broker, clock, log, longPolls, background, guard, openServer, cors, random, memory } = dependencies;
+  const { answers = ANY_ANSWER } = dependencies;
   const inbound = dependencies.inbound ?? webInbound;
   const cursors = createCursors({ signer: dependencies.signer, key: dependencies.cursorKey, clock });
   const routes = createRoutes({ broker, clock, log, cursors, longPolls, background, guard, answers });
-  const answering = { inbound, random, log, memory, guard, broker };
+  const answering = { inbound, random, log, memory, guard, openServer, cors, broker };
   const app = createRouter(inbound);
   for (const route of routes) app.on(route.method, routerPath(route.path), answerRoute(route, answering));
   app.notFound(

@@ -17,6 +17,10 @@ export interface Inbound {
    * Errors: MESSAGE_BODY_TOO_LARGE beyond REQUEST_BYTES_MAX, SERVER_BUSY, BAD_REQUEST when the client stopped half-way.
    */
   body(raw: RawRequest, take: (bytes: number) => boolean): Promise<Buffer>;
+  /** Aborts when the client goes away. Default: with the Request. */
+  disconnected?(raw: RawRequest): AbortSignal;
+  /** Of the connection, where the runtime knows it: as in "1.1", and the address of this machine that it came in at. */
+  connection?(raw: RawRequest): { readonly httpVersion: string; readonly localAddress: string | undefined };
   /** What the runtime itself calls the request, for the log. */
   logFields?(raw: RawRequest): Readonly<Record<string, string>>;
 }

@@ -3,6 +3,19 @@ import { BodyCollector, bodyEndedEarly } from "./body-collector.ts";
 import type { Inbound, RawRequest } from "./inbound.ts";
 import { webInbound } from "./web-inbound.ts";
 
+/** A client that has ended its side has gone, as far as anybody can tell who has nothing to send it yet. */
+function goneSignal({ incoming: { socket }, outgoing }: HttpBindings): AbortSignal {
+  const controller = new AbortController();
+  const abort = () => controller.abort();
+  if (socket.destroyed || socket.readableEnded) abort();
+  socket.once("end", abort);
+  outgoing.once("close", () => {
+    socket.off("end", abort);
+    abort();
+  });
+  return controller.signal;
+}
+
 const incomingOf = (raw: RawRequest): HttpBindings["incoming"] => (raw.env as HttpBindings).incoming;
 
 /** Reads a request of node:http from its own events and headers: no web stream, Headers or URL is made for it. */
@@ -24,12 +37,21 @@ export const nodeInbound: Inbound = {
       typeof value === "object" ? value.join(", ") : (value ?? ""),
     ]),
 
+  disconnected: ({ env }) => goneSignal(env as HttpBindings),
+
+  connection(raw) {
+    const { httpVersion, socket } = incomingOf(raw);
+    return { httpVersion, localAddress: socket.localAddress };
+  },
+
   body(raw, take) {
     const incoming = incomingOf(raw);
     return new Promise((resolve, reject) => {
       const collector = new BodyCollector(Number(incoming.headers["content-length"] ?? Number.NaN), take);
       const end = (failure?: Error) => {
         incoming.off("data", onData).off("end", onEnd).off("error", onClose).off("close", onClose);
+        // What is left of a body that is refused goes by, so that its client gets to the answer.
+        incoming.resume();
         if (failure) return reject(failure);
         try {
           resolve(collector.finish());

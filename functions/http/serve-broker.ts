@@ -2,14 +2,17 @@ import type { RunningBroker } from "../../core/create-broker.ts";
 import type { Random } from "../../core/ports/random.ts";
 import type { Signer } from "../../core/ports/signer.ts";
 import { systemClock } from "../runtime/clock.ts";
+import { connectionsMax } from "../runtime/descriptors.ts";
 import type { Log } from "../runtime/log.ts";
 import { isRefusedForRoom } from "../runtime/refused-for-room.ts";
 import type { ApiKeyGuard } from "./api-key-guard.ts";
 import { createApp } from "./app.ts";
 import { BackgroundSends } from "./background-sends.ts";
+import { Cors } from "./cors.ts";
 import { LongPolls } from "./long-polls.ts";
 import { nodeInbound } from "./node-inbound.ts";
 import { serveApp } from "./node-server.ts";
+import { OpenServer } from "./open-server.ts";
 import { RequestMemory } from "./request-memory.ts";
 
 export interface ServeOptions {
@@ -22,8 +25,12 @@ export interface ServeOptions {
   readonly port: number;
   /** Bytes of request bodies held at once. */
   readonly requestBytesMax: number;
-  /** Absent: no request needs a key. */
+  /** Absent: no request needs a key, and the server is for programs of this machine alone. */
   readonly guard?: ApiKeyGuard | undefined;
+  /** Names by which a server without a guard may be called, besides this machine's own and `host`. */
+  readonly allowedHosts?: readonly string[];
+  /** Origins whose web pages may call. */
+  readonly corsOrigins?: readonly string[];
 }
 
 export interface ServedBroker {
@@ -37,7 +44,8 @@ export interface ServedBroker {
 
 /** Serves a broker over HTTP on node:http. Errors: what listening fails with, such as EADDRINUSE. */
 export async function serveBroker(options: ServeOptions): Promise<ServedBroker> {
-  const { broker, log, random, signer, host, port } = options;
+  const { broker, log, random, signer, host, port, guard, allowedHosts = [] } = options;
+  const cors = new Cors(options.corsOrigins);
   const longPolls = new LongPolls();
   const background = new BackgroundSends((error) => {
     if (isRefusedForRoom(error)) log.warn("a one-way message was not stored: the disk is nearly full");
@@ -54,9 +62,11 @@ export async function serveBroker(options: ServeOptions): Promise<ServedBroker> 
     background,
     memory: new RequestMemory(options.requestBytesMax),
     inbound: nodeInbound,
-    guard: options.guard,
+    guard,
+    openServer: guard ? undefined : new OpenServer([host, ...allowedHosts], cors),
+    cors,
   });
-  const server = await serveApp(app, { host, port, log, random });
+  const server = await serveApp(app, { host, port, connectionsMax: connectionsMax(), log, random });
   return {
     url: server.url,
     async stop(graceMs) {

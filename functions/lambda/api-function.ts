@@ -5,6 +5,7 @@ import type { AnswerLimits } from "../http/answer-limits.ts";
 import { ApiKeyGuard } from "../http/api-key-guard.ts";
 import { createApp, createRefusingApp } from "../http/app.ts";
 import { BackgroundSends } from "../http/background-sends.ts";
+import { Cors } from "../http/cors.ts";
 import { LongPolls } from "../http/long-polls.ts";
 import { toBrokerError } from "../http/problem.ts";
 import { RequestMemory } from "../http/request-memory.ts";
@@ -72,6 +73,7 @@ export function createApiFunction(options: {
       cursorKey: broker.signingKey,
       longPolls: new LongPolls(settings.longPollSecondsMax * 1_000),
       background,
+      cors: new Cors(settings.corsOrigins),
       answers: ANSWERS,
     });
   });

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { WAIT_SECONDS_MAX } from "../../core/limits.ts";
 import { oneOf, optional, type SettingsOf, type SettingTable, wholeNumber } from "./settings.ts";
+import { CORS_SETTINGS } from "./web-settings.ts";
 import { WEBHOOK_SETTINGS } from "./webhook-settings.ts";
 
 const given = z.string().min(1, "must be set");
@@ -53,6 +54,7 @@ export const SCANNER_SETTINGS = { ...STACK_SETTINGS, ...WEBHOOK_SETTINGS } as co
 /** Every setting of the API function. The README prints this table, and a test keeps the two alike. */
 export const API_SETTINGS = {
   keyHashes: KEY_HASHES_SETTING,
+  ...CORS_SETTINGS,
   ...STACK_SETTINGS,
   longPollSecondsMax: {
     env: "LONG_POLL_SECONDS_MAX",

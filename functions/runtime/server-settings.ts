@@ -9,6 +9,7 @@ import {
   type SettingTable,
   wholeNumber,
 } from "./settings.ts";
+import { ALLOWED_HOSTS_SETTING, CORS_SETTINGS } from "./web-settings.ts";
 import { WEBHOOK_SETTINGS } from "./webhook-settings.ts";
 
 const ANY_TEXT = /./;
@@ -28,7 +29,7 @@ export const SERVER_SETTINGS = {
     schema: someText,
     default: "127.0.0.1",
     unit: "",
-    description: "Address to listen on; 0.0.0.0 opens it to the network.",
+    description: "Address to listen on; 0.0.0.0 opens it to the network, and wants `API_KEY` or `ALLOWED_HOSTS`.",
   },
   apiKey: {
     env: "API_KEY",
@@ -36,9 +37,11 @@ export const SERVER_SETTINGS = {
     default: "",
     unit: "",
     description:
-      "Key that every request must carry as `Authorization: Bearer <key>`, but for `/healthz` and `/readyz`; without one the server is open to whoever reaches it.",
+      "Key that every request must carry as `Authorization: Bearer <key>`, but for `/healthz` and `/readyz`; without one the server is for programs of this machine alone.",
     secret: true,
   },
+  allowedHosts: ALLOWED_HOSTS_SETTING,
+  ...CORS_SETTINGS,
   store: {
     env: "STORE",
     schema: oneOf(["embedded", "aws"]),
@@ -114,8 +117,25 @@ export const SERVER_SETTINGS = {
 
 export type ServerSettings = SettingsOf<typeof SERVER_SETTINGS>;
 
-/** Errors: `InvalidSetting`. */
-export const readServerSettings = (environment: Environment): ServerSettings => readTable(SERVER_SETTINGS, environment);
+/** Errors: `InvalidSetting`, also for settings that leave the server open to more than was said. */
+export function readServerSettings(environment: Environment): ServerSettings {
+  const settings = readTable(SERVER_SETTINGS, environment);
+  if (settings.apiKey === undefined) checkOpen(settings);
+  return settings;
+}
+
+const THIS_MACHINE = /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/i;
+
+function checkOpen({ host, allowedHosts, corsOrigins }: ServerSettings): void {
+  if (!THIS_MACHINE.test(host) && allowedHosts.length === 0) {
+    throw new InvalidSetting(
+      `HOST is ${JSON.stringify(host)}, where other machines reach the server, and there is no API_KEY. Set API_KEY ` +
+        "(openssl rand -hex 32), or ALLOWED_HOSTS to the names by which whoever is there may use it, or * for any.",
+    );
+  }
+  if (corsOrigins.includes("*"))
+    throw new InvalidSetting("CORS_ORIGINS is *, which lets every web page use a server without API_KEY. Name the origins.");
+}
 
 /** Where the AWS stores are. Errors: `InvalidSetting` for one that is not said. */
 export function awsPlaceOf(settings: ServerSettings) {

@@ -37,7 +37,7 @@ export async function startServer(settings: ServerSettings, log: Log): Promise<S
   };
   const broker = await startBroker(stores, { random, onFailure, ...openWebhooks(settings) });
   try {
-    const { host, port, apiKey } = settings;
+    const { host, port, apiKey, allowedHosts, corsOrigins } = settings;
     const server = await serveBroker({
       broker,
       log,
@@ -47,6 +47,8 @@ export async function startServer(settings: ServerSettings, log: Log): Promise<S
       port,
       requestBytesMax: settings.requestMemoryMib * MIB,
       guard: apiKey === undefined ? undefined : ApiKeyGuard.ofKey(apiKey, OPEN_PATHS),
+      allowedHosts,
+      corsOrigins,
     });
     const sweeper = startSweeper("maintenance", (signal) => maintain(broker, stores, signal), log);
     const stopping = new AbortController();

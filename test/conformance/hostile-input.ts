@@ -133,7 +133,7 @@ export function hostileInputTests(api: Api): void {
       if (!speaksPlainHttp(api)) return context.skip("needs a plain HTTP connection");
       const chunk = Buffer.alloc(256 * 1_024, 0x20);
       const frame = Buffer.concat([Buffer.from(`${chunk.length.toString(16)}\r\n`), chunk, Buffer.from("\r\n")]);
-      const head = `POST ${path} HTTP/1.1\r\nHost: x\r\n${headerLines(api)}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`;
+      const head = `POST ${path} HTTP/1.1\r\nHost: localhost\r\n${headerLines(api)}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`;
       const answer = await exchangeRaw(api.baseUrl, [head, ...Array.from({ length: 40 }, () => frame)]);
       expect(answer.status).toBe(413);
       expect(answer.head).toMatch(/application\/problem\+json/i);
@@ -146,11 +146,14 @@ export function hostileInputTests(api: Api): void {
         ["GET / HTTP/9.9\r\n\r\n", 400],
         ["GET /v1/topics HTTP/1.1\r\n\r\n", 400],
         ["GET /v1/topics HTTP/1.1\r\nHost: a b\r\n\r\n", 400],
-        [`GET /v1/topics HTTP/1.1\r\nHost: x\r\nX: ${"y".repeat(70_000)}\r\n\r\n`, 431],
-        ["POST /v1/topics/x/messages HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", 400],
-        ["POST /v1/topics/x/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", 400],
-        ["CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n", 405],
-        ["BREW /v1/topics HTTP/1.1\r\nHost: x\r\n\r\n", 400],
+        [`GET /v1/topics HTTP/1.1\r\nHost: localhost\r\nX: ${"y".repeat(70_000)}\r\n\r\n`, 431],
+        ["POST /v1/topics/x/messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n", 400],
+        [
+          "POST /v1/topics/x/messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+          400,
+        ],
+        ["CONNECT x:80 HTTP/1.1\r\nHost: localhost\r\n\r\n", 405],
+        ["BREW /v1/topics HTTP/1.1\r\nHost: localhost\r\n\r\n", 400],
       ];
       for (const [request, status] of cases) {
         const answer = await exchangeRaw(api.baseUrl, request);
@@ -162,7 +165,7 @@ export function hostileInputTests(api: Api): void {
 
     it("survives clients that leave in the middle of a request", async (context) => {
       if (!speaksPlainHttp(api)) return context.skip("needs a plain HTTP connection");
-      const head = `POST ${path} HTTP/1.1\r\nHost: x\r\n${headerLines(api)}Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"body":`;
+      const head = `POST ${path} HTTP/1.1\r\nHost: localhost\r\n${headerLines(api)}Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"body":`;
       await Promise.all(Array.from({ length: 20 }, () => exchangeRaw(api.baseUrl, head, 100)));
       await send(api, topic, { body: "still here" });
     });

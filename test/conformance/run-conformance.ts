@@ -11,6 +11,7 @@ import { idempotencyTests } from "./idempotency.ts";
 import { lagTests } from "./lag.ts";
 import { leaseTests } from "./leases.ts";
 import { onceTests } from "./once.ts";
+import { openServerTests } from "./open-server.ts";
 import { operationTests } from "./operations.ts";
 import { pauseTests } from "./pause.ts";
 import { publishTests } from "./publish.ts";
@@ -55,5 +56,6 @@ export function runConformanceTests(target: Target): void {
     unbuiltTests(api);
     hostileInputTests(api);
     operationTests(api);
+    openServerTests(api);
   });
 }

@@ -22,6 +22,7 @@ describe("what a deployment is told", () => {
       alarmTopicArn: undefined,
       concurrency: undefined,
       longPollSeconds: 20,
+      corsOrigins: [],
       logLevel: "info",
       apiKeySha256: [sha256(API_KEY)],
     });
@@ -36,6 +37,7 @@ describe("what a deployment is told", () => {
         throwaway: true,
         concurrency: 10,
         longPollSeconds: 5,
+        corsOrigins: [],
         logLevel: "warn",
         name: "Test",
       });

@@ -1,4 +1,8 @@
+import pino from "pino";
 import type { Broker } from "../../core/broker.ts";
+import { type ServedBroker, type ServeOptions, serveBroker } from "../../functions/http/serve-broker.ts";
+import { createSystemRandom } from "../../functions/runtime/random.ts";
+import { hmacSigner } from "../../functions/runtime/signer.ts";
 
 /** A broker of which a test gives the verbs that its requests reach; any other call fails. */
 export const stubBroker = (verbs: Partial<Broker>): Broker =>
@@ -9,3 +13,20 @@ export const stubBroker = (verbs: Partial<Broker>): Broker =>
       return given;
     },
   });
+
+/** The HTTP API above such a broker, on a free port. */
+export function serveStub(verbs: Partial<Broker>, options: Partial<ServeOptions> = {}): Promise<ServedBroker> {
+  const random = createSystemRandom();
+  const broker = Object.assign(stubBroker(verbs), { signingKey: random.bytes(32), stop() {}, keepTime: () => Promise.resolve() });
+  const log = pino({ level: "silent" });
+  return serveBroker({
+    broker,
+    log,
+    random,
+    signer: hmacSigner,
+    host: "127.0.0.1",
+    port: 0,
+    requestBytesMax: 1 << 24,
+    ...options,
+  });
+}

@@ -1,12 +1,9 @@
 import { once } from "node:events";
 import { Agent, request as httpRequest } from "node:http";
-import pino from "pino";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Broker } from "../../../core/broker.ts";
-import { type ServedBroker, serveBroker } from "../../../functions/http/serve-broker.ts";
-import { createSystemRandom } from "../../../functions/runtime/random.ts";
-import { hmacSigner } from "../../../functions/runtime/signer.ts";
-import { stubBroker } from "../../support/http-stub-broker.ts";
+import type { ServedBroker } from "../../../functions/http/serve-broker.ts";
+import { serveStub } from "../../support/http-stub-broker.ts";
 
 const open: ServedBroker[] = [];
 afterEach(async () => {
@@ -14,11 +11,7 @@ afterEach(async () => {
 });
 
 async function serve(verbs: Partial<Broker>): Promise<ServedBroker> {
-  const random = createSystemRandom();
-  const broker = Object.assign(stubBroker(verbs), { signingKey: random.bytes(32), stop() {}, keepTime: () => Promise.resolve() });
-  const log = pino({ level: "silent" });
-  const options = { broker, log, random, signer: hmacSigner, host: "127.0.0.1", port: 0, requestBytesMax: 1 << 24 };
-  const server = await serveBroker(options);
+  const server = await serveStub(verbs);
   open.push(server);
   return server;
 }
@@ -125,18 +118,7 @@ describe("a server that stops", () => {
 describe("a port in use", () => {
   it("is an error of the start", async () => {
     const server = await serve({});
-    const random = createSystemRandom();
-    const broker = Object.assign(stubBroker({}), { signingKey: random.bytes(32), stop() {}, keepTime: () => Promise.resolve() });
     const port = Number(new URL(server.url).port);
-    const options = {
-      broker,
-      log: pino({ level: "silent" }),
-      random,
-      signer: hmacSigner,
-      host: "127.0.0.1",
-      port,
-      requestBytesMax: 1,
-    };
-    await expect(serveBroker(options)).rejects.toMatchObject({ code: "EADDRINUSE" });
+    await expect(serveStub({}, { port })).rejects.toMatchObject({ code: "EADDRINUSE" });
   });
 });

@@ -20,6 +20,8 @@ describe("settings of the server", () => {
       port: 8080,
       host: "127.0.0.1",
       apiKey: undefined,
+      allowedHosts: [],
+      corsOrigins: [],
       store: "embedded",
       dataDirectory: "./data",
       acceptDataLoss: false,
@@ -73,6 +75,27 @@ describe("settings of the server", () => {
     }
   });
 
+  it("open a server beyond this machine only where that is said", () => {
+    const key = "k".repeat(32);
+    for (const host of ["0.0.0.0", "::", "192.168.1.7", "broker.internal"]) {
+      expect(refusalOf(() => readServerSettings({ HOST: host }))).toMatch(/no API_KEY.*ALLOWED_HOSTS/);
+      expect(readServerSettings({ HOST: host, API_KEY: key }).host).toBe(host);
+      expect(readServerSettings({ HOST: host, ALLOWED_HOSTS: "broker.internal, 10.0.0.7" })).toMatchObject({
+        allowedHosts: ["broker.internal", "10.0.0.7"],
+      });
+    }
+    for (const host of ["127.0.0.1", "127.0.0.53", "localhost", "::1"]) readServerSettings({ HOST: host });
+  });
+
+  it("let every web page in only where a key is wanted", () => {
+    expect(refusalOf(() => readServerSettings({ CORS_ORIGINS: "*" }))).toMatch(/every web page/);
+    expect(readServerSettings({ CORS_ORIGINS: "*", API_KEY: "k".repeat(32) }).corsOrigins).toEqual(["*"]);
+    const origins = ["https://console.example", "http://localhost:5173", "http://[::1]:3000"];
+    expect(readServerSettings({ CORS_ORIGINS: origins.join(", ") }).corsOrigins).toEqual(origins);
+    for (const wrong of ["console.example", "https://console.example/", "https://a,,https://b", "null", "https://*.example"])
+      expect(refusalOf(() => readServerSettings({ CORS_ORIGINS: wrong }))).toMatch(/^CORS_ORIGINS must be origins/);
+  });
+
   it("name the table, the bucket and the region where the store is on AWS", () => {
     const place = { TABLE: "t", BUCKET: "b", AWS_REGION: "eu-central-1" };
     expect(awsPlaceOf(readServerSettings(place))).toEqual({ table: "t", bucket: "b", region: "eu-central-1" });
@@ -92,6 +115,7 @@ describe("settings of the API function", () => {
   it("are read from the environment", () => {
     expect(readTable(API_SETTINGS, environment)).toEqual({
       keyHashes: [Buffer.from(hash, "hex")],
+      corsOrigins: [],
       table: "t",
       bucket: "b",
       region: "eu-central-1",
