@@ -28,8 +28,10 @@ import { CompiledFilters } from "./filter/compiled-filters.ts";
 import { runOnce } from "./idempotency/run-once.ts";
 import { type LogDependencies, QueueLog } from "./log/queue-log.ts";
 import { endDepartures } from "./maintenance/end-departures.ts";
+import { bodyBytes } from "./message/body-bytes.ts";
 import { type OpenedStore, openStore } from "./open-store.ts";
 import type { Doorbell } from "./ports/doorbell.ts";
+import { type Reading, UNBOUNDED_READING } from "./ports/reading.ts";
 import type { Signer } from "./ports/signer.ts";
 import { StoreUnavailable } from "./ports/store-failures.ts";
 import { QueueChoice } from "./produce/queue-choice.ts";
@@ -52,6 +54,8 @@ export interface BrokerDependencies extends LogDependencies, TransactionDependen
   readonly settings: BrokerSettings;
   /** Wakes the scanner where it does not run in this process. */
   readonly doorbell?: Doorbell | undefined;
+  /** Default: whatever is asked for is read at once. */
+  readonly reading?: Reading | undefined;
   /** Hears of failures in work that no caller waits for. */
   readonly onFailure?: ((error: unknown) => void) | undefined;
 }
@@ -121,6 +125,7 @@ type Parts = ReturnType<typeof assemble>;
 /** What the verbs work with, each kind of verb with its own. */
 function assemble(dependencies: BrokerDependencies, { signingKey, format }: OpenedStore) {
   const { items, clock, random, compressor, signer, settings, onFailure = () => {} } = dependencies;
+  const { reading = UNBOUNDED_READING } = dependencies;
   const { flightMs, skewMarginMs } = settings;
   const log = new QueueLog({ ...dependencies, format }, settings);
   const topics = new TopicRegistry(dependencies);
@@ -131,7 +136,7 @@ function assemble(dependencies: BrokerDependencies, { signingKey, format }: Open
   const choice = new QueueChoice({ clock, random }, settings.queueChoice);
   const recallHandles = new RecallHandles(signer, signingKey);
   const bell = new TimerBell({ items, clock }, dependencies.doorbell);
-  const producing = { items, clock, random, log, topics, arrivals, choice, bell, flightMs, recallHandles };
+  const producing = { items, clock, random, log, topics, arrivals, choice, bell, flightMs, recallHandles, reading };
   const transactions = createTransactions(producing, dependencies, onFailure);
   const scanning = { ...producing, checkDue: transactions.checkDue, onFailure };
   const consuming = {
@@ -145,6 +150,7 @@ function assemble(dependencies: BrokerDependencies, { signingKey, format }: Open
     handles: new ReceiptHandles(signer, signingKey),
     attempts: new AttemptTags(signer, signingKey),
     arrivals,
+    reading,
     skewMarginMs,
   };
   const delivering = { ...consuming, clock: new LeaseClock(clock, settings.soleProcess) };
@@ -211,9 +217,22 @@ function messageVerbs({ producing, delivering }: Parts) {
 }
 
 function deadLetterVerbs({ redriving }: Parts) {
+  const { reading } = redriving;
   return {
-    listDeadLetters: (group, request) => answering(() => listDeadLetters(redriving, group, request)),
-    getDeadLetter: (group, id) => answering(() => getDeadLetter(redriving, group, id)),
+    listDeadLetters: (group, request) =>
+      answering(() =>
+        reading.admit(
+          () => listDeadLetters(redriving, group, request),
+          ({ items }) => bodyBytes(items),
+        ),
+      ),
+    getDeadLetter: (group, id) =>
+      answering(() =>
+        reading.admit(
+          () => getDeadLetter(redriving, group, id),
+          (letter) => letter.body.length,
+        ),
+      ),
     deleteDeadLetter: (group, id, options) => answering(() => deleteDeadLetter(redriving, group, id, options)),
     purgeDeadLetters: (group) => answering(() => purgeDeadLetters(redriving, group)),
     redriveDeadLetters: (group, request) => answeringSteps(() => startRedrive(redriving, group, request)),

@@ -231,6 +231,10 @@ export const ONCE_ENTRIES_PER_WRITE = 90;
 // Requests
 export const REQUEST_BYTES_MAX = 6 * MIB;
 export const REQUEST_DISCARD_BYTES_MAX = 8 * MIB;
+/** Fields of all objects in a body: a batch of 100 messages with 128 properties each has 14,300. */
+export const JSON_FIELDS_MAX = 20_000;
+/** Commas in a body outside its strings: fields and elements but the first of each object and array. */
+export const JSON_COMMAS_MAX = 50_000;
 export const JSON_DEPTH_MAX = 20;
 export const SEND_DEADLINE_MS = 10 * SECOND_MS;
 /** A send that may go to any queue gives one that does not take it this long. */

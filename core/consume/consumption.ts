@@ -3,6 +3,7 @@ import type { CompiledFilters } from "../filter/compiled-filters.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import type { ItemStore } from "../ports/item-store.ts";
 import type { Random } from "../ports/random.ts";
+import type { Reading } from "../ports/reading.ts";
 import type { StoreFormat } from "../store-format.ts";
 import type { ConsumerGroup, StoredMessage, Subscription, Topic } from "../terms.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
@@ -25,6 +26,7 @@ export interface Consumption {
   readonly attempts: AttemptTags;
   readonly arrivals: Arrivals;
   readonly clock: LeaseClock;
+  readonly reading: Reading;
   readonly random: Random;
   readonly rotation: Rotation;
   readonly turns: Turns;

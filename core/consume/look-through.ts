@@ -1,4 +1,5 @@
 import { PROBES_MAX } from "../limits.ts";
+import { bodyBytes } from "../message/body-bytes.ts";
 import type { Item } from "../ports/item-store.ts";
 import type { Budget } from "./budget.ts";
 import { type ConsumedQueue, type Consumption, type Delivery, logQueue } from "./consumption.ts";
@@ -102,7 +103,7 @@ class Pass {
     for (const delivery of taken?.deliveries ?? []) {
       this.#deliveries.push(delivery);
       this.#messages -= delivery.handedOut;
-      this.#bytes -= delivery.messages.reduce((sum, message) => sum + message.body.length, 0);
+      this.#bytes -= bodyBytes(delivery.messages);
     }
     return taken;
   }

@@ -5,7 +5,9 @@ import { SCAN_MESSAGES_MAX } from "../limits.ts";
 import type { Unreadable } from "../log/frame.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import type { Queue } from "../log/queue-reader.ts";
+import { bodyBytes } from "../message/body-bytes.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { Reading } from "../ports/reading.ts";
 import type { StoredMessage } from "../terms.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 import { type Arrivals, pullLane } from "./arrivals.ts";
@@ -16,11 +18,13 @@ export interface Pulling {
   readonly log: QueueLog;
   readonly arrivals: Arrivals;
   readonly clock: Clock;
+  readonly reading: Reading;
 }
 
 /** One pull, from a known offset. */
 interface Pull extends Pick<PullRequest, "limit" | "maxBytes"> {
   readonly log: QueueLog;
+  readonly reading: Reading;
   readonly queue: Queue;
   readonly filter: MessageFilter | undefined;
 }
@@ -53,7 +57,14 @@ export async function pullMessages(
     throw new BrokerError("FORBIDDEN", `Topic '${topicName}' does not allow reading: its perm is ${topic.perm}.`);
   const queue = { topicUid: topic.uid, queueId };
   const { limit, maxBytes } = request;
-  const pull = { log: pulling.log, queue, filter: filter?.everything ? undefined : filter, limit, maxBytes };
+  const pull = {
+    log: pulling.log,
+    reading: pulling.reading,
+    queue,
+    filter: filter?.everything ? undefined : filter,
+    limit,
+    maxBytes,
+  };
   const offset = await startOffset(pulling.log, queue, request.from);
   if (request.waitMs <= 0) return pullOnce(pull, offset);
   return pullAndWait(pulling, pull, offset, request.waitMs, signal);
@@ -95,7 +106,10 @@ async function startOffset(log: QueueLog, queue: Queue, from: PullRequest["from"
 }
 
 const pullOnce = (pull: Pull, offset: number): Promise<PullResult> =>
-  pull.filter ? pullMatching(pull, pull.filter, offset) : pullEvery(pull, offset);
+  pull.reading.admit(
+    () => (pull.filter ? pullMatching(pull, pull.filter, offset) : pullEvery(pull, offset)),
+    (result) => (result.status === "OFFSET_ILLEGAL" ? 0 : bodyBytes(result.messages)),
+  );
 
 async function pullEvery(pull: Pull, offset: number): Promise<PullResult> {
   const { log, queue, limit, maxBytes } = pull;

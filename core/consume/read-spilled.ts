@@ -1,5 +1,6 @@
 import { spilledFrom, spilledPk, spilledUntil } from "../keys.ts";
 import { SPILL_CLAIMS_MAX } from "../limits.ts";
+import { bodyBytes } from "../message/body-bytes.ts";
 import type { Change, Condition, Item, TransactWrite } from "../ports/item-store.ts";
 import type { StoredMessage } from "../terms.ts";
 import { Backlogs, movedChanges, unmoved } from "./backlog.ts";
@@ -131,7 +132,7 @@ async function choose(
       queue,
       claim.open.map((relative) => claim.first + relative),
     );
-    const size = messages.reduce((sum, { body }) => sum + body.length, 0);
+    const size = bodyBytes(messages);
     const first = returning.length === 0;
     const fits = messages.length <= room && (first || size <= bytes);
     // What cannot be read is put aside by the step that takes the claim then.

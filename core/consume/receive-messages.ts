@@ -3,6 +3,7 @@ import { numberToBase64url, toBase64url } from "../bytes/base64url.ts";
 import { hash32 } from "../bytes/hash32.ts";
 import { BrokerError } from "../errors.ts";
 import { PROBES_MAX, RECEIVE_BYTES_MAX, SEARCH_MS_MAX } from "../limits.ts";
+import { bodyBytes } from "../message/body-bytes.ts";
 import { shownTopicName } from "../names.ts";
 import type { ConsumerGroup, ReceivedMessage } from "../terms.ts";
 import { consumerLane, groupLane, type PassOn, type Waiter, type Woken } from "./arrivals.ts";
@@ -92,7 +93,14 @@ class Receive {
   }
 
   /** Looks where something may be: everywhere, or where the ring came from that woke it. */
-  async look(woken?: Woken): Promise<Look> {
+  look(woken?: Woken): Promise<Look> {
+    return this.#receiving.reading.admit(
+      () => this.#look(woken),
+      ({ deliveries }) => deliveries.reduce((bytes, { messages }) => bytes + bodyBytes(messages), 0),
+    );
+  }
+
+  async #look(woken: Woken | undefined): Promise<Look> {
     const receiving = this.#receiving;
     // While a request waits, topics go, come and grow.
     if (woken) await this.#refresh();

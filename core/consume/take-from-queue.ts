@@ -1,4 +1,5 @@
 import { PUT_ASIDE_MAX, SEARCH_ROUNDS_MAX, TAKE_ROUNDS_MAX } from "../limits.ts";
+import { bodyBytes } from "../message/body-bytes.ts";
 import type { Item } from "../ports/item-store.ts";
 import type { Budget } from "./budget.ts";
 import type { ConsumedQueue, Consumption, Delivery } from "./consumption.ts";
@@ -86,7 +87,7 @@ async function takeRounds(
       if (delivery.messages.length === 0) continue;
       deliveries.push(delivery);
       messages -= delivery.handedOut;
-      bytes -= delivery.messages.reduce((sum, message) => sum + message.body.length, 0);
+      bytes -= bodyBytes(delivery.messages);
     }
     item = taken.unreadable ? await putAsideTaken(consumption, queue, taken.item, taken.unreadable) : taken.item;
   }

@@ -1,3 +1,4 @@
+import type { Reading } from "../ports/reading.ts";
 import type { Producing } from "../produce/store-portion.ts";
 import { answering } from "../store-errors.ts";
 import type { CheckTimer } from "../timer/timer.ts";
@@ -24,7 +25,7 @@ const PUBLIC_HTTPS: WebhookTargets = { allowHttp: false, allowedRanges: [] };
 
 /** What a broker does for transactions: its verbs, and what the scanner of timers calls. */
 export function createTransactions(
-  producing: Producing,
+  producing: Producing & { readonly reading: Reading },
   { askProducer, webhookTargets = PUBLIC_HTTPS }: TransactionDependencies,
   onFailure: (error: unknown) => void,
 ) {

@@ -1,8 +1,10 @@
 import type { Arrivals, PassOn } from "../consume/arrivals.ts";
 import { waitingCheckKey, waitingChecksPk } from "../keys.ts";
 import type { QueueLog } from "../log/queue-log.ts";
+import { bodyBytes } from "../message/body-bytes.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ItemStore } from "../ports/item-store.ts";
+import type { Reading } from "../ports/reading.ts";
 import { StoreCorrupt, StoreUnavailable } from "../ports/store-failures.ts";
 import type { TransactionCheck } from "../terms.ts";
 import { type HalfMessage, halfMessageKey, halfMessageOf } from "./half-message.ts";
@@ -17,6 +19,7 @@ export interface ReceivingChecks {
   readonly clock: Clock;
   readonly log: QueueLog;
   readonly arrivals: Arrivals;
+  readonly reading: Reading;
 }
 
 /**
@@ -33,7 +36,12 @@ export async function receiveChecks(
   signal?: AbortSignal,
 ): Promise<readonly TransactionCheck[]> {
   checkProducerGroupName(producerGroup);
-  if (request.waitMs <= 0) return take(receiving, producerGroup, request);
+  const look = () =>
+    receiving.reading.admit(
+      () => take(receiving, producerGroup, request),
+      (checks) => bodyBytes(checks.map(({ message }) => message)),
+    );
+  if (request.waitMs <= 0) return look();
   const { arrivals, clock } = receiving;
   const untilMs = clock.nowMs() + request.waitMs;
   const waiter = arrivals.join([{ lane: checkLane(producerGroup) }], signal);
@@ -41,7 +49,7 @@ export async function receiveChecks(
   let passOn: PassOn = "looked";
   try {
     for (;;) {
-      const checks = await take(receiving, producerGroup, request);
+      const checks = await look();
       if (checks.length > 0) return checks;
       if (signal?.aborted) return [];
       if (clock.nowMs() >= untilMs || arrivals.stopped) {

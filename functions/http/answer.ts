@@ -40,6 +40,7 @@ const PLAIN_DATA = { "X-Content-Type-Options": "nosniff", "Cache-Control": "no-s
 /** Seen in logs and documentation in place of a route for requests that match none. */
 const NO_ROUTE = "-";
 const LOGGED_PATH_CHARS_MAX = 256;
+const BYTES_FROM = 64 * 1_024;
 const JSON_TYPE = /^application\/json\s*(?:;\s*charset\s*=\s*"?utf-?8"?\s*)?$/i;
 const MERGE_PATCH_TYPE = /^application\/merge-patch\+json\s*(?:;\s*charset\s*=\s*"?utf-?8"?\s*)?$/i;
 
@@ -142,7 +143,7 @@ async function answer(
     },
     "request",
   );
-  return new Response(reply.body, {
+  return new Response(outgoingBody(reply.body), {
     status: reply.status,
     headers: {
       ...PLAIN_DATA,
@@ -153,6 +154,10 @@ async function answer(
     },
   });
 }
+
+/** Node copies a string to send it, and sends bytes as they are. */
+const outgoingBody = (body: Reply["body"]): Reply["body"] | Uint8Array<ArrayBuffer> =>
+  typeof body === "string" && body.length > BYTES_FROM ? Buffer.from(body) : body;
 
 const damagedKey = ({ cause }: BrokerError) => (StoreCorrupt.is(cause) ? cause.key : undefined);
 

@@ -7,6 +7,7 @@ import type { Signer } from "../../core/ports/signer.ts";
 import type { Log } from "../runtime/log.ts";
 import { type AnswerDependencies, answerRefusal, answerRoute } from "./answer.ts";
 import { ANY_ANSWER, type AnswerLimits } from "./answer-limits.ts";
+import type { AnswerMemory } from "./answer-memory.ts";
 import type { ApiKeyGuard } from "./api-key-guard.ts";
 import type { BackgroundSends } from "./background-sends.ts";
 import type { Cors } from "./cors.ts";
@@ -45,6 +46,8 @@ export interface RouteDependencies {
   readonly background: BackgroundSends;
   readonly guard: ApiKeyGuard | undefined;
   readonly answers: AnswerLimits;
+  /** Absent where answers are handed over whole, one at a time. */
+  readonly answerMemory: AnswerMemory | undefined;
 }
 
 export interface AppDependencies {
@@ -58,6 +61,7 @@ export interface AppDependencies {
   readonly longPolls: LongPolls;
   readonly background: BackgroundSends;
   readonly memory: RequestMemory;
+  readonly answerMemory?: AnswerMemory | undefined;
   /** Default: the web's Request, which every runtime has. */
   readonly inbound?: Inbound;
   /** Absent: no request needs a key. */
@@ -96,10 +100,10 @@ export function createRoutes(dependencies: RouteDependencies): readonly Route[] 
  */
 export function createApp(dependencies: AppDependencies): Hono {
   const { broker, clock, log, longPolls, background, guard, openServer, cors, random, memory } = dependencies;
-  const { answers = ANY_ANSWER } = dependencies;
+  const { answers = ANY_ANSWER, answerMemory } = dependencies;
   const inbound = dependencies.inbound ?? webInbound;
   const cursors = createCursors({ signer: dependencies.signer, key: dependencies.cursorKey, clock });
-  const routes = createRoutes({ broker, clock, log, cursors, longPolls, background, guard, answers });
+  const routes = createRoutes({ broker, clock, log, cursors, longPolls, background, guard, answers, answerMemory });
   const answering = { inbound, random, log, memory, guard, openServer, cors, broker };
   const app = createRouter(inbound);
   for (const route of routes) app.on(route.method, routerPath(route.path), answerRoute(route, answering));

@@ -77,7 +77,10 @@ export class Connections {
   /** Does `last` once every request that came whole has been answered. Nothing more comes of the connection. */
   endWith(socket: Socket, last: () => void): void {
     const line = this.#lines.get(socket);
-    if (line?.current === undefined) return last();
+    if (line?.current === undefined) {
+      last();
+      return;
+    }
     line.last = last;
     if (line.ahead.at(-1)?.incoming.complete === false) {
       line.ahead.pop();

@@ -1,6 +1,6 @@
 import { isAscii, isUtf8 } from "node:buffer";
 import { BrokerError } from "../../core/errors.ts";
-import { JSON_DEPTH_MAX } from "../../core/limits.ts";
+import { JSON_COMMAS_MAX, JSON_DEPTH_MAX, JSON_FIELDS_MAX } from "../../core/limits.ts";
 import { findJsonError } from "./json-error.ts";
 
 declare global {
@@ -13,12 +13,14 @@ declare global {
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COLON = 0x3a;
+const COMMA = 0x2c;
 
 const badJson = (detail: string): BrokerError => new BrokerError("BAD_REQUEST", detail);
 
 /**
- * Parses a request body, and refuses what JSON.parse would accept and change: nesting beyond JSON_DEPTH_MAX (before parsing),
- * bytes that are not UTF-8, a key that occurs twice in one object, and half a surrogate pair. Errors: BAD_REQUEST.
+ * Parses a request body. Refuses, before it is parsed, what would take long: nesting beyond JSON_DEPTH_MAX, and very many fields
+ * or elements. Refuses what JSON.parse would accept and change: bytes that are not UTF-8, a key that occurs twice in one object,
+ * and half a surrogate pair. Errors: BAD_REQUEST.
  */
 export function parseJson(bytes: Buffer): unknown {
   const text = decodeUtf8(bytes);
@@ -41,16 +43,21 @@ function decodeUtf8(bytes: Buffer): string {
   return bytes.toString("utf8");
 }
 
-/** Walks the structure of `text`, jumping over its strings. Errors: BAD_REQUEST when it is nested too deep. */
+/** Walks the structure of `text`, jumping over its strings. Errors: BAD_REQUEST when it is nested too deep, or holds too much. */
 function countKeysInText(text: string): number {
   let depth = 0;
   let colons = 0;
+  let commas = 0;
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
     if (code === QUOTE) {
       at = endOfString(text, at);
       if (at < 0) return colons;
-    } else if (code === COLON) colons++;
+    } else if (code === COLON) {
+      if (++colons > JSON_FIELDS_MAX) throw tooMuch(JSON_FIELDS_MAX, "fields");
+    } else if (code === COMMA) {
+      if (++commas > JSON_COMMAS_MAX) throw tooMuch(JSON_COMMAS_MAX, "elements");
+    }
     // [ { and ] } differ from each other in one bit.
     else if ((code | 0x20) === 0x7b) {
       if (++depth > JSON_DEPTH_MAX) throw badJson(`The body is nested deeper than ${JSON_DEPTH_MAX} levels.`);
@@ -58,6 +65,9 @@ function countKeysInText(text: string): number {
   }
   return colons;
 }
+
+const tooMuch = (max: number, what: string): BrokerError =>
+  badJson(`The body has more than ${max} ${what}. Send a large body of a message as a string, or raw to /publish.`);
 
 /** Index of the quote that ends the string opened at `open`; -1 when nothing does. */
 function endOfString(text: string, open: number): number {

@@ -2,6 +2,7 @@ import type { Broker, PullResult } from "../../core/broker.ts";
 import { BrokerError } from "../../core/errors.ts";
 import type { Filter, StoredMessage } from "../../core/terms.ts";
 import type { AnswerLimits } from "./answer-limits.ts";
+import type { AnswerMemory } from "./answer-memory.ts";
 import type { LongPolls } from "./long-polls.ts";
 import { pageJson, storedMessageJson } from "./message-json.ts";
 import { errorJson, toBrokerError } from "./problem.ts";
@@ -17,6 +18,7 @@ export interface LiveTail {
   readonly broker: Broker;
   readonly longPolls: LongPolls;
   readonly answers: AnswerLimits;
+  readonly answerMemory: AnswerMemory | undefined;
   readonly topic: string;
   readonly queueId: number;
   readonly limit: number;
@@ -35,11 +37,20 @@ export interface LiveTail {
 export function liveTail(tail: LiveTail): ReadableStream<Uint8Array> {
   let offset = tail.first.nextOffset;
   let waiting = pageEvents(tail.first, tail);
+  let taken = () => {};
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
+        // The client has taken the page before.
+        taken();
+        const enqueue = (text: string) => {
+          const bytes = Buffer.from(text);
+          const cut = () => controller.error(new Error("the client does not take what it asked for"));
+          taken = tail.answerMemory?.hold(bytes.length, cut) ?? taken;
+          controller.enqueue(bytes);
+        };
         if (waiting !== "") {
-          controller.enqueue(Buffer.from(waiting));
+          enqueue(waiting);
           waiting = "";
           return;
         }
@@ -48,7 +59,7 @@ export function liveTail(tail: LiveTail): ReadableStream<Uint8Array> {
           offset = page.nextOffset;
           const text = pageEvents(page, tail);
           const over = tail.longPolls.ended || tail.disconnected.aborted;
-          if (text !== "") controller.enqueue(Buffer.from(text));
+          if (text !== "") enqueue(text);
           else if (!over) controller.enqueue(HEARTBEAT);
           if (over && page.messages.length === 0) controller.close();
         } catch (error) {
@@ -56,6 +67,7 @@ export function liveTail(tail: LiveTail): ReadableStream<Uint8Array> {
           controller.close();
         }
       },
+      cancel: () => taken(),
     },
     { highWaterMark: 0 },
   );

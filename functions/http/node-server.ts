@@ -5,7 +5,8 @@ import type { Hono } from "hono";
 import { BrokerError } from "../../core/errors.ts";
 import type { Random } from "../../core/ports/random.ts";
 import type { Log } from "../runtime/log.ts";
-import { Connections } from "./connections.ts";
+import type { AnswerMemory } from "./answer-memory.ts";
+import { Connections, type Exchange } from "./connections.ts";
 import { problemReply, toBrokerError } from "./problem.ts";
 import { parserError, refuseConnection, refuseRequest, refuseTunnel, requestError } from "./protocol-errors.ts";
 import { requestIdOf } from "./request-id.ts";
@@ -37,6 +38,7 @@ export interface NodeServerOptions {
   readonly port: number;
   /** Connections open at once. */
   readonly connectionsMax: number;
+  readonly answerMemory: AnswerMemory;
   readonly log: Log;
   readonly random: Random;
 }
@@ -56,7 +58,7 @@ export async function serveApp(app: Hono, options: NodeServerOptions): Promise<N
     serve({ incoming, outgoing }) {
       const error = requestError(incoming);
       if (error) refuseRequest(outgoing, error, options);
-      else void listener(incoming, outgoing);
+      else void listener(incoming, outgoing).then(() => countUnsent(outgoing, options.answerMemory));
     },
   });
   const server = createServer(
@@ -96,6 +98,16 @@ export async function serveApp(app: Hono, options: NodeServerOptions): Promise<N
     url: urlOf(host, server.address() as AddressInfo),
     stop: (graceMs) => stopServer(server, connections, graceMs),
   };
+}
+
+/** What the system has not taken of an answer waits in memory until the client reads on. */
+function countUnsent(outgoing: Exchange["outgoing"], memory: AnswerMemory): void {
+  const bytes = outgoing.writableLength;
+  if (bytes > 0 && !outgoing.closed)
+    outgoing.once(
+      "close",
+      memory.hold(bytes, () => outgoing.destroy()),
+    );
 }
 
 const urlOf = (host: string, address: AddressInfo): string => `http://${host.includes(":") ? `[${host}]` : host}:${address.port}`;

@@ -5,6 +5,7 @@ import { systemClock } from "../runtime/clock.ts";
 import { connectionsMax } from "../runtime/descriptors.ts";
 import type { Log } from "../runtime/log.ts";
 import { isRefusedForRoom } from "../runtime/refused-for-room.ts";
+import type { AnswerMemory } from "./answer-memory.ts";
 import type { ApiKeyGuard } from "./api-key-guard.ts";
 import { createApp } from "./app.ts";
 import { BackgroundSends } from "./background-sends.ts";
@@ -25,8 +26,12 @@ export interface ServeOptions {
   readonly port: number;
   /** Bytes of request bodies held at once. */
   readonly requestBytesMax: number;
+  /** The one that the broker reads by. */
+  readonly answerMemory: AnswerMemory;
   /** Absent: no request needs a key, and the server is for programs of this machine alone. */
   readonly guard?: ApiKeyGuard | undefined;
+  /** Connections open at once. Default: what the process may have. */
+  readonly connectionsMax?: number;
   /** Names by which a server without a guard may be called, besides this machine's own and `host`. */
   readonly allowedHosts?: readonly string[];
   /** Origins whose web pages may call. */
@@ -60,13 +65,21 @@ export async function serveBroker(options: ServeOptions): Promise<ServedBroker> 
     cursorKey: broker.signingKey,
     longPolls,
     background,
+    answerMemory: options.answerMemory,
     memory: new RequestMemory(options.requestBytesMax),
     inbound: nodeInbound,
     guard,
     openServer: guard ? undefined : new OpenServer([host, ...allowedHosts], cors),
     cors,
   });
-  const server = await serveApp(app, { host, port, connectionsMax: connectionsMax(), log, random });
+  const server = await serveApp(app, {
+    host,
+    port,
+    connectionsMax: options.connectionsMax ?? connectionsMax(),
+    answerMemory: options.answerMemory,
+    log,
+    random,
+  });
   return {
     url: server.url,
     async stop(graceMs) {

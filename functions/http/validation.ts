@@ -21,14 +21,15 @@ function asBadRequest(error: z.ZodError, nameOf: FieldName): BrokerError {
   const errors: FieldError[] = [];
   for (const issue of error.issues) {
     if (issue.code === "unrecognized_keys") {
-      for (const key of issue.keys) {
+      for (const key of issue.keys.slice(0, ERRORS_MAX)) {
         errors.push({ field: nameOf([...issue.path, key]), detail: "There is no such field." });
       }
     } else errors.push({ field: nameOf(issue.path), detail: issue.message });
   }
   const shown = errors.slice(0, ERRORS_MAX).map(({ field, detail }) => ({ field: field.slice(0, 200), detail }));
   const [first] = shown;
-  const others = errors.length > 1 ? ` (and ${errors.length - 1} more)` : "";
+  const count = error.issues.reduce((sum, issue) => sum + (issue.code === "unrecognized_keys" ? issue.keys.length : 1), 0);
+  const others = count > 1 ? ` (and ${count - 1} more)` : "";
   return new BrokerError("BAD_REQUEST", first ? `${first.field}: ${first.detail}${others}` : "The request is invalid.", {
     errors: shown,
   });

@@ -112,6 +112,14 @@ export const SERVER_SETTINGS = {
     unit: "MiB",
     description: "Bytes of request bodies held at once; beyond it requests are answered 503.",
   },
+  answerMemoryMib: {
+    env: "ANSWER_MEMORY_MIB",
+    schema: wholeNumber(16, 65_536),
+    default: "64",
+    unit: "MiB",
+    description:
+      "Bytes of answers that clients have not taken yet; beyond it reads wait, and clients that take nothing are cut off.",
+  },
   ...WEBHOOK_SETTINGS,
 } as const satisfies SettingTable;
 

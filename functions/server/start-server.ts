@@ -1,4 +1,5 @@
 import type { Broker } from "../../core/broker.ts";
+import { AnswerMemory } from "../http/answer-memory.ts";
 import { ApiKeyGuard } from "../http/api-key-guard.ts";
 import { serveBroker } from "../http/serve-broker.ts";
 import { systemClock } from "../runtime/clock.ts";
@@ -35,7 +36,8 @@ export async function startServer(settings: ServerSettings, log: Log): Promise<S
   const onFailure = (error: unknown) => {
     if (!isRefusedForRoom(error)) log.error({ err: error }, "timers were not fired; they are tried again");
   };
-  const broker = await startBroker(stores, { random, onFailure, ...openWebhooks(settings) });
+  const reading = new AnswerMemory(settings.answerMemoryMib * MIB);
+  const broker = await startBroker(stores, { random, onFailure, reading, ...openWebhooks(settings) });
   try {
     const { host, port, apiKey, allowedHosts, corsOrigins } = settings;
     const server = await serveBroker({
@@ -46,6 +48,7 @@ export async function startServer(settings: ServerSettings, log: Log): Promise<S
       host,
       port,
       requestBytesMax: settings.requestMemoryMib * MIB,
+      answerMemory: reading,
       guard: apiKey === undefined ? undefined : ApiKeyGuard.ofKey(apiKey, OPEN_PATHS),
       allowedHosts,
       corsOrigins,

@@ -1,5 +1,6 @@
 import pino from "pino";
 import type { Broker } from "../../core/broker.ts";
+import { AnswerMemory } from "../../functions/http/answer-memory.ts";
 import { type ServedBroker, type ServeOptions, serveBroker } from "../../functions/http/serve-broker.ts";
 import { createSystemRandom } from "../../functions/runtime/random.ts";
 import { hmacSigner } from "../../functions/runtime/signer.ts";
@@ -19,14 +20,6 @@ export function serveStub(verbs: Partial<Broker>, options: Partial<ServeOptions>
   const random = createSystemRandom();
   const broker = Object.assign(stubBroker(verbs), { signingKey: random.bytes(32), stop() {}, keepTime: () => Promise.resolve() });
   const log = pino({ level: "silent" });
-  return serveBroker({
-    broker,
-    log,
-    random,
-    signer: hmacSigner,
-    host: "127.0.0.1",
-    port: 0,
-    requestBytesMax: 1 << 24,
-    ...options,
-  });
+  const here = { host: "127.0.0.1", port: 0, requestBytesMax: 1 << 24, answerMemory: new AnswerMemory(1 << 26) };
+  return serveBroker({ broker, log, random, signer: hmacSigner, ...here, ...options });
 }

@@ -2,6 +2,7 @@ import { SOLE_PROCESS } from "../../core/broker-settings.ts";
 import { createBroker } from "../../core/create-broker.ts";
 import type { ItemStore } from "../../core/ports/item-store.ts";
 import type { ObjectStore } from "../../core/ports/object-store.ts";
+import { AnswerMemory } from "../../functions/http/answer-memory.ts";
 import { type ServedBroker, serveBroker } from "../../functions/http/serve-broker.ts";
 import { systemClock } from "../../functions/runtime/clock.ts";
 import { deflateCompressor } from "../../functions/runtime/compressor.ts";
@@ -16,8 +17,10 @@ import { hmacSigner } from "../../functions/runtime/signer.ts";
 export async function startTestServer(stores: { items: ItemStore; objects: ObjectStore }): Promise<ServedBroker> {
   const random = createSystemRandom();
   const { log } = createLog("error");
+  const reading = new AnswerMemory(64 * 1_024 * 1_024);
   const broker = await createBroker({
     ...stores,
+    reading,
     clock: systemClock,
     random,
     signer: hmacSigner,
@@ -33,6 +36,7 @@ export async function startTestServer(stores: { items: ItemStore; objects: Objec
     host: "127.0.0.1",
     port: 0,
     requestBytesMax: 256 * 1_024 * 1_024,
+    answerMemory: reading,
   });
   const stopping = new AbortController();
   const timekeeping = broker.keepTime(stopping.signal);

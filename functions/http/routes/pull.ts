@@ -61,7 +61,7 @@ const pageReply = (result: Exclude<PullResult, { status: "OFFSET_ILLEGAL" }>, to
 
 const askedOffset = (from: PullRequest["from"]): number | undefined => ("offset" in from ? from.offset : undefined);
 
-export const pullRoutes = ({ broker, longPolls, answers }: RouteDependencies): readonly Route[] => [
+export const pullRoutes = ({ broker, longPolls, answers, answerMemory }: RouteDependencies): readonly Route[] => [
   defineRoute({
     method: "GET",
     path: "/v1/topics/{topic}/queues/{queueId}/messages",
@@ -85,7 +85,8 @@ export const pullRoutes = ({ broker, longPolls, answers }: RouteDependencies): r
         const from = resumeOf(header("last-event-id")) ?? startOf(query, { tail: 0 });
         const first = await broker.pullMessages(topic, queueId, { from, limit, maxBytes, filter, waitMs: 0 });
         if (first.status === "OFFSET_ILLEGAL") throw offsetIllegal(askedOffset(from), first);
-        const tail = { broker, longPolls, answers, topic, queueId, limit, maxBytes, filter, first, disconnected: disconnected() };
+        const asked = { topic, queueId, limit, maxBytes, filter, first, disconnected: disconnected() };
+        const tail = { broker, longPolls, answers, answerMemory, ...asked };
         return { status: 200, body: answers.streams ? liveTail(tail) : await wholeTail(tail), headers: STREAM_HEADERS };
       }
       const from = startOf(query, undefined);

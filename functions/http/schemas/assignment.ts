@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { CLIENT_ID_RULE, isClientId } from "../../../core/client/client-id.ts";
-import { CONFIGURED_QUEUES_MAX, QUEUES_MAX, ROOMS_MAX } from "../../../core/limits.ts";
+import { CLIENTS_MAX, CONFIGURED_QUEUES_MAX, QUEUES_MAX, ROOMS_MAX } from "../../../core/limits.ts";
 import { type AssignedQueue, PLAIN_STRATEGIES } from "../../../core/terms.ts";
 import { distinct, integer, plainName } from "./shared.ts";
 
@@ -25,7 +25,9 @@ const configuredQueues = z
   .superRefine((queues, context) => {
     const refuse = (path: PropertyKey[], message: string) => context.addIssue({ code: "custom", path, message });
     const all: string[] = [];
-    for (const [id, some] of Object.entries(queues)) {
+    const clients = Object.entries(queues);
+    if (clients.length > CLIENTS_MAX) return refuse([], `Must name at most ${CLIENTS_MAX} clients.`);
+    for (const [id, some] of clients) {
       if (!isClientId(id)) refuse([id], CLIENT_ID_RULE);
       const { error, data = [] } = assignedQueues.safeParse(some);
       for (const { path, message } of error?.issues ?? []) refuse([id, ...path], message);

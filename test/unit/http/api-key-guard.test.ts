@@ -3,13 +3,11 @@ import { Script } from "node:vm";
 import pino from "pino";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ApiKeyGuard } from "../../../functions/http/api-key-guard.ts";
-import { type ServedBroker, serveBroker } from "../../../functions/http/serve-broker.ts";
-import { createSystemRandom } from "../../../functions/runtime/random.ts";
-import { hmacSigner } from "../../../functions/runtime/signer.ts";
+import type { ServedBroker } from "../../../functions/http/serve-broker.ts";
 import { someKey } from "../../support/function-fixture.ts";
 import { type Answer, Api } from "../../support/http-api.ts";
 import { expectProblem } from "../../support/http-fixtures.ts";
-import { stubBroker } from "../../support/http-stub-broker.ts";
+import { serveStub } from "../../support/http-stub-broker.ts";
 
 const hashOf = (key: string): Buffer => createHash("sha256").update(key).digest();
 
@@ -50,21 +48,10 @@ describe("a guarded server", () => {
 
   beforeEach(async () => {
     lines.length = 0;
-    const random = createSystemRandom();
-    server = await serveBroker({
-      broker: Object.assign(stubBroker({ listTopics: () => Promise.resolve({ items: [], next: undefined, complete: true }) }), {
-        signingKey: random.bytes(32),
-        stop() {},
-        keepTime: () => Promise.resolve(),
-      }),
-      log: pino({}, { write: (line: string) => void lines.push(line) }),
-      random,
-      signer: hmacSigner,
-      host: "127.0.0.1",
-      port: 0,
-      requestBytesMax: 1 << 24,
-      guard: ApiKeyGuard.ofKey(key, ["/healthz", "/readyz"]),
-    });
+    const listTopics = () => Promise.resolve({ items: [], next: undefined, complete: true });
+    const log = pino({}, { write: (line: string) => void lines.push(line) });
+    const guard = ApiKeyGuard.ofKey(key, ["/healthz", "/readyz"]);
+    server = await serveStub({ listTopics }, { log, guard });
     anyone = new Api({ baseUrl: () => server.url });
     holder = new Api({ baseUrl: () => server.url, headers: () => ({ Authorization: `Bearer ${key}` }) });
   });

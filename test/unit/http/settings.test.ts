@@ -32,6 +32,7 @@ describe("settings of the server", () => {
       logLevel: "info",
       shutdownGraceSeconds: 10,
       requestMemoryMib: 256,
+      answerMemoryMib: 64,
       webhookAllowPrivate: [],
       webhookAllowHttp: false,
     });
