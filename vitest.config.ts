@@ -31,6 +31,8 @@ export default defineConfig({
       suite("infra", { testTimeout: 60_000 }),
       suite("simulation", { testTimeout: 180_000, isolate: true }),
       // Runs the bundle that users run, so it is built first.
+      // The attackers take one core, and the server the other.
+      suite("hostile", { testTimeout: 120_000, isolate: true, globalSetup: ["test/support/build-bundle.ts"] }),
       suite("crash", { testTimeout: 120_000, isolate: true, globalSetup: ["test/support/build-bundle.ts"] }),
     ],
   },

@@ -116,8 +116,8 @@ export const MESSAGES_PER_ORDERED_CLAIM = 4;
 export const SCAN_MESSAGES_MAX = 800;
 /** Messages read at once by such a scan. */
 export const SCAN_CHUNK = 64;
-/** Their bytes, about: a scan holds what it looks at in memory. */
-export const SCAN_BYTES = 4 * MIB;
+/** Their bytes, about: a scan holds what it looks at in memory, and others wait while it looks. */
+export const SCAN_BYTES = 512 * KIB;
 /** Claims that wait after a nack and are kept in the item; where there are more, those due last move out. */
 export const WAITING_CLAIMS_MAX = 24;
 export const WAITING_CLAIMS_KEPT = 8;

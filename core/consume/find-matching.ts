@@ -19,6 +19,8 @@ export interface Search {
    * in the answer, and another search goes on behind it. Default: never.
    */
   readonly over?: (() => boolean) | undefined;
+  /** Called between two chunks: others get their turn. */
+  readonly pause?: (() => Promise<void>) | undefined;
 }
 
 export interface Found {
@@ -43,6 +45,7 @@ export async function findMatching(log: QueueLog, queue: Queue, filter: MessageF
   let expired = 0;
   let bytes = 0;
   while (messages.length < search.messages && next - search.from < SCAN_MESSAGES_MAX) {
+    if (next > search.from) await search.pause?.();
     if (next > search.from && search.over?.()) break;
     const run = await log.reader.run(queue, next, SCAN_CHUNK, hint);
     if (run.available === 0) break;

@@ -131,7 +131,7 @@ async function pullEvery(pull: Pull, offset: number): Promise<PullResult> {
 
 async function pullMatching(pull: Pull, filter: MessageFilter, offset: number): Promise<PullResult> {
   const { log, queue, limit, maxBytes } = pull;
-  const search = { from: offset, messages: limit, bytes: maxBytes };
+  const search = { from: offset, messages: limit, bytes: maxBytes, pause: () => pull.reading.pause() };
   const { messages, next, unreadable } = await findMatching(log, queue, filter, search);
   const range = await rangeOf(pull);
   if (offset < range.minOffset || offset > range.maxOffset) return { status: "OFFSET_ILLEGAL", ...range };

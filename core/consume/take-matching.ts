@@ -23,6 +23,7 @@ export async function takeMatching(
     hint: progress.hint,
     messages: budget.messages,
     bytes: budget.bytes,
+    pause: () => consumption.reading.pause(),
     over: () => budget.searchUntilMs !== undefined && consumption.clock.nowMs() >= budget.searchUntilMs,
   });
   consumption.progress.sawPlenty(queue, found.messages.length >= budget.messages);

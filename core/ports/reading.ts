@@ -5,7 +5,9 @@ export interface Reading {
    * long; those of `read`.
    */
   admit<T>(read: () => Promise<T>, bytesOf: (found: T) => number): Promise<T>;
+  /** Called in the middle of long work: others get their turn, where it has gone on for some milliseconds. */
+  pause(): Promise<void>;
 }
 
 /** For a process that answers one request at a time. */
-export const UNBOUNDED_READING: Reading = { admit: (read) => read() };
+export const UNBOUNDED_READING: Reading = { admit: (read) => read(), pause: () => Promise.resolve() };

@@ -18,7 +18,8 @@ async function unread(url: string, count: number, request: string, ms: number): 
   const sockets = await Promise.all(Array.from({ length: count }, () => open(url)));
   for (const socket of sockets) {
     socket.removeAllListeners("error").on("error", () => socket.destroy());
-    socket.pause().write(request);
+    socket.pause();
+    if (request !== "") socket.write(request);
   }
   await sleep(ms);
   for (const socket of sockets) socket.destroy();
@@ -81,6 +82,17 @@ export const BODIES: Readonly<Record<string, Attack>> = {
   "a name of 5 MiB": (url, topic) => json(url, "POST", `/v1/topics/${topic}/messages`, `{"${"tag".repeat((5 * MIB) / 3)}":1}`),
 };
 
+/** Work that one request asks for. */
+export const SEARCHES: Readonly<Record<string, Attack>> = {
+  "a search in 6 MB of properties, ten times": async (url, topic) => {
+    const expression = Array.from({ length: 7 }, (_, n) => `p CONTAINS '${"a".repeat(250)}${n}'`).join(" OR ");
+    const query = `offset=0&filterType=SQL92&expression=${encodeURIComponent(expression)}`;
+    const pull = () => fetch(`${url}/v1/topics/${topic}-properties/queues/0/messages?${query}`);
+    for (const { status } of await Promise.all(Array.from({ length: 10 }, pull)))
+      if (status !== 200) throw new Error(`a pull is ${status}`);
+  },
+};
+
 /** What a client leaves unread or unfinished. */
 export const CONNECTIONS: Readonly<Record<string, Attack>> = {
   "2,000 requests for /docs sent ahead, unread": (url) => unread(url, 1, GET("/docs").repeat(2_000), 4_000),
@@ -92,11 +104,12 @@ export const CONNECTIONS: Readonly<Record<string, Attack>> = {
     unread(url, 300, GET(`/v1/topics/${topic}/queues/0/messages?offset=0`, "Accept: text/event-stream\r\n"), 8_000),
   "300 waiting pulls of 4 MiB, unread": (url, topic) =>
     unread(url, 300, GET(`/v1/topics/${topic}/queues/0/messages?offset=0&waitSeconds=20`), 8_000),
+  "400 idle connections": (url) => unread(url, 400, "", 6_000),
   "500 connections with half a request": (url) => unread(url, 500, "POST /v1/topics/x/publish HTTP/1.1\r\nHost: local", 2_000),
-  "500 uploads that stop half-way": (url) =>
+  "200 uploads that stop half-way": (url) =>
     unread(
       url,
-      500,
+      200,
       `POST /v1/topics/x/publish HTTP/1.1\r\nHost: localhost\r\nContent-Length: 6000000\r\n\r\n${"x".repeat(60_000)}`,
       2_000,
     ),
