@@ -2,8 +2,8 @@
 const QUICK_MS = 5;
 const SMALL_MAX = 16;
 const IDLE_MS = 100;
-/** How long others have the event loop after a large task, in times that it took. A round accepts one connection: they need a few. */
-const REST = 0.5;
+/** How long others have the event loop after a large task, in times that it took. A round accepts one connection: they need many. */
+const REST = 1;
 
 /**
  * Spreads work over rounds of the event loop, so that whoever else uses the process is not held up by the sum of it: in each

@@ -10,6 +10,7 @@ import { hostileInputTests } from "./hostile-input.ts";
 import { idempotencyTests } from "./idempotency.ts";
 import { lagTests } from "./lag.ts";
 import { leaseTests } from "./leases.ts";
+import { oddRequestTests } from "./odd-requests.ts";
 import { onceTests } from "./once.ts";
 import { openServerTests } from "./open-server.ts";
 import { operationTests } from "./operations.ts";
@@ -55,6 +56,7 @@ export function runConformanceTests(target: Target): void {
     errorTests(api);
     unbuiltTests(api);
     hostileInputTests(api);
+    oddRequestTests(api);
     operationTests(api);
     openServerTests(api);
   });

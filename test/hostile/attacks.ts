@@ -99,12 +99,12 @@ export const CONNECTIONS: Readonly<Record<string, Attack>> = {
   "300 pulls of 4 MiB sent ahead, unread": (url, topic) =>
     unread(url, 1, GET(`/v1/topics/${topic}/queues/0/messages?offset=0`).repeat(300), 4_000),
   "300 connections that leave a pull of 4 MiB unread": (url, topic) =>
-    unread(url, 300, GET(`/v1/topics/${topic}/queues/0/messages?offset=0`), 8_000),
+    unread(url, 300, GET(`/v1/topics/${topic}/queues/0/messages?offset=0`), 4_000),
   "300 event streams, unread": (url, topic) =>
-    unread(url, 300, GET(`/v1/topics/${topic}/queues/0/messages?offset=0`, "Accept: text/event-stream\r\n"), 8_000),
+    unread(url, 300, GET(`/v1/topics/${topic}/queues/0/messages?offset=0`, "Accept: text/event-stream\r\n"), 4_000),
   "300 waiting pulls of 4 MiB, unread": (url, topic) =>
-    unread(url, 300, GET(`/v1/topics/${topic}/queues/0/messages?offset=0&waitSeconds=20`), 8_000),
-  "400 idle connections": (url) => unread(url, 400, "", 6_000),
+    unread(url, 300, GET(`/v1/topics/${topic}/queues/0/messages?offset=0&waitSeconds=20`), 4_000),
+  "400 idle connections": (url) => unread(url, 400, "", 4_000),
   "500 connections with half a request": (url) => unread(url, 500, "POST /v1/topics/x/publish HTTP/1.1\r\nHost: local", 2_000),
   "200 uploads that stop half-way": (url) =>
     unread(
