@@ -2,6 +2,7 @@ import { z } from "zod";
 import { CLIENT_ID_RULE, isClientId } from "../../../core/client/client-id.ts";
 import { CONFIGURED_QUEUES_MAX, QUEUES_MAX, ROOMS_MAX } from "../../../core/limits.ts";
 import { type AssignedQueue, PLAIN_STRATEGIES } from "../../../core/terms.ts";
+import { inPlainWords } from "../validation-words.ts";
 import { distinct, integer, plainName } from "./shared.ts";
 
 export const rooms = z
@@ -27,8 +28,8 @@ const configuredQueues = z
     const all: string[] = [];
     for (const [id, some] of Object.entries(queues)) {
       if (!isClientId(id)) refuse([id], CLIENT_ID_RULE);
-      const { error, data = [] } = assignedQueues.safeParse(some);
-      for (const { path, message } of error?.issues ?? []) refuse([id, ...path], message);
+      const { error, data = [] } = assignedQueues.safeParse(some, { error: inPlainWords, reportInput: true });
+      for (const issue of error?.issues ?? []) context.addIssue({ ...issue, path: [id, ...issue.path] });
       all.push(...data.map(({ topic, queueId }) => `${topic} ${queueId}`));
     }
     if (all.length > CONFIGURED_QUEUES_MAX) refuse([], `Must name at most ${CONFIGURED_QUEUES_MAX} queues.`);
