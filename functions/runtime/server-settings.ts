@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { API_KEYS } from "./api-keys.ts";
+import { refuseMisspelt } from "./misspelt-settings.ts";
 import {
   type Environment,
   InvalidSetting,
@@ -30,13 +32,13 @@ export const SERVER_SETTINGS = {
     unit: "",
     description: "Address to listen on; 0.0.0.0 opens it to the network.",
   },
-  apiKey: {
+  apiKeys: {
     env: "API_KEY",
-    schema: optional(/^[\x21-\x7e]{32,512}$/, "must be 32 to 512 printable ASCII characters without blanks"),
+    schema: API_KEYS,
     default: "",
     unit: "",
     description:
-      "Key that every request must carry as `Authorization: Bearer <key>`, but for `/healthz` and `/readyz`; without one the server is open to whoever reaches it.",
+      "Key of 32 to 512 characters that every request must carry as `Authorization: Bearer <key>`, but for `/healthz` and `/readyz`; two, separated by a comma, while it is replaced. Without one the server is open to whoever reaches it.",
     secret: true,
   },
   store: {
@@ -115,7 +117,10 @@ export const SERVER_SETTINGS = {
 export type ServerSettings = SettingsOf<typeof SERVER_SETTINGS>;
 
 /** Errors: `InvalidSetting`. */
-export const readServerSettings = (environment: Environment): ServerSettings => readTable(SERVER_SETTINGS, environment);
+export function readServerSettings(environment: Environment): ServerSettings {
+  refuseMisspelt(SERVER_SETTINGS, environment);
+  return readTable(SERVER_SETTINGS, environment);
+}
 
 /** Where the AWS stores are. Errors: `InvalidSetting` for one that is not said. */
 export function awsPlaceOf(settings: ServerSettings) {

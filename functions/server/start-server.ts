@@ -37,7 +37,7 @@ export async function startServer(settings: ServerSettings, log: Log): Promise<S
   };
   const broker = await startBroker(stores, { random, onFailure, ...openWebhooks(settings) });
   try {
-    const { host, port, apiKey } = settings;
+    const { host, port, apiKeys } = settings;
     const server = await serveBroker({
       broker,
       log,
@@ -46,7 +46,7 @@ export async function startServer(settings: ServerSettings, log: Log): Promise<S
       host,
       port,
       requestBytesMax: settings.requestMemoryMib * MIB,
-      guard: apiKey === undefined ? undefined : ApiKeyGuard.ofKey(apiKey, OPEN_PATHS),
+      guard: apiKeys.length === 0 ? undefined : ApiKeyGuard.ofKeys(apiKeys, OPEN_PATHS),
     });
     const sweeper = startSweeper("maintenance", (signal) => maintain(broker, stores, signal), log);
     const stopping = new AbortController();

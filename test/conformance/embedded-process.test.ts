@@ -26,8 +26,8 @@ describe("PROTOCOL 8.2 the embedded server as a process", () => {
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  const start = (environment: Record<string, string>) => {
-    const child = spawn(process.execPath, ["--import", "tsx", "functions/local.ts"], {
+  const start = (environment: Record<string, string>, args: readonly string[] = []) => {
+    const child = spawn(process.execPath, ["--import", "tsx", "functions/local.ts", ...args], {
       env: { ...process.env, HOST: "127.0.0.1", PORT: "0", DATA_DIR: join(folder, "data"), ...environment },
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -63,14 +63,38 @@ describe("PROTOCOL 8.2 the embedded server as a process", () => {
     expect(err).toContain("PORT must be a whole number");
   });
 
+  it("says in one line that an option or a variable is misspelt, and exits with 1", async () => {
+    const ended = [start({}, ["--prot", "9999"]).ended, start({ DATA_DIR: "", DATADIR: "x" }).ended] as const;
+    const [option, variable] = await Promise.all(ended);
+    expect(option).toMatchObject({ code: 1, err: expect.stringMatching(LINE) });
+    expect(option.err).toContain("Did you mean '--port'?");
+    expect(variable).toMatchObject({ code: 1, err: expect.stringMatching(LINE) });
+    expect(variable.err).toContain("Did you mean DATA_DIR?");
+  });
+
+  it("shows its options and its version, and exits with 0", async () => {
+    const [help, version] = await Promise.all([start({}, ["--help"]).ended, start({}, ["--version"]).ended]);
+    expect(help).toMatchObject({ code: 0, err: "", out: expect.stringContaining("--data-dir <value>") });
+    expect(version).toMatchObject({ code: 0, err: "", out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
+  });
+
+  it("takes two keys while one is replaced", async () => {
+    const [next, old] = ["n".repeat(32), "o".repeat(32)];
+    const { url } = await listen({ API_KEY: `${next},${old}` });
+    const status = async (key: string) =>
+      (await fetch(`${url}/v1/topics`, { headers: { Authorization: `Bearer ${key}` } })).status;
+    expect([await status(next), await status(old), await status(`${next},${old}`)]).toEqual([200, 200, 401]);
+  });
+
   it("says in one line that its port or its folder is taken, and exits with 1", async () => {
-    const { url } = await listen();
+    const { child, url } = await listen();
     const port = await start({ PORT: new URL(url).port, DATA_DIR: join(folder, "other") }).ended;
     expect(port).toMatchObject({ code: 1, err: expect.stringMatching(LINE) });
     expect(port.err).toContain(`${new URL(url).host} is in use`);
     const held = await start({}).ended;
     expect(held).toMatchObject({ code: 1, err: expect.stringMatching(LINE) });
-    expect(held.err).toContain("is held by another process");
+    expect(held.err).toContain(process.platform === "linux" ? `is held by process ${child.pid}` : "is held by another process");
+    expect(held.err).toContain("--data-dir");
   });
 
   it("ends on SIGTERM with 0, long polls answered", async () => {

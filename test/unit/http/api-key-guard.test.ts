@@ -63,7 +63,7 @@ describe("a guarded server", () => {
       host: "127.0.0.1",
       port: 0,
       requestBytesMax: 1 << 24,
-      guard: ApiKeyGuard.ofKey(key, ["/healthz", "/readyz"]),
+      guard: ApiKeyGuard.ofKeys([key], ["/healthz", "/readyz"]),
     });
     anyone = new Api({ baseUrl: () => server.url });
     holder = new Api({ baseUrl: () => server.url, headers: () => ({ Authorization: `Bearer ${key}` }) });
