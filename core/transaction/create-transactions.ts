@@ -1,3 +1,4 @@
+import type { Events } from "../ports/events.ts";
 import type { Producing } from "../produce/store-portion.ts";
 import { answering } from "../store-errors.ts";
 import type { CheckTimer } from "../timer/timer.ts";
@@ -26,11 +27,11 @@ const PUBLIC_HTTPS: WebhookTargets = { allowHttp: false, allowedRanges: [] };
 export function createTransactions(
   producing: Producing,
   { askProducer, webhookTargets = PUBLIC_HTTPS }: TransactionDependencies,
-  onFailure: (error: unknown) => void,
+  hearers: { readonly events: Events; readonly onFailure: (error: unknown) => void },
 ) {
   const producerGroups = new ProducerGroupRegistry(producing, webhookTargets);
-  const postedChecks = new PostedChecks(producing, askProducer, onFailure);
-  const checking = { ...producing, producerGroups, postedChecks };
+  const postedChecks = new PostedChecks(producing, askProducer, hearers);
+  const checking = { ...producing, producerGroups, postedChecks, events: hearers.events };
   const verbs: Transactions = {
     sendHalfMessage: (topic, message, options) => answering(() => sendHalfMessage(producing, topic, message, options)),
     endTransaction: (id, resolution, options) => answering(() => endTransaction(producing, id, resolution, options)),

@@ -2,6 +2,7 @@ import type { Broker } from "../../core/broker.ts";
 import { ApiKeyGuard } from "../http/api-key-guard.ts";
 import { serveBroker } from "../http/serve-broker.ts";
 import { systemClock } from "../runtime/clock.ts";
+import { createEventLog } from "../runtime/event-log.ts";
 import type { Log } from "../runtime/log.ts";
 import { createSystemRandom } from "../runtime/random.ts";
 import { isRefusedForRoom } from "../runtime/refused-for-room.ts";
@@ -33,9 +34,10 @@ export async function startServer(settings: ServerSettings, log: Log): Promise<S
   const stores = await openStores(settings, log);
   const random = createSystemRandom();
   const onFailure = (error: unknown) => {
-    if (!isRefusedForRoom(error)) log.error({ err: error }, "timers were not fired; they are tried again");
+    if (!isRefusedForRoom(error)) log.error({ err: error }, "work in the background failed; it is tried again");
   };
-  const broker = await startBroker(stores, { random, onFailure, ...openWebhooks(settings) });
+  const events = createEventLog(log);
+  const broker = await startBroker(stores, { random, events, onFailure, ...openWebhooks(settings) });
   try {
     const { host, port, apiKeys } = settings;
     const server = await serveBroker({
@@ -50,12 +52,13 @@ export async function startServer(settings: ServerSettings, log: Log): Promise<S
     });
     const sweeper = startSweeper("maintenance", (signal) => maintain(broker, stores, signal), log);
     const stopping = new AbortController();
-    const timekeeping = broker.keepTime(stopping.signal);
+    const keptGoing = broker.keepGoing(stopping.signal);
     return {
       url: server.url,
       async stop(graceMs) {
         stopping.abort();
-        await Promise.all([server.stop(graceMs), sweeper.stop(), timekeeping]);
+        await Promise.all([server.stop(graceMs), sweeper.stop(), keptGoing]);
+        events.flush();
         await stores.close();
       },
     };

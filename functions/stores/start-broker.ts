@@ -5,7 +5,10 @@ import { hmacSigner } from "../runtime/signer.ts";
 import type { BrokerStores } from "./broker-stores.ts";
 
 /** What differs between the processes that run a broker. */
-export type BrokerSurroundings = Pick<BrokerDependencies, "random" | "doorbell" | "onFailure" | "askProducer" | "webhookTargets">;
+export type BrokerSurroundings = Pick<
+  BrokerDependencies,
+  "random" | "doorbell" | "events" | "onFailure" | "askProducer" | "webhookTargets"
+>;
 
 /** A broker above open stores, with this runtime's clock and codecs. Closes the stores when it fails. Errors: as `createBroker`. */
 export async function startBroker(stores: BrokerStores, surroundings: BrokerSurroundings): Promise<RunningBroker> {

@@ -35,7 +35,7 @@ export async function startTestServer(stores: { items: ItemStore; objects: Objec
     requestBytesMax: 256 * 1_024 * 1_024,
   });
   const stopping = new AbortController();
-  const timekeeping = broker.keepTime(stopping.signal);
+  const timekeeping = broker.keepGoing(stopping.signal);
   return {
     url: server.url,
     async stop(graceMs) {

@@ -77,7 +77,10 @@ export const group = z
   })
   .meta({ id: "Group" });
 
-const consumersOnline = z.number().int().meta({ description: "Clients whose heartbeat has not expired." });
+const consumersOnline = z.number().int().meta({
+  description:
+    "Clients whose heartbeat runs, or receives that waited at this server at once in about the last half minute, whichever is more.",
+});
 
 export const groupWithSubscriptions = z
   .object({ ...group.shape, subscriptions: z.array(subscription), consumersOnline })

@@ -55,7 +55,7 @@ describe("a guarded server", () => {
       broker: Object.assign(stubBroker({ listTopics: () => Promise.resolve({ items: [], next: undefined, complete: true }) }), {
         signingKey: random.bytes(32),
         stop() {},
-        keepTime: () => Promise.resolve(),
+        keepGoing: () => Promise.resolve(),
       }),
       log: pino({}, { write: (line: string) => void lines.push(line) }),
       random,

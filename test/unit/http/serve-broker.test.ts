@@ -15,7 +15,11 @@ afterEach(async () => {
 
 async function serve(verbs: Partial<Broker>): Promise<ServedBroker> {
   const random = createSystemRandom();
-  const broker = Object.assign(stubBroker(verbs), { signingKey: random.bytes(32), stop() {}, keepTime: () => Promise.resolve() });
+  const broker = Object.assign(stubBroker(verbs), {
+    signingKey: random.bytes(32),
+    stop() {},
+    keepGoing: () => Promise.resolve(),
+  });
   const log = pino({ level: "silent" });
   const options = { broker, log, random, signer: hmacSigner, host: "127.0.0.1", port: 0, requestBytesMax: 1 << 24 };
   const server = await serveBroker(options);
@@ -126,7 +130,7 @@ describe("a port in use", () => {
   it("is an error of the start", async () => {
     const server = await serve({});
     const random = createSystemRandom();
-    const broker = Object.assign(stubBroker({}), { signingKey: random.bytes(32), stop() {}, keepTime: () => Promise.resolve() });
+    const broker = Object.assign(stubBroker({}), { signingKey: random.bytes(32), stop() {}, keepGoing: () => Promise.resolve() });
     const port = Number(new URL(server.url).port);
     const options = {
       broker,
