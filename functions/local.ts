@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { StoreCorrupt, StoreUnavailable } from "../core/ports/store-failures.ts";
 import { readCommandLine } from "./runtime/command-line.ts";
 import { createLog, type LogSink } from "./runtime/log.ts";
+import { openLogPrinter } from "./runtime/log-printer.ts";
 import { readServerSettings, SERVER_SETTINGS, type ServerSettings } from "./runtime/server-settings.ts";
 import { InvalidSetting } from "./runtime/settings.ts";
 import { StartFailure } from "./runtime/start-failure.ts";
@@ -62,7 +63,7 @@ function stopOnSignals(server: Server, graceMs: number, { log, flush }: LogSink)
 }
 
 const settings = settingsOrFail();
-const sink = createLog(settings.logLevel);
+const sink = createLog(settings.logLevel, await openLogPrinter(settings.logFormat, process.stdout.isTTY === true));
 process.on("exit", sink.flush);
 try {
   const server = await startServer(settings, sink.log);

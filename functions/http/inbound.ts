@@ -17,6 +17,6 @@ export interface Inbound {
    * Errors: MESSAGE_BODY_TOO_LARGE beyond REQUEST_BYTES_MAX, SERVER_BUSY, BAD_REQUEST when the client stopped half-way.
    */
   body(raw: RawRequest, take: (bytes: number) => boolean): Promise<Buffer>;
-  /** What the runtime itself calls the request, for the log. */
-  logFields?(raw: RawRequest): Readonly<Record<string, string>>;
+  /** Who sent it, and what the runtime itself calls it: for the log. */
+  logFields?(raw: RawRequest): Readonly<Record<string, string | undefined>>;
 }

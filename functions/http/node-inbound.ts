@@ -1,5 +1,6 @@
 import type { HttpBindings } from "@hono/node-server";
 import { BodyCollector, bodyEndedEarly } from "./body-collector.ts";
+import { clientAddress } from "./client-address.ts";
 import type { Inbound, RawRequest } from "./inbound.ts";
 import { webInbound } from "./web-inbound.ts";
 
@@ -23,6 +24,8 @@ export const nodeInbound: Inbound = {
       name,
       typeof value === "object" ? value.join(", ") : (value ?? ""),
     ]),
+
+  logFields: (raw) => ({ address: clientAddress(incomingOf(raw).socket) }),
 
   body(raw, take) {
     const incoming = incomingOf(raw);

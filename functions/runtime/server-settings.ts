@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { API_KEYS } from "./api-keys.ts";
+import { LOG_FORMATS } from "./log-printer.ts";
 import { refuseMisspelt } from "./misspelt-settings.ts";
 import {
   type Environment,
@@ -96,6 +97,14 @@ export const SERVER_SETTINGS = {
     default: "info",
     unit: "",
     description: "Least level that is logged; `info` has a line per request.",
+  },
+  logFormat: {
+    env: "LOG_FORMAT",
+    schema: oneOf(LOG_FORMATS),
+    default: "auto",
+    unit: "",
+    description:
+      "`pretty` logs lines for people, `json` lines for programs; `auto` does the first on a terminal and the second elsewhere.",
   },
   shutdownGraceSeconds: {
     env: "SHUTDOWN_GRACE_SECONDS",

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { LOOPBACK_WEBHOOKS, startDecidingEndpoint } from "../support/deciding-endpoint.ts";
 import { Api } from "../support/http-api.ts";
-import { createGroup, createTopic, receiveCount, send, settle } from "../support/http-fixtures.ts";
+import { createGroup, createTopic, eventually, receiveCount, send, settle } from "../support/http-fixtures.ts";
 
 const LINE = /^[^\n]+\n$/;
 
@@ -76,6 +76,65 @@ describe("PROTOCOL 8.2 the embedded server as a process", () => {
     const [help, version] = await Promise.all([start({}, ["--help"]).ended, start({}, ["--version"]).ended]);
     expect(help).toMatchObject({ code: 0, err: "", out: expect.stringContaining("--data-dir <value>") });
     expect(version).toMatchObject({ code: 0, err: "", out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
+  });
+
+  it("logs who was refused what, and what befell messages", async () => {
+    const { child, ended, api, url } = await listen();
+    const topic = await createTopic(api);
+    const group = await createGroup(api, [topic], { maxAttempts: 1 });
+    await send(api, topic, { body: "poison" });
+    const [message] = await receiveCount(api, group, 1);
+    await settle(api, group, { nacks: [{ receiptHandle: message!.receiptHandle, reason: "cannot be read" }] });
+    expect((await api.get("/v1/topics/no-such-topic")).status).toBe(404);
+    expect((await fetch(`${url}/nowhere`)).status).toBe(404);
+    child.kill("SIGTERM");
+    const lines = (await ended).out
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    const address = "127.0.0.1";
+    expect(lines).toContainEqual(
+      expect.objectContaining({
+        level: 40,
+        event: "deadLettered",
+        group,
+        topic,
+        attempts: 1,
+        reason: "cannot be read",
+        offset: 0,
+      }),
+    );
+    expect(lines).toContainEqual(expect.objectContaining({ path: "/v1/topics/no-such-topic", code: "TOPIC_NOT_FOUND", address }));
+    expect(lines).toContainEqual(expect.objectContaining({ path: "/nowhere", status: 404, code: "NOT_FOUND", address }));
+    for (const line of lines.filter(({ status }) => status < 400)) expect(line).not.toHaveProperty("code");
+  });
+
+  it("finishes a redrive in the background, also one that it was stopped in", async () => {
+    const first = await listen();
+    const topic = await createTopic(first.api, { queues: 1 });
+    const group = await createGroup(first.api, [topic], { maxAttempts: 1 });
+    for (let index = 0; index < 7; index++) await send(first.api, topic, { body: `m${index}` });
+    const messages = await receiveCount(first.api, group, 7);
+    await settle(first.api, group, { deadLetters: messages.map(({ receiptHandle }) => ({ receiptHandle, reason: "x" })) });
+    const path = `/v1/groups/${group}/dlq/redrive`;
+    const { json } = await first.api.post(path, { ratePerSecond: 1 });
+    expect(json.state).toBe("RUNNING");
+    first.child.kill("SIGTERM");
+    expect((await first.ended).code).toBe(0);
+    const second = await listen();
+    const done = await eventually(async () => {
+      const job = (await second.api.get(`${path}/${json.jobId}`)).json;
+      return job.state === "RUNNING" ? undefined : job;
+    });
+    expect(done).toMatchObject({ state: "DONE", moved: 7 });
+  });
+
+  it("counts the consumers that only poll", async () => {
+    const { api } = await listen();
+    const group = await createGroup(api, [await createTopic(api)]);
+    const polls = [1, 2].map(() => api.post(`/v1/groups/${group}/receive`, { waitSeconds: 2 }));
+    await eventually(async () => ((await api.get(`/v1/groups/${group}`)).json.consumersOnline === 2 ? true : undefined));
+    await Promise.all(polls);
   });
 
   it("takes two keys while one is replaced", async () => {

@@ -28,6 +28,7 @@ describe("settings of the server", () => {
       region: undefined,
       endpoint: undefined,
       logLevel: "info",
+      logFormat: "auto",
       shutdownGraceSeconds: 10,
       requestMemoryMib: 256,
       webhookAllowPrivate: [],
@@ -53,6 +54,7 @@ describe("settings of the server", () => {
       ["STORE", "s3"],
       ["AWS_ENDPOINT_URL", "localhost:4566"],
       ["LOG_LEVEL", "loud"],
+      ["LOG_FORMAT", "xml"],
       ["SHUTDOWN_GRACE_SECONDS", "1m"],
       ["REQUEST_MEMORY_MIB", "0"],
     ];
