@@ -120,7 +120,10 @@ export interface Broker extends Transactions {
   redriveDeadLetters(group: string, request: RedriveRequest): Promise<RedriveJob>;
   /** What a redrive would take. */
   countRedrive(group: string, request: RedriveRequest): Promise<{ readonly matched: number; readonly complete: boolean }>;
+  /** How far a redrive is. Reads only. */
   redriveProgress(group: string, jobId: string): Promise<RedriveJob>;
+  /** Goes on with a redrive for as long as a request should take. */
+  resumeRedrive(group: string, jobId: string): Promise<RedriveJob>;
 
   // Requests that are known by a key
   /** Runs `work`, or answers with the result of the same request before. Errors: REQUEST_IN_PROGRESS, IDEMPOTENCY_KEY_REUSED. */

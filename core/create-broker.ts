@@ -1,8 +1,8 @@
 import type { Broker } from "./broker.ts";
 import type { BrokerSettings } from "./broker-settings.ts";
 import { toBase64url } from "./bytes/base64url.ts";
+import { consumersOnline } from "./client/consumers-online.ts";
 import { heartbeat } from "./client/heartbeat.ts";
-import { countLive } from "./client/member-store.ts";
 import { listMembers, removeMember } from "./client/members.ts";
 import { Arrivals } from "./consume/arrivals.ts";
 import { AttemptTags } from "./consume/attempt-tags.ts";
@@ -21,9 +21,12 @@ import { Rotation } from "./consume/rotation.ts";
 import { settleMessages } from "./consume/settle-messages.ts";
 import { SubscriptionRegistry } from "./consume/subscription-registry.ts";
 import { Turns } from "./consume/turns.ts";
+import { WaitingReceives } from "./consume/waiting-receives.ts";
 import { continueRedrives } from "./dead-letter/continue-redrives.ts";
 import { deleteDeadLetter, getDeadLetter, listDeadLetters, purgeDeadLetters } from "./dead-letter/dead-letter-admin.ts";
-import { countRedrive, redriveProgress, startRedrive } from "./dead-letter/redrive.ts";
+import { keepRedriving } from "./dead-letter/keep-redriving.ts";
+import { countRedrive, redriveProgress, resumeRedrive, startRedrive } from "./dead-letter/redrive.ts";
+import { RedriveBell } from "./dead-letter/redrive-bell.ts";
 import { CompiledFilters } from "./filter/compiled-filters.ts";
 import { runOnce } from "./idempotency/run-once.ts";
 import { type LogDependencies, QueueLog } from "./log/queue-log.ts";
@@ -31,6 +34,7 @@ import { endDepartures } from "./maintenance/end-departures.ts";
 import { bodyBytes } from "./message/body-bytes.ts";
 import { type OpenedStore, openStore } from "./open-store.ts";
 import type { Doorbell } from "./ports/doorbell.ts";
+import { type Events, UNHEARD } from "./ports/events.ts";
 import { type Reading, UNBOUNDED_READING } from "./ports/reading.ts";
 import type { Signer } from "./ports/signer.ts";
 import { StoreUnavailable } from "./ports/store-failures.ts";
@@ -56,6 +60,8 @@ export interface BrokerDependencies extends LogDependencies, TransactionDependen
   readonly doorbell?: Doorbell | undefined;
   /** Default: whatever is asked for is read at once. */
   readonly reading?: Reading | undefined;
+  /** Hears of what befalls messages without a caller being told. */
+  readonly events?: Events | undefined;
   /** Hears of failures in work that no caller waits for. */
   readonly onFailure?: ((error: unknown) => void) | undefined;
 }
@@ -63,8 +69,8 @@ export interface BrokerDependencies extends LogDependencies, TransactionDependen
 export interface RunningBroker extends Broker {
   /** Signs what the HTTP layer hands out; stored, so that it survives restarts. */
   readonly signingKey: Uint8Array;
-  /** Fires timers as they fall due, until the signal aborts: for a process that lives on. */
-  keepTime(signal: AbortSignal): Promise<void>;
+  /** What a process that lives on does by itself, until the signal aborts: fires timers as they fall due, and goes on with redrives. */
+  keepGoing(signal: AbortSignal): Promise<void>;
   /** Ends all long polls, now and from now on. */
   stop(): void;
 }
@@ -85,8 +91,8 @@ export async function createBroker(dependencies: BrokerDependencies): Promise<Ru
   const { admin, scanning, transactions, redriving } = parts;
   return {
     signingKey,
-    async keepTime(signal) {
-      await keepTime(scanning, signal);
+    async keepGoing(signal) {
+      await Promise.all([keepTime(scanning, signal), keepRedriving(redriving, signal)]);
       await transactions.finishChecks(0);
     },
     stop: () => parts.arrivals.stop(),
@@ -114,8 +120,9 @@ export async function createBroker(dependencies: BrokerDependencies): Promise<Ru
     maintain: ({ untilMs }) =>
       answering(async () => {
         const report = await endDepartures(admin, untilMs);
-        const redriven = await continueRedrives(redriving, untilMs);
-        return { ...report, complete: report.complete && redriven };
+        const { running, errors } = await continueRedrives(redriving, untilMs);
+        if (errors.length > 0) throw errors[0];
+        return { ...report, complete: report.complete && !running };
       }),
   };
 }
@@ -124,7 +131,7 @@ type Parts = ReturnType<typeof assemble>;
 
 /** What the verbs work with, each kind of verb with its own. */
 function assemble(dependencies: BrokerDependencies, { signingKey, format }: OpenedStore) {
-  const { items, clock, random, compressor, signer, settings, onFailure = () => {} } = dependencies;
+  const { items, clock, random, compressor, signer, settings, onFailure = () => {}, events = UNHEARD } = dependencies;
   const { reading = UNBOUNDED_READING } = dependencies;
   const { flightMs, skewMarginMs } = settings;
   const log = new QueueLog({ ...dependencies, format }, settings);
@@ -132,17 +139,19 @@ function assemble(dependencies: BrokerDependencies, { signingKey, format }: Open
   const groups = new GroupRegistry(dependencies, topics);
   const subscriptions = new SubscriptionRegistry({ items, clock, random, log }, groups, topics);
   const arrivals = new Arrivals(clock, settings.polling);
-  const admin = { items, clock, random, log, topics, subscriptions, compressor };
+  const waiting = new WaitingReceives(clock);
+  const admin = { items, clock, random, log, topics, subscriptions, compressor, waiting };
   const choice = new QueueChoice({ clock, random }, settings.queueChoice);
   const recallHandles = new RecallHandles(signer, signingKey);
   const bell = new TimerBell({ items, clock }, dependencies.doorbell);
   const producing = { items, clock, random, log, topics, arrivals, choice, bell, flightMs, recallHandles, reading };
-  const transactions = createTransactions(producing, dependencies, onFailure);
-  const scanning = { ...producing, checkDue: transactions.checkDue, onFailure };
+  const transactions = createTransactions(producing, dependencies, { events, onFailure });
+  const scanning = { ...producing, checkDue: transactions.checkDue, onFailure, events };
   const consuming = {
     ...admin,
     clock: new LeaseClock(clock, false),
     format,
+    events,
     filters: new CompiledFilters(),
     rotation: new Rotation(random),
     turns: new Turns(),
@@ -154,7 +163,7 @@ function assemble(dependencies: BrokerDependencies, { signingKey, format }: Open
     skewMarginMs,
   };
   const delivering = { ...consuming, clock: new LeaseClock(clock, settings.soleProcess) };
-  const redriving = { ...consuming, groups, choice };
+  const redriving = { ...consuming, groups, choice, bell: new RedriveBell(), onFailure };
   return { topics, groups, subscriptions, arrivals, admin, producing, transactions, scanning, consuming, delivering, redriving };
 }
 
@@ -179,8 +188,8 @@ function groupVerbs({ groups, subscriptions, admin, consuming }: Parts) {
     getGroup: (name) =>
       answering(async () => {
         const group = await groups.get(name);
-        const consumersOnline = await countLive(admin.items, group.uid, admin.clock.nowMs());
-        return { group, subscriptions: await subscriptions.listed(group), consumersOnline };
+        const online = await consumersOnline(admin, group.uid);
+        return { group, subscriptions: await subscriptions.listed(group), consumersOnline: online };
       }),
     putGroup: (name, wanted, match) => answering(() => putGroup(consuming, name, wanted, match)),
     patchGroup: (name, patch, match) => answering(() => patchGroup(consuming, name, patch, match)),
@@ -237,6 +246,7 @@ function deadLetterVerbs({ redriving }: Parts) {
     purgeDeadLetters: (group) => answering(() => purgeDeadLetters(redriving, group)),
     redriveDeadLetters: (group, request) => answeringSteps(() => startRedrive(redriving, group, request)),
     countRedrive: (group, request) => answering(() => countRedrive(redriving, group, request)),
-    redriveProgress: (group, jobId) => answeringSteps(() => redriveProgress(redriving, group, jobId)),
+    redriveProgress: (group, jobId) => answering(() => redriveProgress(redriving, group, jobId)),
+    resumeRedrive: (group, jobId) => answeringSteps(() => resumeRedrive(redriving, group, jobId)),
   } satisfies Partial<Broker>;
 }

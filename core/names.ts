@@ -40,12 +40,19 @@ export function checkGroupName(name: string): void {
     throw new BrokerError("ILLEGAL_CONSUMER_GROUP", `A group's name is 1 to ${NAME_CHARS_MAX} of A-Z a-z 0-9 _ and -.`);
 }
 
+/** Edits from one name to the other, large and small letters alike; `undefined` where they are too many for a slip of the pen. */
+export function nearness(name: string, other: string): number | undefined {
+  if (Math.abs(name.length - other.length) > NEAR_EDITS_MAX) return undefined;
+  const edits = distance(name.toLowerCase(), other.toLowerCase());
+  return edits <= Math.min(NEAR_EDITS_MAX, Math.ceil(name.length / 2)) ? edits : undefined;
+}
+
 /** " Did you mean 'orders'?", or nothing when no candidate is near. */
 export function suggestion(name: string, candidates: readonly string[]): string {
   let best: string | undefined;
-  let fewest = Math.min(NEAR_EDITS_MAX, Math.ceil(name.length / 2)) + 1;
+  let fewest = Number.POSITIVE_INFINITY;
   for (const candidate of candidates) {
-    const edits = distance(name.toLowerCase(), candidate.toLowerCase());
+    const edits = nearness(name, candidate) ?? Number.POSITIVE_INFINITY;
     if (edits < fewest) {
       fewest = edits;
       best = candidate;

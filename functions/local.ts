@@ -1,6 +1,9 @@
+import { readFileSync } from "node:fs";
 import { StoreCorrupt, StoreUnavailable } from "../core/ports/store-failures.ts";
+import { readCommandLine } from "./runtime/command-line.ts";
 import { createLog, type LogSink } from "./runtime/log.ts";
-import { readServerSettings, type ServerSettings } from "./runtime/server-settings.ts";
+import { openLogPrinter } from "./runtime/log-printer.ts";
+import { readServerSettings, SERVER_SETTINGS, type ServerSettings } from "./runtime/server-settings.ts";
 import { InvalidSetting } from "./runtime/settings.ts";
 import { StartFailure } from "./runtime/start-failure.ts";
 import { type Server, startServer } from "./server/start-server.ts";
@@ -11,7 +14,7 @@ function startFailure(error: unknown, { host, port }: ServerSettings): string | 
   if (StoreUnavailable.is(error)) return `The store cannot be used: ${error.message}.`;
   const { code, syscall, message } = error as NodeJS.ErrnoException;
   const address = `${host}:${port}`;
-  if (code === "EADDRINUSE") return `${address} is in use by another process. Set PORT to a free port.`;
+  if (code === "EADDRINUSE") return `${address} is in use by another process. Set PORT to a free port, as in --port 8081.`;
   if (syscall === "listen" || syscall === "getaddrinfo") return `Cannot listen on ${address}: ${message}.`;
   return undefined;
 }
@@ -22,9 +25,19 @@ function fail(line: string): never {
   process.exit(1);
 }
 
+/** The package lies above this file, as source and as a bundle. */
+function version(): string {
+  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { readonly version: string }).version;
+}
+
+/** What was asked for on the command line is said, and ends the process. */
 function settingsOrFail(): ServerSettings {
   try {
-    return readServerSettings(process.env);
+    const command = readCommandLine(SERVER_SETTINGS, process.argv.slice(2), process.env, version);
+    if ("environment" in command) return readServerSettings(command.environment);
+    process.stdout.write(`${command.say}\n`);
+    process.exit(0);
   } catch (error) {
     if (InvalidSetting.is(error)) fail(error.message);
     throw error;
@@ -54,7 +67,7 @@ const OWNER_ONLY = 0o077;
 
 process.umask(OWNER_ONLY);
 const settings = settingsOrFail();
-const sink = createLog(settings.logLevel);
+const sink = createLog(settings.logLevel, await openLogPrinter(settings.logFormat, process.stdout.isTTY === true));
 process.on("exit", sink.flush);
 try {
   const server = await startServer(settings, sink.log);

@@ -6,10 +6,7 @@ import { readDeployment } from "./deployment.ts";
 
 try {
   const app = new App();
-  createStacks(
-    app,
-    readDeployment((name) => app.node.tryGetContext(name), process.env),
-  );
+  createStacks(app, readDeployment(app.node.getAllContext(), process.env));
   // A finding that no one has accepted with a reason stops the deployment.
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   app.synth();

@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { WAIT_SECONDS_MAX } from "../core/limits.ts";
+import { suggestion } from "../core/names.ts";
 import {
   type Environment,
+  InvalidSetting,
   oneOf,
   optional,
   readSetting,
@@ -95,9 +97,18 @@ export interface Deployment extends SettingsOf<typeof OPTIONS> {
   readonly apiKeySha256: readonly string[];
 }
 
-/** `context`: what the CDK knows under a name; text when it comes from the command line. Errors: `InvalidSetting`. */
-export function readDeployment(context: (name: string) => unknown, environment: Environment): Deployment {
-  const given = Object.keys(OPTIONS).map((name) => [name, String(context(name) ?? "")] as const);
+/** Names with other characters are the CDK's own: its flags, and what it has looked up. */
+const OWN_NAME = /^[\w-]+$/;
+
+/** `context`: all that the CDK knows; text when it comes from the command line. Errors: `InvalidSetting`, also for an option there is not. */
+export function readDeployment(context: Readonly<Record<string, unknown>>, environment: Environment): Deployment {
+  for (const name of Object.keys(context)) {
+    if (!OWN_NAME.test(name) || Object.hasOwn(OPTIONS, name)) continue;
+    throw new InvalidSetting(
+      `There is no option '${name.slice(0, 64)}'.${suggestion(name.slice(0, 64), Object.keys(OPTIONS))} docs/deploy.md lists them.`,
+    );
+  }
+  const given = Object.keys(OPTIONS).map((name) => [name, String(context[name] ?? "")] as const);
   const keys = readSetting(API_KEY, environment);
   return {
     ...readTable(OPTIONS, Object.fromEntries(given)),

@@ -1,9 +1,11 @@
 import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { ClassicLevel, type Snapshot } from "classic-level";
 import { StoreUnavailable, type UnavailableReason } from "../../core/ports/store-failures.ts";
 import { DirectoryInUse } from "./data-directory.ts";
 import type { Disk } from "./disk.ts";
 import { storeFailure } from "./disk-failure.ts";
+import { lockHolder } from "./lock-holder.ts";
 
 export type LevelOperation =
   | { readonly type: "put"; readonly key: string; readonly value: Uint8Array }
@@ -193,8 +195,11 @@ const release = (view: View): void => {
   if (view.writeEnded && view.scans === 0) view.snapshot.close().catch(() => undefined);
 };
 
-const inUse = (path: string, cause: unknown): DirectoryInUse =>
-  new DirectoryInUse(`The folder ${path} is held by another process.`, { cause });
+function inUse(path: string, cause: unknown): DirectoryInUse {
+  const pid = lockHolder(join(path, "LOCK"));
+  const holder = pid === undefined ? "another process" : `process ${pid}`;
+  return new DirectoryInUse(`The folder ${path} is held by ${holder}.`, { cause });
+}
 
 /** Errors: `DirectoryInUse` when another process has the database open. Nothing in it changes. */
 export async function requireUnlocked(path: string): Promise<void> {

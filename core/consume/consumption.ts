@@ -1,6 +1,7 @@
 import type { MessageFilter } from "../filter/compile-filter.ts";
 import type { CompiledFilters } from "../filter/compiled-filters.ts";
 import type { QueueLog } from "../log/queue-log.ts";
+import type { Events } from "../ports/events.ts";
 import type { ItemStore } from "../ports/item-store.ts";
 import type { Random } from "../ports/random.ts";
 import type { Reading } from "../ports/reading.ts";
@@ -32,6 +33,7 @@ export interface Consumption {
   readonly turns: Turns;
   readonly filters: CompiledFilters;
   readonly format: StoreFormat;
+  readonly events: Events;
   /** The largest difference between two handlers' clocks: a lease is over for others only this long after its end. */
   readonly skewMarginMs: number;
 }

@@ -133,6 +133,18 @@ async function move(
   const outcome = await consumption.log.append(deadLetters, 0, records, { companions: () => [release] });
   if (outcome.status === "refused") return { met: outcome.currents[0]?.current };
   consumption.arrivals.topicRings(deadLetters.uid, 0);
+  const { group, topic, queueId } = queue;
+  for (const { messageId, offset } of messages) {
+    consumption.events.happened({
+      kind: "deadLettered",
+      group: group.name,
+      topic: shownTopicName(topic.name),
+      queueId,
+      offset,
+      messageId,
+      ...death,
+    });
+  }
   return "moved";
 }
 

@@ -1,5 +1,5 @@
 import type { ListPage, ListRequest } from "../broker.ts";
-import { countLive } from "../client/member-store.ts";
+import { consumersOnline } from "../client/consumers-online.ts";
 import { CLIENTS_PER_LAG_QUEUE } from "../limits.ts";
 import type { ConsumerGroup, Subscription, Topic } from "../terms.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
@@ -7,10 +7,12 @@ import { visitedQueues } from "../topic/visited-queues.ts";
 import { type Lag, type LagDependencies, type QueueLag, queueLags, sumOf } from "./lag.ts";
 import { lagPage } from "./lag-page.ts";
 import type { SubscriptionRegistry } from "./subscription-registry.ts";
+import type { WaitingReceives } from "./waiting-receives.ts";
 
 interface Dependencies extends LagDependencies {
   readonly topics: TopicRegistry;
   readonly subscriptions: SubscriptionRegistry;
+  readonly waiting: WaitingReceives;
 }
 
 export interface TopicLag extends Lag {
@@ -28,7 +30,7 @@ export interface WithLag<T> {
 
 /** A group of a list. */
 export interface GroupWithLag extends WithLag<ConsumerGroup> {
-  /** Members whose lease runs. */
+  /** As `consumersOnline` has it. */
   readonly consumersOnline: number;
 }
 
@@ -58,8 +60,8 @@ export async function listGroupsWithLag(store: Dependencies, request: ListReques
     ({ name }) => name,
     async (group, budget) => {
       const lags: Lag[] = [];
-      const consumersOnline = await countLive(store.items, group.uid, store.clock.nowMs());
-      let complete = budget.take(1 + Math.floor(consumersOnline / CLIENTS_PER_LAG_QUEUE));
+      const online = await consumersOnline(store, group.uid);
+      let complete = budget.take(1 + Math.floor(online / CLIENTS_PER_LAG_QUEUE));
       for (const subscription of complete ? await store.subscriptions.list(group) : []) {
         const topic = await topicRead(store, subscription);
         if (!topic) continue;
@@ -67,7 +69,7 @@ export async function listGroupsWithLag(store: Dependencies, request: ListReques
         if (!complete) break;
         lags.push(...(await queueLags(store, subscription, topic)));
       }
-      return { item: { item: group, lag: sumOf(lags), complete, consumersOnline }, complete };
+      return { item: { item: group, lag: sumOf(lags), complete, consumersOnline: online }, complete };
     },
   );
 }

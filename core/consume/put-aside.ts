@@ -64,7 +64,17 @@ export async function putAside(
       }),
     ),
   ];
-  await consumption.items.transact(writes);
+  const { ok } = await consumption.items.transact(writes);
+  for (const { offset, reason } of ok ? some : []) {
+    consumption.events.happened({
+      kind: "messagePutAside",
+      group: group.name,
+      topic: shownTopicName(topic.name),
+      queueId,
+      offset,
+      reason,
+    });
+  }
   return consumption.progress.read(subscription.uid, queueId);
 }
 

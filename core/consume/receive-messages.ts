@@ -16,8 +16,9 @@ import { NONCE_CHARS, NONCE_CHARS_BEFORE, UNTAGGED } from "./progress.ts";
 import { receivedMessages } from "./received-messages.ts";
 import { rungOf, type SubscribedTopic, someOf, subscribedTopics, visitingOrder } from "./subscribed-topics.ts";
 import type { SubscriptionRegistry } from "./subscription-registry.ts";
+import type { WaitingReceives } from "./waiting-receives.ts";
 
-type Receiving = Consumption & { readonly subscriptions: SubscriptionRegistry };
+type Receiving = Consumption & { readonly subscriptions: SubscriptionRegistry; readonly waiting: WaitingReceives };
 
 /**
  * Takes up to `max` messages for a consumer of the group, each under a lease and with a handle to settle it.
@@ -123,6 +124,7 @@ class Receive {
   async lookAndWait(signal: AbortSignal | undefined): Promise<Look> {
     const { clock, arrivals } = this.#receiving;
     let waiter = this.#join(signal);
+    const ended = this.#receiving.waiting.begin(this.group.uid);
     // Until it is known that there was nothing: whoever fails or goes away passes its ring on.
     let passOn: PassOn = "looked";
     let woken: Woken | undefined;
@@ -150,6 +152,7 @@ class Receive {
         if (signal?.aborted) return { deliveries: [], nextDueMs: undefined };
       }
     } finally {
+      ended();
       waiter.leave(passOn);
     }
   }

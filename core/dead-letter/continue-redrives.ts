@@ -5,26 +5,41 @@ import { continueRedrive, type Redriving } from "./redrive.ts";
 
 const JOBS_PER_PAGE = 25;
 
-/** Goes on with the redrives that run, each for a turn, until the clock says `untilMs`. True when none runs any more. */
-export async function continueRedrives(store: Redriving, untilMs: number): Promise<boolean> {
+export interface RedrivesReport {
+  /** Whether there is more to do for those that did not fail. */
+  readonly running: boolean;
+  /** What others failed with; they run still. */
+  readonly errors: readonly unknown[];
+}
+
+/**
+ * Goes on with the redrives that run, each for a turn, until the clock says `untilMs` or the signal aborts. One that fails holds up no
+ * other.
+ */
+export async function continueRedrives(store: Redriving, untilMs: number, signal?: AbortSignal): Promise<RedrivesReport> {
   const { items, clock } = store;
-  let done = true;
+  const errors: unknown[] = [];
+  let running = false;
   for (let from: string | undefined; ; ) {
     const page = await items.query({ pk: RUNNING_REDRIVES_PK, ...(from && { from }), limit: JOBS_PER_PAGE });
-    for (const running of page.items) {
-      if (clock.nowMs() >= untilMs) return false;
-      const group = await items.get(groupKey(running.gn as string));
+    for (const item of page.items) {
+      if (clock.nowMs() >= untilMs || signal?.aborted) return { running: true, errors };
+      const group = await items.get(groupKey(item.gn as string));
       const turnEndMs = Math.min(untilMs, clock.nowMs() + REDRIVE_TURN_MS);
-      const job =
-        group && group.u === running.gu
-          ? await continueRedrive(store, groupOf(group), running.j as string, turnEndMs)
-          : undefined;
-      if (job?.state === "RUNNING") done = false;
-      // Of a group that is gone, or forgotten.
-      else if (!job) await items.delete(running);
+      try {
+        const job =
+          group && group.u === item.gu
+            ? await continueRedrive(store, groupOf(group), item.j as string, { untilMs: turnEndMs, signal })
+            : undefined;
+        if (job?.state === "RUNNING") running = true;
+        // Of a group that is gone, or forgotten.
+        else if (!job) await items.delete(item);
+      } catch (error) {
+        errors.push(error);
+      }
     }
     const last = page.items.at(-1);
-    if (!page.more || !last) return done;
+    if (!page.more || !last) return { running, errors };
     from = `${last.sk}\u0000`;
   }
 }

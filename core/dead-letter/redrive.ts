@@ -4,17 +4,22 @@ import { redriveJobKey } from "../keys.ts";
 import { REDRIVE_BATCH_MAX, REDRIVE_TURN_MS, SCAN_CHUNK, SEND_BYTES_MAX } from "../limits.ts";
 import { countInFrame } from "../log/count-in-frame.ts";
 import { deadLetterTopicName } from "../names.ts";
+import type { Events } from "../ports/events.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
 import type { ConsumerGroup, Topic } from "../terms.ts";
 import { type DeadLetter, deadLetterOf, offsetOfDeadLetter } from "./dead-letter.ts";
 import type { DeadLetterAdmin } from "./dead-letter-admin.ts";
 import { type OpenMessages, readOpen } from "./read-open.ts";
+import type { RedriveBell } from "./redrive-bell.ts";
 import { type Destinations, type Route, routeTo } from "./redrive-destination.ts";
 import { endOf, type RedriveJob, type RedriveSelection, redriveJobOf, startOf, stepOf } from "./redrive-job.ts";
 import { type Selected, selected } from "./selected.ts";
 import { floorOf, floorStands, tombstone } from "./tombstone.ts";
 
-export type Redriving = DeadLetterAdmin & Destinations;
+export interface Redriving extends DeadLetterAdmin, Destinations {
+  readonly bell: RedriveBell;
+  readonly events: Events;
+}
 
 export interface RedriveRequest extends RedriveSelection {
   readonly target?: string | undefined;
@@ -64,11 +69,23 @@ export async function startRedrive(store: Redriving, groupName: string, request:
   };
   await store.items.transact(startOf(job, store.clock.nowMs()));
   try {
-    return (await continueRedrive(store, group, job.jobId, untilMs)) ?? job;
+    return (await goOn(store, group, job.jobId, untilMs)) ?? job;
   } catch (error) {
     // The job is stored, and its id is worth more to the caller than the failure of a step.
     if (StoreUnavailable.is(error) || (BrokerError.is(error) && error.retryable)) return job;
     throw error;
+  }
+}
+
+/** What a request does not get done is left to the process, where one keeps at it. */
+async function goOn(store: Redriving, group: ConsumerGroup, jobId: string, untilMs: number): Promise<RedriveJob | undefined> {
+  let running = true;
+  try {
+    const job = await continueRedrive(store, group, jobId, { untilMs });
+    running = job?.state === "RUNNING";
+    return job;
+  } finally {
+    if (running) store.bell.ring();
   }
 }
 
@@ -95,29 +112,44 @@ export async function countRedrive(
   return { matched, complete: true };
 }
 
-/** Goes on for REDRIVE_TURN_MS, and shows how far it is. Errors: CONSUMER_GROUP_NOT_FOUND, NOT_FOUND. */
+/** How far a redrive is. Errors: CONSUMER_GROUP_NOT_FOUND, NOT_FOUND. */
 export async function redriveProgress(store: Redriving, groupName: string, jobId: string): Promise<RedriveJob> {
   const group = await store.groups.get(groupName);
-  const known = JOB_ID.test(jobId);
-  const job = known && (await continueRedrive(store, group, jobId, store.clock.nowMs() + REDRIVE_TURN_MS));
-  if (job) return job;
+  const job = JOB_ID.test(jobId) ? await readJob(store, group, jobId) : undefined;
+  return job ?? noJob(groupName, jobId);
+}
+
+/** Goes on with a redrive for REDRIVE_TURN_MS. Errors: CONSUMER_GROUP_NOT_FOUND, NOT_FOUND. */
+export async function resumeRedrive(store: Redriving, groupName: string, jobId: string): Promise<RedriveJob> {
+  const group = await store.groups.get(groupName);
+  const untilMs = store.clock.nowMs() + REDRIVE_TURN_MS;
+  const job = JOB_ID.test(jobId) ? await goOn(store, group, jobId, untilMs) : undefined;
+  return job ?? noJob(groupName, jobId);
+}
+
+function noJob(groupName: string, jobId: string): never {
   throw new BrokerError(
     "NOT_FOUND",
     `Group '${groupName}' has no redrive '${jobId.slice(0, 100)}'. A redrive is remembered for seven days.`,
   );
 }
 
-/** Moves what it can until the clock says `untilMs`; answers the job as it is then, `undefined` when there is none. */
+async function readJob({ items }: Redriving, group: ConsumerGroup, jobId: string): Promise<RedriveJob | undefined> {
+  const item = await items.get(redriveJobKey(group.uid, jobId));
+  return item && redriveJobOf(item);
+}
+
+/**
+ * Moves what it can until the clock says `untilMs` or the signal aborts; answers the job as it is then, `undefined` when there is
+ * none.
+ */
 export async function continueRedrive(
   store: Redriving,
   group: ConsumerGroup,
   jobId: string,
-  untilMs: number,
+  { untilMs, signal }: { readonly untilMs: number; readonly signal?: AbortSignal | undefined },
 ): Promise<RedriveJob | undefined> {
-  const read = async () => {
-    const item = await store.items.get(redriveJobKey(group.uid, jobId));
-    return item && redriveJobOf(item);
-  };
+  const read = () => readJob(store, group, jobId);
   let job = await read();
   if (job?.state !== "RUNNING") return job;
   const selection = selected(job.selection);
@@ -125,16 +157,17 @@ export async function continueRedrive(
     const route = await routeTo(store, group, job.target);
     const deadLetters = await store.topics.get(deadLetterTopicName(group.name));
     const work = { store, group, deadLetters, route, selection };
-    while (job?.state === "RUNNING" && store.clock.nowMs() < untilMs) {
+    while (job?.state === "RUNNING" && store.clock.nowMs() < untilMs && !signal?.aborted) {
       const waitMs = job.paceMs - store.clock.nowMs();
       if (waitMs > 0 && store.clock.nowMs() + waitMs >= untilMs) return job;
-      if (waitMs > 0) await store.clock.sleep(waitMs);
+      if (waitMs > 0) await store.clock.sleep(waitMs, signal);
+      if (signal?.aborted) return job;
       await step(work, job);
       job = await read();
     }
   } catch (error) {
     if (!BrokerError.is(error) || error.retryable || !job) throw error;
-    await store.items.transact(endOf(job, error.message, store.clock.nowMs()));
+    await end(store, job, error.message);
     job = await read();
   }
   return job;
@@ -144,7 +177,7 @@ export async function continueRedrive(
 async function step({ store, deadLetters, route, selection }: Work, job: RedriveJob): Promise<void> {
   const { items, log, clock } = store;
   const from = selection.from(job.next);
-  if (from === undefined || from >= job.until) return end(store, job);
+  if (from === undefined || from >= job.until) return end(store, job, undefined);
   const page = await readOpen(store, deadLetters, from, { count: SCAN_CHUNK, bytesMax: SEND_BYTES_MAX });
   const letters = page.messages.filter((message) => message.offset < job.until && selection.includes(message)).map(deadLetterOf);
   const batch = together(letters, route, job);
@@ -194,8 +227,13 @@ function mayFollow(route: Route, letter: DeadLetter, key: string): boolean {
   }
 }
 
-async function end({ items, clock }: Redriving, job: RedriveJob): Promise<void> {
-  await items.transact(endOf(job, undefined, clock.nowMs()));
+/** Of two who end it one does, and says so. */
+async function end({ items, clock, events }: Redriving, job: RedriveJob, failure: string | undefined): Promise<void> {
+  const { ok } = await items.transact(endOf(job, failure, clock.nowMs()));
+  if (!ok) return;
+  const { group, jobId, moved, unreadable } = job;
+  const state = failure === undefined ? "DONE" : "FAILED";
+  events.happened({ kind: "redriveEnded", group, jobId, state, moved, unreadable, reason: failure });
 }
 
 /** The dead letters there are now. */

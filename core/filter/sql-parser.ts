@@ -5,7 +5,7 @@ import { readDecimal, readInteger } from "./sql-numbers.ts";
 import type { Token, TokenKind } from "./sql-token.ts";
 import type { Comparator, Condition, Expression, Search } from "./sql-tree.ts";
 import { asCondition, between, compare, type Placed } from "./sql-types.ts";
-import { TokenReader } from "./token-reader.ts";
+import { shortened, TokenReader } from "./token-reader.ts";
 
 /**
  * Reads an SQL92 expression; PROTOCOL has the rules of types and of NULL.
@@ -16,6 +16,9 @@ import { TokenReader } from "./token-reader.ts";
  *   test        := comparator operand | IS [ NOT ] NULL | [ NOT ] BETWEEN operand AND operand
  *                | [ NOT ] IN "(" text { "," text } ")" | [ NOT ] ( CONTAINS | STARTSWITH | ENDSWITH ) text
  *   operand     := { "+" | "-" } ( literal | property | "(" expression ")" )
+ *
+ * A property in double quotes cannot stand bare on the right of a comparator or BETWEEN: there it is nearly always meant as a text,
+ * and the filter would drop every message in silence.
  *
  * Source: RocketMQ SelectorParser.jj. There NOT binds tighter than a comparison and comparisons chain, so that
  * `NOT a IS NULL` means `a IS NULL`; here both need parentheses. RocketMQ also ignores whatever follows an expression.
@@ -80,7 +83,7 @@ class SqlParser {
   #test(left: Placed, kind: TokenKind): Condition {
     if (isComparator(kind)) {
       this.#tokens.take();
-      return compare(this.#source, left, kind, this.#operand());
+      return compare(this.#source, left, kind, this.#comparedWith());
     }
     if (this.#tokens.accept("IS")) {
       const negated = this.#tokens.accept("NOT");
@@ -95,9 +98,9 @@ class SqlParser {
     if (isSearch(kind)) return this.#search(left, kind, negated);
     if (this.#tokens.accept("IN")) return this.#in(left, negated);
     if (!this.#tokens.accept("BETWEEN")) throw this.#tokens.unexpected("BETWEEN, IN, CONTAINS, STARTSWITH or ENDSWITH");
-    const low = this.#operand();
+    const low = this.#comparedWith();
     this.#tokens.expect("AND");
-    return between(this.#source, { value: left, low, high: this.#operand(), negated });
+    return between(this.#source, { value: left, low, high: this.#comparedWith(), negated });
   }
 
   #in({ node, from }: Placed, negated: boolean): Condition {
@@ -120,6 +123,13 @@ class SqlParser {
       throw this.#illegal(text.from, `${search} takes at most ${FILTER_SEARCH_CHARS_MAX} characters.`);
     }
     return { kind: "search", search, within: node, text: text.value, negated };
+  }
+
+  #comparedWith(): Placed {
+    const { kind, from, to } = this.#tokens.next;
+    if (kind !== "name" || this.#source[from] !== '"') return this.#operand();
+    const written = shortened(this.#source.slice(from, to));
+    throw this.#illegal(from, `${written} is a property; texts have single quotes. For the property write (${written}).`);
   }
 
   /** RocketMQ makes NULL of `-` before anything but a number; here that is refused. */

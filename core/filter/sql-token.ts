@@ -21,7 +21,7 @@ export type TokenKind = Keyword | Punctuation | "name" | "text" | "integer" | "d
 
 export interface Token {
   readonly kind: TokenKind;
-  /** A text without its quotes, an integer without its suffix; else as written. */
+  /** A text or a name without its quotes, an integer without its suffix; else as written. */
   readonly value: string;
   readonly from: number;
   readonly to: number;
@@ -35,7 +35,8 @@ const TOKEN = new RegExp(
     "(?<decimal>(?:[0-9]+\\.[0-9]*(?:[eE][+-]?[0-9]+)?|\\.[0-9]+(?:[eE][+-]?[0-9]+)?|[0-9]+[eE][+-]?[0-9]+)(?![A-Za-z0-9_$.]))",
     "(?<integer>0|[1-9][0-9]*)[lL]?(?![A-Za-z0-9_$.])",
     "'(?<text>(?:[^']|'')*)'(?!')",
-    "(?<punctuation><>|<=|>=|[=<>(),+-])",
+    '"(?<quoted>(?:[^"]|"")+)"(?!")',
+    "(?<punctuation><>|<=|>=|=(?!=)|[<>(),+-])",
   ].join("|"),
   "y",
 );
@@ -55,18 +56,34 @@ export function tokenize(source: string): Token[] {
   }
 }
 
-function classify({ name, decimal, integer, text, punctuation }: Record<string, string | undefined>): Omit<Token, "from" | "to"> {
+function classify(groups: Record<string, string | undefined>): Omit<Token, "from" | "to"> {
+  const { name, quoted, decimal, integer, text, punctuation } = groups;
   if (name !== undefined) return { kind: KEYWORDS.find((keyword) => keyword === name.toUpperCase()) ?? "name", value: name };
   if (decimal !== undefined) return { kind: "decimal", value: decimal };
   if (integer !== undefined) return { kind: "integer", value: integer };
+  if (quoted !== undefined) return { kind: "name", value: quoted.replaceAll('""', '"') };
   if (text !== undefined) return { kind: "text", value: text.replaceAll("''", "'") };
   return { kind: punctuation as Punctuation, value: punctuation as string };
 }
 
+/** What other languages write. */
+const SPELT_ELSEWHERE: readonly (readonly [written: string, here: string])[] = [
+  ["!=", "unequal is written '<>'"],
+  ["==", "equal is written '='"],
+  ["&&", "write AND"],
+  ["||", "write OR"],
+  ["!", "write NOT"],
+  ["`", "a property whose name has other characters stands in double quotes"],
+  ["[", "a property whose name has other characters stands in double quotes"],
+  [".", "a property with a dot in its name stands in double quotes"],
+];
+
 function misfit(source: string, at: number): string {
   if (source.startsWith("'", at)) return "a text without its closing quote";
+  if (source.startsWith('"', at)) return "a property in double quotes without its name or its closing quote";
   if (source.startsWith("/*", at)) return "a comment without its end";
-  if (source.startsWith("!=", at)) return "'!='; unequal is written '<>'";
+  const spelling = SPELT_ELSEWHERE.find(([written]) => source.startsWith(written, at));
+  if (spelling) return `'${spelling[0]}'; ${spelling[1]}`;
   if (/^\.?[0-9]/.test(source.slice(at, at + 2))) return "a malformed number";
   return `'${String.fromCodePoint(source.codePointAt(at) as number)}', which means nothing here`;
 }

@@ -1,4 +1,5 @@
 import { illegalExpression } from "./illegal-expression.ts";
+import { TAG_SEPARATOR, trimTag, type Unnameable, unnameable } from "./tag.ts";
 
 /**
  * Reads which tags a subscription wants.
@@ -11,20 +12,25 @@ import { illegalExpression } from "./illegal-expression.ts";
 export function parseTags(expression: string): "*" | readonly string[] {
   const tags: string[] = [];
   let from = 0;
-  for (const part of expression.split("||")) {
-    const tag = trimmed(part);
+  for (const part of expression.split(TAG_SEPARATOR)) {
+    const tag = trimTag(part);
     const at = from + part.indexOf(tag);
-    if (tag === "") throw illegalExpression(expression, from, "expected a tag, or '*' for all messages.");
-    const bar = tag.indexOf("|");
-    if (bar >= 0) throw illegalExpression(expression, at + bar, "found '|', which no tag can hold; tags are separated by '||'.");
-    if (tag === "*" && part.length < expression.length) {
-      throw illegalExpression(expression, at, "found '*' among tags; alone it means all messages.");
-    }
+    const problem = unnameable(tag);
+    if (problem === "every" && part.length === expression.length) return "*";
+    if (problem !== undefined) throw illegalExpression(expression, ...wrongTag(problem, tag, at));
     tags.push(tag);
-    from += part.length + "||".length;
+    from += part.length + TAG_SEPARATOR.length;
   }
-  return tags[0] === "*" ? "*" : tags;
+  return tags;
 }
 
-/** Only the white space of expressions: a tag may well begin with another kind, such as a no-break space. */
-const trimmed = (text: string): string => text.replace(/^[ \t\n\r\f]+/, "").replace(/[ \t\n\r\f]+$/, "");
+function wrongTag(problem: Unnameable, tag: string, at: number): [at: number, problem: string] {
+  switch (problem) {
+    case "bar":
+      return [at + tag.indexOf("|"), "found '|', which no tag can hold; tags are separated by '||'."];
+    case "every":
+      return [at, "found '*' among tags; alone it means all messages."];
+    default:
+      return [at, "expected a tag, or '*' for all messages."];
+  }
+}

@@ -31,21 +31,24 @@ export class TokenReader {
   }
 
   expect(kind: TokenKind): Token {
-    if (this.next.kind !== kind) throw this.unexpected(kind === "text" ? "a text in quotes" : `'${kind}'`);
+    if (this.next.kind !== kind) throw this.unexpected(kind === "text" ? "a text in single quotes" : `'${kind}'`);
     return this.take();
   }
 
   unexpected(expected: string): BrokerError {
     const { kind, from, to } = this.next;
-    const found = kind === "end" ? "the end" : shortened(this.#source.slice(from, to));
+    const written = this.#source.slice(from, to);
+    if (kind === "name" && /^like$/i.test(written))
+      return illegalExpression(this.#source, from, "LIKE is not supported; use STARTSWITH, ENDSWITH or CONTAINS.");
+    const found = kind === "end" ? "the end" : shortened(written);
     return illegalExpression(this.#source, from, `expected ${expected}, found ${found}.`);
   }
 }
 
 const FOUND_CHARS_MAX = 40;
 
-/** Texts are quoted already, and can be long. */
-function shortened(written: string): string {
+/** What was written, in quotes. Texts and some properties are quoted already, and can be long. */
+export function shortened(written: string): string {
   const text = written.length > FOUND_CHARS_MAX ? `${written.slice(0, FOUND_CHARS_MAX)}…` : written;
-  return text.startsWith("'") ? text : `'${text}'`;
+  return /^['"]/.test(text) ? text : `'${text}'`;
 }

@@ -1,4 +1,5 @@
 import { BrokerError } from "../errors.ts";
+import { type Unnameable, unnameable } from "../filter/tag.ts";
 import {
   BODY_BYTES_MAX,
   DEDUP_KEY_CHARS_MAX,
@@ -12,7 +13,7 @@ import {
   TAG_CHARS_MAX,
 } from "../limits.ts";
 import { isReservedProperty } from "../message/system-properties.ts";
-import type { MessageInput, Topic } from "../terms.ts";
+import type { MessageInput, Topic, TopicType } from "../terms.ts";
 import { isDelayed } from "../timer/delivery-time.ts";
 
 const encoder = new TextEncoder();
@@ -26,10 +27,10 @@ export function checkMessage(topic: Topic, message: MessageInput): void {
 /** The same of a half message, which waits for its transaction. */
 export function checkHalfMessage(topic: Topic, message: MessageInput): void {
   checkContent(message);
-  if (topic.type !== "TRANSACTION" && topic.type !== "MIXED") throw conflict(topic, "transactions belong to TRANSACTION topics.");
+  if (topic.type !== "TRANSACTION" && topic.type !== "MIXED") throw belongsElsewhere(topic, "transactions belong", "TRANSACTION");
   if (isDelayed(message)) throw conflict(topic, "a transaction's message cannot be delayed.");
   if (topic.type === "TRANSACTION" && message.messageGroup !== undefined)
-    throw conflict(topic, "messageGroup belongs to FIFO topics.");
+    throw conflict(topic, "a transaction's message has a messageGroup on MIXED topics only.");
   checkPriority(topic, message);
 }
 
@@ -39,7 +40,7 @@ function checkContent(message: MessageInput): void {
     throw new BrokerError("MESSAGE_BODY_TOO_LARGE", `The body has ${message.body.length} bytes; at most ${BODY_BYTES_MAX} fit.`);
   }
   checkText("tag", message.tag, TAG_CHARS_MAX);
-  if (message.tag?.includes("|")) throw new BrokerError("BAD_REQUEST", "A tag may not hold '|': filters separate tags with it.");
+  checkTag(message.tag);
   checkText("messageGroup", message.messageGroup, MESSAGE_GROUP_CHARS_MAX);
   checkText("messageId", message.messageId, MESSAGE_ID_CHARS_MAX);
   if ((message.keys?.length ?? 0) > KEYS_MAX) throw new BrokerError("BAD_REQUEST", `A message has at most ${KEYS_MAX} keys.`);
@@ -50,6 +51,19 @@ function checkContent(message: MessageInput): void {
   checkProperties(message);
   checkIdentity(message);
 }
+
+/** A tag that no filter could name would be lost on every group that goes by tags. */
+function checkTag(tag: string | undefined): void {
+  const problem = tag === undefined ? undefined : unnameable(tag);
+  if (problem !== undefined) throw new BrokerError("BAD_REQUEST", `A tag ${UNNAMEABLE_TAGS[problem]}`);
+}
+
+const UNNAMEABLE_TAGS: Readonly<Record<Unnameable, string>> = {
+  bar: "may not hold '|': filters separate tags with it.",
+  empty: "is not empty.",
+  every: "may not be '*': in a filter that means every message.",
+  "white space": "may not begin or end with white space: in a filter that is no part of a tag.",
+};
 
 function checkIdentity({ once }: MessageInput): void {
   if (once?.kind === "key") checkText("dedupKey", once.key, DEDUP_KEY_CHARS_MAX);
@@ -94,18 +108,22 @@ function checkType(topic: Topic, message: MessageInput): void {
   if (type === "TRANSACTION") throw conflict(topic, "its messages are sent with POST /v1/topics/{topic}/transactions.");
   if (type === "FIFO" && message.messageGroup === undefined) throw conflict(topic, "every message needs a messageGroup.");
   if (type !== "FIFO" && type !== "MIXED" && message.messageGroup !== undefined)
-    throw conflict(topic, "messageGroup belongs to FIFO topics.");
+    throw belongsElsewhere(topic, "messageGroup belongs", "FIFO");
   if (type === "DELAY" && !isDelayed(message))
     throw conflict(topic, "every message needs delaySeconds, delayLevel or deliverAt.");
-  if (type !== "DELAY" && type !== "MIXED" && isDelayed(message)) throw conflict(topic, "delays belong to DELAY topics.");
+  if (type !== "DELAY" && type !== "MIXED" && isDelayed(message)) throw belongsElsewhere(topic, "delays belong", "DELAY");
   checkPriority(topic, message);
 }
 
 function checkPriority(topic: Topic, { priority }: MessageInput): void {
   if (priority === undefined) return;
-  if (topic.type !== "PRIORITY" && topic.type !== "MIXED") throw conflict(topic, "priority belongs to PRIORITY topics.");
+  if (topic.type !== "PRIORITY" && topic.type !== "MIXED") throw belongsElsewhere(topic, "priority belongs", "PRIORITY");
   if (priority >= topic.writeQueues) throw conflict(topic, `priority goes from 0 to ${topic.writeQueues - 1}, one queue each.`);
 }
+
+/** MIXED topics take what any other type takes. A topic keeps its type, so that what is left is another topic. */
+const belongsElsewhere = (topic: Topic, what: string, type: TopicType): BrokerError =>
+  conflict(topic, `${what} to ${type} or MIXED topics. Create one with {"type": "${type}"} or {"type": "MIXED"}.`);
 
 const conflict = (topic: Topic, detail: string): BrokerError =>
   new BrokerError("MESSAGE_PROPERTY_CONFLICT_WITH_TYPE", `Topic '${topic.name}' is ${topic.type}: ${detail}`);

@@ -5,13 +5,14 @@ import { frameWeight } from "../log/frame.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import type { MessageRecord } from "../message/record-codec.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { Events } from "../ports/events.ts";
 import type { ItemStore } from "../ports/item-store.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
 import { queueOfGroup, queuesChange } from "../produce/choose-queue.ts";
 import type { QueueChoice } from "../produce/queue-choice.ts";
 import type { Topic } from "../terms.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
-import { parking } from "./parked-timers.ts";
+import { parkedKey, parking } from "./parked-timers.ts";
 import { type CheckTimer, isMessage, type MessageTimer, timerKey } from "./timer.ts";
 import { BATCH_BYTES_MAX, TIMERS_PER_BATCH_MAX } from "./timer-limits.ts";
 
@@ -24,6 +25,7 @@ export interface Firing {
   readonly arrivals: Arrivals;
   /** Does what is due in a transaction's life. Repeatable; errors: `StoreUnavailable`. */
   readonly checkDue: (timer: CheckTimer) => Promise<void>;
+  readonly events: Events;
 }
 
 /** About the bytes that messages take in memory. */
@@ -138,7 +140,13 @@ async function park(firing: Firing, timers: readonly MessageTimer[], reason: str
   let left = timers;
   while (left.length > 0) {
     const result = await firing.items.transact(left.flatMap((timer) => parking(timer, reason, nowMs)));
-    if (result.ok) return left.length;
+    if (result.ok) {
+      for (const timer of left) {
+        const { topic, dueMs } = timer;
+        firing.events.happened({ kind: "timerParked", topic, id: parkedKey(timer).sk, deliverAtMs: dueMs, reason });
+      }
+      return left.length;
+    }
     left = left.filter((_, at) => !result.failures[2 * at]);
   }
   return 0;

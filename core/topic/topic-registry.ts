@@ -156,7 +156,10 @@ export class TopicRegistry {
     const merged = mergeTopicSettings(current, settings);
     if (sameTopicSettings(current, merged)) return current;
     if (merged.type !== current.type)
-      throw new BrokerError("BAD_REQUEST", `The type of a topic is for ever: '${current.name}' is ${current.type}.`);
+      throw new BrokerError(
+        "BAD_REQUEST",
+        `The type of a topic is for ever: '${current.name}' is ${current.type}. Create one of another name with {"type": "${merged.type}"}.`,
+      );
     const wanted = { ...current, ...merged, queuesEver: Math.max(current.queuesEver, merged.readQueues) };
     const ready = await guard(current, wanted);
     const shrunkAtMs = wanted.writeQueues < ready.writeQueues ? this.#store.clock.nowMs() : ready.shrunkAtMs;

@@ -1,6 +1,7 @@
 import type { Arrivals } from "../consume/arrivals.ts";
 import { waitingCheckKey } from "../keys.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { Events, TransactionDiscarded } from "../ports/events.ts";
 import type { ItemStore, TransactResult } from "../ports/item-store.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
 import { type CheckTimer, checkTimerItem, isCheck, isFree, timerKey } from "../timer/timer.ts";
@@ -16,6 +17,7 @@ export interface CheckingTransactions {
   readonly arrivals: Arrivals;
   readonly producerGroups: ProducerGroupRegistry;
   readonly postedChecks: PostedChecks;
+  readonly events: Events;
 }
 
 /**
@@ -36,6 +38,7 @@ export async function checkTransaction(checking: CheckingTransactions, timer: Ch
       const group = await producerGroups.lookUp(half.producerGroup);
       const last = timer.checks >= (group?.maxChecks ?? MAX_CHECKS_DEFAULT);
       const result = last ? await discard(checking, timer, half) : await ask(checking, timer, half);
+      if (result.ok && last) checking.events.happened(discarded(half, timer));
       if (result.ok && !last) {
         checking.arrivals.ring(checkLane(half.producerGroup));
         if (group) checking.postedChecks.add(half, timer.checks + 1, group);
@@ -48,6 +51,14 @@ export async function checkTransaction(checking: CheckingTransactions, timer: Ch
     if (!StoreUnavailable.is(error) || error.reason !== "conflict" || error.outcome === "unknown") throw error;
   }
 }
+
+const discarded = ({ id, topic, producerGroup }: HalfMessage, { checks }: CheckTimer): TransactionDiscarded => ({
+  kind: "transactionDiscarded",
+  topic,
+  producerGroup,
+  transactionId: id,
+  checks,
+});
 
 /** One transaction: the count, the next check in place of this one, and the question. */
 function ask({ items, clock }: CheckingTransactions, timer: CheckTimer, half: HalfMessage): Promise<TransactResult> {

@@ -1,3 +1,4 @@
+import type { Events } from "../ports/events.ts";
 import type { Reading } from "../ports/reading.ts";
 import type { Producing } from "../produce/store-portion.ts";
 import { answering } from "../store-errors.ts";
@@ -27,11 +28,11 @@ const PUBLIC_HTTPS: WebhookTargets = { allowHttp: false, allowedRanges: [] };
 export function createTransactions(
   producing: Producing & { readonly reading: Reading },
   { askProducer, webhookTargets = PUBLIC_HTTPS }: TransactionDependencies,
-  onFailure: (error: unknown) => void,
+  hearers: { readonly events: Events; readonly onFailure: (error: unknown) => void },
 ) {
   const producerGroups = new ProducerGroupRegistry(producing, webhookTargets);
-  const postedChecks = new PostedChecks(producing, askProducer, onFailure);
-  const checking = { ...producing, producerGroups, postedChecks };
+  const postedChecks = new PostedChecks(producing, askProducer, hearers);
+  const checking = { ...producing, producerGroups, postedChecks, events: hearers.events };
   const verbs: Transactions = {
     sendHalfMessage: (topic, message, options) => answering(() => sendHalfMessage(producing, topic, message, options)),
     endTransaction: (id, resolution, options) => answering(() => endTransaction(producing, id, resolution, options)),

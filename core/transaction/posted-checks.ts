@@ -1,4 +1,5 @@
 import { BrokerError } from "../errors.ts";
+import type { Events } from "../ports/events.ts";
 import type { ProducerGroup } from "../terms.ts";
 import type { AskProducer } from "./ask-producer.ts";
 import { type EndingTransactions, endTransaction } from "./end-transaction.ts";
@@ -19,15 +20,21 @@ interface PostedCheck {
 export class PostedChecks {
   readonly #transactions: EndingTransactions;
   readonly #ask: AskProducer | undefined;
+  readonly #events: Events;
   readonly #onFailure: (error: unknown) => void;
   readonly #waiting: PostedCheck[] = [];
   readonly #running = new Set<Promise<void>>();
 
   /** Without `ask` nothing is posted. */
-  constructor(transactions: EndingTransactions, ask: AskProducer | undefined, onFailure: (error: unknown) => void) {
+  constructor(
+    transactions: EndingTransactions,
+    ask: AskProducer | undefined,
+    hearers: { readonly events: Events; readonly onFailure: (error: unknown) => void },
+  ) {
     this.#transactions = transactions;
     this.#ask = ask;
-    this.#onFailure = onFailure;
+    this.#events = hearers.events;
+    this.#onFailure = hearers.onFailure;
   }
 
   /** Where the group has an endpoint. */
@@ -61,18 +68,19 @@ export class PostedChecks {
 
   async #post(ask: AskProducer, { half, checkNumber, endpoint }: PostedCheck): Promise<void> {
     const answer = await ask(await transactionCheck(this.#transactions.log, half, checkNumber), endpoint);
-    if ("failure" in answer) return this.#note(half.id, checkNumber, answer.failure);
+    if ("failure" in answer) return this.#note(half, checkNumber, answer.failure);
     if (answer.resolution === "unknown") return;
     try {
       await endTransaction(this.#transactions, half.id, answer.resolution);
     } catch (error) {
       if (!BrokerError.is(error)) throw error;
-      await this.#note(half.id, checkNumber, error.message);
+      await this.#note(half, checkNumber, error.message);
     }
   }
 
   /** For whoever looks at why a transaction is not decided; nothing for one that is. */
-  async #note(id: string, checkNumber: number, failure: string): Promise<void> {
+  async #note({ id, producerGroup }: HalfMessage, checkNumber: number, failure: string): Promise<void> {
+    this.#events.happened({ kind: "webhookFailed", producerGroup, transactionId: id, checkNumber, reason: failure });
     const changes = [{ op: "set", name: "w", value: failure }] as const;
     await this.#transactions.items.update(halfMessageKey(id), changes, { when: undecidedAfter(checkNumber) });
   }

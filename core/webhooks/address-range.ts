@@ -9,11 +9,12 @@ export interface AddressRange {
   readonly trailingBits: bigint;
 }
 
-/** CIDR notation, as in `10.0.0.0/8`. `undefined` for anything else, also where bits behind the prefix are set. */
+/** CIDR notation, as in `10.0.0.0/8`, or one address. `undefined` for anything else, also where bits behind the prefix are set. */
 export function parseAddressRange(text: string): AddressRange | undefined {
-  const [, address = "", prefix = ""] = /^([^/]+)\/(0|[1-9]\d{0,2})$/.exec(text) ?? [];
+  const [, address = "", prefix] = /^([^/]+)(?:\/(0|[1-9]\d{0,2}))?$/.exec(text) ?? [];
   const first = parseIpAddress(address);
-  const trailing = (address.includes(":") ? ADDRESS_BITS : IPV4_BITS) - Number(prefix);
+  const bits = address.includes(":") ? ADDRESS_BITS : IPV4_BITS;
+  const trailing = bits - Number(prefix ?? bits);
   if (first === undefined || trailing < 0) return undefined;
   const trailingBits = BigInt(trailing);
   return (first >> trailingBits) << trailingBits === first ? { first, trailingBits } : undefined;

@@ -1,8 +1,12 @@
 import { BrokerError } from "../errors.ts";
 import { parseIpAddress } from "./ip-address.ts";
+import { isRedacted } from "./redacted-url.ts";
 import { mayReach, type WebhookTargets } from "./webhook-targets.ts";
 
 export const WEBHOOK_URL_CHARS_MAX = 2_048;
+
+/** The setting that opens others than public addresses, with a value for what is tried out on one machine. */
+export const ALLOWED_BY = "their range in WEBHOOK_ALLOW_PRIVATE, as in WEBHOOK_ALLOW_PRIVATE=127.0.0.0/8";
 
 export type WebhookUrl =
   | { readonly ok: true; readonly url: URL }
@@ -38,10 +42,16 @@ export function parseWebhookUrl(text: string, targets: WebhookTargets): WebhookU
   if (flaw !== undefined) return refusedUrl(flaw.detail);
   const url = urlOf(text);
   if (url === undefined) return refusedUrl("The URL cannot be read: its host or its port is not valid.");
-  if (url.protocol !== "https:" && !targets.allowHttp) return refusedUrl("Use https: webhooks do not go over plain HTTP.");
+  if (url.protocol !== "https:" && !targets.allowHttp) {
+    return refusedUrl("Use https: webhooks go over plain HTTP only where the server was started with WEBHOOK_ALLOW_HTTP=true.");
+  }
   if (url.hostname.endsWith(".")) return refusedUrl("Write the host without the dot at its end.");
   if (!mayNameReach(hostOf(url), targets)) {
-    return { ok: false, reason: "refused-address", detail: "Webhooks do not go to private, local or reserved addresses." };
+    return {
+      ok: false,
+      reason: "refused-address",
+      detail: `Webhooks go to private, local or reserved addresses only where the server was started with ${ALLOWED_BY}.`,
+    };
   }
   return { ok: true, url };
 }
@@ -49,8 +59,10 @@ export function parseWebhookUrl(text: string, targets: WebhookTargets): WebhookU
 /** Errors: BAD_REQUEST, which names `field`. */
 export function checkWebhookUrl(field: string, text: string, targets: WebhookTargets): void {
   const parsed = parseWebhookUrl(text, targets);
-  if (parsed.ok) return;
-  const { detail } = parsed;
+  if (parsed.ok && !isRedacted(text)) return;
+  const detail = parsed.ok
+    ? "Its query is as an answer shows it. Give all of the URL, or leave it out to keep it."
+    : parsed.detail;
   throw new BrokerError("BAD_REQUEST", `${field}: ${detail}`, { errors: [{ field, detail }] });
 }
 

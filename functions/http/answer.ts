@@ -139,6 +139,7 @@ async function answer(
       path: path.slice(0, LOGGED_PATH_CHARS_MAX),
       route: routePath,
       status: reply.status,
+      code: reply.code,
       durationMs,
     },
     "request",

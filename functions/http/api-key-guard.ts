@@ -13,8 +13,8 @@ export class ApiKeyGuard {
     this.#openPaths = new Set(openPaths);
   }
 
-  static ofKey(key: string, openPaths: readonly string[]): ApiKeyGuard {
-    return new ApiKeyGuard([sha256(key)], openPaths);
+  static ofKeys(keys: readonly string[], openPaths: readonly string[]): ApiKeyGuard {
+    return new ApiKeyGuard(keys.map(sha256), openPaths);
   }
 
   isOpen(routePath: string): boolean {

@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import type { Broker } from "../../core/broker.ts";
-import { BrokerError } from "../../core/errors.ts";
+import type { BrokerError } from "../../core/errors.ts";
 import type { Clock } from "../../core/ports/clock.ts";
 import type { Random } from "../../core/ports/random.ts";
 import type { Signer } from "../../core/ports/signer.ts";
@@ -14,6 +14,7 @@ import type { Cors } from "./cors.ts";
 import { type Cursors, createCursors } from "./cursor.ts";
 import type { Inbound } from "./inbound.ts";
 import type { LongPolls } from "./long-polls.ts";
+import { noRoute } from "./no-route.ts";
 import type { OpenServer } from "./open-server.ts";
 import type { RequestMemory } from "./request-memory.ts";
 import { type Route, routerPath } from "./route.ts";
@@ -107,18 +108,7 @@ export function createApp(dependencies: AppDependencies): Hono {
   const answering = { inbound, random, log, memory, guard, openServer, cors, broker };
   const app = createRouter(inbound);
   for (const route of routes) app.on(route.method, routerPath(route.path), answerRoute(route, answering));
-  app.notFound(
-    answerRefusal(answering, (c, path) => {
-      const allowed = allowedMethods(app, path);
-      if (allowed.length === 0)
-        return { error: new BrokerError("NOT_FOUND", "There is no such route. See /docs for the routes.") };
-      const Allow = allowed.join(", ");
-      return {
-        error: new BrokerError("METHOD_NOT_ALLOWED", `${c.req.method} is not allowed here. Use ${Allow}.`),
-        headers: { Allow },
-      };
-    }),
-  );
+  app.notFound(answerRefusal(answering, (c, path) => noRoute(app, routes, c.req.method, path)));
   return app;
 }
 
@@ -132,8 +122,3 @@ export function createRefusingApp(answering: AnswerDependencies, error: BrokerEr
 /** The router gets the path undecoded: "%2F" in a name is no separator. */
 const createRouter = (inbound: Inbound): Hono =>
   new Hono({ getPath: (request, options) => splitTarget(inbound.target({ request, env: options?.env })).path });
-
-function allowedMethods(app: Hono, path: string): string[] {
-  const methods = ["GET", "PUT", "PATCH", "POST", "DELETE"].filter((method) => app.router.match(method, path)[0].length > 0);
-  return methods.includes("GET") ? ["GET", "HEAD", ...methods.slice(1)] : methods;
-}

@@ -21,6 +21,6 @@ export interface Inbound {
   disconnected?(raw: RawRequest): AbortSignal;
   /** Of the connection, where the runtime knows it: as in "1.1", and the address of this machine that it came in at. */
   connection?(raw: RawRequest): { readonly httpVersion: string; readonly localAddress: string | undefined };
-  /** What the runtime itself calls the request, for the log. */
-  logFields?(raw: RawRequest): Readonly<Record<string, string>>;
+  /** Who sent it, and what the runtime itself calls it: for the log. */
+  logFields?(raw: RawRequest): Readonly<Record<string, string | undefined>>;
 }

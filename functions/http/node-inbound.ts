@@ -1,5 +1,6 @@
 import type { HttpBindings } from "@hono/node-server";
 import { BodyCollector, bodyEndedEarly } from "./body-collector.ts";
+import { clientAddress } from "./client-address.ts";
 import type { Inbound, RawRequest } from "./inbound.ts";
 import { webInbound } from "./web-inbound.ts";
 
@@ -43,6 +44,7 @@ export const nodeInbound: Inbound = {
     const { httpVersion, socket } = incomingOf(raw);
     return { httpVersion, localAddress: socket.localAddress };
   },
+  logFields: (raw) => ({ address: clientAddress(incomingOf(raw).socket) }),
 
   body(raw, take) {
     const incoming = incomingOf(raw);

@@ -47,6 +47,7 @@ export function problemReply(error: BrokerError, context: ProblemContext): Reply
   });
   return {
     status,
+    code: error.code,
     body,
     headers: {
       "Content-Type": "application/problem+json",

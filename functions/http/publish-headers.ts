@@ -3,9 +3,11 @@ import { BrokerError, notAvailableYet } from "../../core/errors.ts";
 import { KEY_CHARS_MAX, KEYS_MAX, MESSAGE_GROUP_CHARS_MAX, TAG_CHARS_MAX } from "../../core/limits.ts";
 import type { MessageInput } from "../../core/terms.ts";
 import { decodeDelay } from "./message-json.ts";
+import { nearestName } from "./nearest-name.ts";
 
 const PREFIX = "x-mq-";
 const PROPERTY_PREFIX = "x-mq-property-";
+const KNOWN_HEADERS = ["x-mq-tag", "x-mq-keys", "x-mq-group", "x-mq-delay", "x-mq-deliver-at", "x-mq-property-{name}"];
 const SECONDS = /^\d{1,10}(\.\d{1,3})?$/;
 const NOT_ASCII = /[\u0080-\uffff]/;
 
@@ -22,15 +24,13 @@ export function readPublishHeaders(headers: Iterable<readonly [string, string]>)
     if (!name.startsWith(PREFIX)) continue;
     const value = decodeValue(name, raw);
     if (name.startsWith(PROPERTY_PREFIX)) {
-      const key = name.slice(PROPERTY_PREFIX.length);
-      if (key === "" || key === "__proto__") throw badHeader(name, "Is not a name a property can have.");
-      properties.set(key, value);
+      properties.set(name.slice(PROPERTY_PREFIX.length), value);
     } else if (name === "x-mq-tag") tag = atMost(name, value, TAG_CHARS_MAX);
     else if (name === "x-mq-keys") keys = readKeys(name, value);
     else if (name === "x-mq-group") messageGroup = atMost(name, value, MESSAGE_GROUP_CHARS_MAX);
     else if (name === "x-mq-delay") delaySeconds = readSeconds(name, value);
     else if (name === "x-mq-deliver-at") deliverAt = value;
-    else throw badHeader(name, "There is no such header.");
+    else throw badHeader(name, `There is no such header.${nearestName(name, KNOWN_HEADERS)}`);
   }
   return { tag, keys, messageGroup, ...(properties.size > 0 ? { properties } : {}), ...decodeDelay({ delaySeconds, deliverAt }) };
 }

@@ -1,8 +1,12 @@
+import type { ErrorCodeName } from "../../core/errors.ts";
+
 /** What a handler answers, before the headers that every reply has are added. */
 export interface Reply {
   readonly status: number;
   readonly body: string | ReadableStream<Uint8Array> | null;
   readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Of a refusal, for the log. */
+  readonly code?: ErrorCodeName;
   /** Part of it failed, or was cut short, and may succeed when it is asked for again: not kept for repeats. */
   readonly unfinished?: boolean;
 }

@@ -1,7 +1,17 @@
 const RFC_3339 = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/;
 const EPOCH_MS = /^\d{1,15}$/;
+/** What a plus sign that was not written as %2B leaves of a time's offset in a query. */
+const OFFSET_AFTER_SPACE = / (\d\d:\d\d)$/;
 /** 9999-12-31T23:59:59.999Z, the last instant RFC 3339 can write. */
 const INSTANT_MS_MAX = 253_402_300_799_999;
+/** 1973-03-03. Fewer milliseconds are seconds of this century, or of the past one; who means 1970 can write it as RFC 3339. */
+const EPOCH_MS_MIN = 100_000_000_000;
+
+/** An instant as it was read, or what is wrong with it. */
+export type ReadInstant = { readonly ms: number } | { readonly problem: string };
+
+const NO_INSTANT: ReadInstant = { problem: "Must be an RFC 3339 time or epoch milliseconds." };
+const SECONDS: ReadInstant = { problem: "Looks like seconds. Use epoch milliseconds or an RFC 3339 time." };
 
 const REMEMBERED_MAX = 1_024;
 const remembered = new Map<number, string>();
@@ -16,17 +26,21 @@ export function formatInstant(ms: number): string {
   return text;
 }
 
-/** Epoch milliseconds of an RFC 3339 time, or of epoch milliseconds as a number or digits; `undefined` for anything else. */
-export function parseInstant(value: string | number): number | undefined {
-  if (typeof value === "number") return inRange(value);
-  if (EPOCH_MS.test(value)) return inRange(Number(value));
+/** Reads an RFC 3339 time, or epoch milliseconds as a number or digits. */
+export function readInstant(value: string | number): ReadInstant {
+  if (typeof value === "number") return readEpoch(value);
+  if (EPOCH_MS.test(value)) return readEpoch(Number(value));
   const fields = RFC_3339.exec(value);
-  if (!fields) return undefined;
+  if (!fields) return NO_INSTANT;
   // Date.parse lets 31 February roll over into March.
   const [, year, month, day] = fields.map(Number) as [number, number, number, number];
-  if (month < 1 || month > 12 || day < 1 || day > new Date(Date.UTC(year, month, 0)).getUTCDate()) return undefined;
+  if (month < 1 || month > 12 || day < 1 || day > new Date(Date.UTC(year, month, 0)).getUTCDate()) return NO_INSTANT;
   return inRange(Date.parse(value.replace(" ", "T").toUpperCase()));
 }
 
-const inRange = (ms: number): number | undefined =>
-  Number.isSafeInteger(ms) && ms >= 0 && ms <= INSTANT_MS_MAX ? ms : undefined;
+/** The same of a query parameter, where a plus sign arrives as a space. */
+export const readQueryInstant = (value: string): ReadInstant => readInstant(value.replace(OFFSET_AFTER_SPACE, "+$1"));
+
+const readEpoch = (ms: number): ReadInstant => (ms >= 0 && ms < EPOCH_MS_MIN ? SECONDS : inRange(ms));
+
+const inRange = (ms: number): ReadInstant => (Number.isSafeInteger(ms) && ms >= 0 && ms <= INSTANT_MS_MAX ? { ms } : NO_INSTANT);

@@ -1,36 +1,60 @@
 import type { z } from "zod";
 import { BrokerError, type FieldError } from "../../core/errors.ts";
+import { nearestName } from "./nearest-name.ts";
+import { inPlainWords, knownFieldsIn } from "./validation-words.ts";
 
 const ERRORS_MAX = 20;
 
-/** How the place of a wrong value is written: a JSON pointer into the body, or the name of a query parameter. */
-type FieldName = (path: readonly PropertyKey[]) => string;
-
-const pointer: FieldName = (path) =>
-  path.map((step) => `/${String(step).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("") || "/";
-const parameter: FieldName = (path) => path.map(String).join(".");
+type Place = "body" | "query";
+type Issue = z.core.$ZodIssue;
 
 /** Checks `value` against `schema`. Errors: BAD_REQUEST with every wrong field. */
-export function validate<T>(schema: z.ZodType<T>, value: unknown, where: "body" | "query"): T {
-  const parsed = schema.safeParse(value);
+export function validate<T>(schema: z.ZodType<T>, value: unknown, where: Place): T {
+  const parsed = schema.safeParse(value, { error: inPlainWords, reportInput: true });
   if (parsed.success) return parsed.data;
-  throw asBadRequest(parsed.error, where === "body" ? pointer : parameter);
+  throw asBadRequest(parsed.error, where);
 }
 
-function asBadRequest(error: z.ZodError, nameOf: FieldName): BrokerError {
-  const errors: FieldError[] = [];
-  for (const issue of error.issues) {
-    if (issue.code === "unrecognized_keys") {
-      for (const key of issue.keys.slice(0, ERRORS_MAX)) {
-        errors.push({ field: nameOf([...issue.path, key]), detail: "There is no such field." });
-      }
-    } else errors.push({ field: nameOf(issue.path), detail: issue.message });
-  }
+function asBadRequest(error: z.ZodError, where: Place): BrokerError {
+  // What was misspelt comes first: that something is missing follows from it.
+  const issues = error.issues.flatMap(decided).sort((one, other) => Number(isUnknown(other)) - Number(isUnknown(one)));
+  const count = issues.reduce((sum, issue) => sum + (isUnknown(issue) ? issue.keys.length : 1), 0);
+  const errors = issues.slice(0, ERRORS_MAX).flatMap((issue) => fieldErrors(issue, where));
   const shown = errors.slice(0, ERRORS_MAX).map(({ field, detail }) => ({ field: field.slice(0, 200), detail }));
   const [first] = shown;
-  const count = error.issues.reduce((sum, issue) => sum + (issue.code === "unrecognized_keys" ? issue.keys.length : 1), 0);
   const others = count > 1 ? ` (and ${count - 1} more)` : "";
   return new BrokerError("BAD_REQUEST", first ? `${first.field}: ${first.detail}${others}` : "The request is invalid.", {
     errors: shown,
   });
+}
+
+const isUnknown = (issue: Issue) => issue.code === "unrecognized_keys";
+
+function fieldErrors(issue: Issue, where: Place): readonly FieldError[] {
+  if (!isUnknown(issue)) {
+    // Neither JSON nor a query can say "undefined".
+    const detail = issue.input === undefined ? "Is required." : issue.message;
+    return [{ field: fieldName(issue.path, where), detail }];
+  }
+  const known = knownFieldsIn(issue);
+  return issue.keys.slice(0, ERRORS_MAX).map((key) => ({
+    field: fieldName([...issue.path, key], where),
+    detail: `There is no such ${where === "body" ? "field" : "parameter"}.${nearestName(key, known)}`,
+  }));
+}
+
+/** Of a value that may have several forms and has the outline of one, what is wrong with that one; else the issue as it is. */
+function decided(issue: Issue): readonly Issue[] {
+  if (issue.code !== "invalid_union" || issue.input === undefined) return [issue];
+  const outlined = issue.errors.filter((form) => form.every((inner) => isUnknown(inner) || inner.path.length > 0));
+  const meant = outlined.length === 1 ? outlined : outlined.filter((form) => form.every(({ code }) => code !== "invalid_value"));
+  const [form] = meant;
+  if (form === undefined || meant.length > 1) return [issue];
+  return form.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })).flatMap(decided);
+}
+
+/** How the place of a wrong value is written: a JSON pointer into the body, or the name of a query parameter. */
+function fieldName(path: readonly PropertyKey[], where: Place): string {
+  if (where === "query") return path.map(String).join(".");
+  return path.map((step) => `/${String(step).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("") || "/";
 }

@@ -10,6 +10,7 @@ import { LongPolls } from "../http/long-polls.ts";
 import { toBrokerError } from "../http/problem.ts";
 import { RequestMemory } from "../http/request-memory.ts";
 import { systemClock } from "../runtime/clock.ts";
+import { createEventLog } from "../runtime/event-log.ts";
 import { API_SETTINGS, type ApiSettings, KEY_HASHES_SETTING } from "../runtime/function-settings.ts";
 import { lazily } from "../runtime/lazily.ts";
 import { createSyncLog, type Log } from "../runtime/log.ts";
@@ -56,6 +57,8 @@ export function createApiFunction(options: {
   const answering: AnswerDependencies = { inbound: functionUrlInbound, random, log, memory, guard };
   const background = new BackgroundSends((error) => log.error({ err: error }, "a one-way message was not stored"));
 
+  const events = createEventLog(log);
+
   const app = lazily(async (): Promise<Hono> => {
     const settings = readTable(API_SETTINGS, options.environment);
     log.level = settings.logLevel;
@@ -63,6 +66,7 @@ export function createApiFunction(options: {
     const broker = await startBroker(options.openStores(settings), {
       random,
       doorbell,
+      events,
       webhookTargets: webhookTargetsOf(settings),
     });
     return createApp({
@@ -94,6 +98,7 @@ export function createApiFunction(options: {
         const result = await resultOf(response);
         // The process freezes once it has answered, and what is under way with it.
         await background.idle();
+        events.flush();
         return result;
       } finally {
         clearTimeout(timer);

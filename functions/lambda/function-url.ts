@@ -48,7 +48,10 @@ export const functionUrlInbound: Inbound = {
     return collector.finish();
   },
 
-  logFields: (raw) => ({ lambdaRequestId: bindingsOf(raw).context.awsRequestId }),
+  logFields(raw) {
+    const { event, context } = bindingsOf(raw);
+    return { lambdaRequestId: context.awsRequestId, address: event.requestContext.http.sourceIp };
+  },
 };
 
 /** The Request that stands for an event: its method and its signal. All else is read from the event. */

@@ -1,5 +1,6 @@
 import type { Context, ScheduledEvent } from "aws-lambda";
 import { systemClock } from "../runtime/clock.ts";
+import { createEventLog } from "../runtime/event-log.ts";
 import { MAINTENANCE_SETTINGS, type MaintenanceSettings } from "../runtime/function-settings.ts";
 import { lazily } from "../runtime/lazily.ts";
 import { createSyncLog, type Log } from "../runtime/log.ts";
@@ -25,10 +26,11 @@ export function createMaintenanceFunction(options: {
   readonly log?: Log;
 }): MaintenanceHandler {
   const log = options.log ?? createSyncLog();
+  const events = createEventLog(log);
   const broker = lazily(async () => {
     const settings = readTable(MAINTENANCE_SETTINGS, options.environment);
     log.level = settings.logLevel;
-    return startBroker(options.openStores(settings), { random: createSystemRandom() });
+    return startBroker(options.openStores(settings), { random: createSystemRandom(), events });
   });
   return async ({ time }, context) => {
     const startedAtMs = systemClock.nowMs();
@@ -40,6 +42,8 @@ export function createMaintenanceFunction(options: {
     } catch (error) {
       log.error({ ...tick, err: error }, "maintenance failed");
       throw error;
+    } finally {
+      events.flush();
     }
   };
 }

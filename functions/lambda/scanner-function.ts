@@ -1,6 +1,7 @@
 import type { Context } from "aws-lambda";
 import type { ScanReport } from "../../core/timer/scanner.ts";
 import { systemClock } from "../runtime/clock.ts";
+import { createEventLog } from "../runtime/event-log.ts";
 import { SCANNER_SETTINGS, type ScannerSettings } from "../runtime/function-settings.ts";
 import { lazily } from "../runtime/lazily.ts";
 import { createSyncLog, type Log } from "../runtime/log.ts";
@@ -39,11 +40,13 @@ export function createScannerFunction(options: {
   const onFailure = (error: unknown) => {
     if (failures.count++ === 0) failures.first = error;
   };
+  const events = createEventLog(log);
   const broker = lazily(async () => {
     const settings = readTable(SCANNER_SETTINGS, options.environment);
     log.level = settings.logLevel;
     return startBroker(options.openStores(settings), {
       random: createSystemRandom(),
+      events,
       onFailure,
       ...openWebhooks(settings),
     });
@@ -58,6 +61,7 @@ export function createScannerFunction(options: {
     } catch (error) {
       onFailure(error);
     }
+    events.flush();
     const durationMs = systemClock.nowMs() - startedAtMs;
     const line = { tick: time, lambdaRequestId: context.awsRequestId, ...report, durationMs };
     if (failures.count > 0) {

@@ -1,4 +1,5 @@
 import pino from "pino";
+import type { LogPrinter } from "./log-printer.ts";
 
 /** A line waits at most this long before it is written. */
 const FLUSH_MS = 50;
@@ -15,8 +16,8 @@ export interface LogSink {
   flush(): void;
 }
 
-/** JSON lines on standard output, written in chunks so that a request never waits for the terminal. */
-export function createLog(level: string): LogSink {
+/** Lines on standard output, JSON where there is no printer, written in chunks so that a request never waits for the terminal. */
+export function createLog(level: string, print?: LogPrinter): LogSink {
   const destination = pino.destination({
     dest: 1,
     sync: false,
@@ -27,7 +28,8 @@ export function createLog(level: string): LogSink {
   timer.unref();
   // A reader that went away must not end the broker.
   destination.on("error", () => undefined);
-  const log = pino({ level, base: null, timestamp: cachedTimestamp() }, destination);
+  const lines = print ? { write: (line: string) => destination.write(print(line)) } : destination;
+  const log = pino({ level, base: null, timestamp: cachedTimestamp() }, lines);
   return {
     log,
     flush() {

@@ -1,4 +1,7 @@
 import { z } from "zod";
+import { API_KEYS } from "./api-keys.ts";
+import { LOG_FORMATS } from "./log-printer.ts";
+import { refuseMisspelt } from "./misspelt-settings.ts";
 import {
   type Environment,
   InvalidSetting,
@@ -31,13 +34,13 @@ export const SERVER_SETTINGS = {
     unit: "",
     description: "Address to listen on; 0.0.0.0 opens it to the network, and wants `API_KEY` or `ALLOWED_HOSTS`.",
   },
-  apiKey: {
+  apiKeys: {
     env: "API_KEY",
-    schema: optional(/^[\x21-\x7e]{32,512}$/, "must be 32 to 512 printable ASCII characters without blanks"),
+    schema: API_KEYS,
     default: "",
     unit: "",
     description:
-      "Key that every request must carry as `Authorization: Bearer <key>`, but for `/healthz` and `/readyz`; without one the server is for programs of this machine alone.",
+      "Key of 32 to 512 characters that every request must carry as `Authorization: Bearer <key>`, but for `/healthz` and `/readyz`; two, separated by a comma, while it is replaced. Without one the server is for programs of this machine alone.",
     secret: true,
   },
   allowedHosts: ALLOWED_HOSTS_SETTING,
@@ -98,6 +101,14 @@ export const SERVER_SETTINGS = {
     unit: "",
     description: "Least level that is logged; `info` has a line per request.",
   },
+  logFormat: {
+    env: "LOG_FORMAT",
+    schema: oneOf(LOG_FORMATS),
+    default: "auto",
+    unit: "",
+    description:
+      "`pretty` logs lines for people, `json` lines for programs; `auto` does the first on a terminal and the second elsewhere.",
+  },
   shutdownGraceSeconds: {
     env: "SHUTDOWN_GRACE_SECONDS",
     schema: wholeNumber(0, 3_600),
@@ -127,8 +138,9 @@ export type ServerSettings = SettingsOf<typeof SERVER_SETTINGS>;
 
 /** Errors: `InvalidSetting`, also for settings that leave the server open to more than was said. */
 export function readServerSettings(environment: Environment): ServerSettings {
+  refuseMisspelt(SERVER_SETTINGS, environment);
   const settings = readTable(SERVER_SETTINGS, environment);
-  if (settings.apiKey === undefined) checkOpen(settings);
+  if (settings.apiKeys.length === 0) checkOpen(settings);
   return settings;
 }
 

@@ -38,8 +38,8 @@ export function readSetting<Row extends SettingRow>(row: Row, environment: Envir
   const text = environment[row.env] || row.default;
   const parsed = row.schema.safeParse(text);
   if (parsed.success) return parsed.data as z.output<Row["schema"]>;
-  const found = text === "" ? "is not set" : row.secret ? "is not" : `is ${JSON.stringify(text)}`;
-  throw new InvalidSetting(`${row.env} ${parsed.error.issues[0]?.message ?? "is invalid"}, but ${found}.`);
+  const found = text === "" ? ", but is not set" : row.secret ? "" : `, but is ${JSON.stringify(text)}`;
+  throw new InvalidSetting(`${row.env} ${parsed.error.issues[0]?.message ?? "is invalid"}${found}.`);
 }
 
 export const wholeNumber = (min: number, max: number) => {

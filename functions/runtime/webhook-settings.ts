@@ -3,7 +3,7 @@ import { type AddressRange, parseAddressRange } from "../../core/webhooks/addres
 import type { WebhookTargets } from "../../core/webhooks/webhook-targets.ts";
 import { oneOf, type SettingsOf, type SettingTable } from "./settings.ts";
 
-const RANGES = "must be address ranges separated by commas, as in 10.0.0.0/8,fd00::/8";
+const RANGES = "must be addresses or ranges of them separated by commas, as in 127.0.0.1,10.0.0.0/8,fd00::/8";
 
 /** Rows for the tables of whatever sends webhooks. */
 export const WEBHOOK_SETTINGS = {
@@ -16,7 +16,7 @@ export const WEBHOOK_SETTINGS = {
     default: "",
     unit: "",
     description:
-      "Ranges of private, local or reserved addresses that webhooks may reach all the same, separated by commas; without it public addresses only.",
+      "Private, local or reserved addresses that webhooks may reach all the same, or ranges of them, separated by commas; without it public addresses only.",
   },
   webhookAllowHttp: {
     env: "WEBHOOK_ALLOW_HTTP",

@@ -3,6 +3,7 @@ import { AnswerMemory } from "../http/answer-memory.ts";
 import { ApiKeyGuard } from "../http/api-key-guard.ts";
 import { serveBroker } from "../http/serve-broker.ts";
 import { systemClock } from "../runtime/clock.ts";
+import { createEventLog } from "../runtime/event-log.ts";
 import type { Log } from "../runtime/log.ts";
 import { createSystemRandom } from "../runtime/random.ts";
 import { isRefusedForRoom } from "../runtime/refused-for-room.ts";
@@ -34,12 +35,13 @@ export async function startServer(settings: ServerSettings, log: Log): Promise<S
   const stores = await openStores(settings, log);
   const random = createSystemRandom();
   const onFailure = (error: unknown) => {
-    if (!isRefusedForRoom(error)) log.error({ err: error }, "timers were not fired; they are tried again");
+    if (!isRefusedForRoom(error)) log.error({ err: error }, "work in the background failed; it is tried again");
   };
+  const events = createEventLog(log);
   const reading = new AnswerMemory(settings.answerMemoryMib * MIB);
-  const broker = await startBroker(stores, { random, onFailure, reading, ...openWebhooks(settings) });
+  const broker = await startBroker(stores, { random, events, reading, onFailure, ...openWebhooks(settings) });
   try {
-    const { host, port, apiKey, allowedHosts, corsOrigins } = settings;
+    const { host, port, apiKeys, allowedHosts, corsOrigins } = settings;
     const server = await serveBroker({
       broker,
       log,
@@ -49,18 +51,19 @@ export async function startServer(settings: ServerSettings, log: Log): Promise<S
       port,
       requestBytesMax: settings.requestMemoryMib * MIB,
       answerMemory: reading,
-      guard: apiKey === undefined ? undefined : ApiKeyGuard.ofKey(apiKey, OPEN_PATHS),
+      guard: apiKeys.length === 0 ? undefined : ApiKeyGuard.ofKeys(apiKeys, OPEN_PATHS),
       allowedHosts,
       corsOrigins,
     });
     const sweeper = startSweeper("maintenance", (signal) => maintain(broker, stores, signal), log);
     const stopping = new AbortController();
-    const timekeeping = broker.keepTime(stopping.signal);
+    const keptGoing = broker.keepGoing(stopping.signal);
     return {
       url: server.url,
       async stop(graceMs) {
         stopping.abort();
-        await Promise.all([server.stop(graceMs), sweeper.stop(), timekeeping]);
+        await Promise.all([server.stop(graceMs), sweeper.stop(), keptGoing]);
+        events.flush();
         await stores.close();
       },
     };

@@ -64,7 +64,12 @@ async function sweep(items: EmbeddedItemStore, objects: EmbeddedObjectStore, sig
 }
 
 function startFailure(error: unknown, directory: string): StartFailure | undefined {
-  if (error instanceof DirectoryInUse || error instanceof FormatTooNew || StoreCorrupt.is(error)) {
+  if (error instanceof DirectoryInUse) {
+    return new StartFailure(`${error.message} Stop it, or give this server a folder of its own: --data-dir, or DATA_DIR.`, {
+      cause: error,
+    });
+  }
+  if (error instanceof FormatTooNew || StoreCorrupt.is(error)) {
     return new StartFailure(error.message, { cause: error });
   }
   const { code, message } = error as NodeJS.ErrnoException;

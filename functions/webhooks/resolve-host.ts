@@ -1,6 +1,7 @@
 import type { LookupAddress } from "node:dns";
 import { parseIpAddress } from "../../core/webhooks/ip-address.ts";
 import { mayReach, type WebhookTargets } from "../../core/webhooks/webhook-targets.ts";
+import { ALLOWED_BY } from "../../core/webhooks/webhook-url.ts";
 import { type FailedWebhook, failed } from "./failed-webhook.ts";
 
 /** All addresses of a name, or the address that it is. Rejects when there are none. */
@@ -17,5 +18,8 @@ export async function resolveHost(host: string, targets: WebhookTargets, lookup:
     return address !== undefined && mayReach(targets, address);
   });
   if (addresses.length > 0) return { ok: true, addresses };
-  return failed("refused-address", "The host resolves to private, local or reserved addresses, where webhooks do not go.");
+  return failed(
+    "refused-address",
+    `The host resolves to private, local or reserved addresses, where webhooks go only if the server was started with ${ALLOWED_BY}.`,
+  );
 }

@@ -71,6 +71,13 @@ export function delayedTests(api: Api): void {
       await refused({ delayLevel: 0 });
       await refused({ delayLevel: 19 });
       await refused({ deliverAt: "soon" });
+      const nextWeek = Math.floor(Date.now() / 1_000) + 7 * 86_400;
+      for (const deliverAt of [nextWeek, String(nextWeek)]) {
+        const answer = await api.post(messages(topic), { body: "x", deliverAt });
+        expectProblem(answer, 400, "BAD_REQUEST", "Looks like seconds");
+        const batch = await api.post(`${messages(topic)}/batch`, { entries: [{ body: "x", deliverAt }] });
+        expect(batch.json.results[0].error.detail).toContain("Looks like seconds");
+      }
       await refused({ delaySeconds: -1 }, "ILLEGAL_DELIVERY_TIME");
       await refused({ delaySeconds: 11 * 366 * 86_400 }, "ILLEGAL_DELIVERY_TIME");
       await refused({ deliverAt: "9999-01-01T00:00:00Z" }, "ILLEGAL_DELIVERY_TIME");
@@ -148,6 +155,7 @@ export function delayedTests(api: Api): void {
       expect((await publish({ "X-MQ-Delay": "60" })).json.deliverAt).toEqual(expect.any(String));
       expect((await publish({ "X-MQ-Deliver-At": "2033-01-01T00:00:00Z" })).json.deliverAt).toBe("2033-01-01T00:00:00.000Z");
       expectProblem(await publish({ "X-MQ-Delay": "soon" }), 400, "BAD_REQUEST");
+      expectProblem(await publish({ "X-MQ-Deliver-At": "1990000000" }), 400, "BAD_REQUEST", "Looks like seconds");
       expectProblem(await publish({ "X-MQ-Delay": "1", "X-MQ-Deliver-At": "2033-01-01T00:00:00Z" }), 400, "BAD_REQUEST");
     });
   });
@@ -263,6 +271,8 @@ export function delayedTests(api: Api): void {
       expectProblem(await api.delete(scheduled(other, recallHandle)), 400, "BAD_REQUEST", /recall handle/);
       expectProblem(await api.delete(scheduled(uniqueName("none"), recallHandle)), 404, "TOPIC_NOT_FOUND");
       expectProblem(await api.patch(scheduled(topic, recallHandle), { deliverAt: "soon" }), 400, "BAD_REQUEST");
+      const seconds = await api.patch(scheduled(topic, recallHandle), { deliverAt: 1_990_000_000 });
+      expectProblem(seconds, 400, "BAD_REQUEST", "Looks like seconds");
       expectProblem(
         await api.patch(scheduled(topic, recallHandle), { deliverAt: "9999-01-01T00:00:00Z" }),
         400,

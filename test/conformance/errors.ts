@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type Api, uniqueName } from "../support/http-api.ts";
-import { createTopic, expectProblem } from "../support/http-fixtures.ts";
+import { createGroup, createTopic, expectProblem } from "../support/http-fixtures.ts";
 
 export function errorTests(api: Api): void {
   describe("PROTOCOL 7.1 errors", () => {
@@ -27,6 +27,32 @@ export function errorTests(api: Api): void {
         expectProblem(await api.get(path), 404, "NOT_FOUND");
       }
       expectProblem(await api.post("/v1/nothing", {}), 404, "NOT_FOUND");
+    });
+
+    it("names the route that was probably meant", async () => {
+      const cases: [string, string, string][] = [
+        ["GET", "/v1/topic", "GET /v1/topics"],
+        ["GET", "/v1/topics/", "GET /v1/topics"],
+        ["GET", "/topics", "GET /v1/topics"],
+        ["GET", "/v2/topics", "GET /v1/topics"],
+        ["POST", "/v1/topic/orders/message", "POST /v1/topics/{topic}/messages"],
+        ["POST", "/v1/groups/billing/recieve", "POST /v1/groups/{group}/receive"],
+        ["PUT", "/v1/groups/billing/subscriptions", "PUT /v1/groups/{group}/subscriptions/{topic}"],
+        ["GET", "/health", "GET /healthz"],
+      ];
+      for (const [method, path, meant] of cases)
+        expectProblem(await api.send(method, path), 404, "NOT_FOUND", `Did you mean ${meant}?`);
+      for (const path of ["/", "/v1", "/favicon.ico", "/v1/a/b/c/d/e/f/g/h/i/j/k", `/v1/${"topics".repeat(50)}`])
+        expect((await api.get(path)).json.detail).toBe("There is no such route. See /docs for the routes.");
+    });
+
+    it("says how something is created where it is listed", async () => {
+      for (const [path, made] of [
+        ["/v1/topics", "/v1/topics/{topic}"],
+        ["/v1/groups", "/v1/groups/{group}"],
+        ["/v1/producer-groups", "/v1/producer-groups/{producerGroup}"],
+      ] as const)
+        expectProblem(await api.post(path, { name: "x" }), 405, "METHOD_NOT_ALLOWED", `Create one with PUT ${made}.`);
     });
 
     it("answers 405 with Allow for a wrong method", async () => {
@@ -60,6 +86,57 @@ export function errorTests(api: Api): void {
       expectProblem(answer, 400, "BAD_REQUEST");
       expect(answer.json.errors.map(({ field }: { field: string }) => field).sort()).toEqual(["/colour", "/queues", "/type"]);
       for (const error of answer.json.errors) expect(error.detail).toEqual(expect.any(String));
+    });
+
+    it("suggests the field, the parameter or the header that was probably meant", async () => {
+      const topic = await createTopic(api, { type: "MIXED" });
+      const topicPath = `/v1/topics/${topic}`;
+      const group = await createGroup(api, [topic]);
+      const cases: [string, object, string][] = [
+        [`${topicPath}/messages`, { body: "x", tags: "a" }, "/tags: There is no such field. Did you mean 'tag'?"],
+        [`${topicPath}/messages`, { body: "x", key: "a" }, "/key: There is no such field. Did you mean 'keys'?"],
+        [`${topicPath}/messages`, { body: "x", delay: 1 }, "/delay: There is no such field. Did you mean 'delaySeconds'?"],
+        [`${topicPath}/messages`, { body: "x", MessageBody: 1 }, "Did you mean 'body'?"],
+        [`${topicPath}/messages`, { body: "x", zzzzz: 1 }, "/zzzzz: There is no such field."],
+        [`/v1/groups/${group}/receive`, { maxMessages: 10 }, "Did you mean 'max'?"],
+        [`/v1/groups/${group}/receive`, { visibilityTimeout: 10 }, "Did you mean 'leaseSeconds'?"],
+        [`/v1/groups/${group}/settle`, { ack: [] }, "Did you mean 'acks'?"],
+        [`/v1/groups/${group}/settle`, { acks: [{ handle: "x" }] }, "Did you mean 'receiptHandle'?"],
+      ];
+      for (const [path, body, detail] of cases) {
+        const answer = await api.post(path, body);
+        expectProblem(answer, 400, "BAD_REQUEST");
+        expect(
+          answer.json.errors.map((error: { field: string; detail: string }) => `${error.field}: ${error.detail}`),
+        ).toContainEqual(expect.stringMatching(new RegExp(`${detail.replaceAll(/[.?]/g, "\\$&")}$`)));
+      }
+      const { results } = (await api.post(`${topicPath}/messages/batch`, { entries: [{ bdy: "x" }] })).json;
+      expect(results[0].error.detail).toBe("/bdy: There is no such field. Did you mean 'body'? (and 1 more)");
+      expectProblem(await api.get("/v1/topics?limt=1"), 400, "BAD_REQUEST", "There is no such parameter. Did you mean 'limit'?");
+      const published = await api.send("POST", `${topicPath}/publish`, "x", { headers: { "X-MQ-Tags": "a" } });
+      expectProblem(published, 400, "BAD_REQUEST", "There is no such header. Did you mean 'x-mq-tag'?");
+    });
+
+    it("says what is required, and what form a value has", async () => {
+      const topic = await createTopic(api, { type: "MIXED" });
+      const group = await createGroup(api, [topic]);
+      const subscription = `/v1/groups/${group}/subscriptions/${topic}`;
+      const says = async (answer: ReturnType<Api["post"]>, detail: string) =>
+        expectProblem(await answer, 400, "BAD_REQUEST", detail);
+      await says(api.post(`/v1/topics/${topic}/transactions`, { body: "x" }), "/producerGroup: Is required.");
+      await says(api.put(subscription, { filter: "created" }), '/filter: Must be an object: {"type", "expression"}.');
+      await says(api.put(subscription, { filter: {} }), "/filter/type: Is required. (and 1 more)");
+      await says(
+        api.put(subscription, { startFrom: { timestamps: 1 } }),
+        "/startFrom/timestamps: There is no such field. Did you mean 'timestamp'?",
+      );
+      await says(api.post(`/v1/groups/${group}/settle`, { acks: ["h"] }), '/acks/0: Must be an object: {"receiptHandle"}.');
+      await says(api.post(`/v1/topics/${topic}/messages`, [] as unknown as object), '/: Must be an object: {"body", …}.');
+      await says(api.put(`/v1/groups/${group}`, { backoff: "fast" }), "/backoff: Must be a list of seconds or");
+      await says(
+        api.put(`/v1/groups/${group}`, { backoff: { initialSeconds: 1, multiplier: 0, maxSeconds: 1 } }),
+        "/backoff/multiplier",
+      );
     });
 
     it("refuses an unknown query parameter", async () => {

@@ -65,12 +65,12 @@ export function groupTests(api: Api): void {
         ["RANDOM", "/assignment"],
         ["CONFIG", "/assignment"],
         ["MACHINE_ROOM_NEARBY", "/assignment"],
-        [config([]), "/assignment"],
+        [config([]), "/assignment/queues"],
         [config({ a: one, b: one }), "/assignment/queues"],
         [config({ a: numbered(513, 256) }), "/assignment/queues"],
         [config({ a: [] }), "/assignment/queues/a"],
         [config({ a: [{ topic: "t", queueId: 256 }] }), "/assignment/queues/a/0/queueId"],
-        [config({ a: [{ topic: "t", queueId: 0, weight: 1 }] }), "/assignment/queues/a/0"],
+        [config({ a: [{ topic: "t", queueId: 0, weight: 1 }] }), "/assignment/queues/a/0/weight"],
         [config({ "a b": one }), "/assignment/queues/a b"],
         [config(JSON.parse('{"__proto__":[{"topic":"t","queueId":0}]}')), "/assignment/queues/__proto__"],
         [{ strategy: "MACHINE_ROOM", rooms: [] }, "/assignment/rooms"],
@@ -80,6 +80,7 @@ export function groupTests(api: Api): void {
         const answer = await api.put(path, { assignment });
         expectProblem(answer, 400, "BAD_REQUEST");
         expect(answer.json.errors[0].field).toBe(field);
+        expect(answer.json.detail).toMatch(/: (Must|There is|Names|Is|An? ).*\.$/);
       }
       expect((await api.get(path)).json.assignment).toBe("AVG");
     });

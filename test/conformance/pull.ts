@@ -85,7 +85,9 @@ export function pullTests(api: Api): void {
       expect(bodies((await pull(topic, `timestamp=${encodeURIComponent(first)}`)).json)).toEqual(["m0", "later"]);
       expect(bodies((await pull(topic, `timestamp=${Date.parse(later)}`)).json)).toEqual(["later"]);
       expect(bodies((await pull(topic, `timestamp=${Date.parse(first) + 1}`)).json)).toEqual(["later"]);
-      expect(bodies((await pull(topic, "timestamp=0")).json)).toEqual(["m0", "later"]);
+      expect(bodies((await pull(topic, "timestamp=1970-01-01T00:00:00Z")).json)).toEqual(["m0", "later"]);
+      const inIndia = (iso: string) => new Date(Date.parse(iso) + 19_800_000).toISOString().replace("Z", "+05:30");
+      expect(bodies((await pull(topic, `timestamp=${inIndia(later)}`)).json)).toEqual(["later"]);
       const future = (await pull(topic, `timestamp=${Date.now() + 3_600_000}`)).json;
       expect(future).toMatchObject({ status: "NO_NEW_MSG", messages: [], nextOffset: "2" });
     });
@@ -132,6 +134,7 @@ export function pullTests(api: Api): void {
         "offset=99999999999999999999",
         "tail=NaN",
       ];
+      wrong.push("timestamp=0", `timestamp=${Math.floor(Date.now() / 1_000)}`, "timestamp=2026-02-28T00:00:00");
       wrong.push("timestamp=yesterday", "timestamp=2026-02-30T00:00:00Z", "offset=0&limit=0", "offset=0&limit=33");
       wrong.push(
         "offset=0&maxBytes=4194305",

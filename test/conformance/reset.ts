@@ -124,6 +124,7 @@ export function resetTests(api: Api): void {
         { topic, to: "offset", offset: "9999999999999999" },
         { topic, to: "timestamp" },
         { topic, to: "timestamp", timestamp: "yesterday" },
+        { topic, to: "timestamp", timestamp: Math.floor(Date.now() / 1_000) },
         { topic, to: "earliest", offset: "0" },
         { topic, to: "latest", timestamp: 0 },
         { topic, to: "latest", queueId: -1 },

@@ -194,6 +194,33 @@ export function sendTests(api: Api): void {
       }
     });
 
+    it("refuses a tag that no filter can name, by every way of sending", async () => {
+      const topic = await createTopic(api, { type: "MIXED" });
+      const path = `/v1/topics/${topic}/messages`;
+      for (const tag of ["trail ", " lead", "a|b", "||", "*", " "]) {
+        expectProblem(await api.post(path, { body: "x", tag }), 400, "BAD_REQUEST", "A tag may not");
+        const { results } = (await api.post(`${path}/batch`, { entries: [{ body: "x", tag }] })).json;
+        expect(results).toMatchObject([{ status: "error", error: { code: "BAD_REQUEST" } }]);
+        const half = await api.post(`/v1/topics/${topic}/transactions`, { body: "x", tag, producerGroup: "p" });
+        expectProblem(half, 400, "BAD_REQUEST", "A tag may not");
+      }
+      for (const tag of ["a|b", "*"]) {
+        const answer = await api.send("POST", `/v1/topics/${topic}/publish`, "x", { headers: { "X-MQ-Tag": tag } });
+        expectProblem(answer, 400, "BAD_REQUEST", "A tag may not");
+      }
+      for (const tag of ["in side", "\u00a0x", "**", "a,b"]) expect((await api.post(path, { body: "x", tag })).status).toBe(201);
+    });
+
+    it("names the types of topic that take what this one does not", async () => {
+      const path = `/v1/topics/${await createTopic(api)}`;
+      const refused = async (route: string, fields: object, types: string) =>
+        expectProblem(await api.post(path + route, { body: "x", ...fields }), 400, "MESSAGE_PROPERTY_CONFLICT_WITH_TYPE", types);
+      await refused("/messages", { messageGroup: "g" }, "FIFO or MIXED topics");
+      await refused("/messages", { delaySeconds: 1 }, "DELAY or MIXED topics");
+      await refused("/messages", { priority: 1 }, "PRIORITY or MIXED topics");
+      await refused("/transactions", { producerGroup: "p" }, "TRANSACTION or MIXED topics");
+    });
+
     it("refuses properties that RocketMQ reserves, or that hold control characters", async () => {
       const path = `/v1/topics/${await createTopic(api)}/messages`;
       for (const properties of [{ TAGS: "x" }, { KEYS: "x" }, { "a\u0001": "x" }, { a: "x\u0002" }]) {

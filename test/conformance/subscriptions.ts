@@ -94,6 +94,8 @@ export function subscriptionTests(api: Api): void {
       expectProblem(await api.put(path, { filter: { type: "TAG" } }), 400, "BAD_REQUEST");
       expectProblem(await api.put(path, { startFrom: "yesterday" }), 400, "BAD_REQUEST");
       expectProblem(await api.put(path, { startFrom: { timestamp: "2026-02-30T00:00:00Z" } }), 400, "BAD_REQUEST");
+      const seconds = await api.put(path, { startFrom: { timestamp: Math.floor(Date.now() / 1_000) } });
+      expectProblem(seconds, 400, "BAD_REQUEST", "/startFrom/timestamp: Looks like seconds");
     });
   });
 }

@@ -333,6 +333,20 @@ export function transactionTests(api: Api): void {
       );
     });
 
+    it("show no value of a URL's query, and do not take for one what they show", async () => {
+      const name = uniqueName("producers");
+      const created = await api.put(path(name), { url: "https://example.com/checks?token=t0ps3cret&team=a" });
+      const { url } = created.json;
+      expect(url).toBe("https://example.com/checks?token=REDACTED&team=REDACTED");
+      const listed = await api.get(`/v1/producer-groups?prefix=${name}`);
+      expect(listed.json.items).toMatchObject([{ url }]);
+      const read = await api.get(path(name));
+      for (const { text } of [created, listed, read]) expect(text).not.toContain("t0ps3cret");
+      expectProblem(await api.put(path(name), { url, maxChecks: 3 }), 400, "BAD_REQUEST", "leave it out to keep it");
+      const changed = await api.put(path(name), { maxChecks: 3 });
+      expect(changed.json).toMatchObject({ url, maxChecks: 3 });
+    });
+
     it("are changed under a condition, listed and deleted", async () => {
       const name = uniqueName("producers");
       const { headers } = await api.put(path(name));
@@ -352,6 +366,9 @@ export function transactionTests(api: Api): void {
       const name = uniqueName("producers");
       for (const url of ["http://example.com", "https://127.0.0.1/", "https://u:p@example.com", "example.com", "", 7])
         expectProblem(await api.put(path(name), { url }), 400, "BAD_REQUEST", "url");
+      expectProblem(await api.put(path(name), { url: "http://example.com" }), 400, "BAD_REQUEST", "WEBHOOK_ALLOW_HTTP=true");
+      const local = await api.put(path(name), { url: "https://localhost:9999/" });
+      expectProblem(local, 400, "BAD_REQUEST", "WEBHOOK_ALLOW_PRIVATE=127.0.0.0/8");
       const url = "https://example.com";
       for (const secret of ["", "whsec_", "whsec_AAAA", "x".repeat(40)]) {
         const refused = await api.put(path(name), { url, secret });

@@ -10,7 +10,7 @@ import { OPTIONS, readDeployment } from "../../infra/deployment.ts";
 import { API_KEY, synthesize } from "./synthesize.ts";
 
 const read = (context: Record<string, unknown>, APOGEE_API_KEY: string | undefined = API_KEY) =>
-  readDeployment((name) => context[name], { APOGEE_API_KEY });
+  readDeployment(context, { APOGEE_API_KEY });
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 
 describe("what a deployment is told", () => {
@@ -58,6 +58,20 @@ describe("what a deployment is told", () => {
     });
   }
 
+  it.each([
+    [{ concurency: "50" }, "There is no option 'concurency'. Did you mean 'concurrency'?"],
+    [{ nam: "x" }, "There is no option 'nam'. Did you mean 'name'?"],
+    [{ LogLevel: "warn" }, "There is no option 'LogLevel'. Did you mean 'logLevel'?"],
+    [{ colour: "red" }, "There is no option 'colour'. docs/deploy.md lists them."],
+  ])("is refused where it is no option: %j", (context, refusal) => {
+    expect(() => read(context)).toThrow(refusal);
+  });
+
+  it("may stand beside what the CDK itself keeps in its context", () => {
+    const context = { "@aws-cdk/aws-iam:minimizePolicies": true, "aws:cdk:bundling-stacks": ["**"], "hosted-zone:a=b": {} };
+    expect(read({ ...context, name: "Test" }).name).toBe("Test");
+  });
+
   it("may hold two keys, while one replaces the other", () => {
     const next = "f".repeat(64);
     expect(read({}, `${API_KEY},${next}`).apiKeySha256).toEqual([sha256(API_KEY), sha256(next)]);
@@ -86,6 +100,14 @@ it("docs/deploy.md prints every option as the source has it", () => {
 });
 
 describe("cdk synth", () => {
+  it("refuses an option that is misspelt", async () => {
+    const env = { ...process.env, APOGEE_API_KEY: API_KEY, CDK_CONTEXT_JSON: JSON.stringify({ concurency: "50" }) };
+    const stderr = await new Promise<string>((resolve) => {
+      execFile(process.execPath, ["--import", "tsx", "infra/app.ts"], { env }, (_error, _stdout, text) => resolve(text));
+    });
+    expect(stderr).toBe("apogee: There is no option 'concurency'. Did you mean 'concurrency'? docs/deploy.md lists them.\n");
+  });
+
   it("ends with one line when there is no key", async () => {
     const { APOGEE_API_KEY: _, ...env } = process.env;
     const { code, stderr } = await new Promise<{ code: unknown; stderr: string }>((resolve) => {

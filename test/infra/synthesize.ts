@@ -23,7 +23,7 @@ export function synthesize(context: Record<string, string> = {}): Synthesized {
       writeFileSync(join(folder, name, "index.mjs"), "export const handler = () => {};\n");
     }
     const app = new App({ outdir: join(folder, "cdk.out"), context });
-    const deployment = readDeployment((name) => app.node.tryGetContext(name), { APOGEE_API_KEY: API_KEY });
+    const deployment = readDeployment(app.node.getAllContext(), { APOGEE_API_KEY: API_KEY });
     const { storage, service } = createStacks(app, deployment, folder);
     return { app, storage: Template.fromStack(storage), service: Template.fromStack(service) };
   } finally {

@@ -146,7 +146,7 @@ export const OPERATORS: Readonly<Record<OperatorName, Actions>> = {
             CALL_MS,
           );
           if (job !== "unknown") jobId = job.jobId;
-        } else if (choice < 0.7) await call(stage, (broker) => broker.redriveProgress(GROUP, jobId), CALL_MS);
+        } else if (choice < 0.7) await call(stage, (broker) => broker.resumeRedrive(GROUP, jobId), CALL_MS);
         else await call(stage, (broker) => broker.maintain({ untilMs: world.nowMs + 3_000 }), CALL_MS);
       }
     },

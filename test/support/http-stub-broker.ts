@@ -18,7 +18,11 @@ export const stubBroker = (verbs: Partial<Broker>): Broker =>
 /** The HTTP API above such a broker, on a free port. */
 export function serveStub(verbs: Partial<Broker>, options: Partial<ServeOptions> = {}): Promise<ServedBroker> {
   const random = createSystemRandom();
-  const broker = Object.assign(stubBroker(verbs), { signingKey: random.bytes(32), stop() {}, keepTime: () => Promise.resolve() });
+  const broker = Object.assign(stubBroker(verbs), {
+    signingKey: random.bytes(32),
+    stop() {},
+    keepGoing: () => Promise.resolve(),
+  });
   const log = pino({ level: "silent" });
   const here = { host: "127.0.0.1", port: 0, requestBytesMax: 1 << 24, answerMemory: new AnswerMemory(1 << 26) };
   return serveBroker({ broker, log, random, signer: hmacSigner, ...here, ...options });

@@ -39,7 +39,7 @@ export async function startTestServer(stores: { items: ItemStore; objects: Objec
     answerMemory: reading,
   });
   const stopping = new AbortController();
-  const timekeeping = broker.keepTime(stopping.signal);
+  const timekeeping = broker.keepGoing(stopping.signal);
   return {
     url: server.url,
     async stop(graceMs) {

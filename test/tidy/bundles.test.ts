@@ -1,5 +1,5 @@
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -79,6 +79,34 @@ describe("the server", () => {
   it("reads the library of a store when that store is opened, not before", () => {
     const source = sourceStartedWith("local.mjs");
     expect(source).toContain("createServer");
-    expect(source).not.toMatch(/classic-level|DynamoDBClient|S3Client/);
+    expect(source).not.toMatch(/classic-level|DynamoDBClient|S3Client|colorette/);
+  });
+
+  /** Its lines up to the one that says where it listens. */
+  async function startedLines(args: readonly string[]): Promise<string> {
+    // Below the repository, where classic-level is found.
+    mkdirSync(".tmp", { recursive: true });
+    const bundle = mkdtempSync(join(".tmp", "bundle-"));
+    try {
+      cpSync(folder, bundle, { recursive: true });
+      const command = [join(process.cwd(), bundle, "local.mjs"), "--port", "0", ...args];
+      const server = spawn(process.execPath, command, { cwd: bundle, stdio: ["ignore", "pipe", "inherit"] });
+      let out = "";
+      for await (const chunk of server.stdout) {
+        out += chunk;
+        if (out.includes("listening")) server.kill();
+      }
+      return out;
+    } finally {
+      rmSync(bundle, { recursive: true });
+    }
+  }
+
+  it("logs lines for people as the README shows them, and lines for programs where nobody sits", async () => {
+    const [, shown = ""] = /^(\[\d\d:.*listening.*)$/m.exec(readFileSync("README.md", "utf8")) ?? [];
+    const anyTime = (line: string) => line.replace(/^\[[\d:.]+\]/, "[…]").replace(/127\.0\.0\.1:\d+/, "127.0.0.1:…");
+    const [pretty, piped] = await Promise.all([startedLines(["--log-format", "pretty"]), startedLines([])]);
+    expect(anyTime(pretty.split("\n")[0] ?? "")).toBe(anyTime(shown));
+    expect(JSON.parse(piped.split("\n")[0] ?? "")).toMatchObject({ msg: "listening", dataDirectory: "./data" });
   });
 });

@@ -164,9 +164,26 @@ const redriveRoutes = ({ broker }: RouteDependencies): Route[] => [
     path: `${path}/redrive/{jobId}`,
     operationId: "redriveProgress",
     tag,
-    summary: "Show how far a redrive is, and go on with it",
+    summary: "Show how far a redrive is",
     replies: { 200: { description: "The job.", schema: redriveJob } },
-    errors: ["ILLEGAL_CONSUMER_GROUP", "CONSUMER_GROUP_NOT_FOUND", "NOT_FOUND", "REQUEST_TIMEOUT", "TOO_MANY_REQUESTS"],
+    errors: ["ILLEGAL_CONSUMER_GROUP", "CONSUMER_GROUP_NOT_FOUND", "NOT_FOUND"],
     handle: async ({ parameters }) => jobReply(200, await broker.redriveProgress(parameters.group, parameters.jobId)),
+  }),
+  defineRoute({
+    method: "POST",
+    path: `${path}/redrive/{jobId}`,
+    operationId: "resumeRedrive",
+    tag,
+    summary: "Go on with a redrive now",
+    description: "A redrive goes on by itself, on functions once a minute. This moves what it can within two seconds.",
+    replies: {
+      200: { description: "It is over.", schema: redriveJob },
+      202: { description: "It goes on.", schema: redriveJob },
+    },
+    errors: ["ILLEGAL_CONSUMER_GROUP", "CONSUMER_GROUP_NOT_FOUND", "NOT_FOUND"],
+    async handle({ parameters }) {
+      const job = await broker.resumeRedrive(parameters.group, parameters.jobId);
+      return jobReply(job.state === "RUNNING" ? 202 : 200, job);
+    },
   }),
 ];

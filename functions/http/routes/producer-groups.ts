@@ -1,4 +1,5 @@
 import type { ProducerGroup } from "../../../core/terms.ts";
+import { redactedUrl } from "../../../core/webhooks/redacted-url.ts";
 import { encodeWebhookSecret } from "../../../core/webhooks/webhook-secret.ts";
 import type { RouteDependencies } from "../app.ts";
 import { etagOf, writeConditions } from "../etag.ts";
@@ -20,7 +21,7 @@ const ETAG = { ETag: "Version of the settings, for If-Match." };
 
 const producerGroupJson = (value: ProducerGroup) => ({
   name: value.name,
-  url: value.url ?? null,
+  url: value.url === undefined ? null : redactedUrl(value.url),
   maxChecks: value.maxChecks,
   createdAt: formatInstant(value.createdAtMs),
   updatedAt: formatInstant(value.updatedAtMs),

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { CLIENT_ID_RULE, isClientId } from "../../../core/client/client-id.ts";
 import { CLIENTS_MAX, CONFIGURED_QUEUES_MAX, QUEUES_MAX, ROOMS_MAX } from "../../../core/limits.ts";
 import { type AssignedQueue, PLAIN_STRATEGIES } from "../../../core/terms.ts";
+import { inPlainWords } from "../validation-words.ts";
 import { distinct, integer, plainName } from "./shared.ts";
 
 export const rooms = z
@@ -29,8 +30,8 @@ const configuredQueues = z
     if (clients.length > CLIENTS_MAX) return refuse([], `Must name at most ${CLIENTS_MAX} clients.`);
     for (const [id, some] of clients) {
       if (!isClientId(id)) refuse([id], CLIENT_ID_RULE);
-      const { error, data = [] } = assignedQueues.safeParse(some);
-      for (const { path, message } of error?.issues ?? []) refuse([id, ...path], message);
+      const { error, data = [] } = assignedQueues.safeParse(some, { error: inPlainWords, reportInput: true });
+      for (const issue of error?.issues ?? []) context.addIssue({ ...issue, path: [id, ...issue.path] });
       all.push(...data.map(({ topic, queueId }) => `${topic} ${queueId}`));
     }
     if (all.length > CONFIGURED_QUEUES_MAX) refuse([], `Must name at most ${CONFIGURED_QUEUES_MAX} queues.`);

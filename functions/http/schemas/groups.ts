@@ -16,17 +16,20 @@ import { subscription } from "./subscriptions.ts";
 const seconds = (min: number) => integer(min, BACKOFF_SECONDS_MAX, "Seconds.");
 
 const backoff = z
-  .union([
-    z
-      .array(seconds(0))
-      .min(1, "Must have at least one step.")
-      .max(BACKOFF_STEPS_MAX, `Must have at most ${BACKOFF_STEPS_MAX} steps.`),
-    z.strictObject({
-      initialSeconds: seconds(0),
-      multiplier: z.number("Must be a number.").min(1, "Must be at least 1.").max(100, "Must be at most 100."),
-      maxSeconds: seconds(0),
-    }),
-  ])
+  .union(
+    [
+      z
+        .array(seconds(0))
+        .min(1, "Must have at least one step.")
+        .max(BACKOFF_STEPS_MAX, `Must have at most ${BACKOFF_STEPS_MAX} steps.`),
+      z.strictObject({
+        initialSeconds: seconds(0),
+        multiplier: z.number("Must be a number.").min(1, "Must be at least 1.").max(100, "Must be at most 100."),
+        maxSeconds: seconds(0),
+      }),
+    ],
+    'Must be a list of seconds or {"initialSeconds", "multiplier", "maxSeconds"}.',
+  )
   .meta({ description: "Seconds before each redelivery, the last repeated; or an exponential series." });
 
 const settings = {
@@ -74,7 +77,10 @@ export const group = z
   })
   .meta({ id: "Group" });
 
-const consumersOnline = z.number().int().meta({ description: "Clients whose heartbeat has not expired." });
+const consumersOnline = z.number().int().meta({
+  description:
+    "Clients whose heartbeat runs, or receives that waited at this server at once in about the last half minute, whichever is more.",
+});
 
 export const groupWithSubscriptions = z
   .object({ ...group.shape, subscriptions: z.array(subscription), consumersOnline })

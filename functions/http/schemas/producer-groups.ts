@@ -19,7 +19,7 @@ export const producerGroupSettings = z
 
 const fields = {
   name: z.string(),
-  url: url.nullable(),
+  url: url.nullable().meta({ description: "Where its checks are posted; values of its query are shown as REDACTED." }),
   maxChecks: z.number().int(),
   createdAt: time("When its settings were first made."),
   updatedAt: time("When they last changed."),

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, NAME_CHARS_MAX } from "../../../core/limits.ts";
-import { parseInstant } from "../times.ts";
+import { type ReadInstant, readInstant, readQueryInstant } from "../times.ts";
 
 /** A whole number written in a query. */
 export const queryInteger = (min: number, max: number, description: string) => {
@@ -34,24 +34,20 @@ const INSTANT = "Must be an RFC 3339 time or epoch milliseconds.";
 export const instant = (description: string) =>
   z
     .union([z.string(), z.number()], INSTANT)
-    .transform((value, context) => {
-      const ms = parseInstant(value);
-      if (ms !== undefined) return ms;
-      context.addIssue(INSTANT);
-      return z.NEVER;
-    })
+    .transform((value, context) => epochMs(readInstant(value), context))
     .meta({ anyOf: [{ type: "string", format: "date-time" }, { type: "integer" }], description });
 
 export const queryInstant = (description: string) =>
   z
     .string()
-    .transform((value, context) => {
-      const ms = parseInstant(value);
-      if (ms !== undefined) return ms;
-      context.addIssue(INSTANT);
-      return z.NEVER;
-    })
+    .transform((value, context) => epochMs(readQueryInstant(value), context))
     .meta({ type: "string", description });
+
+function epochMs(read: ReadInstant, context: z.core.$RefinementCtx): number {
+  if ("ms" in read) return read.ms;
+  context.addIssue(read.problem);
+  return z.NEVER;
+}
 
 export const time = (description: string) => z.string().meta({ format: "date-time", description });
 export const offset = (description: string) => z.string().meta({ pattern: "^\\d+$", description });

@@ -101,7 +101,7 @@ describe.each([2, 3])("messages that pack well, in a store of format %i", (forma
     const other = await process();
     expect(await deadLetters(other)).toEqual(upTo(20));
     let job = await other.redriveDeadLetters("billing", {});
-    while (job.state === "RUNNING") job = await other.redriveProgress("billing", job.jobId);
+    while (job.state === "RUNNING") job = await other.resumeRedrive("billing", job.jobId);
     expect(job).toMatchObject({ state: "DONE", moved: 20 });
     expect(await deadLetters(other)).toEqual([]);
     expect(await receiveAll(await process(), "ack")).toEqual(upTo(20));

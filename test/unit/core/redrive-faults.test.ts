@@ -140,7 +140,7 @@ describe("a redrive", () => {
     expect(job).toMatchObject({ state: "RUNNING" });
     expect(await broker.purgeDeadLetters("billing")).toBe(TEXTS.length - job.moved);
     await tick(broker);
-    expect(await broker.redriveProgress("billing", job.jobId)).toMatchObject({ state: "DONE", moved: job.moved });
+    expect(await broker.resumeRedrive("billing", job.jobId)).toMatchObject({ state: "DONE", moved: job.moved });
     expect(await received(broker)).toHaveLength(job.moved);
   });
 });

@@ -228,7 +228,7 @@ describe("a producer group with an endpoint", () => {
       await broker.sendMessages("later", [{ body: Buffer.from(text), delayMs }]);
     const stopping = new AbortController();
     let stopped = false;
-    const timekeeping = broker.keepTime(stopping.signal).then(() => {
+    const timekeeping = broker.keepGoing(stopping.signal).then(() => {
       stopped = true;
     });
     await clock.pass(CHECK_AFTER_MS);

@@ -163,3 +163,51 @@ function countReads(): { count: number } {
   };
   return reads;
 }
+
+describe("consumers that only poll", () => {
+  const online = async () => (await broker.getGroup("billing")).consumersOnline;
+
+  it("are online while their receives wait, and between two of them", async () => {
+    expect(await online()).toBe(0);
+    const waits = [wait(20), wait(20), wait(1)];
+    await pass(0.1);
+    expect(await online()).toBe(3);
+    const { items } = await broker.listGroupsWithLag({ limit: 1 });
+    expect(items[0]?.consumersOnline).toBe(3);
+    await pass(21);
+    expect(waits.every(({ got }) => got !== undefined)).toBe(true);
+    // Nobody waits at this moment, and nobody went: each is at work on what it got.
+    expect(await online()).toBe(3);
+    wait(20);
+    await pass(15);
+    expect(await online()).toBe(2);
+    await pass(45);
+    expect(await online()).toBe(0);
+  });
+
+  it("count for as long as one receive waits", async () => {
+    wait(100);
+    for (let look = 0; look < 9; look++) {
+      await pass(10);
+      expect(await online()).toBe(1);
+    }
+  });
+
+  it("are none where a receive does not wait", async () => {
+    await broker.receiveMessages("billing", { max: 1, waitMs: 0 });
+    expect(await online()).toBe(0);
+  });
+
+  it("and members are not added up", async () => {
+    for (const client of ["a", "b"]) await broker.heartbeat("billing", client, {});
+    wait(20);
+    await pass(0.1);
+    expect(await online()).toBe(2);
+    wait(20);
+    wait(20);
+    await pass(0.1);
+    expect(await online()).toBe(3);
+    await broker.putGroup("other", {});
+    expect((await broker.getGroup("other")).consumersOnline).toBe(0);
+  });
+});

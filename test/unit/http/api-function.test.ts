@@ -270,7 +270,9 @@ describe("the log of a function", () => {
   it("has a line per request with both of its ids, and no key", async () => {
     const { call, lines } = setUp();
     await call("GET", "/v1/topics", { headers: { "x-request-id": "mine" } });
-    expect(lines).toMatchObject([{ requestId: "mine", lambdaRequestId: "lambda-request", status: 200, route: "/v1/topics" }]);
+    expect(lines).toMatchObject([
+      { requestId: "mine", lambdaRequestId: "lambda-request", address: "127.0.0.1", status: 200, route: "/v1/topics" },
+    ]);
     expect(JSON.stringify(lines)).not.toContain(key);
   });
 });

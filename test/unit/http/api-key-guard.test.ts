@@ -50,7 +50,7 @@ describe("a guarded server", () => {
     lines.length = 0;
     const listTopics = () => Promise.resolve({ items: [], next: undefined, complete: true });
     const log = pino({}, { write: (line: string) => void lines.push(line) });
-    const guard = ApiKeyGuard.ofKey(key, ["/healthz", "/readyz"]);
+    const guard = ApiKeyGuard.ofKeys([key], ["/healthz", "/readyz"]);
     server = await serveStub({ listTopics }, { log, guard });
     anyone = new Api({ baseUrl: () => server.url });
     holder = new Api({ baseUrl: () => server.url, headers: () => ({ Authorization: `Bearer ${key}` }) });

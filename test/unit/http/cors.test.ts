@@ -30,7 +30,7 @@ const asks = (origin: string) => ({
 
 describe("pages of other origins", () => {
   it("may call where the settings name their origin, errors included", async () => {
-    const call = await serve({ corsOrigins: [CONSOLE], guard: ApiKeyGuard.ofKey(KEY, []) });
+    const call = await serve({ corsOrigins: [CONSOLE], guard: ApiKeyGuard.ofKeys([KEY], []) });
     const preflight = await call("OPTIONS", "/v1/topics/t/messages", asks(CONSOLE));
     expect(preflight.status).toBe(204);
     expect(Object.fromEntries(preflight.headers)).toMatchObject({
@@ -54,7 +54,7 @@ describe("pages of other origins", () => {
   });
 
   it("may not call otherwise, and no cache mixes them up", async () => {
-    const call = await serve({ corsOrigins: [CONSOLE], guard: ApiKeyGuard.ofKey(KEY, []) });
+    const call = await serve({ corsOrigins: [CONSOLE], guard: ApiKeyGuard.ofKeys([KEY], []) });
     const preflight = await call("OPTIONS", "/v1/topics/t", asks("https://evil.example"));
     expect(preflight.status).toBe(403);
     const answer = await call("GET", "/v1/topics/t", { Origin: "https://evil.example", Authorization: `Bearer ${KEY}` });
@@ -65,7 +65,7 @@ describe("pages of other origins", () => {
   });
 
   it("may all call where the settings say so, without credentials", async () => {
-    const call = await serve({ corsOrigins: ["*"], guard: ApiKeyGuard.ofKey(KEY, []) });
+    const call = await serve({ corsOrigins: ["*"], guard: ApiKeyGuard.ofKeys([KEY], []) });
     for (const [method, headers] of [
       ["OPTIONS", asks("https://any.example")],
       ["GET", { Origin: "https://any.example" }],

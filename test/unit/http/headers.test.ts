@@ -3,7 +3,7 @@ import { etagOf, parseIfMatch } from "../../../functions/http/etag.ts";
 import { readPublishHeaders } from "../../../functions/http/publish-headers.ts";
 import { requestIdOf } from "../../../functions/http/request-id.ts";
 import { decodeComponent, parseQuery, splitTarget } from "../../../functions/http/target.ts";
-import { formatInstant, parseInstant } from "../../../functions/http/times.ts";
+import { formatInstant, readInstant, readQueryInstant } from "../../../functions/http/times.ts";
 import { createSystemRandom } from "../../../functions/runtime/random.ts";
 
 describe("If-Match", () => {
@@ -46,9 +46,11 @@ describe("the headers of a publish", () => {
   });
 
   it("are refused when unknown, over-long or not built", () => {
-    for (const name of ["x-mq-colour", "x-mq-", "x-mq-property-", "x-mq-property-__proto__"]) {
+    for (const name of ["x-mq-colour", "x-mq-"]) {
       expect(() => readPublishHeaders([[name, "x"]]), name).toThrow(name);
     }
+    expect(() => readPublishHeaders([["x-mq-tags", "x"]])).toThrow("Did you mean 'x-mq-tag'?");
+    expect(() => readPublishHeaders([["x-mq-properties", "x"]])).toThrow("Did you mean 'x-mq-property-{name}'?");
     expect(() => readPublishHeaders([["x-mq-tag", "x".repeat(256)]])).toThrow("255");
     expect(() => readPublishHeaders([["x-mq-keys", "k,".repeat(40)]])).toThrow("32 keys");
     for (const value of ["soon", "-1", "1e3", "1.2345"]) {
@@ -90,18 +92,19 @@ describe("request targets", () => {
 });
 
 describe("times", () => {
+  const ms = Date.UTC(2026, 1, 28, 12, 30, 15, 250);
+
   it("are read as RFC 3339 or epoch milliseconds", () => {
-    const ms = Date.UTC(2026, 1, 28, 12, 30, 15, 250);
     for (const text of ["2026-02-28T12:30:15.250Z", "2026-02-28t12:30:15.25z", "2026-02-28 13:30:15.250+01:00", String(ms)]) {
-      expect(parseInstant(text), text).toBe(ms);
+      expect(readInstant(text), text).toEqual({ ms });
     }
-    expect(parseInstant(ms)).toBe(ms);
+    expect(readInstant(ms)).toEqual({ ms });
     expect(formatInstant(ms)).toBe("2026-02-28T12:30:15.250Z");
-    expect(parseInstant("2024-02-29T00:00:00Z")).toBe(Date.UTC(2024, 1, 29));
+    expect(readInstant("2024-02-29T00:00:00Z")).toEqual({ ms: Date.UTC(2024, 1, 29) });
   });
 
   it("are refused when they are none", () => {
-    const wrong = [
+    const wrong: (string | number)[] = [
       "",
       "now",
       "2026-02-29T00:00:00Z",
@@ -111,7 +114,25 @@ describe("times", () => {
       "2026-01-01T00:00:00",
     ];
     wrong.push("2026-01-00T00:00:00Z", "-5", "1.5", "9".repeat(15), "1".repeat(16), "1e3");
-    for (const text of wrong) expect(parseInstant(text), text).toBeUndefined();
-    for (const number of [-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 60]) expect(parseInstant(number)).toBeUndefined();
+    wrong.push("2026-02-28T13:30:15 01:00", -1, ms + 0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 60);
+    for (const value of wrong) expect(readInstant(value), String(value)).toEqual({ problem: expect.stringMatching(/^Must be/) });
+  });
+
+  it("in epoch seconds are told from milliseconds; what is of 1970 is written as RFC 3339", () => {
+    for (const seconds of [0, 1, 0.5, Math.floor(ms / 1_000), 99_999_999_999]) {
+      expect(readInstant(seconds)).toEqual({ problem: expect.stringContaining("Looks like seconds") });
+      if (Number.isInteger(seconds))
+        expect(readInstant(String(seconds))).toEqual({ problem: expect.stringContaining("Looks like seconds") });
+    }
+    expect(readInstant(100_000_000_000)).toEqual({ ms: 100_000_000_000 });
+    expect(readInstant("1970-01-01T00:00:01Z")).toEqual({ ms: 1_000 });
+  });
+
+  it("of a query may have a space where a plus sign was meant", () => {
+    expect(readQueryInstant("2026-02-28T18:00:15.250 05:30")).toEqual({ ms });
+    expect(readQueryInstant("2026-02-28 18:00:15.250 05:30")).toEqual({ ms });
+    expect(readQueryInstant("2026-02-28T12:30:15.250Z")).toEqual({ ms });
+    for (const text of ["2026-02-28 12:30", "2026-02-28T12:30:15  01:00", "2026-02-28T12:30:15Z 01:00"])
+      expect(readQueryInstant(text), text).toHaveProperty("problem");
   });
 });

@@ -19,7 +19,7 @@ describe("settings of the server", () => {
     expect(readServerSettings({})).toEqual({
       port: 8080,
       host: "127.0.0.1",
-      apiKey: undefined,
+      apiKeys: [],
       allowedHosts: [],
       corsOrigins: [],
       store: "embedded",
@@ -30,6 +30,7 @@ describe("settings of the server", () => {
       region: undefined,
       endpoint: undefined,
       logLevel: "info",
+      logFormat: "auto",
       shutdownGraceSeconds: 10,
       requestMemoryMib: 256,
       answerMemoryMib: 64,
@@ -56,6 +57,7 @@ describe("settings of the server", () => {
       ["STORE", "s3"],
       ["AWS_ENDPOINT_URL", "localhost:4566"],
       ["LOG_LEVEL", "loud"],
+      ["LOG_FORMAT", "xml"],
       ["SHUTDOWN_GRACE_SECONDS", "1m"],
       ["REQUEST_MEMORY_MIB", "0"],
     ];
@@ -68,11 +70,21 @@ describe("settings of the server", () => {
 
   it("want a key of 32 characters, and do not repeat a wrong one", () => {
     const key = "0123456789abcdef0123456789abcde";
-    expect(readServerSettings({ API_KEY: `${key}f` }).apiKey).toBe(`${key}f`);
-    for (const wrong of [key, `${key} f`, `${key}ü`, "x".repeat(513)]) {
-      const refusal = refusalOf(() => readServerSettings({ API_KEY: wrong }));
-      expect(refusal).toMatch(/^API_KEY must be 32 to 512 /);
-      expect(refusal).not.toContain(wrong);
+    expect(readServerSettings({ API_KEY: `${key}f` }).apiKeys).toEqual([`${key}f`]);
+    const wrong: [string, string][] = [
+      [key, "32 characters or more, and one has 31"],
+      ["a,b", "32 characters or more, and one has 1"],
+      [`${key}f,`, "32 characters or more, and one has 0"],
+      [`${key} f`, "without blanks"],
+      [`${key}ü`, "printable ASCII"],
+      ["x".repeat(513), "512 characters at most, and one has 513"],
+      [[key, key, key].map((one) => `${one}f`).join(","), "there are 3"],
+    ];
+    for (const [keys, flaw] of wrong) {
+      const refusal = refusalOf(() => readServerSettings({ API_KEY: keys }));
+      expect(refusal).toMatch(/^API_KEY must be one key, or two .*Make one with: openssl rand -hex 32\.$/);
+      expect(refusal).toContain(flaw);
+      expect(refusal).not.toContain(keys);
     }
   });
 
@@ -95,6 +107,12 @@ describe("settings of the server", () => {
     expect(readServerSettings({ CORS_ORIGINS: origins.join(", ") }).corsOrigins).toEqual(origins);
     for (const wrong of ["console.example", "https://console.example/", "https://a,,https://b", "null", "https://*.example"])
       expect(refusalOf(() => readServerSettings({ CORS_ORIGINS: wrong }))).toMatch(/^CORS_ORIGINS must be origins/);
+  });
+
+  it("take two keys while one replaces the other", () => {
+    const [next, old] = ["n".repeat(32), "o".repeat(64)];
+    expect(readServerSettings({ API_KEY: `${next},${old}` }).apiKeys).toEqual([next, old]);
+    expect(readServerSettings({ API_KEY: `${next}, ${old}` }).apiKeys).toEqual([next, old]);
   });
 
   it("name the table, the bucket and the region where the store is on AWS", () => {

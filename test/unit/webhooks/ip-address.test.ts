@@ -81,21 +81,20 @@ describe("a range", () => {
     );
   });
 
-  it.each([
-    "",
-    "10.0.0.0",
-    "10.0.0.0/",
-    "10.0.0.0/33",
-    "10.0.0.0/08",
-    "10.0.0.1/8",
-    "::/129",
-    "fd00::1/64",
-    "/8",
-    "10.0.0.0/8/8",
-    "a/8",
-  ])("'%s' is none", (text) => {
-    expect(parseAddressRange(text)).toBeUndefined();
+  it("is one address where no prefix is given", () => {
+    for (const [text, prefix] of [
+      ["127.0.0.1", 32],
+      ["fd00::1", 128],
+    ] as const)
+      expect(parseAddressRange(text)).toEqual(parseAddressRange(`${text}/${prefix}`));
   });
+
+  it.each(["", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/08", "10.0.0.1/8", "::/129", "fd00::1/64", "/8", "10.0.0.0/8/8", "a/8"])(
+    "'%s' is none",
+    (text) => {
+      expect(parseAddressRange(text)).toBeUndefined();
+    },
+  );
 
   const isIpv4Mapped = (value: bigint): boolean => value >> 32n === 0xffffn;
   const textOf = (value: bigint): string =>

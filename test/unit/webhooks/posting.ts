@@ -28,7 +28,8 @@ export async function post(webhooks: HttpWebhooks, request: WebhookRequest): Pro
   if (!reply.ok) {
     expect(reply.detail).toMatch(/^[A-Z].*\.$/);
     for (const secret of [SECRET.toString("base64"), "never-to-be-repeated", TOKEN, new URL(request.url).hostname, "127.0.0."]) {
-      expect(reply.detail).not.toContain(secret);
+      // The example of a setting is the same whatever the host resolves to.
+      expect(reply.detail.replace("WEBHOOK_ALLOW_PRIVATE=127.0.0.0/8", "")).not.toContain(secret);
     }
   }
   return reply;

@@ -144,6 +144,6 @@ it("a caller is told which field is wrong, and how to mend it", () => {
   } catch (error) {
     refusal = error;
   }
-  const detail = "Use https: webhooks do not go over plain HTTP.";
+  const detail = "Use https: webhooks go over plain HTTP only where the server was started with WEBHOOK_ALLOW_HTTP=true.";
   expect(BrokerError.is(refusal) && refusal).toMatchObject({ code: "BAD_REQUEST", errors: [{ field: "/checkUrl", detail }] });
 });

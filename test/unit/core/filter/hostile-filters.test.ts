@@ -34,7 +34,7 @@ const types = fc.constantFrom("TAG" as const, "SQL92" as const);
 it("decides any text", () => {
   const anyText = fc.oneof(
     fc.string({ unit: "binary", maxLength: 300 }),
-    fc.string({ unit: fc.constantFrom(..."ab1'()<>=-+*/,.| \n\u0000é\ud800".split("")), maxLength: 60 }),
+    fc.string({ unit: fc.constantFrom(..."ab1'\"()<>=-+*/,.| \n\u0000é\ud800".split("")), maxLength: 60 }),
     fc.uint8Array({ maxLength: 3_000 }).map((bytes) => new TextDecoder().decode(bytes)),
   );
   fc.assert(
@@ -45,7 +45,7 @@ it("decides any text", () => {
 
 it("decides any order of tokens", () => {
   const tokens =
-    "a|b|TAGS|1|2L|0.5|1E3|'x'|''|TRUE|FALSE|NULL|AND|OR|NOT|IS|IN|BETWEEN|CONTAINS|STARTSWITH|ENDSWITH|=|<>|<|<=|>|>=|(|)|,|+|-";
+    'a|b|TAGS|"a-b"|"|"""|LIKE|1|2L|0.5|1E3|\'x\'|\'\'|TRUE|FALSE|NULL|AND|OR|NOT|IS|IN|BETWEEN|CONTAINS|STARTSWITH|ENDSWITH|=|<>|<|<=|>|>=|(|)|,|+|-';
   const sentence = fc.array(fc.constantFrom(...tokens.split("|")), { maxLength: 14 }).map((words) => words.join(" "));
   fc.assert(
     fc.property(sentence, propertySets, (expression, properties) => expectDecided({ type: "SQL92", expression }, properties)),
@@ -57,7 +57,7 @@ it("decides what is nearly an expression", () => {
   const change = fc.record({
     at: fc.double({ min: 0, max: 1, noNaN: true }),
     cut: fc.nat(3),
-    put: fc.constantFrom(..."'()=<-/*.1a \n é".split("")),
+    put: fc.constantFrom(..."'\"()=<-/*.1a \n é".split("")),
   });
   fc.assert(
     fc.property(

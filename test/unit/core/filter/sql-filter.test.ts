@@ -159,13 +159,21 @@ describe("an SQL92 filter", () => {
 /** What RocketMQ refuses, here refused likewise; the rule is named by where RocketMQ has it. */
 const REFUSED: readonly (readonly [rule: string, expression: string, refusal: string])[] = [
   ["SelectorParser.jj: no operator !=", "a != 1", "1:3 found '!='; unequal is written '<>'."],
-  ["SelectorParser.jj: no operator ==", "a == 1", "1:4 expected a property, a value or '(', found '='."],
-  ["SelectorParser.jj: no dots in names", "a.b = 1", "1:2 found '.', which means nothing here."],
+  ["SelectorParser.jj: no operator ==", "a == 1", "1:3 found '=='; equal is written '='."],
+  ["SelectorParser.jj: no operator &&", "a = 1 && b = 2", "1:7 found '&&'; write AND."],
+  ["SelectorParser.jj: no operator ||", "a = 1 || b = 2", "1:7 found '||'; write OR."],
+  ["SelectorParser.jj: no operator !", "!(a = 1)", "1:1 found '!'; write NOT."],
+  ["SelectorParser.jj: no dots in names", "a.b = 1", "1:2 found '.'; a property with a dot in its name stands in double quotes."],
+  [
+    "SelectorParser.jj: no names in backticks",
+    "`a` = 1",
+    "1:1 found '`'; a property whose name has other characters stands in double quotes.",
+  ],
   ["SelectorParser.jj: keywords are no names", "contains = 1", "1:1 expected a property, a value or '(', found 'contains'."],
-  ["SelectorParser.jj: IN takes texts", "a IN (1)", "1:7 expected a text in quotes, found '1'."],
-  ["SelectorParser.jj: IN takes one or more", "a IN ()", "1:7 expected a text in quotes, found ')'."],
-  ["SelectorParser.jj: IN, a comma too many", "a IN ('x',)", "1:11 expected a text in quotes, found ')'."],
-  ["SelectorParser.jj: searches take texts", "a STARTSWITH b", "1:14 expected a text in quotes, found 'b'."],
+  ["SelectorParser.jj: IN takes texts", "a IN (1)", "1:7 expected a text in single quotes, found '1'."],
+  ["SelectorParser.jj: IN takes one or more", "a IN ()", "1:7 expected a text in single quotes, found ')'."],
+  ["SelectorParser.jj: IN, a comma too many", "a IN ('x',)", "1:11 expected a text in single quotes, found ')'."],
+  ["SelectorParser.jj: searches take texts", "a STARTSWITH b", "1:14 expected a text in single quotes, found 'b'."],
   ["SelectorParser.jj: an empty expression", " \n ", "2:2 expected a property, a value or '(', found the end."],
   ["SelectorParser.jj: nothing after AND", "a = 1 AND", "1:10 expected a property, a value or '(', found the end."],
   ["SelectorParser.jj: NOT of no test", "a NOT 'x'", "1:7 expected BETWEEN, IN, CONTAINS, STARTSWITH or ENDSWITH, found 'x'."],
@@ -211,7 +219,8 @@ const REFUSED_HERE: readonly (readonly [rocketmq: string, expression: string, re
   ["ignores all after the expression", "a = 1) OR b = 2", "1:6 expected AND, OR or the end, found ')'."],
   ["reads 007 as 0, and ignores the rest", "a = 007", "1:5 found a malformed number."],
   ["reads 12x as 12, and ignores the rest", "a = 12x", "1:5 found a malformed number."],
-  ["reads a, and ignores the rest", "a LIKE 'x%'", "1:3 expected AND, OR or the end, found 'LIKE'."],
+  ["reads a, and ignores the rest", "a LIKE 'x%'", "1:3 LIKE is not supported; use STARTSWITH, ENDSWITH or CONTAINS."],
+  ["reads a, and ignores the rest", "a not like 'x%'", "1:7 LIKE is not supported; use STARTSWITH, ENDSWITH or CONTAINS."],
   ["reads a, and ignores the rest", "a + 1 > 2", "1:3 expected AND, OR or the end, found '+'."],
   ["reads a-b as a, and ignores the rest", "a-b = 1", "1:2 expected AND, OR or the end, found '-'."],
   ["reads (NOT a) = 1, which is never true", "NOT a = 1", `1:7 ${CHAINED}, found '='.`],
@@ -224,6 +233,43 @@ const REFUSED_HERE: readonly (readonly [rocketmq: string, expression: string, re
   ["fails on every message", "(a = 1) = 'x'", "1:11 a condition cannot be compared with a text."],
   ["makes FALSE of it", "1 CONTAINS '1'", "1:1 expected a property or a text before CONTAINS."],
 ];
+
+/** Names in double quotes, which RocketMQ does not have. */
+const QUOTED: readonly (readonly [expression: string, properties: Properties, matches: boolean])[] = [
+  [`"order-type" = 'vip'`, { "order-type": "vip" }, true],
+  [`"order-type" = 'vip'`, { "order-type": "plain" }, false],
+  [`"order-type" = 'vip'`, { order: "vip", type: "vip" }, false],
+  [`"user.id" > 6 AND "a/b/c" IN ('x')`, { "user.id": "7", "a/b/c": "x" }, true],
+  [`"in" = 'x' AND "NOT" IS NULL`, { in: "x" }, true],
+  [`"say ""hi""" CONTAINS 'x'`, { 'say "hi"': "axb" }, true],
+  [`"größe 📏" BETWEEN 1 AND 3`, { "größe 📏": "2" }, true],
+  [`"it's" STARTSWITH '"'`, { "it's": '"x' }, true],
+  [`a = ("b-c")`, { a: "1", "b-c": "1" }, true],
+  [`"a" = 'x' AND a = 'x'`, { a: "x" }, true],
+  [`"TAGS" = 'x'`, { TAGS: "x" }, true],
+  [`"-- no comment" = 'x'`, { "-- no comment": "x" }, true],
+];
+
+/** What is no name in double quotes, or probably no name that was meant. */
+const MISQUOTED: readonly (readonly [expression: string, refusal: string])[] = [
+  [`"" = 'x'`, "1:1 found a property in double quotes without its name or its closing quote."],
+  [`"a-b = 'x'`, "1:1 found a property in double quotes without its name or its closing quote."],
+  [`"a""b = 'x'`, "1:1 found a property in double quotes without its name or its closing quote."],
+  [`a = "x"`, '1:5 "x" is a property; texts have single quotes. For the property write ("x").'],
+  [`a BETWEEN "x" AND 3`, '1:11 "x" is a property; texts have single quotes. For the property write ("x").'],
+  [`a IN ("x")`, '1:7 expected a text in single quotes, found "x".'],
+  [`a CONTAINS "x"`, '1:12 expected a text in single quotes, found "x".'],
+];
+
+describe("a property in double quotes", () => {
+  it.each(QUOTED)("is read in %s", (expression, properties, matches) => {
+    expect(sqlMatches(expression, properties)).toBe(matches);
+  });
+
+  it.each(MISQUOTED)("is not read in %s", (expression, refusal) => {
+    expect(refusalOf({ type: "SQL92", expression })).toBe(refusal);
+  });
+});
 
 describe("an SQL92 expression", () => {
   it.each(REFUSED)("is refused by RocketMQ's rule %s: %j", (_rule, expression, refusal) => {

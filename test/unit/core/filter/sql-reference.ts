@@ -26,7 +26,7 @@ export type Tree =
 export type Properties = Readonly<Record<string, string>>;
 export type Answer = "TRUE" | "FALSE" | "NULL";
 
-const NAMES = ["a", "b", "$c_1", "TAGS", "KEYS"] as const;
+const NAMES = ["a", "b", "$c_1", "TAGS", "KEYS", "order-type", "x.y/z", "in", 'say "hi"', "it's -- 1", "größe"] as const;
 /** Whole and broken numbers, words that look like syntax, and the edges of 32, 53 and 64 bits. */
 const TEXTS = [
   ..."0|1|-1|+5|007|12|3.5|.5|5.|1e3|1E-2|-2.50|abc|a|true|TRUE|tRuE|false|null|it's|''|x y| 1|1 |0x10|NaN|1_000|3.5f".split("|"),
@@ -137,7 +137,7 @@ function bareParts(tree: Tree, random: SeededRandom): string[] {
     case "constant":
       return [tree.word];
     case "property":
-      return [tree.name];
+      return [named(tree.name, random)];
     case "and":
     case "or":
       return [...parts(tree.left, random, LEVEL[tree.is]), tree.is.toUpperCase(), ...parts(tree.right, random, LEVEL[tree.is])];
@@ -145,14 +145,14 @@ function bareParts(tree: Tree, random: SeededRandom): string[] {
       // NOT of NOT needs no parentheses, of a test it does.
       return ["NOT", ...parts(tree.tree, random, tree.tree.is === "not" ? LEVEL.not : LEVEL.operand)];
     case "truth":
-      return [...parts(tree.left, random, LEVEL.operand), tree.operator, ...parts(tree.right, random, LEVEL.operand)];
+      return [...parts(tree.left, random, LEVEL.operand), tree.operator, ...onTheRight(parts(tree.right, random, LEVEL.operand))];
     case "equal":
     case "order":
-      return [...of(tree.left), tree.operator, ...of(tree.right)];
+      return [...of(tree.left), tree.operator, ...onTheRight(of(tree.right))];
     case "between":
-      return [...of(tree.value), ...negation, "BETWEEN", ...of(tree.low), "AND", ...of(tree.high)];
+      return [...of(tree.value), ...negation, "BETWEEN", ...onTheRight(of(tree.low)), "AND", ...onTheRight(of(tree.high))];
     case "in":
-      return [tree.name, ...negation, "IN", "(", ...texts(...tree.texts), ")"];
+      return [named(tree.name, random), ...negation, "IN", "(", ...texts(...tree.texts), ")"];
     case "search":
       return [...of(tree.within), ...negation, tree.word, ...texts(tree.text)];
     case "null":
@@ -161,11 +161,21 @@ function bareParts(tree: Tree, random: SeededRandom): string[] {
 }
 
 function operandParts(operand: Operand, random: SeededRandom): string[] {
-  const bare = operand.is === "property" ? [operand.name] : operand.is === "text" ? [quoted(operand.text)] : numberParts(operand);
+  const bare =
+    operand.is === "property"
+      ? [named(operand.name, random)]
+      : operand.is === "text"
+        ? [quoted(operand.text)]
+        : numberParts(operand);
   return random.chance(0.1) ? ["(", ...bare, ")"] : random.chance(0.05) ? ["+", ...bare] : bare;
 }
 
 const numberParts = ({ digits, minus }: { digits: string; minus: boolean }): string[] => (minus ? ["-", digits] : [digits]);
+/** Where a text would stand a name in double quotes is read with parentheses only. */
+const onTheRight = (tokens: readonly string[]): readonly string[] =>
+  tokens[0]?.startsWith('"') ? ["(", ...tokens, ")"] : tokens;
+const named = (name: string, random: SeededRandom): string =>
+  /^[a-zA-Z_$][\w$]*$/.test(name) && name !== "in" && random.chance(0.8) ? name : `"${name.split('"').join('""')}"`;
 const quoted = (value: string): string => `'${value.split("'").join("''")}'`;
 
 function spaced(tokens: readonly string[], random: SeededRandom): string {

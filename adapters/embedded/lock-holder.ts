@@ -1,0 +1,16 @@
+import { readFileSync, statSync } from "node:fs";
+
+/** The process that holds a lock on a file, where the system tells: Linux does, of the processes that this one can see. */
+export function lockHolder(path: string): number | undefined {
+  try {
+    const { ino } = statSync(path);
+    for (const line of readFileSync("/proc/locks", "utf8").split("\n")) {
+      // 1: POSIX  ADVISORY  WRITE 12345 fd:00:1048601 0 EOF
+      const [, , , , pid, place = ""] = line.trim().split(/\s+/);
+      if (Number(place.split(":")[2]) === ino && Number(pid) > 0) return Number(pid);
+    }
+  } catch {
+    // No /proc/locks, or not for us.
+  }
+  return undefined;
+}

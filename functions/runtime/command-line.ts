@@ -1,0 +1,101 @@
+import { parseArgs } from "node:util";
+import { suggestion } from "../../core/names.ts";
+import { type Environment, InvalidSetting, type SettingRow, type SettingTable } from "./settings.ts";
+
+/** What whoever starts the server asks of it: to run with these settings, or to say something and end. */
+export type CommandLine = { readonly environment: Environment } | { readonly say: string };
+
+const HELP = "help";
+const VERSION = "version";
+
+/** `DATA_DIR` is `--data-dir`. */
+const optionOf = ({ env }: SettingRow): string => env.toLowerCase().replaceAll("_", "-");
+/** Its presence says `true`. */
+const isFlag = (row: SettingRow): boolean => row.default === "false";
+
+/**
+ * Every setting of `table` as an option, which goes before the variable of the environment. A secret has none: anyone on the machine
+ * can read a command line. Errors: `InvalidSetting`.
+ */
+export function readCommandLine(
+  table: SettingTable,
+  args: readonly string[],
+  environment: Environment,
+  version: () => string,
+): CommandLine {
+  const rows = new Map(Object.values(table).map((row) => [optionOf(row), row] as const));
+  const options = Object.fromEntries([
+    ...[...rows].map(([name, row]) => [name, { type: isFlag(row) ? "boolean" : "string" } as const] as const),
+    [HELP, { type: "boolean", short: "h" } as const],
+    [VERSION, { type: "boolean", short: "v" } as const],
+  ]);
+  const { tokens } = parseArgs({ args: [...args], options, strict: false, tokens: true });
+  const given: Record<string, string> = {};
+  let say: string | undefined;
+  for (const token of tokens) {
+    if (token.kind === "positional") throw new InvalidSetting(`There is no argument ${JSON.stringify(token.value)}. ${BY_NPM}`);
+    if (token.kind !== "option") continue;
+    if (token.name === HELP) say = helpOf([...rows.values()]);
+    else if (token.name === VERSION) say ??= version();
+    else {
+      const row = knownRow(rows, token.name, token.rawName);
+      if (given[row.env] !== undefined) throw new InvalidSetting(`${token.rawName} is given twice.`);
+      given[row.env] = givenValue(row, token);
+    }
+  }
+  if (say !== undefined) return { say };
+  refuseTakenByNpm(rows, environment);
+  return { environment: { ...environment, ...given } };
+}
+
+const BY_NPM = "Settings are options, as in --port 9999; with npm they come behind two hyphens: npm start -- --port 9999.";
+
+function knownRow(rows: ReadonlyMap<string, SettingRow>, name: string, rawName: string): SettingRow {
+  const row = rows.get(name);
+  if (!row) {
+    const known = [...rows.keys(), HELP, VERSION].map((option) => `--${option}`);
+    throw new InvalidSetting(`There is no option ${rawName.slice(0, 64)}.${suggestion(rawName, known)} --help lists them.`);
+  }
+  if (row.secret)
+    throw new InvalidSetting(`${rawName} is none: others on this machine could read it. Set ${row.env} in the environment.`);
+  return row;
+}
+
+function givenValue(row: SettingRow, { value, inlineValue, rawName }: OptionToken): string {
+  if (isFlag(row) && value === undefined) return "true";
+  // "--data-dir --port 1" names no folder called "--port".
+  if (!value || (!inlineValue && value.startsWith("-")))
+    throw new InvalidSetting(`${rawName} needs a value: ${rawName} <value>.`);
+  return value;
+}
+
+interface OptionToken {
+  readonly rawName: string;
+  readonly value?: string | undefined;
+  readonly inlineValue?: boolean | undefined;
+}
+
+/** `npm start --port 1` gives the option to npm, which hands it on as a variable of its own. */
+function refuseTakenByNpm(rows: ReadonlyMap<string, SettingRow>, environment: Environment): void {
+  for (const name of rows.keys()) {
+    if (environment[`npm_config_${name.replaceAll("-", "_")}`] === undefined) continue;
+    throw new InvalidSetting(`npm took --${name} for an option of its own. ${BY_NPM}`);
+  }
+}
+
+function helpOf(rows: readonly SettingRow[]): string {
+  const lines = rows.map((row) => {
+    const { env, secret, default: standard, description } = row;
+    const option = secret ? `${env} (in the environment only)` : `--${optionOf(row)}${isFlag(row) ? "" : " <value>"}`;
+    const place = secret ? "" : `${env} in the environment`;
+    const defaults = standard === "" ? "" : `default ${standard}`;
+    const facts = [place, defaults].filter((fact) => fact !== "").join(", ");
+    return `  ${option}\n      ${description}${facts === "" ? "" : `\n      (${facts})`}\n`;
+  });
+  return [
+    "Usage: node dist/local.mjs [options], or npm start -- [options]\n",
+    ...lines,
+    "  -h, --help\n      Shows this.\n",
+    "  -v, --version\n      Shows the version.\n",
+  ].join("\n");
+}
