@@ -85,16 +85,21 @@ export function answerRoute(route: Route, dependencies: RouteAnswerDependencies)
   return (c) => answer(c, route.path, dependencies, handle);
 }
 
+export interface Refusal {
+  readonly error: BrokerError;
+  readonly headers?: Record<string, string>;
+}
+
 /** Answers a request that no route takes with what `refuse` throws. */
 export const answerRefusal = (
   dependencies: AnswerDependencies,
-  refuse: (c: Context, path: string) => { error: BrokerError; headers?: Record<string, string> },
+  refuse: (c: Context, path: string) => Refusal | Promise<Refusal>,
 ): ((c: Context) => Promise<Response>) => {
   return (c) =>
     answer(c, NO_ROUTE, dependencies, async (_, raw, requestId) => {
       const { path } = splitTarget(dependencies.inbound.target(raw));
       decodeComponent(path);
-      const { error, headers } = refuse(c, path);
+      const { error, headers } = await refuse(c, path);
       return problemReply(error, { requestId, instance: path, ...(headers ? { headers } : {}) });
     });
 };

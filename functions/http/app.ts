@@ -14,7 +14,7 @@ import type { Cors } from "./cors.ts";
 import { type Cursors, createCursors } from "./cursor.ts";
 import type { Inbound } from "./inbound.ts";
 import type { LongPolls } from "./long-polls.ts";
-import { noRoute } from "./no-route.ts";
+import { noRoute, requireResource } from "./no-route.ts";
 import type { OpenServer } from "./open-server.ts";
 import type { RequestMemory } from "./request-memory.ts";
 import { type Route, routerPath } from "./route.ts";
@@ -108,7 +108,12 @@ export function createApp(dependencies: AppDependencies): Hono {
   const answering = { inbound, random, log, memory, guard, openServer, cors, broker };
   const app = createRouter(inbound);
   for (const route of routes) app.on(route.method, routerPath(route.path), answerRoute(route, answering));
-  app.notFound(answerRefusal(answering, (c, path) => noRoute(app, routes, c.req.method, path)));
+  app.notFound(
+    answerRefusal(answering, async (c, path) => {
+      await requireResource(broker, path);
+      return noRoute(app, routes, c.req.method, path);
+    }),
+  );
   return app;
 }
 

@@ -1,7 +1,10 @@
 import type { Hono } from "hono";
+import type { Broker } from "../../core/broker.ts";
 import { BrokerError } from "../../core/errors.ts";
 import { nearness } from "../../core/names.ts";
+import type { Refusal } from "./answer.ts";
 import type { Route } from "./route.ts";
+import { decodeComponent } from "./target.ts";
 
 /** A longer path, or one of more segments, is not compared with those there are. */
 const PATH_CHARS_MAX = 256;
@@ -10,12 +13,7 @@ const SEGMENTS_MAX = 10;
 type Place = Pick<Route, "method" | "path">;
 
 /** What is said to a request that no route takes: 405 where another method would do, else 404 with the nearest route. */
-export function noRoute(
-  app: Hono,
-  routes: readonly Place[],
-  method: string,
-  path: string,
-): { readonly error: BrokerError; readonly headers?: Record<string, string> } {
+export function noRoute(app: Hono, routes: readonly Place[], method: string, path: string): Refusal {
   const allowed = allowedMethods(app, path);
   if (allowed.length === 0) {
     const near = nearestRoute(routes, method, path);
@@ -29,6 +27,15 @@ export function noRoute(
     error: new BrokerError("METHOD_NOT_ALLOWED", `${method.slice(0, 20)} is not allowed here. Use ${Allow}.${hint}`),
     headers: { Allow },
   };
+}
+
+const RESOURCE = /^\/v1\/(topics|groups)\/([^/]+)$/;
+
+/** No method is allowed of a topic or group that is not there, which says more. Errors: those of reading it. */
+export async function requireResource(broker: Pick<Broker, "getTopic" | "getGroup">, path: string): Promise<void> {
+  const [, kind, name = ""] = RESOURCE.exec(path) ?? [];
+  if (kind === "topics") await broker.getTopic(decodeComponent(name));
+  if (kind === "groups") await broker.getGroup(decodeComponent(name));
 }
 
 function allowedMethods(app: Hono, path: string): string[] {

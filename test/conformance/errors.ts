@@ -56,9 +56,10 @@ export function errorTests(api: Api): void {
     });
 
     it("answers 405 with Allow for a wrong method", async () => {
+      const topic = await createTopic(api);
       const cases: [string, string, string][] = [
         ["POST", "/v1/topics", "GET, HEAD"],
-        ["POST", "/v1/topics/x", "GET, HEAD, PUT, PATCH, DELETE"],
+        ["POST", `/v1/topics/${topic}`, "GET, HEAD, PUT, PATCH, DELETE"],
         ["GET", "/v1/topics/x/messages", "POST"],
         ["PATCH", "/v1/groups/x/subscriptions/y", "GET, HEAD, PUT, DELETE"],
         ["GET", "/v1/groups/x/receive", "POST"],
@@ -70,6 +71,13 @@ export function errorTests(api: Api): void {
         expectProblem(answer, 405, "METHOD_NOT_ALLOWED");
         expect(answer.headers.get("allow")).toBe(allow);
       }
+    });
+
+    it("says of a topic or group that is not there that it is not, whatever the method", async () => {
+      const absent = uniqueName("absent");
+      expectProblem(await api.post(`/v1/topics/${absent}`, { body: "x" }), 404, "TOPIC_NOT_FOUND", `PUT /v1/topics/${absent}`);
+      expectProblem(await api.post(`/v1/groups/${absent}`, {}), 404, "CONSUMER_GROUP_NOT_FOUND");
+      expectProblem(await api.post("/v1/topics/%zz", {}), 400, "BAD_REQUEST");
     });
 
     it("answers HEAD like GET, without the body", async () => {
