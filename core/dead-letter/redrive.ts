@@ -157,7 +157,7 @@ export async function continueRedrive(
     const route = await routeTo(store, group, job.target);
     const deadLetters = await store.topics.get(deadLetterTopicName(group.name));
     const work = { store, group, deadLetters, route, selection };
-    while (job?.state === "RUNNING" && store.clock.nowMs() < untilMs && !signal?.aborted) {
+    while (job?.state === "RUNNING" && store.clock.nowMs() < untilMs) {
       const waitMs = job.paceMs - store.clock.nowMs();
       if (waitMs > 0 && store.clock.nowMs() + waitMs >= untilMs) return job;
       if (waitMs > 0) await store.clock.sleep(waitMs, signal);

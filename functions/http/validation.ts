@@ -43,10 +43,13 @@ function fieldErrors(issue: Issue, where: Place): readonly FieldError[] {
   }));
 }
 
+/** What is said of a value that is of another kind altogether. */
+const OTHER_KIND: ReadonlySet<Issue["code"]> = new Set(["invalid_type", "invalid_value", "invalid_union"]);
+
 /** Of a value that may have several forms and has the outline of one, what is wrong with that one; else the issue as it is. */
 function decided(issue: Issue): readonly Issue[] {
   if (issue.code !== "invalid_union" || issue.input === undefined) return [issue];
-  const outlined = issue.errors.filter((form) => form.every((inner) => isUnknown(inner) || inner.path.length > 0));
+  const outlined = issue.errors.filter((form) => form.every(({ code, path }) => path.length > 0 || !OTHER_KIND.has(code)));
   const meant = outlined.length === 1 ? outlined : outlined.filter((form) => form.every(({ code }) => code !== "invalid_value"));
   const [form] = meant;
   if (form === undefined || meant.length > 1) return [issue];

@@ -140,6 +140,8 @@ export function errorTests(api: Api): void {
       );
       await says(api.post(`/v1/groups/${group}/settle`, { acks: ["h"] }), '/acks/0: Must be an object: {"receiptHandle"}.');
       await says(api.post(`/v1/topics/${topic}/messages`, [] as unknown as object), '/: Must be an object: {"body", …}.');
+      await says(api.put(`/v1/groups/${group}`, { backoff: [] }), "/backoff: Must have at least one step.");
+      await says(api.put(`/v1/groups/${group}`, { backoff: [1, "2"] }), "/backoff/1: Must be a whole number");
       await says(api.put(`/v1/groups/${group}`, { backoff: "fast" }), "/backoff: Must be a list of seconds or");
       await says(
         api.put(`/v1/groups/${group}`, { backoff: { initialSeconds: 1, multiplier: 0, maxSeconds: 1 } }),
