@@ -39,6 +39,8 @@ export interface NodeServerOptions {
   /** Connections open at once. */
   readonly connectionsMax: number;
   readonly answerMemory: AnswerMemory;
+  /** Default: a minute. */
+  readonly writeTimeoutMs?: number | undefined;
   readonly log: Log;
   readonly random: Random;
 }
@@ -55,9 +57,10 @@ export async function serveApp(app: Hono, options: NodeServerOptions): Promise<N
   });
   const connections = new Connections({
     max: connectionsMax,
-    serve({ incoming, outgoing }) {
+    serve(exchange) {
+      const { incoming, outgoing } = exchange;
       const error = requestError(incoming);
-      if (error) refuseRequest(outgoing, error, options);
+      if (error) refuseRequest(exchange, error, options);
       else void listener(incoming, outgoing).then(() => countUnsent(outgoing, options.answerMemory));
     },
   });
@@ -75,7 +78,7 @@ export async function serveApp(app: Hono, options: NodeServerOptions): Promise<N
     },
     (incoming, outgoing) => connections.arrived({ incoming, outgoing }),
   );
-  server.timeout = WRITE_TIMEOUT_MS;
+  server.timeout = options.writeTimeoutMs ?? WRITE_TIMEOUT_MS;
   // Node drops headers beyond its default count without a word; their size is bounded anyway.
   server.maxHeadersCount = 0;
   // Who has closed its own side after the request is still there to be answered.
@@ -83,9 +86,10 @@ export async function serveApp(app: Hono, options: NodeServerOptions): Promise<N
   server.on("connection", (socket) => connections.opened(socket));
   server.on("checkExpectation", (incoming, outgoing) => connections.arrived({ incoming, outgoing }));
   server.on("clientError", (error, socket) => endMalformed(error, socket as Socket, connections, options));
-  server.on("connect", (request, socket) => {
+  server.on("connect", (request, stream) => {
+    const socket = stream as Socket;
     socket.on("error", () => socket.destroy());
-    connections.endWith(socket as Socket, () => refuseTunnel(request, socket, options));
+    connections.endWith(socket, () => refuseTunnel(request, socket, options));
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -117,6 +121,7 @@ function unroutable(error: unknown, { log, random }: NodeServerOptions): Respons
   const requestId = requestIdOf(undefined, random);
   const malformed = error instanceof RequestError;
   if (!malformed) log.error({ err: error, requestId }, "request failed");
+  else log.info({ requestId, status: 400, code: "BAD_REQUEST", route: "-" }, "request refused");
   const shown = malformed
     ? new BrokerError("BAD_REQUEST", `The request cannot be routed: ${error.message}.`)
     : toBrokerError(error);

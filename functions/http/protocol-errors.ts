@@ -1,10 +1,11 @@
-import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
-import type { Duplex } from "node:stream";
+import { type IncomingMessage, STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
 import { BrokerError, type Effect } from "../../core/errors.ts";
 import type { Random } from "../../core/ports/random.ts";
 import type { Log } from "../runtime/log.ts";
-import { problemReply } from "./problem.ts";
-import type { Reply } from "./reply.ts";
+import { clientAddress } from "./client-address.ts";
+import type { Exchange } from "./connections.ts";
+import { type ProblemContext, problemReply } from "./problem.ts";
 import { requestIdOf } from "./request-id.ts";
 
 /** What of a request is not HTTP as this server speaks it. */
@@ -47,47 +48,68 @@ export interface ProtocolErrorDependencies {
 }
 
 /** Answers in place of the routes, and closes the connection: what follows on it may be a part of the same request. */
-export function refuseRequest(outgoing: ServerResponse, error: ProtocolError, dependencies: ProtocolErrorDependencies): void {
-  const { reply, headers } = problemOf(error, "none", dependencies);
-  outgoing.writeHead(reply.status, headers).end(reply.body);
+export function refuseRequest(
+  { incoming, outgoing }: Exchange,
+  error: ProtocolError,
+  dependencies: ProtocolErrorDependencies,
+): void {
+  const { status, headers, body } = refusalOf(
+    incoming.socket,
+    problem(error, "none"),
+    { instance: "/", status: error.status },
+    dependencies,
+  );
+  outgoing.writeHead(status, headers).end(body);
 }
 
 /** The same where there is no request to answer, on the bare connection. `effect` is that of the request that was malformed. */
 export function refuseConnection(
-  socket: Duplex,
+  socket: Socket,
   error: ProtocolError,
   effect: Effect,
   dependencies: ProtocolErrorDependencies,
 ): void {
-  const { reply, headers } = problemOf(error, effect, dependencies);
-  writeRaw(socket, reply, headers);
+  writeRaw(socket, refusalOf(socket, problem(error, effect), { instance: "/", status: error.status }, dependencies));
 }
 
 /** CONNECT asks for a tunnel, and never reaches the routes. */
-export function refuseTunnel(request: IncomingMessage, socket: Duplex, { random, log }: ProtocolErrorDependencies): void {
-  const requestId = requestIdOf(undefined, random);
+export function refuseTunnel({ url }: IncomingMessage, socket: Socket, dependencies: ProtocolErrorDependencies): void {
   const error = new BrokerError("METHOD_NOT_ALLOWED", `CONNECT is not allowed. Use ${METHODS}.`);
-  const reply = problemReply(error, { requestId, instance: request.url ?? "/", headers: { Allow: METHODS } });
-  log.info({ requestId, status: reply.status, route: "-" }, "request refused");
-  writeRaw(socket, reply, headersOf(reply, requestId));
+  writeRaw(socket, refusalOf(socket, error, { instance: url ?? "/", headers: { Allow: METHODS } }, dependencies));
 }
 
-function problemOf({ status, detail }: ProtocolError, effect: Effect, { random, log }: ProtocolErrorDependencies) {
+const problem = ({ detail }: ProtocolError, effect: Effect): BrokerError => new BrokerError("BAD_REQUEST", detail, { effect });
+
+interface Refusal {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+function refusalOf(
+  socket: Socket,
+  error: BrokerError,
+  context: Omit<ProblemContext, "requestId">,
+  { random, log }: ProtocolErrorDependencies,
+): Refusal {
   const requestId = requestIdOf(undefined, random);
-  const reply = problemReply(new BrokerError("BAD_REQUEST", detail, { effect }), { requestId, instance: "/", status });
-  log.info({ requestId, status, route: "-" }, "request refused");
-  return { reply, headers: headersOf(reply, requestId) };
+  const { status, headers, body } = problemReply(error, { requestId, ...context });
+  log.info({ requestId, address: clientAddress(socket), status, code: error.code, route: "-" }, "request refused");
+  const text = String(body);
+  return {
+    status,
+    body: text,
+    headers: {
+      ...headers,
+      "X-Request-Id": requestId,
+      "Server-Timing": "total;dur=0",
+      "Content-Length": String(Buffer.byteLength(text)),
+      Connection: "close",
+    },
+  };
 }
 
-const headersOf = ({ headers, body }: Reply, requestId: string): Record<string, string> => ({
-  ...headers,
-  "X-Request-Id": requestId,
-  "Server-Timing": "total;dur=0",
-  "Content-Length": String(Buffer.byteLength(String(body))),
-  Connection: "close",
-});
-
-function writeRaw(socket: Duplex, { status, body }: Reply, headers: Readonly<Record<string, string>>): void {
+function writeRaw(socket: Socket, { status, headers, body }: Refusal): void {
   const head = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n${head.join("")}\r\n${body}`);
 }

@@ -30,6 +30,8 @@ export interface ServeOptions {
   readonly answerMemory: AnswerMemory;
   /** Absent: no request needs a key, and the server is for programs of this machine alone. */
   readonly guard?: ApiKeyGuard | undefined;
+  /** How long a client may take nothing of its answer. Default: a minute. */
+  readonly writeTimeoutMs?: number;
   /** Connections open at once. Default: what the process may have. */
   readonly connectionsMax?: number;
   /** Names by which a server without a guard may be called, besides this machine's own and `host`. */
@@ -77,6 +79,7 @@ export async function serveBroker(options: ServeOptions): Promise<ServedBroker> 
     port,
     connectionsMax: options.connectionsMax ?? connectionsMax(),
     answerMemory: options.answerMemory,
+    writeTimeoutMs: options.writeTimeoutMs,
     log,
     random,
   });

@@ -3,6 +3,8 @@ import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Broker } from "../../../core/broker.ts";
+import type { StoredMessage } from "../../../core/terms.ts";
+import { AnswerMemory } from "../../../functions/http/answer-memory.ts";
 import type { ServedBroker, ServeOptions } from "../../../functions/http/serve-broker.ts";
 import { serveStub } from "../../support/http-stub-broker.ts";
 
@@ -35,6 +37,20 @@ async function dial({ url }: ServedBroker): Promise<{ socket: Socket; text: () =
   });
   return { socket, text: () => text, gone };
 }
+
+const stored = (body: Uint8Array): StoredMessage => ({
+  messageId: "m",
+  queueId: 0,
+  offset: 0,
+  tag: undefined,
+  keys: [],
+  properties: new Map(),
+  messageGroup: undefined,
+  priority: undefined,
+  bornAtMs: 0,
+  storedAtMs: 0,
+  body,
+});
 
 const statuses = (text: string): number[] => Array.from(text.matchAll(/HTTP\/1\.1 (\d{3})/g), ([, status]) => Number(status));
 
@@ -222,5 +238,55 @@ describe("an upload that is refused", () => {
     }
     socket.write("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
     expect(await untilStatuses(text, 2)).toEqual([404, 200]);
+  });
+});
+
+describe("an answer that nobody takes", () => {
+  /** Large enough that the system does not take it off the server's hands. */
+  const page = async (): ReturnType<Broker["pullMessages"]> => ({
+    status: "FOUND",
+    messages: Array.from({ length: 8 }, () => stored(Buffer.alloc(4 << 20, "x"))),
+    nextOffset: 8,
+    minOffset: 0,
+    maxOffset: 8,
+  });
+  const pull = "GET /v1/topics/t/queues/0/messages?offset=0 HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+  it("is given up when nothing of it was taken for a while", async () => {
+    const server = await serve({ pullMessages: page }, { writeTimeoutMs: 300 });
+    const { socket, gone } = await dial(server);
+    socket.pause().write(pull);
+    await sleep(1_500);
+    socket.resume();
+    await gone;
+    expect(socket.bytesRead).toBeLessThan(32 << 20);
+  });
+
+  it("is sent to the end to a client that is slow", async () => {
+    const server = await serve({ pullMessages: page }, { writeTimeoutMs: 500 });
+    const { socket } = await dial(server);
+    socket.write(pull);
+    for (let part = 0; part < 8; part++) {
+      socket.pause();
+      await sleep(150);
+      socket.resume();
+      await sleep(20);
+    }
+    while (socket.bytesRead < 32 << 20) await sleep(20);
+  });
+
+  it("gives way to others that wait for its memory, and to no one else", async () => {
+    const memory = new AnswerMemory(1 << 20);
+    const verbs: Partial<Broker> = { pullMessages: () => memory.admit(page, () => 32 << 20) };
+    const server = await serve(verbs, { answerMemory: memory });
+    const { socket, gone } = await dial(server);
+    socket.pause().write(pull);
+    await sleep(2_500);
+    expect(socket.destroyed).toBe(false);
+    const answer = await fetch(`${server.url}/v1/topics/t/queues/0/messages?offset=0`);
+    expect((await answer.arrayBuffer()).byteLength).toBeGreaterThan(32 << 20);
+    socket.resume();
+    await gone;
+    expect(socket.bytesRead).toBeLessThan(32 << 20);
   });
 });
