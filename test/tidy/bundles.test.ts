@@ -16,7 +16,7 @@ let folder: string;
 beforeAll(() => {
   // Away from the sources: what a bundle leaves out is not to be found beside it.
   folder = mkdtempSync(join(tmpdir(), "apogee-bundles-"));
-  execFileSync(process.execPath, ["--import", "tsx", "build.ts", folder], { stdio: ["ignore", "ignore", "inherit"] });
+  execFileSync(process.execPath, ["build/build.mjs", folder], { stdio: ["ignore", "ignore", "inherit"] });
 }, 30_000);
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -73,6 +73,10 @@ it("the API reads the client of its doorbell with the first ring, not before", (
   );
   expect(chunks.some((source) => invocation.test(source))).toBe(true);
   expect(sourceStartedWith("api/index.mjs")).not.toMatch(invocation);
+});
+
+it("the start imports nothing before it has looked at Node.js", () => {
+  expect(readFileSync(join(folder, "apogee.mjs"), "utf8")).not.toMatch(/^\s*(import\s|export\s.*from)/m);
 });
 
 describe("the server", () => {
