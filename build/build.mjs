@@ -3,6 +3,7 @@ import "./require-node.mjs";
 import { rm } from "node:fs/promises";
 import { build } from "esbuild";
 import { BUNDLE } from "./bundle-options.mjs";
+import { writeDocs } from "./write-docs.mjs";
 
 const [folder = "dist"] = process.argv.slice(2);
 
@@ -46,3 +47,4 @@ const lambda = (name) =>
 
 await rm(folder, { recursive: true, force: true });
 await Promise.all([start(), server(), lambda("api"), lambda("maintenance"), lambda("scanner")]);
+await writeDocs([`${folder}/docs`, `${folder}/api/docs`]);

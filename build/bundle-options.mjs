@@ -15,6 +15,8 @@ const withoutLocales = {
  * @satisfies {import("esbuild").BuildOptions}
  */
 export const BUNDLE = {
+  // What is in package.json's imports for bundles.
+  conditions: ["bundled", "module"],
   outExtension: { ".js": ".mjs" },
   chunkNames: "chunks/[name]-[hash]",
   bundle: true,

@@ -106,7 +106,7 @@ async function answer(
   try {
     const admitted = guard?.admits(routePath, inbound.header(raw, "authorization")) ?? true;
     if (admitted) reply = await handle(c, raw, requestId, query);
-    else reply = unauthorizedReply(routePath, inbound.header(raw, "accept"), { requestId, instance: path });
+    else reply = unauthorizedReply({ requestId, instance: path });
   } catch (error) {
     const shown = toBrokerError(error);
     if (shown.code === "INTERNAL_ERROR") log.error({ err: error, requestId, ...logFields }, "request failed");

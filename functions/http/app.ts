@@ -16,6 +16,7 @@ import type { RequestMemory } from "./request-memory.ts";
 import { type Route, routerPath } from "./route.ts";
 import { clientRoutes } from "./routes/clients.ts";
 import { deadLetterRoutes } from "./routes/dead-letters.ts";
+import { documentationRoutes } from "./routes/documentation.ts";
 import { groupRoutes } from "./routes/groups.ts";
 import { lagRoutes } from "./routes/lag.ts";
 import { messageRoutes } from "./routes/messages.ts";
@@ -41,7 +42,6 @@ export interface RouteDependencies {
   readonly cursors: Cursors;
   readonly longPolls: LongPolls;
   readonly background: BackgroundSends;
-  readonly guard: ApiKeyGuard | undefined;
   readonly answers: AnswerLimits;
 }
 
@@ -82,8 +82,9 @@ export function createRoutes(dependencies: RouteDependencies): readonly Route[] 
     ...receiveRoutes(dependencies),
     ...deadLetterRoutes(dependencies),
     ...storeRoutes(dependencies),
+    ...operationRoutes(dependencies),
   ];
-  return [...routes, ...operationRoutes(dependencies, routes)];
+  return [...routes, ...documentationRoutes(routes)];
 }
 
 /**
@@ -94,7 +95,7 @@ export function createApp(dependencies: AppDependencies): Hono {
   const { broker, clock, log, longPolls, background, guard, random, memory, answers = ANY_ANSWER } = dependencies;
   const inbound = dependencies.inbound ?? webInbound;
   const cursors = createCursors({ signer: dependencies.signer, key: dependencies.cursorKey, clock });
-  const routes = createRoutes({ broker, clock, log, cursors, longPolls, background, guard, answers });
+  const routes = createRoutes({ broker, clock, log, cursors, longPolls, background, answers });
   const answering = { inbound, random, log, memory, guard, broker };
   const app = createRouter(inbound);
   for (const route of routes) app.on(route.method, routerPath(route.path), answerRoute(route, answering));

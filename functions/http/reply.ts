@@ -1,7 +1,7 @@
 /** What a handler answers, before the headers that every reply has are added. */
 export interface Reply {
   readonly status: number;
-  readonly body: string | ReadableStream<Uint8Array> | null;
+  readonly body: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Part of it failed, or was cut short, and may succeed when it is asked for again: not kept for repeats. */
   readonly unfinished?: boolean;

@@ -8,6 +8,7 @@ import { BackgroundSends } from "../http/background-sends.ts";
 import { LongPolls } from "../http/long-polls.ts";
 import { toBrokerError } from "../http/problem.ts";
 import { RequestMemory } from "../http/request-memory.ts";
+import { OPEN_DOCUMENTATION_PATHS } from "../http/routes/documentation.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { API_SETTINGS, type ApiSettings, KEY_HASHES_SETTING } from "../runtime/function-settings.ts";
 import { lazily } from "../runtime/lazily.ts";
@@ -105,7 +106,7 @@ const noop = (): void => undefined;
 /** Without a hash that can be used nobody gets in. */
 function readGuard(environment: Environment, log: Log): ApiKeyGuard {
   try {
-    return new ApiKeyGuard(readSetting(KEY_HASHES_SETTING, environment));
+    return new ApiKeyGuard(readSetting(KEY_HASHES_SETTING, environment), OPEN_DOCUMENTATION_PATHS);
   } catch (error) {
     log.error({ err: error }, "no request will be admitted");
     return new ApiKeyGuard([]);
