@@ -7,7 +7,7 @@ import type { Reply } from "./reply.ts";
 type KeptReply = readonly [number, Reply["headers"] | null, string | null];
 
 const encode = ({ status, headers, body }: Reply): Uint8Array | undefined => {
-  if (body instanceof ReadableStream) return undefined;
+  if (body !== null && typeof body !== "string") return undefined;
   return Buffer.from(JSON.stringify([status, headers ?? null, body] satisfies KeptReply));
 };
 

@@ -125,7 +125,7 @@ async function answer(
     openServer?.check({ routePath, header, ...inbound.connection?.(raw) });
     if (preflight) reply = preflight;
     else if (admitted) reply = await handle(c, raw, requestId, query);
-    else reply = unauthorizedReply(routePath, header("accept"), { requestId, instance: path });
+    else reply = unauthorizedReply({ requestId, instance: path });
   } catch (error) {
     const shown = toBrokerError(error);
     if (shown.code === "INTERNAL_ERROR") log.error({ err: error, requestId, ...logFields }, "request failed");

@@ -20,6 +20,7 @@ import type { RequestMemory } from "./request-memory.ts";
 import { type Route, routerPath } from "./route.ts";
 import { clientRoutes } from "./routes/clients.ts";
 import { deadLetterRoutes } from "./routes/dead-letters.ts";
+import { documentationRoutes } from "./routes/documentation.ts";
 import { groupRoutes } from "./routes/groups.ts";
 import { lagRoutes } from "./routes/lag.ts";
 import { messageRoutes } from "./routes/messages.ts";
@@ -45,7 +46,6 @@ export interface RouteDependencies {
   readonly cursors: Cursors;
   readonly longPolls: LongPolls;
   readonly background: BackgroundSends;
-  readonly guard: ApiKeyGuard | undefined;
   readonly answers: AnswerLimits;
   /** Absent where answers are handed over whole, one at a time. */
   readonly answerMemory: AnswerMemory | undefined;
@@ -91,8 +91,9 @@ export function createRoutes(dependencies: RouteDependencies): readonly Route[] 
     ...receiveRoutes(dependencies),
     ...deadLetterRoutes(dependencies),
     ...storeRoutes(dependencies),
+    ...operationRoutes(dependencies),
   ];
-  return [...routes, ...operationRoutes(dependencies, routes)];
+  return [...routes, ...documentationRoutes(routes)];
 }
 
 /**
@@ -104,7 +105,7 @@ export function createApp(dependencies: AppDependencies): Hono {
   const { answers = ANY_ANSWER, answerMemory } = dependencies;
   const inbound = dependencies.inbound ?? webInbound;
   const cursors = createCursors({ signer: dependencies.signer, key: dependencies.cursorKey, clock });
-  const routes = createRoutes({ broker, clock, log, cursors, longPolls, background, guard, answers, answerMemory });
+  const routes = createRoutes({ broker, clock, log, cursors, longPolls, background, answers, answerMemory });
   const answering = { inbound, random, log, memory, guard, openServer, cors, broker };
   const app = createRouter(inbound);
   for (const route of routes) app.on(route.method, routerPath(route.path), answerRoute(route, answering));

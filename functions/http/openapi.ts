@@ -1,7 +1,6 @@
 import { z } from "zod";
 import { ERROR_CODES, type ErrorCodeName } from "../../core/errors.ts";
 import { IDEMPOTENCY_KEY_CHARS_MAX } from "../../core/limits.ts";
-import type { ApiKeyGuard } from "./api-key-guard.ts";
 import { parameterNames, type Route } from "./route.ts";
 import { problem } from "./schemas/shared.ts";
 
@@ -30,13 +29,12 @@ export type OpenApiDocument = Awaited<ReturnType<typeof createOpenApiDocument>>;
 /** The one way to get past a guard. */
 const API_KEY = "apiKey";
 
-/** The OpenAPI 3.1 document of a route table, behind `guard` where there is one. The generator is loaded at the first call: most processes never need it. */
-export async function createOpenApiDocument(routes: readonly Route[], guard: ApiKeyGuard | undefined) {
+/** The OpenAPI 3.1 document of a route table: one for servers with a key and for those without. */
+export async function createOpenApiDocument(routes: readonly Route[]) {
   const { OpenAPIHono } = await import("@hono/zod-openapi");
   const { openAPIRegistry, getOpenAPI31Document } = new OpenAPIHono();
-  if (guard) openAPIRegistry.registerComponent("securitySchemes", API_KEY, { type: "http", scheme: "bearer" });
+  openAPIRegistry.registerComponent("securitySchemes", API_KEY, { type: "http", scheme: "bearer" });
   for (const route of routes) {
-    const guarded = guard !== undefined && !guard.isOpen(route.path);
     openAPIRegistry.registerPath({
       method: route.method.toLowerCase() as Lowercase<Route["method"]>,
       path: route.path,
@@ -44,9 +42,9 @@ export async function createOpenApiDocument(routes: readonly Route[], guard: Api
       tags: [route.tag],
       summary: route.summary,
       ...(route.description ? { description: route.description } : {}),
-      ...(guarded ? { security: [{ [API_KEY]: [] }] } : {}),
+      security: route.open ? [] : [{}, { [API_KEY]: [] }],
       request: requestOf(route),
-      responses: { ...repliesOf(route), ...errorsOf(route, guarded) },
+      responses: { ...repliesOf(route), ...errorsOf(route) },
     });
   }
   return getOpenAPI31Document({
@@ -100,8 +98,8 @@ function repliesOf(route: Route): Documented["responses"] {
 }
 
 /** Problem documents, by status: codes that share one are listed together. */
-function errorsOf(route: Route, guarded: boolean): Documented["responses"] {
-  const key = guarded ? (["UNAUTHORIZED"] as const) : [];
+function errorsOf(route: Route): Documented["responses"] {
+  const key = route.open ? [] : (["UNAUTHORIZED"] as const);
   const json = route.body?.kind === "json" ? (["UNSUPPORTED_MEDIA_TYPE", "MESSAGE_BODY_TOO_LARGE"] as const) : [];
   const change = route.method === "GET" ? [] : CHANGE_ERRORS;
   const post = route.method === "POST" ? POST_ERRORS : [];

@@ -3,7 +3,7 @@ import type { ErrorCodeName } from "../../core/errors.ts";
 /** What a handler answers, before the headers that every reply has are added. */
 export interface Reply {
   readonly status: number;
-  readonly body: string | ReadableStream<Uint8Array> | null;
+  readonly body: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Of a refusal, for the log. */
   readonly code?: ErrorCodeName;

@@ -59,6 +59,8 @@ export interface Route<Path extends string = string, Query = unknown, Body = unk
   readonly replies: Readonly<Record<number, DocumentedReply>>;
   /** Codes besides those that any route may answer, or any of its method. */
   readonly errors: readonly ErrorCodeName[];
+  /** A server that wants a key with every other request may answer this one without. */
+  readonly open?: true;
   handle(request: RouteRequest<ParametersOf<Path>, Query, Body>): Reply | Promise<Reply>;
 }
 

@@ -9,6 +9,7 @@ import { Cors } from "../http/cors.ts";
 import { LongPolls } from "../http/long-polls.ts";
 import { toBrokerError } from "../http/problem.ts";
 import { RequestMemory } from "../http/request-memory.ts";
+import { OPEN_DOCUMENTATION_PATHS } from "../http/routes/documentation.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { createEventLog } from "../runtime/event-log.ts";
 import { API_SETTINGS, type ApiSettings, KEY_HASHES_SETTING } from "../runtime/function-settings.ts";
@@ -112,7 +113,7 @@ const noop = (): void => undefined;
 /** Without a hash that can be used nobody gets in. */
 function readGuard(environment: Environment, log: Log): ApiKeyGuard {
   try {
-    return new ApiKeyGuard(readSetting(KEY_HASHES_SETTING, environment));
+    return new ApiKeyGuard(readSetting(KEY_HASHES_SETTING, environment), OPEN_DOCUMENTATION_PATHS);
   } catch (error) {
     log.error({ err: error }, "no request will be admitted");
     return new ApiKeyGuard([]);

@@ -66,7 +66,8 @@ const TEXT = /^(?:text\/|application\/(?:[\w.+-]*\+)?json\b)/i;
 /** An answer as Lambda takes it; none sets a cookie. Text goes as it is: base64 would cost a third of the size that Lambda allows. */
 export async function resultOf(response: Response): Promise<APIGatewayProxyStructuredResultV2> {
   const bytes = Buffer.from(await response.arrayBuffer());
-  const text = bytes.length === 0 || TEXT.test(response.headers.get("content-type") ?? "");
+  const packed = response.headers.has("content-encoding");
+  const text = bytes.length === 0 || (!packed && TEXT.test(response.headers.get("content-type") ?? ""));
   return {
     statusCode: response.status,
     headers: Object.fromEntries(response.headers),

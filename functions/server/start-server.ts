@@ -1,6 +1,7 @@
 import type { Broker } from "../../core/broker.ts";
 import { AnswerMemory } from "../http/answer-memory.ts";
 import { ApiKeyGuard } from "../http/api-key-guard.ts";
+import { OPEN_DOCUMENTATION_PATHS } from "../http/routes/documentation.ts";
 import { serveBroker } from "../http/serve-broker.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { createEventLog } from "../runtime/event-log.ts";
@@ -18,8 +19,8 @@ const MIB = 1_024 * 1_024;
 /** Maintenance between two looks at whether the server is stopping. */
 const MAINTENANCE_STEP_MS = 1_000;
 
-/** A load balancer or a supervisor asks these, and has no key. */
-const OPEN_PATHS = ["/healthz", "/readyz"];
+/** A load balancer or a supervisor asks the first two, and has no key. */
+const OPEN_PATHS = ["/healthz", "/readyz", ...OPEN_DOCUMENTATION_PATHS];
 
 export interface Server {
   readonly url: string;

@@ -183,8 +183,8 @@ export function delayedTests(api: Api): void {
     it("cancels, also when it is asked again", async () => {
       const topic = await createTopic(api, { type: "DELAY" });
       const group = await createGroup(api, [topic]);
-      const { recallHandle } = await schedule(topic, { delaySeconds: 1 });
-      await schedule(topic, { body: "other", delaySeconds: 1 });
+      const { recallHandle } = await schedule(topic, { delaySeconds: 2 });
+      await schedule(topic, { body: "other", delaySeconds: 2 });
       for (let times = 0; times < 2; times++) expect((await api.delete(scheduled(topic, recallHandle))).status).toBe(204);
       expect(await listed(topic)).toHaveLength(1);
       const again = await api.patch(scheduled(topic, recallHandle), { deliverAt: Date.now() + 60_000 });

@@ -23,7 +23,7 @@ export function errorTests(api: Api): void {
     });
 
     it("answers 404 for an unknown route", async () => {
-      for (const path of ["/", "/v1", "/v1/", "/v2/topics", "/v1/topics/a/b/c", "/v1/topics/", "/v1//topics", "/favicon.ico"]) {
+      for (const path of ["/v1", "/v1/", "/v2/topics", "/v1/topics/a/b/c", "/v1/topics/", "/v1//topics", "/favicon.ico"]) {
         expectProblem(await api.get(path), 404, "NOT_FOUND");
       }
       expectProblem(await api.post("/v1/nothing", {}), 404, "NOT_FOUND");
@@ -42,7 +42,7 @@ export function errorTests(api: Api): void {
       ];
       for (const [method, path, meant] of cases)
         expectProblem(await api.send(method, path), 404, "NOT_FOUND", `Did you mean ${meant}?`);
-      for (const path of ["/", "/v1", "/favicon.ico", "/v1/a/b/c/d/e/f/g/h/i/j/k", `/v1/${"topics".repeat(50)}`])
+      for (const path of ["/v1", "/favicon.ico", "/v1/a/b/c/d/e/f/g/h/i/j/k", `/v1/${"topics".repeat(50)}`])
         expect((await api.get(path)).json.detail).toBe("There is no such route. See /docs for the routes.");
     });
 

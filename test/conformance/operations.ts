@@ -1,5 +1,6 @@
+import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import type { Api } from "../support/http-api.ts";
+import type { Answer, Api } from "../support/http-api.ts";
 
 interface Operation {
   readonly operationId: string;
@@ -10,6 +11,18 @@ interface Operation {
     string,
     { readonly description: string; readonly content?: Record<string, { readonly schema: unknown }> }
   >;
+}
+
+const sourceHash = (text: string): string => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
+
+function expectPage({ status, headers }: Answer): void {
+  expect(status).toBe(200);
+  expect(headers.get("content-type")).toBe("text/html; charset=utf-8");
+  expect(headers.get("x-content-type-options")).toBe("nosniff");
+  expect(headers.get("referrer-policy")).toBe("no-referrer");
+  const policy = headers.get("content-security-policy");
+  expect(policy).toMatch(/^default-src 'none';.* base-uri 'none'; form-action 'none'; frame-ancestors 'none'$/);
+  expect(policy).not.toMatch(/unsafe-eval|https?:|\*/);
 }
 
 export function operationTests(api: Api): void {
@@ -103,14 +116,54 @@ export function operationTests(api: Api): void {
       }
     });
 
-    it("shows a page that needs nothing but itself", async () => {
-      const answer = await api.get("/docs");
-      expect(answer.status).toBe(200);
-      expect(answer.headers.get("content-type")).toMatch(/^text\/html/);
-      expect(answer.headers.get("content-security-policy")).toContain("default-src 'none'");
-      expect(answer.text).toContain("/v1/topics/{topic}/messages");
-      expect(answer.text).toContain("TOPIC_NOT_FOUND");
-      expect(answer.text).not.toMatch(/<script|<link|<img|https?:\/\//);
+    it("sends a browser from its root to the documentation, and tells others where it is", async () => {
+      const browser = await api.get("/", { headers: { Accept: "text/html,application/xhtml+xml,*/*;q=0.8" } });
+      expect(browser.status).toBe(303);
+      expect(browser.headers.get("location")).toBe("/docs");
+      const other = await api.get("/");
+      expect(other.status).toBe(200);
+      expect(other.json).toEqual({ name: "Apogee", docs: "/docs", openapi: "/openapi.json", errors: "/errors" });
+    });
+
+    it("shows a page that runs its own scripts alone, by their digests", async () => {
+      const page = await api.get("/docs");
+      expectPage(page);
+      const policy = page.headers.get("content-security-policy");
+      const [, path = "", script = ""] = /<script data-renderer="([^"]+)">([\s\S]*?)<\/script>/.exec(page.text) ?? [];
+      const renderer = await api.get(path);
+      expect(renderer.status).toBe(200);
+      expect(renderer.headers.get("content-type")).toMatch(/^text\/javascript/);
+      expect(policy).toContain(`script-src ${sourceHash(script)} ${sourceHash(renderer.text)};`);
+      expect(page.text + renderer.headers.get("content-type")).not.toMatch(/src=|https?:\/\//);
+      expect((await api.get("/docs/renderer.js")).status).toBe(404);
+    });
+
+    it("answers the files of the page packed or not, and only once", async () => {
+      const { text: page } = await api.get("/docs");
+      const [, renderer = ""] = /data-renderer="([^"]+)"/.exec(page) ?? [];
+      for (const path of [renderer, "/openapi.json"]) {
+        const packed = await api.get(path, { headers: { "Accept-Encoding": "gzip, br" } });
+        const plain = await api.get(path, { headers: { "Accept-Encoding": "gzip;q=0, identity" } });
+        expect(packed.headers.get("content-encoding")).toBe("gzip");
+        expect(plain.headers.get("content-encoding")).toBeNull();
+        expect(packed.text).toBe(plain.text);
+        for (const { headers } of [packed, plain]) {
+          expect(headers.get("vary")).toBe("Accept-Encoding");
+          expect(headers.get("x-content-type-options")).toBe("nosniff");
+        }
+      }
+      const { headers } = await api.get(renderer);
+      expect(headers.get("cache-control")).toContain("immutable");
+      const again = await api.get(renderer, { headers: { "If-None-Match": headers.get("etag") ?? "" } });
+      expect([again.status, again.text]).toEqual([304, ""]);
+    });
+
+    it("explains the errors on a page without script", async () => {
+      const page = await api.get("/errors");
+      expectPage(page);
+      expect(page.text).toContain("TOPIC_NOT_FOUND");
+      expect(page.text).not.toMatch(/<script|src=|https?:\/\//);
+      expect(page.headers.get("content-security-policy")).not.toContain("script-src");
     });
   });
 }

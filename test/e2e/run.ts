@@ -25,7 +25,7 @@ const API_FUNCTION = "ApiFunction";
 const RUN_MS_MAX = 15 * 60_000;
 
 async function runChecks(checks: Checks, folder: string, processes: Processes): Promise<void> {
-  await checks.require("build", () => promisify(execFile)(process.execPath, ["--import", "tsx", "build.ts"]));
+  await checks.require("build", () => promisify(execFile)(process.execPath, ["build/build.mjs"]));
   const python = await checks.require(`MiniStack ${MINISTACK_VERSION} is installed`, () => installMinistack(join(HOME, "venv")));
   const ministack = await checks.require(
     "it starts, over TLS and with IAM",

@@ -29,7 +29,7 @@ export async function runDeployed(options: {
     await checks.require(`${IMAGE} starts`, () => startContainer(container, port, signal));
     const apiKey = randomBytes(24).toString("base64url");
     const cdk = new Cdk({ folder, processes, ministack: { env: environment(port) }, apiKey });
-    await checks.require("build", () => run(process.execPath, ["--import", "tsx", "build.ts"]));
+    await checks.require("build", () => run(process.execPath, ["build/build.mjs"]));
     await checks.require("cdk bootstrap", () => cdk.bootstrap());
     const { url } = await checks.require(
       "cdk deploy",

@@ -56,7 +56,7 @@ async function runServer(options: {
   await checks.require("build", () =>
     processes.run({
       file: process.execPath,
-      args: ["--import", "tsx", "build.ts", bundles],
+      args: ["build/build.mjs", bundles],
       env: process.env,
       logFile: join(folder, "build.log"),
     }),

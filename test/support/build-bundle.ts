@@ -2,5 +2,5 @@ import { execFileSync } from "node:child_process";
 
 /** Builds dist/ from the sources at hand, so that a suite never runs a stale bundle. */
 export const setup = (): void => {
-  execFileSync(process.execPath, ["--import", "tsx", "build.ts"], { stdio: ["ignore", "ignore", "inherit"] });
+  execFileSync(process.execPath, ["build/build.mjs"], { stdio: ["ignore", "ignore", "inherit"] });
 };

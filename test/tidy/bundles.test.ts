@@ -16,7 +16,7 @@ let folder: string;
 beforeAll(() => {
   // Away from the sources: what a bundle leaves out is not to be found beside it.
   folder = mkdtempSync(join(tmpdir(), "apogee-bundles-"));
-  execFileSync(process.execPath, ["--import", "tsx", "build.ts", folder], { stdio: ["ignore", "ignore", "inherit"] });
+  execFileSync(process.execPath, ["build/build.mjs", folder], { stdio: ["ignore", "ignore", "inherit"] });
 }, 30_000);
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -75,7 +75,22 @@ it("the API reads the client of its doorbell with the first ring, not before", (
   expect(sourceStartedWith("api/index.mjs")).not.toMatch(invocation);
 });
 
+it("the API has its documentation in its folder", () => {
+  const files = readdirSync(join(folder, "api", "docs")).map((name) => name.replace(/-[\w-]{43}\./, "-DIGEST."));
+  expect(files.sort()).toEqual(["openapi.json.gz", "renderer-DIGEST.js.gz", "renderer-licences.txt"]);
+});
+
+it("the start imports nothing before it has looked at Node.js", () => {
+  expect(readFileSync(join(folder, "apogee.mjs"), "utf8")).not.toMatch(/^\s*(import\s|export\s.*from)/m);
+});
+
 describe("the server", () => {
+  it("has no generator of its documentation", () => {
+    for (const path of ["local.mjs", ...readdirSync(join(folder, "chunks")).map((name) => join("chunks", name))]) {
+      if (path.endsWith(".mjs")) expect(readFileSync(join(folder, path), "utf8"), path).not.toContain("createOpenApiDocument");
+    }
+  });
+
   it("reads the library of a store when that store is opened, not before", () => {
     const source = sourceStartedWith("local.mjs");
     expect(source).toContain("createServer");

@@ -1,27 +1,13 @@
 import { z } from "zod";
-import { BrokerError } from "../../../core/errors.ts";
 import type { RouteDependencies } from "../app.ts";
-import { DOCS_HEADERS, renderDocsPage } from "../docs-page.ts";
-import { createOpenApiDocument, type OpenApiDocument } from "../openapi.ts";
-import { ERROR_SLUGS } from "../problem.ts";
-import { emptyReply, jsonReply } from "../reply.ts";
+import { jsonReply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 
 const tag = "Operations";
 const health = z.object({ status: z.literal("ok") }).meta({ id: "Health" });
 
-/** Health, readiness and documentation, at the root. The documentation covers `routes` and these. */
-export function operationRoutes({ broker, guard }: RouteDependencies, routes: readonly Route[]): readonly Route[] {
-  let document: Promise<OpenApiDocument> | undefined;
-  const openApi = () => {
-    document ??= createOpenApiDocument([...routes, ...own], guard);
-    return document;
-  };
-  const own: readonly Route[] = [...healthRoutes(broker), ...docsRoutes(openApi)];
-  return own;
-}
-
-const healthRoutes = (broker: RouteDependencies["broker"]): Route[] => [
+/** Health and readiness. */
+export const operationRoutes = ({ broker }: RouteDependencies): readonly Route[] => [
   defineRoute({
     method: "GET",
     path: "/healthz",
@@ -29,6 +15,7 @@ const healthRoutes = (broker: RouteDependencies["broker"]): Route[] => [
     tag,
     summary: "Tell whether the process serves",
     replies: { 200: { description: "It does.", schema: health } },
+    open: true,
     errors: [],
     handle: () => jsonReply(200, { status: "ok" }),
   }),
@@ -39,46 +26,11 @@ const healthRoutes = (broker: RouteDependencies["broker"]): Route[] => [
     tag,
     summary: "Tell whether the store answers",
     replies: { 200: { description: "It does.", schema: health } },
+    open: true,
     errors: [],
     async handle() {
       await broker.listTopics({ limit: 1 });
       return jsonReply(200, { status: "ok" });
-    },
-  }),
-];
-
-const docsRoutes = (openApi: () => Promise<OpenApiDocument>): Route[] => [
-  defineRoute({
-    method: "GET",
-    path: "/openapi.json",
-    operationId: "openApi",
-    tag,
-    summary: "Read this API as an OpenAPI 3.1 document",
-    replies: { 200: { description: "The document.", schema: z.object({ openapi: z.string() }).loose() } },
-    errors: [],
-    handle: async () => jsonReply(200, await openApi()),
-  }),
-  defineRoute({
-    method: "GET",
-    path: "/docs",
-    operationId: "docs",
-    tag,
-    summary: "Read this API as a page",
-    replies: { 200: { description: "The page.", contentType: "text/html" } },
-    errors: [],
-    handle: async () => ({ status: 200, body: renderDocsPage(await openApi()), headers: DOCS_HEADERS }),
-  }),
-  defineRoute({
-    method: "GET",
-    path: "/errors/{error}",
-    operationId: "explainError",
-    tag,
-    summary: "Go to the explanation of an error, the `type` of its problem document",
-    replies: { 302: { description: "To its place in the documentation.", headers: { Location: "Where it is." } } },
-    errors: ["NOT_FOUND"],
-    handle({ parameters }) {
-      if (!ERROR_SLUGS.has(parameters.error)) throw new BrokerError("NOT_FOUND", "There is no such error. See /docs#errors.");
-      return emptyReply(302, { Location: `/docs#errors-${parameters.error}` });
     },
   }),
 ];

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { gunzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import type { ItemStore } from "../../../core/ports/item-store.ts";
 import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
@@ -72,6 +73,9 @@ describe("the answer of a function", () => {
     for (const path of ["/v1/topics/t", "/nowhere", "/docs", "/openapi.json"]) {
       expect((await call("GET", path)).isBase64Encoded, path).toBe(false);
     }
+    const packed = await call("GET", "/openapi.json", { headers: { "accept-encoding": "gzip" } });
+    expect(packed).toMatchObject({ isBase64Encoded: true, headers: { "content-encoding": "gzip" } });
+    expect(JSON.parse(gunzipSync(packed.bytes).toString())).toHaveProperty("openapi");
     const head = await call("HEAD", "/v1/topics/t");
     expect(head).toMatchObject({ statusCode: 200, body: "", headers: { etag: expect.any(String) } });
   });

@@ -1,0 +1,4 @@
+import { Buffer } from "buffer/";
+
+/** The renderer's modules take it as given, as it is on Node.js. */
+globalThis.Buffer = Buffer;

@@ -1,0 +1,3 @@
+import { requireNode } from "../functions/node-version.mjs";
+
+requireNode();

@@ -1,0 +1,16 @@
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { lazily } from "../../runtime/lazily.ts";
+import { type DocsFiles, readRenderer } from "./docs-files.ts";
+import { type PackedFile, packedFile } from "./packed-file.ts";
+
+/** Beside the bundle that has this. */
+const FOLDER = new URL("./docs/", import.meta.url);
+
+const openApi = lazily(async (): Promise<PackedFile> => {
+  const packed = await readFile(new URL("openapi.json.gz", FOLDER));
+  return packedFile(packed, "application/json", createHash("sha256").update(packed).digest("base64url"));
+});
+
+/** The files that the build wrote. A bundle has these in place of `source-files.ts`, and no generator. */
+export const docsFiles: DocsFiles = { openApi, renderer: lazily(() => readRenderer(FOLDER)) };

@@ -1,0 +1,44 @@
+import { promisify } from "node:util";
+import { gunzip } from "node:zlib";
+import { lazily } from "../../runtime/lazily.ts";
+import type { Reply } from "../reply.ts";
+
+/** A file that is kept packed with gzip, as nearly every client takes it. Answers share its bytes. */
+export interface PackedFile {
+  readonly packed: Uint8Array<ArrayBuffer>;
+  /** For the others. */
+  unpacked(): Promise<Uint8Array<ArrayBuffer>>;
+  readonly contentType: string;
+  /** Names these bytes in an ETag. Absent: they are not named. */
+  readonly tag: string | undefined;
+}
+
+export const packedFile = (packed: Uint8Array<ArrayBuffer>, contentType: string, tag?: string): PackedFile => ({
+  packed,
+  unpacked: lazily(() => promisify(gunzip)(packed)),
+  contentType,
+  tag,
+});
+
+const GZIP = /(?:^|[,\s])gzip(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))/i;
+
+/** A file as `header` asks for it: packed or not, or only that it is still the same. */
+export async function fileReply(
+  file: PackedFile,
+  header: (name: string) => string | undefined,
+  cacheControl: string,
+): Promise<Reply> {
+  const etag = file.tag === undefined ? undefined : `W/"${file.tag}"`;
+  const headers = {
+    "Cache-Control": cacheControl,
+    Vary: "Accept-Encoding",
+    "X-Content-Type-Options": "nosniff",
+    ...(etag === undefined ? {} : { ETag: etag }),
+  };
+  if (etag !== undefined && header("if-none-match")?.includes(etag)) return { status: 304, body: null, headers };
+  const typed = { ...headers, "Content-Type": file.contentType };
+  if (GZIP.test(header("accept-encoding") ?? "")) {
+    return { status: 200, body: file.packed, headers: { ...typed, "Content-Encoding": "gzip" } };
+  }
+  return { status: 200, body: await file.unpacked(), headers: typed };
+}

@@ -1,0 +1,113 @@
+import { z } from "zod";
+import { docsFiles } from "#docs-files";
+import { BrokerError } from "../../../core/errors.ts";
+import { docsPageReply } from "../docs/docs-page.ts";
+import { ERRORS_PAGE_REPLY } from "../docs/errors-page.ts";
+import { fileReply } from "../docs/packed-file.ts";
+import { ERROR_SLUGS } from "../problem.ts";
+import { emptyReply, jsonReply } from "../reply.ts";
+import { defineRoute, type Route } from "../route.ts";
+
+const tag = "Operations";
+/** A name with the digest in it stands for one content for ever. */
+const FOR_EVER = "public, max-age=31536000, immutable";
+
+const pageRoutes: readonly Route[] = [
+  defineRoute({
+    method: "GET",
+    path: "/",
+    operationId: "root",
+    tag,
+    summary: "Learn where the documentation is",
+    description: "A browser is sent to it.",
+    replies: {
+      200: {
+        description: "Where it is.",
+        schema: z.object({ name: z.string(), docs: z.string(), openapi: z.string(), errors: z.string() }),
+      },
+      303: { description: "To the documentation.", headers: { Location: "Where it is." } },
+    },
+    open: true,
+    errors: [],
+    handle({ header }) {
+      const Vary = "Accept";
+      if (header("accept")?.includes("text/html")) return emptyReply(303, { Location: "/docs", Vary });
+      return jsonReply(200, { name: "Apogee", docs: "/docs", openapi: "/openapi.json", errors: "/errors" }, { Vary });
+    },
+  }),
+  defineRoute({
+    method: "GET",
+    path: "/docs",
+    operationId: "docs",
+    tag,
+    summary: "Read and try this API on a page",
+    replies: { 200: { description: "The page.", contentType: "text/html" } },
+    open: true,
+    errors: [],
+    handle: async () => docsPageReply(await docsFiles.renderer()),
+  }),
+  defineRoute({
+    method: "GET",
+    path: "/errors",
+    operationId: "errors",
+    tag,
+    summary: "Read about every error on a page",
+    replies: { 200: { description: "The page.", contentType: "text/html" } },
+    open: true,
+    errors: [],
+    handle: () => ERRORS_PAGE_REPLY,
+  }),
+  defineRoute({
+    method: "GET",
+    path: "/errors/{code}",
+    operationId: "explainError",
+    tag,
+    summary: "Go to the explanation of an error, the `type` of its problem document",
+    replies: { 302: { description: "To its place on the page.", headers: { Location: "Where it is." } } },
+    open: true,
+    errors: ["NOT_FOUND"],
+    handle({ parameters: { code } }) {
+      if (!ERROR_SLUGS.has(code)) throw new BrokerError("NOT_FOUND", "There is no such error. See /errors.");
+      return emptyReply(302, { Location: `/errors#${code}` });
+    },
+  }),
+];
+
+/**
+ * What needs no key where all else does: small pages that are the same on every server. The document and the renderer are large, and who
+ * pays for every byte that is answered should not answer them to strangers.
+ */
+export const OPEN_DOCUMENTATION_PATHS: readonly string[] = pageRoutes.map(({ path }) => path);
+
+const fileRoutes = (routes: () => readonly Route[]): readonly Route[] => [
+  defineRoute({
+    method: "GET",
+    path: "/openapi.json",
+    operationId: "openApi",
+    tag,
+    summary: "Read this API as an OpenAPI 3.1 document",
+    replies: { 200: { description: "The document.", schema: z.object({ openapi: z.string() }).loose() } },
+    errors: [],
+    handle: async ({ header }) => fileReply(await docsFiles.openApi(routes()), header, "no-cache"),
+  }),
+  defineRoute({
+    method: "GET",
+    path: "/docs/{file}",
+    operationId: "docsFile",
+    tag,
+    summary: "Read a file of the page",
+    replies: { 200: { description: "The file.", contentType: "text/javascript" } },
+    errors: ["NOT_FOUND"],
+    async handle({ header, parameters }) {
+      const { name, file } = await docsFiles.renderer();
+      if (parameters.file !== name) throw new BrokerError("NOT_FOUND", "There is no such file. See /docs.");
+      return fileReply(file, header, FOR_EVER);
+    },
+  }),
+];
+
+/** The documentation, of `routes` and these. */
+export function documentationRoutes(routes: readonly Route[]): readonly Route[] {
+  const own: readonly Route[] = [...pageRoutes, ...fileRoutes(() => [...routes, ...own])];
+  return own;
+}
