@@ -134,7 +134,8 @@ function conclude(stage: Stage, consumer: Consumer, settling: Settling, tried: T
     if (sure && auditor.holds(name, seen, nowMs)) auditor.holderRefused(name, seen);
   }
   if (result?.status === "extended" && wish.action === "extend" && !contradicted) {
-    if (result.leaseUntilMs < tried.sentMs + wish.leaseMs - SKEW_MS_MAX) auditor.extendedInVain(name, seen);
+    // Clocks show whole milliseconds.
+    if (result.leaseUntilMs < Math.floor(tried.sentMs) + wish.leaseMs - SKEW_MS_MAX - 1) auditor.extendedInVain(name, seen);
     auditor.extended(name, seen, result.leaseUntilMs - skewMs, nowMs);
   } else if (wish.action !== "extend") auditor.release(name, seen);
   if (result?.status === "nacked" && wish.action === "nack") {
