@@ -9,12 +9,15 @@ import { defineRoute, type Route } from "../route.ts";
 
 const tag = "Operations";
 const health = z.object({ status: z.literal("ok") }).meta({ id: "Health" });
+const apiDocument = z
+  .looseObject({ openapi: z.string() })
+  .meta({ id: "ApiDocument", description: "As the OpenAPI Specification has it." });
 
 /** Health, readiness and documentation, at the root. The documentation covers `routes` and these. */
-export function operationRoutes({ broker, guard }: RouteDependencies, routes: readonly Route[]): readonly Route[] {
-  let document: Promise<OpenApiDocument> | undefined;
+export function operationRoutes({ broker }: RouteDependencies, routes: readonly Route[]): readonly Route[] {
+  let document: OpenApiDocument | undefined;
   const openApi = () => {
-    document ??= createOpenApiDocument([...routes, ...own], guard);
+    document ??= createOpenApiDocument([...routes, ...own]);
     return document;
   };
   const own: readonly Route[] = [...healthRoutes(broker), ...docsRoutes(openApi)];
@@ -28,7 +31,8 @@ const healthRoutes = (broker: RouteDependencies["broker"]): Route[] => [
     operationId: "health",
     tag,
     summary: "Tell whether the process serves",
-    replies: { 200: { description: "It does.", schema: health } },
+    open: true,
+    replies: { 200: { description: "It does.", schema: health, example: { status: "ok" } } },
     errors: [],
     handle: () => jsonReply(200, { status: "ok" }),
   }),
@@ -38,7 +42,8 @@ const healthRoutes = (broker: RouteDependencies["broker"]): Route[] => [
     operationId: "readiness",
     tag,
     summary: "Tell whether the store answers",
-    replies: { 200: { description: "It does.", schema: health } },
+    open: true,
+    replies: { 200: { description: "It does.", schema: health, example: { status: "ok" } } },
     errors: [],
     async handle() {
       await broker.listTopics({ limit: 1 });
@@ -47,16 +52,17 @@ const healthRoutes = (broker: RouteDependencies["broker"]): Route[] => [
   }),
 ];
 
-const docsRoutes = (openApi: () => Promise<OpenApiDocument>): Route[] => [
+const docsRoutes = (openApi: () => OpenApiDocument): Route[] => [
   defineRoute({
     method: "GET",
     path: "/openapi.json",
     operationId: "openApi",
     tag,
     summary: "Read this API as an OpenAPI 3.1 document",
-    replies: { 200: { description: "The document.", schema: z.object({ openapi: z.string() }).loose() } },
+    open: true,
+    replies: { 200: { description: "The document.", schema: apiDocument, example: { openapi: "3.1.0" } } },
     errors: [],
-    handle: async () => jsonReply(200, await openApi()),
+    handle: () => jsonReply(200, openApi()),
   }),
   defineRoute({
     method: "GET",
@@ -64,21 +70,23 @@ const docsRoutes = (openApi: () => Promise<OpenApiDocument>): Route[] => [
     operationId: "docs",
     tag,
     summary: "Read this API as a page",
-    replies: { 200: { description: "The page.", contentType: "text/html" } },
+    open: true,
+    replies: { 200: { description: "The page.", schema: z.string(), contentType: "text/html", example: "<!doctype html>…" } },
     errors: [],
-    handle: async () => ({ status: 200, body: renderDocsPage(await openApi()), headers: DOCS_HEADERS }),
+    handle: () => ({ status: 200, body: renderDocsPage(openApi()), headers: DOCS_HEADERS }),
   }),
   defineRoute({
     method: "GET",
-    path: "/errors/{error}",
+    path: "/errors/{code}",
     operationId: "explainError",
     tag,
     summary: "Go to the explanation of an error, the `type` of its problem document",
+    open: true,
     replies: { 302: { description: "To its place in the documentation.", headers: { Location: "Where it is." } } },
     errors: ["NOT_FOUND"],
     handle({ parameters }) {
-      if (!ERROR_SLUGS.has(parameters.error)) throw new BrokerError("NOT_FOUND", "There is no such error. See /docs#errors.");
-      return emptyReply(302, { Location: `/docs#errors-${parameters.error}` });
+      if (!ERROR_SLUGS.has(parameters.code)) throw new BrokerError("NOT_FOUND", "There is no such error. See /docs#errors.");
+      return emptyReply(302, { Location: `/docs#errors-${parameters.code}` });
     },
   }),
 ];
