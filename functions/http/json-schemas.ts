@@ -50,7 +50,7 @@ function simplify(_key: string, value: unknown): unknown {
 function orNull(schema: Record<string, unknown>): Record<string, unknown> {
   const { anyOf, ...rest } = schema;
   if (!Array.isArray(anyOf) || anyOf.length !== 2 || anyOf[1]?.type !== "null") return schema;
-  const { type, enum: values, ...some } = anyOf[0];
-  if (typeof type !== "string") return schema;
-  return { type: [type, "null"], ...(values ? { enum: [...values, null] } : {}), ...some, ...rest };
+  const { type, ...some } = anyOf[0];
+  if (typeof type !== "string" || "enum" in some) return schema;
+  return { type: [type, "null"], ...some, ...rest };
 }

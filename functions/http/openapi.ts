@@ -56,7 +56,11 @@ export interface Operation {
   /** The second of two ways is for servers that have a key. */
   readonly security: readonly Readonly<Record<string, readonly []>>[];
   readonly parameters: readonly Parameter[];
-  readonly requestBody?: { readonly required: boolean; readonly content: Readonly<Record<string, MediaType>> };
+  readonly requestBody?: {
+    readonly description?: string;
+    readonly required: boolean;
+    readonly content: Readonly<Record<string, MediaType>>;
+  };
   readonly responses: Readonly<Record<string, Answer>>;
 }
 
@@ -153,9 +157,12 @@ function requestBodyOf(route: Route, schemas: JsonSchemas): Operation["requestBo
   if (body.kind === "bytes") {
     return { required: true, content: { "application/octet-stream": { schema: { type: "string", format: "binary" }, example } } };
   }
-  const types = ["application/json", ...(body.mergePatch ? ["application/merge-patch+json"] : [])];
-  const media = { schema: schemas.of(body.documented ?? body.schema), example };
-  return { required: !body.optional, content: Object.fromEntries(types.map((type) => [type, media])) };
+  return {
+    // Not as content of its own: generated clients make two requests of it, or one that does not compile.
+    ...(body.mergePatch ? { description: "Also taken as `application/merge-patch+json`." } : {}),
+    required: !body.optional,
+    content: { "application/json": { schema: schemas.of(body.documented ?? body.schema), example } },
+  };
 }
 
 function repliesOf({ method, replies }: Route, schemas: JsonSchemas): Record<string, Answer> {

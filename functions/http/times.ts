@@ -1,4 +1,4 @@
-const RFC_3339 = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/;
+export const RFC_3339 = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/;
 const EPOCH_MS = /^\d{1,15}$/;
 /** 9999-12-31T23:59:59.999Z, the last instant RFC 3339 can write. */
 const INSTANT_MS_MAX = 253_402_300_799_999;

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, NAME_CHARS_MAX, QUEUES_MAX } from "../../../core/limits.ts";
-import { parseInstant } from "../times.ts";
+import { parseInstant, RFC_3339 } from "../times.ts";
 
 /** What the documentation shows of a schema in place of what can be derived from it: checks of our own cannot. Merged by `.meta`. */
 export const shownAs = (json: Readonly<Record<string, unknown>>) => ({ json });
@@ -18,7 +18,7 @@ export const atMostOneOf = (...names: readonly string[]) =>
   Object.fromEntries(
     names.map((name) => [
       name,
-      { properties: Object.fromEntries(names.filter((other) => other !== name).map((other) => [other, false])) },
+      { properties: Object.fromEntries(names.filter((other) => other !== name).map((other) => [other, { not: {} }])) },
     ]),
   );
 
@@ -63,12 +63,13 @@ const INSTANT = "Must be an RFC 3339 time or epoch milliseconds.";
 export const writtenInstant = z
   .union(
     [
-      z.string().meta({ format: "date-time" }),
+      // Not of the format date-time: clients that have a type of their own for it could not write a number any more.
+      z.string().meta({ pattern: RFC_3339.source, description: "An RFC 3339 time." }),
       z.number().meta(shownAs({ ...wholeNumber(0), description: "Epoch milliseconds." })),
     ],
     INSTANT,
   )
-  .meta({ id: "Timestamp", description: "An RFC 3339 time, or epoch milliseconds." });
+  .meta({ id: "PointInTime", description: "An RFC 3339 time, or epoch milliseconds." });
 
 const toEpochMs = (value: string | number, context: z.RefinementCtx): number => {
   const ms = parseInstant(value);

@@ -29,6 +29,7 @@ const flushMode = z.enum(FLUSH_MODES, `Must be one of ${FLUSH_MODES.join(", ")}.
   description: "SYNC_FLUSH writes a segment object before it acknowledges.",
 });
 const perm = z.literal(PERMS, "Must be 2 (write), 4 (read) or 6 (both).").meta({
+  id: "Perm",
   ...shownAs({ type: "integer", enum: PERMS }),
   description: "2 write, 4 read, 6 both.",
 });
@@ -47,7 +48,7 @@ const settings = {
 };
 
 /** It stands for both of the others. */
-const QUEUES_ALONE = { dependentSchemas: { queues: { properties: { writeQueues: false, readQueues: false } } } };
+const QUEUES_ALONE = { dependentSchemas: { queues: { properties: { writeQueues: { not: {} }, readQueues: { not: {} } } } } };
 
 export const topicSettings = z
   .strictObject(settings)
