@@ -1,7 +1,8 @@
 import { BrokerError } from "../errors.ts";
 import { CLIENT_ID_CHARS_MAX } from "../limits.ts";
 
-const CLIENT_ID = new RegExp(`^[A-Za-z0-9][A-Za-z0-9_.@:-]{0,${CLIENT_ID_CHARS_MAX - 1}}$`);
+export const CLIENT_ID_PATTERN = `^[A-Za-z0-9][A-Za-z0-9_.@:-]{0,${CLIENT_ID_CHARS_MAX - 1}}$`;
+const CLIENT_ID = new RegExp(CLIENT_ID_PATTERN);
 
 export const CLIENT_ID_RULE = `A client id is 1 to ${CLIENT_ID_CHARS_MAX} of A-Z a-z 0-9 _ . @ : and -, a letter or digit first.`;
 

@@ -154,7 +154,7 @@ async function answer(
     headers: {
       ...PLAIN_DATA,
       ...reply.headers,
-      ...cors.headersFor(header("origin")),
+      ...cors.headersFor(header("origin"), reply.headers?.Vary),
       "X-Request-Id": requestId,
       "Server-Timing": `total;dur=${durationMs}`,
     },

@@ -54,17 +54,21 @@ export class Cors {
     });
   }
 
-  /** What every answer to `origin` carries, so that the page may read it; nothing where no page of another origin may. */
-  headersFor(origin: string | undefined): Readonly<Record<string, string>> | undefined {
+  /**
+   * What every answer to `origin` carries, so that the page may read it; nothing where no page of another origin may. `vary` is what the
+   * answer depends on besides.
+   */
+  headersFor(origin: string | undefined, vary?: string): Readonly<Record<string, string>> | undefined {
     if (this.#any) return { "Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": READABLE };
     if (this.#origins.size === 0) return undefined;
     // A cache must not show the answer for one origin to another.
-    if (origin === undefined || !this.#origins.has(origin)) return { Vary: "Origin" };
+    const Vary = vary === undefined ? "Origin" : `Origin, ${vary}`;
+    if (origin === undefined || !this.#origins.has(origin)) return { Vary };
     return {
       "Access-Control-Allow-Origin": origin,
       "Access-Control-Allow-Credentials": "true",
       "Access-Control-Expose-Headers": READABLE,
-      Vary: "Origin",
+      Vary,
     };
   }
 }

@@ -5,7 +5,7 @@ import { DEDUP_KEY_CHARS_MAX, IDEMPOTENCY_KEY_CHARS_MAX, IDEMPOTENCY_WINDOW_MS }
 import type { MessageInput, SendIdentity } from "../../core/terms.ts";
 
 /** Visible ASCII but the comma: two headers arrive as one, joined by it. */
-const IDEMPOTENCY_KEY = /^[!-+\--~]+$/;
+export const IDEMPOTENCY_KEY = /^[!-+\--~]+$/;
 const METADATA_HEADER = /^(?:content-type|prefer|x-mq-.*|ce-.*)$/;
 
 /** By what a client tells the repeats of a request. */

@@ -2,6 +2,7 @@ import type { z } from "zod";
 import type { ErrorCodeName } from "../../core/errors.ts";
 import type { RequestIdentity } from "./idempotency-key.ts";
 import type { Reply } from "./reply.ts";
+import type { Tag } from "./tags.ts";
 
 export type Method = "GET" | "PUT" | "PATCH" | "POST" | "DELETE";
 
@@ -25,7 +26,7 @@ export interface RouteRequest<Parameter extends string, Query, Body> {
 
 export type BodyFormat<Body> =
   /** Any bytes. */
-  | { readonly kind: "bytes" }
+  | { readonly kind: "bytes"; readonly example: string }
   | {
       readonly kind: "json";
       readonly schema: z.ZodType<Body>;
@@ -35,13 +36,20 @@ export type BodyFormat<Body> =
       readonly optional?: boolean;
       /** Also accepts application/merge-patch+json. */
       readonly mergePatch?: boolean;
+      /** One that works, for the documentation. */
+      readonly example: unknown;
     };
 
 export interface DocumentedReply {
   readonly description: string;
   readonly schema?: z.ZodType;
   readonly contentType?: string;
+  /** What each tells. They are always there. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** A realistic one, for the documentation. */
+  readonly example?: unknown;
+  /** What those get who ask for another content type, by that. */
+  readonly alternatives?: Readonly<Record<string, { readonly schema: z.ZodType; readonly example: string }>>;
 }
 
 /** One endpoint: the one source of its routing, its validation and its documentation. */
@@ -49,11 +57,13 @@ export interface Route<Path extends string = string, Query = unknown, Body = unk
   readonly method: Method;
   readonly path: Path;
   readonly operationId: string;
-  readonly tag: string;
+  readonly tag: Tag;
   readonly summary: string;
   readonly description?: string;
   /** Absent: no query parameter is known. */
   readonly query?: z.ZodType<Query>;
+  /** Headers it reads, besides those of every request with its method. */
+  readonly headers?: Readonly<Record<string, z.ZodType>>;
   /** Absent: a body is not read. */
   readonly body?: BodyFormat<Body>;
   readonly replies: Readonly<Record<number, DocumentedReply>>;

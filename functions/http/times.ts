@@ -1,4 +1,4 @@
-const RFC_3339 = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/;
+export const RFC_3339 = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/;
 const EPOCH_MS = /^\d{1,15}$/;
 /** What a plus sign that was not written as %2B leaves of a time's offset in a query. */
 const OFFSET_AFTER_SPACE = / (\d\d:\d\d)$/;

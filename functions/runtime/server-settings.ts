@@ -40,7 +40,7 @@ export const SERVER_SETTINGS = {
     default: "",
     unit: "",
     description:
-      "Key of 32 to 512 characters that every request must carry as `Authorization: Bearer <key>`, but for `/healthz` and `/readyz`; two, separated by a comma, while it is replaced. Without one the server is for programs of this machine alone.",
+      "Key of 32 to 512 characters that every request must carry as `Authorization: Bearer <key>`, but for health checks and the pages at `/`, `/docs` and `/errors`; two, separated by a comma, while it is replaced. Without one the server is for programs of this machine alone.",
     secret: true,
   },
   allowedHosts: ALLOWED_HOSTS_SETTING,

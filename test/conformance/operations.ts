@@ -100,8 +100,9 @@ export function operationTests(api: Api): void {
         expect.arrayContaining(["putTopic", "putGroup", "putSubscription", "putProducerGroup", "heartbeat"]),
       );
       expect(having("504", "REQUEST_TIMEOUT")).toEqual(expect.arrayContaining([...sends, "deleteTopic", "settleMessages"]));
+      expect(components.schemas.Effect.enum).toEqual(["none", "unknown"]);
       for (const schema of ["Problem", "EntryError"]) {
-        expect(components.schemas[schema].properties.effect.enum).toEqual(["none", "unknown"]);
+        expect(components.schemas[schema].properties.effect).toEqual({ $ref: "#/components/schemas/Effect" });
         expect(components.schemas[schema].required).toContain("effect");
       }
     });
@@ -111,8 +112,8 @@ export function operationTests(api: Api): void {
       const references = new Set(JSON.stringify(document).match(/"\$ref":"[^"]+"/g) ?? []);
       expect(references.size).toBeGreaterThan(5);
       for (const reference of references) {
-        const name = /#\/components\/schemas\/(\w+)/.exec(reference)?.[1] ?? "";
-        expect(document.components.schemas, reference).toHaveProperty([name]);
+        const [, kind = "", name = ""] = /#\/components\/(\w+)\/([\w-]+)/.exec(reference) ?? [];
+        expect(document.components, reference).toHaveProperty([kind, name]);
       }
     });
 

@@ -298,6 +298,14 @@ export function pullTests(api: Api): void {
 
     const WHOLE = "the gateway hands over whole answers";
 
+    it("is for those who want nothing else: who takes JSON as well gets a page", async () => {
+      const topic = await fill(1);
+      const headers = { Accept: "application/json, text/event-stream, application/problem+json" };
+      const answer = await api.get(`/v1/topics/${topic}/queues/0/messages?offset=0`, { headers });
+      expect(answer.headers.get("content-type")).toBe("application/json");
+      expect(answer.json).toMatchObject({ status: "FOUND", nextOffset: "1" });
+    });
+
     it("streams what is there and what comes, with offsets as ids", async (context) => {
       if (api.behindGateway) return context.skip(WHOLE);
       const topic = await fill(2);

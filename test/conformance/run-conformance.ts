@@ -5,6 +5,7 @@ import { conventionTests } from "./conventions.ts";
 import { deadLetterTests } from "./dead-letters.ts";
 import { delayedTests } from "./delayed.ts";
 import { errorTests } from "./errors.ts";
+import { exampleTests } from "./examples.ts";
 import { groupTests } from "./groups.ts";
 import { hostileInputTests } from "./hostile-input.ts";
 import { idempotencyTests } from "./idempotency.ts";
@@ -31,7 +32,7 @@ import { unbuiltTests } from "./unbuilt.ts";
  * make topics and groups under names of their own, and may run against a server that others use.
  */
 export function runConformanceTests(target: Target): void {
-  const api = new Api(target);
+  const api = new Api({ ...target, described: true });
   // Most of them wait, for a lease or a delay: together they take no longer than the slowest.
   describe.concurrent("PROTOCOL", () => {
     conventionTests(api);
@@ -59,5 +60,6 @@ export function runConformanceTests(target: Target): void {
     oddRequestTests(api);
     operationTests(api);
     openServerTests(api);
+    exampleTests(api);
   });
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { type Described, DescribedAnswers } from "./described-answers.ts";
 
 /** What a suite knows of the server: where it is, and what to send along. */
 export interface Target {
@@ -9,6 +10,8 @@ export interface Target {
   headers?(): Record<string, string>;
   /** Someone else's gateway stands in front: it hands requests and answers over whole, and answers itself what is no HTTP. */
   readonly gateway?: boolean;
+  /** Every answer is held to the document that the server has of itself. */
+  readonly described?: boolean;
   /** How soon a long poll hears of a send. Default 200: one process serves both. */
   readonly wakeMsMax?: number;
   /** How late an instance may hear of a change made through another. Default 0: there is one. */
@@ -29,9 +32,13 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Of servers that are asked again and again: compiling one takes a while. */
+const described = new Map<string, DescribedAnswers>();
+
 /** A client that knows nothing of the implementation: paths, JSON and bytes. */
 export class Api {
   readonly #target: Target;
+  #answers: Promise<DescribedAnswers> | undefined;
 
   constructor(target: Target) {
     this.#target = target;
@@ -69,9 +76,27 @@ export class Api {
     });
   }
 
+  /** The server's own description of its answers. */
+  answers(): Promise<DescribedAnswers> {
+    this.#answers ??= this.fetch("GET", "/openapi.json").then(async (response) => {
+      const document = await response.text();
+      const answers = described.get(document) ?? new DescribedAnswers(JSON.parse(document) as Described);
+      described.set(document, answers);
+      return answers;
+    });
+    return this.#answers;
+  }
+
+  /** Fails where the answer is not as the server's document describes it, if the target is held to that. */
   async send(method: string, path: string, body?: BodyInitLike, options: CallOptions = {}): Promise<Answer> {
     const response = await this.fetch(method, path, body, options);
     const text = await response.text();
+    if (this.#target.described) {
+      const { status, headers } = response;
+      const { pathname } = new URL(this.baseUrl + path);
+      const fault = (await this.answers()).fault({ method, path: pathname, status, headers, text });
+      if (fault !== undefined) throw new Error(fault);
+    }
     return {
       status: response.status,
       headers: response.headers,

@@ -9,7 +9,7 @@ const BUILT = new URL("../../../dist/docs/", import.meta.url);
 
 async function generate(routes: readonly Route[]): Promise<PackedFile> {
   const { createOpenApiDocument } = await import("../openapi.ts");
-  const packed = await promisify(gzip)(JSON.stringify(await createOpenApiDocument(routes)));
+  const packed = await promisify(gzip)(JSON.stringify(createOpenApiDocument(routes)));
   return packedFile(packed, "application/json");
 }
 

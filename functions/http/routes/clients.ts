@@ -4,7 +4,15 @@ import type { RouteDependencies } from "../app.ts";
 import { listReply } from "../list-page.ts";
 import { emptyReply, jsonReply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
-import { clientListQuery, clientPage, heartbeat, heartbeatRequest } from "../schemas/clients.ts";
+import {
+  clientListQuery,
+  clientPage,
+  clientPageExample,
+  heartbeat,
+  heartbeatExample,
+  heartbeatRequest,
+  heartbeatRequestExample,
+} from "../schemas/clients.ts";
 import { formatInstant } from "../times.ts";
 
 const tag = "Clients";
@@ -27,7 +35,7 @@ export const clientRoutes = ({ broker, cursors }: RouteDependencies): readonly R
     tag,
     summary: "List the clients of a group that heartbeat",
     query: clientListQuery,
-    replies: { 200: { description: "One page.", schema: clientPage } },
+    replies: { 200: { description: "One page.", schema: clientPage, example: clientPageExample } },
     errors: ["ILLEGAL_CONSUMER_GROUP", "CONSUMER_GROUP_NOT_FOUND"],
     handle: ({ parameters: { group }, query }) =>
       listReply(cursors, `clients\0${group}`, query, (request) => broker.listMembers(group, request), clientJson),
@@ -38,10 +46,10 @@ export const clientRoutes = ({ broker, cursors }: RouteDependencies): readonly R
     operationId: "heartbeat",
     tag,
     summary: "Join a group or stay in it, and learn which queues are the client's own",
-    body: { kind: "json", schema: heartbeatRequest, optional: true },
+    body: { kind: "json", schema: heartbeatRequest, optional: true, example: heartbeatRequestExample },
     replies: {
-      200: { description: "It stays.", schema: heartbeat },
-      201: { description: "It joined.", schema: heartbeat },
+      200: { description: "It stays.", schema: heartbeat, example: heartbeatExample },
+      201: { description: "It joined.", schema: heartbeat, example: heartbeatExample },
     },
     errors: ["ILLEGAL_CONSUMER_GROUP", "CONSUMER_GROUP_NOT_FOUND", "QUOTA_EXCEEDED"],
     async handle({ parameters, body }) {

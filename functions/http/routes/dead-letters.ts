@@ -9,13 +9,21 @@ import { defineRoute, type Route } from "../route.ts";
 import {
   deadLetter,
   deadLetterDeletion,
+  deadLetterDeletionExample,
+  deadLetterExample,
   deadLetterListQuery,
   deadLetterPage,
+  deadLetterPageExample,
   purgeReply,
+  purgeReplyExample,
   purgeRequest,
-  redriveCount,
+  purgeRequestExample,
+  redriveGoingOnExample,
   redriveJob,
+  redriveJobExample,
+  redriveReply,
   redriveRequest,
+  redriveRequestExample,
 } from "../schemas/dead-letters.ts";
 import { dryRunQuery } from "../schemas/shared.ts";
 import { formatInstant } from "../times.ts";
@@ -58,7 +66,7 @@ const readRoutes = ({ broker, cursors, answers }: RouteDependencies): Route[] =>
     tag,
     summary: "List a group's dead letters in the order they died",
     query: deadLetterListQuery,
-    replies: { 200: { description: "One page.", schema: deadLetterPage } },
+    replies: { 200: { description: "One page.", schema: deadLetterPage, example: deadLetterPageExample } },
     errors: ["ILLEGAL_CONSUMER_GROUP", "CONSUMER_GROUP_NOT_FOUND"],
     async handle({ parameters, query }) {
       const scope = `dlq\0${parameters.group}`;
@@ -77,14 +85,14 @@ const readRoutes = ({ broker, cursors, answers }: RouteDependencies): Route[] =>
   }),
   defineRoute({
     method: "GET",
-    path: `${path}/{id}`,
+    path: `${path}/{deadLetterId}`,
     operationId: "getDeadLetter",
     tag,
     summary: "Read a dead letter",
-    replies: { 200: { description: "The dead letter.", schema: deadLetter } },
+    replies: { 200: { description: "The dead letter.", schema: deadLetter, example: deadLetterExample } },
     errors: ["ILLEGAL_CONSUMER_GROUP", "CONSUMER_GROUP_NOT_FOUND", "MESSAGE_NOT_FOUND"],
     async handle({ parameters }) {
-      const [shown] = pageJson([await broker.getDeadLetter(parameters.group, parameters.id)], answers, deadLetterJson);
+      const [shown] = pageJson([await broker.getDeadLetter(parameters.group, parameters.deadLetterId)], answers, deadLetterJson);
       return jsonReply(200, shown);
     },
   }),
@@ -93,19 +101,19 @@ const readRoutes = ({ broker, cursors, answers }: RouteDependencies): Route[] =>
 const deleteRoutes = ({ broker, answers }: RouteDependencies): Route[] => [
   defineRoute({
     method: "DELETE",
-    path: `${path}/{id}`,
+    path: `${path}/{deadLetterId}`,
     operationId: "deleteDeadLetter",
     tag,
     summary: "Delete a dead letter",
     query: dryRunQuery,
     replies: {
-      200: { description: "What would go, for dryRun.", schema: deadLetterDeletion },
+      200: { description: "What would go, for dryRun.", schema: deadLetterDeletion, example: deadLetterDeletionExample },
       204: { description: "Deleted." },
     },
     errors: ["ILLEGAL_CONSUMER_GROUP", "CONSUMER_GROUP_NOT_FOUND", "MESSAGE_NOT_FOUND"],
     async handle({ parameters, query }) {
       const dryRun = query.dryRun ?? false;
-      const letter = await broker.deleteDeadLetter(parameters.group, parameters.id, { dryRun });
+      const letter = await broker.deleteDeadLetter(parameters.group, parameters.deadLetterId, { dryRun });
       if (!dryRun) return emptyReply(204);
       const [shown] = pageJson([letter], answers, deadLetterJson);
       return jsonReply(200, { dryRun, deadLetter: shown });
@@ -117,8 +125,8 @@ const deleteRoutes = ({ broker, answers }: RouteDependencies): Route[] => [
     operationId: "purgeDeadLetters",
     tag,
     summary: "Delete all dead letters of a group",
-    body: { kind: "json", schema: purgeRequest },
-    replies: { 200: { description: "They are gone.", schema: purgeReply } },
+    body: { kind: "json", schema: purgeRequest, example: purgeRequestExample },
+    replies: { 200: { description: "They are gone.", schema: purgeReply, example: purgeReplyExample } },
     errors: ["ILLEGAL_CONSUMER_GROUP", "CONSUMER_GROUP_NOT_FOUND"],
     async handle({ parameters, body }) {
       if (body.confirm !== parameters.group) {
@@ -140,10 +148,14 @@ const redriveRoutes = ({ broker }: RouteDependencies): Route[] => [
     description:
       "To this group alone, with attempt 1 again, or to the topic that `target` names. Each is moved once, in one step with its " +
       "end as a dead letter. What cannot be moved within two seconds goes on as a job.",
-    body: { kind: "json", schema: redriveRequest, optional: true },
+    body: { kind: "json", schema: redriveRequest, optional: true, example: redriveRequestExample },
     replies: {
-      200: { description: "It is over; or how many it would move, for dryRun.", schema: redriveJob.or(redriveCount) },
-      202: { description: "It goes on as a job.", schema: redriveJob },
+      200: {
+        description: "It is over; or how many it would move, for dryRun.",
+        schema: redriveReply,
+        example: redriveJobExample,
+      },
+      202: { description: "It goes on as a job.", schema: redriveJob, example: redriveGoingOnExample },
     },
     errors: [
       "ILLEGAL_CONSUMER_GROUP",
@@ -152,6 +164,7 @@ const redriveRoutes = ({ broker }: RouteDependencies): Route[] => [
       "ILLEGAL_TOPIC",
       "TOPIC_NOT_FOUND",
       "FORBIDDEN",
+      "TOO_MANY_REQUESTS",
     ],
     async handle({ parameters, body: { dryRun = false, ...request } }) {
       if (dryRun) return jsonReply(200, { dryRun, ...(await broker.countRedrive(parameters.group, request)) });
@@ -165,7 +178,7 @@ const redriveRoutes = ({ broker }: RouteDependencies): Route[] => [
     operationId: "redriveProgress",
     tag,
     summary: "Show how far a redrive is",
-    replies: { 200: { description: "The job.", schema: redriveJob } },
+    replies: { 200: { description: "The job.", schema: redriveJob, example: redriveJobExample } },
     errors: ["ILLEGAL_CONSUMER_GROUP", "CONSUMER_GROUP_NOT_FOUND", "NOT_FOUND"],
     handle: async ({ parameters }) => jobReply(200, await broker.redriveProgress(parameters.group, parameters.jobId)),
   }),
@@ -177,8 +190,8 @@ const redriveRoutes = ({ broker }: RouteDependencies): Route[] => [
     summary: "Go on with a redrive now",
     description: "A redrive goes on by itself, on functions once a minute. This moves what it can within two seconds.",
     replies: {
-      200: { description: "It is over.", schema: redriveJob },
-      202: { description: "It goes on.", schema: redriveJob },
+      200: { description: "It is over.", schema: redriveJob, example: redriveJobExample },
+      202: { description: "It goes on.", schema: redriveJob, example: { ...redriveJobExample, state: "RUNNING" } },
     },
     errors: ["ILLEGAL_CONSUMER_GROUP", "CONSUMER_GROUP_NOT_FOUND", "NOT_FOUND"],
     async handle({ parameters }) {

@@ -7,8 +7,17 @@ import { fileReply } from "../docs/packed-file.ts";
 import { ERROR_SLUGS } from "../problem.ts";
 import { emptyReply, jsonReply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
+import { IF_NONE_MATCH } from "../schemas/headers.ts";
 
 const tag = "Operations";
+const apiDocument = z
+  .looseObject({ openapi: z.string() })
+  .meta({ id: "ApiDocument", description: "As the OpenAPI Specification has it." });
+const PLACES = { name: "Apogee", docs: "/docs", openapi: "/openapi.json", errors: "/errors" } as const;
+const places = z
+  .object({ name: z.string(), docs: z.string(), openapi: z.string(), errors: z.string() })
+  .meta({ id: "DocumentationPlaces" });
+const SAME = { 304: { description: "As the client has it." } } as const;
 /** A name with the digest in it stands for one content for ever. */
 const FOR_EVER = "public, max-age=31536000, immutable";
 
@@ -23,7 +32,8 @@ const pageRoutes: readonly Route[] = [
     replies: {
       200: {
         description: "Where it is.",
-        schema: z.object({ name: z.string(), docs: z.string(), openapi: z.string(), errors: z.string() }),
+        schema: places,
+        example: PLACES,
       },
       303: { description: "To the documentation.", headers: { Location: "Where it is." } },
     },
@@ -32,7 +42,7 @@ const pageRoutes: readonly Route[] = [
     handle({ header }) {
       const Vary = "Accept";
       if (header("accept")?.includes("text/html")) return emptyReply(303, { Location: "/docs", Vary });
-      return jsonReply(200, { name: "Apogee", docs: "/docs", openapi: "/openapi.json", errors: "/errors" }, { Vary });
+      return jsonReply(200, PLACES, { Vary });
     },
   }),
   defineRoute({
@@ -41,7 +51,7 @@ const pageRoutes: readonly Route[] = [
     operationId: "docs",
     tag,
     summary: "Read and try this API on a page",
-    replies: { 200: { description: "The page.", contentType: "text/html" } },
+    replies: { 200: { description: "The page.", schema: z.string(), contentType: "text/html", example: "<!doctype html>…" } },
     open: true,
     errors: [],
     handle: async () => docsPageReply(await docsFiles.renderer()),
@@ -52,7 +62,7 @@ const pageRoutes: readonly Route[] = [
     operationId: "errors",
     tag,
     summary: "Read about every error on a page",
-    replies: { 200: { description: "The page.", contentType: "text/html" } },
+    replies: { 200: { description: "The page.", schema: z.string(), contentType: "text/html", example: "<!doctype html>…" } },
     open: true,
     errors: [],
     handle: () => ERRORS_PAGE_REPLY,
@@ -86,7 +96,8 @@ const fileRoutes = (routes: () => readonly Route[]): readonly Route[] => [
     operationId: "openApi",
     tag,
     summary: "Read this API as an OpenAPI 3.1 document",
-    replies: { 200: { description: "The document.", schema: z.object({ openapi: z.string() }).loose() } },
+    headers: IF_NONE_MATCH,
+    replies: { 200: { description: "The document.", schema: apiDocument, example: { openapi: "3.1.0" } }, ...SAME },
     errors: [],
     handle: async ({ header }) => fileReply(await docsFiles.openApi(routes()), header, "no-cache"),
   }),
@@ -96,7 +107,8 @@ const fileRoutes = (routes: () => readonly Route[]): readonly Route[] => [
     operationId: "docsFile",
     tag,
     summary: "Read a file of the page",
-    replies: { 200: { description: "The file.", contentType: "text/javascript" } },
+    headers: IF_NONE_MATCH,
+    replies: { 200: { description: "The file.", schema: z.string(), contentType: "text/javascript", example: "…" }, ...SAME },
     errors: ["NOT_FOUND"],
     async handle({ header, parameters }) {
       const { name, file } = await docsFiles.renderer();

@@ -11,12 +11,19 @@ import { defineRoute, type Route } from "../route.ts";
 import {
   group,
   groupDeletion,
+  groupDeletionExample,
+  groupExample,
   groupListQuery,
   groupPage,
+  groupPageExample,
   groupPatch,
+  groupPatchExample,
   groupSettings,
+  groupSettingsExample,
   groupWithSubscriptions,
+  groupWithSubscriptionsExample,
 } from "../schemas/groups.ts";
+import { IF_MATCH } from "../schemas/headers.ts";
 import { dryRunQuery } from "../schemas/shared.ts";
 import { formatInstant } from "../times.ts";
 import { subscriptionJson } from "./subscriptions.ts";
@@ -63,7 +70,7 @@ const readRoutes = ({ broker, clock, cursors }: RouteDependencies): Route[] => [
     tag,
     summary: "List consumer groups by name",
     query: groupListQuery,
-    replies: { 200: { description: "One page.", schema: groupPage } },
+    replies: { 200: { description: "One page.", schema: groupPage, example: groupPageExample } },
     errors: [],
     handle: ({ query }) =>
       query.withLag
@@ -86,7 +93,9 @@ const readRoutes = ({ broker, clock, cursors }: RouteDependencies): Route[] => [
     operationId: "getGroup",
     tag,
     summary: "Read a consumer group, its subscriptions and how many clients it has",
-    replies: { 200: { description: "The group.", schema: groupWithSubscriptions, headers: ETAG } },
+    replies: {
+      200: { description: "The group.", schema: groupWithSubscriptions, headers: ETAG, example: groupWithSubscriptionsExample },
+    },
     errors: ["ILLEGAL_CONSUMER_GROUP", "CONSUMER_GROUP_NOT_FOUND"],
     async handle({ parameters }) {
       const { group: stored, subscriptions, consumersOnline } = await broker.getGroup(parameters.group);
@@ -103,10 +112,11 @@ const writeRoutes = ({ broker }: RouteDependencies): Route[] => [
     operationId: "putGroup",
     tag,
     summary: "Create a consumer group, or change the settings that are named",
-    body: { kind: "json", schema: groupSettings, optional: true },
+    headers: IF_MATCH,
+    body: { kind: "json", schema: groupSettings, optional: true, example: groupSettingsExample },
     replies: {
-      200: { description: "It existed and is as asked now.", schema: group, headers: ETAG },
-      201: { description: "Created.", schema: group, headers: ETAG },
+      200: { description: "It existed and is as asked now.", schema: group, headers: ETAG, example: groupExample },
+      201: { description: "Created.", schema: group, headers: ETAG, example: groupExample },
     },
     errors: ["ILLEGAL_CONSUMER_GROUP", "PRECONDITION_FAILED", "QUOTA_EXCEEDED"],
     async handle({ parameters, body, header }) {
@@ -120,8 +130,9 @@ const writeRoutes = ({ broker }: RouteDependencies): Route[] => [
     operationId: "patchGroup",
     tag,
     summary: "Change some settings of a consumer group",
-    body: { kind: "json", schema: groupPatch, mergePatch: true },
-    replies: { 200: { description: "The group as it is now.", schema: group, headers: ETAG } },
+    headers: IF_MATCH,
+    body: { kind: "json", schema: groupPatch, mergePatch: true, example: groupPatchExample },
+    replies: { 200: { description: "The group as it is now.", schema: group, headers: ETAG, example: groupExample } },
     errors: ["ILLEGAL_CONSUMER_GROUP", "CONSUMER_GROUP_NOT_FOUND", "PRECONDITION_FAILED"],
     handle: async ({ parameters, body, header }) =>
       groupReply(200, await broker.patchGroup(parameters.group, patchOf(body), writeConditions(header))),
@@ -133,8 +144,9 @@ const writeRoutes = ({ broker }: RouteDependencies): Route[] => [
     tag,
     summary: "Delete a consumer group, its subscriptions and its dead letters",
     query: dryRunQuery,
+    headers: IF_MATCH,
     replies: {
-      200: { description: "What would go, for dryRun.", schema: groupDeletion },
+      200: { description: "What would go, for dryRun.", schema: groupDeletion, example: groupDeletionExample },
       204: { description: "Deleted." },
     },
     errors: ["ILLEGAL_CONSUMER_GROUP", "CONSUMER_GROUP_NOT_FOUND", "PRECONDITION_FAILED"],
@@ -155,7 +167,7 @@ const pauseRoutes = ({ broker }: RouteDependencies): Route[] => [
     operationId: "pauseGroup",
     tag,
     summary: "Stop delivery to a group; messages go on accumulating",
-    replies: { 200: { description: "The group, paused.", schema: group, headers: ETAG } },
+    replies: { 200: { description: "The group, paused.", schema: group, headers: ETAG, example: groupExample } },
     errors: ["ILLEGAL_CONSUMER_GROUP", "CONSUMER_GROUP_NOT_FOUND"],
     handle: async ({ parameters }) => groupReply(200, await broker.pauseGroup(parameters.group)),
   }),
@@ -165,7 +177,7 @@ const pauseRoutes = ({ broker }: RouteDependencies): Route[] => [
     operationId: "resumeGroup",
     tag,
     summary: "Go on with delivery to a group",
-    replies: { 200: { description: "The group, no longer paused.", schema: group, headers: ETAG } },
+    replies: { 200: { description: "The group, no longer paused.", schema: group, headers: ETAG, example: groupExample } },
     errors: ["ILLEGAL_CONSUMER_GROUP", "CONSUMER_GROUP_NOT_FOUND"],
     handle: async ({ parameters }) => groupReply(200, await broker.resumeGroup(parameters.group)),
   }),

@@ -4,8 +4,17 @@ import { lagJson, listedLagJson } from "../lag-json.ts";
 import { listReply } from "../list-page.ts";
 import { jsonReply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
-import { groupLag, groupLagQuery, subscriber, subscriberListQuery, unreadableMessage, unreadableQuery } from "../schemas/lag.ts";
-import { page } from "../schemas/shared.ts";
+import {
+  groupLag,
+  groupLagExample,
+  groupLagQuery,
+  subscriberListQuery,
+  subscriberPage,
+  subscriberPageExample,
+  unreadablePage,
+  unreadablePageExample,
+  unreadableQuery,
+} from "../schemas/lag.ts";
 import { formatInstant } from "../times.ts";
 import { subscriptionJson } from "./subscriptions.ts";
 
@@ -27,7 +36,7 @@ export const lagRoutes = ({ broker, clock, cursors }: RouteDependencies): readon
     tag,
     summary: "Read how far a group is behind, by topic and queue",
     query: groupLagQuery,
-    replies: { 200: { description: "The lag and its sums.", schema: groupLag } },
+    replies: { 200: { description: "The lag and its sums.", schema: groupLag, example: groupLagExample } },
     errors: ["ILLEGAL_CONSUMER_GROUP", "CONSUMER_GROUP_NOT_FOUND"],
     async handle({ parameters, query }) {
       const { group } = parameters;
@@ -55,7 +64,7 @@ export const lagRoutes = ({ broker, clock, cursors }: RouteDependencies): readon
     tag,
     summary: "List messages that could not be read and were put aside",
     query: unreadableQuery,
-    replies: { 200: { description: "One page.", schema: page(unreadableMessage) } },
+    replies: { 200: { description: "One page.", schema: unreadablePage, example: unreadablePageExample } },
     errors: ["ILLEGAL_CONSUMER_GROUP", "CONSUMER_GROUP_NOT_FOUND"],
     handle: ({ parameters: { group }, query }) =>
       listReply(
@@ -79,7 +88,7 @@ export const lagRoutes = ({ broker, clock, cursors }: RouteDependencies): readon
     tag,
     summary: "List the groups that read a topic, with filter and lag",
     query: subscriberListQuery,
-    replies: { 200: { description: "One page.", schema: page(subscriber) } },
+    replies: { 200: { description: "One page.", schema: subscriberPage, example: subscriberPageExample } },
     errors: ["ILLEGAL_TOPIC", "TOPIC_NOT_FOUND"],
     handle: ({ parameters: { topic }, query }) =>
       listReply(

@@ -8,7 +8,17 @@ import { decodeMessage } from "../message-json.ts";
 import { errorJson } from "../problem.ts";
 import { jsonReply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
-import { batch, batchResults, documentedBatch, message, sendReceipt } from "../schemas/messages.ts";
+import {
+  batch,
+  batchExample,
+  batchResults,
+  batchResultsExample,
+  documentedBatch,
+  message,
+  messageExample,
+  sendReceipt,
+  sendReceiptExample,
+} from "../schemas/messages.ts";
 import { formatInstant } from "../times.ts";
 import { validate } from "../validation.ts";
 
@@ -28,7 +38,6 @@ export const SEND_ERRORS = [
   "OUT_OF_ORDER_SEQUENCE",
   "TOO_MANY_REQUESTS",
   "TOPIC_NOT_FOUND",
-  "UNSUPPORTED_MEDIA_TYPE",
 ] as const;
 
 export const receiptJson = (receipt: SendReceipt, topic: string) => {
@@ -92,8 +101,8 @@ export const messageRoutes = ({ broker }: RouteDependencies): readonly Route[] =
     tag,
     summary: "Send one message",
     description: "Answers once the message is stored.",
-    body: { kind: "json", schema: message },
-    replies: { 201: { description: "Stored.", schema: sendReceipt } },
+    body: { kind: "json", schema: message, example: messageExample },
+    replies: { 201: { description: "Stored.", schema: sendReceipt, example: sendReceiptExample } },
     errors: SEND_ERRORS,
     async handle({ parameters, body, identity }) {
       const input = knownByRequest(decodeMessage(body), identity);
@@ -107,9 +116,9 @@ export const messageRoutes = ({ broker }: RouteDependencies): readonly Route[] =
     tag,
     summary: "Send up to 100 messages",
     description: "Entries of one call keep their order inside each queue. A wrong entry fails alone; the others are sent.",
-    body: { kind: "json", schema: batch, documented: documentedBatch },
-    replies: { 200: { description: "One result per entry, in order.", schema: batchResults } },
-    errors: ["ILLEGAL_TOPIC", "MESSAGE_BODY_TOO_LARGE", "TOPIC_NOT_FOUND", "UNSUPPORTED_MEDIA_TYPE"],
+    body: { kind: "json", schema: batch, documented: documentedBatch, example: batchExample },
+    replies: { 200: { description: "One result per entry, in order.", schema: batchResults, example: batchResultsExample } },
+    errors: ["FORBIDDEN", "ILLEGAL_TOPIC", "TOPIC_NOT_FOUND"],
     async handle({ parameters, body, identity }) {
       const results = await sendBatch(broker, parameters.topic, body.entries, identity);
       const shown = results.map((result) =>

@@ -3,7 +3,13 @@ import { BrokerError } from "../../../core/errors.ts";
 import type { RouteDependencies } from "../app.ts";
 import { jsonReply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
-import { type OffsetResetBody, offsetReset, offsetResetReply } from "../schemas/offsets.ts";
+import {
+  type OffsetResetBody,
+  offsetReset,
+  offsetResetExample,
+  offsetResetReply,
+  offsetResetReplyExample,
+} from "../schemas/offsets.ts";
 
 /** `timestamp` and `offset` come with the `to` that names them, and with no other. */
 function targetOf({ to, timestamp, offset }: OffsetResetBody): OffsetReset["to"] {
@@ -27,8 +33,10 @@ export const offsetRoutes = ({ broker }: RouteDependencies): readonly Route[] =>
     summary: "Move a group to other offsets of a topic",
     description:
       "Handles given out before are void. `latest` drops what waits and what is in flight; anything before delivers messages again.",
-    body: { kind: "json", schema: offsetReset },
-    replies: { 200: { description: "Each queue's offset before and after.", schema: offsetResetReply } },
+    body: { kind: "json", schema: offsetReset, example: offsetResetExample },
+    replies: {
+      200: { description: "Each queue's offset before and after.", schema: offsetResetReply, example: offsetResetReplyExample },
+    },
     errors: [
       "CONSUMER_GROUP_NOT_FOUND",
       "ILLEGAL_CONSUMER_GROUP",

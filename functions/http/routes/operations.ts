@@ -14,7 +14,7 @@ export const operationRoutes = ({ broker }: RouteDependencies): readonly Route[]
     operationId: "health",
     tag,
     summary: "Tell whether the process serves",
-    replies: { 200: { description: "It does.", schema: health } },
+    replies: { 200: { description: "It does.", schema: health, example: { status: "ok" } } },
     open: true,
     errors: [],
     handle: () => jsonReply(200, { status: "ok" }),
@@ -25,7 +25,7 @@ export const operationRoutes = ({ broker }: RouteDependencies): readonly Route[]
     operationId: "readiness",
     tag,
     summary: "Tell whether the store answers",
-    replies: { 200: { description: "It does.", schema: health } },
+    replies: { 200: { description: "It does.", schema: health, example: { status: "ok" } } },
     open: true,
     errors: [],
     async handle() {

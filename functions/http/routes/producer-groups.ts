@@ -6,12 +6,17 @@ import { etagOf, writeConditions } from "../etag.ts";
 import { listReply } from "../list-page.ts";
 import { emptyReply, jsonReply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
+import { IF_MATCH } from "../schemas/headers.ts";
 import {
   producerGroup,
+  producerGroupExample,
   producerGroupPage,
+  producerGroupPageExample,
   producerGroupQuery,
   producerGroupSettings,
+  producerGroupSettingsExample,
   putProducerGroup,
+  putProducerGroupExample,
 } from "../schemas/producer-groups.ts";
 import { formatInstant } from "../times.ts";
 
@@ -35,7 +40,7 @@ export const producerGroupRoutes = ({ broker, cursors }: RouteDependencies): rea
     tag,
     summary: "List producer groups that have settings, by name",
     query: producerGroupQuery,
-    replies: { 200: { description: "One page.", schema: producerGroupPage } },
+    replies: { 200: { description: "One page.", schema: producerGroupPage, example: producerGroupPageExample } },
     errors: [],
     handle: ({ query }) =>
       listReply(cursors, "producer-groups", query, (request) => broker.listProducerGroups(request), producerGroupJson),
@@ -46,7 +51,14 @@ export const producerGroupRoutes = ({ broker, cursors }: RouteDependencies): rea
     operationId: "getProducerGroup",
     tag,
     summary: "Read a producer group's settings",
-    replies: { 200: { description: "The settings, without the secret.", schema: producerGroup, headers: ETAG } },
+    replies: {
+      200: {
+        description: "The settings, without the secret.",
+        schema: producerGroup,
+        headers: ETAG,
+        example: producerGroupExample,
+      },
+    },
     errors: ["NOT_FOUND"],
     async handle({ parameters }) {
       const stored = await broker.getProducerGroup(parameters.producerGroup);
@@ -60,10 +72,16 @@ export const producerGroupRoutes = ({ broker, cursors }: RouteDependencies): rea
     tag,
     summary: "Say where a producer group's checks are posted, and how many are made",
     description: "A group needs no settings to be used. What is left out stays as it is.",
-    body: { kind: "json", schema: producerGroupSettings, optional: true },
+    headers: IF_MATCH,
+    body: { kind: "json", schema: producerGroupSettings, optional: true, example: producerGroupSettingsExample },
     replies: {
-      200: { description: "It had settings, and they are as asked now.", schema: putProducerGroup, headers: ETAG },
-      201: { description: "Created.", schema: putProducerGroup, headers: ETAG },
+      200: {
+        description: "It had settings, and they are as asked now.",
+        schema: putProducerGroup,
+        headers: ETAG,
+        example: producerGroupExample,
+      },
+      201: { description: "Created.", schema: putProducerGroup, headers: ETAG, example: putProducerGroupExample },
     },
     errors: ["PRECONDITION_FAILED", "QUOTA_EXCEEDED"],
     async handle({ parameters, body, header }) {
@@ -80,6 +98,7 @@ export const producerGroupRoutes = ({ broker, cursors }: RouteDependencies): rea
     tag,
     summary: "Delete a producer group's settings",
     description: "Its transactions go on: they are checked by the defaults.",
+    headers: IF_MATCH,
     replies: { 204: { description: "Deleted." } },
     errors: ["NOT_FOUND", "PRECONDITION_FAILED"],
     async handle({ parameters, header }) {

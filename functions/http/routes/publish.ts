@@ -4,7 +4,8 @@ import { knownByRequest } from "../idempotency-key.ts";
 import { readPublishHeaders } from "../publish-headers.ts";
 import { emptyReply, jsonReply } from "../reply.ts";
 import { defineRoute, type Route, type RouteRequest } from "../route.ts";
-import { sendReceipt } from "../schemas/messages.ts";
+import { PUBLISH_HEADERS } from "../schemas/headers.ts";
+import { sendReceipt, sendReceiptExample } from "../schemas/messages.ts";
 import { receiptJson, SEND_ERRORS, sendOne } from "./messages.ts";
 
 const RETURN_MINIMAL = /(?:^|,)\s*return\s*=\s*"?minimal"?\s*(?:$|[,;])/i;
@@ -18,12 +19,11 @@ export const publishRoutes = ({ broker, background }: RouteDependencies): readon
     tag: "Send",
     summary: "Send the bytes of the request as one message",
     description:
-      "Metadata goes into the headers X-MQ-Tag, X-MQ-Keys (separated by commas), X-MQ-Group, X-MQ-Delay (seconds), " +
-      "X-MQ-Deliver-At and X-MQ-Property-*, whose names " +
-      "become lower case. With `Prefer: return=minimal` the answer comes before the message is stored, and it may be lost.",
-    body: { kind: "bytes" },
+      "Whatever their type. Each header `X-MQ-Property-{name}` is a property, its name in lower case. With `Prefer: return=minimal` the answer comes before the message is stored, and it may be lost.",
+    headers: PUBLISH_HEADERS,
+    body: { kind: "bytes", example: "order 45 was created" },
     replies: {
-      201: { description: "Stored.", schema: sendReceipt },
+      201: { description: "Stored.", schema: sendReceipt, example: sendReceiptExample },
       202: { description: "Accepted, for `Prefer: return=minimal`.", headers: { "Preference-Applied": "return=minimal" } },
     },
     errors: SEND_ERRORS,

@@ -1,3 +1,4 @@
+import { z } from "zod";
 import type { PullRequest, PullResult } from "../../../core/broker.ts";
 import { BrokerError } from "../../../core/errors.ts";
 import { PULL_BYTES_MAX, PULL_MESSAGES_MAX } from "../../../core/limits.ts";
@@ -8,7 +9,8 @@ import { liveTail, offsetIllegal, wholeTail } from "../live-tail.ts";
 import { pageJson, storedMessageJson, unreadableJson } from "../message-json.ts";
 import { jsonReply, type Reply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
-import { type PullQuery, pullQuery, pullReply } from "../schemas/pull.ts";
+import { LAST_EVENT_ID } from "../schemas/headers.ts";
+import { liveTailExample, type PullQuery, pullQuery, pullReply, pullReplyExample } from "../schemas/pull.ts";
 
 const EVENT_STREAM = "text/event-stream";
 const QUEUE_ID = /^\d{1,4}$/;
@@ -59,6 +61,9 @@ const pageReply = (result: Exclude<PullResult, { status: "OFFSET_ILLEGAL" }>, to
     unreadable: result.unreadable?.map(unreadableJson),
   });
 
+/** Clients that take either name both types: they get a page, which every one of them can read. */
+const wantsStream = (accept = ""): boolean => accept.includes(EVENT_STREAM) && !accept.includes("application/json");
+
 const askedOffset = (from: PullRequest["from"]): number | undefined => ("offset" in from ? from.offset : undefined);
 
 export const pullRoutes = ({ broker, longPolls, answers, answerMemory }: RouteDependencies): readonly Route[] => [
@@ -69,18 +74,34 @@ export const pullRoutes = ({ broker, longPolls, answers, answerMemory }: RouteDe
     tag: "Pull",
     summary: "Read a queue from an offset, a time or its end",
     description:
-      "Pulling settles nothing and needs no group. With `Accept: text/event-stream` the answer is a live tail: one event per " +
+      "Start at one of `offset`, `timestamp` and `tail`. Pulling settles nothing and needs no group. With `Accept: text/event-stream`, and no JSON in it, the answer is a live tail: one event per " +
       "message with its offset as id, a comment at least every 15 seconds, and `Last-Event-ID` to go on after a break.",
     query: pullQuery,
-    replies: { 200: { description: "The messages, in order of their offsets.", schema: pullReply } },
-    errors: ["FORBIDDEN", "ILLEGAL_FILTER_EXPRESSION", "ILLEGAL_TOPIC", "OFFSET_ILLEGAL", "TOPIC_NOT_FOUND", "TOO_MANY_REQUESTS"],
+    headers: LAST_EVENT_ID,
+    replies: {
+      200: {
+        description: "The messages, in order of their offsets.",
+        schema: pullReply,
+        example: pullReplyExample,
+        alternatives: { [EVENT_STREAM]: { schema: z.string(), example: liveTailExample } },
+      },
+    },
+    errors: [
+      "FORBIDDEN",
+      "ILLEGAL_FILTER_EXPRESSION",
+      "ILLEGAL_TOPIC",
+      "NOT_FOUND",
+      "OFFSET_ILLEGAL",
+      "TOO_MANY_REQUESTS",
+      "TOPIC_NOT_FOUND",
+    ],
     async handle({ parameters, query, header, disconnected }) {
       const { topic } = parameters;
       const queueId = queueIdOf(parameters.queueId);
       const { limit = PULL_MESSAGES_MAX, waitSeconds = 0 } = query;
       const maxBytes = Math.min(query.maxBytes ?? PULL_BYTES_MAX, answers.pageBytesMax);
       const filter = filterOf(query);
-      if (header("accept")?.includes(EVENT_STREAM)) {
+      if (wantsStream(header("accept"))) {
         if (query.waitSeconds !== undefined) throw badParameter("waitSeconds", "An event stream waits by itself.");
         const from = resumeOf(header("last-event-id")) ?? startOf(query, { tail: 0 });
         const first = await broker.pullMessages(topic, queueId, { from, limit, maxBytes, filter, waitMs: 0 });

@@ -6,7 +6,19 @@ import { pageJson, receivedMessageJson } from "../message-json.ts";
 import { errorJson } from "../problem.ts";
 import { jsonReply, type Reply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
-import { ackRequest, receiveReply, receiveRequest, settleReply, settleRequest } from "../schemas/receive.ts";
+import {
+  ackReplyExample,
+  ackRequest,
+  ackRequestExample,
+  receiveReply,
+  receiveReplyExample,
+  receiveRequest,
+  receiveRequestExample,
+  settleReply,
+  settleReplyExample,
+  settleRequest,
+  settleRequestExample,
+} from "../schemas/receive.ts";
 import { formatInstant } from "../times.ts";
 
 const tag = "Receive and settle";
@@ -52,15 +64,11 @@ export const receiveRoutes = ({ broker, longPolls, answers }: RouteDependencies)
     tag,
     summary: "Receive messages under a lease",
     description: "A message that is not settled before its lease ends is delivered again. Nothing to receive is an empty list.",
-    body: { kind: "json", schema: receiveRequest, optional: true },
-    replies: { 200: { description: "The messages; none when there is nothing.", schema: receiveReply } },
-    errors: [
-      "ILLEGAL_CONSUMER_GROUP",
-      "ILLEGAL_INVISIBLE_TIME",
-      "CONSUMER_GROUP_NOT_FOUND",
-      "TOPIC_NOT_FOUND",
-      "TOO_MANY_REQUESTS",
-    ],
+    body: { kind: "json", schema: receiveRequest, optional: true, example: receiveRequestExample },
+    replies: {
+      200: { description: "The messages; none when there is nothing.", schema: receiveReply, example: receiveReplyExample },
+    },
+    errors: ["ILLEGAL_CONSUMER_GROUP", "CONSUMER_GROUP_NOT_FOUND", "FORBIDDEN", "NOT_FOUND", "TOO_MANY_REQUESTS"],
     async handle({ parameters, body, identity, disconnected }) {
       const { group } = parameters;
       const { topics, max = RECEIVE_MAX_DEFAULT, waitSeconds = 0, leaseSeconds, attemptId } = body;
@@ -92,8 +100,8 @@ export const receiveRoutes = ({ broker, longPolls, answers }: RouteDependencies)
     operationId: "settleMessages",
     tag,
     summary: "Acknowledge, give back, extend or dead-letter received messages",
-    body: { kind: "json", schema: settleRequest },
-    replies: { 200: { description: "One result per entry.", schema: settleReply } },
+    body: { kind: "json", schema: settleRequest, example: settleRequestExample },
+    replies: { 200: { description: "One result per entry.", schema: settleReply, example: settleReplyExample } },
     errors: ["ILLEGAL_CONSUMER_GROUP", "CONSUMER_GROUP_NOT_FOUND"],
     handle: async ({ parameters, body }) => settledReply(await broker.settleMessages(parameters.group, settleEntries(body))),
   }),
@@ -103,8 +111,8 @@ export const receiveRoutes = ({ broker, longPolls, answers }: RouteDependencies)
     operationId: "ackMessages",
     tag,
     summary: "Acknowledge received messages",
-    body: { kind: "json", schema: ackRequest },
-    replies: { 200: { description: "One result per handle.", schema: settleReply } },
+    body: { kind: "json", schema: ackRequest, example: ackRequestExample },
+    replies: { 200: { description: "One result per handle.", schema: settleReply, example: ackReplyExample } },
     errors: ["ILLEGAL_CONSUMER_GROUP", "CONSUMER_GROUP_NOT_FOUND"],
     async handle({ parameters, body }) {
       const entries = body.receiptHandles.map((receiptHandle): SettleEntry => ({ action: "ack", receiptHandle }));

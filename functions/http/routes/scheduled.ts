@@ -2,7 +2,17 @@ import { LIST_LIMIT_DEFAULT } from "../../../core/limits.ts";
 import type { RouteDependencies } from "../app.ts";
 import { emptyReply, jsonReply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
-import { parkedPage, reschedule, rescheduled, scheduledPage, scheduledQuery } from "../schemas/scheduled.ts";
+import {
+  parkedPage,
+  parkedPageExample,
+  reschedule,
+  rescheduled,
+  rescheduledExample,
+  rescheduleExample,
+  scheduledPage,
+  scheduledPageExample,
+  scheduledQuery,
+} from "../schemas/scheduled.ts";
 import { formatInstant } from "../times.ts";
 
 const tag = "Delayed messages";
@@ -23,7 +33,7 @@ const topicRoutes = ({ broker, cursors }: RouteDependencies): Route[] => [
     summary: "List a topic's delayed messages by due time",
     description: "Looks through the delayed messages of all topics, 2,000 of them at most: then `complete` is false.",
     query: scheduledQuery,
-    replies: { 200: { description: "One page.", schema: scheduledPage } },
+    replies: { 200: { description: "One page.", schema: scheduledPage, example: scheduledPageExample } },
     errors: ["ILLEGAL_TOPIC", "TOPIC_NOT_FOUND"],
     async handle({ parameters: { topic }, query }) {
       const scope = `scheduled\0${topic}`;
@@ -50,8 +60,8 @@ const topicRoutes = ({ broker, cursors }: RouteDependencies): Route[] => [
     operationId: "rescheduleMessage",
     tag,
     summary: "Deliver a delayed message at another time",
-    body: { kind: "json", schema: reschedule, mergePatch: true },
-    replies: { 200: { description: "It is due then.", schema: rescheduled } },
+    body: { kind: "json", schema: reschedule, mergePatch: true, example: rescheduleExample },
+    replies: { 200: { description: "It is due then.", schema: rescheduled, example: rescheduledExample } },
     errors: [
       "ALREADY_DELIVERED",
       "ILLEGAL_DELIVERY_TIME",
@@ -90,7 +100,7 @@ const parkedRoutes = ({ broker, cursors }: RouteDependencies): Route[] => [
     summary: "List delayed messages that could not be delivered when they were due",
     description: "Such as those of a topic that was deleted. Each is kept 30 days.",
     query: scheduledQuery,
-    replies: { 200: { description: "One page.", schema: parkedPage } },
+    replies: { 200: { description: "One page.", schema: parkedPage, example: parkedPageExample } },
     errors: [],
     async handle({ query }) {
       const page = await broker.listParked({
@@ -113,14 +123,14 @@ const parkedRoutes = ({ broker, cursors }: RouteDependencies): Route[] => [
   }),
   defineRoute({
     method: "DELETE",
-    path: `${parkedPath}/{id}`,
+    path: `${parkedPath}/{parkedId}`,
     operationId: "deleteParked",
     tag,
     summary: "Delete a parked message",
     replies: { 204: { description: "It is gone." } },
     errors: ["MESSAGE_NOT_FOUND"],
     async handle({ parameters }) {
-      await broker.deleteParked(parameters.id);
+      await broker.deleteParked(parameters.parkedId);
       return emptyReply(204);
     },
   }),

@@ -3,9 +3,10 @@ import type { StoreFormats } from "../../../core/store-format.ts";
 import type { RouteDependencies } from "../app.ts";
 import { jsonReply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
+import { count } from "../schemas/shared.ts";
 
 const tag = "Operations";
-const format = z.int().positive();
+const format = count();
 const store = z
   .object({
     format: format.meta({ description: "Format of the stored data." }),
@@ -15,6 +16,8 @@ const store = z
     newest: format.meta({ description: "The newest format this version knows." }),
   })
   .meta({ id: "Store" });
+
+const storeExample = { format: 2, writes: 2, newest: 2 };
 
 const storeJson = ({ stored, written, newest }: StoreFormats) => ({ format: stored, writes: written, newest });
 
@@ -26,7 +29,7 @@ export const storeRoutes = ({ broker }: RouteDependencies): readonly Route[] => 
     operationId: "getStore",
     tag,
     summary: "Read which format the stored data has",
-    replies: { 200: { description: "The formats.", schema: store } },
+    replies: { 200: { description: "The formats.", schema: store, example: storeExample } },
     errors: [],
     handle: async () => jsonReply(200, storeJson(await broker.storeFormat())),
   }),
@@ -36,7 +39,7 @@ export const storeRoutes = ({ broker }: RouteDependencies): readonly Route[] => 
     operationId: "raiseStore",
     tag,
     summary: "Raise the stored data to the newest format, once no older version runs any more",
-    replies: { 200: { description: "The formats after it.", schema: store } },
+    replies: { 200: { description: "The formats after it.", schema: store, example: storeExample } },
     errors: [],
     handle: async () => jsonReply(200, storeJson(await broker.raiseFormat())),
   }),

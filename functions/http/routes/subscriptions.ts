@@ -3,8 +3,16 @@ import type { RouteDependencies } from "../app.ts";
 import { etagOf, writeConditions } from "../etag.ts";
 import { emptyReply, jsonReply, type Reply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
+import { IF_MATCH } from "../schemas/headers.ts";
 import { dryRunQuery } from "../schemas/shared.ts";
-import { subscription, subscriptionDeletion, subscriptionSettings } from "../schemas/subscriptions.ts";
+import {
+  subscription,
+  subscriptionDeletion,
+  subscriptionDeletionExample,
+  subscriptionExample,
+  subscriptionSettings,
+  subscriptionSettingsExample,
+} from "../schemas/subscriptions.ts";
 import { formatInstant } from "../times.ts";
 
 const tag = "Groups and subscriptions";
@@ -33,8 +41,8 @@ export const subscriptionRoutes = ({ broker }: RouteDependencies): readonly Rout
     operationId: "getSubscription",
     tag,
     summary: "Read a subscription",
-    replies: { 200: { description: "The subscription.", schema: subscription, headers: ETAG } },
-    errors: ["ILLEGAL_TOPIC", "ILLEGAL_CONSUMER_GROUP", "TOPIC_NOT_FOUND", "CONSUMER_GROUP_NOT_FOUND"],
+    replies: { 200: { description: "The subscription.", schema: subscription, headers: ETAG, example: subscriptionExample } },
+    errors: ["ILLEGAL_TOPIC", "ILLEGAL_CONSUMER_GROUP", "TOPIC_NOT_FOUND", "CONSUMER_GROUP_NOT_FOUND", "NOT_FOUND"],
     handle: async ({ parameters }) => subscriptionReply(200, await broker.getSubscription(parameters.group, parameters.topic)),
   }),
   defineRoute({
@@ -44,10 +52,11 @@ export const subscriptionRoutes = ({ broker }: RouteDependencies): readonly Rout
     tag,
     summary: "Subscribe a group to a topic, or change its filter",
     description: "A new subscription starts at offsets found at this call, so nothing sent after it is missed.",
-    body: { kind: "json", schema: subscriptionSettings, optional: true },
+    headers: IF_MATCH,
+    body: { kind: "json", schema: subscriptionSettings, optional: true, example: subscriptionSettingsExample },
     replies: {
-      200: { description: "It existed and is as asked now.", schema: subscription, headers: ETAG },
-      201: { description: "Created.", schema: subscription, headers: ETAG },
+      200: { description: "It existed and is as asked now.", schema: subscription, headers: ETAG, example: subscriptionExample },
+      201: { description: "Created.", schema: subscription, headers: ETAG, example: subscriptionExample },
     },
     errors: [
       "ILLEGAL_TOPIC",
@@ -76,11 +85,19 @@ export const subscriptionRoutes = ({ broker }: RouteDependencies): readonly Rout
     tag,
     summary: "Unsubscribe a group from a topic",
     query: dryRunQuery,
+    headers: IF_MATCH,
     replies: {
-      200: { description: "What would go, for dryRun.", schema: subscriptionDeletion },
+      200: { description: "What would go, for dryRun.", schema: subscriptionDeletion, example: subscriptionDeletionExample },
       204: { description: "Deleted." },
     },
-    errors: ["ILLEGAL_TOPIC", "ILLEGAL_CONSUMER_GROUP", "TOPIC_NOT_FOUND", "CONSUMER_GROUP_NOT_FOUND", "PRECONDITION_FAILED"],
+    errors: [
+      "ILLEGAL_TOPIC",
+      "ILLEGAL_CONSUMER_GROUP",
+      "TOPIC_NOT_FOUND",
+      "CONSUMER_GROUP_NOT_FOUND",
+      "NOT_FOUND",
+      "PRECONDITION_FAILED",
+    ],
     async handle({ parameters, query, header }) {
       const dryRun = query.dryRun ?? false;
       const options = { dryRun, ifMatch: writeConditions(header) };

@@ -6,8 +6,23 @@ import { listedLagJson } from "../lag-json.ts";
 import { listReply } from "../list-page.ts";
 import { emptyReply, jsonReply, type Reply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
+import { IF_MATCH } from "../schemas/headers.ts";
 import { dryRunQuery } from "../schemas/shared.ts";
-import { queueList, topic, topicDeletion, topicListQuery, topicPage, topicPatch, topicSettings } from "../schemas/topics.ts";
+import {
+  queueList,
+  queueListExample,
+  topic,
+  topicDeletion,
+  topicDeletionExample,
+  topicExample,
+  topicListQuery,
+  topicPage,
+  topicPageExample,
+  topicPatch,
+  topicPatchExample,
+  topicSettings,
+  topicSettingsExample,
+} from "../schemas/topics.ts";
 import { formatInstant } from "../times.ts";
 
 const tag = "Topics";
@@ -53,7 +68,7 @@ const readRoutes = ({ broker, clock, cursors }: RouteDependencies): Route[] => [
     tag,
     summary: "List topics by name",
     query: topicListQuery,
-    replies: { 200: { description: "One page.", schema: topicPage } },
+    replies: { 200: { description: "One page.", schema: topicPage, example: topicPageExample } },
     errors: [],
     handle({ query }) {
       const { type, withLag } = query;
@@ -74,7 +89,7 @@ const readRoutes = ({ broker, clock, cursors }: RouteDependencies): Route[] => [
     operationId: "getTopic",
     tag,
     summary: "Read a topic",
-    replies: { 200: { description: "The topic.", schema: topic, headers: ETAG } },
+    replies: { 200: { description: "The topic.", schema: topic, headers: ETAG, example: topicExample } },
     errors: ["ILLEGAL_TOPIC", "TOPIC_NOT_FOUND"],
     handle: async ({ parameters }) => topicReply(200, await broker.getTopic(parameters.topic)),
   }),
@@ -84,7 +99,7 @@ const readRoutes = ({ broker, clock, cursors }: RouteDependencies): Route[] => [
     operationId: "listQueues",
     tag,
     summary: "Read the queues of a topic and their offsets",
-    replies: { 200: { description: "Every queue that can be read or written.", schema: queueList } },
+    replies: { 200: { description: "Every queue that can be read or written.", schema: queueList, example: queueListExample } },
     errors: ["ILLEGAL_TOPIC", "TOPIC_NOT_FOUND"],
     handle: async ({ parameters }) => jsonReply(200, { items: (await broker.topicQueues(parameters.topic)).map(queueJson) }),
   }),
@@ -97,10 +112,11 @@ const writeRoutes = ({ broker }: RouteDependencies): Route[] => [
     operationId: "putTopic",
     tag,
     summary: "Create a topic, or change the settings that are named",
-    body: { kind: "json", schema: topicSettings, optional: true },
+    headers: IF_MATCH,
+    body: { kind: "json", schema: topicSettings, optional: true, example: topicSettingsExample },
     replies: {
-      200: { description: "It existed and is as asked now.", schema: topic, headers: ETAG },
-      201: { description: "Created.", schema: topic, headers: ETAG },
+      200: { description: "It existed and is as asked now.", schema: topic, headers: ETAG, example: topicExample },
+      201: { description: "Created.", schema: topic, headers: ETAG, example: topicExample },
     },
     errors: ["ILLEGAL_TOPIC", "PRECONDITION_FAILED", "QUOTA_EXCEEDED"],
     async handle({ parameters, body, header }) {
@@ -114,8 +130,9 @@ const writeRoutes = ({ broker }: RouteDependencies): Route[] => [
     operationId: "patchTopic",
     tag,
     summary: "Change some settings of a topic",
-    body: { kind: "json", schema: topicPatch, mergePatch: true },
-    replies: { 200: { description: "The topic as it is now.", schema: topic, headers: ETAG } },
+    headers: IF_MATCH,
+    body: { kind: "json", schema: topicPatch, mergePatch: true, example: topicPatchExample },
+    replies: { 200: { description: "The topic as it is now.", schema: topic, headers: ETAG, example: topicExample } },
     errors: ["FORBIDDEN", "ILLEGAL_TOPIC", "TOPIC_NOT_FOUND", "PRECONDITION_FAILED"],
     handle: async ({ parameters, body, header }) =>
       topicReply(200, await broker.patchTopic(parameters.topic, body, writeConditions(header))),
@@ -127,8 +144,9 @@ const writeRoutes = ({ broker }: RouteDependencies): Route[] => [
     tag,
     summary: "Delete a topic and its messages",
     query: dryRunQuery,
+    headers: IF_MATCH,
     replies: {
-      200: { description: "What would go, for dryRun.", schema: topicDeletion },
+      200: { description: "What would go, for dryRun.", schema: topicDeletion, example: topicDeletionExample },
       204: { description: "Deleted." },
     },
     errors: ["FORBIDDEN", "ILLEGAL_TOPIC", "TOPIC_NOT_FOUND", "PRECONDITION_FAILED"],

@@ -8,13 +8,21 @@ import { decodeMessage, pageJson } from "../message-json.ts";
 import { jsonReply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import {
+  committedExample,
+  documentedHalfMessage,
   halfMessage,
+  halfMessageExample,
   halfMessageReceipt,
+  halfMessageReceiptExample,
   receiveChecksReply,
+  receiveChecksReplyExample,
   receiveChecksRequest,
+  receiveChecksRequestExample,
+  rolledBackExample,
   STATUSES,
   transaction,
   transactionPage,
+  transactionPageExample,
   transactionsQuery,
   verdictQuery,
 } from "../schemas/transactions.ts";
@@ -57,8 +65,8 @@ const sendRoute = ({ broker }: RouteDependencies): Route =>
     tag,
     summary: "Store a message that is delivered only if its transaction commits",
     description: "For TRANSACTION and MIXED topics. Nobody receives it before; commit it or roll it back by its transactionId.",
-    body: { kind: "json", schema: halfMessage },
-    replies: { 201: { description: "Stored.", schema: halfMessageReceipt } },
+    body: { kind: "json", schema: halfMessage, documented: documentedHalfMessage, example: halfMessageExample },
+    replies: { 201: { description: "Stored.", schema: halfMessageReceipt, example: halfMessageReceiptExample } },
     errors: SEND_ERRORS,
     async handle({ parameters: { topic }, body, identity }) {
       const { producerGroup, checkAfterSeconds = CHECK_AFTER_SECONDS_DEFAULT, ...envelope } = body;
@@ -78,7 +86,13 @@ const verdictRoute = ({ broker }: RouteDependencies, resolution: Resolution, sum
     summary,
     description: "A transaction is decided once. The same verdict again is answered as the first, for a day.",
     query: verdictQuery,
-    replies: { 200: { description: "It has this outcome.", schema: transaction } },
+    replies: {
+      200: {
+        description: "It has this outcome.",
+        schema: transaction,
+        example: resolution === "commit" ? committedExample : rolledBackExample,
+      },
+    },
     errors: ["NOT_FOUND", "TOPIC_NOT_FOUND", "TOO_MANY_REQUESTS", "TRANSACTION_ENDED"],
     async handle({ parameters, query: { discarded } }) {
       return jsonReply(200, transactionJson(await broker.endTransaction(parameters.transactionId, resolution, { discarded })));
@@ -95,7 +109,7 @@ const readRoutes = ({ broker, cursors }: RouteDependencies): Route[] => [
     description:
       "Undecided ones; committed and rolled back ones for a day; discarded ones for 30 days. Looks at 2,000 at most: then `complete` is false.",
     query: transactionsQuery,
-    replies: { 200: { description: "One page.", schema: transactionPage } },
+    replies: { 200: { description: "One page.", schema: transactionPage, example: transactionPageExample } },
     errors: [],
     async handle({ query: { limit, cursor, status, producerGroup } }) {
       const scope = `transactions\0${status ?? ""}\0${producerGroup ?? ""}`;
@@ -118,7 +132,7 @@ const readRoutes = ({ broker, cursors }: RouteDependencies): Route[] => [
     operationId: "getTransaction",
     tag,
     summary: "Read a transaction",
-    replies: { 200: { description: "The transaction.", schema: transaction } },
+    replies: { 200: { description: "The transaction.", schema: transaction, example: committedExample } },
     errors: ["NOT_FOUND"],
     handle: async ({ parameters }) => jsonReply(200, transactionJson(await broker.getTransaction(parameters.transactionId))),
   }),
@@ -132,8 +146,14 @@ const checksRoute = ({ broker, longPolls, answers }: RouteDependencies): Route =
     tag,
     summary: "Receive questions about undecided transactions",
     description: "Answer each with commit or rollback. One that is not answered is followed by another, 30 seconds later.",
-    body: { kind: "json", schema: receiveChecksRequest, optional: true },
-    replies: { 200: { description: "The checks; none when there is nothing to ask.", schema: receiveChecksReply } },
+    body: { kind: "json", schema: receiveChecksRequest, optional: true, example: receiveChecksRequestExample },
+    replies: {
+      200: {
+        description: "The checks; none when there is nothing to ask.",
+        schema: receiveChecksReply,
+        example: receiveChecksReplyExample,
+      },
+    },
     errors: ["TOO_MANY_REQUESTS"],
     async handle({ parameters: { producerGroup }, body, disconnected }) {
       const { max = RECEIVE_MAX_DEFAULT, waitSeconds = 0 } = body;

@@ -1,21 +1,20 @@
 import { z } from "zod";
-import { CLIENT_ID_RULE, isClientId } from "../../../core/client/client-id.ts";
+import { CLIENT_ID_PATTERN, CLIENT_ID_RULE, isClientId } from "../../../core/client/client-id.ts";
 import { CLIENTS_MAX, CONFIGURED_QUEUES_MAX, QUEUES_MAX, ROOMS_MAX } from "../../../core/limits.ts";
 import { type AssignedQueue, PLAIN_STRATEGIES } from "../../../core/terms.ts";
 import { inPlainWords } from "../validation-words.ts";
-import { distinct, integer, plainName } from "./shared.ts";
+import { distinct, integer, plainName, shownAs } from "./shared.ts";
 
 export const rooms = z
   .array(plainName, "Must be an array of names.")
   .max(ROOMS_MAX, `Must name at most ${ROOMS_MAX} rooms.`)
-  .refine(distinct, "Names a room twice.");
+  .refine(distinct, "Names a room twice.")
+  .meta({ uniqueItems: true });
 
-const assignedQueue = z.strictObject({
-  topic: plainName,
-  queueId: integer(0, QUEUES_MAX - 1, "Number of the queue."),
-});
+export const assignedQueue = z
+  .strictObject({ topic: plainName, queueId: integer(0, QUEUES_MAX - 1, "Number of the queue.") })
+  .meta({ id: "AssignedQueue" });
 const assignedQueues = z.array(assignedQueue, "Must be an array of queues.").min(1, "Must name at least one queue.");
-const queuesByClient = z.record(z.string(), assignedQueues).meta({ description: "The queues of each client, by its id." });
 
 /** A record without the names that prototypes have, which z.record leaves out in silence. */
 const configuredQueues = z
@@ -37,23 +36,33 @@ const configuredQueues = z
     if (all.length > CONFIGURED_QUEUES_MAX) refuse([], `Must name at most ${CONFIGURED_QUEUES_MAX} queues.`);
     if (!distinct(all)) refuse([], "Names a queue twice: each has one owner.");
   })
-  .meta({ type: "object", additionalProperties: { type: "array" }, description: "The queues of each client, by its id." });
+  .meta({
+    ...shownAs({
+      type: "object",
+      additionalProperties: { type: "array", minItems: 1, items: { $ref: "#/$defs/AssignedQueue" } },
+      propertyNames: { pattern: CLIENT_ID_PATTERN },
+    }),
+    description: "The queues of each client, by its id.",
+  });
 
-const machineRoom = z.strictObject({
-  strategy: z.literal("MACHINE_ROOM"),
-  rooms: rooms.min(1, "Must name at least one room.").meta({ description: "Rooms whose queues all clients share." }),
-});
+const plainStrategy = z
+  .enum(PLAIN_STRATEGIES)
+  .meta({ id: "AssignmentStrategy", description: "A strategy of RocketMQ's that needs nothing but its name." });
+const configured = z
+  .strictObject({ strategy: z.literal("CONFIG"), queues: configuredQueues })
+  .meta({ id: "ConfiguredAssignment", description: "Each client gets the queues that are listed for it." });
+const byRooms = z
+  .strictObject({
+    strategy: z.literal("MACHINE_ROOM"),
+    rooms: rooms
+      .min(1, "Must name at least one room.")
+      .meta({ uniqueItems: true, description: "Rooms whose queues all clients share." }),
+  })
+  .meta({ id: "RoomAssignment", description: "All clients share the queues of these rooms." });
 
 const FORMS = `Must be one of ${PLAIN_STRATEGIES.join(", ")}, {"strategy": "CONFIG", "queues": {…}} or {"strategy": "MACHINE_ROOM", "rooms": […]}.`;
-const description = "How the queues of each topic are shared among the clients; AVG where not given.";
 
-export const assignmentSetting = z
-  .union(
-    [z.enum(PLAIN_STRATEGIES), z.strictObject({ strategy: z.literal("CONFIG"), queues: configuredQueues }), machineRoom],
-    FORMS,
-  )
-  .meta({ description });
-
-export const assignment = z
-  .union([z.enum(PLAIN_STRATEGIES), z.object({ strategy: z.literal("CONFIG"), queues: queuesByClient }), machineRoom])
-  .meta({ id: "Assignment", description });
+export const assignment = z.union([plainStrategy, configured, byRooms], FORMS).meta({
+  id: "Assignment",
+  description: "How the queues of each topic are shared among the clients; AVG where not given.",
+});

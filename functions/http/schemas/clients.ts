@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { CLIENT_ID_CHARS_MAX, NAME_CHARS_MAX, SUBSCRIPTIONS_MAX } from "../../../core/limits.ts";
-import { distinct, listQuery, page, plainName, time } from "./shared.ts";
+import { assignedQueue } from "./assignment.ts";
+import { count, distinct, listQuery, page, pageExample, plainName, time } from "./shared.ts";
 
 const expiresAt = time("When it is a client no longer, unless it heartbeats before.");
 
@@ -11,7 +12,7 @@ export const heartbeatRequest = z
       .min(1, "Must name at least one topic; leave it out for all.")
       .max(SUBSCRIPTIONS_MAX, `Must name at most ${SUBSCRIPTIONS_MAX} topics.`)
       .refine(distinct, "Names a topic twice.")
-      .meta({ description: "Topics it consumes; all that the group is subscribed to where not given." }),
+      .meta({ uniqueItems: true, description: "Topics it consumes; all that the group is subscribed to where not given." }),
     room: plainName.meta({ description: "Where it is, for assignments that go by rooms." }),
   })
   .partial()
@@ -19,10 +20,8 @@ export const heartbeatRequest = z
 
 export const heartbeat = z
   .object({
-    generation: z.number().int().meta({ description: "Grows whenever the queues may be shared otherwise." }),
-    assignment: z
-      .array(z.object({ topic: z.string(), queueId: z.number().int() }))
-      .meta({ description: "The queues that are its own, by topic and number." }),
+    generation: count("Grows whenever the queues may be shared otherwise."),
+    assignment: z.array(assignedQueue).meta({ description: "The queues that are its own, by topic and number." }),
     expiresAt,
   })
   .meta({ id: "Heartbeat" });
@@ -36,7 +35,7 @@ export const client = z
     lastSeenAt: time("Its last heartbeat."),
     expiresAt,
   })
-  .meta({ id: "Client" });
+  .meta({ id: "GroupClient" });
 
 export const clientListQuery = z.strictObject({
   ...listQuery,
@@ -46,4 +45,22 @@ export const clientListQuery = z.strictObject({
     .meta({ description: "First characters of the id." })
     .optional(),
 });
-export const clientPage = page(client);
+export const clientPage = page(client, "GroupClientPage");
+
+export const heartbeatRequestExample = { subscriptions: ["orders"], room: "az1" };
+export const heartbeatExample = {
+  generation: 7,
+  assignment: [
+    { topic: "orders", queueId: 0 },
+    { topic: "orders", queueId: 1 },
+  ],
+  expiresAt: "2026-11-29T06:03:52.000Z",
+};
+export const clientPageExample = pageExample({
+  id: "10.0.0.7@billing-1",
+  subscriptions: ["orders"],
+  room: "az1",
+  firstSeenAt: "2026-11-29T06:01:22.000Z",
+  lastSeenAt: "2026-11-29T06:01:52.000Z",
+  expiresAt: "2026-11-29T06:03:52.000Z",
+});

@@ -1,7 +1,19 @@
 import { z } from "zod";
 import { REDRIVE_IDS_MAX, REDRIVE_RATE_MAX } from "../../../core/limits.ts";
-import { storedFields, unreadable } from "./messages.ts";
-import { integer, listQuery, offset, page, time } from "./shared.ts";
+import { storedExample, storedFields, unreadable } from "./messages.ts";
+import {
+  atMostOneOf,
+  count,
+  dryRunDone,
+  INT32_MAX,
+  integer,
+  listQuery,
+  offset,
+  pageExample,
+  pageFields,
+  queueId,
+  time,
+} from "./shared.ts";
 import { filter } from "./subscriptions.ts";
 
 export const deadLetterListQuery = z.strictObject({ limit: listQuery.limit, cursor: listQuery.cursor });
@@ -11,28 +23,29 @@ export const deadLetter = z
     id: z.string().meta({ description: "Names this dead letter: its dlqOffset, a hyphen and its messageId." }),
     ...storedFields,
     topic: z.string().meta({ description: "Topic it died in." }),
-    queueId: z.number().int().meta({ description: "Queue it died in." }),
+    queueId: queueId.meta({ description: "Queue it died in." }),
     offset: offset("Its place in the queue it died in."),
-    attempts: z.number().int().meta({ description: "Deliveries before it died." }),
+    attempts: count("Deliveries before it died.", INT32_MAX),
     reason: z.string().meta({ description: "Why it died." }),
     deadAt: time("When it died."),
     dlqOffset: offset("Its place among the group's dead letters."),
   })
   .meta({ id: "DeadLetter" });
 
-export const deadLetterPage = page(deadLetter).extend({
-  unreadable: unreadable("By their dlqOffset, dead letters of this page that are stored and cannot be read.").optional(),
-});
+export const deadLetterPage = z
+  .object({
+    ...pageFields(deadLetter),
+    unreadable: unreadable("By their dlqOffset, dead letters of this page that are stored and cannot be read.").optional(),
+  })
+  .meta({ id: "DeadLetterPage" });
 
-export const deadLetterDeletion = z.object({ dryRun: z.literal(true), deadLetter }).meta({ id: "DeadLetterDeletion" });
+export const deadLetterDeletion = z.object({ dryRun: dryRunDone, deadLetter }).meta({ id: "DeadLetterDeletion" });
 
 export const purgeRequest = z
   .strictObject({ confirm: z.string("Must be the group's name.").meta({ description: "The group's name." }) })
   .meta({ id: "PurgeRequest" });
 
-export const purgeReply = z
-  .object({ purged: z.number().int().meta({ description: "Dead letters that were deleted." }) })
-  .meta({ id: "PurgeReply" });
+export const purgeReply = z.object({ purged: count("Dead letters that were deleted.") }).meta({ id: "PurgeReply" });
 
 export const redriveRequest = z
   .strictObject({
@@ -52,12 +65,16 @@ export const redriveRequest = z
     dryRun: z.boolean("Must be true or false.").optional().meta({ description: "Moves nothing and answers how many it would." }),
   })
   .refine(({ ids, filter: chosen }) => ids === undefined || chosen === undefined, "Give either ids or filter.")
-  .meta({ id: "RedriveRequest", description: "All dead letters there are, where neither ids nor filter is given." });
+  .meta({
+    id: "RedriveRequest",
+    dependentSchemas: atMostOneOf("ids", "filter"),
+    description: "All dead letters there are, where neither ids nor filter is given.",
+  });
 
 export const redriveCount = z
   .object({
-    dryRun: z.literal(true),
-    matched: z.number().int(),
+    dryRun: dryRunDone,
+    matched: count("Dead letters it would move."),
     complete: z.boolean().meta({ description: "False when there was no time to look at all of them." }),
   })
   .meta({ id: "RedriveCount" });
@@ -65,10 +82,32 @@ export const redriveCount = z
 export const redriveJob = z
   .object({
     jobId: z.string(),
-    state: z.enum(["RUNNING", "DONE", "FAILED"]),
-    moved: z.number().int(),
-    unreadable: z.number().int().meta({ description: "Dead letters it passed over because they cannot be read: they stay." }),
-    remaining: z.number().int().meta({ description: "Dead letters not looked at yet, at most." }),
+    state: z.enum(["RUNNING", "DONE", "FAILED"]).meta({ id: "RedriveState" }),
+    moved: count("Dead letters it has moved."),
+    unreadable: count("Dead letters it passed over because they cannot be read: they stay."),
+    remaining: count("Dead letters not looked at yet, at most."),
     failure: z.string().optional().meta({ description: "Why it failed." }),
   })
   .meta({ id: "RedriveJob" });
+
+export const redriveReply = z
+  .union([redriveJob, redriveCount])
+  .meta({ id: "RedriveReply", description: "The job; or how many it would move, for dryRun." });
+
+export const deadLetterExample = {
+  id: "0-01A225E5444586D2252872AFEF9F0000",
+  ...storedExample,
+  queueId: 2,
+  offset: "0",
+  attempts: 5,
+  reason: "The order has no total.",
+  deadAt: "2026-11-29T06:07:30.000Z",
+  dlqOffset: "0",
+};
+export const deadLetterPageExample = pageExample(deadLetterExample);
+export const deadLetterDeletionExample = { dryRun: true, deadLetter: deadLetterExample };
+export const purgeRequestExample = { confirm: "billing" };
+export const purgeReplyExample = { purged: 3 };
+export const redriveRequestExample = { ids: [deadLetterExample.id], ratePerSecond: 100 };
+export const redriveJobExample = { jobId: "01A225E5452C81BB04FA1B6E7C10", state: "DONE", moved: 1, unreadable: 0, remaining: 0 };
+export const redriveGoingOnExample = { ...redriveJobExample, state: "RUNNING", moved: 2_400, remaining: 7_600 };

@@ -1,14 +1,14 @@
 import { z } from "zod";
-import { listQuery, offset, time } from "./shared.ts";
-import { subscription } from "./subscriptions.ts";
+import { count, listQuery, offset, page, pageExample, queueId, time } from "./shared.ts";
+import { subscription, subscriptionExample } from "./subscriptions.ts";
 
 /** What a group has not settled, in one queue or summed up. */
 export const lagFields = {
-  lag: z.number().int().meta({ description: "Stored messages that wait, and those in flight." }),
-  inFlight: z.number().int().meta({ description: "Handed out and not settled, or held back for their message group." }),
-  unreadable: z.number().int().meta({ description: "Could not be read and were put aside; in none of the others." }),
+  lag: count("Stored messages that wait, and those in flight."),
+  inFlight: count("Handed out and not settled, or held back for their message group."),
+  unreadable: count("Could not be read and were put aside; in none of the others."),
   oldestUnackedAt: time("Store time of the oldest of them; null when there is none.").nullable(),
-  oldestUnackedAgeSeconds: z.number().int().nullable().meta({ description: "Seconds since then." }),
+  oldestUnackedAgeSeconds: count("Seconds since then.").nullable(),
 };
 
 /** The same as part of a list's item, there when the list was asked for it. */
@@ -21,7 +21,7 @@ export const listedLagFields = {
 
 const queueLag = z
   .object({
-    queueId: z.number().int(),
+    queueId,
     committed: offset("First offset not handed out yet; what a filter passed over lies before it."),
     minOffset: offset("First offset that is still stored."),
     maxOffset: offset("Next offset to be written."),
@@ -47,12 +47,38 @@ export const unreadableQuery = z.strictObject({ limit: listQuery.limit, cursor: 
 export const unreadableMessage = z
   .object({
     topic: z.string(),
-    queueId: z.number().int(),
+    queueId,
     offset: offset("Where it is stored."),
     reason: z.string(),
     putAsideAt: time("When a receive met it."),
   })
   .meta({ id: "UnreadableMessage" });
+export const unreadablePage = page(unreadableMessage, "UnreadableMessagePage");
 
 export const subscriberListQuery = z.strictObject(listQuery);
 export const subscriber = z.object({ ...subscription.shape, ...listedLagFields }).meta({ id: "Subscriber" });
+export const subscriberPage = page(subscriber, "SubscriberPage");
+
+export const lagExample = {
+  lag: 12,
+  inFlight: 2,
+  unreadable: 0,
+  oldestUnackedAt: "2026-11-29T06:01:51.941Z",
+  oldestUnackedAgeSeconds: 95,
+};
+const queueLagExample = { queueId: 2, committed: "38", minOffset: "0", maxOffset: "48", ...lagExample };
+export const groupLagExample = {
+  group: "billing",
+  ...lagExample,
+  topics: [{ topic: "orders", ...lagExample, queues: [queueLagExample] }],
+  nextCursor: null,
+  complete: true,
+};
+export const unreadablePageExample = pageExample({
+  topic: "orders",
+  queueId: 2,
+  offset: "17",
+  reason: "wrong checksum",
+  putAsideAt: "2026-11-29T06:02:10.000Z",
+});
+export const subscriberPageExample = pageExample({ ...subscriptionExample, ...lagExample, lagComplete: true });

@@ -1,17 +1,18 @@
 import { z } from "zod";
 import { MAX_CHECKS_DEFAULT, MAX_CHECKS_MAX } from "../../../core/transaction/transaction-limits.ts";
-import { integer, listQuery, page, time } from "./shared.ts";
+import { count, integer, listQuery, page, pageExample, time } from "./shared.ts";
 
 const url = z
   .string("Must be a string.")
-  .meta({ description: "Where its checks are posted, signed as Standard Webhooks has it." });
+  .meta({ format: "uri", description: "Where its checks are posted, signed as Standard Webhooks has it." });
 
 export const producerGroupSettings = z
   .strictObject({
     url,
-    secret: z
-      .string("Must be a string.")
-      .meta({ description: "`whsec_` and base64 of 24 to 64 bytes; made by the server where not given with the first url." }),
+    secret: z.string("Must be a string.").meta({
+      pattern: "^whsec_[A-Za-z0-9+/]+={0,2}$",
+      description: "`whsec_` and base64 of 24 to 64 bytes; made by the server where not given with the first url.",
+    }),
     maxChecks: integer(1, MAX_CHECKS_MAX, `Checks before a transaction is discarded; ${MAX_CHECKS_DEFAULT} where not given.`),
   })
   .partial()
@@ -20,7 +21,7 @@ export const producerGroupSettings = z
 const fields = {
   name: z.string(),
   url: url.nullable().meta({ description: "Where its checks are posted; values of its query are shown as REDACTED." }),
-  maxChecks: z.number().int(),
+  maxChecks: count("Checks before a transaction is discarded.", MAX_CHECKS_MAX),
   createdAt: time("When its settings were first made."),
   updatedAt: time("When they last changed."),
 };
@@ -35,4 +36,14 @@ export const putProducerGroup = z
   .meta({ id: "PutProducerGroup" });
 
 export const producerGroupQuery = z.strictObject(listQuery);
-export const producerGroupPage = page(producerGroup);
+export const producerGroupPage = page(producerGroup, "ProducerGroupPage");
+
+export const producerGroupSettingsExample = { url: "https://shop.example.com/apogee-checks", maxChecks: 10 };
+export const producerGroupExample = {
+  name: "checkout",
+  ...producerGroupSettingsExample,
+  createdAt: "2026-11-29T06:01:51.992Z",
+  updatedAt: "2026-11-29T06:01:51.992Z",
+};
+export const putProducerGroupExample = { ...producerGroupExample, secret: "whsec_dGhpcyBpcyBhbiBleGFtcGxlIG9mIGEgc2VjcmV0" };
+export const producerGroupPageExample = pageExample(producerGroupExample);

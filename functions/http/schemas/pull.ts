@@ -1,11 +1,11 @@
 import { z } from "zod";
 import { PULL_BYTES_MAX, PULL_MESSAGES_MAX, WAIT_SECONDS_MAX } from "../../../core/limits.ts";
-import { storedMessage, unreadable } from "./messages.ts";
+import { storedExample, storedMessage, unreadable } from "./messages.ts";
 import { offset, queryInstant, queryInteger } from "./shared.ts";
 import { filter } from "./subscriptions.ts";
 
 export const pullQuery = z.strictObject({
-  offset: queryInteger(0, Number.MAX_SAFE_INTEGER, "First offset to read.").optional(),
+  offset: queryInteger(0, Number.MAX_SAFE_INTEGER, "First offset to read.").meta({ example: 0 }).optional(),
   timestamp: queryInstant("Start at the first message stored at or after it: RFC 3339 or epoch ms.").optional(),
   tail: queryInteger(0, Number.MAX_SAFE_INTEGER, "Start so many messages before the end.").optional(),
   limit: queryInteger(1, PULL_MESSAGES_MAX, `Messages at most; ${PULL_MESSAGES_MAX} where not given.`).optional(),
@@ -21,7 +21,7 @@ export type PullQuery = z.output<typeof pullQuery>;
 
 export const pullReply = z
   .object({
-    status: z.enum(["FOUND", "NO_NEW_MSG", "NO_MATCHED_MSG"]),
+    status: z.enum(["FOUND", "NO_NEW_MSG", "NO_MATCHED_MSG"]).meta({ id: "PullStatus" }),
     messages: z.array(storedMessage),
     nextOffset: offset("Where to go on."),
     minOffset: offset("First offset that is still stored."),
@@ -29,3 +29,6 @@ export const pullReply = z
     unreadable: unreadable("Messages before `nextOffset` that are stored and cannot be read.").optional(),
   })
   .meta({ id: "PullReply" });
+
+export const pullReplyExample = { status: "FOUND", messages: [storedExample], nextOffset: "1", minOffset: "0", maxOffset: "48" };
+export const liveTailExample = `id: 0\ndata: ${JSON.stringify(storedExample)}\n\n`;

@@ -9,7 +9,7 @@ import {
   SUBSCRIPTIONS_MAX,
   WAIT_SECONDS_MAX,
 } from "../../../core/limits.ts";
-import { receivedMessage } from "./messages.ts";
+import { receivedMessage, storedExample } from "./messages.ts";
 import { entryError, integer, time } from "./shared.ts";
 
 const leaseSeconds = integer(
@@ -40,42 +40,51 @@ export const receiveRequest = z
 
 export const receiveReply = z.object({ messages: z.array(receivedMessage) }).meta({ id: "ReceiveReply" });
 
-const receiptHandle = z.string("Must be a string.");
+const receiptHandle = z
+  .string("Must be a string.")
+  .meta({ description: "As a receive by this group, or an extension, returned it." });
 const reason = z
   .string("Must be a string.")
   .max(REASON_CHARS_MAX, `Must have at most ${REASON_CHARS_MAX} characters.`)
-  .optional();
+  .optional()
+  .meta({ description: "Why, for whoever looks at the dead letter." });
 const entries = <T extends z.ZodType>(entry: T) =>
   z.array(entry, "Must be an array.").max(SETTLE_ENTRIES_MAX, `Must have at most ${SETTLE_ENTRIES_MAX} entries.`).optional();
+
+const ackEntry = z.strictObject({ receiptHandle }).meta({ id: "AckEntry", description: "Done with it." });
+const nackEntry = z
+  .strictObject({
+    receiptHandle,
+    delaySeconds: integer(
+      0,
+      LEASE_SECONDS_MAX,
+      "Seconds until it is delivered again; the group's backoff where not given.",
+    ).optional(),
+    countAttempt: z.boolean("Must be true or false.").optional().meta({ description: "False: this delivery does not count." }),
+    reason,
+  })
+  .meta({ id: "NackEntry", description: "Deliver it again." });
+const extendEntry = z
+  .strictObject({ receiptHandle, leaseSeconds: leaseSeconds.meta({ description: "How long it stays hidden from now on." }) })
+  .meta({ id: "ExtendEntry", description: "Hide it for longer." });
+const deadLetterEntry = z
+  .strictObject({ receiptHandle, reason })
+  .meta({ id: "DeadLetterEntry", description: "Dead-letter it, without further attempts." });
 
 const ENTRY_COUNT = `Must have 1 to ${SETTLE_ENTRIES_MAX} entries in all.`;
 
 export const settleRequest = z
   .strictObject({
-    acks: entries(z.strictObject({ receiptHandle })),
-    nacks: entries(
-      z.strictObject({
-        receiptHandle,
-        delaySeconds: integer(
-          0,
-          LEASE_SECONDS_MAX,
-          "Seconds until it is delivered again; the group's backoff where not given.",
-        ).optional(),
-        countAttempt: z
-          .boolean("Must be true or false.")
-          .optional()
-          .meta({ description: "False: this delivery does not count." }),
-        reason,
-      }),
-    ),
-    extends: entries(z.strictObject({ receiptHandle, leaseSeconds })),
-    deadLetters: entries(z.strictObject({ receiptHandle, reason })),
+    acks: entries(ackEntry),
+    nacks: entries(nackEntry),
+    extends: entries(extendEntry),
+    deadLetters: entries(deadLetterEntry),
   })
   .refine(({ acks, nacks, extends: extensions, deadLetters }) => {
     const count = [acks, nacks, extensions, deadLetters].reduce((sum, list) => sum + (list?.length ?? 0), 0);
     return count >= 1 && count <= SETTLE_ENTRIES_MAX;
   }, ENTRY_COUNT)
-  .meta({ id: "SettleRequest", description: ENTRY_COUNT });
+  .meta({ id: "SettleRequest", description: ENTRY_COUNT, minProperties: 1 });
 
 export const ackRequest = z
   .strictObject({
@@ -86,15 +95,49 @@ export const ackRequest = z
   })
   .meta({ id: "AckRequest" });
 
-export const settleReply = z
+const settleResult = z
   .object({
-    results: z.array(
-      z.object({
-        receiptHandle: z.string().meta({ description: "The handle as sent; after an extension the one to use from now on." }),
-        status: z.enum(["acked", "nacked", "extended", "deadLettered", "error"]),
-        leaseUntil: time("Present when extended.").optional(),
-        error: entryError.optional(),
-      }),
-    ),
+    receiptHandle: z.string().meta({ description: "The handle as sent; after an extension the one to use from now on." }),
+    status: z.enum(["acked", "nacked", "extended", "deadLettered", "error"]).meta({ id: "SettleStatus" }),
+    leaseUntil: time("Present when extended.").optional(),
+    error: entryError.optional(),
   })
+  .meta({ id: "SettleResult" });
+
+export const settleReply = z
+  .object({ results: z.array(settleResult) })
   .meta({ id: "SettleReply", description: "One result per entry: acks, nacks, extends, deadLetters, each in the order sent." });
+
+const HANDLE = "AQhDQWFPUWVUTghZX2lvbV8yVQIABEhjY1gACjBfc0N4SUVBQk4BAaIl5i68AYNSAAA.AKsSE4kgHrnXc2cg2w";
+const OTHER_HANDLE = "AQhDQWFPUWVUTghZX2lvbV8yVQABBEhjY1gACjBfc0N4SUVBQk4BAaIl5i68AYNSAAA.AKsSE4kgHrnXw9Tq1A";
+export const receiveRequestExample = { topics: ["orders"], max: 2, waitSeconds: 5 };
+export const receiveReplyExample = {
+  messages: [
+    { ...storedExample, attempt: 1, maxAttempts: 5, leaseUntil: "2026-11-29T06:02:51.964Z", receiptHandle: HANDLE },
+    {
+      ...storedExample,
+      messageId: "01A225E5444E1BD07C9D2972AAF10000",
+      queueId: 0,
+      tag: "paid",
+      keys: [],
+      messageGroup: null,
+      body: "order 43 was paid",
+      attempt: 1,
+      maxAttempts: 5,
+      leaseUntil: "2026-11-29T06:02:51.964Z",
+      receiptHandle: OTHER_HANDLE,
+    },
+  ],
+};
+export const settleRequestExample = {
+  acks: [{ receiptHandle: HANDLE }],
+  deadLetters: [{ receiptHandle: OTHER_HANDLE, reason: "The order has no total." }],
+};
+export const settleReplyExample = {
+  results: [
+    { receiptHandle: HANDLE, status: "acked" },
+    { receiptHandle: OTHER_HANDLE, status: "deadLettered" },
+  ],
+};
+export const ackRequestExample = { receiptHandles: [HANDLE] };
+export const ackReplyExample = { results: [{ receiptHandle: HANDLE, status: "acked" }] };

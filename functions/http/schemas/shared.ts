@@ -1,6 +1,35 @@
 import { z } from "zod";
-import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, NAME_CHARS_MAX } from "../../../core/limits.ts";
-import { type ReadInstant, readInstant, readQueryInstant } from "../times.ts";
+import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, NAME_CHARS_MAX, QUEUES_MAX } from "../../../core/limits.ts";
+import { type ReadInstant, RFC_3339, readInstant, readQueryInstant } from "../times.ts";
+
+/** What the documentation shows of a schema in place of what can be derived from it: checks of our own cannot. Merged by `.meta`. */
+export const shownAs = (json: Readonly<Record<string, unknown>>) => ({ json });
+
+/** OpenAPI's hint by which value of `propertyName` a client tells the schemas of a union apart. */
+export const discriminatedBy = (propertyName: string, idByValue: Readonly<Record<string, string>>) => ({
+  discriminator: {
+    propertyName,
+    mapping: Object.fromEntries(Object.entries(idByValue).map(([value, id]) => [value, `#/$defs/${id}`])),
+  },
+});
+
+/** That of these properties at most one is there. */
+export const atMostOneOf = (...names: readonly string[]) =>
+  Object.fromEntries(
+    names.map((name) => [
+      name,
+      { properties: Object.fromEntries(names.filter((other) => other !== name).map((other) => [other, { not: {} }])) },
+    ]),
+  );
+
+/** Enough of a number for a 32-bit integer; larger ones are 64-bit in clients. */
+export const INT32_MAX = 2 ** 31 - 1;
+const wholeNumber = (minimum: number, maximum?: number) => ({
+  type: "integer",
+  format: maximum !== undefined && maximum <= INT32_MAX ? "int32" : "int64",
+  minimum,
+  ...(maximum === undefined ? {} : { maximum }),
+});
 
 /** A whole number written in a query. */
 export const queryInteger = (min: number, max: number, description: string) => {
@@ -10,7 +39,7 @@ export const queryInteger = (min: number, max: number, description: string) => {
     .regex(/^\d{1,16}$/, message)
     .transform(Number)
     .refine((value) => Number.isSafeInteger(value) && value >= min && value <= max, message)
-    .meta({ type: "integer", minimum: min, maximum: max, description });
+    .meta({ ...shownAs(wholeNumber(min, max)), description });
 };
 
 /** A whole number in a body. */
@@ -19,29 +48,44 @@ export const integer = (min: number, max: number, description: string) => {
   return z
     .number(message)
     .refine((value) => Number.isInteger(value) && value >= min && value <= max, message)
-    .meta({ type: "integer", minimum: min, maximum: max, description });
+    .meta({ ...shownAs(wholeNumber(min, max)), description });
 };
 
 export const queryBoolean = (description: string) =>
   z
     .enum(["true", "false"], "Must be true or false.")
     .transform((value) => value === "true")
-    .meta({ type: "boolean", description });
+    .meta({ ...shownAs({ type: "boolean" }), description });
 
 const INSTANT = "Must be an RFC 3339 time or epoch milliseconds.";
 
+/** A point in time as requests write it, unread: `parseInstant` reads it. */
+export const writtenInstant = z
+  .union(
+    [
+      // Not of the format date-time: clients that have a type of their own for it could not write a number any more.
+      z.string().meta({ pattern: RFC_3339.source, description: "An RFC 3339 time." }),
+      z.number().meta(shownAs({ ...wholeNumber(0), description: "Epoch milliseconds." })),
+    ],
+    INSTANT,
+  )
+  .meta({ id: "PointInTime", description: "An RFC 3339 time, or epoch milliseconds." });
+
 /** A point in time, read into epoch milliseconds. */
 export const instant = (description: string) =>
-  z
-    .union([z.string(), z.number()], INSTANT)
-    .transform((value, context) => epochMs(readInstant(value), context))
-    .meta({ anyOf: [{ type: "string", format: "date-time" }, { type: "integer" }], description });
+  writtenInstant.transform((value, context) => epochMs(readInstant(value), context)).meta({ description });
 
 export const queryInstant = (description: string) =>
   z
     .string()
     .transform((value, context) => epochMs(readQueryInstant(value), context))
-    .meta({ type: "string", description });
+    .meta({ description });
+
+/** A number of things, or the number of one, in an answer. */
+export const count = (description?: string, max?: number) =>
+  z.number().meta({ ...shownAs(wholeNumber(0, max)), ...(description === undefined ? {} : { description }) });
+/** The number of a queue, in an answer. */
+export const queueId = z.number().meta({ ...shownAs(wholeNumber(0, QUEUES_MAX - 1)), description: "Number of the queue." });
 
 function epochMs(read: ReadInstant, context: z.core.$RefinementCtx): number {
   if ("ms" in read) return read.ms;
@@ -52,16 +96,22 @@ function epochMs(read: ReadInstant, context: z.core.$RefinementCtx): number {
 export const time = (description: string) => z.string().meta({ format: "date-time", description });
 export const offset = (description: string) => z.string().meta({ pattern: "^\\d+$", description });
 
+/** Of topics, groups and all else that is named here. */
+export const NAME_PATTERN = `^[A-Za-z0-9_-]{1,${NAME_CHARS_MAX}}$`;
+
 /** The name of something that has no life of its own here. */
 export const plainName = z
   .string("Must be a string.")
-  .regex(new RegExp(`^[A-Za-z0-9_-]{1,${NAME_CHARS_MAX}}$`), `Must be 1 to ${NAME_CHARS_MAX} of A-Z a-z 0-9 _ and -.`);
+  .regex(new RegExp(NAME_PATTERN), `Must be 1 to ${NAME_CHARS_MAX} of A-Z a-z 0-9 _ and -.`);
 
 export const distinct = (values: readonly string[]): boolean => new Set(values).size === values.length;
 
 export const dryRunQuery = z.strictObject({
   dryRun: queryBoolean("Deletes nothing and answers 200 with what would go.").optional(),
 });
+
+/** In what a DELETE or redrive answers that changed nothing. */
+export const dryRunDone = z.boolean().meta({ description: "True: nothing was changed." });
 
 /** `limit` and `cursor` of every list; a list adds its filters. */
 export const listQuery = {
@@ -74,34 +124,65 @@ export const listQuery = {
     .optional(),
 };
 
-export const page = <T extends z.ZodType>(item: T) =>
-  z.object({
-    items: z.array(item),
-    nextCursor: z.string().nullable().meta({ description: "Continues the list; null on its last page." }),
-    complete: z
-      .boolean()
-      .meta({ description: "False when a bound stopped the search before the page was full; go on at nextCursor." }),
-  });
+export const pageFields = <T extends z.ZodType>(item: T) => ({
+  items: z.array(item),
+  nextCursor: z.string().nullable().meta({ description: "Continues the list; null on its last page." }),
+  complete: z
+    .boolean()
+    .meta({ description: "False when a bound stopped the search before the page was full; go on at nextCursor." }),
+});
 
-const effect = z
-  .enum(["none", "unknown"])
-  .meta({ description: "What the failed request changed: nothing; or perhaps nothing, a part, or all of what it asked for." });
+/** One page of a list, as the schema `id`. */
+export const page = <T extends z.ZodType>(item: T, id: string) => z.object(pageFields(item)).meta({ id });
+
+/** The last page of a list that has `item` alone. */
+export const pageExample = (item: unknown) => ({ items: [item], nextCursor: null, complete: true });
+
+const effect = z.enum(["none", "unknown"]).meta({
+  id: "Effect",
+  description: "What the failed request changed: nothing; or perhaps nothing, a part, or all of what it asked for.",
+});
+
+const code = z.string().meta({ pattern: "^[A-Z][A-Z_]*$", description: "Stable name of the error." });
+
+const fieldError = z
+  .object({
+    field: z.string().meta({ description: "JSON pointer into the body, or name of a parameter or header." }),
+    detail: z.string(),
+  })
+  .meta({ id: "FieldError" });
+
+/** What a problem document has beside the members of every one, by its code. */
+const problemMembers = z
+  .object({
+    topic: z.string(),
+    queueId,
+    offset: offset("Of the message, or the first of the block, that is damaged."),
+    minOffset: offset("Lowest offset there is."),
+    maxOffset: offset("Highest offset that can be named."),
+    lastSequence: count("The producer's last sequence that was stored."),
+    state: z.string().meta({ description: "State of the transaction." }),
+    line: count("Where the filter expression is wrong, from 1."),
+    column: count("The same, in UTF-16 units."),
+  })
+  .partial().shape;
 
 export const problem = z
   .object({
-    type: z.string().meta({ description: "Address of an explanation, relative to the server." }),
+    type: z.string().meta({ format: "uri-reference", description: "Address of an explanation, relative to the server." }),
     title: z.string(),
-    status: z.number().int(),
+    status: z.number().meta(shownAs(wholeNumber(400, 599))),
     detail: z.string().meta({ description: "What happened and what to do." }),
     instance: z.string().meta({ description: "Path of the request." }),
-    code: z.string().meta({ description: "Stable name of the error." }),
+    code,
     requestId: z.string(),
     retryable: z.boolean().meta({ description: "The same request may succeed later." }),
     effect,
-    errors: z.array(z.object({ field: z.string(), detail: z.string() })).optional(),
+    errors: z.array(fieldError).optional(),
+    ...problemMembers,
   })
   .meta({ id: "Problem", description: "RFC 9457 problem document." });
 
 export const entryError = z
-  .object({ code: z.string(), detail: z.string(), retryable: z.boolean(), effect })
+  .object({ code, detail: z.string(), retryable: z.boolean(), effect })
   .meta({ id: "EntryError", description: "Why one entry of a batch failed." });

@@ -1,0 +1,12 @@
+/**
+ * A document whose answers have no fields but those that it names. It leaves them open, since clients should take what a later
+ * version adds; what this version says must be described.
+ */
+export const closedSchemas = <T>(document: T): T => JSON.parse(JSON.stringify(document), close);
+
+function close(_key: string, value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  const { type, properties, additionalProperties } = value as Record<string, unknown>;
+  if (type !== "object" || typeof properties !== "object" || additionalProperties !== undefined) return value;
+  return { ...value, additionalProperties: false };
+}
