@@ -53,7 +53,7 @@ export class ServiceStack extends Stack {
       },
       concurrency: props.concurrency,
     });
-    // Open to the network; the handler lets in who knows a key, on every route.
+    // Open to the network; the handler lets in who knows a key, and anyone to the small pages of the documentation.
     const url = api.lambda.addFunctionUrl({ authType: FunctionUrlAuthType.NONE });
     const ring = { actions: ["lambda:InvokeFunction"], resources: [scanner.lambda.functionArn] };
     api.role.addToPolicy(new PolicyStatement(ring));
