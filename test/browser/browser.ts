@@ -8,7 +8,6 @@ const QUIET_FLAGS = ["--disable-component-update", "--disable-sync"];
 export const launch = (hosts: readonly string[] = []): Promise<Browser> =>
   chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    chromiumSandbox: process.getuid?.() !== 0,
     args: [
       ...FLAGS,
       ...QUIET_FLAGS,
