@@ -57,9 +57,9 @@ it("a page that the settings name sends JSON with a key and an Idempotency-Key, 
   const { etag = "" } = (read as Seen).headers;
   const changed = { headers: { ...json, "If-Match": etag }, body: '{"retentionHours":2}' };
   expect(await callFrom("console.example", "PATCH", "/v1/topics/orders", changed)).toMatchObject({ status: 200 });
-  // While the first waits for messages, its repeat is told to come again.
-  const waiting = { headers: { ...json, "Idempotency-Key": randomUUID() }, body: '{"waitSeconds":2}' };
-  const both = [1, 2].map(() => callFrom("console.example", "POST", "/v1/groups/billing/receive", waiting));
+  // While the first waits for checks, of which there are none, its repeat is told to come again.
+  const waiting = { headers: { ...json, "Idempotency-Key": randomUUID() }, body: '{"waitSeconds":10}' };
+  const both = [1, 2].map(() => callFrom("console.example", "POST", "/v1/producer-groups/checkout/checks/receive", waiting));
   expect(await Promise.all(both)).toContainEqual(
     expect.objectContaining({ status: 409, headers: expect.objectContaining({ "retry-after": expect.any(String) }) }),
   );
