@@ -32,6 +32,12 @@ test("the lock names no registry host, and holds a checksum for every package", 
   expect(read(".npmrc")).not.toMatch(/registry\s*=\s*http/);
 });
 
+test("the project's own manifest shows the libraries of the bundles, at the versions that they are made of", () => {
+  const tools = ["esbuild", "openapi-explorer", "buffer"];
+  const libraries = Object.entries(built?.dependencies ?? {}).filter(([name]) => !tools.includes(name));
+  expect(installed?.devDependencies).toMatchObject(Object.fromEntries(libraries));
+});
+
 const importedBy = (folders: RegExp): ((name: string) => boolean) => {
   const sources = sourceFiles.filter((path) => folders.test(path)).map(read);
   return (name) =>
