@@ -1,7 +1,7 @@
 import type { VersionMatch } from "../../core/broker.ts";
 import { BrokerError, notAvailableYet } from "../../core/errors.ts";
 
-const ETAG_LIST = /^\s*(?:W\/)?"[\x21\x23-\x7e]*"(?:\s*,\s*(?:W\/)?"[\x21\x23-\x7e]*")*\s*$/;
+export const ETAG_LIST = /^\s*(?:W\/)?"[\x21\x23-\x7e]*"(?:\s*,\s*(?:W\/)?"[\x21\x23-\x7e]*")*\s*$/;
 const ETAG = /(W\/)?"([\x21\x23-\x7e]*)"/g;
 
 export const etagOf = (resource: { readonly uid: string; readonly version: number }): string =>

@@ -12,6 +12,8 @@ export interface Command {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Takes stdout and stderr, appended. */
   readonly logFile: string;
+  /** Default: that of this process. */
+  readonly cwd?: string;
 }
 
 /** What this run has started. Each child leads a process group, so that what it starts itself ends with it. */
@@ -19,10 +21,10 @@ export class Processes {
   readonly #running = new Set<ChildProcess>();
   #stopping = false;
 
-  start({ file, args, env, logFile }: Command): ChildProcess {
+  start({ file, args, env, logFile, cwd }: Command): ChildProcess {
     if (this.#stopping) throw new Error("the run is stopping");
     const log = openSync(logFile, "a");
-    const child = spawn(file, args, { env, stdio: ["ignore", log, log], detached: true });
+    const child = spawn(file, args, { env, cwd, stdio: ["ignore", log, log], detached: true });
     closeSync(log);
     this.#running.add(child);
     child.once("error", () => this.#running.delete(child));

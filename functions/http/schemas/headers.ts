@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { IDEMPOTENCY_KEY_CHARS_MAX, KEYS_MAX, MESSAGE_GROUP_CHARS_MAX, TAG_CHARS_MAX } from "../../../core/limits.ts";
+import { ETAG_LIST } from "../etag.ts";
 import { IDEMPOTENCY_KEY } from "../idempotency-key.ts";
 
 // What requests say in headers, as documented. Who reads a header checks it.
@@ -15,6 +16,7 @@ export const idempotencyKey = z.string().meta({
 /** Of requests that change something only while it is as the client knows it. */
 export const IF_MATCH = {
   "If-Match": z.string().meta({
+    pattern: `^\\s*\\*\\s*$|${ETAG_LIST.source}`,
     description: "The ETag of the state that is to be changed, or `*` for any: the answer is 412 where there is another.",
   }),
 };
