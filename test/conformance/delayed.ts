@@ -284,7 +284,8 @@ export function delayedTests(api: Api): void {
       const topic = await createTopic(api, { type: "DELAY" });
       const other = await createTopic(api, { type: "DELAY" });
       const group = await createGroup(api, [other]);
-      const deliverAt = Date.now() + 1_000;
+      // Far enough away that the topic is deleted before, however slow the server is.
+      const deliverAt = Date.now() + 8_000;
       const { messageId } = await schedule(topic, { deliverAt });
       await schedule(other, { deliverAt: deliverAt + 10 });
       expect((await api.delete(`/v1/topics/${topic}`)).status).toBe(204);

@@ -38,7 +38,7 @@ export function errorTests(api: Api): void {
         ["POST", "/v1/topic/orders/message", "POST /v1/topics/{topic}/messages"],
         ["POST", "/v1/groups/billing/recieve", "POST /v1/groups/{group}/receive"],
         ["PUT", "/v1/groups/billing/subscriptions", "PUT /v1/groups/{group}/subscriptions/{topic}"],
-        ["GET", "/health", "GET /healthz"],
+        ["GET", "/healthy", "GET /healthz"],
       ];
       for (const [method, path, meant] of cases)
         expectProblem(await api.send(method, path), 404, "NOT_FOUND", `Did you mean ${meant}?`);

@@ -180,7 +180,7 @@ export function oddRequestTests(api: Api): void {
       const wrong: string[] = [];
       for (const [request, expected] of Object.entries(REQUESTS)) {
         const raw = Buffer.from(request.replace("{topic}", topic).replace("\r\n", `\r\n${headerLines(api)}`), "latin1");
-        const answer = await exchangeRaw(api.baseUrl, [raw], 300);
+        const answer = await exchangeRaw(api.baseUrl, [raw], [expected].flat().includes(0) ? 300 : 5_000);
         wrong.push(...unexpected(expected, answer.status, request));
         if (answer.status >= 400 && answer.body !== "") expect(JSON.parse(answer.body)).toMatchObject({ status: answer.status });
       }
