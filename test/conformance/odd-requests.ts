@@ -12,7 +12,7 @@ const NUL = "\u0000";
 /** Bytes that are no request, or a strange one. `{topic}` is a topic. */
 const REQUESTS: Readonly<Record<string, Expected>> = {
   // The request line.
-  [LF.repeat(5)]: 0,
+  [LF.repeat(5)]: [0, 400],
   "\u0016\u0003\u0001\u0002\u0000\u0001": 400,
   "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n": [0, 400, 505],
   GET: 0,
