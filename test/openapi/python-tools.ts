@@ -40,14 +40,15 @@ async function runClient(run: OpenApiRun): Promise<undefined> {
   await runStep(run, name, [binary(run, "python"), "scenario.py", ...scenarioArguments(run, "python")], { cwd });
 }
 
-/** Against a server of its own: it deletes what it finds. */
+/** Against a server of its own, which its hooks are told too: they keep there what requests are to meet. */
 async function runSchemathesis(run: OpenApiRun): Promise<undefined> {
   const cwd = join(run.folder, "schemathesis");
   await cp(join(SOURCES, "schemathesis"), cwd, { recursive: true });
   const server = await runServer(run.folder, "schemathesis-server");
   try {
     const options = ["--url", server.url, "--continue-on-failure", "--no-color"];
-    await runStep(run, "schemathesis", [binary(run, "schemathesis"), "run", run.document, ...options], { cwd });
+    const env = { SERVER_URL: server.url };
+    await runStep(run, "schemathesis", [binary(run, "schemathesis"), "run", run.document, ...options], { cwd, env });
   } finally {
     await server.stop();
   }
