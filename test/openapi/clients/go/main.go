@@ -25,6 +25,10 @@ func main() {
 	grouped, err := client.PutGroupWithResponse(ctx, group, nil, apogee.GroupSettings{Backoff: &backoff})
 	must(err)
 	want(grouped.JSON201 != nil, grouped.Body)
+	three := int32(3)
+	changed, err := client.PatchGroupWithResponse(ctx, group, nil, apogee.GroupPatch{MaxAttempts: &three})
+	must(err)
+	want(changed.JSON200 != nil && changed.JSON200.MaxAttempts == 3, changed.Body)
 
 	var start apogee.StartFrom
 	must(start.FromStartPosition(apogee.StartPositionEarliest))

@@ -1,13 +1,14 @@
 import sys
 
 from apogee_client import AuthenticatedClient
-from apogee_client.api.groups_and_subscriptions import put_group, put_subscription
+from apogee_client.api.groups_and_subscriptions import patch_group, put_group, put_subscription
 from apogee_client.api.receive_and_settle import ack_messages, receive_messages
 from apogee_client.api.send import send_message
 from apogee_client.api.topics import get_topic, put_topic
 from apogee_client.models import (
     AckRequest,
     Group,
+    GroupPatch,
     GroupSettings,
     Message,
     Problem,
@@ -30,6 +31,8 @@ made = put_topic.sync(topic, client=client, body=TopicSettings(queues=1))
 assert isinstance(made, Topic) and made.perm == 6, made
 grouped = put_group.sync(group, client=client, body=GroupSettings(backoff=[1, 2]))
 assert isinstance(grouped, Group) and grouped.backoff == [1, 2], grouped
+changed = patch_group.sync(group, client=client, body=GroupPatch(max_attempts=3, lease_seconds=None))
+assert isinstance(changed, Group) and (changed.max_attempts, changed.lease_seconds) == (3, 60), changed
 subscription = put_subscription.sync(
     group, topic, client=client, body=SubscriptionSettings(start_from=StartPosition.EARLIEST)
 )

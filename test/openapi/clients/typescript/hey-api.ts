@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { ackMessages, getTopic, putGroup, putSubscription, putTopic, receiveMessages, sendMessage } from "./generated/hey-api";
+import {
+  ackMessages,
+  getTopic,
+  patchGroup,
+  putGroup,
+  putSubscription,
+  putTopic,
+  receiveMessages,
+  sendMessage,
+} from "./generated/hey-api";
 import { client } from "./generated/hey-api/client.gen";
 
 const [baseUrl = "", topic = "", group = ""] = process.argv.slice(2);
@@ -7,7 +16,10 @@ client.setConfig({ baseUrl });
 
 const made = await putTopic({ path: { topic }, body: { queues: 1 } });
 assert.equal(made.data?.perm, 6);
-await putGroup({ path: { group }, body: { backoff: [1, 2] } });
+const grouped = await putGroup({ path: { group }, body: { backoff: [1, 2] } });
+assert.deepEqual(grouped.data?.backoff, [1, 2]);
+const changed = await patchGroup({ path: { group }, body: { maxAttempts: 3, leaseSeconds: null } });
+assert.deepEqual([changed.data?.maxAttempts, changed.data?.leaseSeconds], [3, 60]);
 const subscription = await putSubscription({ path: { group, topic }, body: { startFrom: "earliest" } });
 assert.equal(subscription.response?.status, 201);
 

@@ -7,7 +7,13 @@ const client = createClient<paths>({ baseUrl });
 
 const made = await client.PUT("/v1/topics/{topic}", { params: { path: { topic } }, body: { queues: 1 } });
 assert.equal(made.data?.perm, 6);
-await client.PUT("/v1/groups/{group}", { params: { path: { group } }, body: { backoff: [1, 2] } });
+const grouped = await client.PUT("/v1/groups/{group}", { params: { path: { group } }, body: { backoff: [1, 2] } });
+assert.deepEqual(grouped.data?.backoff, [1, 2]);
+const changed = await client.PATCH("/v1/groups/{group}", {
+  params: { path: { group } },
+  body: { maxAttempts: 3, leaseSeconds: null },
+});
+assert.deepEqual([changed.data?.maxAttempts, changed.data?.leaseSeconds], [3, 60]);
 const subscription = await client.PUT("/v1/groups/{group}/subscriptions/{topic}", {
   params: { path: { group, topic } },
   body: { startFrom: "earliest" },

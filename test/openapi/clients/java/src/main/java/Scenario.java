@@ -9,6 +9,7 @@ import org.openapitools.client.api.TopicsApi;
 import org.openapitools.client.model.AckRequest;
 import org.openapitools.client.model.Backoff;
 import org.openapitools.client.model.ExponentialBackoff;
+import org.openapitools.client.model.GroupPatch;
 import org.openapitools.client.model.GroupSettings;
 import org.openapitools.client.model.Message;
 import org.openapitools.client.model.Perm;
@@ -36,6 +37,7 @@ public class Scenario {
     Backoff backoff = new Backoff();
     backoff.setActualInstance(new ExponentialBackoff().initialSeconds(1).multiplier(BigDecimal.valueOf(2)).maxSeconds(60));
     want(groups.putGroup(group, null, new GroupSettings().backoff(backoff)).getBackoff().getActualInstance() instanceof ExponentialBackoff, "backoff");
+    want(groups.patchGroup(group, new GroupPatch().maxAttempts(3), null).getMaxAttempts() == 3, "maxAttempts");
     StartFrom start = new StartFrom();
     start.setActualInstance(StartPosition.EARLIEST);
     groups.putSubscription(group, topic, null, new SubscriptionSettings().startFrom(start));
