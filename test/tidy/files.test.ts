@@ -4,7 +4,7 @@ import { linesMatching, read, sourceFiles } from "./source-files.ts";
 const LINES_MAX = 300;
 const code = sourceFiles.filter((path) => /\.(ts|mjs|js)$/.test(path));
 const text = sourceFiles.filter(
-  (path) => /\.(ts|mjs|js|json|jsonc|md|sh|ya?ml|html)$|^\.|^\.ci\//.test(path) && path !== "package-lock.json",
+  (path) => /\.(ts|mjs|js|json|jsonc|md|sh|ya?ml|html)$|^\.|^\.ci\//.test(path) && !path.endsWith("package-lock.json"),
 );
 /** This file names what it looks for. */
 const others = text.filter((path) => !path.startsWith("test/tidy/"));
