@@ -4,11 +4,15 @@ import { readFileSync, statSync } from "node:fs";
 export function lockHolder(path: string): number | undefined {
   try {
     const { ino } = statSync(path);
+    const holders = new Set<number>();
     for (const line of readFileSync("/proc/locks", "utf8").split("\n")) {
       // 1: POSIX  ADVISORY  WRITE 12345 fd:00:1048601 0 EOF
       const [, , , , pid, place = ""] = line.trim().split(/\s+/);
-      if (Number(place.split(":")[2]) === ino && Number(pid) > 0) return Number(pid);
+      if (Number(place.split(":")[2]) === ino && Number(pid) > 0) holders.add(Number(pid));
     }
+    // A file of another disk may have the same number: then nobody is named, rather than the wrong one.
+    const [holder] = holders;
+    return holders.size === 1 ? holder : undefined;
   } catch {
     // No /proc/locks, or not for us.
   }

@@ -24,6 +24,11 @@ export class WaitingReceives {
     this.#clock = clock;
   }
 
+  /** Groups that are remembered. */
+  get size(): number {
+    return this.#groups.size;
+  }
+
   /** A receive begins to wait; the function that it answers must be called when it ends. */
   begin(groupUid: string): () => void {
     this.#sweep();

@@ -133,6 +133,18 @@ describe("requests of one connection", () => {
     expect(bodies).toEqual(["x"]);
   });
 
+  it("are answered though the rest of the last one is malformed, which is not begun", async () => {
+    const { verbs, bodies, hold, letGo } = sender();
+    hold();
+    const { socket, text } = await dial(await serve(verbs));
+    const chunked = "POST /v1/topics/t/pause HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n";
+    socket.write(post('{"body":"x"}') + chunked);
+    while (bodies.length === 0) await sleep(2);
+    letGo();
+    expect(await untilStatuses(text, 2)).toEqual([201, 400]);
+    expect(text()).toContain('"effect":"none"');
+  });
+
   it("are refused with unknown effect where the rest of one under way is malformed", async () => {
     const { socket, text } = await dial(await serve(sender().verbs));
     socket.write("POST /v1/topics/t/messages HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n");
@@ -218,6 +230,13 @@ describe("too many connections", () => {
     const { verbs, bodies, hold, letGo } = sender();
     hold();
     const server = await serve(verbs, { connectionsMax: 2 });
+    // One that went away in the middle of its request is not idle: it is none.
+    const left = await dial(server);
+    left.socket.write(post('{"body":"left"}'));
+    while (bodies.length === 0) await sleep(2);
+    left.socket.resetAndDestroy();
+    await sleep(50);
+    bodies.length = 0;
     const busy = [await dial(server), await dial(server)];
     for (const { socket } of busy) socket.write(post('{"body":"x"}'));
     while (bodies.length < 2) await sleep(2);
@@ -238,6 +257,15 @@ describe("an upload that is refused", () => {
     }
     socket.write("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
     expect(await untilStatuses(text, 2)).toEqual([404, 200]);
+  });
+
+  it("has one answer, though its rest is malformed", async () => {
+    const { socket, text, gone } = await dial(await serve(sender().verbs));
+    socket.write("POST /nowhere HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n");
+    expect(await untilStatuses(text, 1)).toEqual([404]);
+    socket.write("zz\r\n");
+    await gone;
+    expect(statuses(text())).toEqual([404]);
   });
 });
 

@@ -64,6 +64,12 @@ describe("pages of other origins", () => {
     }
   });
 
+  it("are told apart by caches beside what else an answer depends on", async () => {
+    const call = await serve({ corsOrigins: [CONSOLE] });
+    expect((await call("GET", "/", {})).headers.get("vary")).toBe("Origin, Accept");
+    expect((await call("GET", "/", { Origin: CONSOLE })).headers.get("vary")).toBe("Origin, Accept");
+  });
+
   it("may all call where the settings say so, without credentials", async () => {
     const call = await serve({ corsOrigins: ["*"], guard: ApiKeyGuard.ofKeys([KEY], []) });
     for (const [method, headers] of [

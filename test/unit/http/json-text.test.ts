@@ -32,6 +32,15 @@ describe("parseJson", () => {
     expect(parse('{"a":{"a":{"b":":"}},"b":"{\\"a\\":1}"}')).toEqual({ a: { a: { b: ":" } }, b: '{"a":1}' });
   });
 
+  it("counts fields and elements outside strings, and refuses more than it reads in a few milliseconds", () => {
+    const fields = (count: number) => `{${Array.from({ length: count }, (_, n) => `"${n}":",:"`).join(",")}}`;
+    expect(Object.keys(parse(fields(20_000)) as object)).toHaveLength(20_000);
+    expect(() => parse(fields(20_001))).toThrow("20000 fields");
+    const elements = (count: number) => `[${Array.from({ length: count }, () => "[]").join(",")}]`;
+    expect(parse(elements(50_001))).toHaveLength(50_001);
+    expect(() => parse(elements(50_002))).toThrow("50000 elements");
+  });
+
   it("counts nesting outside strings alone", () => {
     expect(parse(`["${"[".repeat(100)}", "\\"${"{".repeat(100)}"]`)).toHaveLength(2);
     expect(() => parse("[".repeat(21) + "]".repeat(21))).toThrow("20 levels");
