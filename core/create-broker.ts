@@ -146,7 +146,7 @@ function assemble(dependencies: BrokerDependencies, { signingKey, format }: Open
   const bell = new TimerBell({ items, clock }, dependencies.doorbell);
   const producing = { items, clock, random, log, topics, arrivals, choice, bell, flightMs, recallHandles, reading };
   const transactions = createTransactions(producing, dependencies, { events, onFailure });
-  const scanning = { ...producing, checkDue: transactions.checkDue, onFailure, events };
+  const scanning = { ...producing, checksDue: transactions.checksDue, onFailure, events };
   const consuming = {
     ...admin,
     clock: new LeaseClock(clock, false),

@@ -23,8 +23,11 @@ export interface Firing {
   readonly topics: TopicRegistry;
   readonly choice: QueueChoice;
   readonly arrivals: Arrivals;
-  /** Does what is due in a transaction's life. Repeatable; errors: `StoreUnavailable`. */
-  readonly checkDue: (timer: CheckTimer) => Promise<void>;
+  /**
+   * Does what is due in the lives of transactions, CHECKS_PER_BATCH_MAX at most, of one producer group. Repeatable; those that could
+   * not be done at this moment are answered, and still due. Errors: `StoreUnavailable`.
+   */
+  readonly checksDue: (timers: readonly CheckTimer[]) => Promise<{ readonly left: readonly CheckTimer[] }>;
   readonly events: Events;
 }
 

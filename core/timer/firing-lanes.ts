@@ -180,7 +180,8 @@ export class FiringLanes {
   async #check(pending: CheckTimer[]): Promise<void> {
     const timer = pending.shift();
     if (!timer) return;
-    await this.#firing.checkDue(timer);
+    const { left } = await this.#firing.checksDue([timer]);
+    this.#unfinished ||= left.length > 0;
     this.#fired++;
   }
 

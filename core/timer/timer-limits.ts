@@ -24,6 +24,8 @@ export const TIMERS_WAITING_MAX = 4_000;
 export const TIMERS_PER_PAGE = 250;
 /** Due messages that are passed over, behind a queue that is slow or busy, before a look starts again at the first. */
 export const TIMERS_LOOKED_PAST_MAX = 10_000;
+/** Checks of half messages made together, of one producer group. */
+export const CHECKS_PER_BATCH_MAX = 25;
 /** Checks of half messages made at once. */
 export const CHECKS_AT_ONCE = 16;
 export const PARKED_TIMER_LIFE_MS = 30 * 24 * HOUR_MS;

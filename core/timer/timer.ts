@@ -16,7 +16,7 @@ export interface TimerPlace {
  *   m  a delayed message: [u] topic uid · [n] topic name · [f] its frame · [m] its id where the producer chose it
  *      · [g] hash of its message group, or [p] priority, which bind it to a queue · [v] moves so far, absent: none
  *      · [dk] the dedup key that its send is known by. Timers of older versions lack it: their cancellation leaves the key taken.
- *   c  the check of a half message: [c] checks made before
+ *   c  the check of a half message: [c] checks made before · [pg] its producer group. Checks of older versions lack that.
  *   x  a tombstone, which keeps the place of a cancelled or moved message until it is due: [mv] moved
  */
 export type Timer = MessageTimer | CheckTimer | Tombstone;
@@ -40,6 +40,8 @@ export interface MessageTimer extends TimerPlace {
 export interface CheckTimer extends TimerPlace {
   readonly kind: "check";
   readonly checks: number;
+  /** Whose checks wait for each other, and for nobody else's. */
+  readonly producerGroup: string | undefined;
 }
 
 export interface Tombstone extends TimerPlace {
@@ -66,7 +68,12 @@ export const messageTimerItem = (timer: Omit<MessageTimer, "kind">): Item => ({
   ...(timer.moves > 0 && { v: timer.moves }),
 });
 
-export const checkTimerItem = (timer: Omit<CheckTimer, "kind">): Item => ({ ...timerKey(timer), k: "c", c: timer.checks });
+export const checkTimerItem = (timer: Omit<CheckTimer, "kind">): Item => ({
+  ...timerKey(timer),
+  k: "c",
+  c: timer.checks,
+  ...(timer.producerGroup !== undefined && { pg: timer.producerGroup }),
+});
 
 export const tombstoneItem = (place: TimerPlace, moved: boolean): Item => ({
   ...timerKey(place),
@@ -89,7 +96,7 @@ export const isFree: readonly Condition[] = [{ op: "absent", name: "pk" }];
 
 /** Errors: `StoreCorrupt` for a kind this version does not know. */
 export function timerOf(item: Item): Timer {
-  const { k, u, n, f, m, g, p, dk, v, c, mv } = item as unknown as TimerAttributes;
+  const { k, u, n, f, m, g, p, dk, v, c, pg, mv } = item as unknown as TimerAttributes;
   const shard = Number(item.pk.slice(timersPk(0).length - 1));
   const place = { shard, dueMs: dueOfTimer(item.sk), id: idOfTimer(item.sk) };
   switch (k) {
@@ -107,7 +114,7 @@ export function timerOf(item: Item): Timer {
         moves: v ?? 0,
       };
     case "c":
-      return { ...place, kind: "check", checks: c };
+      return { ...place, kind: "check", checks: c, producerGroup: pg };
     case "x":
       return { ...place, kind: "tombstone", moved: mv !== undefined };
     default:
@@ -138,5 +145,6 @@ interface TimerAttributes {
   readonly dk: string | undefined;
   readonly v: number | undefined;
   readonly c: number;
+  readonly pg: string | undefined;
   readonly mv: number | undefined;
 }

@@ -64,7 +64,12 @@ const discarded = ({ id, topic, producerGroup }: HalfMessage, { checks }: CheckT
 function ask({ items, clock }: CheckingTransactions, timer: CheckTimer, half: HalfMessage): Promise<TransactResult> {
   const nowMs = clock.nowMs();
   // Never this one's own place, wherever the clock went.
-  const next = { ...timer, dueMs: Math.max(nowMs, timer.dueMs) + CHECK_INTERVAL_MS, checks: timer.checks + 1 };
+  const next = {
+    ...timer,
+    dueMs: Math.max(nowMs, timer.dueMs) + CHECK_INTERVAL_MS,
+    checks: timer.checks + 1,
+    producerGroup: half.producerGroup,
+  };
   return items.transact([
     {
       kind: "update",

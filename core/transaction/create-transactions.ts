@@ -46,7 +46,10 @@ export function createTransactions(
   };
   return {
     verbs,
-    checkDue: (timer: CheckTimer) => checkTransaction(checking, timer),
+    async checksDue(timers: readonly CheckTimer[]): Promise<{ readonly left: readonly CheckTimer[] }> {
+      for (const timer of timers) await checkTransaction(checking, timer);
+      return { left: [] };
+    },
     /** Resolves when the checks under way are answered; those not posted by `untilMs` never are. */
     finishChecks: (untilMs: number) => postedChecks.finish(untilMs),
   };

@@ -81,7 +81,7 @@ function prepare(preparing: Preparing, topic: Topic, message: MessageInput, opti
     const refused = await repeatUnknown(preparing, async () => {
       const writes = [
         { kind: "put", item: half, when: isFree } as const,
-        { kind: "put", item: checkTimerItem({ ...check, checks: 0 }) } as const,
+        { kind: "put", item: checkTimerItem({ ...check, checks: 0, producerGroup: options.producerGroup }) } as const,
         ...(identities?.({ kind: "transaction", id }) ?? []),
       ];
       const result = await items.transact(writes, { purpose: "append" });
