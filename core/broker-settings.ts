@@ -10,6 +10,8 @@ export interface BrokerSettings extends LogSettings {
   readonly skewMarginMs: number;
   /** A store call may be applied this long after it was sent; 0 where it is applied before its reply or never. */
   readonly flightMs: number;
+  /** Write units a second that one shard of timers takes; infinite where a store has no such limit. */
+  readonly timerUnitsPerSecond: number;
   /** How a queue is found for messages that may go to any: `sticky` where reading a tail costs a request. */
   readonly queueChoice: QueueChoicePolicy;
   /** How often a request that waits looks for what other processes wrote: after `firstMs`, then less and less often. */
@@ -21,6 +23,7 @@ export const SOLE_PROCESS: BrokerSettings = {
   soleProcess: true,
   skewMarginMs: 0,
   flightMs: 0,
+  timerUnitsPerSecond: Number.POSITIVE_INFINITY,
   queueChoice: "roundRobin",
   polling: undefined,
   inlineFrameBytesMax: INLINE_FRAME_BYTES_MAX,
@@ -32,6 +35,8 @@ export const SHARED_STORE: BrokerSettings = {
   soleProcess: false,
   skewMarginMs: 2_000,
   flightMs: FLIGHT_MS_MAX,
+  // What one partition of a table takes: the timers that are due next share a few.
+  timerUnitsPerSecond: 1_000,
   queueChoice: "sticky",
   polling: { firstMs: 1_000, mostMs: 5_000 },
   inlineFrameBytesMax: INLINE_FRAME_BYTES_MAX,

@@ -35,6 +35,7 @@ import { bodyBytes } from "./message/body-bytes.ts";
 import { type OpenedStore, openStore } from "./open-store.ts";
 import type { Doorbell } from "./ports/doorbell.ts";
 import { type Events, UNHEARD } from "./ports/events.ts";
+import type { HearGauges } from "./ports/gauges.ts";
 import { type Reading, UNBOUNDED_READING } from "./ports/reading.ts";
 import type { Signer } from "./ports/signer.ts";
 import { StoreUnavailable } from "./ports/store-failures.ts";
@@ -45,7 +46,7 @@ import { listScheduled } from "./timer/list-scheduled.ts";
 import { deleteParked, listParked } from "./timer/parked-timers.ts";
 import { RecallHandles } from "./timer/recall-handle.ts";
 import { cancelMessage, rescheduleMessage } from "./timer/recall-message.ts";
-import { keepTime, scan } from "./timer/scanner.ts";
+import { keepScanning, keepTime, scan } from "./timer/scanner.ts";
 import { TimerBell } from "./timer/timer-bell.ts";
 import { guardQueueCounts } from "./topic/queue-counts.ts";
 import { deleteTopic, topicQueues } from "./topic/topic-admin.ts";
@@ -64,6 +65,10 @@ export interface BrokerDependencies extends LogDependencies, TransactionDependen
   readonly events?: Events | undefined;
   /** Hears of failures in work that no caller waits for. */
   readonly onFailure?: ((error: unknown) => void) | undefined;
+  /** Hears how late timers are fired, where this process fires them. */
+  readonly onGauges?: HearGauges | undefined;
+  /** Over how many shards timers are spread, at least: TIMER_SHARDS to TIMER_SHARDS_MAX. What is stored is never lowered. */
+  readonly timerShards?: number | undefined;
 }
 
 export interface RunningBroker extends Broker {
@@ -87,12 +92,16 @@ export async function createBroker(dependencies: BrokerDependencies): Promise<Ru
   const { signingKey, format } = opened;
   // The only process on its store: no older writer can be left.
   if (dependencies.settings.soleProcess) await format.raise(items).catch(unlessFull);
+  if (dependencies.timerShards !== undefined) await opened.timerShards.raise(items, dependencies.timerShards);
   const parts = assemble(dependencies, opened);
   const { admin, scanning, transactions, redriving } = parts;
+  const newHolder = () => toBase64url(random.bytes(6));
   return {
     signingKey,
     async keepGoing(signal) {
-      await Promise.all([keepTime(scanning, signal), keepRedriving(redriving, signal)]);
+      const { soleProcess } = dependencies.settings;
+      const scanned = soleProcess ? keepTime(scanning, signal) : keepScanning(scanning, newHolder, signal);
+      await Promise.all([scanned, keepRedriving(redriving, signal)]);
       await transactions.finishChecks(0);
     },
     stop: () => parts.arrivals.stop(),
@@ -113,7 +122,7 @@ export async function createBroker(dependencies: BrokerDependencies): Promise<Ru
     runOnce: (request, work) => answering(() => runOnce({ items, clock, random }, request, work)),
     scan: (run) =>
       answering(async () => {
-        const report = await scan(scanning, { ...run, holder: toBase64url(random.bytes(6)) });
+        const report = await scan(scanning, { ...run, holder: newHolder() });
         await transactions.finishChecks(run.untilMs);
         return report;
       }),
@@ -130,7 +139,7 @@ export async function createBroker(dependencies: BrokerDependencies): Promise<Ru
 type Parts = ReturnType<typeof assemble>;
 
 /** What the verbs work with, each kind of verb with its own. */
-function assemble(dependencies: BrokerDependencies, { signingKey, format }: OpenedStore) {
+function assemble(dependencies: BrokerDependencies, { signingKey, format, timerShards: shards }: OpenedStore) {
   const { items, clock, random, compressor, signer, settings, onFailure = () => {}, events = UNHEARD } = dependencies;
   const { reading = UNBOUNDED_READING } = dependencies;
   const { flightMs, skewMarginMs } = settings;
@@ -143,10 +152,18 @@ function assemble(dependencies: BrokerDependencies, { signingKey, format }: Open
   const admin = { items, clock, random, log, topics, subscriptions, compressor, waiting };
   const choice = new QueueChoice({ clock, random }, settings.queueChoice);
   const recallHandles = new RecallHandles(signer, signingKey);
-  const bell = new TimerBell({ items, clock }, dependencies.doorbell);
-  const producing = { items, clock, random, log, topics, arrivals, choice, bell, flightMs, recallHandles, reading };
+  const bell = new TimerBell({ items, clock, shards }, dependencies.doorbell);
+  const producing = { items, clock, random, log, topics, arrivals, choice, bell, shards, flightMs, recallHandles, reading };
   const transactions = createTransactions(producing, dependencies, { events, onFailure });
-  const scanning = { ...producing, checksDue: transactions.checksDue, onFailure, events };
+  const scanning = {
+    ...producing,
+    checksDue: transactions.checksDue,
+    checksNotPosted: () => 0,
+    unitsPerSecond: settings.timerUnitsPerSecond,
+    onFailure,
+    onGauges: dependencies.onGauges ?? (() => undefined),
+    events,
+  };
   const consuming = {
     ...admin,
     clock: new LeaseClock(clock, false),

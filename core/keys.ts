@@ -25,7 +25,8 @@ import type { Key } from "./ports/item-store.ts";
  *   redriving       <group uid>-<job id>      the same while it runs, found by maintenance
  *   t#<shard>       <due ms>-<timer id>       delayed message, or check of a transaction, due then
  *   f#<timer id>    f                         delayed message that was cancelled or moved: where it is
- *   lease           timers                    who fires them, until when
+ *   lease           shards                    who fires those of which shard, until when
+ *   meta            timers                    over how many shards timers are spread
  *   parked          <due ms>-<timer id>       delayed message that cannot be delivered
  *   x#<shard>       <transaction id>          half message
  *   c#<producer group>  <transaction id>      check that waits for the producer's answer
@@ -111,7 +112,8 @@ export const timersUntil = (nowMs: number): string => timeSk(nowMs + 1);
 export const dueOfTimer = (sk: string): number => Number(sk.slice(0, TIME_DIGITS));
 export const idOfTimer = (sk: string): string => sk.slice(TIME_DIGITS + 1);
 export const recallKey = (timerId: string): Key => ({ pk: `f#${timerId}`, sk: "f" });
-export const TIMER_LEASE_KEY: Key = { pk: "lease", sk: "timers" };
+export const SHARD_LEASES_KEY: Key = { pk: "lease", sk: "shards" };
+export const TIMER_SHARDS_KEY: Key = { pk: "meta", sk: "timers" };
 export const PARKED_TIMERS_PK = "parked";
 
 export const halfMessagesPk = (shard: number): string => `x#${shard}`;

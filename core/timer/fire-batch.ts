@@ -1,6 +1,5 @@
 import type { Arrivals } from "../consume/arrivals.ts";
 import { topicKey } from "../keys.ts";
-import { SEND_PATIENCE_MS } from "../limits.ts";
 import { frameWeight } from "../log/frame.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import type { MessageRecord } from "../message/record-codec.ts";
@@ -8,13 +7,13 @@ import type { Clock } from "../ports/clock.ts";
 import type { Events } from "../ports/events.ts";
 import type { ItemStore } from "../ports/item-store.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
-import { queueOfGroup, queuesChange } from "../produce/choose-queue.ts";
+import { queuesChange } from "../produce/choose-queue.ts";
 import type { QueueChoice } from "../produce/queue-choice.ts";
 import type { Topic } from "../terms.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 import { parkedKey, parking } from "./parked-timers.ts";
 import { type CheckTimer, isMessage, type MessageTimer, timerKey } from "./timer.ts";
-import { BATCH_BYTES_MAX, TIMERS_PER_BATCH_MAX } from "./timer-limits.ts";
+import { BATCH_BYTES_MAX, FIRE_PATIENCE_MS, TIMERS_PER_BATCH_MAX } from "./timer-limits.ts";
 
 export interface Firing {
   readonly items: ItemStore;
@@ -35,7 +34,7 @@ export interface Firing {
 export const weightOf = (timers: readonly MessageTimer[]): number =>
   timers.reduce((bytes, { frame }) => bytes + frameWeight(frame), 0);
 
-/** How many of the first timers may be fired together. */
+/** How many of the first timers may be fired together, for what they weigh. */
 export function batchOf(timers: readonly MessageTimer[]): number {
   let bytes = 0;
   const most = Math.min(timers.length, TIMERS_PER_BATCH_MAX);
@@ -70,8 +69,7 @@ export async function fireBatch(
       batch.map(({ record }) => record),
       {
         companions: () => batch.map(({ timer }) => ({ kind: "delete", key: timerKey(timer), when: isMessage })),
-        // A look ends with its slowest queue: one that takes nothing is tried again by the next.
-        giveUpAtMs: startedAtMs + SEND_PATIENCE_MS,
+        giveUpAtMs: startedAtMs + FIRE_PATIENCE_MS,
       },
     );
     if (outcome.status === "stored") {
@@ -84,16 +82,10 @@ export async function fireBatch(
   return { fired: 0, parked };
 }
 
-/** A look takes a while: message groups go to no queue of a copy that is older than any other sender's may be. */
+/** Message groups go to no queue of a copy of the topic that is older than any other sender's may be. */
 async function requireSameQueues({ topics }: Firing, topic: Topic): Promise<void> {
   const now = await topics.lookUp(topic.name);
   if (now?.uid === topic.uid && (now.writeQueues !== topic.writeQueues || now.heldUntilMs > 0)) throw queuesChange(topic);
-}
-
-/** The queue a message is bound to. A priority that lost its queue goes to the highest there is. */
-export function boundQueue(topic: Topic, { groupHash, priority }: MessageTimer): number | undefined {
-  if (groupHash !== undefined) return queueOfGroup(topic, groupHash);
-  return priority === undefined ? undefined : Math.min(priority, topic.writeQueues - 1);
 }
 
 interface Due {
@@ -124,17 +116,18 @@ async function read(
 /** Timers parked by one transaction: two writes each. */
 export const PARKED_TOGETHER_MAX = 40;
 
-/** Puts aside messages of deleted topics; those of one that is there after all, by the store's word, are left to the next look. */
+/** Puts aside messages of deleted topics, and answers those of topics that are there after all, by the store's word. */
 export async function parkHomeless(
   firing: Firing,
   timers: readonly MessageTimer[],
-): Promise<{ readonly parked: number; readonly left: boolean }> {
+): Promise<{ readonly parked: number; readonly left: readonly MessageTimer[] }> {
   const names = [...new Set(timers.map(({ topic }) => topic))];
   const topics = await firing.items.batchGet(names.map(topicKey));
   const uids = new Map(names.map((name, at) => [name, topics[at]?.u]));
-  const homeless = timers.filter(({ topic, topicUid }) => uids.get(topic) !== topicUid);
+  const isHomeless = ({ topic, topicUid }: MessageTimer): boolean => uids.get(topic) !== topicUid;
   for (const name of names) firing.topics.forget(name);
-  return { parked: await park(firing, homeless, "its topic was deleted"), left: homeless.length < timers.length };
+  const parked = await park(firing, timers.filter(isHomeless), "its topic was deleted");
+  return { parked, left: timers.filter((timer) => !isHomeless(timer)) };
 }
 
 /** Puts aside what cannot be delivered. What was fired or cancelled meanwhile is left out. Answers how many were parked. */

@@ -1,167 +1,377 @@
+import { BrokerError } from "../errors.ts";
 import type { Topic } from "../terms.ts";
 import { clearTombstone } from "./clear-tombstone.ts";
-import { batchOf, boundQueue, type Firing, fireBatch, PARKED_TOGETHER_MAX, parkHomeless, weightOf } from "./fire-batch.ts";
-import type { CheckTimer, MessageTimer, Timer, Tombstone } from "./timer.ts";
-import { CHECKS_AT_ONCE, FIRED_BYTES_MAX, TIMERS_PER_LANE_MAX, TIMERS_WAITING_MAX } from "./timer-limits.ts";
+import { batchOf, type Firing, fireBatch, PARKED_TOGETHER_MAX, parkHomeless, weightOf } from "./fire-batch.ts";
+import { type Batch, type Fired, FiringLane, type LaneKind, type Stream } from "./firing-lane.ts";
+import { aimOf, boundQueue, streamOf } from "./route.ts";
+import type { ShardUnits } from "./shard-units.ts";
+import { Sleeper } from "./sleeper.ts";
+import { Slots } from "./slots.ts";
+import { type CheckTimer, type MessageTimer, type Timer, type Tombstone, unitsOfTimer } from "./timer.ts";
+import {
+  BATCHES_AT_ONCE,
+  CHECK_BATCHES_AT_ONCE,
+  CHECK_BATCHES_PER_GROUP,
+  CHECKS_PER_BATCH_MAX,
+  FIRED_BYTES_MAX,
+  SLOT_MS,
+  TIMERS_ALWAYS_TAKEN,
+  TIMERS_PER_BATCH_MAX,
+  TIMERS_PER_STREAM_MAX,
+  TIMERS_WAITING_MAX,
+  TOMBSTONES_PER_BATCH_MAX,
+} from "./timer-limits.ts";
 
-export interface FiringReport {
-  /** Delivered messages and finished checks. */
-  readonly fired: number;
-  readonly parked: number;
-  /** Whether some that were taken are still to be fired: their lane failed, or their topic was not known yet. */
-  readonly unfinished: boolean;
-  /** What lanes failed with. */
-  readonly errors: readonly unknown[];
-}
-
-interface Lane<T> {
-  readonly pending: T[];
-  /** Batches under way at once; 1 where order is kept. */
-  readonly most: number;
-  /** Fires the first of the pending ones, which it takes out. */
-  readonly fire: (pending: T[]) => Promise<void>;
-  running: number;
-  /** It was full or failed: what follows must not overtake what was passed over. */
-  closed: boolean;
+export interface LanesOptions {
+  readonly firing: Firing;
+  readonly random: () => number;
+  /** Write units of each shard. */
+  readonly unitsOf: (shard: number) => ShardUnits;
+  /** What a batch failed with. */
+  readonly onFailure: (error: unknown) => void;
+  /** There is room again for timers of a stream of this shard. */
+  readonly onRoom: (shard: number) => void;
+  /** From this timer on, those of its stream are to be read again. */
+  readonly onDropped: (stream: string, first: Timer) => void;
+  /** A batch ended. */
+  readonly onProgress: () => void;
 }
 
 /** Batches to any queue of one topic under way at once. */
 const ANYWHERE_AT_ONCE = 4;
+/** More than are fired while a page is on its way. */
+const LATELY_MAX = 8_000;
 
 /**
- * Due timers on their way, sorted by where they go: a lane for each queue with messages bound to it, one for each topic's messages
- * that may go to any, one for checks, one for tombstones, one for what must be parked. Lanes run side by side. Good for one look at what is due.
+ * Due timers in memory, on their way. Each is of a stream, whose order is kept, and each stream leads to a lane: a queue with the
+ * messages bound to it, a topic's messages that may go to any, a producer group's checks, tombstones, and what must be parked. Lanes
+ * run side by side for as long as the scanner does, and none waits for another.
  */
 export class FiringLanes {
+  readonly #options: LanesOptions;
   readonly #firing: Firing;
-  readonly #lanes = new Map<string, Lane<MessageTimer>>();
-  readonly #checks: Lane<CheckTimer>;
-  readonly #tombstones: Lane<Tombstone>;
+  readonly #streams = new Map<string, Stream>();
+  readonly #lanes = new Map<string, FiringLane>();
+  /** With timers that wait; who had a turn goes to the end. */
+  readonly #busy = new Set<FiringLane>();
   readonly #running = new Set<Promise<void>>();
-  /** Uids of topics that were not found. */
-  readonly #strangers = new Set<string>();
-  /** Write queues of topics by uid, as this look goes by them; 0: by none any more. */
-  readonly #writeQueues = new Map<string, number>();
+  readonly #taken = new Set<string>();
+  /** Timers that were done with last, and which of all that was. */
+  readonly #lately = new Map<string, number>();
+  #ended = 0;
+  readonly #topics = new Map<string, Topic | undefined>();
+  readonly #messageSlots: Slots;
+  readonly #checkSlots: Slots;
+  readonly #stopping = new AbortController();
+  readonly #pauses: Sleeper;
+  /** When the first pause of a lane is over. */
+  #resumesMs = Number.POSITIVE_INFINITY;
+  #pausing = false;
   #waiting = 0;
-  /** Of the batches under way, and who waits until it is less. */
+  /** Of messages that are unpacked in memory, and who waits until it is less. */
   #bytes = 0;
   readonly #heavy: (() => void)[] = [];
   #fired = 0;
   #parked = 0;
-  #unfinished = false;
-  readonly #errors: unknown[] = [];
 
-  constructor(firing: Firing) {
+  constructor(options: LanesOptions) {
+    const { firing } = options;
+    this.#options = options;
     this.#firing = firing;
-    this.#checks = emptyLane(CHECKS_AT_ONCE, (pending) => this.#check(pending));
-    this.#tombstones = emptyLane(CHECKS_AT_ONCE, async (pending) => {
-      const tombstone = pending.shift();
-      if (tombstone) await clearTombstone(firing.items, tombstone);
-    });
+    this.#messageSlots = new Slots(firing.clock, BATCHES_AT_ONCE, SLOT_MS);
+    this.#pauses = new Sleeper(firing.clock);
+    this.#checkSlots = new Slots(firing.clock, CHECK_BATCHES_AT_ONCE, SLOT_MS);
   }
 
-  /** Resolves when there is room for a page of timers. */
-  async room(): Promise<void> {
-    while (this.#waiting >= TIMERS_WAITING_MAX && this.#running.size > 0) await Promise.race(this.#running);
+  get report(): { readonly fired: number; readonly parked: number } {
+    return { fired: this.#fired, parked: this.#parked };
   }
 
-  /** Takes a page of timers and sets them off, what is due together together. What is passed over is for the next look. */
-  async take(timers: readonly Timer[]): Promise<{ readonly passedOver: number; readonly messages: number }> {
-    const names = new Set(timers.map((timer) => (timer.kind === "message" ? timer.topic : undefined)));
-    const topics = new Map<string, Topic | undefined>();
-    for (const name of names) if (name !== undefined) topics.set(name, await this.#firing.topics.lookUp(name));
-    const passedOver = timers.filter((timer) => !this.#place(timer, topics));
-    this.#start(this.#checks);
-    this.#start(this.#tombstones);
-    for (const lane of this.#lanes.values()) this.#start(lane);
-    return { passedOver: passedOver.length, messages: passedOver.filter(({ kind }) => kind === "message").length };
+  get isIdle(): boolean {
+    return this.#waiting === 0 && this.#running.size === 0;
   }
 
-  #place(timer: Timer, topics: ReadonlyMap<string, Topic | undefined>): boolean {
-    if (timer.kind === "check") return this.#push(this.#checks, timer);
-    if (timer.kind === "tombstone") return this.#push(this.#tombstones, timer);
-    const topic = topics.get(timer.topic);
-    // A topic that was not known to an earlier timer of this look must not let a later one overtake it.
-    if (topic?.uid !== timer.topicUid) this.#strangers.add(timer.topicUid);
-    if (!topic || this.#strangers.has(timer.topicUid)) return this.#push(this.#homeless(), timer);
-    if (timer.groupHash !== undefined && !this.#keepsQueues(topic)) return false;
-    return this.#push(this.#laneOf(topic, timer), timer);
+  get isFiring(): boolean {
+    return this.#running.size > 0;
   }
 
-  /**
-   * Whether messages of message groups may go to their queues. Not while these change, and, until the next look, not afterwards: what
-   * was passed over, or waits in the lane of an older queue, must come first.
-   */
-  #keepsQueues({ uid, writeQueues, heldUntilMs }: Topic): boolean {
-    const count = heldUntilMs > 0 ? 0 : writeQueues;
-    const first = this.#writeQueues.get(uid) ?? count;
-    this.#writeQueues.set(uid, first === count ? count : 0);
-    return count > 0 && first === count;
+  get waiting(): number {
+    return this.#waiting;
   }
 
-  /** Resolves when all that was taken is fired, or failed. */
-  async drained(): Promise<FiringReport> {
-    while (this.#running.size > 0) await Promise.all(this.#running);
-    return {
-      fired: this.#fired,
-      parked: this.#parked,
-      unfinished: this.#unfinished || this.#errors.length > 0,
-      errors: this.#errors,
-    };
+  /** When the first of those that wait, of this shard, was due. */
+  oldestDueMs(shard: number): number | undefined {
+    let oldestMs: number | undefined;
+    for (const stream of this.#streams.values()) {
+      const [first] = stream.pending;
+      if (first?.shard === shard && first.dueMs < (oldestMs ?? Number.POSITIVE_INFINITY)) oldestMs = first.dueMs;
+    }
+    return oldestMs;
   }
 
-  #push<T>(lane: Lane<T>, timer: T): boolean {
-    lane.closed ||= lane.pending.length >= TIMERS_PER_LANE_MAX;
-    if (lane.closed) return false;
-    lane.pending.push(timer);
+  /** Reads the topics that these timers are for: called before `take`. Errors: `StoreUnavailable`. */
+  async prepare(timers: readonly Timer[]): Promise<void> {
+    const names = new Set(timers.flatMap((timer) => (timer.kind === "message" ? [timer.topic] : [])));
+    const found = await Promise.all([...names].map(async (name) => [name, await this.#firing.topics.lookUp(name)] as const));
+    this.#topics.clear();
+    for (const [name, topic] of found) this.#topics.set(name, topic);
+  }
+
+  /** A moment, for `isTaken`: before a page of timers is asked for. */
+  mark(): number {
+    return this.#ended;
+  }
+
+  /** Whether it is in memory, or was fired after the moment that a page with it was asked for. */
+  isTaken(timer: Timer, mark: number): boolean {
+    const place = placeOf(timer);
+    return this.#taken.has(place) || (this.#lately.get(place) ?? -1) >= mark;
+  }
+
+  /** For how many more timers of the stream there is room. */
+  roomFor(stream: string): number {
+    const { pending } = this.#streams.get(stream) ?? NOTHING;
+    const always = Math.min(TIMERS_ALWAYS_TAKEN - pending.length, 2 * TIMERS_WAITING_MAX - this.#waiting);
+    return Math.max(0, always, Math.min(TIMERS_PER_STREAM_MAX - pending.length, TIMERS_WAITING_MAX - this.#waiting));
+  }
+
+  /** Whether there was room: then it waits for its turn. */
+  take(timer: Timer): boolean {
+    const key = streamOf(timer);
+    if (this.roomFor(key) === 0) return false;
+    let stream = this.#streams.get(key);
+    if (!stream) {
+      const lane = this.#laneOf(timer);
+      if (!lane) return false;
+      stream = { key, shard: timer.shard, lane, pending: [], firing: 0, dropped: false };
+      this.#streams.set(key, stream);
+    }
+    stream.lane.push(stream, timer);
+    this.#busy.add(stream.lane);
+    this.#taken.add(placeOf(timer));
     this.#waiting++;
     return true;
   }
 
-  #start<T>(lane: Lane<T>): void {
-    if (lane.running >= lane.most || lane.pending.length === 0) return;
-    lane.running++;
-    const running = this.#run(lane).finally(() => this.#running.delete(running));
-    this.#running.add(running);
-  }
-
-  async #run<T>(lane: Lane<T>): Promise<void> {
-    try {
-      while (lane.pending.length > 0) {
-        const before = lane.pending.length;
-        const firing = lane.fire(lane.pending);
-        this.#waiting -= before - lane.pending.length;
-        this.#start(lane);
-        await firing;
-      }
-    } catch (error) {
-      // Whatever it is, it must stop this lane and no other.
-      this.#errors.push(error);
-      lane.closed = true;
-      this.#waiting -= lane.pending.length;
-      lane.pending.length = 0;
-    } finally {
-      lane.running--;
+  /** Starts what can start. */
+  go(): void {
+    this.#messageSlots.wake();
+    this.#checkSlots.wake();
+    const nowMs = this.#firing.clock.nowMs();
+    for (const lane of [...this.#busy]) {
+      while (lane.isReady(nowMs) && !this.#stopping.signal.aborted) this.#start(lane);
+      this.#busy.delete(lane);
+      if (lane.waiting > 0) this.#busy.add(lane);
     }
   }
 
-  #homeless(): Lane<MessageTimer> {
-    return this.#lane("homeless", 1, async (pending) => {
-      const { parked, left } = await parkHomeless(this.#firing, pending.splice(0, PARKED_TOGETHER_MAX));
-      this.#parked += parked;
-      this.#unfinished ||= left;
-    });
+  /** Forgets what waits in a shard that someone else scans from now on. */
+  release(shard: number): void {
+    for (const stream of [...this.#streams.values()]) if (stream.shard === shard) this.#remove(stream);
   }
 
-  #laneOf(topic: Topic, timer: MessageTimer): Lane<MessageTimer> {
-    const queueId = boundQueue(topic, timer);
-    const most = queueId === undefined ? Math.min(ANYWHERE_AT_ONCE, topic.writeQueues) : 1;
-    return this.#lane(`${topic.uid}#${queueId ?? "any"}`, most, async (pending) => {
-      const batch = pending.splice(0, batchOf(pending));
-      const { fired, parked } = await this.#weighed(batch, () => fireBatch(this.#firing, topic, queueId, batch));
-      this.#fired += fired;
-      this.#parked += parked;
+  /** Resolves once nothing is under way; no more is started. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    while (this.#running.size > 0) await Promise.all(this.#running);
+  }
+
+  #start(lane: FiringLane): void {
+    const batch = lane.take();
+    this.#waiting -= batch.timers.length;
+    const running = this.#run(lane, batch).finally(() => {
+      this.#running.delete(running);
+      this.#options.onProgress();
     });
+    this.#running.add(running);
+    for (const stream of new Set(batch.streams))
+      if (stream.pending.length < TIMERS_PER_STREAM_MAX / 2) this.#options.onRoom(stream.shard);
+  }
+
+  async #run(lane: FiringLane, batch: Batch): Promise<void> {
+    let fired: Fired;
+    try {
+      await this.#units(batch.timers);
+      fired = await lane.kind.fire(batch.timers);
+      lane.succeeded();
+    } catch (error) {
+      // Whatever it is, it must stop this lane and no other.
+      this.#options.onFailure(error);
+      fired = { left: batch.timers };
+    }
+    const left = new Set(fired.left ?? []);
+    lane.over(batch, left);
+    this.#waiting += left.size;
+    for (const timer of batch.timers) if (!left.has(timer)) this.#end(timer);
+    for (const stream of new Set(batch.streams)) this.#settle(stream);
+    if (fired.reroute) for (const stream of lane.streams) this.#drop(stream);
+    if (lane.waiting > 0) this.#busy.add(lane);
+    if (left.size > 0 && !fired.reroute) this.#pause(lane, batch.timers.length);
+    this.go();
+  }
+
+  #end(timer: Timer): void {
+    const place = placeOf(timer);
+    this.#taken.delete(place);
+    this.#lately.delete(place);
+    this.#lately.set(place, this.#ended++);
+    if (this.#lately.size <= LATELY_MAX) return;
+    const [oldest] = this.#lately.keys();
+    if (oldest !== undefined) this.#lately.delete(oldest);
+  }
+
+  #pause(lane: FiringLane, count: number): void {
+    const untilMs = lane.failed(this.#firing.clock.nowMs(), count, this.#options.random());
+    this.#resumesMs = Math.min(this.#resumesMs, untilMs);
+    this.#pauses.wake();
+    if (!this.#pausing) void this.#waitForPauses();
+  }
+
+  /** Goes on with lanes whose pause is over. */
+  async #waitForPauses(): Promise<void> {
+    const { clock } = this.#firing;
+    const { signal } = this.#stopping;
+    this.#pausing = true;
+    while (this.#resumesMs < Number.POSITIVE_INFINITY && !signal.aborted) {
+      await this.#pauses.sleep(this.#resumesMs - clock.nowMs(), signal);
+      if (clock.nowMs() < this.#resumesMs) continue;
+      this.go();
+      const paused = [...this.#busy].map(({ pausedUntilMs }) => pausedUntilMs).filter((untilMs) => untilMs > clock.nowMs());
+      this.#resumesMs = Math.min(Number.POSITIVE_INFINITY, ...paused);
+    }
+    this.#pausing = false;
+  }
+
+  async #units(timers: readonly Timer[]): Promise<void> {
+    const units = new Map<number, number>();
+    for (const timer of timers) units.set(timer.shard, (units.get(timer.shard) ?? 0) + unitsOfTimer(timer));
+    await Promise.all([...units].map(([shard, count]) => this.#options.unitsOf(shard).take(count)));
+  }
+
+  /** A stream without timers is forgotten; what came back to one that was dropped is not kept. */
+  #settle(stream: Stream): void {
+    if (stream.dropped && stream.pending.length > 0) this.#drop(stream);
+    if (stream.pending.length === 0 && stream.firing === 0 && this.#streams.get(stream.key) === stream)
+      this.#streams.delete(stream.key);
+  }
+
+  #drop(stream: Stream): void {
+    stream.dropped = true;
+    const [first] = this.#remove(stream);
+    if (first) this.#options.onDropped(stream.key, first);
+  }
+
+  #remove(stream: Stream): readonly Timer[] {
+    const removed = stream.lane.remove(stream);
+    this.#waiting -= removed.length;
+    for (const timer of removed) this.#taken.delete(placeOf(timer));
+    this.#settle(stream);
+    return removed;
+  }
+
+  /** `undefined`: not now, since the queues of message groups change. */
+  #laneOf(timer: Timer): FiringLane | undefined {
+    if (timer.kind === "tombstone") return this.#lane("tombstones", () => this.#tombstones());
+    if (timer.kind === "check") return this.#lane(aimOf(timer), () => this.#checks());
+    const { topic: name, topicUid, groupHash } = timer;
+    const topic = this.#topics.get(name);
+    if (topic?.uid !== topicUid) return this.#lane("homeless", () => this.#homeless());
+    if (groupHash === undefined) {
+      return this.#lane(aimOf(timer), () => this.#messages(timer, timer.priority === undefined ? ANYWHERE_AT_ONCE : 1));
+    }
+    if (topic.heldUntilMs > 0) return undefined;
+    const { writeQueues } = topic;
+    return this.#lane(`${topicUid}#q${boundQueue(topic, timer)}/${writeQueues}`, () => this.#messages(timer, 1, writeQueues));
+  }
+
+  #lane(key: string, kindOf: () => LaneKind): FiringLane {
+    const known = this.#lanes.get(key);
+    if (known) return known;
+    // Lanes that have nothing to do are not kept: there may be one for each queue there is.
+    for (const [old, lane] of this.#lanes) if (lane.waiting === 0 && lane.firing === 0) this.#lanes.delete(old);
+    const lane = new FiringLane(kindOf());
+    this.#lanes.set(key, lane);
+    return lane;
+  }
+
+  /** `writeQueues`: those that message groups were sorted by. */
+  #messages({ topic: name, topicUid }: MessageTimer, atOnce: number, writeQueues?: number): LaneKind {
+    return {
+      atOnce,
+      timersPerBatch: TIMERS_PER_BATCH_MAX,
+      fitting: (timers) => this.#withinUnits(timers, batchOf(timers as readonly MessageTimer[])),
+      fire: (timers) =>
+        this.#messageSlots.run(async () => {
+          const batch = timers as readonly MessageTimer[];
+          const topic = await this.#firing.topics.lookUp(name);
+          const known = topic?.uid === topicUid ? topic : undefined;
+          if (!known || (writeQueues !== undefined && known.writeQueues !== writeQueues)) return { left: timers, reroute: true };
+          const [first] = batch;
+          try {
+            const bound = first && boundQueue(known, first);
+            const { fired, parked } = await this.#weighed(batch, () => fireBatch(this.#firing, known, bound, batch));
+            this.#fired += fired;
+            this.#parked += parked;
+            return {};
+          } catch (error) {
+            // Until the queues of message groups stand again.
+            if (!BrokerError.is(error) || error.code !== "SERVER_BUSY") throw error;
+            this.#firing.topics.forget(name);
+            return { left: timers };
+          }
+        }),
+    };
+  }
+
+  #checks(): LaneKind {
+    return {
+      atOnce: CHECK_BATCHES_PER_GROUP,
+      timersPerBatch: CHECKS_PER_BATCH_MAX,
+      fitting: (timers) => timers.length,
+      fire: (timers) =>
+        this.#checkSlots.run(async () => {
+          const { left } = await this.#firing.checksDue(timers as readonly CheckTimer[]);
+          this.#fired += timers.length - left.length;
+          return { left };
+        }),
+    };
+  }
+
+  #tombstones(): LaneKind {
+    return {
+      atOnce: 1,
+      timersPerBatch: TOMBSTONES_PER_BATCH_MAX,
+      fitting: (timers) => timers.length,
+      fire: async (timers) => {
+        await Promise.all(timers.map((timer) => clearTombstone(this.#firing.items, timer as Tombstone)));
+        return {};
+      },
+    };
+  }
+
+  #homeless(): LaneKind {
+    return {
+      atOnce: 1,
+      timersPerBatch: PARKED_TOGETHER_MAX,
+      fitting: (timers) => timers.length,
+      fire: async (timers) => {
+        const { parked, left } = await parkHomeless(this.#firing, timers as readonly MessageTimer[]);
+        this.#parked += parked;
+        return { left, reroute: left.length > 0 };
+      },
+    };
+  }
+
+  /** Of the first `most`, as many as the units of their shards allow. */
+  #withinUnits(timers: readonly Timer[], most: number): number {
+    const units = new Map<number, number>();
+    for (let count = 0; count < most; count++) {
+      const timer = timers[count] as Timer;
+      const sum = (units.get(timer.shard) ?? 0) + unitsOfTimer(timer);
+      if (count > 0 && sum > this.#options.unitsOf(timer.shard).share) return count;
+      units.set(timer.shard, sum);
+    }
+    return most;
   }
 
   /** Lets batches be in memory, unpacked, while all of them together weigh no more than they may. */
@@ -176,28 +386,8 @@ export class FiringLanes {
       for (const wake of this.#heavy.splice(0)) wake();
     }
   }
-
-  async #check(pending: CheckTimer[]): Promise<void> {
-    const timer = pending.shift();
-    if (!timer) return;
-    const { left } = await this.#firing.checksDue([timer]);
-    this.#unfinished ||= left.length > 0;
-    this.#fired++;
-  }
-
-  #lane(key: string, most: number, fire: Lane<MessageTimer>["fire"]): Lane<MessageTimer> {
-    const known = this.#lanes.get(key);
-    if (known) return known;
-    const lane = emptyLane(most, fire);
-    this.#lanes.set(key, lane);
-    return lane;
-  }
 }
 
-const emptyLane = <T>(most: number, fire: (pending: T[]) => Promise<void>): Lane<T> => ({
-  pending: [],
-  most,
-  fire,
-  running: 0,
-  closed: false,
-});
+const NOTHING: Pick<Stream, "pending"> = { pending: [] };
+
+const placeOf = ({ shard, dueMs, id }: Timer): string => `${shard}/${dueMs}/${id}`;

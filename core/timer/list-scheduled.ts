@@ -6,9 +6,8 @@ import type { ItemStore } from "../ports/item-store.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 import type { RecallHandles } from "./recall-handle.ts";
 import { readableTimer } from "./timer.ts";
-import { TIMER_SHARDS, TIMERS_LISTED_MAX, TIMERS_PER_PAGE } from "./timer-limits.ts";
-
-const SHARDS = Array.from({ length: TIMER_SHARDS }, (_, shard) => timersPk(shard));
+import { TIMERS_LISTED_MAX, TIMERS_LISTED_PER_PAGE } from "./timer-limits.ts";
+import type { TimerShards } from "./timer-shards.ts";
 
 /** A delayed message as a list shows it. */
 export interface ScheduledMessage {
@@ -29,15 +28,21 @@ export interface ScheduledRequest {
  * looked at, and then `complete` is false. Errors: TOPIC_NOT_FOUND.
  */
 export async function listScheduled(
-  store: { readonly items: ItemStore; readonly topics: TopicRegistry; readonly recallHandles: RecallHandles },
+  store: {
+    readonly items: ItemStore;
+    readonly topics: TopicRegistry;
+    readonly shards: TimerShards;
+    readonly recallHandles: RecallHandles;
+  },
   topicName: string,
   { limit, after }: ScheduledRequest,
 ): Promise<ListPage<ScheduledMessage>> {
   const topic = await store.topics.resolve(topicName);
+  const shards = Array.from({ length: store.shards.count }, (_, shard) => timersPk(shard));
   const found: ScheduledMessage[] = [];
   let last = after;
   for (let looked = 0; looked < TIMERS_LISTED_MAX; ) {
-    const { items, more } = await mergedPage(store.items, SHARDS, last, TIMERS_PER_PAGE);
+    const { items, more } = await mergedPage(store.items, shards, last, TIMERS_LISTED_PER_PAGE);
     for (const item of items) {
       looked++;
       const timer = readableTimer(item);

@@ -1,178 +1,226 @@
-import { TIMER_LEASE_KEY } from "../keys.ts";
-import type { Condition, Item } from "../ports/item-store.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
-import type { Firing } from "./fire-batch.ts";
-import { fireDue } from "./fire-due.ts";
-import type { TimerBell } from "./timer-bell.ts";
-import { RING_QUIET_MS, SCAN_LEASE_MS, SCAN_LOOK_MS, SCAN_RELIEF_MS, SCAN_TICK_MS } from "./timer-limits.ts";
-
-export interface Scanning extends Firing {
-  readonly bell: TimerBell;
-  /** Hears of what stopped some timers for a while. */
-  readonly onFailure: (error: unknown) => void;
-}
+import { isHeld, type LeaseHolder, type Leases, ShardLeases } from "./shard-leases.ts";
+import { Sleeper } from "./sleeper.ts";
+import {
+  RING_QUIET_MS,
+  SCAN_AHEAD_MS,
+  SCAN_BEHIND_MS,
+  SCAN_LEASE_MS,
+  SCAN_LOOK_MS,
+  SCAN_RENEW_MS,
+  SCAN_TICK_MS,
+  TIMER_SHARDS_KNOWN_MS,
+} from "./timer-limits.ts";
+import { type Scanning, TimerScan } from "./timer-scan.ts";
 
 export interface ScanReport {
+  /** Delivered messages and finished checks. */
   readonly fired: number;
   readonly parked: number;
-  /** Whether another scanner was at it. */
+  /** Whether other scanners were at it. */
   readonly held: boolean;
 }
 
 export interface ScanRun {
+  /** When it ends. */
   readonly untilMs: number;
+  /** When it ends while its shards are behind; others share these with it meanwhile. Default: `untilMs`. */
+  readonly behindUntilMs?: number | undefined;
   /** Names this run. */
   readonly holder: string;
   /** Whether a doorbell started it, not the schedule. */
   readonly rung?: boolean | undefined;
+  /** Ends it early. */
+  readonly signal?: AbortSignal | undefined;
 }
 
-/** After a look that left due timers behind, for a store that fails or a queue that is slow. */
-const RETRY_MS = 200;
-/** A sole process looks at least so often, whatever the clock did meanwhile. */
-const SOLE_LOOK_MS = SCAN_TICK_MS;
+/** Behind what a renewal takes, for whoever waits for one. */
+const RENEWAL_MS = 500;
 
 /**
  * Fires timers in the only process on the store, until the signal aborts: sleeps to the next due time, or until an earlier one is
  * written.
  */
 export async function keepTime(scanning: Scanning, signal: AbortSignal): Promise<void> {
-  const { clock, bell, onFailure } = scanning;
+  // It looks now and then, whatever the clock did meanwhile.
+  const scan = new TimerScan(scanning, { lookMs: SCAN_TICK_MS, aheadMs: SCAN_TICK_MS });
+  scan.hold(Array.from({ length: scanning.shards.count }, (_, shard) => shard));
+  let gaugedMs = Number.NEGATIVE_INFINITY;
   while (!signal.aborted) {
-    bell.listen();
-    let wakeMs: number;
+    await scan.changed(SCAN_TICK_MS, signal);
+    const nowMs = scanning.clock.nowMs();
+    if (nowMs - gaugedMs < SCAN_RENEW_MS) continue;
+    gaugedMs = nowMs;
+    scanning.onGauges(scan.gauges());
+  }
+  await scan.stop();
+}
+
+/** Runs of the scanner in one of several processes on the store, until the signal aborts. Whoever has the leases of the shards is at it. */
+export async function keepScanning(scanning: Scanning, newHolder: () => string, signal: AbortSignal): Promise<void> {
+  const { clock, bell, onFailure } = scanning;
+  const sleeper = new Sleeper(clock);
+  let writtenMs = Number.POSITIVE_INFINITY;
+  const deafen = bell.hear((dueMs) => {
+    writtenMs = Math.min(writtenMs, dueMs);
+    sleeper.wake();
+  });
+  while (!signal.aborted) {
+    writtenMs = Number.POSITIVE_INFINITY;
+    let nextMs = clock.nowMs() + SCAN_TICK_MS;
     try {
-      wakeMs = (await look(scanning, clock.nowMs() + SOLE_LOOK_MS)).wakeMs;
+      const { held } = await scan(scanning, { untilMs: nextMs, holder: newHolder(), signal });
+      if (held) nextMs = clock.nowMs() + SCAN_LEASE_MS;
     } catch (error) {
       onFailure(error);
-      wakeMs = clock.nowMs() + SCAN_LOOK_MS;
+      nextMs = clock.nowMs() + SCAN_LOOK_MS;
     }
-    await bell.sleep(wakeMs, signal);
+    // Whoever holds the shards finds what this process writes; else it is this one's to fire.
+    for (let leftMs = 1; leftMs > 0 && !signal.aborted; ) {
+      leftMs = Math.min(nextMs, writtenMs) - clock.nowMs();
+      await sleeper.sleep(leftMs, signal);
+    }
   }
+  deafen();
 }
 
 /**
- * One run of the scheduled scanner: fires what is due, and ends when nothing is within a tick. Else it takes the lease, so that one
- * scanner is at it, and sleeps and fires until nothing is. A run longer than the tick is relieved by the next one, so that there is
- * no gap between the two. The lease only saves work: two scanners at once fire each timer once. What is written meanwhile is
- * seen within a second. Errors: `StoreUnavailable`.
+ * One run of the scheduled scanner. It looks at each shard once, fires what little is due, and ends when nothing more is within a tick.
+ * Else it takes the leases of the shards, sleeps and fires until nothing is due soon, and gives them back. States of a run:
+ *
+ * - *looking*: has no lease. Ends when nothing is due within the horizon; one that was rung stays a second, since whoever rang relies
+ *   on it for what they write before they would ring again.
+ * - *taking*: wants the leases of all shards that are free. Where all are held it waits to see that their holders live, and takes
+ *   over from one who does not. Where one is behind, it takes half of that one's.
+ * - *firing*: holds some shards, and renews their leases. A renewal that fails changes nothing: the lease guards nothing, and the next
+ *   one may succeed. It learns then of shards that others took.
+ * - *leaving*: has given the leases back, and looks once more when everybody knows: whoever wrote while they were held did not ring.
+ *
+ * Errors: `StoreUnavailable`, of the leases.
  */
 export async function scan(scanning: Scanning, run: ScanRun): Promise<ScanReport> {
-  const { clock } = scanning;
-  const { untilMs, rung = false } = run;
-  const report = { fired: 0, parked: 0, held: false };
-  // Whoever rang relies on this run for what it writes before it would ring again.
-  const staysUntilMs = rung ? clock.nowMs() + RING_QUIET_MS : 0;
-  while (clock.nowMs() < untilMs) {
-    const lookedMs = clock.nowMs();
-    const { idle, wakeMs } = await lookFor(scanning, untilMs, report);
-    if (!idle && (await takeLease(scanning, run))) {
-      const relieved = await fireUntilIdle(scanning, run, wakeMs, report);
-      if (relieved) return { ...report, held: true };
-      // Once more: whoever wrote while the lease was held did not ring.
-      continue;
-    }
-    if (lookedMs >= staysUntilMs) return { ...report, held: !idle };
-    await clock.sleep(staysUntilMs - lookedMs);
-  }
-  return report;
-}
-
-interface Counts {
-  fired: number;
-  parked: number;
-}
-
-async function lookFor(scanning: Scanning, untilMs: number, counts: Counts): Promise<{ idle: boolean; wakeMs: number }> {
-  const { fired, parked, idle, wakeMs } = await look(scanning, untilMs);
-  counts.fired += fired;
-  counts.parked += parked;
-  return { idle, wakeMs };
-}
-
-/** With the lease, which it gives back. Answers whether someone else took it. */
-async function fireUntilIdle(scanning: Scanning, run: ScanRun, firstMs: number, counts: Counts): Promise<boolean> {
-  const { clock } = scanning;
-  const { untilMs } = run;
-  let renewedMs = clock.nowMs();
-  let wakeMs = firstMs;
+  const timerScan = new TimerScan(scanning, { lookMs: SCAN_LOOK_MS, aheadMs: SCAN_AHEAD_MS });
   try {
-    for (;;) {
-      await clock.sleep(Math.min(wakeMs - clock.nowMs(), SCAN_LOOK_MS, untilMs - clock.nowMs()));
-      if (clock.nowMs() >= untilMs) return false;
-      if (clock.nowMs() - renewedMs > SCAN_LEASE_MS / 2) {
-        if (!(await renewLease(scanning, run))) return true;
-        renewedMs = clock.nowMs();
-      }
-      const seen = await lookFor(scanning, Math.min(untilMs, renewedMs + SCAN_LEASE_MS / 2), counts);
-      if (seen.idle) return false;
-      wakeMs = seen.wakeMs;
-    }
+    await learnShards(scanning);
+    const held = await runUntilIdle(scanning, timerScan, run);
+    return { ...timerScan.report, held };
   } finally {
-    await releaseLease(scanning, run);
+    await timerScan.stop();
   }
 }
 
-/** Fires what is due, and says when to look again; `idle`: nothing is due within a tick. */
-async function look(scanning: Scanning, untilMs: number) {
-  const { clock } = scanning;
-  const startedMs = clock.nowMs();
-  const { fired, parked, left, nextMs, errors } = await fireDue(scanning, { untilMs, aheadMs: SCAN_TICK_MS });
-  for (const error of errors) scanning.onFailure(error);
-  if (left) return { fired, parked, idle: false, wakeMs: clock.nowMs() + (fired > 0 ? 0 : RETRY_MS) };
-  return { fired, parked, idle: nextMs === undefined, wakeMs: nextMs ?? startedMs + SCAN_TICK_MS };
+const learnedMs = new WeakMap<object, number>();
+
+/** A process that lives long hears of a raise in minutes; one that starts knows. */
+async function learnShards({ items, clock, shards, onFailure }: Scanning): Promise<void> {
+  const nowMs = clock.nowMs();
+  const learned = learnedMs.get(shards) ?? nowMs;
+  learnedMs.set(shards, learned);
+  if (nowMs - learned < TIMER_SHARDS_KNOWN_MS) return;
+  learnedMs.set(shards, nowMs);
+  await shards.refresh(items).catch(onFailure);
 }
 
-/**
- * Takes the lease, unless someone else has it: one who lives, as is seen when they renew it, and who does not end sooner. False: they
- * are at it. One who ends sooner is relieved, and finds out when they renew.
- */
-async function takeLease({ items, clock }: Scanning, run: ScanRun): Promise<boolean> {
-  let met: Item | undefined;
-  while (clock.nowMs() < run.untilMs) {
-    const lease = await items.get(TIMER_LEASE_KEY);
-    const leftMs = lease ? Math.min((lease.u as number) - clock.nowMs(), SCAN_LEASE_MS) : 0;
-    const endsSooner = lease !== undefined && (lease.e as number) < run.untilMs - SCAN_RELIEF_MS;
-    if (leftMs <= 0 || endsSooner) {
-      const result = await items.put(leaseItem(run, clock.nowMs()), { when: asRead(lease) });
-      if (result.ok) return true;
+/** Answers whether others are at it. */
+async function runUntilIdle(scanning: Scanning, timerScan: TimerScan, run: ScanRun): Promise<boolean> {
+  const { clock } = scanning;
+  const leases = new ShardLeases(scanning);
+  const staysUntilMs = run.rung ? clock.nowMs() + RING_QUIET_MS : 0;
+  while (clock.nowMs() < run.untilMs && !run.signal?.aborted) {
+    const lookedMs = clock.nowMs();
+    if (!(await timerScan.glance())) {
+      if (lookedMs >= staysUntilMs) return false;
+      await clock.sleep(staysUntilMs - lookedMs, run.signal);
       continue;
     }
-    if (met && met.u !== lease?.u) return false;
-    met = lease;
-    await clock.sleep(Math.min(leftMs + 1, SCAN_LOOK_MS));
+    const taken = await takeShards(scanning, leases, run);
+    if (taken.length === 0) return true;
+    if (await fireUntilIdle(scanning, timerScan, leases, run, taken)) return true;
+    const leftMs = run.untilMs - clock.nowMs();
+    await clock.sleep(Math.min(RING_QUIET_MS, leftMs), run.signal);
   }
   return false;
 }
 
-async function renewLease({ items, clock }: Scanning, run: ScanRun): Promise<boolean> {
-  const result = await items.put(leaseItem(run, clock.nowMs()), { when: heldBy(run) });
-  return result.ok;
-}
+const holderOf = ({ holder, untilMs }: ScanRun): LeaseHolder => ({ holder, endsMs: untilMs });
 
-async function releaseLease({ items }: Scanning, run: ScanRun): Promise<void> {
-  try {
-    await items.put({ ...TIMER_LEASE_KEY, h: "", u: 0, e: 0 }, { when: heldBy(run) });
-  } catch (error) {
-    // It ends by itself.
-    if (!StoreUnavailable.is(error)) throw error;
+/** None: others hold them all, and live. */
+async function takeShards({ clock, shards }: Scanning, leases: ShardLeases, run: ScanRun): Promise<readonly number[]> {
+  let { taken, leases: read } = await leases.take(shards.count, holderOf(run));
+  if (taken.length > 0) return taken;
+  // One who looks after them is enough.
+  if (run.rung && !(await leases.watch(read))) return [];
+  for (;;) {
+    const before: Leases = read;
+    const endMs = Math.min(...before.shards.map(({ untilMs }) => untilMs));
+    const waitMs = Math.min(endMs + 1 - clock.nowMs(), SCAN_RENEW_MS + RENEWAL_MS);
+    if (clock.nowMs() + waitMs >= run.untilMs || run.signal?.aborted) return [];
+    await clock.sleep(waitMs, run.signal);
+    ({ taken, leases: read } = await leases.take(shards.count, holderOf(run)));
+    if (taken.length > 0) return taken;
+    if (read.shards.every(({ untilMs }, shard) => untilMs !== before.shards[shard]?.untilMs)) return [];
   }
 }
 
-/** [h] holder · [u] until when they hold it · [e] when their run ends. */
-const leaseItem = ({ holder, untilMs }: ScanRun, nowMs: number): Item => ({
-  ...TIMER_LEASE_KEY,
-  h: holder,
-  u: nowMs + SCAN_LEASE_MS,
-  e: untilMs,
-});
+/** With the leases of some shards, which it gives back. Answers whether others took them all. */
+async function fireUntilIdle(
+  scanning: Scanning,
+  timerScan: TimerScan,
+  leases: ShardLeases,
+  run: ScanRun,
+  taken: readonly number[],
+): Promise<boolean> {
+  const { clock, onFailure, onGauges } = scanning;
+  let held = taken;
+  let renewedMs = clock.nowMs();
+  timerScan.hold(held);
+  try {
+    for (;;) {
+      const wakeMs = Math.min(renewedMs + SCAN_RENEW_MS, clock.nowMs() < run.untilMs ? run.untilMs : Number.POSITIVE_INFINITY);
+      await timerScan.changed(wakeMs - clock.nowMs(), run.signal);
+      if (run.signal?.aborted) return false;
+      const nowMs = clock.nowMs();
+      if (nowMs >= renewedMs + SCAN_RENEW_MS || nowMs < renewedMs) {
+        renewedMs = nowMs;
+        onGauges(timerScan.gauges());
+        held = await renew(scanning, leases, run, held, behindOf(timerScan, held, nowMs)).catch((error: unknown) => {
+          if (!StoreUnavailable.is(error)) throw error;
+          onFailure(error);
+          return held;
+        });
+        timerScan.hold(held);
+        if (held.length === 0) return true;
+      }
+      if (timerScan.isIdle) return false;
+      if (nowMs < run.untilMs) continue;
+      const goesOn = nowMs < (run.behindUntilMs ?? run.untilMs) && behindOf(timerScan, held, nowMs).size > 0;
+      if (!goesOn) return false;
+    }
+  } finally {
+    onGauges(timerScan.gauges());
+    timerScan.hold([]);
+    await leases.release(held, holderOf(run)).catch((error: unknown) => {
+      // They end by themselves.
+      if (!StoreUnavailable.is(error)) throw error;
+    });
+  }
+}
 
-const heldBy = ({ holder }: ScanRun): readonly Condition[] => [{ op: "=", name: "h", value: holder }];
+const behindOf = (timerScan: TimerScan, held: readonly number[], nowMs: number): ReadonlySet<number> =>
+  new Set(held.filter((shard) => nowMs - (timerScan.oldestDueMs(shard) ?? nowMs) > SCAN_BEHIND_MS));
 
-const asRead = (lease: Item | undefined): readonly Condition[] =>
-  lease
-    ? [
-        { op: "=", name: "h", value: lease.h as string },
-        { op: "=", name: "u", value: lease.u as number },
-      ]
-    : [{ op: "absent", name: "pk" }];
+/** Answers what it holds then: one that is not behind takes what others gave back. */
+async function renew(
+  { clock, shards }: Scanning,
+  leases: ShardLeases,
+  run: ScanRun,
+  held: readonly number[],
+  behind: ReadonlySet<number>,
+): Promise<readonly number[]> {
+  const { lost, read } = await leases.renew(held, behind, shards.count, holderOf(run));
+  const kept = held.filter((shard) => !lost.includes(shard));
+  const isFree = read.shards.some((lease) => !isHeld(lease, clock.nowMs()));
+  if (kept.length === 0 || behind.size > 0 || !isFree) return kept;
+  const { taken } = await leases.take(shards.count, holderOf(run));
+  return [...new Set([...kept, ...taken])];
+}

@@ -10,6 +10,7 @@ import type { Topic } from "../terms.ts";
 import { isFree, messageTimerItem, shardOf, type TimerPlace } from "./timer.ts";
 import type { TimerBell } from "./timer-bell.ts";
 import { TIMER_TOMBSTONE_MS } from "./timer-limits.ts";
+import type { TimerShards } from "./timer-shards.ts";
 
 export interface Scheduling {
   readonly items: ItemStore;
@@ -17,6 +18,7 @@ export interface Scheduling {
   readonly random: Random;
   readonly log: QueueLog;
   readonly bell: TimerBell;
+  readonly shards: TimerShards;
   /** A store call may be applied this long after it was sent. */
   readonly flightMs: number;
 }
@@ -54,7 +56,7 @@ export async function scheduleMessage(
   const { items, clock, log, bell } = scheduling;
   const { record, dueMs, id, dedupKey } = message;
   const groupHash = record.messageGroup === undefined ? undefined : hash32(record.messageGroup);
-  const place = { shard: shardOf(groupHash ?? hash32(id)), dueMs, id };
+  const place = { shard: shardOf(groupHash ?? hash32(id), scheduling.shards.count), dueMs, id };
   const lifeHours = frameLifeHours(dueMs, clock.nowMs());
   const frame = await log.detached.encode({ ...record, messageId: undefined }, lifeHours);
   const item = messageTimerItem({

@@ -1,36 +1,42 @@
-import { TIMER_LEASE_KEY } from "../keys.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Doorbell } from "../ports/doorbell.ts";
 import type { ItemStore } from "../ports/item-store.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
-import { RING_QUIET_MS, SCAN_LEASE_MS, SCAN_TICK_MS } from "./timer-limits.ts";
+import { isHeld, ShardLeases } from "./shard-leases.ts";
+import { RING_QUIET_MS, SCAN_LEASE_MS, SCAN_RENEW_MS, SCAN_TICK_MS } from "./timer-limits.ts";
+import type { TimerShards } from "./timer-shards.ts";
+
+/** A lease that was not renewed for so long: its holder is late, or dead. */
+const OVERDUE_MS = SCAN_LEASE_MS - 2 * SCAN_RENEW_MS;
 
 /**
- * Tells whoever fires timers that one was written. In this process a sleep ends; elsewhere the scanner is rung, if the timer is due
- * before the next tick and nobody scans. Called when the timer is durable, never before: who is woken must find it.
+ * Tells whoever fires timers that one was written. In this process a sleep ends; elsewhere a scanner is rung, if the timer is due
+ * before the next tick and a shard has no scanner, or one that nobody looks after. Called when the timer is durable, never before: who
+ * is woken must find it.
  */
 export class TimerBell {
-  readonly #items: ItemStore;
+  readonly #leases: ShardLeases;
   readonly #clock: Clock;
+  readonly #shards: TimerShards;
   readonly #doorbell: Doorbell | undefined;
-  #rangAtMs = Number.NEGATIVE_INFINITY;
-  #earliestMs = Number.POSITIVE_INFINITY;
-  #wake: (() => void) | undefined;
+  readonly #hearers = new Set<(dueMs: number) => void>();
+  #askedAtMs = Number.NEGATIVE_INFINITY;
   /** Finds out whether to ring, and rings. */
   #calling: Promise<void> = Promise.resolve();
   #nextCall: Promise<void> | undefined;
 
-  constructor(store: { readonly items: ItemStore; readonly clock: Clock }, doorbell: Doorbell | undefined) {
-    this.#items = store.items;
+  constructor(
+    store: { readonly items: ItemStore; readonly clock: Clock; readonly shards: TimerShards },
+    doorbell: Doorbell | undefined,
+  ) {
+    this.#leases = new ShardLeases(store);
     this.#clock = store.clock;
+    this.#shards = store.shards;
     this.#doorbell = doorbell;
   }
 
   async written(dueMs: number): Promise<void> {
-    if (dueMs < this.#earliestMs) {
-      this.#earliestMs = dueMs;
-      this.#wake?.();
-    }
+    for (const hear of this.#hearers) hear(dueMs);
     if (!this.#doorbell || dueMs >= this.#clock.nowMs() + SCAN_TICK_MS) return;
     const call = (): Promise<void> => {
       this.#nextCall = undefined;
@@ -42,40 +48,27 @@ export class TimerBell {
     await this.#nextCall;
   }
 
-  /** From now on `sleep` hears of what is written: called before the look that finds out how long to sleep. */
-  listen(): void {
-    this.#earliestMs = Number.POSITIVE_INFINITY;
-  }
-
-  /** Until `untilMs`, or the due time of the earliest timer written since `listen`. */
-  async sleep(untilMs: number, signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      const leftMs = Math.min(untilMs, this.#earliestMs) - this.#clock.nowMs();
-      if (leftMs <= 0) return;
-      const woken = new AbortController();
-      const wake = () => woken.abort();
-      this.#wake = wake;
-      signal.addEventListener("abort", wake, { once: true });
-      await this.#clock.sleep(leftMs, woken.signal);
-      signal.removeEventListener("abort", wake);
-      this.#wake = undefined;
-    }
+  /** From now on `hear` is told of what this process writes, until what it answers is called. */
+  hear(hear: (dueMs: number) => void): () => void {
+    this.#hearers.add(hear);
+    return () => this.#hearers.delete(hear);
   }
 
   async #call(doorbell: Doorbell | undefined): Promise<void> {
     const nowMs = this.#clock.nowMs();
-    const quiet = nowMs - this.#rangAtMs;
-    if (quiet >= 0 && quiet < RING_QUIET_MS) return;
-    if (await this.#someoneScans()) return;
-    this.#rangAtMs = nowMs;
-    await doorbell?.ring();
+    // Who was rung stays for so long, and who gave its leases back looks once more after that time.
+    const quietMs = nowMs - this.#askedAtMs;
+    if (quietMs >= 0 && quietMs < RING_QUIET_MS) return;
+    const attended = await this.#isAttended();
+    this.#askedAtMs = nowMs;
+    if (!attended) await doorbell?.ring();
   }
 
-  async #someoneScans(): Promise<boolean> {
+  async #isAttended(): Promise<boolean> {
     try {
-      const lease = await this.#items.get(TIMER_LEASE_KEY);
-      const leftMs = ((lease?.u as number | undefined) ?? 0) - this.#clock.nowMs();
-      return leftMs > 0 && leftMs <= 2 * SCAN_LEASE_MS;
+      const { shards, watchedUntilMs } = await this.#leases.read(this.#shards.count);
+      const nowMs = this.#clock.nowMs();
+      return shards.every((lease) => isHeld(lease, nowMs) && lease.untilMs - nowMs > OVERDUE_MS) && watchedUntilMs > nowMs;
     } catch (error) {
       if (StoreUnavailable.is(error)) return false;
       throw error;

@@ -51,7 +51,7 @@ export interface Tombstone extends TimerPlace {
 }
 
 /** Messages of one message group share a shard: those of a shard are delivered in the order of their due times. */
-export const shardOf = (hash: number): number => hash % TIMER_SHARDS;
+export const shardOf = (hash: number, shards: number = TIMER_SHARDS): number => hash % shards;
 
 export const timerKey = ({ shard, dueMs, id }: TimerPlace): Key => ({ pk: timersPk(shard), sk: timerSk(dueMs, id) });
 
@@ -80,6 +80,15 @@ export const tombstoneItem = (place: TimerPlace, moved: boolean): Item => ({
   k: "x",
   ...(moved && { mv: 1 }),
 });
+
+/** About what keys and attributes of a timer take beside a frame and names. */
+const TIMER_BYTES = 110;
+
+/** Write units that deleting it takes in a transaction. */
+export function unitsOfTimer(timer: Timer): number {
+  const bytes = timer.kind === "message" ? timer.frame.length + timer.topic.length + (timer.chosenId?.length ?? 0) : 0;
+  return 2 * Math.ceil((bytes + TIMER_BYTES) / 1_024);
+}
 
 export const isMessage: readonly Condition[] = [{ op: "=", name: "k", value: "m" }];
 export const isMessageWithoutKey: readonly Condition[] = [...isMessage, { op: "absent", name: "dk" }];

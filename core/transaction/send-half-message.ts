@@ -64,7 +64,7 @@ function prepare(preparing: Preparing, topic: Topic, message: MessageInput, opti
   const [id = ""] = log.detached.newIds(1);
   const { messageId, ...record } = recordOf(message, clock.nowMs());
   const createdAtMs = clock.nowMs();
-  const check = { shard: shardOf(hash32(id)), dueMs: createdAtMs + options.checkAfterMs, id };
+  const check = { shard: shardOf(hash32(id), preparing.shards.count), dueMs: createdAtMs + options.checkAfterMs, id };
   let frame: Uint8Array | undefined;
   return async (_, identities) => {
     frame ??= await log.detached.encode({ ...record, messageId: undefined }, HALF_MESSAGE_LIFE_HOURS);

@@ -6,23 +6,18 @@ import { type BrokerDependencies, createBroker, type RunningBroker } from "../..
 import type { Doorbell } from "../../core/ports/doorbell.ts";
 import type { ItemStore } from "../../core/ports/item-store.ts";
 import { hmacSigner } from "../../functions/runtime/signer.ts";
+import { JumpingClock } from "./jumping-clock.ts";
 import { SeededRandom } from "./seeded-random.ts";
 
 const telemetry = { consumed: () => undefined };
 
-/** One table, over which processes come and go; whoever sleeps moves the clock. */
+/** One table, over which processes come and go. While all of them sleep the clock jumps to whoever wakes first. */
 export function brokerOverTable(settings: BrokerSettings = SOLE_PROCESS) {
   const items = new MemoryItemStore(telemetry);
   const objects = new MemoryObjectStore(telemetry);
   const failures: unknown[] = [];
-  let nowMs = 1_800_000_000_000;
   let processes = 0;
-  const clock = {
-    nowMs: () => nowMs,
-    sleep: async (ms: number) => {
-      nowMs += Math.max(0, Math.ceil(ms));
-    },
-  };
+  const clock = new JumpingClock();
   const dependencies = (store: ItemStore = items): BrokerDependencies => ({
     items: store,
     objects,
@@ -47,10 +42,7 @@ export function brokerOverTable(settings: BrokerSettings = SOLE_PROCESS) {
     process: (store: ItemStore = items, doorbell?: Doorbell, others: Partial<BrokerDependencies> = {}): Promise<RunningBroker> =>
       createBroker({ ...dependencies(store), doorbell, ...others }),
     /** Moves the clock on, and tells the time. */
-    pass: (ms: number): number => {
-      nowMs += ms;
-      return nowMs;
-    },
+    pass: (ms: number): number => clock.pass(ms),
   };
 }
 

@@ -26,7 +26,7 @@ async function setUp(type: "FIFO" | "MIXED" = "FIFO") {
   const table = brokerOverTable(SHARED_STORE);
   let meanwhile: (() => Promise<void>) | undefined;
   const clock = {
-    ...table.clock,
+    nowMs: () => table.clock.nowMs(),
     async sleep(ms: number) {
       const work = meanwhile;
       meanwhile = undefined;

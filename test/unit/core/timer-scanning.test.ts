@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { SHARED_STORE } from "../../../core/broker-settings.ts";
 import type { RunningBroker } from "../../../core/create-broker.ts";
-import { TIMER_LEASE_KEY, timersPk } from "../../../core/keys.ts";
-import type { ItemStore } from "../../../core/ports/item-store.ts";
-import { RING_QUIET_MS, SCAN_LEASE_MS, SCAN_TICK_MS, TIMER_SHARDS, TIMERS_PER_PAGE } from "../../../core/timer/timer-limits.ts";
+import { timersPk } from "../../../core/keys.ts";
+import { RING_QUIET_MS, SCAN_TICK_MS, TIMER_SHARDS, TIMERS_PER_PAGE } from "../../../core/timer/timer-limits.ts";
 import { brokerOverTable } from "../../support/broker-over-table.ts";
+import { besideScanner } from "../../support/held-shards.ts";
 
 const HOUR_MS = 3_600_000;
 const RUN_MS = 65_000;
@@ -20,16 +20,6 @@ async function schedule(broker: RunningBroker, ...delaysMs: readonly number[]): 
     return receipt.recallHandle;
   });
 }
-
-const withGet = (items: ItemStore, get: ItemStore["get"]): ItemStore => ({
-  get,
-  batchGet: (keys) => items.batchGet(keys),
-  query: (query) => items.query(query),
-  put: (item, options) => items.put(item, options),
-  update: (key, changes, options) => items.update(key, changes, options),
-  delete: (key, options) => items.delete(key, options),
-  transact: (writes) => items.transact(writes),
-});
 
 describe("who is woken for a timer", () => {
   it("is rung once for many that are written together", async () => {
@@ -58,20 +48,8 @@ describe("who is woken for a timer", () => {
     await setUp.putTopic("orders", { type: "DELAY" });
     await schedule(setUp, SCAN_TICK_MS / 2);
     const untilMs = table.clock.nowMs() + RUN_MS;
-    /** Another scanner that lives, as is seen by whoever reads the lease. */
-    const beside = (endsMs: number): Promise<RunningBroker> => {
-      let renewedMs = 0;
-      const renew = async (): Promise<void> => {
-        renewedMs = table.clock.nowMs();
-        await table.items.put({ ...TIMER_LEASE_KEY, h: "other", u: renewedMs + SCAN_LEASE_MS, e: endsMs });
-      };
-      const get: ItemStore["get"] = async (key) => {
-        const found = await table.items.get(key);
-        if (renewedMs === 0 || (found?.h === "other" && table.clock.nowMs() - renewedMs > SCAN_LEASE_MS / 3)) await renew();
-        return table.items.get(key);
-      };
-      return table.process(withGet(table.items, get));
-    };
+    const beside = (endsMs: number): Promise<RunningBroker> =>
+      table.process(besideScanner(table.items, () => table.clock.nowMs(), endsMs));
     expect(await (await beside(untilMs)).scan({ untilMs })).toEqual({ fired: 0, parked: 0, held: true });
     expect(await (await beside(untilMs - SCAN_TICK_MS / 2)).scan({ untilMs })).toEqual({ fired: 1, parked: 0, held: false });
   });

@@ -1,0 +1,135 @@
+import type { Timer } from "./timer.ts";
+import { LANE_RETRY_MS } from "./timer-limits.ts";
+
+/** Timers of one stream that are in memory, in their order. */
+export interface Stream {
+  readonly key: string;
+  readonly shard: number;
+  readonly lane: FiringLane;
+  pending: Timer[];
+  /** Those in batches under way. */
+  firing: number;
+  /** Its timers are read again, for another lane: what comes back is not kept. */
+  dropped: boolean;
+}
+
+/** What became of a batch. */
+export interface Fired {
+  /** Still due. */
+  readonly left?: readonly Timer[] | undefined;
+  /** Their way has changed: the lane's timers are to be read again. */
+  readonly reroute?: boolean | undefined;
+}
+
+/** How a lane fires, and what bounds its batches. */
+export interface LaneKind {
+  /** Batches under way at once; 1 where order is kept. */
+  readonly atOnce: number;
+  readonly timersPerBatch: number;
+  /** How many of these may go together, in order: at least one. */
+  readonly fitting: (timers: readonly Timer[]) => number;
+  readonly fire: (timers: readonly Timer[]) => Promise<Fired>;
+}
+
+export interface Batch {
+  readonly timers: readonly Timer[];
+  /** Of each timer. */
+  readonly streams: readonly Stream[];
+}
+
+/** Timers of one stream that go into a batch before the next stream has its turn. */
+const TURN = 16;
+
+/**
+ * Timers on their way to one place: a queue, any queue of a topic, the producers of a group. A lane waits for timers, fires up to
+ * `atOnce` batches, or pauses after a failure. Its streams have their turns; what a batch leaves goes back to the front of its
+ * stream. After a failure batches are half as large, and grow again with each that succeeds.
+ */
+export class FiringLane {
+  readonly kind: LaneKind;
+  /** Those with timers that wait; who had a turn goes to the end. */
+  readonly #streams = new Map<string, Stream>();
+  firing = 0;
+  waiting = 0;
+  pausedUntilMs = 0;
+  #batchMost: number;
+  #failures = 0;
+
+  constructor(kind: LaneKind) {
+    this.kind = kind;
+    this.#batchMost = kind.timersPerBatch;
+  }
+
+  get streams(): readonly Stream[] {
+    return [...this.#streams.values()];
+  }
+
+  push(stream: Stream, timer: Timer): void {
+    this.#streams.set(stream.key, stream);
+    stream.pending.push(timer);
+    this.waiting++;
+  }
+
+  isReady(nowMs: number): boolean {
+    return this.waiting > 0 && this.firing < this.kind.atOnce && this.pausedUntilMs <= nowMs;
+  }
+
+  take(): Batch {
+    const timers: Timer[] = [];
+    const streams: Stream[] = [];
+    const turn = this.#streams.size > 1 ? TURN : this.#batchMost;
+    for (const stream of [...this.#streams.values()]) {
+      const candidates = stream.pending.slice(0, Math.min(turn, this.#batchMost - timers.length));
+      const count = Math.max(this.kind.fitting([...timers, ...candidates]), timers.length === 0 ? 1 : 0) - timers.length;
+      for (const timer of stream.pending.splice(0, Math.max(0, count))) {
+        timers.push(timer);
+        streams.push(stream);
+        stream.firing++;
+      }
+      this.#streams.delete(stream.key);
+      if (stream.pending.length > 0) this.#streams.set(stream.key, stream);
+      if (count < candidates.length || timers.length >= this.#batchMost) break;
+    }
+    this.waiting -= timers.length;
+    this.firing++;
+    return { timers, streams };
+  }
+
+  /** The batch is over; `left` goes back to the front of its streams. */
+  over({ timers, streams }: Batch, left: ReadonlySet<Timer>): void {
+    this.firing--;
+    const back = new Map<Stream, Timer[]>();
+    for (const [at, timer] of timers.entries()) {
+      const stream = streams[at] as Stream;
+      stream.firing--;
+      if (left.has(timer)) back.set(stream, [...(back.get(stream) ?? []), timer]);
+    }
+    for (const [stream, some] of back) {
+      stream.pending = [...some, ...stream.pending];
+      this.#streams.set(stream.key, stream);
+      this.waiting += some.length;
+    }
+  }
+
+  /** Takes all timers of the stream out that wait. */
+  remove(stream: Stream): readonly Timer[] {
+    const removed = stream.pending;
+    stream.pending = [];
+    this.#streams.delete(stream.key);
+    this.waiting -= removed.length;
+    return removed;
+  }
+
+  succeeded(): void {
+    this.#failures = 0;
+    this.#batchMost = Math.min(this.kind.timersPerBatch, Math.ceil(this.#batchMost * 1.25) + 1);
+  }
+
+  /** Answers until when it pauses. `fraction`: a random one, so that lanes that failed together do not return together. */
+  failed(nowMs: number, count: number, fraction: number): number {
+    this.#batchMost = Math.max(1, Math.floor(count / 2));
+    const pauseMs = Math.min(LANE_RETRY_MS.most, LANE_RETRY_MS.first * 2 ** this.#failures++) * (0.5 + fraction / 2);
+    this.pausedUntilMs = nowMs + pauseMs;
+    return this.pausedUntilMs;
+  }
+}

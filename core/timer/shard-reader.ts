@@ -1,0 +1,305 @@
+import { dueOfTimer, timerSk, timersPk, timersUntil } from "../keys.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Item, ItemStore } from "../ports/item-store.ts";
+import type { FiringLanes } from "./firing-lanes.ts";
+import { isUnordered, streamOf } from "./route.ts";
+import { readableTimer, type Timer } from "./timer.ts";
+import {
+  LATE_PAGES_MAX,
+  LATE_SWEEP_MS,
+  LATE_WRITE_MS,
+  LOOK_MS_MAX,
+  REFILL_PAGES_MAX,
+  REFILL_TIMERS_MIN,
+  STREAMS_BEHIND_MAX,
+  TIMERS_PER_GLANCE,
+  TIMERS_PER_PAGE,
+} from "./timer-limits.ts";
+
+/** What follows a sort key. */
+const after = (sk: string): string => `${sk}\u0000`;
+const START = "";
+
+/** Where a stream goes on. */
+interface Cursor {
+  readonly stream: string;
+  readonly from: string;
+}
+
+/**
+ * Reads what is due in one shard into the lanes. What a lane has no room for is passed over, so that what lies behind it is found, and
+ * read again from a cursor of its stream once there is room.
+ *
+ * - The *front* is how far the shard was read. What lies before it is fired, in memory, or behind the cursor of its stream. Where
+ *   little is due the front goes back to the first timer with each look. Where much is due it moves on only.
+ * - A look that does not come to the end reads *fresh* timers too: those that fell due since the front began to move. None that must be
+ *   in order is taken of these, since an earlier one of its message group may not be read yet.
+ * - *Late* timers were written before the front: clocks differ, and a put takes a while. The last seconds before the front are read
+ *   again for them, and now and then all.
+ * - A *refill* brings what was passed over.
+ *
+ * All of this is memory. A scanner that dies leaves the timers where they are, and the next one begins at the first.
+ */
+export class ShardReader {
+  readonly shard: number;
+  readonly #items: ItemStore;
+  readonly #clock: Clock;
+  readonly #lanes: FiringLanes;
+  readonly #pk: string;
+  #front = START;
+  /** The front stopped before all that is due. */
+  #unread = false;
+  /** When the front began to move; what was due by then lies in its way. */
+  #startedMs = 0;
+  #met = 0;
+  #nextMs: number | undefined;
+  #passedOver = 0;
+  #freshMs = 0;
+  /** Where streams go on of which timers were passed over. */
+  readonly #behind = new Map<string, string>();
+  /** What is read again for late timers, up to the front as it was. */
+  #sweep: { from: string; readonly to: string } | undefined;
+  #sweepBeganMs = 0;
+  #nextSweepMs = 0;
+  #nextFullSweepMs = 0;
+
+  constructor(store: { readonly items: ItemStore; readonly clock: Clock }, lanes: FiringLanes, shard: number) {
+    this.#items = store.items;
+    this.#clock = store.clock;
+    this.#lanes = lanes;
+    this.shard = shard;
+    this.#pk = timersPk(shard);
+  }
+
+  /** When the next timer is due, as far as the last look saw. */
+  get nextMs(): number | undefined {
+    return this.#nextMs;
+  }
+
+  /** Whether all that is due was read. */
+  get isDone(): boolean {
+    return !this.#unread && this.#behind.size === 0;
+  }
+
+  /** About how many due timers were passed over. */
+  get passedOver(): number {
+    return this.isBehind ? this.#passedOver : 0;
+  }
+
+  get isBehind(): boolean {
+    return this.#behind.size > 0;
+  }
+
+  /** When the first of those that were not read yet, or passed over, was due. */
+  oldestDueMs(): number | undefined {
+    let oldest = this.#unread && this.#front !== START ? this.#front : undefined;
+    for (const sk of this.#behind.values()) if (oldest === undefined || sk < oldest) oldest = sk;
+    return oldest === undefined ? undefined : dueOfTimer(oldest);
+  }
+
+  /** Timers of the stream are read again from this one on. */
+  rewind(stream: string, { dueMs, id }: Timer): void {
+    const sk = timerSk(dueMs, id);
+    const cursor = this.#behind.get(stream);
+    if (cursor === undefined || sk < cursor) this.#behind.set(stream, sk);
+  }
+
+  /** One page, from the first timer on. Errors: `StoreUnavailable`. */
+  async glance(aheadMs: number): Promise<void> {
+    this.#begin();
+    await this.#advance(true, aheadMs);
+    this.#lanes.go();
+  }
+
+  /**
+   * Reads on, for LOOK_MS_MAX and some pages. `front`: whether it is time for new timers, else only what was passed over is read.
+   * `aheadMs`: how far ahead the next timer matters. Answers whether to look on at once. Errors: `StoreUnavailable`.
+   */
+  async look(front: boolean, aheadMs: number): Promise<boolean> {
+    if (front && !this.#unread) this.#begin();
+    if (this.#unread) await this.#advanceAll(aheadMs);
+    if (this.#unread) await this.#readFresh();
+    await this.#readLate();
+    const refilled = await this.#refill();
+    this.#lanes.go();
+    return refilled || (this.#unread && !this.#isFull);
+  }
+
+  /** So many streams are behind that reading waits for them. */
+  get #isFull(): boolean {
+    return this.#behind.size >= STREAMS_BEHIND_MAX;
+  }
+
+  #begin(): void {
+    const quiet = this.#behind.size === 0 && this.#met < TIMERS_PER_PAGE && this.#lanes.waiting < TIMERS_PER_PAGE;
+    if (quiet) {
+      this.#front = START;
+      this.#passedOver = 0;
+    }
+    this.#unread = true;
+    this.#startedMs = this.#clock.nowMs();
+    this.#freshMs = this.#startedMs;
+    this.#met = 0;
+  }
+
+  async #advanceAll(aheadMs: number): Promise<void> {
+    const untilMs = this.#clock.nowMs() + LOOK_MS_MAX;
+    // First a few, as far as the horizon; while more is due, pages of that alone; then from there on a few again.
+    let glance = this.#met < TIMERS_PER_GLANCE;
+    let tombstonesAhead = false;
+    while (this.#unread && !this.#isFull) {
+      const { beyond } = await this.#advance(glance, aheadMs, tombstonesAhead);
+      this.#lanes.go();
+      // Nothing but tombstones ahead: they are small.
+      tombstonesAhead = glance && beyond;
+      glance = beyond;
+      if (this.#clock.nowMs() >= untilMs) return;
+    }
+  }
+
+  /** One page. `beyond`: the front is past all that is due, and it is not known yet what is due next. */
+  async #advance(glance: boolean, aheadMs: number, tombstonesAhead = false): Promise<{ readonly beyond: boolean }> {
+    const nowMs = this.#clock.nowMs();
+    const mark = this.#lanes.mark();
+    const page = await this.#items.query({
+      pk: this.#pk,
+      ...(this.#front !== START && { from: this.#front }),
+      to: timersUntil(glance ? nowMs + aheadMs : nowMs),
+      limit: glance && !tombstonesAhead ? TIMERS_PER_GLANCE : TIMERS_PER_PAGE,
+    });
+    const timers = timersOf(page.items);
+    const due = timers.filter(({ dueMs }) => dueMs <= nowMs);
+    await this.#lanes.prepare(due);
+    for (const timer of due) if (!this.#meet(timer, mark)) this.#passedOver++;
+    this.#met += due.length;
+    const next = timers.find((timer) => timer.dueMs > nowMs && timer.kind !== "tombstone");
+    const last = page.items.at(-1)?.sk;
+    const pastDue = after(timersUntil(nowMs));
+    if (next || (glance && !page.more)) {
+      this.#front = pastDue;
+      this.#unread = false;
+      this.#nextMs = next?.dueMs;
+      return { beyond: true };
+    }
+    this.#front = page.more && last !== undefined ? after(last) : pastDue;
+    return { beyond: this.#front >= pastDue };
+  }
+
+  /** Answers whether it is in memory. */
+  #meet(timer: Timer, mark: number): boolean {
+    const stream = streamOf(timer);
+    const cursor = this.#behind.get(stream);
+    const isBehind = cursor !== undefined && timerSk(timer.dueMs, timer.id) >= cursor;
+    if (!isBehind && (this.#lanes.isTaken(timer, mark) || this.#lanes.take(timer))) return true;
+    if (!isBehind) this.rewind(stream, timer);
+    return false;
+  }
+
+  async #readFresh(): Promise<void> {
+    const nowMs = this.#clock.nowMs();
+    const from = after(timersUntil(this.#freshMs));
+    if (nowMs <= this.#freshMs || from <= this.#front) return;
+    const mark = this.#lanes.mark();
+    const page = await this.#items.query({ pk: this.#pk, from, to: timersUntil(nowMs), limit: TIMERS_PER_PAGE });
+    const timers = timersOf(page.items).filter(isUnordered);
+    await this.#lanes.prepare(timers);
+    // Whatever finds no room now the front meets.
+    for (const timer of timers)
+      if (!this.#behind.has(streamOf(timer)) && !this.#lanes.isTaken(timer, mark)) this.#lanes.take(timer);
+    const last = page.items.at(-1)?.sk;
+    this.#freshMs = page.more && last !== undefined ? dueOfTimer(last) - 1 : nowMs;
+  }
+
+  async #readLate(): Promise<void> {
+    const nowMs = this.#clock.nowMs();
+    if (this.#front === START) return;
+    if (!this.#sweep && nowMs >= this.#nextSweepMs) {
+      const full = nowMs >= this.#nextFullSweepMs;
+      const from = full ? START : timerSk(Math.max(0, dueOfTimer(this.#front) - LATE_WRITE_MS), "");
+      this.#sweep = { from, to: this.#front };
+      if (full) this.#nextFullSweepMs = Number.POSITIVE_INFINITY;
+      this.#sweepBeganMs = nowMs;
+    }
+    for (let pages = 0; this.#sweep && pages < LATE_PAGES_MAX; pages++) {
+      const { from, to } = this.#sweep;
+      const mark = this.#lanes.mark();
+      const page = await this.#items.query({ pk: this.#pk, ...(from !== START && { from }), to, limit: TIMERS_PER_PAGE });
+      const timers = timersOf(page.items);
+      await this.#lanes.prepare(timers);
+      for (const timer of timers) this.#meet(timer, mark);
+      const last = page.items.at(-1)?.sk;
+      if (page.more && last !== undefined) this.#sweep.from = after(last);
+      else this.#endSweep();
+    }
+  }
+
+  /** The longer a sweep takes, the longer it is not repeated. */
+  #endSweep(): void {
+    const nowMs = this.#clock.nowMs();
+    const tookMs = nowMs - this.#sweepBeganMs;
+    this.#sweep = undefined;
+    this.#nextSweepMs = nowMs + Math.max(LATE_SWEEP_MS.least, 4 * tookMs);
+    if (this.#nextFullSweepMs === Number.POSITIVE_INFINITY)
+      this.#nextFullSweepMs = nowMs + Math.max(LATE_SWEEP_MS.full, 10 * tookMs);
+  }
+
+  /** Answers whether there may be more for which there is room. */
+  async #refill(): Promise<boolean> {
+    // Those that nobody takes now, though there is room: the queues of their message groups change.
+    const barred = new Set<string>();
+    for (let pages = 0; pages < REFILL_PAGES_MAX; pages++) {
+      const first = this.#firstWithRoom(barred);
+      if (!first) return false;
+      await this.#readAgain(first, barred);
+      this.#lanes.go();
+    }
+    return this.#firstWithRoom(barred) !== undefined;
+  }
+
+  #firstWithRoom(barred: ReadonlySet<string>): Cursor | undefined {
+    let first: Cursor | undefined;
+    for (const [stream, from] of this.#behind) {
+      if (first !== undefined && from >= first.from) continue;
+      if (this.#lanes.roomFor(stream) > 0 && !barred.has(stream)) first = { stream, from };
+    }
+    return first;
+  }
+
+  /**
+   * A page from the stream's cursor on, no further than the front. It serves all streams whose cursors it comes to; these move on past
+   * what was taken.
+   */
+  async #readAgain({ stream: first, from }: Cursor, barred: Set<string>): Promise<void> {
+    const to = this.#front;
+    const wanted = this.#lanes.roomFor(first) * this.#behind.size;
+    const mark = this.#lanes.mark();
+    const limit = Math.max(REFILL_TIMERS_MIN, Math.min(TIMERS_PER_PAGE, wanted));
+    const page = await this.#items.query({ pk: this.#pk, from, to, limit });
+    const timers = timersOf(page.items);
+    await this.#lanes.prepare(timers);
+    const stopped = new Set<string>();
+    for (const timer of timers) {
+      const stream = streamOf(timer);
+      const cursor = this.#behind.get(stream);
+      // Its own cursor lies before this page: what is there comes first.
+      if (stopped.has(stream) || (cursor !== undefined && cursor < from)) continue;
+      if (this.#lanes.isTaken(timer, mark)) continue;
+      if (this.#lanes.take(timer)) {
+        this.#passedOver = Math.max(0, this.#passedOver - 1);
+        continue;
+      }
+      stopped.add(stream);
+      if (this.#lanes.roomFor(stream) > 0) barred.add(stream);
+      this.#behind.set(stream, timerSk(timer.dueMs, timer.id));
+    }
+    const last = page.items.at(-1)?.sk;
+    const readTo = page.more && last !== undefined ? after(last) : undefined;
+    for (const [stream, cursor] of [...this.#behind]) {
+      if (stopped.has(stream) || cursor < from) continue;
+      if (readTo === undefined) this.#behind.delete(stream);
+      else if (cursor < readTo) this.#behind.set(stream, readTo);
+    }  }
+}
+
+/** What cannot be read must not stop the others. */
+const timersOf = (items: readonly Item[]): readonly Timer[] => items.map(readableTimer).filter((timer) => timer !== undefined);

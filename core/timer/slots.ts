@@ -1,0 +1,49 @@
+import type { Clock } from "../ports/clock.ts";
+
+interface Held {
+  readonly sinceMs: number;
+}
+
+/** A place among so many at once, which counts for `holdMs` at most: who is slow keeps nobody from starting. First come, first served. */
+export class Slots {
+  readonly #clock: Clock;
+  readonly #most: number;
+  readonly #holdMs: number;
+  readonly #held = new Set<Held>();
+  readonly #row: (() => void)[] = [];
+
+  constructor(clock: Clock, most: number, holdMs: number) {
+    this.#clock = clock;
+    this.#most = most;
+    this.#holdMs = holdMs;
+  }
+
+  /** Runs the work once it has a place. */
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    while (!this.#isFree()) await new Promise<void>((wake) => this.#row.push(wake));
+    const held = { sinceMs: this.#clock.nowMs() };
+    this.#held.add(held);
+    try {
+      return await work();
+    } finally {
+      this.#held.delete(held);
+      this.wake();
+    }
+  }
+
+  /** Lets those start who wait for a place that no longer counts. */
+  wake(): void {
+    while (this.#row.length > 0 && this.#isFree()) {
+      this.#row.shift()?.();
+      // One place, one who takes it: whoever was woken looks again.
+      return;
+    }
+  }
+
+  #isFree(): boolean {
+    const sinceMs = this.#clock.nowMs() - this.#holdMs;
+    let counted = 0;
+    for (const held of this.#held) if (held.sinceMs > sinceMs) counted++;
+    return counted < this.#most;
+  }
+}

@@ -1,0 +1,220 @@
+import type { Clock } from "../ports/clock.ts";
+import type { HearGauges, TimerGauges } from "../ports/gauges.ts";
+import type { ItemStore } from "../ports/item-store.ts";
+import type { Random } from "../ports/random.ts";
+import type { Firing } from "./fire-batch.ts";
+import { FiringLanes } from "./firing-lanes.ts";
+import { ShardReader } from "./shard-reader.ts";
+import { ShardUnits } from "./shard-units.ts";
+import { Sleeper } from "./sleeper.ts";
+import type { TimerBell } from "./timer-bell.ts";
+import type { TimerShards } from "./timer-shards.ts";
+
+export interface Scanning extends Firing {
+  readonly items: ItemStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly bell: TimerBell;
+  readonly shards: TimerShards;
+  /** Write units a second that one shard takes. */
+  readonly unitsPerSecond: number;
+  /** Hears of what stopped some timers for a while. */
+  readonly onFailure: (error: unknown) => void;
+  readonly onGauges: HearGauges;
+  /** Checks that were not posted so far. */
+  readonly checksNotPosted: () => number;
+}
+
+/** How often a scan looks, and how far ahead. */
+export interface ScanPace {
+  readonly lookMs: number;
+  readonly aheadMs: number;
+}
+
+/** After a look that failed. */
+const RETRY_MS = 200;
+
+interface ScannedShard {
+  readonly reader: ShardReader;
+  readonly sleeper: Sleeper;
+  readonly leaving: AbortController;
+  running: Promise<void>;
+  /** The earliest due time written since the look before. */
+  writtenMs: number;
+  lookedMs: number;
+}
+
+/**
+ * Fires what falls due in the shards it holds, each read by a loop of its own, all into the same lanes. A shard whose reads fail, and a
+ * lane whose writes do, are tried again, and hold up no other.
+ */
+export class TimerScan {
+  readonly #scanning: Scanning;
+  readonly #pace: ScanPace;
+  readonly #lanes: FiringLanes;
+  readonly #units = new Map<number, ShardUnits>();
+  readonly #held = new Map<number, ScannedShard>();
+  readonly #ended: Promise<void>[] = [];
+  readonly #changed: Sleeper;
+  readonly #deafen: () => void;
+
+  constructor(scanning: Scanning, pace: ScanPace) {
+    const { clock, random, onFailure } = scanning;
+    this.#scanning = scanning;
+    this.#pace = pace;
+    this.#changed = new Sleeper(clock);
+    this.#lanes = new FiringLanes({
+      firing: scanning,
+      random: () => random.fraction(),
+      unitsOf: (shard) => this.#unitsOf(shard),
+      onFailure,
+      onRoom: (shard) => this.#wakeBehind(shard),
+      onDropped: (stream, first) => this.#held.get(first.shard)?.reader.rewind(stream, first),
+      onProgress: () => this.#changed.wake(),
+    });
+    this.#deafen = scanning.bell.hear((dueMs) => this.#written(dueMs));
+  }
+
+  get report(): { readonly fired: number; readonly parked: number } {
+    return this.#lanes.report;
+  }
+
+  /** Nothing is due, in memory, or due within the horizon, as far as the last looks saw. */
+  get isIdle(): boolean {
+    if (!this.#lanes.isIdle) return false;
+    for (const { reader, writtenMs } of this.#held.values())
+      if (!reader.isDone || reader.nextMs !== undefined || writtenMs !== Number.POSITIVE_INFINITY) return false;
+    return true;
+  }
+
+  gauges(): TimerGauges {
+    const { clock, checksNotPosted } = this.#scanning;
+    const nowMs = clock.nowMs();
+    let oldestDueMs = 0;
+    let due = this.#lanes.waiting;
+    for (const [shard, { reader }] of this.#held) {
+      oldestDueMs = Math.max(oldestDueMs, nowMs - (this.oldestDueMs(shard) ?? nowMs));
+      due += reader.passedOver;
+    }
+    return { oldestDueMs, due, checksNotPosted: checksNotPosted() };
+  }
+
+  /** When the first timer of the shard was due that is not fired. */
+  oldestDueMs(shard: number): number | undefined {
+    const times = [this.#lanes.oldestDueMs(shard), this.#held.get(shard)?.reader.oldestDueMs()];
+    const known = times.filter((time) => time !== undefined);
+    return known.length === 0 ? undefined : Math.min(...known);
+  }
+
+  /**
+   * One look at each shard, a page at most, and what that found is fired. Answers whether more is due, or will be within the horizon.
+   * For a scan that holds nothing yet.
+   */
+  async glance(): Promise<boolean> {
+    const { items, clock, shards, onFailure } = this.#scanning;
+    const readers = Array.from({ length: shards.count }, (_, shard) => new ShardReader({ items, clock }, this.#lanes, shard));
+    const read = await Promise.allSettled(readers.map((reader) => reader.glance(this.#pace.aheadMs)));
+    const failed = read.flatMap((one) => (one.status === "rejected" ? [one.reason as unknown] : []));
+    for (const error of failed) onFailure(error);
+    while (this.#lanes.isFiring) await this.#changed.sleep(this.#pace.lookMs);
+    const more = readers.some((reader) => !reader.isDone || reader.nextMs !== undefined);
+    const left = !this.#lanes.isIdle;
+    for (const { shard } of readers) this.#lanes.release(shard);
+    return more || left || failed.length > 0;
+  }
+
+  /** Scans these shards from now on, and no others. */
+  hold(shards: readonly number[]): void {
+    for (const [shard, { leaving, running }] of this.#held) {
+      if (shards.includes(shard)) continue;
+      leaving.abort();
+      this.#held.delete(shard);
+      this.#lanes.release(shard);
+      this.#ended.push(running);
+    }
+    for (const shard of shards) {
+      if (this.#held.has(shard)) continue;
+      const { items, clock } = this.#scanning;
+      const held: ScannedShard = {
+        reader: new ShardReader({ items, clock }, this.#lanes, shard),
+        sleeper: new Sleeper(clock),
+        leaving: new AbortController(),
+        running: Promise.resolve(),
+        // Until its first look.
+        writtenMs: 0,
+        lookedMs: Number.NEGATIVE_INFINITY,
+      };
+      this.#held.set(shard, held);
+      held.running = this.#scan(held);
+    }
+  }
+
+  /** Until something changed, or for `ms`. */
+  changed(ms: number, signal?: AbortSignal): Promise<void> {
+    return this.#changed.sleep(ms, signal);
+  }
+
+  /** Resolves once nothing is under way. */
+  async stop(): Promise<void> {
+    this.#deafen();
+    this.hold([]);
+    await Promise.all([this.#lanes.stop(), ...this.#ended]);
+  }
+
+  async #scan(held: ScannedShard): Promise<void> {
+    const { clock, onFailure } = this.#scanning;
+    const { signal } = held.leaving;
+    while (!signal.aborted) {
+      const waitMs = await this.#look(held).catch((error: unknown) => {
+        onFailure(error);
+        return RETRY_MS;
+      });
+      this.#changed.wake();
+      if (waitMs > 0) await held.sleeper.sleep(waitMs, signal);
+      else await clock.sleep(0);
+    }
+  }
+
+  /** Answers how long to wait for the next. */
+  async #look(held: ScannedShard): Promise<number> {
+    const { clock } = this.#scanning;
+    const { reader } = held;
+    const { lookMs, aheadMs } = this.#pace;
+    const nowMs = clock.nowMs();
+    const front = nowMs >= Math.min(held.lookedMs + lookMs, held.writtenMs, reader.nextMs ?? Number.POSITIVE_INFINITY) || nowMs < held.lookedMs;
+    if (front) {
+      held.lookedMs = nowMs;
+      held.writtenMs = Number.POSITIVE_INFINITY;
+    }
+    try {
+      if (await reader.look(front, aheadMs)) return 0;
+    } catch (error) {
+      // It saw nothing, so it must look again.
+      held.writtenMs = Math.min(held.writtenMs, nowMs);
+      throw error;
+    }
+    return Math.max(0, Math.min(held.lookedMs + lookMs, held.writtenMs, reader.nextMs ?? Number.POSITIVE_INFINITY) - clock.nowMs());
+  }
+
+  #written(dueMs: number): void {
+    for (const held of this.#held.values()) {
+      if (dueMs >= held.writtenMs) continue;
+      held.writtenMs = dueMs;
+      held.sleeper.wake();
+    }
+  }
+
+  #wakeBehind(shard: number): void {
+    const held = this.#held.get(shard);
+    if (held?.reader.isBehind) held.sleeper.wake();
+  }
+
+  #unitsOf(shard: number): ShardUnits {
+    let units = this.#units.get(shard);
+    if (!units) {
+      units = new ShardUnits(this.#scanning.clock, this.#scanning.unitsPerSecond);
+      this.#units.set(shard, units);
+    }
+    return units;
+  }
+}
