@@ -32,6 +32,11 @@ const IDLE_CONNECTION_MS = 20_000;
 
 /** The SDK warns on the console when connections are short; calls that fail for it say so themselves. */
 const quiet = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
+/**
+ * Told of no call: for whoever is, the SDK prepares a copy of every input and output without what is secret, also where nobody looks at
+ * it. That is a tenth of the processor's time.
+ */
+const unheard = { ...quiet, info: undefined, error: undefined } as unknown as typeof quiet;
 
 /** Both clients send a request once: what to send again is decided above them. */
 export function openAwsClients({
@@ -48,6 +53,7 @@ export function openAwsClients({
     ...(credentials !== undefined && { credentials: { ...credentials } }),
     maxAttempts: 1,
     retryMode: "standard",
+    logger: unheard,
     // The time for a whole call is bounded by its signal. Without `socketTimeout: 0` the SDK would set one of its own.
     requestHandler: {
       connectionTimeout: connectTimeoutMs,

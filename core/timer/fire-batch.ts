@@ -12,8 +12,8 @@ import type { QueueChoice } from "../produce/queue-choice.ts";
 import type { Topic } from "../terms.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 import { parkedKey, parking } from "./parked-timers.ts";
-import { type CheckTimer, isMessage, type MessageTimer, timerKey } from "./timer.ts";
-import { BATCH_BYTES_MAX, FIRE_PATIENCE_MS, TIMERS_PER_BATCH_MAX } from "./timer-limits.ts";
+import { type CheckTimer, isMessage, type MessageTimer, timerKey, unitsOfTimer } from "./timer.ts";
+import { BATCH_BYTES_MAX, BATCH_UNITS_MAX, FIRE_PATIENCE_MS, TIMERS_PER_BATCH_MAX } from "./timer-limits.ts";
 
 export interface Firing {
   readonly items: ItemStore;
@@ -34,13 +34,17 @@ export interface Firing {
 export const weightOf = (timers: readonly MessageTimer[]): number =>
   timers.reduce((bytes, { frame }) => bytes + frameWeight(frame), 0);
 
-/** How many of the first timers may be fired together, for what they weigh. */
+/** How many of the first timers may be fired together, for what they weigh in memory and take of the units of their shards. */
 export function batchOf(timers: readonly MessageTimer[]): number {
   let bytes = 0;
+  const units = new Map<number, number>();
   const most = Math.min(timers.length, TIMERS_PER_BATCH_MAX);
   for (let count = 0; count < most; count++) {
-    bytes += frameWeight((timers[count] as MessageTimer).frame);
-    if (count > 0 && bytes > BATCH_BYTES_MAX) return count;
+    const timer = timers[count] as MessageTimer;
+    bytes += frameWeight(timer.frame);
+    const taken = (units.get(timer.shard) ?? 0) + unitsOfTimer(timer);
+    if (count > 0 && (bytes > BATCH_BYTES_MAX || taken > BATCH_UNITS_MAX)) return count;
+    units.set(timer.shard, taken);
   }
   return most;
 }

@@ -1,3 +1,4 @@
+import type { UnitsFlow } from "./shard-units.ts";
 import type { Timer } from "./timer.ts";
 import { LANE_RETRY_MS } from "./timer-limits.ts";
 
@@ -52,6 +53,7 @@ export class FiringLane {
   firing = 0;
   waiting = 0;
   pausedUntilMs = 0;
+  readonly #flows = new Map<number, UnitsFlow>();
   #batchMost: number;
   #failures = 0;
 
@@ -62,6 +64,13 @@ export class FiringLane {
 
   get streams(): readonly Stream[] {
     return [...this.#streams.values()];
+  }
+
+  /** Its share of a shard's units. */
+  flowOf(shard: number): UnitsFlow {
+    const known = this.#flows.get(shard) ?? { next: 0 };
+    this.#flows.set(shard, known);
+    return known;
   }
 
   push(stream: Stream, timer: Timer): void {

@@ -14,11 +14,10 @@ import {
   CHECK_BATCHES_PER_GROUP,
   CHECKS_PER_BATCH_MAX,
   FIRED_BYTES_MAX,
+  REFILL_TIMERS_MIN,
   SLOT_MS,
-  TIMERS_ALWAYS_TAKEN,
+  TIMERS_IN_MEMORY,
   TIMERS_PER_BATCH_MAX,
-  TIMERS_PER_STREAM_MAX,
-  TIMERS_WAITING_MAX,
   TOMBSTONES_PER_BATCH_MAX,
 } from "./timer-limits.ts";
 
@@ -128,11 +127,19 @@ export class FiringLanes {
     return this.#taken.has(place) || (this.#lately.get(place) ?? -1) >= mark;
   }
 
-  /** For how many more timers of the stream there is room. */
+  /** For how many more timers of the stream there is room: the fewer it has, the less it matters how many others have. */
   roomFor(stream: string): number {
     const { pending } = this.#streams.get(stream) ?? NOTHING;
-    const always = Math.min(TIMERS_ALWAYS_TAKEN - pending.length, 2 * TIMERS_WAITING_MAX - this.#waiting);
-    return Math.max(0, always, Math.min(TIMERS_PER_STREAM_MAX - pending.length, TIMERS_WAITING_MAX - this.#waiting));
+    const room = ({ stream: own, all }: { readonly stream: number; readonly all: number }) =>
+      Math.min(own - pending.length, all - this.#waiting);
+    return Math.max(0, ...TIMERS_IN_MEMORY.map(room));
+  }
+
+  /** Whether so little of a stream is in memory that more is worth reading. */
+  wants(stream: string): boolean {
+    const pending = this.#streams.get(stream)?.pending.length ?? 0;
+    const room = this.roomFor(stream);
+    return pending === 0 ? room > 0 : pending < room && room >= REFILL_TIMERS_MIN;
   }
 
   /** Whether there was room: then it waits for its turn. */
@@ -185,13 +192,13 @@ export class FiringLanes {
     });
     this.#running.add(running);
     for (const stream of new Set(batch.streams))
-      if (stream.pending.length < TIMERS_PER_STREAM_MAX / 2) this.#options.onRoom(stream.shard);
+      if (this.wants(stream.key)) this.#options.onRoom(stream.shard);
   }
 
   async #run(lane: FiringLane, batch: Batch): Promise<void> {
     let fired: Fired;
     try {
-      await this.#units(batch.timers);
+      await this.#units(lane, batch.timers);
       fired = await lane.kind.fire(batch.timers);
       lane.succeeded();
     } catch (error) {
@@ -242,10 +249,10 @@ export class FiringLanes {
     this.#pausing = false;
   }
 
-  async #units(timers: readonly Timer[]): Promise<void> {
+  async #units(lane: FiringLane, timers: readonly Timer[]): Promise<void> {
     const units = new Map<number, number>();
     for (const timer of timers) units.set(timer.shard, (units.get(timer.shard) ?? 0) + unitsOfTimer(timer));
-    await Promise.all([...units].map(([shard, count]) => this.#options.unitsOf(shard).take(count)));
+    await Promise.all([...units].map(([shard, count]) => this.#options.unitsOf(shard).take(count, lane.flowOf(shard))));
   }
 
   /** A stream without timers is forgotten; what came back to one that was dropped is not kept. */
@@ -299,7 +306,7 @@ export class FiringLanes {
     return {
       atOnce,
       timersPerBatch: TIMERS_PER_BATCH_MAX,
-      fitting: (timers) => this.#withinUnits(timers, batchOf(timers as readonly MessageTimer[])),
+      fitting: (timers) => batchOf(timers as readonly MessageTimer[]),
       fire: (timers) =>
         this.#messageSlots.run(async () => {
           const batch = timers as readonly MessageTimer[];
@@ -360,18 +367,6 @@ export class FiringLanes {
         return { left, reroute: left.length > 0 };
       },
     };
-  }
-
-  /** Of the first `most`, as many as the units of their shards allow. */
-  #withinUnits(timers: readonly Timer[], most: number): number {
-    const units = new Map<number, number>();
-    for (let count = 0; count < most; count++) {
-      const timer = timers[count] as Timer;
-      const sum = (units.get(timer.shard) ?? 0) + unitsOfTimer(timer);
-      if (count > 0 && sum > this.#options.unitsOf(timer.shard).share) return count;
-      units.set(timer.shard, sum);
-    }
-    return most;
   }
 
   /** Lets batches be in memory, unpacked, while all of them together weigh no more than they may. */

@@ -60,6 +60,7 @@ export class ShardReader {
   /** What is read again for late timers, up to the front as it was. */
   #sweep: { from: string; readonly to: string } | undefined;
   #sweepBeganMs = 0;
+  #swept = 0;
   #nextSweepMs = 0;
   #nextFullSweepMs = 0;
 
@@ -219,6 +220,7 @@ export class ShardReader {
       this.#sweep = { from, to: this.#front };
       if (full) this.#nextFullSweepMs = Number.POSITIVE_INFINITY;
       this.#sweepBeganMs = nowMs;
+      this.#swept = 0;
     }
     for (let pages = 0; this.#sweep && pages < LATE_PAGES_MAX; pages++) {
       const { from, to } = this.#sweep;
@@ -227,40 +229,41 @@ export class ShardReader {
       const timers = timersOf(page.items);
       await this.#lanes.prepare(timers);
       for (const timer of timers) this.#meet(timer, mark);
+      this.#swept += timers.length;
       const last = page.items.at(-1)?.sk;
       if (page.more && last !== undefined) this.#sweep.from = after(last);
       else this.#endSweep();
     }
   }
 
-  /** The longer a sweep takes, the longer it is not repeated. */
+  /** The more a sweep read, the longer it is not repeated. */
   #endSweep(): void {
     const nowMs = this.#clock.nowMs();
     const tookMs = nowMs - this.#sweepBeganMs;
     this.#sweep = undefined;
-    this.#nextSweepMs = nowMs + Math.max(LATE_SWEEP_MS.least, 4 * tookMs);
+    this.#nextSweepMs = nowMs + Math.max(this.#swept > TIMERS_PER_PAGE ? LATE_SWEEP_MS.many : LATE_SWEEP_MS.least, 4 * tookMs);
     if (this.#nextFullSweepMs === Number.POSITIVE_INFINITY)
-      this.#nextFullSweepMs = nowMs + Math.max(LATE_SWEEP_MS.full, 10 * tookMs);
+      this.#nextFullSweepMs = nowMs + Math.max(LATE_SWEEP_MS.full, 20 * tookMs);
   }
 
-  /** Answers whether there may be more for which there is room. */
+  /** Answers whether more is wanted. */
   async #refill(): Promise<boolean> {
     // Those that nobody takes now, though there is room: the queues of their message groups change.
     const barred = new Set<string>();
     for (let pages = 0; pages < REFILL_PAGES_MAX; pages++) {
-      const first = this.#firstWithRoom(barred);
+      const first = this.#firstWanted(barred);
       if (!first) return false;
       await this.#readAgain(first, barred);
       this.#lanes.go();
     }
-    return this.#firstWithRoom(barred) !== undefined;
+    return this.#firstWanted(barred) !== undefined;
   }
 
-  #firstWithRoom(barred: ReadonlySet<string>): Cursor | undefined {
+  #firstWanted(barred: ReadonlySet<string>): Cursor | undefined {
     let first: Cursor | undefined;
     for (const [stream, from] of this.#behind) {
       if (first !== undefined && from >= first.from) continue;
-      if (this.#lanes.roomFor(stream) > 0 && !barred.has(stream)) first = { stream, from };
+      if (this.#lanes.wants(stream) && !barred.has(stream)) first = { stream, from };
     }
     return first;
   }

@@ -1,17 +1,30 @@
 import type { Clock } from "../ports/clock.ts";
-import { BATCH_UNITS_MAX, BATCH_UNITS_MIN, UNITS_ROUND_MS } from "./timer-limits.ts";
+
+/** One who asks for units again and again; what it has used decides when its turn is. */
+export interface UnitsFlow {
+  /** In units that were dealt to one flow: where its next turn begins. */
+  next: number;
+}
+
+interface Waiter {
+  readonly turn: number;
+  readonly units: number;
+  readonly go: () => void;
+}
 
 /**
- * Write units of one shard, dealt out as fast as one partition of the table takes them. Who asks waits until what was dealt before is
- * used up. All wait in one row, so a round takes about UNITS_ROUND_MS however many there are: the more wait, the less each may ask for.
+ * Write units of one shard, dealt out as fast as one partition of the table takes them. Who has used least has the next turn, so one
+ * who asks for little does not wait for those who ask for much. Source: Goyal, Vin and Cheng, "Start-time Fair Queueing".
  */
 export class ShardUnits {
   readonly #clock: Clock;
   readonly #perSecond: number;
   /** When what was dealt so far is used up. */
   #usedUpMs = Number.NEGATIVE_INFINITY;
-  #row: Promise<void> = Promise.resolve();
-  #waiting = 0;
+  /** The turn of whoever was dealt to last. */
+  #turn = 0;
+  readonly #waiting = new Set<Waiter>();
+  #dealing = false;
 
   /** `perSecond`: infinite where units are not scarce. */
   constructor(clock: Clock, perSecond: number) {
@@ -19,23 +32,35 @@ export class ShardUnits {
     this.#perSecond = perSecond;
   }
 
-  /** What one batch should ask for at most. */
-  get share(): number {
-    const round = (this.#perSecond * UNITS_ROUND_MS) / 1_000;
-    return Math.max(BATCH_UNITS_MIN, Math.min(BATCH_UNITS_MAX, Math.floor(round / (this.#waiting + 1))));
+  /** Resolves when they may be used. */
+  take(units: number, flow: UnitsFlow): Promise<void> {
+    if (this.#perSecond === Number.POSITIVE_INFINITY) return Promise.resolve();
+    const turn = Math.max(this.#turn, flow.next);
+    flow.next = turn + units;
+    return new Promise((go) => {
+      this.#waiting.add({ turn, units, go });
+      if (!this.#dealing) void this.#deal();
+    });
   }
 
-  /** Resolves when they may be used. */
-  async take(units: number): Promise<void> {
-    if (this.#perSecond === Number.POSITIVE_INFINITY) return;
-    this.#waiting++;
-    const turn = this.#row.then(async () => {
-      const nowMs = this.#clock.nowMs();
-      if (this.#usedUpMs > nowMs) await this.#clock.sleep(this.#usedUpMs - nowMs);
-      this.#usedUpMs = Math.max(this.#usedUpMs, this.#clock.nowMs()) + (units / this.#perSecond) * 1_000;
-      this.#waiting--;
-    });
-    this.#row = turn;
-    return turn;
+  async #deal(): Promise<void> {
+    this.#dealing = true;
+    while (this.#waiting.size > 0) {
+      const waitMs = this.#usedUpMs - this.#clock.nowMs();
+      if (waitMs > 0) await this.#clock.sleep(waitMs);
+      const next = this.#first();
+      this.#waiting.delete(next);
+      this.#turn = next.turn;
+      this.#usedUpMs = Math.max(this.#usedUpMs, this.#clock.nowMs()) + (next.units / this.#perSecond) * 1_000;
+      next.go();
+    }
+    this.#dealing = false;
+  }
+
+  #first(): Waiter {
+    let first: Waiter | undefined;
+    for (const waiter of this.#waiting) if (!first || waiter.turn < first.turn) first = waiter;
+    if (!first) throw new Error("nobody waits for units");
+    return first;
   }
 }

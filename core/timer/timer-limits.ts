@@ -21,11 +21,8 @@ export const TIMERS_PER_BATCH_MAX = 90;
 /** What the messages of one such transaction may take in memory, about, and those of all that are under way. */
 export const BATCH_BYTES_MAX = 2 * MIB;
 export const FIRED_BYTES_MAX = 32 * MIB;
-/** What deleting the timers of one transaction may take of the write units of a shard, where these are scarce. */
+/** What deleting the timers of one transaction may take of the write units of a shard: a quarter of a second's. */
 export const BATCH_UNITS_MAX = 250;
-export const BATCH_UNITS_MIN = 8;
-/** A round of all who wait for the units of one shard takes so long, about. */
-export const UNITS_ROUND_MS = 500;
 /** An append that does not happen at once is tried for so long; then its lane waits, and others use the slot. */
 export const FIRE_PATIENCE_MS = 100;
 /** A lane that failed waits so long, and longer after each further failure. */
@@ -36,12 +33,13 @@ export const SLOT_MS = SECOND_MS;
 /** Batches of checks under way at once: of one producer group, and of all. */
 export const CHECK_BATCHES_PER_GROUP = 4;
 export const CHECK_BATCHES_AT_ONCE = 16;
-/** Timers of one order, topic or producer group that are in memory; the others are read once these are fewer than half. */
-export const TIMERS_PER_STREAM_MAX = 720;
-/** Timers in memory in all. Beyond it each order, topic and producer group still has room for a few. */
-export const TIMERS_WAITING_MAX = 4_000;
-export const TIMERS_ALWAYS_TAKEN = 8;
-/** Orders, topics and producer groups of a shard of which some timers were passed over. Where there are more, reading waits. */
+/** Timers in memory: of one stream (a message group, topic or producer group, in one shard) so many, where all have no more than that. */
+export const TIMERS_IN_MEMORY = [
+  { stream: 720, all: 4_000 },
+  { stream: 64, all: 8_000 },
+  { stream: 8, all: 12_000 },
+] as const;
+/** Streams of a shard of which some timers were passed over. Where there are more, reading waits. */
 export const STREAMS_BEHIND_MAX = 10_000;
 export const TIMERS_PER_PAGE = 500;
 /** Read by a look at a shard where little is due: its next timer may be behind tombstones. */
@@ -51,12 +49,13 @@ export const LOOK_MS_MAX = 300;
 /** A timer may be written so long after the time it is due: clocks differ, and a put takes a while. */
 export const LATE_WRITE_MS = 3 * SECOND_MS;
 /** Where much is due: how often the last seconds are read again for such timers, and how often all is. */
-export const LATE_SWEEP_MS = { least: SECOND_MS, full: 30 * SECOND_MS } as const;
+export const LATE_SWEEP_MS = { least: SECOND_MS, many: 2 * SECOND_MS, full: 60 * SECOND_MS } as const;
 /** Pages of that in one look. */
 export const LATE_PAGES_MAX = 2;
 /** Pages read for those that were passed over, by one look. */
 export const REFILL_PAGES_MAX = 4;
-export const REFILL_TIMERS_MIN = 100;
+/** Fewer are not worth a page. */
+export const REFILL_TIMERS_MIN = 32;
 /** Checks of half messages made together, of one producer group. */
 export const CHECKS_PER_BATCH_MAX = 25;
 /** Tombstones cleared together. */
