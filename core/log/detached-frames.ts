@@ -36,11 +36,11 @@ export class DetachedFrames {
   /** The frame of one message that may be read for `lifeHours`. Errors: TOO_MANY_REQUESTS; `StoreUnavailable`, not applied. */
   async encode(record: MessageRecord, lifeHours: number): Promise<Uint8Array> {
     const { clock, random, compressor } = this.#store;
-    const { packFromBytes, inlineFrameBytesMax } = this.#settings;
+    const { packFromBytes, detachedInlineBytesMax } = this.#settings;
     const head = { storedAtMs: clock.nowMs(), id: makeFrameId(clock.nowMs(), random.bytes(8)) };
     const plain = encodeBatch(head, [record]);
     const batch = plain.length < packFromBytes ? plain : encodeBatch(head, [record], compressor);
-    if (batch.length <= inlineFrameBytesMax) return batch;
+    if (batch.length <= detachedInlineBytesMax) return batch;
     const place = await this.#objects.put(batch, retentionClassDays(lifeHours));
     return encodePointer({ ...head, ...place, count: 1 });
   }

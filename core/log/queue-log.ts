@@ -40,6 +40,10 @@ export interface LogDependencies {
 export interface LogSettings {
   /** Frames above it go to the object store. */
   readonly inlineFrameBytesMax: number;
+  /** The same for frames that are appended in a transaction with other writes. */
+  readonly transactedInlineBytesMax: number;
+  /** The same for frames that lie elsewhere than in a queue. */
+  readonly detachedInlineBytesMax: number;
   /** Pack frames of this many bytes and more; `Infinity` never packs. */
   readonly packFromBytes: number;
 }
@@ -101,7 +105,9 @@ export class QueueLog {
     const { clock, random } = this.#store;
     const head = { storedAtMs: clock.nowMs(), id: makeFrameId(clock.nowMs(), random.bytes(8)) };
     const batch = this.#encode(head, records);
-    const inline = batch.length <= this.#settings.inlineFrameBytesMax && topic.flushMode === "ASYNC_FLUSH";
+    const { inlineFrameBytesMax, transactedInlineBytesMax } = this.#settings;
+    const inlineBytesMax = options.companions ? transactedInlineBytesMax : inlineFrameBytesMax;
+    const inline = batch.length <= inlineBytesMax && topic.flushMode === "ASYNC_FLUSH";
     const place = inline ? undefined : await this.#objects.put(batch, retentionClassDays(topic.retentionHours));
     const storedAtMs = place ? clock.nowMs() : head.storedAtMs;
     const { companions, ...rest } = options;
