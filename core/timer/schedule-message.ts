@@ -7,9 +7,9 @@ import type { Item, ItemStore, TransactWrite } from "../ports/item-store.ts";
 import type { Random } from "../ports/random.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
 import type { Topic } from "../terms.ts";
-import { isFree, messageTimerItem, shardOf, type TimerPlace } from "./timer.ts";
+import { isFree, messageTimerItem, shardOf, type TimerPlace, timerKey } from "./timer.ts";
 import type { TimerBell } from "./timer-bell.ts";
-import { TIMER_TOMBSTONE_MS } from "./timer-limits.ts";
+import { OVERDUE_TIMER_LIFE_MS } from "./timer-limits.ts";
 
 export interface Scheduling {
   readonly items: ItemStore;
@@ -21,13 +21,11 @@ export interface Scheduling {
   readonly flightMs: number;
 }
 
+type Refusals = readonly ({ readonly current: Item | undefined } | undefined)[];
+
 export type ScheduleOutcome =
   | { readonly status: "stored"; readonly place: TimerPlace }
-  | {
-      readonly status: "refused";
-      readonly place: TimerPlace;
-      readonly currents: readonly ({ readonly current: Item | undefined } | undefined)[];
-    };
+  | { readonly status: "refused"; readonly place: TimerPlace; readonly currents: Refusals };
 
 const HOUR_MS = 3_600_000;
 const RETRY_MS = { first: 5, most: 500 } as const;
@@ -36,8 +34,13 @@ const RETRY_MS = { first: 5, most: 500 } as const;
  * Stores a message that waits until `dueMs` under its timer's id: one put, or one transaction with `companions`.
  *
  * A timer that was fired leaves nothing behind, so a put that comes late could bring it back to life. It is repeated only while the
- * first one, wherever it is, must land before the due time; nearer, its outcome stays unknown. With companions, which fence it, it
- * may always be. Errors: `StoreUnavailable`.
+ * first one, wherever it is, must land before the due time. With companions, which fence it, it may always be. Where it may not be
+ * repeated, or not any longer, and its outcome is unknown, one look settles what it can:
+ * - Something is in the timer's place. Its id is in no other write, so this one was applied, with its companions if it has any: it is
+ *   stored. That holds for a tombstone too: somebody found the message in the list, and cancelled or moved it.
+ * - Nothing is there. The put was lost, or is still on its way, or the message was fired meanwhile, and cannot be told apart from
+ *   one that never was: the outcome stays unknown.
+ * Errors: `StoreUnavailable`.
  */
 export async function scheduleMessage(
   scheduling: Scheduling,
@@ -68,7 +71,7 @@ export async function scheduleMessage(
     dedupKey,
     moves: 0,
   });
-  const refused = await repeatWhileFenced(scheduling, companions ? Number.POSITIVE_INFINITY : dueMs, async () => {
+  const write = async (): Promise<Refusals | undefined> => {
     if (!companions) {
       await items.put(item, { when: isFree, purpose: "append" });
       return undefined;
@@ -77,14 +80,31 @@ export async function scheduleMessage(
     const result = await items.transact(writes, { purpose: "append" });
     // The timer is there: an earlier try of this very write.
     return result.ok || result.failures[0] ? undefined : result.failures.slice(1);
+  };
+  const fencedUntilMs = companions ? Number.POSITIVE_INFINITY : dueMs;
+  const refused = await repeatWhileFenced(scheduling, fencedUntilMs, write).catch(async (error: unknown) => {
+    if (!(await wasApplied(items, place, error))) throw error;
+    return undefined;
   });
   if (refused) return { status: "refused", place, currents: refused };
   await bell.written(dueMs);
   return { status: "stored", place };
 }
 
-/** How long the frame of a message must be readable that is due then. */
-export const frameLifeHours = (dueMs: number, nowMs: number): number => Math.ceil((dueMs + TIMER_TOMBSTONE_MS - nowMs) / HOUR_MS);
+/** Whether a write whose outcome `error` leaves open is there. */
+async function wasApplied(items: ItemStore, place: TimerPlace, error: unknown): Promise<boolean> {
+  if (!StoreUnavailable.is(error) || error.outcome !== "unknown") return false;
+  try {
+    return (await items.get(timerKey(place))) !== undefined;
+  } catch (failure) {
+    if (StoreUnavailable.is(failure)) return false;
+    throw failure;
+  }
+}
+
+/** How long the frame of a message must be readable that is due then: it may be due long before somebody fires it. */
+export const frameLifeHours = (dueMs: number, nowMs: number): number =>
+  Math.ceil((dueMs + OVERDUE_TIMER_LIFE_MS - nowMs) / HOUR_MS);
 
 /** Repeats `call` after lost replies while a repeat is harmless: until well before `dueMs`. Errors: `StoreUnavailable`. */
 export async function repeatWhileFenced<T>(scheduling: Scheduling, dueMs: number, call: () => Promise<T>): Promise<T> {

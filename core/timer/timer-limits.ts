@@ -27,6 +27,8 @@ export const TIMERS_LOOKED_PAST_MAX = 10_000;
 /** Checks of half messages made at once. */
 export const CHECKS_AT_ONCE = 16;
 export const PARKED_TIMER_LIFE_MS = 30 * 24 * HOUR_MS;
+/** The object of a large message lives so long past its due time: nobody may fire timers for weeks. */
+export const OVERDUE_TIMER_LIFE_MS = PARKED_TIMER_LIFE_MS;
 /** Timers looked at by one request that lists those of a topic. */
 export const TIMERS_LISTED_MAX = 2_000;
 /** The scheduled scanner's tick. */
