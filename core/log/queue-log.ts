@@ -70,6 +70,8 @@ export interface AppendOptions {
   readonly companions?: ((place: FramePlace) => readonly TransactWrite[]) | undefined;
   /** After this time an append that certainly did not happen is no longer tried. */
   readonly giveUpAtMs?: number;
+  /** A frame that needs an object has failed if that is not stored by then. Default: SEND_DEADLINE_MS from now. */
+  readonly objectUntilMs?: number;
 }
 
 /** The logs of all queues: append, read, find. */
@@ -105,12 +107,12 @@ export class QueueLog {
     const { clock, random } = this.#store;
     const head = { storedAtMs: clock.nowMs(), id: makeFrameId(clock.nowMs(), random.bytes(8)) };
     const batch = this.#encode(head, records);
+    const { companions, objectUntilMs, ...rest } = options;
     const { inlineFrameBytesMax, transactedInlineBytesMax } = this.#settings;
-    const inlineBytesMax = options.companions ? transactedInlineBytesMax : inlineFrameBytesMax;
+    const inlineBytesMax = companions ? transactedInlineBytesMax : inlineFrameBytesMax;
     const inline = batch.length <= inlineBytesMax && topic.flushMode === "ASYNC_FLUSH";
-    const place = inline ? undefined : await this.#objects.put(batch, retentionClassDays(topic.retentionHours));
+    const place = inline ? undefined : await this.#objects.put(batch, retentionClassDays(topic.retentionHours), objectUntilMs);
     const storedAtMs = place ? clock.nowMs() : head.storedAtMs;
-    const { companions, ...rest } = options;
     const result = await this.#appender(topic.uid, queueId).append({
       frame: place ? encodePointer({ ...head, ...place, storedAtMs, count: records.length }) : batch,
       frameId: head.id,

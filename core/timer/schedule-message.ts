@@ -58,8 +58,10 @@ export async function scheduleMessage(
   const { record, dueMs, id, dedupKey } = message;
   const groupHash = record.messageGroup === undefined ? undefined : hash32(record.messageGroup);
   const place = { shard: shardOf(groupHash ?? hash32(id)), dueMs, id };
-  const lifeHours = frameLifeHours(dueMs, clock.nowMs());
-  const frame = await log.detached.encode({ ...record, messageId: undefined }, lifeHours);
+  const startedAtMs = clock.nowMs();
+  const deadlineMs = startedAtMs + SEND_DEADLINE_MS;
+  const lifeHours = frameLifeHours(dueMs, startedAtMs);
+  const frame = await log.detached.encode({ ...record, messageId: undefined }, lifeHours, deadlineMs);
   const item = messageTimerItem({
     ...place,
     topicUid: topic.uid,
@@ -82,7 +84,7 @@ export async function scheduleMessage(
     return result.ok || result.failures[0] ? undefined : result.failures.slice(1);
   };
   const fencedUntilMs = companions ? Number.POSITIVE_INFINITY : dueMs;
-  const refused = await repeatWhileFenced(scheduling, fencedUntilMs, write).catch(async (error: unknown) => {
+  const refused = await repeatWhileFenced(scheduling, { fencedUntilMs, deadlineMs }, write).catch(async (error: unknown) => {
     if (!(await wasApplied(items, place, error))) throw error;
     return undefined;
   });
@@ -106,10 +108,12 @@ async function wasApplied(items: ItemStore, place: TimerPlace, error: unknown): 
 export const frameLifeHours = (dueMs: number, nowMs: number): number =>
   Math.ceil((dueMs + OVERDUE_TIMER_LIFE_MS - nowMs) / HOUR_MS);
 
-/** Repeats `call` after lost replies while a repeat is harmless: until well before `dueMs`. Errors: `StoreUnavailable`. */
-export async function repeatWhileFenced<T>(scheduling: Scheduling, dueMs: number, call: () => Promise<T>): Promise<T> {
-  const { clock, random, flightMs } = scheduling;
-  const deadlineMs = clock.nowMs() + SEND_DEADLINE_MS;
+/** Repeats `call` after lost replies while a repeat is harmless: until well before `fencedUntilMs`. Errors: `StoreUnavailable`. */
+async function repeatWhileFenced<T>(
+  { clock, random, flightMs }: Scheduling,
+  { fencedUntilMs, deadlineMs }: { readonly fencedUntilMs: number; readonly deadlineMs: number },
+  call: () => Promise<T>,
+): Promise<T> {
   let unknown = false;
   for (let failures = 0; ; failures++) {
     try {
@@ -118,7 +122,7 @@ export async function repeatWhileFenced<T>(scheduling: Scheduling, dueMs: number
       if (!StoreUnavailable.is(error)) throw error;
       unknown ||= error.outcome === "unknown";
       const over = error.reason === "full" || clock.nowMs() >= deadlineMs;
-      if (over || (unknown && clock.nowMs() + 2 * flightMs >= dueMs))
+      if (over || (unknown && clock.nowMs() + 2 * flightMs >= fencedUntilMs))
         throw new StoreUnavailable(unknown ? "unknown" : "not-applied", error.reason, error.message, { cause: error });
       await clock.sleep(Math.min(RETRY_MS.most, RETRY_MS.first * 2 ** failures) * (0.5 + random.fraction() / 2));
     }
