@@ -1,9 +1,10 @@
-import { LIST_LIMIT_DEFAULT, RECEIVE_BYTES_MAX } from "../../../core/limits.ts";
+import { RECEIVE_BYTES_MAX } from "../../../core/limits.ts";
 import type { Resolution, Transaction } from "../../../core/terms.ts";
 import { CHECK_AFTER_SECONDS_DEFAULT } from "../../../core/transaction/transaction-limits.ts";
 import type { RouteDependencies } from "../app.ts";
 import { checkJson } from "../check-json.ts";
 import { knownByRequest } from "../idempotency-key.ts";
+import { pageReply } from "../list-page.ts";
 import { decodeMessage, pageJson } from "../message-json.ts";
 import { jsonReply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
@@ -111,19 +112,18 @@ const readRoutes = ({ broker, cursors }: RouteDependencies): Route[] => [
     query: transactionsQuery,
     replies: { 200: { description: "One page.", schema: transactionPage, example: transactionPageExample } },
     errors: [],
-    async handle({ query: { limit, cursor, status, producerGroup } }) {
+    handle({ query: { limit, cursor, status, producerGroup } }) {
       const scope = `transactions\0${status ?? ""}\0${producerGroup ?? ""}`;
-      const page = await broker.listTransactions({
-        limit: limit ?? LIST_LIMIT_DEFAULT,
-        after: cursor === undefined ? undefined : cursors.decode(scope, cursor),
-        state: status === undefined ? undefined : STATUSES[status],
-        producerGroup,
-      });
-      return jsonReply(200, {
-        items: page.items.map(transactionJson),
-        nextCursor: page.next === undefined ? null : cursors.encode(scope, page.next),
-        complete: page.complete,
-      });
+      return pageReply(
+        cursors,
+        scope,
+        { limit, cursor },
+        {
+          list: (request) =>
+            broker.listTransactions({ ...request, state: status === undefined ? undefined : STATUSES[status], producerGroup }),
+          show: ({ items }) => ({ items: items.map(transactionJson) }),
+        },
+      );
     },
   }),
   defineRoute({
