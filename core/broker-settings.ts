@@ -1,4 +1,9 @@
-import { FLIGHT_MS_MAX, INLINE_FRAME_BYTES_MAX } from "./log/log-limits.ts";
+import {
+  DETACHED_INLINE_BYTES_MAX,
+  FLIGHT_MS_MAX,
+  INLINE_FRAME_BYTES_MAX,
+  TRANSACTED_INLINE_BYTES_MAX,
+} from "./log/log-limits.ts";
 import type { LogSettings } from "./log/queue-log.ts";
 import type { QueueChoicePolicy } from "./produce/queue-choice.ts";
 
@@ -27,6 +32,8 @@ export const SOLE_PROCESS: BrokerSettings = {
   queueChoice: "roundRobin",
   polling: undefined,
   inlineFrameBytesMax: INLINE_FRAME_BYTES_MAX,
+  transactedInlineBytesMax: INLINE_FRAME_BYTES_MAX,
+  detachedInlineBytesMax: INLINE_FRAME_BYTES_MAX,
   packFromBytes: Number.POSITIVE_INFINITY,
 };
 
@@ -40,6 +47,8 @@ export const SHARED_STORE: BrokerSettings = {
   queueChoice: "sticky",
   polling: { firstMs: 1_000, mostMs: 5_000 },
   inlineFrameBytesMax: INLINE_FRAME_BYTES_MAX,
+  transactedInlineBytesMax: TRANSACTED_INLINE_BYTES_MAX,
+  detachedInlineBytesMax: DETACHED_INLINE_BYTES_MAX,
   // A smaller frame fits one write unit with its block as it is.
   packFromBytes: 850,
 };

@@ -27,10 +27,12 @@ import type {
   Subscription,
   Topic,
   TopicType,
+  TransactionCheck,
 } from "./terms.ts";
 import type { ScheduledMessage, ScheduledRequest } from "./timer/list-scheduled.ts";
 import type { ParkedTimer } from "./timer/parked-timers.ts";
 import type { ScanReport, ScanRun } from "./timer/scanner.ts";
+import type { TakenCheck } from "./transaction/checks-again.ts";
 import type { Transactions } from "./transaction/transactions.ts";
 
 /** Everything a caller can ask of the broker. Every verb throws `BrokerError` for what the caller did, and for a store that fails. */
@@ -128,6 +130,8 @@ export interface Broker extends Transactions {
   // Requests that are known by a key
   /** Runs `work`, or answers with the result of the same request before. Errors: REQUEST_IN_PROGRESS, IDEMPOTENCY_KEY_REUSED. */
   runOnce<T>(request: KeyedRequest, work: KeyedWork<T>): Promise<KeyedResult<T>>;
+  /** Checks that a receive took before: those that are still to be answered, by the same numbers. Changes nothing. */
+  checksAgain(taken: readonly TakenCheck[]): Promise<readonly TransactionCheck[]>;
 
   // Time
   /** One run of the scanner, as a schedule starts it every minute: fires what is due, until the next relieves it. */

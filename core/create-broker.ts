@@ -52,6 +52,7 @@ import { guardQueueCounts } from "./topic/queue-counts.ts";
 import { deleteTopic, topicQueues } from "./topic/topic-admin.ts";
 import { listTopicsWithLag, topicGroups } from "./topic/topic-lag.ts";
 import { TopicRegistry } from "./topic/topic-registry.ts";
+import { checksAgain } from "./transaction/checks-again.ts";
 import { createTransactions, type TransactionDependencies } from "./transaction/create-transactions.ts";
 
 export interface BrokerDependencies extends LogDependencies, TransactionDependencies {
@@ -119,6 +120,7 @@ export async function createBroker(dependencies: BrokerDependencies): Promise<Ru
         return format.read(items);
       }),
 
+    checksAgain: (taken) => answering(() => checksAgain(parts.producing, taken)),
     runOnce: (request, work) => answering(() => runOnce({ items, clock, random }, request, work)),
     scan: (run) =>
       answering(async () => {

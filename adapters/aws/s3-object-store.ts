@@ -6,7 +6,7 @@ import {
   PutObjectCommand,
   type S3Client,
 } from "@aws-sdk/client-s3";
-import { OBJECT_BYTES_MAX, type ObjectPage, type ObjectStore } from "../../core/ports/object-store.ts";
+import { OBJECT_BYTES_MAX, type ObjectPage, type ObjectStore, type PutOptions } from "../../core/ports/object-store.ts";
 import type { Telemetry } from "../../core/ports/telemetry.ts";
 import { checkListLimit, checkObjectBytes, checkObjectKey, checkRange } from "../objects/object-limits.ts";
 import { unlessNamed } from "./failed-call.ts";
@@ -24,7 +24,7 @@ export class S3ObjectStore implements ObjectStore {
     this.#calls = new ServiceCalls("objects", `bucket ${bucket}`, timeoutMs, telemetry);
   }
 
-  async put(key: string, bytes: Uint8Array, options?: { readonly ifAbsent?: boolean }): Promise<{ readonly ok: boolean }> {
+  async put(key: string, bytes: Uint8Array, options?: PutOptions): Promise<{ readonly ok: boolean }> {
     return this.#calls.run("put", async (call) => {
       checkObjectKey(key);
       checkObjectBytes(bytes);
@@ -37,11 +37,13 @@ export class S3ObjectStore implements ObjectStore {
         ...(options?.ifAbsent === true && { IfNoneMatch: "*" }),
       });
       call.bytes += bytes.length;
-      return call.write((within) =>
-        this.#client
-          .send(command, within)
-          .then(() => ({ ok: true }))
-          .catch(unlessNamed("PreconditionFailed", { ok: false })),
+      return call.write(
+        (within) =>
+          this.#client
+            .send(command, within)
+            .then(() => ({ ok: true }))
+            .catch(unlessNamed("PreconditionFailed", { ok: false })),
+        options?.withinMs,
       );
     });
   }

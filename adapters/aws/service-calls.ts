@@ -23,10 +23,10 @@ export class ServiceCall {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** Errors: those of the port. */
-  async write<T>(send: Send<T>): Promise<T> {
+  /** `withinMs`: where the caller has less time than the timeout. Errors: those of the port. */
+  async write<T>(send: Send<T>, withinMs = Number.POSITIVE_INFINITY): Promise<T> {
     try {
-      return await this.#send(send);
+      return await this.#send(send, withinMs);
     } catch (error) {
       throw failedCall(error, this.#name, "write").error;
     }
@@ -45,9 +45,9 @@ export class ServiceCall {
     }
   }
 
-  #send<T>(send: Send<T>): Promise<T> {
+  #send<T>(send: Send<T>, withinMs = Number.POSITIVE_INFINITY): Promise<T> {
     this.requests++;
-    return send({ abortSignal: AbortSignal.timeout(this.#timeoutMs) });
+    return send({ abortSignal: AbortSignal.timeout(Math.ceil(Math.min(this.#timeoutMs, withinMs))) });
   }
 }
 

@@ -16,6 +16,8 @@ import { cancelling, checking, delayed, idleTick, sendingOnce, transaction } fro
 
 const BACKLOG_RECEIVES = 80;
 const LONG_POLL_MS = 20_000;
+/** Above what stays in the table, in a timer or a queue. */
+const LARGE_BYTES = 9_000;
 
 const sending = (count: number, body: Body, bytes = BODY_BYTES): Operation => ({
   name: `send ${count} × ${bytes} B of ${body === "JSON" ? "JSON" : "random bytes"}`,
@@ -96,10 +98,12 @@ export const OPERATIONS: readonly Operation[] = [
   sendingOnce("sequence"),
   delayed(1, "JSON"),
   delayed(1, "random"),
+  delayed(1, "random", LARGE_BYTES),
   delayed(100, "JSON"),
   delayed(100, "random"),
   cancelling,
   transaction("commit"),
+  transaction("commit", LARGE_BYTES),
   transaction("rollback"),
   checking,
   idleTick,

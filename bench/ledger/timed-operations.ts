@@ -19,15 +19,15 @@ async function scanOnce(broker: RunningBroker, nowMs: number, fired: number): Pr
 }
 
 /** From the send to the queue. The messages have one due time. */
-export const delayed = (count: number, body: Body): Operation => ({
-  name: `delayed ${count} × ${BODY_BYTES} B of ${body === "JSON" ? "JSON" : "random bytes"}: sent one by one, and delivered`,
+export const delayed = (count: number, body: Body, bytes = BODY_BYTES): Operation => ({
+  name: `delayed ${count} × ${bytes} B of ${body === "JSON" ? "JSON" : "random bytes"}: sent one by one, and delivered`,
   messages: count,
   queues: 1,
   topicType: "MIXED",
   waitMs: DELAY_MS,
   once: true,
   async prepare(_other, measured, pass, nowMs) {
-    const bodies = bodiesOf(body, count);
+    const bodies = bodiesOf(body, count, bytes);
     await sendAll(
       measured,
       bodiesOf("JSON", 1).map((one) => ({ body: one })),
@@ -63,16 +63,16 @@ export const idleTick: Operation = {
   prepare: async (_other, _measured, _pass, nowMs) => (broker) => scanOnce(broker, nowMs(), 0),
 };
 
-/** A transaction's whole life, with the end of the check that its half message set. */
-export const transaction = (verdict: "commit" | "rollback"): Operation => ({
-  name: `half message, ${verdict}, and the end of its check`,
+/** A transaction's whole life, with the end of the check that its half message set; of 1000 B of JSON, or so many random bytes. */
+export const transaction = (verdict: "commit" | "rollback", randomBytes?: number): Operation => ({
+  name: `half message${randomBytes === undefined ? "" : ` of ${randomBytes} B of random bytes`}, ${verdict}, and the end of its check`,
   messages: 1,
   queues: 1,
   topicType: "MIXED",
   waitMs: CHECK_AFTER_MS,
   once: true,
   async prepare(_other, measured, pass, nowMs) {
-    const [body] = bodiesOf("JSON", 1);
+    const [body] = randomBytes === undefined ? bodiesOf("JSON", 1) : bodiesOf("random", 1, randomBytes);
     if (!body) throw new Error("no body");
     await sendAll(measured, [{ body }]);
     return async (broker) => {

@@ -5,7 +5,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Condition, Item, ItemStore } from "../ports/item-store.ts";
 import type { Random } from "../ports/random.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
-import { type KeyedRequest, knownRequestOf, runningItem } from "./known-request.ts";
+import { type KeyedRequest, type KnownRequest, knownRequestOf, runningItem } from "./known-request.ts";
 
 export interface RequestStore {
   readonly items: ItemStore;
@@ -16,7 +16,7 @@ export interface RequestStore {
 export type RequestClaim =
   /** `first`: as far as is known nobody ran it before. */
   | { readonly status: "claimed"; readonly owner: string; readonly first: boolean }
-  | { readonly status: "done"; readonly reply: Uint8Array | undefined };
+  | { readonly status: "done"; readonly known: KnownRequest };
 
 const OWNER_BYTES = 9;
 /** Each is lost to somebody who took or ended the same request meanwhile. */
@@ -48,7 +48,7 @@ export async function claimRequest(store: RequestStore, request: KeyedRequest): 
     first = !known || known.expiresAtMs <= nowMs;
     if (!known || first) continue;
     if (known.fingerprint !== request.fingerprint) throw keyReused();
-    if (known.state === "done") return { status: "done", reply: known.reply };
+    if (known.state === "done") return { status: "done", known };
     if (known.state === "running" && known.deadlineMs > nowMs) throw inProgress();
   }
   throw inProgress();

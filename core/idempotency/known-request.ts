@@ -13,11 +13,12 @@ export interface KeyedRequest {
 /**
  * What is known of a request.
  *
- *   i#<request id>  i    [f] fingerprint · [s] state · [o] owner · [d] deadline ms · [r] reply · [x] expiry
+ *   i#<request id>  i    [f] fingerprint · [s] state · [o] owner · [d] deadline ms · [r] reply, or [a] its outline · [x] expiry
  *
  * - `running`: its owner is at it. One that has not ended by the deadline has died, and a repeat takes over.
  * - `open`: it failed, perhaps half done, and a repeat may mend that: the same request takes over at once, no other.
- * - `done`: it is answered with the reply until it expires; where that was too large to keep, by running again.
+ * - `done`: it is answered with the reply until it expires; where that was too large to keep, with what is made of its outline, or
+ *   by running again. Older versions know of no outlines, and run again.
  *
  * Absent are those that are new, that expired, and that failed without having changed anything. Who takes over is its owner under
  * a new token, so that one who wakes up late changes nothing.
@@ -28,6 +29,7 @@ export interface KnownRequest {
   readonly owner: string;
   readonly deadlineMs: number;
   readonly reply: Uint8Array | undefined;
+  readonly outline: Uint8Array | undefined;
   readonly expiresAtMs: number;
 }
 
@@ -37,6 +39,7 @@ export const knownRequestOf = (item: Item): KnownRequest => ({
   owner: item.o as string,
   deadlineMs: item.d as number,
   reply: item.r as Uint8Array | undefined,
+  outline: item.a as Uint8Array | undefined,
   expiresAtMs: (item.x as number) * 1_000,
 });
 

@@ -5,16 +5,24 @@ import { KEPT_REPLY_BYTES_MAX } from "../limits.ts";
 import type { Change, Condition } from "../ports/item-store.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
 import { claimRequest, type RequestStore } from "./claim-request.ts";
-import { type KeyedRequest, knownRequestOf } from "./known-request.ts";
+import { type KeyedRequest, type KnownRequest, knownRequestOf } from "./known-request.ts";
 
 /** What a request does, and how its result is kept. It must be safe to run again: a handler may die before it has kept the result. */
 export interface KeyedWork<T> {
   run(): Promise<T>;
   /** False: part of it failed, and a repeat may mend that. */
   isFinal(result: T): boolean;
-  /** `undefined`: it cannot be kept, and a repeat is answered by running again. */
+  /** `undefined`: it cannot be kept. */
   encode(result: T): Uint8Array | undefined;
   decode(reply: Uint8Array): T;
+  /** Absent: where a result is too large to keep, a repeat is answered by running again. */
+  readonly outlines?: Outlines<T> | undefined;
+}
+
+/** What a result can be made of again that is too large to keep. */
+export interface Outlines<T> {
+  of(result: T): Uint8Array;
+  restore(outline: Uint8Array): Promise<T>;
 }
 
 export interface KeyedResult<T> {
@@ -30,14 +38,12 @@ const ownedBy = (owner: string): readonly Condition[] => [{ op: "=", name: "o", 
  * REQUEST_RUN_MS_MAX. What fails is not kept: a failure that changed nothing leaves no trace, any other can be repeated by
  * the same request alone.
  *
- * Limit: results up to KEPT_REPLY_BYTES_MAX are kept, for IDEMPOTENCY_WINDOW_MS.
+ * Limit: results up to KEPT_REPLY_BYTES_MAX are kept, for IDEMPOTENCY_WINDOW_MS; of larger ones their outline.
  * Errors: REQUEST_IN_PROGRESS, IDEMPOTENCY_KEY_REUSED, and those of `work`.
  */
 export async function runOnce<T>(store: RequestStore, request: KeyedRequest, work: KeyedWork<T>): Promise<KeyedResult<T>> {
   const claim = await claimRequest(store, request);
-  if (claim.status === "done") {
-    return { result: claim.reply ? work.decode(claim.reply) : await work.run(), replayed: true };
-  }
+  if (claim.status === "done") return { result: (await kept(claim.known, work)) ?? (await work.run()), replayed: true };
   const { owner, first } = claim;
   let result: T;
   try {
@@ -52,27 +58,39 @@ export async function runOnce<T>(store: RequestStore, request: KeyedRequest, wor
     await reopen(store, request, owner);
     return { result, replayed: false };
   }
-  const earlier = await keep(store, request, owner, work.encode(result));
-  return earlier ? { result: work.decode(earlier), replayed: true } : { result, replayed: false };
+  const other = await keep(store, request, owner, changesFor(work, result));
+  const earlier = other && (await kept(other, work));
+  return earlier === undefined ? { result, replayed: false } : { result: earlier, replayed: true };
+}
+
+/** The result that is known of a request; `undefined`: it could not be kept. */
+async function kept<T>({ reply, outline }: KnownRequest, { decode, outlines }: KeyedWork<T>): Promise<T | undefined> {
+  if (reply) return decode(reply);
+  return outline && outlines?.restore(outline);
+}
+
+function changesFor<T>(work: KeyedWork<T>, result: T): readonly Change[] {
+  const reply = work.encode(result);
+  if (reply && reply.length <= KEPT_REPLY_BYTES_MAX) return [{ op: "set", name: "r", value: reply }];
+  return work.outlines ? [{ op: "set", name: "a", value: work.outlines.of(result) }] : [];
 }
 
 const changedNothing = (error: unknown): boolean => BrokerError.is(error) && error.effect === "none";
 
-/** Keeps the reply. Answers that of another owner, who took over and was faster: what is kept is the answer. */
+/** Keeps the result. Answers that of another owner, who took over and was faster: what is kept is the answer. */
 async function keep(
   store: RequestStore,
   request: KeyedRequest,
   owner: string,
-  reply: Uint8Array | undefined,
-): Promise<Uint8Array | undefined> {
-  const changes: Change[] = [{ op: "set", name: "s", value: "done" }];
-  if (reply && reply.length <= KEPT_REPLY_BYTES_MAX) changes.push({ op: "set", name: "r", value: reply });
+  result: readonly Change[],
+): Promise<KnownRequest | undefined> {
+  const changes: readonly Change[] = [{ op: "set", name: "s", value: "done" }, ...result];
   try {
     const key = knownRequestKey(request.id);
-    const kept = await repeatUnknown(store, () => store.items.update(key, changes, { when: ownedBy(owner) }));
-    if (kept.ok || !kept.current) return undefined;
-    const other = knownRequestOf(kept.current);
-    return other.state === "done" && other.fingerprint === request.fingerprint ? other.reply : undefined;
+    const written = await repeatUnknown(store, () => store.items.update(key, changes, { when: ownedBy(owner) }));
+    if (written.ok || !written.current) return undefined;
+    const other = knownRequestOf(written.current);
+    return other.state === "done" && other.fingerprint === request.fingerprint ? other : undefined;
   } catch (error) {
     // It is done, and the caller can be told. A repeat runs again after the deadline.
     if (StoreUnavailable.is(error)) return undefined;

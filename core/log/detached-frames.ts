@@ -33,15 +33,18 @@ export class DetachedFrames {
     return Array.from({ length: count }, (_, ordinal) => messageIdOf(idHex, ordinal));
   }
 
-  /** The frame of one message that may be read for `lifeHours`. Errors: TOO_MANY_REQUESTS; `StoreUnavailable`, not applied. */
-  async encode(record: MessageRecord, lifeHours: number): Promise<Uint8Array> {
+  /**
+   * The frame of one message that may be read for `lifeHours`. It has failed by `untilMs`, if not before.
+   * Errors: TOO_MANY_REQUESTS; `StoreUnavailable`, not applied.
+   */
+  async encode(record: MessageRecord, lifeHours: number, untilMs?: number): Promise<Uint8Array> {
     const { clock, random, compressor } = this.#store;
-    const { packFromBytes, inlineFrameBytesMax } = this.#settings;
+    const { packFromBytes, detachedInlineBytesMax } = this.#settings;
     const head = { storedAtMs: clock.nowMs(), id: makeFrameId(clock.nowMs(), random.bytes(8)) };
     const plain = encodeBatch(head, [record]);
     const batch = plain.length < packFromBytes ? plain : encodeBatch(head, [record], compressor);
-    if (batch.length <= inlineFrameBytesMax) return batch;
-    const place = await this.#objects.put(batch, retentionClassDays(lifeHours));
+    if (batch.length <= detachedInlineBytesMax) return batch;
+    const place = await this.#objects.put(batch, retentionClassDays(lifeHours), untilMs);
     return encodePointer({ ...head, ...place, count: 1 });
   }
 

@@ -23,6 +23,8 @@ export type FramePlace = Pick<PointerFrame, "objectKey" | "byteOffset" | "byteLe
 
 interface Pending {
   readonly frame: Uint8Array;
+  /** It has failed if it is not durable by then. */
+  readonly untilMs: number;
   resolve(place: FramePlace): void;
   reject(error: unknown): void;
 }
@@ -84,8 +86,11 @@ export class FrameObjects {
     this.#format = store.format ?? new StoreFormat();
   }
 
-  /** Resolves once the frame is durable. Errors: TOO_MANY_REQUESTS when 64 MB wait already; `StoreUnavailable`. */
-  put(frame: Uint8Array, classDays: number): Promise<FramePlace> {
+  /**
+   * Resolves once the frame is durable, and has failed by `untilMs`: whoever waits has other calls to make in the time of a request.
+   * Errors: TOO_MANY_REQUESTS when 64 MB wait already; `StoreUnavailable`, not applied.
+   */
+  put(frame: Uint8Array, classDays: number, untilMs = this.#clock.nowMs() + SEND_DEADLINE_MS): Promise<FramePlace> {
     const lane = this.#lanes.get(classDays) ?? { pending: [], running: 0 };
     this.#lanes.set(classDays, lane);
     const { pending } = lane;
@@ -96,7 +101,7 @@ export class FrameObjects {
     }
     this.#pendingBytes += frame.length;
     return new Promise((resolve, reject) => {
-      pending.push({ frame, resolve, reject });
+      pending.push({ frame, untilMs, resolve, reject });
       if (lane.running < OBJECT_PUTS_PER_CLASS_MAX) void this.#run(lane, classDays);
     });
   }
@@ -204,16 +209,25 @@ export class FrameObjects {
       try {
         await this.#putTogether(together, classDays);
       } catch (error) {
-        for (const { reject } of together) reject(error);
+        // The time of the first was over; others have some left, and go on without it.
+        for (const one of together) {
+          if (StoreUnavailable.is(error) && error.reason !== "full" && one.untilMs > this.#clock.nowMs()) this.#again(one, lane);
+          else one.reject(notApplied(error));
+        }
       }
     }
     lane.running--;
   }
 
+  #again(one: Pending, { pending }: { readonly pending: Pending[] }): void {
+    this.#pendingBytes += one.frame.length;
+    pending.push(one);
+  }
+
   async #putTogether(together: readonly Pending[], classDays: number): Promise<void> {
     const objectKey = framesObjectKey(classDays, this.#clock.nowMs(), toBase64url(this.#random.bytes(9)));
     const bytes = concatenate(together.map(({ frame }) => frame));
-    await this.#putDurably(objectKey, bytes);
+    await this.#putDurably(objectKey, bytes, Math.min(...together.map(({ untilMs }) => untilMs)));
     let byteOffset = 0;
     for (const { frame, resolve } of together) {
       const unpackedBytes = this.#format.version >= 3 ? frameWeight(frame) : undefined;
@@ -223,15 +237,17 @@ export class FrameObjects {
   }
 
   /** The key is used once and the bytes never differ, so a put whose reply was lost is simply repeated. */
-  async #putDurably(objectKey: string, bytes: Uint8Array): Promise<void> {
-    const deadlineMs = this.#clock.nowMs() + SEND_DEADLINE_MS;
+  async #putDurably(objectKey: string, bytes: Uint8Array, untilMs: number): Promise<void> {
     for (let failures = 0; ; failures++) {
+      const leftMs = untilMs - this.#clock.nowMs();
+      if (leftMs <= 0) throw new StoreUnavailable("not-applied", "unavailable", `object ${objectKey} was not stored in time`);
       try {
-        await this.#objects.put(objectKey, bytes);
+        await this.#objects.put(objectKey, bytes, { withinMs: leftMs });
         return;
       } catch (error) {
-        if (!StoreUnavailable.is(error) || error.reason === "full" || this.#clock.nowMs() >= deadlineMs) throw notApplied(error);
-        await this.#clock.sleep(Math.min(RETRY_MS.most, RETRY_MS.first * 2 ** failures) * (0.5 + this.#random.fraction() / 2));
+        if (!StoreUnavailable.is(error) || error.reason === "full" || this.#clock.nowMs() >= untilMs) throw error;
+        const pauseMs = Math.min(RETRY_MS.most, RETRY_MS.first * 2 ** failures) * (0.5 + this.#random.fraction() / 2);
+        await this.#clock.sleep(Math.min(pauseMs, untilMs - this.#clock.nowMs()));
       }
     }
   }

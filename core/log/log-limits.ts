@@ -6,6 +6,13 @@ const SECOND_MS = 1_000;
 
 /** Frames above this go to the object store and leave a pointer: there one PUT costs less than the table's write units. */
 export const INLINE_FRAME_BYTES_MAX = 10 * KIB;
+/** The same where requests are billed, for frames appended in a transaction: it takes twice the write units. */
+export const TRANSACTED_INLINE_BYTES_MAX = 4 * KIB;
+/**
+ * The same for frames outside queues: their items are written and deleted again, one of the two in a transaction at least. With its
+ * key and the names beside it such a frame takes three write units at most.
+ */
+export const DETACHED_INLINE_BYTES_MAX = 2_800;
 /** Frames added to a block by one update. */
 export const UPDATE_FRAME_BYTES_MAX = 64 * KIB;
 export const OBJECT_FRAMES_BYTES_MAX = 8 * MIB;

@@ -40,6 +40,10 @@ export interface LogDependencies {
 export interface LogSettings {
   /** Frames above it go to the object store. */
   readonly inlineFrameBytesMax: number;
+  /** The same for frames that are appended in a transaction with other writes. */
+  readonly transactedInlineBytesMax: number;
+  /** The same for frames that lie elsewhere than in a queue. */
+  readonly detachedInlineBytesMax: number;
   /** Pack frames of this many bytes and more; `Infinity` never packs. */
   readonly packFromBytes: number;
 }
@@ -66,6 +70,8 @@ export interface AppendOptions {
   readonly companions?: ((place: FramePlace) => readonly TransactWrite[]) | undefined;
   /** After this time an append that certainly did not happen is no longer tried. */
   readonly giveUpAtMs?: number;
+  /** A frame that needs an object has failed if that is not stored by then. Default: SEND_DEADLINE_MS from now. */
+  readonly objectUntilMs?: number;
 }
 
 /** The logs of all queues: append, read, find. */
@@ -101,10 +107,12 @@ export class QueueLog {
     const { clock, random } = this.#store;
     const head = { storedAtMs: clock.nowMs(), id: makeFrameId(clock.nowMs(), random.bytes(8)) };
     const batch = this.#encode(head, records);
-    const inline = batch.length <= this.#settings.inlineFrameBytesMax && topic.flushMode === "ASYNC_FLUSH";
-    const place = inline ? undefined : await this.#objects.put(batch, retentionClassDays(topic.retentionHours));
+    const { companions, objectUntilMs, ...rest } = options;
+    const { inlineFrameBytesMax, transactedInlineBytesMax } = this.#settings;
+    const inlineBytesMax = companions ? transactedInlineBytesMax : inlineFrameBytesMax;
+    const inline = batch.length <= inlineBytesMax && topic.flushMode === "ASYNC_FLUSH";
+    const place = inline ? undefined : await this.#objects.put(batch, retentionClassDays(topic.retentionHours), objectUntilMs);
     const storedAtMs = place ? clock.nowMs() : head.storedAtMs;
-    const { companions, ...rest } = options;
     const result = await this.#appender(topic.uid, queueId).append({
       frame: place ? encodePointer({ ...head, ...place, storedAtMs, count: records.length }) : batch,
       frameId: head.id,

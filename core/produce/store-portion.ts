@@ -136,7 +136,7 @@ async function appendPortion(
     const movable = free && topic.writeQueues > 1 && startedAtMs < deadlineMs;
     try {
       const giveUpAtMs = movable ? Math.min(deadlineMs, startedAtMs + SEND_PATIENCE_MS) : deadlineMs;
-      const outcome = await log.append(topic, queueId, records, { giveUpAtMs, companions });
+      const outcome = await log.append(topic, queueId, records, { giveUpAtMs, companions, objectUntilMs: deadlineMs });
       if (outcome.status === "stored")
         choice.saw(topic.uid, queueId, { latencyMs: clock.nowMs() - startedAtMs, lostRaces: outcome.lostRaces });
       return outcome;

@@ -37,7 +37,7 @@ const ROUNDS_MAX = 32;
  * Cancels a delayed message, or finds it cancelled. Wins or loses against its delivery, and says which. In the same transaction its
  * dedup key is freed: a send with it is a new message. Errors: ALREADY_DELIVERED,
  * MESSAGE_NOT_FOUND for one that was parked, TOPIC_NOT_FOUND, BAD_REQUEST for a handle of another topic. Repeatable, also when
- * the first reply was lost: what was decided is remembered until an hour past due.
+ * the first reply was lost: what was decided is remembered until an hour past the latest due time it had.
  */
 export async function cancelMessage(recalling: Recalling, topicName: string, recallHandle: string): Promise<void> {
   const { items } = recalling;
@@ -100,11 +100,13 @@ async function moveTo(recalling: Recalling, handle: TimerPlace, dueMs: number): 
   for (let rounds = 0; rounds < ROUNDS_MAX; rounds++) {
     const timer = await readLive(recalling, place);
     if (timer.dueMs === dueMs) return timer;
+    // It was moved before: its handles may name a time later than both.
+    const known = timer.moves > 0 ? await items.get(recallKey(timer.id)) : undefined;
     const to = { ...timer, dueMs, moves: timer.moves + 1, frame: await frameUntil(recalling, timer, dueMs) };
     const moving = (when: typeof isFree): readonly TransactWrite[] => [
       { kind: "put", item: tombstoneItem(timer, true), when: isMovedAsRead(timer) },
       { kind: "put", item: messageTimerItem(to), when },
-      { kind: "put", item: movedItem(to) },
+      { kind: "put", item: movedItem(timer, dueMs, known) },
     ];
     let result = await items.transact(moving(isFree));
     // It was there before, and left a tombstone, which the message itself replaces.
@@ -164,9 +166,9 @@ async function frameUntil({ clock, log }: Recalling, timer: MessageTimer, dueMs:
 }
 
 function delivered({ dueMs }: TimerPlace, nowMs: number): BrokerError {
-  const long = nowMs > dueMs + TIMER_TOMBSTONE_MS;
+  const long = nowMs >= dueMs + TIMER_TOMBSTONE_MS;
   const detail = long
-    ? "It was due more than an hour ago: it is in its queue, unless it was cancelled before."
+    ? "It was due an hour ago or earlier: it is in its queue, unless it was cancelled before."
     : "It was due, and is in its queue.";
   return new BrokerError("ALREADY_DELIVERED", detail);
 }

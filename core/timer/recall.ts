@@ -5,18 +5,28 @@ import { TIMER_TOMBSTONE_MS } from "./timer-limits.ts";
 
 /**
  * What became of a delayed message that was recalled, by its timer's id: every handle of it, however old, leads here. Item
- * `f#<timer id>`: [d] when it is due now; absent: it was cancelled; [x] an hour after its last due time.
+ * `f#<timer id>`: [d] when it is due now; absent: it was cancelled; [x] an hour after the latest due time
+ * it ever had, which an older handle may name. Items of older versions may go an hour after the last one.
  */
 export interface Recall {
   /** Where it was moved to last; `undefined`: it was cancelled. */
   readonly dueMs: number | undefined;
 }
 
-/** `dueMs`: of the place it had last. */
-export const cancelledItem = ({ id, dueMs }: TimerPlace): Item => ({ ...recallKey(id), x: expiryOf(dueMs) });
+/** `place`: the last one it had; `known`: the item that there is. */
+export const cancelledItem = ({ id, dueMs }: TimerPlace, known?: Item): Item => ({
+  ...recallKey(id),
+  x: expiryOf([dueMs], known),
+});
 
-export const movedItem = ({ id, dueMs }: TimerPlace): Item => ({ ...recallKey(id), d: dueMs, x: expiryOf(dueMs) });
+/** Of a message that goes from `from` to `dueMs`; `known`: the item that there is. */
+export const movedItem = (from: TimerPlace, dueMs: number, known: Item | undefined): Item => ({
+  ...recallKey(from.id),
+  d: dueMs,
+  x: expiryOf([from.dueMs, dueMs], known),
+});
 
 export const recallOf = (item: Item): Recall => ({ dueMs: item.d as number | undefined });
 
-const expiryOf = (dueMs: number): number => Math.ceil((dueMs + TIMER_TOMBSTONE_MS) / 1_000);
+const expiryOf = (duesMs: readonly number[], known: Item | undefined): number =>
+  Math.max(Math.ceil((Math.max(...duesMs) + TIMER_TOMBSTONE_MS) / 1_000), (known?.x as number | undefined) ?? 0);

@@ -7,9 +7,9 @@ import type { Item, ItemStore, TransactWrite } from "../ports/item-store.ts";
 import type { Random } from "../ports/random.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
 import type { Topic } from "../terms.ts";
-import { isFree, messageTimerItem, shardOf, type TimerPlace } from "./timer.ts";
+import { isFree, messageTimerItem, shardOf, type TimerPlace, timerKey } from "./timer.ts";
 import type { TimerBell } from "./timer-bell.ts";
-import { TIMER_TOMBSTONE_MS } from "./timer-limits.ts";
+import { OVERDUE_TIMER_LIFE_MS } from "./timer-limits.ts";
 import type { TimerShards } from "./timer-shards.ts";
 
 export interface Scheduling {
@@ -23,13 +23,11 @@ export interface Scheduling {
   readonly flightMs: number;
 }
 
+type Refusals = readonly ({ readonly current: Item | undefined } | undefined)[];
+
 export type ScheduleOutcome =
   | { readonly status: "stored"; readonly place: TimerPlace }
-  | {
-      readonly status: "refused";
-      readonly place: TimerPlace;
-      readonly currents: readonly ({ readonly current: Item | undefined } | undefined)[];
-    };
+  | { readonly status: "refused"; readonly place: TimerPlace; readonly currents: Refusals };
 
 const HOUR_MS = 3_600_000;
 const RETRY_MS = { first: 5, most: 500 } as const;
@@ -38,8 +36,13 @@ const RETRY_MS = { first: 5, most: 500 } as const;
  * Stores a message that waits until `dueMs` under its timer's id: one put, or one transaction with `companions`.
  *
  * A timer that was fired leaves nothing behind, so a put that comes late could bring it back to life. It is repeated only while the
- * first one, wherever it is, must land before the due time; nearer, its outcome stays unknown. With companions, which fence it, it
- * may always be. Errors: `StoreUnavailable`.
+ * first one, wherever it is, must land before the due time. With companions, which fence it, it may always be. Where it may not be
+ * repeated, or not any longer, and its outcome is unknown, one look settles what it can:
+ * - Something is in the timer's place. Its id is in no other write, so this one was applied, with its companions if it has any: it is
+ *   stored. That holds for a tombstone too: somebody found the message in the list, and cancelled or moved it.
+ * - Nothing is there. The put was lost, or is still on its way, or the message was fired meanwhile, and cannot be told apart from
+ *   one that never was: the outcome stays unknown.
+ * Errors: `StoreUnavailable`.
  */
 export async function scheduleMessage(
   scheduling: Scheduling,
@@ -57,8 +60,10 @@ export async function scheduleMessage(
   const { record, dueMs, id, dedupKey } = message;
   const groupHash = record.messageGroup === undefined ? undefined : hash32(record.messageGroup);
   const place = { shard: shardOf(groupHash ?? hash32(id), scheduling.shards.count), dueMs, id };
-  const lifeHours = frameLifeHours(dueMs, clock.nowMs());
-  const frame = await log.detached.encode({ ...record, messageId: undefined }, lifeHours);
+  const startedAtMs = clock.nowMs();
+  const deadlineMs = startedAtMs + SEND_DEADLINE_MS;
+  const lifeHours = frameLifeHours(dueMs, startedAtMs);
+  const frame = await log.detached.encode({ ...record, messageId: undefined }, lifeHours, deadlineMs);
   const item = messageTimerItem({
     ...place,
     topicUid: topic.uid,
@@ -70,7 +75,7 @@ export async function scheduleMessage(
     dedupKey,
     moves: 0,
   });
-  const refused = await repeatWhileFenced(scheduling, companions ? Number.POSITIVE_INFINITY : dueMs, async () => {
+  const write = async (): Promise<Refusals | undefined> => {
     if (!companions) {
       await items.put(item, { when: isFree, purpose: "append" });
       return undefined;
@@ -79,19 +84,38 @@ export async function scheduleMessage(
     const result = await items.transact(writes, { purpose: "append" });
     // The timer is there: an earlier try of this very write.
     return result.ok || result.failures[0] ? undefined : result.failures.slice(1);
+  };
+  const fencedUntilMs = companions ? Number.POSITIVE_INFINITY : dueMs;
+  const refused = await repeatWhileFenced(scheduling, { fencedUntilMs, deadlineMs }, write).catch(async (error: unknown) => {
+    if (!(await wasApplied(items, place, error))) throw error;
+    return undefined;
   });
   if (refused) return { status: "refused", place, currents: refused };
   await bell.written(dueMs);
   return { status: "stored", place };
 }
 
-/** How long the frame of a message must be readable that is due then. */
-export const frameLifeHours = (dueMs: number, nowMs: number): number => Math.ceil((dueMs + TIMER_TOMBSTONE_MS - nowMs) / HOUR_MS);
+/** Whether a write whose outcome `error` leaves open is there. */
+async function wasApplied(items: ItemStore, place: TimerPlace, error: unknown): Promise<boolean> {
+  if (!StoreUnavailable.is(error) || error.outcome !== "unknown") return false;
+  try {
+    return (await items.get(timerKey(place))) !== undefined;
+  } catch (failure) {
+    if (StoreUnavailable.is(failure)) return false;
+    throw failure;
+  }
+}
 
-/** Repeats `call` after lost replies while a repeat is harmless: until well before `dueMs`. Errors: `StoreUnavailable`. */
-export async function repeatWhileFenced<T>(scheduling: Scheduling, dueMs: number, call: () => Promise<T>): Promise<T> {
-  const { clock, random, flightMs } = scheduling;
-  const deadlineMs = clock.nowMs() + SEND_DEADLINE_MS;
+/** How long the frame of a message must be readable that is due then: it may be due long before somebody fires it. */
+export const frameLifeHours = (dueMs: number, nowMs: number): number =>
+  Math.ceil((dueMs + OVERDUE_TIMER_LIFE_MS - nowMs) / HOUR_MS);
+
+/** Repeats `call` after lost replies while a repeat is harmless: until well before `fencedUntilMs`. Errors: `StoreUnavailable`. */
+async function repeatWhileFenced<T>(
+  { clock, random, flightMs }: Scheduling,
+  { fencedUntilMs, deadlineMs }: { readonly fencedUntilMs: number; readonly deadlineMs: number },
+  call: () => Promise<T>,
+): Promise<T> {
   let unknown = false;
   for (let failures = 0; ; failures++) {
     try {
@@ -100,7 +124,7 @@ export async function repeatWhileFenced<T>(scheduling: Scheduling, dueMs: number
       if (!StoreUnavailable.is(error)) throw error;
       unknown ||= error.outcome === "unknown";
       const over = error.reason === "full" || clock.nowMs() >= deadlineMs;
-      if (over || (unknown && clock.nowMs() + 2 * flightMs >= dueMs))
+      if (over || (unknown && clock.nowMs() + 2 * flightMs >= fencedUntilMs))
         throw new StoreUnavailable(unknown ? "unknown" : "not-applied", error.reason, error.message, { cause: error });
       await clock.sleep(Math.min(RETRY_MS.most, RETRY_MS.first * 2 ** failures) * (0.5 + random.fraction() / 2));
     }

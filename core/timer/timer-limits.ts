@@ -61,6 +61,8 @@ export const CHECKS_PER_BATCH_MAX = 25;
 /** Tombstones cleared together. */
 export const TOMBSTONES_PER_BATCH_MAX = 16;
 export const PARKED_TIMER_LIFE_MS = 30 * 24 * HOUR_MS;
+/** The object of a large message lives so long past its due time: nobody may fire timers for weeks. */
+export const OVERDUE_TIMER_LIFE_MS = PARKED_TIMER_LIFE_MS;
 /** Timers looked at by one request that lists those of a topic. */
 export const TIMERS_LISTED_MAX = 2_000;
 export const TIMERS_LISTED_PER_PAGE = 250;

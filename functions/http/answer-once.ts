@@ -16,13 +16,26 @@ function decode(bytes: Uint8Array): Reply {
   return { status, headers: headers ?? undefined, body };
 }
 
-/** The reply of `run`, or of the same request before. Errors: REQUEST_IN_PROGRESS, IDEMPOTENCY_KEY_REUSED, those of `run`. */
+/**
+ * The reply of `run`, or of the same request before; `restore` makes one again of its outline.
+ * Errors: REQUEST_IN_PROGRESS, IDEMPOTENCY_KEY_REUSED, those of `run`.
+ */
 export async function answerOnce(
   broker: Pick<Broker, "runOnce">,
   request: KeyedRequest,
   run: () => Promise<Reply>,
+  restore?: (outline: string) => Promise<Reply>,
 ): Promise<Reply> {
-  const work: KeyedWork<Reply> = { run, isFinal: ({ unfinished }) => !unfinished, encode, decode };
+  const work: KeyedWork<Reply> = {
+    run,
+    isFinal: ({ unfinished }) => !unfinished,
+    encode,
+    decode,
+    outlines: restore && {
+      of: ({ outline = "" }) => Buffer.from(outline),
+      restore: (outline) => restore(Buffer.from(outline).toString()),
+    },
+  };
   const { result, replayed } = await broker.runOnce(request, work);
   return replayed ? { ...result, headers: { ...result.headers, "Idempotency-Replayed": "true" } } : result;
 }

@@ -77,7 +77,7 @@ export function answerRoute(route: Route, dependencies: RouteAnswerDependencies)
       };
       if (!identity) return await route.handle(request);
       const keyed = keyedRequest(identity, { query, headers: headers(), body: bytes });
-      return await answerOnce(broker, keyed, async () => route.handle(request));
+      return await answerOnce(broker, keyed, async () => route.handle(request), route.restore);
     } finally {
       memory.give(bytesHeld);
     }

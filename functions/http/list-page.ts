@@ -1,5 +1,6 @@
 import type { ListPage, ListRequest } from "../../core/broker.ts";
 import { LIST_LIMIT_DEFAULT } from "../../core/limits.ts";
+import { LIST_BYTES_MAX, quotedBytes } from "./answer-limits.ts";
 import type { Cursors } from "./cursor.ts";
 import { jsonReply, type Reply } from "./reply.ts";
 
@@ -9,20 +10,59 @@ export interface ListQuery {
   readonly prefix?: string | undefined;
 }
 
-/** Answers one page of a list. `scope` names the list and its filters: a cursor of another one is refused. */
-export async function listReply<T>(
+/** What a page shows: its items, and what there is beside them. */
+interface Shown {
+  readonly items: readonly unknown[];
+  readonly [other: string]: unknown;
+}
+
+export interface PageOf<P> {
+  list(request: ListRequest): Promise<P>;
+  show(page: P): Shown;
+  /** Of the page as a string in JSON. Default: LIST_BYTES_MAX. */
+  readonly bytesMax?: number;
+}
+
+/**
+ * Answers one page of a list. `scope` names the list and its filters: a cursor of another one is refused. A page that has more than
+ * `bytesMax` is asked for again with as many items as fit, one at least: `complete` is false then.
+ */
+export async function pageReply<P extends ListPage<unknown>>(
+  cursors: Cursors,
+  scope: string,
+  { cursor, limit = LIST_LIMIT_DEFAULT, prefix }: ListQuery,
+  { list, show, bytesMax = LIST_BYTES_MAX }: PageOf<P>,
+): Promise<Reply> {
+  const after = cursor === undefined ? undefined : cursors.decode(scope, cursor);
+  for (let most = limit; ; ) {
+    const page = await list({ limit: most, prefix, after });
+    const shown = show(page);
+    const reply = jsonReply(200, {
+      ...shown,
+      nextCursor: page.next === undefined ? null : cursors.encode(scope, page.next),
+      complete: page.complete && (most === limit || page.next === undefined),
+    });
+    if (shown.items.length <= 1 || quotedBytes(String(reply.body), bytesMax) <= bytesMax) return reply;
+    most = countWithin(shown, bytesMax);
+  }
+}
+
+/** `pageReply` for items that are shown one by one. */
+export const listReply = <T>(
   cursors: Cursors,
   scope: string,
   query: ListQuery,
   list: (request: ListRequest) => Promise<ListPage<T>>,
   render: (item: T) => unknown,
-): Promise<Reply> {
-  const bound = `${scope}\0${query.prefix ?? ""}`;
-  const after = query.cursor === undefined ? undefined : cursors.decode(bound, query.cursor);
-  const page = await list({ limit: query.limit ?? LIST_LIMIT_DEFAULT, prefix: query.prefix, after });
-  return jsonReply(200, {
-    items: page.items.map(render),
-    nextCursor: page.next === undefined ? null : cursors.encode(bound, page.next),
-    complete: page.complete,
+): Promise<Reply> =>
+  pageReply(cursors, `${scope}\0${query.prefix ?? ""}`, query, { list, show: ({ items }) => ({ items: items.map(render) }) });
+
+/** How many of the first items fit beside all else: fewer than there are, and one at least. */
+function countWithin({ items, ...others }: Shown, bytesMax: number): number {
+  let bytes = quotedBytes(JSON.stringify(others));
+  const past = items.findIndex((item) => {
+    bytes += quotedBytes(JSON.stringify(item));
+    return bytes > bytesMax;
   });
+  return Math.max(1, past < 0 ? items.length - 1 : past);
 }

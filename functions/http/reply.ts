@@ -9,6 +9,8 @@ export interface Reply {
   readonly code?: ErrorCodeName;
   /** Part of it failed, or was cut short, and may succeed when it is asked for again: not kept for repeats. */
   readonly unfinished?: boolean;
+  /** What the route makes the reply of again, for repeats of a request whose reply is too large to keep. */
+  readonly outline?: string;
 }
 
 const JSON_HEADERS: Readonly<Record<string, string>> = { "Content-Type": "application/json" };

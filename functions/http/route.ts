@@ -72,6 +72,8 @@ export interface Route<Path extends string = string, Query = unknown, Body = unk
   /** A server that wants a key with every other request may answer this one without. */
   readonly open?: true;
   handle(request: RouteRequest<ParametersOf<Path>, Query, Body>): Reply | Promise<Reply>;
+  /** A reply again, by its `outline`. Absent: its replies have none. */
+  restore?(outline: string): Promise<Reply>;
 }
 
 /** Types the handler by the path and schemas beside it. */

@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from "aws-lambda";
 import { BrokerError } from "../../core/errors.ts";
 import { BodyCollector } from "../http/body-collector.ts";
@@ -11,11 +12,15 @@ export interface FunctionUrlBindings {
 
 const bindingsOf = (raw: RawRequest): FunctionUrlBindings => raw.env as FunctionUrlBindings;
 
-/** Beyond a byte: a header that was read as UTF-8 on the way. */
+const NOT_ASCII = /[\u0080-\uffff]/;
 const MORE_THAN_A_BYTE = /[\u0100-\uffff]/;
 
-/** Headers as HTTP has them, a character for each byte. */
-const asBytes = (value: string): string => (MORE_THAN_A_BYTE.test(value) ? Buffer.from(value).toString("latin1") : value);
+/** Headers as HTTP has them, a character for each byte, also those that were read as UTF-8 on the way. */
+const asBytes = (value: string): string =>
+  NOT_ASCII.test(value) && isText(value) ? Buffer.from(value).toString("latin1") : value;
+
+/** It cannot be bytes of UTF-8, a character for each: one is more than a byte, or they are none together. */
+const isText = (value: string): boolean => MORE_THAN_A_BYTE.test(value) || !isUtf8(Buffer.from(value, "latin1"));
 
 /**
  * Reads a request from a function URL's event (payload format 2.0), whose names of headers are in lower case and whose path and

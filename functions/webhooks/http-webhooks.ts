@@ -1,4 +1,3 @@
-import { lookup as systemLookup } from "node:dns/promises";
 import {
   WEBHOOK_DEADLINE_MS,
   WEBHOOKS_IN_FLIGHT_MAX,
@@ -10,12 +9,13 @@ import type { WebhookTargets } from "../../core/webhooks/webhook-targets.ts";
 import { hostOf, parseWebhookUrl } from "../../core/webhooks/webhook-url.ts";
 import { exchange } from "./exchange.ts";
 import { failed } from "./failed-webhook.ts";
+import { HostLookups } from "./host-lookups.ts";
 import { type Lookup, resolveHost } from "./resolve-host.ts";
 import { signWebhook } from "./sign-webhook.ts";
 
 export interface HttpWebhooksOptions {
   readonly targets: WebhookTargets;
-  /** Default: the system's resolver, hosts file included. */
+  /** Default: the hosts file and the system's name servers; where private ranges are allowed, then the system's resolver. */
   readonly lookup?: Lookup;
   /** PEM of the authorities to trust. Default: those that Node trusts. */
   readonly ca?: string;
@@ -37,7 +37,7 @@ export class HttpWebhooks implements Webhooks {
 
   constructor({ targets, lookup, ca, deadlineMs }: HttpWebhooksOptions) {
     this.#targets = targets;
-    this.#lookup = lookup ?? ((host) => systemLookup(host, { all: true }));
+    this.#lookup = lookup ?? new HostLookups({ searchSystem: targets.allowedRanges.length > 0 }).lookUp;
     this.#ca = ca;
     this.#deadlineMs = deadlineMs ?? WEBHOOK_DEADLINE_MS;
   }
@@ -52,14 +52,14 @@ export class HttpWebhooks implements Webhooks {
   }
 
   async #send(url: URL, headers: Record<string, string>, body: Uint8Array, signal: AbortSignal): Promise<WebhookReply> {
-    const host = await resolveHost(hostOf(url), this.#targets, this.#lookup);
+    const host = await resolveHost(hostOf(url), this.#targets, this.#lookup, signal);
     if (!host.ok) return host;
     // Too late, and nobody waits: a request would still open its connection.
     if (signal.aborted) return this.#timedOut();
     return exchange({ url, addresses: host.addresses, headers, body, ca: this.#ca }, signal);
   }
 
-  /** Work that has lost to the deadline stays counted until it ends: a lookup cannot be called off. */
+  /** Work that has lost to the deadline is called off, and stays counted until it has ended. */
   async #withinDeadline(work: (signal: AbortSignal) => Promise<WebhookReply>): Promise<WebhookReply> {
     this.#inFlight += 1;
     const deadline = new AbortController();

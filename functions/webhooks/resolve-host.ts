@@ -4,14 +4,19 @@ import { mayReach, type WebhookTargets } from "../../core/webhooks/webhook-targe
 import { ALLOWED_BY } from "../../core/webhooks/webhook-url.ts";
 import { type FailedWebhook, failed } from "./failed-webhook.ts";
 
-/** All addresses of a name, or the address that it is. Rejects when there are none. */
-export type Lookup = (host: string) => Promise<readonly LookupAddress[]>;
+/** All addresses of a name, or the address that it is. None, or a rejection: it has none, or `signal` aborted. */
+export type Lookup = (host: string, signal: AbortSignal) => Promise<readonly LookupAddress[]>;
 
 export type ResolvedHost = { readonly ok: true; readonly addresses: readonly LookupAddress[] } | FailedWebhook;
 
 /** The addresses of `host` that a connection may be made to. Others are left out: it is enough to connect to none of them. */
-export async function resolveHost(host: string, targets: WebhookTargets, lookup: Lookup): Promise<ResolvedHost> {
-  const found = await lookup(host).catch(() => []);
+export async function resolveHost(
+  host: string,
+  targets: WebhookTargets,
+  lookup: Lookup,
+  signal: AbortSignal,
+): Promise<ResolvedHost> {
+  const found = await lookup(host, signal).catch(() => []);
   if (found.length === 0) return failed("dns", "The host's name cannot be resolved.");
   const addresses = found.filter((entry) => {
     const address = parseIpAddress(entry.address);

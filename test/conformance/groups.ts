@@ -119,6 +119,31 @@ export function groupTests(api: Api): void {
       expect(items.map((item: { name: string }) => item.name)).toEqual([`${prefix}-a`, `${prefix}-b`]);
     });
 
+    it("lists large ones in pages that any server can answer, and goes on at nextCursor", async () => {
+      const prefix = uniqueName("large");
+      const queues = Object.fromEntries(
+        Array.from({ length: 512 }, (_, at) => [
+          `${at}-`.padEnd(255, "c"),
+          [{ topic: "tu".charAt(at & 1).repeat(64), queueId: at >> 1 }],
+        ]),
+      );
+      const names = Array.from({ length: 24 }, (_, at) => `${prefix}-${String(at).padStart(2, "0")}`);
+      for (const name of names) {
+        expect((await api.put(`/v1/groups/${name}`, { assignment: { strategy: "CONFIG", queues } })).status).toBe(201);
+      }
+      const listed: string[] = [];
+      for (let cursor: string | null = ""; cursor !== null; ) {
+        const page = await api.get(`/v1/groups?prefix=${prefix}${cursor && `&cursor=${cursor}`}`);
+        expect(page.status).toBe(200);
+        expect(Buffer.byteLength(JSON.stringify(page.text))).toBeLessThanOrEqual(4 * 1_024 * 1_024);
+        listed.push(...page.json.items.map((item: { name: string }) => item.name));
+        cursor = page.json.nextCursor;
+        expect(page.json.complete).toBe(cursor === null);
+      }
+      expect(listed).toEqual(names);
+      for (const name of names) await api.delete(`/v1/groups/${name}`);
+    });
+
     it("suggests the nearest name", async () => {
       const group = await createGroup(api, []);
       const answer = await api.get(`/v1/groups/${group.slice(0, -1)}_`);

@@ -113,6 +113,17 @@ export function idempotencyTests(api: Api): void {
       expect(await receive(api, group, { max: 2 })).toMatchObject([{ body: "b".repeat(400_000) }]);
     });
 
+    it("hands checks of transactions out again where they are too large to be kept", async () => {
+      const topic = await createTopic(api, { type: "TRANSACTION" });
+      const producerGroup = uniqueName("producers");
+      const half = { body: "x".repeat(400_000), producerGroup, checkAfterSeconds: 1 };
+      const { transactionId } = (await api.post(`/v1/topics/${topic}/transactions`, half)).json;
+      const path = `/v1/producer-groups/${producerGroup}/checks/receive`;
+      const first = await twice(path, { waitSeconds: 20 });
+      expect(first.json.checks).toMatchObject([{ transactionId, checkNumber: 1 }]);
+      await api.post(`/v1/transactions/${transactionId}/rollback`);
+    });
+
     it("settles once", async () => {
       const topic = await createTopic(api, { queues: 1 });
       const group = await createGroup(api, [topic]);

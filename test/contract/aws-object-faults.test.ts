@@ -35,6 +35,14 @@ describe("objects of aws, on failing calls", () => {
   });
   afterEach(() => faulty.close());
 
+  test("a put is given up when its caller has no more time, long before its own patience ends", async () => {
+    faulty.inject(silence);
+    const startMs = performance.now();
+    const { error } = await meteredEnd(faulty.ledger, () => objects.put(key, AFTER, { withinMs: SILENCE_MS }));
+    expect(error).toMatchObject({ name: "StoreUnavailable", outcome: "unknown" });
+    expect(performance.now() - startMs).toBeLessThan(5_000);
+  });
+
   const puts: Record<string, () => Promise<unknown>> = {
     put: () => objects.put(key, AFTER),
     "conditional put": () => objects.put(key, AFTER, { ifAbsent: true }),

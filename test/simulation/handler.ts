@@ -55,6 +55,8 @@ export class Handler implements Host {
         skewMarginMs: options.skewMarginMs,
         flightMs: options.flightMs ?? SHARED_STORE.flightMs,
         inlineFrameBytesMax: 600,
+        transactedInlineBytesMax: 400,
+        detachedInlineBytesMax: 300,
         packFromBytes: 200,
         ...options.settings,
       },

@@ -244,6 +244,6 @@ class History {
 }
 
 /** Small frames go inline, the larger of the workload to objects, and some are packed. */
-const SMALL = { inlineFrameBytesMax: 600, packFromBytes: 200 };
+const SMALL = { inlineFrameBytesMax: 600, transactedInlineBytesMax: 400, detachedInlineBytesMax: 300, packFromBytes: 200 };
 const SHARED_STORE_SMALL = { ...SHARED_STORE, ...SMALL };
 const SOLE_PROCESS_SMALL = { ...SOLE_PROCESS, inlineFrameBytesMax: SMALL.inlineFrameBytesMax };

@@ -26,7 +26,13 @@ export async function startTestServer(stores: { items: ItemStore; objects: Objec
     signer: hmacSigner,
     compressor: deflateCompressor,
     onFailure: (error) => log.error({ err: error }, "timers were not fired"),
-    settings: { ...SOLE_PROCESS, inlineFrameBytesMax: 4_096, packFromBytes: 256 },
+    settings: {
+      ...SOLE_PROCESS,
+      inlineFrameBytesMax: 4_096,
+      transactedInlineBytesMax: 4_096,
+      detachedInlineBytesMax: 4_096,
+      packFromBytes: 256,
+    },
   });
   const server = await serveBroker({
     broker,

@@ -1,8 +1,9 @@
 import type { DeadLetter } from "../../../core/dead-letter/dead-letter.ts";
 import { type RedriveJob, remainingOf } from "../../../core/dead-letter/redrive-job.ts";
 import { BrokerError } from "../../../core/errors.ts";
-import { LIST_LIMIT_DEFAULT, PULL_BYTES_MAX } from "../../../core/limits.ts";
+import { PULL_BYTES_MAX } from "../../../core/limits.ts";
 import type { RouteDependencies } from "../app.ts";
+import { pageReply } from "../list-page.ts";
 import { pageJson, storedMessageJson, unreadableJson } from "../message-json.ts";
 import { emptyReply, jsonReply, type Reply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
@@ -68,18 +69,15 @@ const readRoutes = ({ broker, cursors, answers }: RouteDependencies): Route[] =>
     query: deadLetterListQuery,
     replies: { 200: { description: "One page.", schema: deadLetterPage, example: deadLetterPageExample } },
     errors: ["ILLEGAL_CONSUMER_GROUP", "CONSUMER_GROUP_NOT_FOUND"],
-    async handle({ parameters, query }) {
-      const scope = `dlq\0${parameters.group}`;
-      const page = await broker.listDeadLetters(parameters.group, {
-        limit: query.limit ?? LIST_LIMIT_DEFAULT,
-        maxBytes: Math.min(PULL_BYTES_MAX, answers.pageBytesMax),
-        after: query.cursor === undefined ? undefined : cursors.decode(scope, query.cursor),
-      });
-      return jsonReply(200, {
-        items: pageJson(page.items, answers, deadLetterJson),
-        nextCursor: page.next === undefined ? null : cursors.encode(scope, page.next),
-        complete: page.complete,
-        unreadable: page.unreadable.length === 0 ? undefined : page.unreadable.map(unreadableJson),
+    handle({ parameters, query }) {
+      const maxBytes = Math.min(PULL_BYTES_MAX, answers.pageBytesMax);
+      return pageReply(cursors, `dlq\0${parameters.group}`, query, {
+        list: (request) => broker.listDeadLetters(parameters.group, { ...request, maxBytes }),
+        show: ({ items, unreadable }) => ({
+          items: pageJson(items, answers, deadLetterJson),
+          unreadable: unreadable.length === 0 ? undefined : unreadable.map(unreadableJson),
+        }),
+        bytesMax: answers.quotedBytesMax,
       });
     },
   }),

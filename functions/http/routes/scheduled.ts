@@ -1,5 +1,5 @@
-import { LIST_LIMIT_DEFAULT } from "../../../core/limits.ts";
 import type { RouteDependencies } from "../app.ts";
+import { pageReply } from "../list-page.ts";
 import { emptyReply, jsonReply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import {
@@ -35,22 +35,18 @@ const topicRoutes = ({ broker, cursors }: RouteDependencies): Route[] => [
     query: scheduledQuery,
     replies: { 200: { description: "One page.", schema: scheduledPage, example: scheduledPageExample } },
     errors: ["ILLEGAL_TOPIC", "TOPIC_NOT_FOUND"],
-    async handle({ parameters: { topic }, query }) {
-      const scope = `scheduled\0${topic}`;
-      const page = await broker.listScheduled(topic, {
-        limit: query.limit ?? LIST_LIMIT_DEFAULT,
-        after: query.cursor === undefined ? undefined : cursors.decode(scope, query.cursor),
-      });
-      return jsonReply(200, {
-        items: page.items.map(({ messageId, deliverAtMs, scheduledAtMs, recallHandle }) => ({
-          messageId,
-          topic,
-          deliverAt: formatInstant(deliverAtMs),
-          scheduledAt: formatInstant(scheduledAtMs),
-          recallHandle,
-        })),
-        nextCursor: page.next === undefined ? null : cursors.encode(scope, page.next),
-        complete: page.complete,
+    handle({ parameters: { topic }, query }) {
+      return pageReply(cursors, `scheduled\0${topic}`, query, {
+        list: (request) => broker.listScheduled(topic, request),
+        show: ({ items }) => ({
+          items: items.map(({ messageId, deliverAtMs, scheduledAtMs, recallHandle }) => ({
+            messageId,
+            topic,
+            deliverAt: formatInstant(deliverAtMs),
+            scheduledAt: formatInstant(scheduledAtMs),
+            recallHandle,
+          })),
+        }),
       });
     },
   }),
@@ -102,22 +98,19 @@ const parkedRoutes = ({ broker, cursors }: RouteDependencies): Route[] => [
     query: scheduledQuery,
     replies: { 200: { description: "One page.", schema: parkedPage, example: parkedPageExample } },
     errors: [],
-    async handle({ query }) {
-      const page = await broker.listParked({
-        limit: query.limit ?? LIST_LIMIT_DEFAULT,
-        after: query.cursor === undefined ? undefined : cursors.decode("parked", query.cursor),
-      });
-      return jsonReply(200, {
-        items: page.items.map(({ id, messageId, topic, deliverAtMs, parkedAtMs, reason }) => ({
-          id,
-          messageId,
-          topic,
-          deliverAt: formatInstant(deliverAtMs),
-          parkedAt: formatInstant(parkedAtMs),
-          reason,
-        })),
-        nextCursor: page.next === undefined ? null : cursors.encode("parked", page.next),
-        complete: page.complete,
+    handle({ query }) {
+      return pageReply(cursors, "parked", query, {
+        list: (request) => broker.listParked(request),
+        show: ({ items }) => ({
+          items: items.map(({ id, messageId, topic, deliverAtMs, parkedAtMs, reason }) => ({
+            id,
+            messageId,
+            topic,
+            deliverAt: formatInstant(deliverAtMs),
+            parkedAt: formatInstant(parkedAtMs),
+            reason,
+          })),
+        }),
       });
     },
   }),

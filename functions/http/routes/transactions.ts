@@ -1,11 +1,14 @@
-import { LIST_LIMIT_DEFAULT, RECEIVE_BYTES_MAX } from "../../../core/limits.ts";
-import type { Resolution, Transaction } from "../../../core/terms.ts";
+import { RECEIVE_BYTES_MAX } from "../../../core/limits.ts";
+import type { Resolution, Transaction, TransactionCheck } from "../../../core/terms.ts";
+import type { TakenCheck } from "../../../core/transaction/checks-again.ts";
 import { CHECK_AFTER_SECONDS_DEFAULT } from "../../../core/transaction/transaction-limits.ts";
+import type { AnswerLimits } from "../answer-limits.ts";
 import type { RouteDependencies } from "../app.ts";
 import { checkJson } from "../check-json.ts";
 import { knownByRequest } from "../idempotency-key.ts";
+import { pageReply } from "../list-page.ts";
 import { decodeMessage, pageJson } from "../message-json.ts";
-import { jsonReply } from "../reply.ts";
+import { jsonReply, type Reply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import {
   committedExample,
@@ -111,19 +114,18 @@ const readRoutes = ({ broker, cursors }: RouteDependencies): Route[] => [
     query: transactionsQuery,
     replies: { 200: { description: "One page.", schema: transactionPage, example: transactionPageExample } },
     errors: [],
-    async handle({ query: { limit, cursor, status, producerGroup } }) {
+    handle({ query: { limit, cursor, status, producerGroup } }) {
       const scope = `transactions\0${status ?? ""}\0${producerGroup ?? ""}`;
-      const page = await broker.listTransactions({
-        limit: limit ?? LIST_LIMIT_DEFAULT,
-        after: cursor === undefined ? undefined : cursors.decode(scope, cursor),
-        state: status === undefined ? undefined : STATUSES[status],
-        producerGroup,
-      });
-      return jsonReply(200, {
-        items: page.items.map(transactionJson),
-        nextCursor: page.next === undefined ? null : cursors.encode(scope, page.next),
-        complete: page.complete,
-      });
+      return pageReply(
+        cursors,
+        scope,
+        { limit, cursor },
+        {
+          list: (request) =>
+            broker.listTransactions({ ...request, state: status === undefined ? undefined : STATUSES[status], producerGroup }),
+          show: ({ items }) => ({ items: items.map(transactionJson) }),
+        },
+      );
     },
   }),
   defineRoute({
@@ -165,8 +167,19 @@ const checksRoute = ({ broker, longPolls, answers }: RouteDependencies): Route =
         cutShort = signal.aborted;
         return received;
       });
-      const page = checks.map((check) => ({ check, body: check.message.body }));
-      const reply = jsonReply(200, { checks: pageJson(page, answers, ({ check }, bodies) => checkJson(check, bodies)) });
-      return { ...reply, unfinished: cutShort };
+      return { ...checksReply(checks, answers), unfinished: cutShort, outline: outlineOf(checks) };
     },
+    restore: async (outline) => checksReply(await broker.checksAgain(takenOf(outline)), answers),
   });
+
+function checksReply(checks: readonly TransactionCheck[], answers: AnswerLimits): Reply {
+  const page = checks.map((check) => ({ check, body: check.message.body }));
+  return jsonReply(200, { checks: pageJson(page, answers, ({ check }, bodies) => checkJson(check, bodies)) });
+}
+
+/** `[[transactionId, checkNumber], …]` as JSON: a check goes to one producer, and without it a lost answer would be the end of it. */
+const outlineOf = (checks: readonly TransactionCheck[]): string =>
+  JSON.stringify(checks.map(({ transactionId, checkNumber }) => [transactionId, checkNumber]));
+
+const takenOf = (outline: string): readonly TakenCheck[] =>
+  (JSON.parse(outline) as [string, number][]).map(([transactionId, checkNumber]) => ({ transactionId, checkNumber }));

@@ -27,7 +27,12 @@ function setUp() {
   const handler = (seed = 1): QueueLog =>
     new QueueLog(
       { items, objects, clock, random: new SeededRandom(seed), compressor },
-      { inlineFrameBytesMax: 10_240, packFromBytes: Number.POSITIVE_INFINITY },
+      {
+        inlineFrameBytesMax: 10_240,
+        transactedInlineBytesMax: 10_240,
+        detachedInlineBytesMax: 10_240,
+        packFromBytes: Number.POSITIVE_INFINITY,
+      },
     );
   return {
     items,
@@ -182,7 +187,7 @@ describe("the log of a queue", () => {
     const objects = new CountedObjectStore(telemetry);
     const log = new QueueLog(
       { items, objects, clock, random: new SeededRandom(1), compressor },
-      { inlineFrameBytesMax: 10_240, packFromBytes: 1e9 },
+      { inlineFrameBytesMax: 10_240, transactedInlineBytesMax: 10_240, detachedInlineBytesMax: 10_240, packFromBytes: 1e9 },
     );
     for (let index = 0; index < 2_000; index++) {
       await append(log, "m");

@@ -21,7 +21,12 @@ function logOver(items: ItemStore): QueueLog {
   const objects = new MemoryObjectStore({ consumed: () => undefined });
   return new QueueLog(
     { items, objects, clock, random: new SeededRandom(1), compressor: plain },
-    { inlineFrameBytesMax: 10_240, packFromBytes: Number.POSITIVE_INFINITY },
+    {
+      inlineFrameBytesMax: 10_240,
+      transactedInlineBytesMax: 10_240,
+      detachedInlineBytesMax: 10_240,
+      packFromBytes: Number.POSITIVE_INFINITY,
+    },
   );
 }
 

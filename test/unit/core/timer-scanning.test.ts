@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { SHARED_STORE } from "../../../core/broker-settings.ts";
 import type { RunningBroker } from "../../../core/create-broker.ts";
-import { timersPk } from "../../../core/keys.ts";
+import { recallKey, timersPk } from "../../../core/keys.ts";
 import { RING_QUIET_MS, SCAN_TICK_MS, TIMER_SHARDS, TIMERS_PER_PAGE } from "../../../core/timer/timer-limits.ts";
 import { brokerOverTable } from "../../support/broker-over-table.ts";
 import { besideScanner } from "../../support/held-shards.ts";
@@ -69,6 +69,37 @@ describe("the handle of a message that was moved far away", () => {
     }
     await broker.cancelMessage("orders", handle);
     expect((await broker.listScheduled("orders", { limit: 10 })).items).toEqual([]);
+  });
+});
+
+describe("the first handle of a message that was moved to an earlier time and cancelled", () => {
+  it.each([
+    ["once", [1]],
+    ["twice, first to a later time", [20, 1]],
+  ])("never says that it was delivered: moved %s", async (_, hours) => {
+    const table = brokerOverTable(SHARED_STORE);
+    const broker = await table.process();
+    await broker.putTopic("orders", { type: "DELAY" });
+    const startMs = table.clock.nowMs();
+    const [first = ""] = await schedule(broker, 10 * HOUR_MS);
+    const [scheduled] = (await broker.listScheduled("orders", { limit: 1 })).items;
+    const known = recallKey(scheduled?.messageId ?? "");
+    const handles = [first];
+    for (const at of hours) {
+      const moved = await broker.rescheduleMessage("orders", first, startMs + at * HOUR_MS);
+      handles.push(moved.recallHandle);
+    }
+    await broker.cancelMessage("orders", first);
+    for (let hour = 1; hour <= 22; hour++) {
+      await broker.scan({ untilMs: table.pass(HOUR_MS) + 500 });
+      // What the table does with items that have expired, as soon as it may.
+      const item = await table.items.get(known);
+      if (item && (item.x as number) * 1_000 <= table.clock.nowMs()) await table.items.delete(known);
+      for (const handle of handles) {
+        const answer = await broker.cancelMessage("orders", handle).catch((error: Error) => error.message);
+        expect(answer ?? "cancelled").toMatch(/cancelled/);
+      }
+    }
   });
 });
 

@@ -45,11 +45,14 @@ describe("a request of a function URL", () => {
     await ready();
     const bytes = Buffer.from([0, 0xff, 0xfe, 0x80]);
     expect((await publish("t", bytes, { "x-mq-tag": Buffer.from("größe").toString("latin1") })).statusCode).toBe(201);
+    // Headers that were read as UTF-8 on the way, whichever characters they have.
     expect((await publish("t", "x", { "x-mq-tag": "日本" })).statusCode).toBe(201);
+    expect((await publish("t", "x", { "x-mq-tag": "größe" })).statusCode).toBe(201);
     const pulled = await call("GET", "/v1/topics/t/queues/0/messages?offset=0&limit=32");
     expect(pulled.json().messages).toMatchObject([
       { body: bytes.toString("base64"), bodyEncoding: "base64", tag: "größe" },
       { body: "x", bodyEncoding: "utf8", tag: "日本" },
+      { body: "x", bodyEncoding: "utf8", tag: "größe" },
     ]);
     expect((await call("GET", "/v1/topics?prefix=%74&limit=1")).json().items).toMatchObject([{ name: "t" }]);
     expect((await call("GET", "/v1/topics/a%2Fb")).json().code).toBe("ILLEGAL_TOPIC");
@@ -122,6 +125,48 @@ describe("the answer of a function", () => {
     const rest = await json("POST", "/v1/groups/g/receive", { max: 32 });
     expect(rest.json().messages).toHaveLength(20 - received.json().messages.length);
     expect(rest.json().messages[0]).toMatchObject({ attempt: 1, offset: String(received.json().messages.length) });
+  });
+
+  it("fits for pages of lists whatever is listed, and the pages make up the whole list", async () => {
+    const { call, json, ready } = setUp();
+    await ready();
+    const [readers, letters] = [600, 400];
+    const quotes = '"'.repeat(1_000);
+    await json("PUT", "/v1/topics/read", { queues: 1 });
+    for (let at = 0; at < readers; at++) {
+      await json("PUT", `/v1/groups/reader-${at}`, {});
+      const filter = { type: "SQL92", expression: `a = '${quotes}${quotes}'` };
+      await json("PUT", `/v1/groups/reader-${at}/subscriptions/read`, { filter });
+    }
+    const properties = Object.fromEntries(Array.from({ length: 15 }, (_, index) => [`p${index}`, quotes]));
+    for (let from = 0; from < letters; from += 100) {
+      const entries = Array.from({ length: 100 }, () => ({ body: "x", properties }));
+      await json("POST", "/v1/topics/t/messages/batch", { entries });
+    }
+    for (let dead = 0; dead < letters; ) {
+      const { messages } = (await json("POST", "/v1/groups/g/receive", { max: 32 })).json();
+      const deadLetters = messages.map(({ receiptHandle }: { receiptHandle: string }) => ({ receiptHandle, reason: quotes }));
+      await json("POST", "/v1/groups/g/settle", { deadLetters });
+      dead += messages.length;
+    }
+    for (const [path, count] of [
+      ["/v1/topics/read/groups?limit=1000", readers],
+      ["/v1/groups/g/dlq?limit=1000", letters],
+    ] as const) {
+      let listed = 0;
+      let pages = 0;
+      for (let cursor: string | null = ""; cursor !== null; pages++) {
+        const { statusCode, headers, body, isBase64Encoded, json } = await call("GET", `${path}${cursor && `&cursor=${cursor}`}`);
+        expect(Buffer.byteLength(JSON.stringify({ statusCode, headers, body, isBase64Encoded })), path).toBeLessThan(
+          RESULT_BYTES_MAX,
+        );
+        expect(json().items.length, path).toBeGreaterThan(0);
+        listed += json().items.length;
+        cursor = json().nextCursor;
+      }
+      expect(listed, path).toBe(count);
+      expect(pages, path).toBeGreaterThan(1);
+    }
   });
 
   it("comes when one-way messages are stored, since the process freezes then", async () => {

@@ -68,8 +68,9 @@ function setUp(guard?: ApiKeyGuard) {
     };
     return { broker, post };
   };
-  const pass = (ms: number): void => {
+  const pass = (ms: number): number => {
     nowMs += ms;
+    return nowMs;
   };
   return { items, start, serve, pass };
 }
@@ -182,6 +183,40 @@ describe("an Idempotency-Key", () => {
     const [a, b] = await broker.receiveMessages("billing", { max: 2, waitMs: 0 });
     await twice("/v1/groups/billing/settle", { acks: [{ receiptHandle: a?.receiptHandle }] });
     await twice("/v1/groups/billing/ack", { receiptHandles: [b?.receiptHandle] });
+  });
+
+  it("takes checks whose answer is too large to keep only once, and answers those again that are still to be answered", async () => {
+    const { serve, pass } = setUp();
+    const { broker, post } = await serve();
+    await broker.putTopic("payments", { type: "TRANSACTION", queues: 1 });
+    const body = Buffer.alloc(200 * 1_024, "x");
+    const options = { producerGroup: "till", checkAfterMs: 1_000 };
+    const first = await broker.sendHalfMessage("payments", { body }, options);
+    const second = await broker.sendHalfMessage("payments", { body }, options);
+    const scan = (ms: number) => broker.scan({ untilMs: pass(ms) + 500 });
+    const path = "/v1/producer-groups/till/checks/receive";
+    const numbersOf = (text: string) =>
+      (JSON.parse(text) as { checks: { transactionId: string; checkNumber: number }[] }).checks.map(
+        ({ transactionId, checkNumber }) => [transactionId, checkNumber],
+      );
+
+    await scan(2_000);
+    const answer = await post(path, { max: 2 });
+    expect(numbersOf(answer.text)).toEqual([
+      [first.transactionId, 1],
+      [second.transactionId, 1],
+    ]);
+    expect(await post(path, { max: 2 })).toEqual({ ...answer, replayed: true });
+
+    await broker.endTransaction(first.transactionId, "commit");
+    const rest = await post(path, { max: 2 });
+    expect([rest.replayed, numbersOf(rest.text)]).toEqual([true, [[second.transactionId, 1]]]);
+
+    // The next check is another question, which goes to whoever receives it.
+    await scan(60_000);
+    const over = await post(path, { max: 2 });
+    expect([over.replayed, numbersOf(over.text)]).toEqual([true, []]);
+    expect(await broker.receiveChecks("till", { max: 2, maxBytes: 1 << 20, waitMs: 0 })).toMatchObject([{ checkNumber: 2 }]);
   });
 
   it("stands for one payload, whatever part of it differs", () => {

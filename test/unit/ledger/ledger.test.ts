@@ -73,6 +73,12 @@ describe("the prices that the design promises", () => {
       expect(row(moving).writeUnits).toBeLessThanOrEqual(2.2 * 17);
   });
 
+  it("delays 9 KB, and keeps them for a transaction, for little more than two objects", () => {
+    const random = "9000 B of random bytes";
+    expect(dollarsPerMillion(row(`delayed 1 × ${random}: sent one by one, and delivered`))).toBeLessThanOrEqual(15);
+    expect(dollarsPerMillion(row(`half message of ${random}, commit, and the end of its check`))).toBeLessThanOrEqual(18);
+  });
+
   it("looks at four empty queues for 8 read units in two parallel steps", () => {
     const { roundTrips, readUnits, writeUnits } = row("receive nothing, 4 queues");
     expect(roundTrips).toBeLessThanOrEqual(2);
