@@ -24,10 +24,12 @@ function findNode() {
   mkdirSync(FOLDER, { recursive: true });
   writeFileSync(join(FOLDER, "package.json"), "{}");
   const options = ["--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
-  const { stderr } = spawnSync("npm", ["install", ...options, "--prefix", FOLDER, `${name}@${VERSION}`], { encoding: "utf8" });
+  const { stderr, error } = spawnSync("npm", ["install", ...options, "--prefix", FOLDER, `${name}@${VERSION}`], {
+    encoding: "utf8",
+  });
   return versionOf(node) === `v${VERSION}`
     ? { node }
-    : { missing: `it could not be installed: ${stderr?.trim().split("\n")[0]}` };
+    : { missing: `it could not be installed: ${(stderr || error?.message || "").trim().split("\n")[0]}` };
 }
 
 mkdirSync(".tmp/ci", { recursive: true });
