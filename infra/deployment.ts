@@ -1,78 +1,8 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import { WAIT_SECONDS_MAX } from "../core/limits.ts";
 import { suggestion } from "../core/names.ts";
-import {
-  type Environment,
-  InvalidSetting,
-  oneOf,
-  optional,
-  readSetting,
-  readTable,
-  type SettingsOf,
-  type SettingTable,
-  wholeNumber,
-} from "../functions/runtime/settings.ts";
-import { CORS_SETTINGS } from "../functions/runtime/web-settings.ts";
-
-const flag = () => oneOf(["true", "false"]).transform((text) => text === "true");
-
-/** What a deployment chooses, as context: `-c name=value`. docs/deploy.md prints this table, and a test keeps the two alike. */
-export const OPTIONS = {
-  name: {
-    env: "name",
-    schema: z.string().regex(/^[A-Za-z][A-Za-z0-9-]{0,63}$/, "must be 1 to 64 of A-Z a-z 0-9 and -, a letter first"),
-    default: "Apogee",
-    unit: "",
-    description: "Prefix of the stacks' names: two names make two deployments in one account.",
-  },
-  throwaway: {
-    env: "throwaway",
-    schema: flag(),
-    default: "false",
-    unit: "",
-    description: "`true` lets table and bucket be deleted with their stack, which keeps them otherwise.",
-  },
-  monitoring: {
-    env: "monitoring",
-    schema: flag(),
-    default: "true",
-    unit: "",
-    description: "Alarms and a dashboard, which CloudWatch bills by the month.",
-  },
-  alarmTopicArn: {
-    env: "alarmTopicArn",
-    schema: optional(/^arn:[^:]+:sns:\S+$/, "must be the ARN of an SNS topic"),
-    default: "",
-    unit: "",
-    description: "SNS topic that alarms notify; without one they show in the console only.",
-  },
-  concurrency: {
-    env: "concurrency",
-    schema: optional(/^[1-9]\d{0,5}$/, "must be a whole number from 1 to 999999").transform((text) =>
-      text === undefined ? undefined : Number(text),
-    ),
-    default: "",
-    unit: "requests",
-    description:
-      "Requests served at once, at most, waiting ones included: an upper bound of the bill. Without it the account's own limit holds.",
-  },
-  longPollSeconds: {
-    env: "longPollSeconds",
-    schema: wholeNumber(0, WAIT_SECONDS_MAX),
-    default: String(WAIT_SECONDS_MAX),
-    unit: "seconds",
-    description: "Longest wait of a long poll.",
-  },
-  corsOrigins: { ...CORS_SETTINGS.corsOrigins, env: "corsOrigins" },
-  logLevel: {
-    env: "logLevel",
-    schema: oneOf(["trace", "debug", "info", "warn", "error", "silent"]),
-    default: "info",
-    unit: "",
-    description: "Least level that is logged; `info` has a line per request.",
-  },
-} as const satisfies SettingTable;
+import { type Environment, InvalidSetting, readSetting, readTable, type SettingsOf } from "../functions/runtime/settings.ts";
+import { OPTIONS } from "./options.ts";
 
 const KEYS = /^[\x21-\x2b\x2d-\x7e]{32,}(,[\x21-\x2b\x2d-\x7e]{32,})?$/;
 
@@ -97,15 +27,21 @@ export interface Deployment extends SettingsOf<typeof OPTIONS> {
   readonly apiKeySha256: readonly string[];
 }
 
-/** Names with other characters are the CDK's own: its flags, and what it has looked up. */
-const OWN_NAME = /^[\w-]+$/;
+/**
+ * What is in the context without being anybody's option: feature flags of the CDK's and other packages (`@aws-cdk/…`), settings
+ * of its command line (`aws:cdk:…`, `aws-cdk:…`), and what it has looked up in an account (`ami:account=…:region=…`).
+ */
+const OF_THE_CDK = /^(?:@[\w-]+\/|aws:cdk:|aws-cdk:|[a-z-]+:\S*=)/;
+/** The command line writes these two itself, for `cdk acknowledge` and `cdk cli-telemetry`. */
+const WRITTEN_BY_THE_CDK = ["acknowledged-issue-numbers", "cli-telemetry"];
 
 /** `context`: all that the CDK knows; text when it comes from the command line. Errors: `InvalidSetting`, also for an option there is not. */
 export function readDeployment(context: Readonly<Record<string, unknown>>, environment: Environment): Deployment {
   for (const name of Object.keys(context)) {
-    if (!OWN_NAME.test(name) || Object.hasOwn(OPTIONS, name)) continue;
+    if (Object.hasOwn(OPTIONS, name) || OF_THE_CDK.test(name) || WRITTEN_BY_THE_CDK.includes(name)) continue;
+    const shown = name.slice(0, 64);
     throw new InvalidSetting(
-      `There is no option '${name.slice(0, 64)}'.${suggestion(name.slice(0, 64), Object.keys(OPTIONS))} docs/deploy.md lists them.`,
+      `There is no option '${shown}'.${suggestion(shown, Object.keys(OPTIONS))} docs/deploy.md lists them.`,
     );
   }
   const given = Object.keys(OPTIONS).map((name) => [name, String(context[name] ?? "")] as const);

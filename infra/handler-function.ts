@@ -1,49 +1,66 @@
-import { Duration, RemovalPolicy, Validations } from "aws-cdk-lib";
+import { Duration, RemovalPolicy } from "aws-cdk-lib";
 import { Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
-import { Architecture, Code, Function as LambdaFunction, LoggingFormat, Runtime, SystemLogLevel } from "aws-cdk-lib/aws-lambda";
-import { LogGroup, RetentionDays } from "aws-cdk-lib/aws-logs";
+import {
+  Architecture,
+  Code,
+  type IFunction,
+  Function as LambdaFunction,
+  LoggingFormat,
+  Runtime,
+  SystemLogLevel,
+} from "aws-cdk-lib/aws-lambda";
+import { LogGroup } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
+import type { Deployment } from "./deployment.ts";
+import { type FunctionKind, functionName, LIVE } from "./function-names.ts";
+import { type FunctionPlan, NOT_DEPLOYED } from "./function-plans.ts";
+import { grantKeyUse, grantStoreAccess, type Stores } from "./stores.ts";
 
 export interface HandlerFunctionProps {
-  readonly description: string;
-  /** Folder with `index.mjs`, which exports `handler`. */
-  readonly bundle: string;
-  readonly memoryMiB: number;
-  readonly timeoutSeconds: number;
-  readonly environment?: Readonly<Record<string, string>> | undefined;
-  /** Instances at once, at most. */
-  readonly concurrency?: number | undefined;
+  readonly deployment: Pick<Deployment, "name" | "logRetentionDays">;
+  readonly kind: FunctionKind;
+  readonly plan: FunctionPlan;
+  readonly stores: Stores;
+  /** Instances at once, at most, and as many that no other function takes. */
+  readonly reserved?: number | undefined;
 }
 
-/** A Lambda function with a role and a log group of its own; the role may write that log and nothing else until it is granted more. */
+/** A Lambda function that works on the stores, with its versions, and a role and a log of its own. Whoever calls it calls `live`. */
 export class HandlerFunction extends Construct {
-  readonly lambda: LambdaFunction;
   readonly role: Role;
+  readonly live: IFunction;
 
-  constructor(scope: Construct, id: string, props: HandlerFunctionProps) {
+  constructor(scope: Construct, id: string, { deployment, kind, plan, stores, reserved }: HandlerFunctionProps) {
     super(scope, id);
-    const logGroup = new LogGroup(this, "Log", { retention: RetentionDays.ONE_MONTH, removalPolicy: RemovalPolicy.DESTROY });
+    const logGroup = new LogGroup(this, "Log", {
+      retention: deployment.logRetentionDays,
+      removalPolicy: RemovalPolicy.DESTROY,
+      ...(stores.key && { encryptionKey: stores.key }),
+    });
     this.role = new Role(this, "Role", { assumedBy: new ServicePrincipal("lambda.amazonaws.com") });
     logGroup.grantWrite(this.role);
-    this.lambda = new LambdaFunction(this, "Function", {
-      description: props.description,
-      runtime: Runtime.NODEJS_22_X,
+    grantStoreAccess(this.role, stores);
+    if (stores.key) grantKeyUse(this.role, stores.key);
+    const lambda = new LambdaFunction(this, "Function", {
+      functionName: functionName(deployment.name, kind),
+      description: plan.description,
+      runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
-      code: Code.fromAsset(props.bundle, { exclude: ["*.map"] }),
+      code: Code.fromAsset(plan.bundle, { exclude: [...NOT_DEPLOYED] }),
       handler: "index.handler",
-      memorySize: props.memoryMiB,
-      timeout: Duration.seconds(props.timeoutSeconds),
-      environment: { ...props.environment },
-      ...(props.concurrency !== undefined && { reservedConcurrentExecutions: props.concurrency }),
+      memorySize: plan.memoryMiB,
+      timeout: Duration.seconds(plan.timeoutSeconds),
+      environment: { TABLE: stores.table.tableName, BUCKET: stores.bucket.bucketName, ...plan.environment },
+      ...(reserved !== undefined && { reservedConcurrentExecutions: reserved }),
       role: this.role,
       logGroup,
       // The handler logs a JSON line per request. Lambda's own three lines around it would cost as much as the request.
       loggingFormat: LoggingFormat.JSON,
       systemLogLevelV2: SystemLogLevel.WARN,
+      // The way back leads to an earlier version, so those stay. They cost nothing, and go with the function.
+      currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN },
     });
-    Validations.of(this.lambda).acknowledge({
-      id: "AwsSolutions-L1",
-      reason: "Node.js 22 is in long-term support; a newer runtime is a change of its own, with a run of every test on it.",
-    });
+    // The CDK's types call optional what they then declare as undefined.
+    this.live = lambda.addAlias(LIVE) as IFunction;
   }
 }

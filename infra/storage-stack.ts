@@ -1,24 +1,27 @@
 import { CfnOutput, Duration, RemovalPolicy, Stack, Validations } from "aws-cdk-lib";
-import { AttributeType, BillingMode, Table } from "aws-cdk-lib/aws-dynamodb";
+import { AttributeType, BillingMode, Table, TableEncryption } from "aws-cdk-lib/aws-dynamodb";
 import { BlockPublicAccess, Bucket, BucketEncryption } from "aws-cdk-lib/aws-s3";
 import type { Construct } from "constructs";
 import { framesPrefix, RETENTION_CLASSES_DAYS } from "../core/keys.ts";
 import type { Deployment } from "./deployment.ts";
+import { keyOf } from "./stores.ts";
 
 /** Everything the broker keeps: the table and the bucket. Both outlive their stack, unless the deployment is a throw-away. */
 export class StorageStack extends Stack {
   readonly table: Table;
   readonly bucket: Bucket;
 
-  constructor(scope: Construct, id: string, { throwaway }: Pick<Deployment, "throwaway">) {
+  constructor(scope: Construct, id: string, { throwaway, kmsKeyArn }: Pick<Deployment, "throwaway" | "kmsKeyArn">) {
     super(scope, id, { description: "Apogee: message log and group progress", terminationProtection: !throwaway });
     const removalPolicy = throwaway ? RemovalPolicy.DESTROY : RemovalPolicy.RETAIN;
+    const encryptionKey = keyOf(this, kmsKeyArn);
 
     this.table = new Table(this, "Table", {
       partitionKey: { name: "pk", type: AttributeType.STRING },
       sortKey: { name: "sk", type: AttributeType.STRING },
       billingMode: BillingMode.PAY_PER_REQUEST,
       timeToLiveAttribute: "x",
+      ...(encryptionKey && { encryption: TableEncryption.CUSTOMER_MANAGED, encryptionKey }),
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
       deletionProtection: !throwaway,
       removalPolicy,
@@ -28,7 +31,10 @@ export class StorageStack extends Stack {
       blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
       enforceSSL: true,
       minimumTLSVersion: 1.2,
-      encryption: BucketEncryption.S3_MANAGED,
+      ...(encryptionKey
+        ? // With a key for the bucket S3 asks KMS now and then, in place of once for each object.
+          { encryption: BucketEncryption.KMS, encryptionKey, bucketKeyEnabled: true }
+        : { encryption: BucketEncryption.S3_MANAGED }),
       // An object is written once, under a name that is never used again: an older version could only be a deleted object, billed on.
       versioned: false,
       lifecycleRules: [
@@ -48,6 +54,9 @@ export class StorageStack extends Stack {
       reason:
         "Only the functions get at it, and they log their requests; access logs would be a second bucket that grows for ever.",
     });
+    // Exported whoever imports it: what a deployment on another table does without could not be withdrawn while its stacks still use it.
+    for (const value of [this.table.tableName, this.table.tableArn, this.bucket.bucketName, this.bucket.bucketArn])
+      this.exportValue(value);
     new CfnOutput(this, "TableName", { key: "Table", value: this.table.tableName });
     new CfnOutput(this, "BucketName", { key: "Bucket", value: this.bucket.bucketName });
   }

@@ -3,6 +3,7 @@ import { promisify } from "node:util";
 import type { Ministack } from "./ministack.ts";
 
 export const FUNCTION_NAMES = ["Api", "Maintenance", "Scanner"] as const;
+const STACKS = { Api: "ApogeeApi", Maintenance: "ApogeeService", Scanner: "ApogeeService" } as const;
 const LOG_BYTES_MAX = 64 * 1_024 * 1_024;
 
 /** What the deployed functions have logged. */
@@ -17,7 +18,7 @@ export class FunctionLogs {
 
   /** Lines so far, the oldest first. */
   async of(name: (typeof FUNCTION_NAMES)[number]): Promise<readonly string[]> {
-    const args = ["test/e2e/log-messages.py", "ApogeeService", `${name}Log`];
+    const args = ["test/e2e/log-messages.py", STACKS[name], `${name}Log`];
     const { stdout } = await promisify(execFile)(this.#python, args, { env: this.#env, maxBuffer: LOG_BYTES_MAX });
     return stdout.split("\n");
   }

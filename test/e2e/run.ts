@@ -17,11 +17,12 @@ import { installMinistack, MINISTACK_VERSION, missingTools } from "./install-min
 import { checkMaintenanceRuns } from "./maintenance-runs.ts";
 import { FUNCTIONS, startMinistack } from "./ministack.ts";
 import { Processes } from "./processes.ts";
+import { checkAddressStays, checkWayBack } from "./releases.ts";
 import { checkTransactionCheck } from "./transaction-check.ts";
 
 /** Kept between runs: the virtual environment, and the last run's totals. */
 const HOME = resolve(".tmp/e2e");
-const API_FUNCTION = "ApiFunction";
+const API_FUNCTION = "Apogee-api";
 const RUN_MS_MAX = 15 * 60_000;
 
 async function runChecks(checks: Checks, folder: string, processes: Processes): Promise<void> {
@@ -60,6 +61,8 @@ async function runChecks(checks: Checks, folder: string, processes: Processes): 
     checks.check("the schedule runs maintenance", () => checkMaintenanceRuns(logs)),
     checks.check("a producer is asked about its transaction", () => checkTransactionCheck(api)),
   ]);
+  await checks.check("a rollback leads to the release before, and forward again", () => checkWayBack(api, cdk));
+  await checks.check("the address stays when the service is removed and made anew", () => checkAddressStays(api, cdk));
   if (checks.failed > 0)
     for (const name of FUNCTION_NAMES) await writeFile(join(folder, `${name}.log`), (await logs.of(name)).join("\n"));
   await checks.check("cdk destroy removes everything", async () => {

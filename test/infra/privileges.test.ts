@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { synthesize } from "./synthesize.ts";
+import { KMS_KEY, type Synthesized, synthesize } from "./synthesize.ts";
 
 interface Statement {
   readonly Effect: string;
@@ -8,9 +8,10 @@ interface Statement {
   readonly Condition?: unknown;
 }
 
-const { service } = synthesize();
-const roles = service.findResources("AWS::IAM::Role");
-const policies = Object.values(service.findResources("AWS::IAM::Policy"));
+const found = ({ api, service }: Synthesized, type: string) => ({ ...api.findResources(type), ...service.findResources(type) });
+const defaults = synthesize();
+const roles = found(defaults, "AWS::IAM::Role");
+const policies = Object.values(found(defaults, "AWS::IAM::Policy"));
 
 /** What the broker calls; a transaction needs the right to each of its parts. Whoever adds a line says which call needs it. */
 const STORE_GRANTS = [
@@ -31,7 +32,8 @@ const ALLOWED: Record<string, readonly string[]> = {
   // It wakes the scanner for what is due soon.
   Api: [...STORE_GRANTS, ...LOG_GRANTS, "lambda:InvokeFunction on scanner"],
   Maintenance: [...STORE_GRANTS, ...LOG_GRANTS],
-  Scanner: [...STORE_GRANTS, ...LOG_GRANTS],
+  // It is started again when it dies.
+  Scanner: [...STORE_GRANTS, ...LOG_GRANTS, "lambda:InvokeFunction on scanner"],
 };
 
 const listed = <T>(value: T | T[]): T[] => (Array.isArray(value) ? value : [value]);
@@ -44,23 +46,28 @@ function resourceName(resource: unknown, owner: string): string {
   const below = /^{"Fn::Join":\["",\[{"Fn::ImportValue":"\w+:ExportsOutputFnGetAttBucket\w+Arn\w+"},"([^"]+)"\]\]}$/.exec(text);
   if (below) return `bucket${below[1]}`;
   if (new RegExp(`^{"Fn::GetAtt":\\["${owner}Log\\w+","Arn"\\]}$`).test(text)) return "its log";
-  if (/^{"Fn::GetAtt":\["ScannerFunction\w+","Arn"\]}$/.test(text)) return "scanner";
+  if (/^{"Fn::Join":\["",\["arn:",.+,":lambda:",.+,":function:Apogee-scanner:live"\]\]}$/.test(text)) return "scanner";
+  if (/^{"Fn::Join":\["",\["arn:",.+,":dynamodb:",.+,":table\/restored"\]\]}$/.test(text)) return "restored table";
   return text;
 }
 
-const statementsOf = (roleId: string): Statement[] =>
-  policies
+const statementsOf = (roleId: string, from = policies): Statement[] =>
+  from
     .filter(({ Properties }) => Properties.Roles.some((role: { Ref: string }) => role.Ref === roleId))
     .flatMap(({ Properties }) => Properties.PolicyDocument.Statement);
+
+const grantsOf = (statements: Statement[], owner: string): string[] =>
+  statements
+    .flatMap(({ Action, Resource }) =>
+      listed(Action).flatMap((action) => listed(Resource).map((resource) => `${action} on ${resourceName(resource, owner)}`)),
+    )
+    .sort();
 
 describe("each function may do what it needs, and nothing else", () => {
   for (const [owner, allowed] of Object.entries(ALLOWED)) {
     it(owner, () => {
       const roleId = Object.keys(roles).find((id) => id.startsWith(`${owner}Role`));
-      const grants = statementsOf(roleId!).flatMap(({ Action, Resource }) =>
-        listed(Action).flatMap((action) => listed(Resource).map((resource) => `${action} on ${resourceName(resource, owner)}`)),
-      );
-      expect(grants.sort()).toEqual([...allowed].sort());
+      expect(grantsOf(statementsOf(roleId!), owner)).toEqual([...allowed].sort());
     });
   }
 
@@ -82,7 +89,7 @@ describe("each function may do what it needs, and nothing else", () => {
   });
 
   it("no statement allows all actions, or all resources", () => {
-    const statements = Object.keys(roles).flatMap(statementsOf);
+    const statements = Object.keys(roles).flatMap((id) => statementsOf(id));
     expect(statements.length).toBeGreaterThan(0);
     for (const { Effect, Action, Resource } of statements) {
       expect(Effect).toBe("Allow");
@@ -90,4 +97,40 @@ describe("each function may do what it needs, and nothing else", () => {
       for (const resource of listed(Resource)) expect(resource).not.toBe("*");
     }
   });
+});
+
+describe("with a key of one's own", () => {
+  const keyed = synthesize({ kmsKeyArn: KMS_KEY });
+  const keyedPolicies = Object.values(found(keyed, "AWS::IAM::Policy"));
+
+  it.each(Object.keys(ALLOWED))("%s may use it by way of the two stores, and has no other right more", (owner) => {
+    const roleId = Object.keys(found(keyed, "AWS::IAM::Role")).find((id) => id.startsWith(`${owner}Role`));
+    const statements = statementsOf(roleId!, keyedPolicies);
+    const ofKey = statements.filter(({ Resource }) => Resource === KMS_KEY);
+    expect(ofKey).toEqual([
+      {
+        Effect: "Allow",
+        Action: ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo"],
+        Resource: KMS_KEY,
+        Condition: {
+          StringEquals: {
+            "kms:ViaService": ["dynamodb", "s3"].map((name) => ({
+              "Fn::Join": ["", [`${name}.`, { Ref: "AWS::Region" }, ".amazonaws.com"]],
+            })),
+          },
+        },
+      },
+    ]);
+    const others = statements.filter((statement) => !ofKey.includes(statement));
+    expect(grantsOf(others, owner)).toEqual([...(ALLOWED[owner] ?? [])].sort());
+  });
+});
+
+it("on another table each function has its rights there, and none on the deployment's own", () => {
+  const restored = synthesize({ tableName: "restored" });
+  for (const [owner, allowed] of Object.entries(ALLOWED)) {
+    const roleId = Object.keys(found(restored, "AWS::IAM::Role")).find((id) => id.startsWith(`${owner}Role`));
+    const grants = grantsOf(statementsOf(roleId!, Object.values(found(restored, "AWS::IAM::Policy"))), owner);
+    expect(grants).toEqual(allowed.map((grant) => grant.replace("on table", "on restored table")).sort());
+  }
 });

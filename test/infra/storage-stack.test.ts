@@ -1,7 +1,7 @@
 import { Match, type Template } from "aws-cdk-lib/assertions";
 import { describe, expect, it } from "vitest";
 import { RETENTION_CLASSES_DAYS } from "../../core/keys.ts";
-import { synthesize } from "./synthesize.ts";
+import { KMS_KEY, synthesize } from "./synthesize.ts";
 
 const { storage } = synthesize();
 const only = (template: Template, type: string) => {
@@ -92,4 +92,54 @@ it("a throw-away deployment deletes table and bucket with their stack", () => {
 
 it("says where the messages are", () => {
   expect(storage.findOutputs("*")).toMatchObject({ Table: {}, Bucket: {} });
+});
+
+describe("a key of one's own", () => {
+  const keyed = synthesize({ kmsKeyArn: KMS_KEY });
+
+  it("encrypts table, bucket and logs", () => {
+    keyed.storage.hasResourceProperties("AWS::DynamoDB::Table", {
+      SSESpecification: { SSEEnabled: true, SSEType: "KMS", KMSMasterKeyId: KMS_KEY },
+    });
+    keyed.storage.hasResourceProperties("AWS::S3::Bucket", {
+      BucketEncryption: {
+        ServerSideEncryptionConfiguration: [
+          { BucketKeyEnabled: true, ServerSideEncryptionByDefault: { SSEAlgorithm: "aws:kms", KMSMasterKeyID: KMS_KEY } },
+        ],
+      },
+    });
+    for (const template of [keyed.api, keyed.service])
+      template.allResourcesProperties("AWS::Logs::LogGroup", { KmsKeyId: KMS_KEY });
+  });
+
+  it("is not changed by what deploys with it", () => {
+    for (const template of [keyed.storage, keyed.api, keyed.service]) template.resourceCountIs("AWS::KMS::Key", 0);
+  });
+});
+
+describe("a deployment on another table", () => {
+  const restored = synthesize({ tableName: "restored" });
+
+  it("works on it and on its own bucket", () => {
+    for (const template of [restored.api, restored.service])
+      template.allResourcesProperties("AWS::Lambda::Function", {
+        Environment: {
+          Variables: Match.objectLike({
+            TABLE: "restored",
+            BUCKET: { "Fn::ImportValue": Match.stringLikeRegexp("RefBucket") },
+          }),
+        },
+      });
+  });
+
+  it("watches it", () => {
+    restored.service.hasResourceProperties("AWS::CloudWatch::Alarm", {
+      MetricName: "WriteThrottleEvents",
+      Dimensions: [{ Name: "TableName", Value: "restored" }],
+    });
+  });
+
+  it("leaves its own table as it is: what the other stacks had imported of it goes on being exported", () => {
+    expect(restored.storage.toJSON()).toEqual(storage.toJSON());
+  });
 });

@@ -1,0 +1,48 @@
+import { FUNCTION_KINDS, type FunctionKind } from "./function-names.ts";
+
+/** A published version of a function, with what was deployed as it. */
+export interface PublishedVersion {
+  readonly number: number;
+  /** Which release it belongs to; undefined for what was deployed by other means. */
+  readonly release: string | undefined;
+}
+
+export interface PublishedFunction {
+  /** The version that serves. */
+  readonly live: number;
+  readonly versions: readonly PublishedVersion[];
+}
+
+/** The version of each function that makes one release. */
+export interface Release {
+  readonly name: string;
+  readonly versions: Readonly<Record<FunctionKind, number>>;
+}
+
+export type Direction = "back" | "forward";
+
+/**
+ * The newest release that all functions have, as `forward`; `back`: of those that were deployed before what serves now. A release
+ * that only some functions have was a deployment that failed, and is passed over. Undefined: there is none, or it serves already.
+ */
+export function chooseRelease(
+  functions: Readonly<Record<FunctionKind, PublishedFunction>>,
+  direction: Direction,
+): Release | undefined {
+  const considered = (kind: FunctionKind): PublishedVersion[] => {
+    const { versions, live } = functions[kind];
+    return direction === "forward" ? [...versions] : versions.filter(({ number }) => number <= live);
+  };
+  const names = new Set(considered("api").flatMap(({ release }) => release ?? []));
+  const complete = [...names].flatMap((name): Release[] => {
+    const newest = (kind: FunctionKind): number =>
+      Math.max(...considered(kind).flatMap(({ number, release }) => (release === name ? number : [])));
+    const versions = { api: newest("api"), maintenance: newest("maintenance"), scanner: newest("scanner") };
+    return Object.values(versions).every(Number.isFinite) ? [{ name, versions }] : [];
+  });
+  const serves = ({ versions }: Release): boolean => FUNCTION_KINDS.every((kind) => versions[kind] === functions[kind].live);
+  const newestFirst = complete.sort((one, other) => other.versions.api - one.versions.api);
+  if (direction === "back") return newestFirst.find((release) => !serves(release));
+  const [newest] = newestFirst;
+  return newest === undefined || serves(newest) ? undefined : newest;
+}
