@@ -57,8 +57,8 @@ export function planFunctions(deployment: Deployment, bundles: string, longPollS
       bundle: `${bundles}/scanner`,
       // Room for the largest messages of several queues at once, and for the largest checks.
       memoryMiB: deployment.scannerMemory,
-      // A run goes on until the next tick relieves it; what it has under way then may take ten seconds more.
-      timeoutSeconds: TICK_SECONDS + 20,
+      // A run goes on until the next tick relieves it. One that is behind goes on for as long as it may, and shares its work with the next.
+      timeoutSeconds: 5 * TICK_SECONDS,
       environment: { ...common, DEPLOYMENT: name, TIMER_SHARDS: String(timerShards) },
     },
   };

@@ -50,8 +50,8 @@ export class ServiceStack extends Stack {
 
   /**
    * A scanner that dies of its memory or its time is started again at once, since what went wrong with its run is handed to the
-   * scanner itself. One that fails again and again does not go round for ever: Lambda counts the invocations that follow from each
-   * other, and ends such a loop after some sixteen, until the next tick begins a new one.
+   * scanner itself. One that fails again and again does not go round for ever: the scanner counts the failures that it was handed, and
+   * leaves the work to the next tick after a few.
    */
   #startAgain(scanner: HandlerFunction, deployment: string): void {
     const itself = liveArn(this, deployment, "scanner");

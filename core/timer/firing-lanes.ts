@@ -191,8 +191,7 @@ export class FiringLanes {
       this.#options.onProgress();
     });
     this.#running.add(running);
-    for (const stream of new Set(batch.streams))
-      if (this.wants(stream.key)) this.#options.onRoom(stream.shard);
+    for (const stream of new Set(batch.streams)) if (this.wants(stream.key)) this.#options.onRoom(stream.shard);
   }
 
   async #run(lane: FiringLane, batch: Batch): Promise<void> {

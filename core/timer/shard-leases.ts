@@ -65,9 +65,7 @@ export class ShardLeases {
       const nowMs = this.#clock.nowMs();
       const free = leases.shards.filter(
         (lease) =>
-          lease.holder === me.holder ||
-          !isHeld(lease, nowMs) ||
-          (!lease.behind && lease.endsMs < me.endsMs - SCAN_RELIEF_MS),
+          lease.holder === me.holder || !isHeld(lease, nowMs) || (!lease.behind && lease.endsMs < me.endsMs - SCAN_RELIEF_MS),
       );
       const wanted = free.length > 0 ? free : shareOf(leases.shards);
       if (wanted.length === 0) return { taken: [], leases };
@@ -121,7 +119,8 @@ export class ShardLeases {
     const nowMs = this.#clock.nowMs();
     if (watchedUntilMs > nowMs && watchedUntilMs <= nowMs + 2 * WATCH_QUIET_MS) return false;
     const changes = [{ op: "set", name: "w", value: nowMs + WATCH_QUIET_MS }] as const;
-    const unwatched: Condition = watchedUntilMs === 0 ? { op: "absent", name: "w" } : { op: "=", name: "w", value: watchedUntilMs };
+    const unwatched: Condition =
+      watchedUntilMs === 0 ? { op: "absent", name: "w" } : { op: "=", name: "w", value: watchedUntilMs };
     return (await this.#items.update(SHARD_LEASES_KEY, changes, { when: [unwatched] })).ok;
   }
 }

@@ -301,7 +301,8 @@ export class ShardReader {
       if (stopped.has(stream) || cursor < from) continue;
       if (readTo === undefined) this.#behind.delete(stream);
       else if (cursor < readTo) this.#behind.set(stream, readTo);
-    }  }
+    }
+  }
 }
 
 /** What cannot be read must not stop the others. */

@@ -181,7 +181,9 @@ export class TimerScan {
     const { reader } = held;
     const { lookMs, aheadMs } = this.#pace;
     const nowMs = clock.nowMs();
-    const front = nowMs >= Math.min(held.lookedMs + lookMs, held.writtenMs, reader.nextMs ?? Number.POSITIVE_INFINITY) || nowMs < held.lookedMs;
+    const front =
+      nowMs >= Math.min(held.lookedMs + lookMs, held.writtenMs, reader.nextMs ?? Number.POSITIVE_INFINITY) ||
+      nowMs < held.lookedMs;
     if (front) {
       held.lookedMs = nowMs;
       held.writtenMs = Number.POSITIVE_INFINITY;
@@ -193,7 +195,10 @@ export class TimerScan {
       held.writtenMs = Math.min(held.writtenMs, nowMs);
       throw error;
     }
-    return Math.max(0, Math.min(held.lookedMs + lookMs, held.writtenMs, reader.nextMs ?? Number.POSITIVE_INFINITY) - clock.nowMs());
+    return Math.max(
+      0,
+      Math.min(held.lookedMs + lookMs, held.writtenMs, reader.nextMs ?? Number.POSITIVE_INFINITY) - clock.nowMs(),
+    );
   }
 
   #written(dueMs: number): void {

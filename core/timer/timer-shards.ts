@@ -21,9 +21,7 @@ export class TimerShards {
   async raise(items: ItemStore, count: number): Promise<void> {
     while (this.#count < count) {
       const when =
-        this.#count === TIMER_SHARDS
-          ? ({ op: "absent", name: "pk" } as const)
-          : ({ op: "<", name: "n", value: count } as const);
+        this.#count === TIMER_SHARDS ? ({ op: "absent", name: "pk" } as const) : ({ op: "<", name: "n", value: count } as const);
       const result = await items.put({ ...TIMER_SHARDS_KEY, n: count }, { when: [when] });
       this.#count = result.ok ? count : countOf(result.current);
     }

@@ -68,6 +68,7 @@ export function createApiFunction(options: {
       random,
       doorbell,
       events,
+      timerShards: settings.timerShards,
       webhookTargets: webhookTargetsOf(settings),
     });
     return createApp({

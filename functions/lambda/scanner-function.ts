@@ -1,8 +1,8 @@
 import type { Context } from "aws-lambda";
-import type { ScanReport } from "../../core/timer/scanner.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { createEventLog } from "../runtime/event-log.ts";
 import { SCANNER_SETTINGS, type ScannerSettings } from "../runtime/function-settings.ts";
+import { createGaugeLog } from "../runtime/gauge-log.ts";
 import { lazily } from "../runtime/lazily.ts";
 import { createSyncLog, type Log } from "../runtime/log.ts";
 import { createSystemRandom } from "../runtime/random.ts";
@@ -11,21 +11,25 @@ import type { BrokerStores } from "../stores/broker-stores.ts";
 import { startBroker } from "../stores/start-broker.ts";
 import { openWebhooks } from "../webhooks/open-webhooks.ts";
 
-/** Past the next tick, which relieves this run. */
+/** Past the next tick, which relieves this run, unless it is behind: then they share the work. */
 const RUN_MS_MAX = 65_000;
 /** Left of an invocation when a run ends: time for what is under way. */
 const LAST_STEP_MS = 10_000;
 
-/** A tick of the schedule has a time; whoever rings sends nothing. */
+/** Runs that follow from each other's failures, at most: the next tick tries again. */
+const RUNS_AFTER_FAILURE_MAX = 3;
+
+/** A tick of the schedule has a time; whoever rings sends nothing. What Lambda hands on after a failure holds the event of the run that failed. */
 export interface ScannerEvent {
   readonly time?: string;
+  readonly requestPayload?: ScannerEvent | undefined;
 }
 export type ScannerContext = Pick<Context, "awsRequestId" | "getRemainingTimeInMillis">;
 export type ScannerHandler = (event: ScannerEvent, context: ScannerContext) => Promise<void>;
 
 /**
- * Fires timers, by schedule and when rung. A run that finds nothing due within a minute ends at once, and logs nothing at `info`.
- * One in which anything failed ends as failed, so that it is counted; what it left is found by the next.
+ * Fires timers, by schedule and when rung. A run that finds nothing due within a minute ends at once, and logs nothing at `info`. What
+ * failed on the way it tried again, and counts; a run that could not go on ends as failed, so that Lambda starts another.
  * `openStores` is called again by a later run when it, or the broker, fails.
  */
 export function createScannerFunction(options: {
@@ -48,27 +52,38 @@ export function createScannerFunction(options: {
       random: createSystemRandom(),
       events,
       onFailure,
+      onGauges: createGaugeLog(log, settings.deployment),
+      timerShards: settings.timerShards,
       ...openWebhooks(settings),
     });
   });
-  return async ({ time }, context) => {
+  return async (event, context) => {
+    const { time } = event;
+    if (failedBefore(event) > RUNS_AFTER_FAILURE_MAX)
+      return log.error("the scanner failed again and again: the next tick tries again");
     const startedAtMs = systemClock.nowMs();
-    const leftMs = Math.min(RUN_MS_MAX, context.getRemainingTimeInMillis() - LAST_STEP_MS);
+    const endsMs = startedAtMs + context.getRemainingTimeInMillis() - LAST_STEP_MS;
+    const untilMs = Math.min(startedAtMs + RUN_MS_MAX, endsMs);
     failures.count = 0;
-    let report: ScanReport | undefined;
+    const about = () => ({ tick: time, lambdaRequestId: context.awsRequestId, durationMs: systemClock.nowMs() - startedAtMs });
     try {
-      report = await (await broker()).scan({ untilMs: startedAtMs + leftMs, rung: time === undefined });
+      const report = await (await broker()).scan({ untilMs, behindUntilMs: endsMs, rung: time === undefined });
+      const line = { ...about(), ...report };
+      const didSomething = report.fired + report.parked > 0;
+      if (failures.count > 0) log.warn({ ...line, failures: failures.count, err: failures.first }, "scan with failures");
+      else log[didSomething ? "info" : "debug"](line, "scan");
     } catch (error) {
-      onFailure(error);
+      log.error({ ...about(), err: error }, "scan failed");
+      throw error;
+    } finally {
+      events.flush();
     }
-    events.flush();
-    const durationMs = systemClock.nowMs() - startedAtMs;
-    const line = { tick: time, lambdaRequestId: context.awsRequestId, ...report, durationMs };
-    if (failures.count > 0) {
-      log.error({ ...line, failures: failures.count, err: failures.first }, "scan failed");
-      throw failures.first;
-    }
-    const didSomething = report !== undefined && report.fired + report.parked > 0;
-    log[didSomething ? "info" : "debug"](line, "scan");
   };
+}
+
+/** How many runs failed before this one, each after the other. */
+function failedBefore(event: ScannerEvent): number {
+  let failed = 0;
+  for (let before = event.requestPayload; before !== undefined && before !== null; before = before.requestPayload) failed++;
+  return failed;
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { WAIT_SECONDS_MAX } from "../../core/limits.ts";
 import { oneOf, optional, type SettingsOf, type SettingTable, wholeNumber } from "./settings.ts";
+import { TIMER_SETTINGS } from "./timer-settings.ts";
 import { CORS_SETTINGS } from "./web-settings.ts";
 import { WEBHOOK_SETTINGS } from "./webhook-settings.ts";
 
@@ -48,14 +49,25 @@ const STACK_SETTINGS = {
 } as const satisfies SettingTable;
 
 export const MAINTENANCE_SETTINGS = STACK_SETTINGS;
-/** Every setting of the scanner: the API has them too. */
-export const SCANNER_SETTINGS = { ...STACK_SETTINGS, ...WEBHOOK_SETTINGS } as const satisfies SettingTable;
+export const SCANNER_SETTINGS = {
+  ...STACK_SETTINGS,
+  ...TIMER_SETTINGS,
+  ...WEBHOOK_SETTINGS,
+  deployment: {
+    env: "DEPLOYMENT",
+    schema: optional(/^[\w-]{1,64}$/, "must be 1 to 64 of A-Z a-z 0-9 _ and -"),
+    default: "",
+    unit: "",
+    description: "Name that the metrics of late timers carry; without one there are none.",
+  },
+} as const satisfies SettingTable;
 
 /** Every setting of the API function. The README prints this table, and a test keeps the two alike. */
 export const API_SETTINGS = {
   keyHashes: KEY_HASHES_SETTING,
   ...CORS_SETTINGS,
   ...STACK_SETTINGS,
+  ...TIMER_SETTINGS,
   longPollSecondsMax: {
     env: "LONG_POLL_SECONDS_MAX",
     schema: wholeNumber(0, WAIT_SECONDS_MAX),

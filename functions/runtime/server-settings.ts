@@ -12,6 +12,7 @@ import {
   type SettingTable,
   wholeNumber,
 } from "./settings.ts";
+import { TIMER_SETTINGS } from "./timer-settings.ts";
 import { ALLOWED_HOSTS_SETTING, CORS_SETTINGS } from "./web-settings.ts";
 import { WEBHOOK_SETTINGS } from "./webhook-settings.ts";
 
@@ -131,6 +132,7 @@ export const SERVER_SETTINGS = {
     description:
       "Bytes of answers that clients have not taken yet; beyond it reads wait, and clients that take nothing are cut off.",
   },
+  ...TIMER_SETTINGS,
   ...WEBHOOK_SETTINGS,
 } as const satisfies SettingTable;
 

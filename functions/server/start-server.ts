@@ -5,6 +5,7 @@ import { OPEN_DOCUMENTATION_PATHS } from "../http/routes/documentation.ts";
 import { serveBroker } from "../http/serve-broker.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { createEventLog } from "../runtime/event-log.ts";
+import { createGaugeLog } from "../runtime/gauge-log.ts";
 import type { Log } from "../runtime/log.ts";
 import { createSystemRandom } from "../runtime/random.ts";
 import { isRefusedForRoom } from "../runtime/refused-for-room.ts";
@@ -40,7 +41,17 @@ export async function startServer(settings: ServerSettings, log: Log): Promise<S
   };
   const events = createEventLog(log);
   const reading = new AnswerMemory(settings.answerMemoryMib * MIB);
-  const broker = await startBroker(stores, { random, events, reading, onFailure, ...openWebhooks(settings) });
+  const onGauges = createGaugeLog(log);
+  const { timerShards } = settings;
+  const broker = await startBroker(stores, {
+    random,
+    events,
+    reading,
+    onFailure,
+    onGauges,
+    timerShards,
+    ...openWebhooks(settings),
+  });
   try {
     const { host, port, apiKeys, allowedHosts, corsOrigins } = settings;
     const server = await serveBroker({

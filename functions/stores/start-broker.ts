@@ -7,7 +7,7 @@ import type { BrokerStores } from "./broker-stores.ts";
 /** What differs between the processes that run a broker. */
 export type BrokerSurroundings = Pick<
   BrokerDependencies,
-  "random" | "doorbell" | "events" | "reading" | "onFailure" | "askProducer" | "webhookTargets"
+  "random" | "doorbell" | "events" | "reading" | "onFailure" | "onGauges" | "timerShards" | "askProducer" | "webhookTargets"
 >;
 
 /** A broker above open stores, with this runtime's clock and codecs. Closes the stores when it fails. Errors: as `createBroker`. */

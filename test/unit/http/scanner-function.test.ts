@@ -104,20 +104,54 @@ describe("the scanner function", () => {
     }
   });
 
-  it("fails a run in which something failed, in one line, and delivers with the next", async () => {
+  it("goes on where something fails, says so in one line, and delivers with the next", async () => {
     const stores = memoryStores();
     const { scan, lines, send, delivered } = await setUp({ stores });
     await send(0.1);
     const get = stores.items.get.bind(stores.items);
     const throttled = new StoreUnavailable("not-applied", "throttled", "too hot");
     stores.items.get = (key) => (key.pk === "topic" ? Promise.reject(throttled) : get(key));
-    await expect(scan(TICK, functionContext(11_000))).rejects.toThrow("too hot");
-    expect(lines).toMatchObject([{ msg: "scan failed", tick: TICK.time, fired: 0, err: { message: "too hot" } }]);
+    await scan(TICK, functionContext(11_000));
+    expect(lines).toMatchObject([{ msg: "scan with failures", tick: TICK.time, fired: 0, err: { message: "too hot" } }]);
     expect(lines[0]?.failures).toBeGreaterThan(0);
     stores.items.get = get;
     await scan(TICK, functionContext(75_000));
     expect(await delivered()).toBe(1);
     expect(lines.slice(1)).toMatchObject([{ msg: "scan", fired: 1 }]);
+  });
+
+  it("leaves the work to the next tick when it was started again after several failures", async () => {
+    const { scan, lines, send, delivered } = await setUp();
+    await send(0.1);
+    const failedOnce = { requestPayload: TICK };
+    const failedOften = { requestPayload: { requestPayload: { requestPayload: failedOnce } } };
+    await scan(failedOften, functionContext(75_000));
+    expect(await delivered()).toBe(0);
+    expect(lines).toMatchObject([{ level: 50 }]);
+    await scan(failedOnce, functionContext(75_000));
+    expect(await delivered()).toBe(1);
+  });
+
+  it("logs metrics of timers that are late, and none of those that are not", async () => {
+    const stores = memoryStores();
+    const { scan, lines, send } = await setUp({ stores, environment: { DEPLOYMENT: "Apogee" } });
+    await send(0.1);
+    const transact = stores.items.transact.bind(stores.items);
+    const throttled = new StoreUnavailable("not-applied", "throttled", "too hot");
+    const stuckUntilMs = performance.now() + 4_000;
+    stores.items.transact = (writes, options) =>
+      performance.now() < stuckUntilMs ? Promise.reject(throttled) : transact(writes, options);
+    await scan(TICK, functionContext(18_000));
+    const metrics = lines.filter((line) => "_aws" in line);
+    expect(metrics).toMatchObject([
+      {
+        Deployment: "Apogee",
+        DueTimersWaiting: 1,
+        _aws: { CloudWatchMetrics: [{ Namespace: "Apogee", Dimensions: [["Deployment"]] }] },
+      },
+    ]);
+    expect(metrics[0]?.OldestDueTimerSeconds).toBeGreaterThanOrEqual(2);
+    expect(metrics[0]).not.toHaveProperty("ChecksNotPosted");
   });
 
   it("fails a run whose store is away, and works with the next", async () => {
@@ -127,7 +161,7 @@ describe("the scanner function", () => {
       return memoryStores();
     });
     await expect(scan(TICK, functionContext())).rejects.toThrow("away");
-    expect(lines).toMatchObject([{ msg: "scan failed", failures: 1, err: { message: "away" } }]);
+    expect(lines).toMatchObject([{ msg: "scan failed", err: { message: "away" } }]);
     await scan(TICK, functionContext());
     await scan(TICK, functionContext());
     expect(lines).toHaveLength(1);

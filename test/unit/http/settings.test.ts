@@ -34,6 +34,7 @@ describe("settings of the server", () => {
       shutdownGraceSeconds: 10,
       requestMemoryMib: 256,
       answerMemoryMib: 64,
+      timerShards: 4,
       webhookAllowPrivate: [],
       webhookAllowHttp: false,
     });
@@ -142,6 +143,7 @@ describe("settings of the API function", () => {
       logLevel: "info",
       longPollSecondsMax: 20,
       scannerFunction: undefined,
+      timerShards: 4,
       webhookAllowPrivate: [],
       webhookAllowHttp: false,
     });

@@ -1,0 +1,37 @@
+import type { HearGauges } from "../../core/ports/gauges.ts";
+import type { Log } from "./log.ts";
+
+/** A line is worth a reader's time, and a metric's hour, no more often. */
+const EVERY_MS = 20_000;
+/** Timers that were due so long ago are late. */
+const LATE_MS = 2_000;
+
+/**
+ * Logs how late timers are fired, while they are. With the name of a deployment the lines are CloudWatch's embedded metrics too. Source:
+ * "Specification: Embedded metric format", Amazon CloudWatch User Guide.
+ */
+export function createGaugeLog(log: Log, deployment?: string): HearGauges {
+  let loggedMs = Number.NEGATIVE_INFINITY;
+  let notPostedBefore = 0;
+  return ({ oldestDueMs, due, checksNotPosted }) => {
+    const nowMs = performance.now();
+    const notPosted = checksNotPosted - notPostedBefore;
+    const isLate = oldestDueMs >= LATE_MS;
+    if ((!isLate && notPosted === 0) || nowMs - loggedMs < EVERY_MS) return;
+    loggedMs = nowMs;
+    notPostedBefore = checksNotPosted;
+    const metrics = {
+      ...(isLate && { OldestDueTimerSeconds: Math.round(oldestDueMs / 1_000), DueTimersWaiting: due }),
+      ...(notPosted > 0 && { ChecksNotPosted: notPosted }),
+    };
+    log.warn({ ...metrics, ...(deployment !== undefined && embedded(deployment, Object.keys(metrics))) }, "timers are late");
+  };
+}
+
+const embedded = (deployment: string, names: readonly string[]) => ({
+  Deployment: deployment,
+  _aws: {
+    Timestamp: Date.now(),
+    CloudWatchMetrics: [{ Namespace: "Apogee", Dimensions: [["Deployment"]], Metrics: names.map((Name) => ({ Name })) }],
+  },
+});
