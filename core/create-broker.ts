@@ -113,9 +113,12 @@ export async function createBroker(dependencies: BrokerDependencies): Promise<Ru
     runOnce: (request, work) => answering(() => runOnce({ items, clock, random }, request, work)),
     scan: (run) =>
       answering(async () => {
-        const report = await scan(scanning, { ...run, holder: toBase64url(random.bytes(6)) });
-        await transactions.finishChecks(run.untilMs);
-        return report;
+        try {
+          return await scan(scanning, { ...run, holder: toBase64url(random.bytes(6)) });
+        } finally {
+          // A process that freezes now would answer for them much later.
+          await transactions.finishChecks(run.untilMs);
+        }
       }),
     maintain: ({ untilMs }) =>
       answering(async () => {
