@@ -1,22 +1,19 @@
 import { describe, expect, it } from "vitest";
 import type { RunningBroker } from "../../../core/create-broker.ts";
-import type { Clock } from "../../../core/ports/clock.ts";
-import type { AskProducer, ProducersAnswer } from "../../../core/transaction/ask-producer.ts";
+import type { AskProducer } from "../../../core/transaction/ask-producer.ts";
 import {
   CHECK_INTERVAL_MS,
   ENDED_TRANSACTION_LIFE_MS,
   MAX_CHECKS_DEFAULT,
-  POSTED_CHECKS_AT_ONCE,
 } from "../../../core/transaction/transaction-limits.ts";
 import { brokerOverTable, receivedTexts } from "../../support/broker-over-table.ts";
-import { ManualClock } from "../../support/manual-clock.ts";
 
 const CHECK_AFTER_MS = 6_000;
 const ENDPOINT = { url: "https://example.com/checks" };
 
-async function setUp(askProducer?: AskProducer, clock?: Clock) {
+async function setUp(askProducer?: AskProducer) {
   const table = brokerOverTable();
-  const broker = await table.process(undefined, undefined, { askProducer, ...(clock && { clock }) });
+  const broker = await table.process(undefined, undefined, { askProducer });
   await broker.putTopic("orders", { type: "TRANSACTION" });
   await broker.putGroup("billing", {});
   await broker.putSubscription("billing", "orders", { startFrom: "earliest" });
@@ -206,48 +203,6 @@ describe("a producer group with an endpoint", () => {
       checkFailure: "Topic 'orders' was deleted since. The transaction can only be rolled back.",
     });
     expect(failures).toEqual([]);
-  });
-
-  it("that is slow holds up no timer, and few of its own checks at once", async () => {
-    const clock = new ManualClock();
-    const open: (() => void)[] = [];
-    let asked = 0;
-    const { broker, prepare } = await setUp((): Promise<ProducersAnswer> => {
-      asked++;
-      return new Promise((resolve) => open.push(() => resolve({ resolution: "commit" })));
-    }, clock);
-    await broker.putProducerGroup("pay", ENDPOINT);
-    await broker.putTopic("later", { type: "DELAY" });
-    await broker.putSubscription("billing", "later", { startFrom: "earliest" });
-    const transactions = POSTED_CHECKS_AT_ONCE + 4;
-    for (let index = 0; index < transactions; index++) await prepare(`${index}`);
-    for (const [text, delayMs] of [
-      ["with them", CHECK_AFTER_MS],
-      ["after them", CHECK_AFTER_MS + 1_000],
-    ] as const)
-      await broker.sendMessages("later", [{ body: Buffer.from(text), delayMs }]);
-    const stopping = new AbortController();
-    let stopped = false;
-    const timekeeping = broker.keepGoing(stopping.signal).then(() => {
-      stopped = true;
-    });
-    await clock.pass(CHECK_AFTER_MS);
-    expect(asked).toBe(POSTED_CHECKS_AT_ONCE);
-    await clock.pass(1_000);
-    expect((await receivedTexts(broker, "billing")).sort()).toEqual(["after them", "with them"]);
-    open.shift()?.();
-    await clock.pass(0);
-    expect(asked).toBe(POSTED_CHECKS_AT_ONCE + 1);
-    while (asked < transactions) {
-      open.shift()?.();
-      await clock.pass(0);
-    }
-    stopping.abort();
-    await clock.pass(0);
-    expect(stopped).toBe(false);
-    for (const answer of open) answer();
-    await timekeeping;
-    expect(await receivedTexts(broker, "billing")).toHaveLength(transactions);
   });
 
   it("does not stop the others by what goes wrong inside", async () => {
