@@ -146,7 +146,7 @@ describe("endpoints that are slow or dead", () => {
 
 describe("an endpoint that does not answer", () => {
   it("is not called after five times, then tried now and again, and called again once it answers", async () => {
-    let answer = SILENT;
+    let answer: ProducersAnswer = SILENT;
     const { broker, groups, pass, calls, events, stop } = await setUp(async () => answer);
     await groups("pay");
     const before = await broker.getProducerGroup("pay");

@@ -249,4 +249,66 @@ describe("a receive of checks", () => {
     expect(await checkNumbers()).toEqual([1]);
     expect(await checkNumbers()).toEqual([]);
   });
+
+  /** 300 checks of transactions that ended meanwhile, and the calls that a receive of one makes. */
+  const manyEnded = async () => {
+    const { items, process, ...rest } = await setUp();
+    for (let index = 0; index < 300; index++) await rest.prepare();
+    await rest.later(CHECK_AFTER_MS);
+    for (const { id } of (await rest.broker.listTransactions({ limit: 300 })).items)
+      await rest.broker.endTransaction(id, "rollback");
+    const calls = { reads: 0, deletes: 0, deletesAtOnce: 0, most: 0 };
+    let onRead = (): void => undefined;
+    const store = new Proxy(items, {
+      get: (target, name: keyof typeof items) => {
+        if (name === "delete")
+          return async (...of: Parameters<typeof items.delete>) => {
+            calls.deletes++;
+            calls.most = Math.max(calls.most, ++calls.deletesAtOnce);
+            await new Promise((resolve) => setImmediate(resolve));
+            return target.delete(...of).finally(() => calls.deletesAtOnce--);
+          };
+        if (name === "query" || name === "batchGet") {
+          calls.reads++;
+          onRead();
+        }
+        return target[name].bind(target);
+      },
+    });
+    const receiver = await process(store);
+    calls.reads = 0;
+    const hear = (hearer: () => void): void => {
+      onRead = hearer;
+    };
+    return { ...rest, receiver, calls, hear };
+  };
+  const ONE = { max: 1, maxBytes: 1e6, waitMs: 0 };
+
+  it("of one looks through those of transactions that ended in few calls", async () => {
+    const { receiver, calls, prepare, later } = await manyEnded();
+    const id = await prepare();
+    await later(CHECK_AFTER_MS);
+    expect((await receiver.receiveChecks("pay", ONE)).map(({ transactionId }) => transactionId)).toEqual([id]);
+    expect(calls.reads).toBeLessThanOrEqual(8);
+    expect(calls.deletes).toBe(301);
+    expect(calls.most).toBe(16);
+  });
+
+  it("takes no longer than a moment where it does not wait", async () => {
+    const { receiver, calls, pass, hear } = await manyEnded();
+    hear(() => void pass(400));
+    expect(await receiver.receiveChecks("pay", ONE)).toEqual([]);
+    expect(calls.reads).toBeLessThanOrEqual(4);
+  });
+
+  it("ends when its client has gone, and takes nothing then", async () => {
+    const { receiver, calls, hear, prepare, later, checkNumbers } = await manyEnded();
+    await prepare();
+    await later(CHECK_AFTER_MS);
+    const gone = new AbortController();
+    hear(() => gone.abort());
+    expect(await receiver.receiveChecks("pay", { ...ONE, waitMs: 20_000 }, gone.signal)).toEqual([]);
+    expect(calls.reads).toBe(2);
+    expect(await checkNumbers()).toEqual([1]);
+  });
 });
