@@ -6,8 +6,9 @@ import type { Item, ItemStore, TransactResult } from "../ports/item-store.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
 import type { ProducerGroup } from "../terms.ts";
 import { type CheckTimer, checkTimerItem, isCheck, isFree, timerKey } from "../timer/timer.ts";
+import type { Endpoint } from "./endpoints.ts";
 import { discarding, failing, type HalfMessage, halfMessageKey, halfMessageOf, inState } from "./half-message.ts";
-import type { Endpoint, PostedChecks } from "./posted-checks.ts";
+import type { PostedChecks } from "./posted-checks.ts";
 import type { ProducerGroupRegistry } from "./producer-group-registry.ts";
 import {
   CHECK_INTERVAL_MS,
@@ -120,7 +121,7 @@ async function ask(
   const { items, clock, arrivals, postedChecks } = checking;
   const { id: transactionId, producerGroup } = half;
   const checkNumber = timer.checks + 1;
-  const refusal = endpoint && postedChecks.refusal(endpoint);
+  const refusal = endpoint && postedChecks.refusal(endpoint, transactionId);
   const noted = settings?.url !== undefined && !half.asked;
   const result = await confirming(checking, { ...half, checks: checkNumber, nextCheckAtMs: nextMs }, () =>
     items.transact([

@@ -8,6 +8,7 @@ import type { AskProducer } from "./ask-producer.ts";
 import { checksDue } from "./checks-due.ts";
 import { endTransaction } from "./end-transaction.ts";
 import { EndpointStates } from "./endpoint-states.ts";
+import { Endpoints } from "./endpoints.ts";
 import { getTransaction } from "./get-transaction.ts";
 import { listTransactions } from "./list-transactions.ts";
 import { PostedChecks } from "./posted-checks.ts";
@@ -33,7 +34,7 @@ export function createTransactions(
 ) {
   const producerGroups = new ProducerGroupRegistry(producing, webhookTargets);
   const states = new EndpointStates(producing);
-  const postedChecks = new PostedChecks(producing, { producerGroups, states }, askProducer, hearers);
+  const postedChecks = new PostedChecks(producing, { producerGroups, endpoints: new Endpoints(states) }, askProducer, hearers);
   const checking = { ...producing, ...hearers, producerGroups, postedChecks };
   const verbs: Transactions = {
     sendHalfMessage: (topic, message, options) => answering(() => sendHalfMessage(producing, topic, message, options)),

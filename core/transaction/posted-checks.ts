@@ -1,6 +1,4 @@
-import { LRUCache } from "lru-cache";
 import { BrokerError } from "../errors.ts";
-import { growingTo } from "../growing-to.ts";
 import { frameWeight } from "../log/frame.ts";
 import type { Events } from "../ports/events.ts";
 import type { Change } from "../ports/item-store.ts";
@@ -8,32 +6,14 @@ import { StoreCorrupt } from "../ports/store-failures.ts";
 import type { ProducerGroup, Resolution, TransactionCheck } from "../terms.ts";
 import type { AskProducer, ProducersAnswer } from "./ask-producer.ts";
 import { type EndingTransactions, endTransaction } from "./end-transaction.ts";
-import { EndpointBreaker } from "./endpoint-breaker.ts";
-import type { EndpointStates } from "./endpoint-states.ts";
+import { closedOff, type Endpoint, type Endpoints, isOf, type WaitingPost } from "./endpoints.ts";
 import { ASKED, failing, frameOf, type HalfMessage, halfMessageKey, halfMessageOf, undecidedAfter } from "./half-message.ts";
 import { POSTS_WAITING_MAX, SLOW_POST_MS } from "./post-limits.ts";
-import { type Post, type Posted, PostSlots } from "./post-slots.ts";
+import { type Post, PostSlots } from "./post-slots.ts";
 import type { ProducerGroupRegistry } from "./producer-group-registry.ts";
 import { sideBySide } from "./side-by-side.ts";
 import { transactionCheck } from "./transaction-check.ts";
-import { NOTES_WRITTEN_AT_ONCE, PRODUCER_GROUPS_MAX } from "./transaction-limits.ts";
-
-/** A producer group's endpoint, as this process knows it. Another url, or a group made anew, is another. */
-export interface Endpoint extends Posted {
-  readonly group: ProducerGroup;
-  readonly breaker: EndpointBreaker;
-  /** By transaction, those that came first first. */
-  readonly waiting: Map<string, WaitingPost>;
-  /** Writes of its state follow each other. */
-  saved: Promise<void>;
-}
-
-/** A check that waits for its turn: its message is read when it comes. */
-interface WaitingPost {
-  readonly transactionId: string;
-  readonly checkNumber: number;
-  readonly bytes: number;
-}
+import { NOTES_WRITTEN_AT_ONCE } from "./transaction-limits.ts";
 
 const RUN_ENDED = "It was not posted: its turn had not come when the scanner's run ended.";
 const OTHERS_WAIT = "It was not posted: too many checks wait for their turn.";
@@ -49,11 +29,10 @@ const UNREADABLE = "It was not posted: its message cannot be read.";
 export class PostedChecks {
   readonly #transactions: EndingTransactions;
   readonly #producerGroups: ProducerGroupRegistry;
-  readonly #states: EndpointStates;
+  readonly #endpoints: Endpoints;
   readonly #ask: AskProducer | undefined;
   readonly #events: Events;
   readonly #onFailure: (error: unknown) => void;
-  readonly #endpoints = new LRUCache<string, Endpoint>(growingTo(PRODUCER_GROUPS_MAX));
   readonly #slots = new PostSlots();
   /** Endpoints with checks that wait, the next one first. */
   readonly #turns = new Set<Endpoint>();
@@ -66,13 +45,13 @@ export class PostedChecks {
   /** Without `ask` nothing is posted. */
   constructor(
     transactions: EndingTransactions,
-    groups: { readonly producerGroups: ProducerGroupRegistry; readonly states: EndpointStates },
+    groups: { readonly producerGroups: ProducerGroupRegistry; readonly endpoints: Endpoints },
     ask: AskProducer | undefined,
     hearers: { readonly events: Events; readonly onFailure: (error: unknown) => void },
   ) {
     this.#transactions = transactions;
     this.#producerGroups = groups.producerGroups;
-    this.#states = groups.states;
+    this.#endpoints = groups.endpoints;
     this.#ask = ask;
     this.#events = hearers.events;
     this.#onFailure = hearers.onFailure;
@@ -86,43 +65,32 @@ export class PostedChecks {
   /** Where this group's checks are posted; `undefined`: nowhere. Errors: `StoreUnavailable`. */
   async endpointOf(group: ProducerGroup | undefined): Promise<Endpoint | undefined> {
     if (!this.#ask || !group || group.url === undefined || !group.secret) return undefined;
-    const key = keyOf(group);
-    const known = this.#endpoints.get(key);
-    if (known) return known;
-    const trouble = await this.#states.read(group);
-    const meanwhile = this.#endpoints.get(key);
-    if (meanwhile) return meanwhile;
-    const endpoint: Endpoint = {
-      group,
-      breaker: new EndpointBreaker(trouble),
-      pace: trouble ? "slow" : "unknown",
-      waiting: new Map(),
-      saved: Promise.resolve(),
-    };
-    this.#endpoints.set(key, endpoint);
-    return endpoint;
+    return this.#endpoints.of(group);
   }
 
-  /** Why a check would not be posted now; `undefined`: it would be, in its turn. */
-  refusal(endpoint: Endpoint): string | undefined {
+  /**
+   * Why a check would not be posted now; `undefined`: it would be, in its turn. One that waits is in the place of the transaction's
+   * check before.
+   */
+  refusal(endpoint: Endpoint, transactionId: string): string | undefined {
     const { breaker, waiting, pace } = endpoint;
-    if (breaker.isOpen(this.#nowMs)) return closedOff(breaker, this.#nowMs);
+    if (waiting.has(transactionId)) return undefined;
+    if (breaker.isOpen(this.#nowMs)) return closedOff(endpoint, this.#nowMs);
     const troubled = pace === "slow" || breaker.trouble !== undefined;
     if (waiting.size >= POSTS_WAITING_MAX[troubled ? "troubled" : "endpoint"] || this.#waiting >= POSTS_WAITING_MAX.all)
       return OTHERS_WAIT;
     return undefined;
   }
 
-  /** Takes a check that was just made. One that waits is in the place of the transaction's check before. */
+  /** Takes a check that was just made. */
   add(endpoint: Endpoint, half: HalfMessage, checkNumber: number): void {
-    const waits = endpoint.waiting.has(half.id);
-    const refusal = waits ? undefined : this.refusal(endpoint);
+    const refusal = this.refusal(endpoint, half.id);
     const post = { transactionId: half.id, checkNumber, bytes: frameWeight(frameOf(half)) };
     if (refusal !== undefined) {
       this.#giveUp(endpoint, [post], refusal);
       return;
     }
-    if (!waits) this.#waiting++;
+    if (!endpoint.waiting.has(half.id)) this.#waiting++;
     endpoint.waiting.set(half.id, post);
     this.#turns.add(endpoint);
     this.#start();
@@ -204,7 +172,7 @@ export class PostedChecks {
     const half = await this.#stillAsked(waiting);
     if (!half) return;
     const group = await this.#producerGroups.lookUp(half.producerGroup);
-    if (!group || keyOf(group) !== keyOf(endpoint.group)) return this.#giveUp(endpoint, [waiting], CHANGED);
+    if (!group || !isOf(endpoint, group)) return this.#giveUp(endpoint, [waiting], CHANGED);
     const answer = await this.#call(post, half, group);
     if (answer === undefined) return this.#giveUp(endpoint, [waiting], UNREADABLE);
     if ("failure" in answer && answer.endpoint === "notCalled")
@@ -251,10 +219,8 @@ export class PostedChecks {
     const silent = "failure" in answer && answer.endpoint === undefined;
     const changed = silent ? breaker.unanswered(this.#nowMs, answer.failure, probe) : breaker.answered();
     if (!changed) return;
-    const { trouble } = breaker;
-    endpoint.saved = endpoint.saved.then(() => this.#states.write(endpoint.group, trouble)).catch(this.#onFailure);
-    this.#keep(endpoint.saved);
-    if (trouble) this.#giveUpWaiting(endpoint, closedOff(breaker, this.#nowMs));
+    this.#keep(this.#endpoints.save(endpoint));
+    if (breaker.trouble) this.#giveUpWaiting(endpoint, closedOff(endpoint, this.#nowMs));
   }
 
   async #end(half: HalfMessage, resolution: Resolution): Promise<void> {
@@ -298,12 +264,4 @@ export class PostedChecks {
       }),
     );
   }
-}
-
-const keyOf = ({ uid, url = "" }: ProducerGroup): string => `${uid} ${url}`;
-
-function closedOff({ trouble }: EndpointBreaker, nowMs: number): string {
-  const { failures = 0, openUntilMs = nowMs } = trouble ?? {};
-  const seconds = Math.max(1, Math.ceil((openUntilMs - nowMs) / 1_000));
-  return `It was not posted: the endpoint did not answer ${failures} times in a row, and is not called for ${seconds} s more.`;
 }

@@ -38,6 +38,8 @@ export class TransactionAuditor {
   readonly violations: string[] = [];
   readonly #nowMs: () => number;
   readonly #halves = new Map<string, Half>();
+  /** Producer groups that have lost the reply to a receive: checks may have been in it. */
+  readonly #doubtful = new Set<string>();
 
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
@@ -119,6 +121,11 @@ export class TransactionAuditor {
     if (over) this.#bad(text, "is asked about after its end was told");
   }
 
+  /** A receive has no reply, and may yet take something. */
+  mayBeAsked(producerGroup: string): void {
+    this.#doubtful.add(producerGroup);
+  }
+
   /** Its endpoint is called. */
   isPosted(text: string, { transactionId, checkNumber }: TransactionCheck): void {
     const half = this.#halves.get(text);
@@ -175,7 +182,8 @@ export class TransactionAuditor {
     if (!enough) this.#bad(text, `is discarded after ${checks} checks`);
     const livedMs = endedAtMs - createdAtMs;
     const reached = posted || received.size > 0 || livedMs >= UNASKED_LIFE_MS - 2 * SKEW_MS;
-    if (asked.endpoint && !reached) this.#bad(text, "is discarded, and nobody was asked");
+    if (asked.endpoint && !reached && !this.#doubtful.has(asked.producerGroup))
+      this.#bad(text, "is discarded, and nobody was asked");
     const leastMs = asked.checkAfterMs + asked.maxChecks * (CHECK_INTERVAL_MS - 2 * SKEW_MS) - 2 * SKEW_MS;
     if (livedMs < leastMs) this.#bad(text, `is discarded after ${livedMs} ms`);
   }

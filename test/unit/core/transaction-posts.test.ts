@@ -127,6 +127,17 @@ describe("endpoints that are slow or dead", () => {
     await stop();
   });
 
+  it("are asked about every transaction in time, however many there are", async () => {
+    const { broker, groups, pass, calls, stop } = await setUp(async (_, clock) => slow(clock));
+    await groups("pay");
+    const ids: string[] = [];
+    for (let count = 0; count < 200; count++) ids.push(await prepare(broker));
+    // Eight in four and a half seconds.
+    await pass(CHECK_AFTER_MS + 5 * CHECK_INTERVAL_MS);
+    expect(new Set(calls.map(({ id }) => id))).toEqual(new Set(ids));
+    await stop();
+  });
+
   it("are not sent more large messages at once than there is room for", async () => {
     const { broker, groups, pass, calls, stop } = await setUp(async (_, clock) => slow(clock));
     const names = Array.from({ length: 10 }, (_, at) => `bad${at}`);
