@@ -1,5 +1,6 @@
 import type { RunningBroker } from "../../core/create-broker.ts";
 import { timersPk } from "../../core/keys.ts";
+import { DETACHED_INLINE_BYTES_MAX } from "../../core/log/log-limits.ts";
 import type { ItemStore } from "../../core/ports/item-store.ts";
 import { type MessageTimer, messageTimerItem, timerOf } from "../../core/timer/timer.ts";
 import { SeededRandom } from "../../test/support/seeded-random.ts";
@@ -19,24 +20,48 @@ export interface DueTimers {
 const QUEUES = 4;
 /** Different bodies of each topic. */
 const BODIES = 100;
+const PUTS_AT_ONCE = 32;
 const YEAR_MS = 365 * 86_400_000;
 const TIME_DIGITS = 12;
 const ID_DIGITS = 32;
 
 /**
  * Puts timers into the table as sends leave them: some are sent, and copied under other ids and due times. `messageGroup`s are in the
- * shard of theirs, all others are spread evenly.
+ * shard of theirs, all others are spread evenly. Those that lie in the object store are all sent: each has an object of its own.
  */
 export async function fillDueTimers(items: ItemStore, broker: RunningBroker, shards: number, due: DueTimers): Promise<void> {
+  for (let topic = 0; topic < due.topics; topic++) await broker.putTopic(topicOf(topic), { type: "MIXED", queues: QUEUES });
+  return due.bytes > DETACHED_INLINE_BYTES_MAX ? sendAll(broker, due) : copyAll(items, broker, shards, due);
+}
+
+const topicOf = (topic: number): string => `orders${topic}`;
+
+async function sendAll(broker: RunningBroker, due: DueTimers): Promise<void> {
+  const random = new SeededRandom(5);
+  for (let from = 0; from < due.count; from += BODIES) {
+    const entries = Array.from({ length: Math.min(BODIES, due.count - from) }, (_, at) => ({
+      body: random.bytes(due.bytes),
+      deliverAtMs: due.dueMs(from + at),
+      ...(due.messageGroup !== undefined && { messageGroup: due.messageGroup }),
+    }));
+    const receipts = await broker.sendMessages(topicOf((from / BODIES) % due.topics), entries);
+    for (const receipt of receipts) if (!("recallHandle" in receipt)) throw receipt;
+  }
+}
+
+async function copyAll(items: ItemStore, broker: RunningBroker, shards: number, due: DueTimers): Promise<void> {
   const random = new SeededRandom(3);
   const models: (readonly MessageTimer[])[] = [];
-  for (let topic = 0; topic < due.topics; topic++) models.push(await sent(items, broker, shards, `orders${topic}`, due));
+  for (let topic = 0; topic < due.topics; topic++) models.push(await sent(items, broker, shards, topicOf(topic), due));
+  const puts: Promise<unknown>[] = [];
   for (let at = 0; at < due.count; at++) {
     const ofTopic = models[Math.floor(at / BODIES) % models.length]!;
     const model = ofTopic[at % ofTopic.length]!;
     const shard = due.messageGroup === undefined ? random.integer(0, shards - 1) : model.shard;
-    await items.put(messageTimerItem({ ...model, shard, dueMs: due.dueMs(at), id: newId(model.id, random) }));
+    puts.push(items.put(messageTimerItem({ ...model, shard, dueMs: due.dueMs(at), id: newId(model.id, random) })));
+    if (puts.length === PUTS_AT_ONCE) await Promise.all(puts.splice(0));
   }
+  await Promise.all(puts);
 }
 
 async function sent(
@@ -46,7 +71,6 @@ async function sent(
   topic: string,
   { body, bytes, messageGroup }: DueTimers,
 ): Promise<readonly MessageTimer[]> {
-  await broker.putTopic(topic, { type: "MIXED", queues: QUEUES });
   const random = new SeededRandom(4);
   const bodies = body === "JSON" ? jsonBodies(BODIES, bytes).map((text) => Buffer.from(text)) : undefined;
   const entries = Array.from({ length: BODIES }, (_, at) => ({
