@@ -17,6 +17,8 @@ export interface TableUse {
   itemsRead: number;
   readUnits: number;
   writeUnits: number;
+  /** Of those, what the keys of timers took. */
+  timerUnits: number;
   transactions: number;
   /** Calls that were refused for the units of a key. */
   throttled: number;
@@ -27,11 +29,21 @@ export interface TableOptions {
   readonly slowMs?: ((writes: readonly TransactWrite[]) => number) | undefined;
   /** Hears of each transaction that was applied. */
   readonly onTransacted?: ((writes: readonly TransactWrite[]) => void) | undefined;
+  /** Hears of each other delete that was applied. */
+  readonly onDeleted?: ((key: Key) => void) | undefined;
 }
 
 /** A table as DynamoDB has it, a network away: calls take time, and each key takes so many units a second. */
 export class BusyTable {
-  readonly use: TableUse = { queries: 0, itemsRead: 0, readUnits: 0, writeUnits: 0, transactions: 0, throttled: 0 };
+  readonly use: TableUse = {
+    queries: 0,
+    itemsRead: 0,
+    readUnits: 0,
+    writeUnits: 0,
+    timerUnits: 0,
+    transactions: 0,
+    throttled: 0,
+  };
   readonly #world: World;
   readonly #inner: ItemStore;
   readonly #options: TableOptions;
@@ -61,7 +73,12 @@ export class BusyTable {
         ),
       put: (item, options) => this.#write(item, item, () => inner.put(item, options)),
       update: (key, changes, options) => this.#write(key, undefined, () => inner.update(key, changes, options)),
-      delete: (key, options) => this.#write(key, undefined, () => inner.delete(key, options)),
+      delete: (key, options) =>
+        this.#write(key, undefined, async () => {
+          const result = await inner.delete(key, options);
+          if (result.ok) this.#options.onDeleted?.(key);
+          return result;
+        }),
       transact: (writes, options) => this.#transact(writes, () => inner.transact(writes, options)),
     };
   }
@@ -118,8 +135,10 @@ export class BusyTable {
     const bytes = Math.max(before ? itemSize(before) : 0, next ? itemSize(next) : 0);
     const units = factor * writeUnits(bytes);
     const isLetIn = this.#units.takeWrite(key.pk, units, this.#world.nowMs);
-    if (isLetIn) this.use.writeUnits += units;
-    return isLetIn;
+    if (!isLetIn) return false;
+    this.use.writeUnits += units;
+    if (key.pk.startsWith("t#")) this.use.timerUnits += units;
+    return true;
   }
 
   #throttled(pk: string): StoreUnavailable {
@@ -133,6 +152,7 @@ export class BusyTable {
   }
 }
 
-const throttled = (pk: string): StoreUnavailable => new StoreUnavailable("not-applied", "throttled", `the units of ${pk} are used up`);
+const throttled = (pk: string): StoreUnavailable =>
+  new StoreUnavailable("not-applied", "throttled", `the units of ${pk} are used up`);
 const sizeOfItem = (item: Item | undefined): number => (item ? itemSize(item) : 0);
 const sizeOfItems = (items: readonly (Item | undefined)[]): number => items.reduce((bytes, item) => bytes + sizeOfItem(item), 0);

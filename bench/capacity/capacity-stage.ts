@@ -53,6 +53,11 @@ export class CapacityStage {
     return Math.floor(this.#world.nowMs);
   }
 
+  /** How long the processors of all scanners have worked. */
+  busyMs(): number {
+    return this.processors.reduce((sum, { busyMs }) => sum + busyMs, 0);
+  }
+
   pass(ms: number): Promise<void> {
     return this.#world.sleep(ms);
   }

@@ -12,14 +12,19 @@ export interface DueTimers {
   readonly body: "JSON" | "random";
   readonly bytes: number;
   readonly topics: number;
+  /** Of each topic. Default 4. */
+  readonly queues?: number;
   /** All of one message group, in one topic. */
   readonly messageGroup?: string;
   readonly dueMs: (at: number) => number;
 }
 
-const QUEUES = 4;
+const QUEUES_DEFAULT = 4;
 /** Different bodies of each topic. */
 const BODIES = 100;
+/** Bodies are cut from it, each at a place of its own. */
+const NOISE_BYTES = 65_536;
+const NOISE_STEP = 1_009;
 const PUTS_AT_ONCE = 32;
 const YEAR_MS = 365 * 86_400_000;
 const TIME_DIGITS = 12;
@@ -30,17 +35,18 @@ const ID_DIGITS = 32;
  * shard of theirs, all others are spread evenly. Those that lie in the object store are all sent: each has an object of its own.
  */
 export async function fillDueTimers(items: ItemStore, broker: RunningBroker, shards: number, due: DueTimers): Promise<void> {
-  for (let topic = 0; topic < due.topics; topic++) await broker.putTopic(topicOf(topic), { type: "MIXED", queues: QUEUES });
+  for (let topic = 0; topic < due.topics; topic++)
+    await broker.putTopic(topicOf(topic), { type: "MIXED", queues: due.queues ?? QUEUES_DEFAULT });
   return due.bytes > DETACHED_INLINE_BYTES_MAX ? sendAll(broker, due) : copyAll(items, broker, shards, due);
 }
 
 const topicOf = (topic: number): string => `orders${topic}`;
 
 async function sendAll(broker: RunningBroker, due: DueTimers): Promise<void> {
-  const random = new SeededRandom(5);
+  const noise = new SeededRandom(5).bytes(2 * NOISE_BYTES);
   for (let from = 0; from < due.count; from += BODIES) {
     const entries = Array.from({ length: Math.min(BODIES, due.count - from) }, (_, at) => ({
-      body: random.bytes(due.bytes),
+      body: noise.subarray(((from + at) * NOISE_STEP) % NOISE_BYTES).subarray(0, due.bytes),
       deliverAtMs: due.dueMs(from + at),
       ...(due.messageGroup !== undefined && { messageGroup: due.messageGroup }),
     }));

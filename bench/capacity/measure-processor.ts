@@ -15,11 +15,13 @@ import { deflateCompressor } from "../../functions/runtime/compressor.ts";
 import { createSystemRandom } from "../../functions/runtime/random.ts";
 import { hmacSigner } from "../../functions/runtime/signer.ts";
 import { dynamoDbBinary, startDynamoDbServer } from "../../test/support/dynamodb-server.ts";
+import { type DueChecks, fillDueChecks } from "./due-checks.ts";
 import { type DueTimers, fillDueTimers } from "./due-timers.ts";
 
 const CALLS = 4_000;
 const TIMERS = 20_000;
 const LARGE_TIMERS = 4_000;
+const CHECKS = 4_000;
 const AHEAD_MS = 3_600_000;
 
 /** Processor time of a run of the scanner through the adapter, and what it did in it. */
@@ -63,6 +65,9 @@ export async function measureProcessor(): Promise<MeasuredProcessor> {
         topics: 1,
       }),
     ];
+    const checks = { count: CHECKS, producerGroups: 1 } as const;
+    runs.push(await measuring.checks("checks of transactions that have ended", { ...checks, ended: true }));
+    runs.push(await measuring.checks("checks that are made", { ...checks, ended: false }));
     return { call, timerRead, runs };
   } finally {
     s3.disconnect();
@@ -70,8 +75,14 @@ export async function measureProcessor(): Promise<MeasuredProcessor> {
   }
 }
 
+type OpenTable = Awaited<ReturnType<Measuring["open"]>>;
+
 class Measuring {
-  readonly #place: { readonly region: string; readonly bucket: string; readonly credentials: Record<"accessKeyId" | "secretAccessKey", string> };
+  readonly #place: {
+    readonly region: string;
+    readonly bucket: string;
+    readonly credentials: Record<"accessKeyId" | "secretAccessKey", string>;
+  };
   readonly #dynamodb: string;
   readonly #s3: string;
   #tables = 0;
@@ -89,7 +100,7 @@ class Measuring {
   }
 
   async call(): Promise<number> {
-    const { items } = await this.#open();
+    const { items } = await this.open();
     const get = () => items.get({ pk: "nothing", sk: "there" });
     for (let warm = 0; warm < CALLS / 4; warm++) await get();
     const spent = await processorMicroseconds(async () => {
@@ -100,7 +111,7 @@ class Measuring {
 
   /** Beside the calls that read them. */
   async timerRead(due: Omit<DueTimers, "dueMs">, call: number): Promise<number> {
-    const { items, fill } = await this.#open();
+    const { items, fill } = await this.open();
     await fill(due);
     let calls = 0;
     let read = 0;
@@ -119,23 +130,33 @@ class Measuring {
   }
 
   async run(name: string, due: Omit<DueTimers, "dueMs">): Promise<MeasuredRun> {
-    const { fill, scan, reads } = await this.#open();
-    await fill(due);
+    const table = await this.open();
+    await table.fill(due);
+    return this.#scanned(name, due.count, table);
+  }
+
+  async checks(name: string, due: Omit<DueChecks, "checkAfterMs">): Promise<MeasuredRun> {
+    const table = await this.open();
+    await fillDueChecks(await table.open(0), { ...due, checkAfterMs: AHEAD_MS });
+    return this.#scanned(name, due.count, table);
+  }
+
+  async #scanned(name: string, count: number, { scan, reads }: OpenTable): Promise<MeasuredRun> {
     this.#consumed = [];
     const readBefore = reads();
-    const spent = await processorMicroseconds(() => scan(due.count));
+    const spent = await processorMicroseconds(() => scan(count));
     const transactions = this.#consumed.filter(({ operation }) => operation === "transact").length;
     return {
       name,
-      microsecondsPerTimer: spent / due.count,
-      timersRead: (reads() - readBefore) / due.count,
-      timersPerTransaction: due.count / transactions,
-      requestsPerTimer: this.#consumed.reduce((sum, { requests }) => sum + requests, 0) / due.count,
+      microsecondsPerTimer: spent / count,
+      timersRead: (reads() - readBefore) / count,
+      timersPerTransaction: count / transactions,
+      requestsPerTimer: this.#consumed.reduce((sum, { requests }) => sum + requests, 0) / count,
     };
   }
 
   /** A table of its own, and a scanner whose clock is an hour ahead. */
-  async #open() {
+  async open() {
     const place = { ...this.#place, table: `apogee${this.#tables++}` };
     await createTable({ ...place, endpoint: this.#dynamodb });
     const telemetry = this.#telemetry;
@@ -163,11 +184,13 @@ class Measuring {
     const dueMs = Date.now() + AHEAD_MS;
     return {
       items,
+      open,
       reads: () => read,
-      fill: async (due: Omit<DueTimers, "dueMs">) => fillDueTimers(items, await open(0), TIMER_SHARDS, { ...due, dueMs: () => dueMs }),
+      fill: async (due: Omit<DueTimers, "dueMs">) =>
+        fillDueTimers(items, await open(0), TIMER_SHARDS, { ...due, dueMs: () => dueMs }),
       scan: async (count: number) => {
-        const scanner = await open(AHEAD_MS + 1_000);
-        const { fired } = await scanner.scan({ untilMs: Date.now() + 2 * AHEAD_MS });
+        const scanner = await open(2 * AHEAD_MS);
+        const { fired } = await scanner.scan({ untilMs: Date.now() + 3 * AHEAD_MS });
         if (fired !== count) throw new Error(`fired ${fired} of ${count}`);
       },
     };

@@ -37,8 +37,7 @@ export function itemsOf(store: ItemStore, processor: Processor, times: Processor
     put: (item, options) => called(times.call, () => store.put(item, options)),
     update: (key, changes, options) => called(times.call, () => store.update(key, changes, options)),
     delete: (key, options) => called(times.call, () => store.delete(key, options)),
-    transact: (writes, options) =>
-      called(times.call + writes.length * times.transacted, () => store.transact(writes, options)),
+    transact: (writes, options) => called(times.call + writes.length * times.transacted, () => store.transact(writes, options)),
   };
 }
 

@@ -8,7 +8,7 @@ export class Processor {
   readonly #world: World;
   readonly #share: number;
   #freeAtMs = 0;
-  /** Work done so far, in milliseconds of a whole processor. */
+  /** How long it has worked so far. */
   busyMs = 0;
   longestWaitMs = 0;
 
@@ -23,13 +23,8 @@ export class Processor {
     const { nowMs } = this.#world;
     const startsAtMs = Math.max(nowMs, this.#freeAtMs);
     this.#freeAtMs = startsAtMs + microseconds / 1_000 / this.#share;
-    this.busyMs += microseconds / 1_000;
+    this.busyMs += this.#freeAtMs - startsAtMs;
     this.longestWaitMs = Math.max(this.longestWaitMs, startsAtMs - nowMs);
     if (this.#freeAtMs > nowMs) await this.#world.sleep(this.#freeAtMs - nowMs);
-  }
-
-  /** The part of a while that this processor worked. */
-  shareOf(ms: number): number {
-    return this.busyMs / this.#share / ms;
   }
 }
