@@ -104,13 +104,12 @@ export class ShardReader {
     if (cursor === undefined || sk < cursor) this.#behind.set(stream, sk);
   }
 
-  /** A few timers from the first on, and what comes next behind tombstones ahead. Errors: `StoreUnavailable`. */
+  /** A few timers from the first on, and what comes next behind tombstones ahead. None is started. Errors: `StoreUnavailable`. */
   async glance(aheadMs: number): Promise<void> {
     this.#begin();
     let { beyond } = await this.#advance(true, aheadMs);
     for (let pages = 1; this.#unread && beyond && pages < GLANCE_PAGES_MAX; pages++)
       ({ beyond } = await this.#advance(true, aheadMs, true));
-    this.#lanes.go();
   }
 
   /**
