@@ -139,6 +139,11 @@ export class ShardReader {
     }
     this.#unread = true;
     this.#startedMs = this.#clock.nowMs();
+    if (this.#front === START) {
+      // All of it is about to be read.
+      this.#nextSweepMs = this.#startedMs + LATE_SWEEP_MS.least;
+      this.#nextFullSweepMs = this.#startedMs + LATE_SWEEP_MS.full;
+    }
     this.#freshMs = this.#startedMs;
     this.#met = 0;
   }
