@@ -104,13 +104,12 @@ export class ShardReader {
     if (cursor === undefined || sk < cursor) this.#behind.set(stream, sk);
   }
 
-  /** A few timers from the first on, and what comes next behind tombstones ahead. Errors: `StoreUnavailable`. */
+  /** A few timers from the first on, and what comes next behind tombstones ahead. None is started. Errors: `StoreUnavailable`. */
   async glance(aheadMs: number): Promise<void> {
     this.#begin();
     let { beyond } = await this.#advance(true, aheadMs);
     for (let pages = 1; this.#unread && beyond && pages < GLANCE_PAGES_MAX; pages++)
       ({ beyond } = await this.#advance(true, aheadMs, true));
-    this.#lanes.go();
   }
 
   /**
@@ -140,6 +139,11 @@ export class ShardReader {
     }
     this.#unread = true;
     this.#startedMs = this.#clock.nowMs();
+    if (this.#front === START) {
+      // All of it is about to be read.
+      this.#nextSweepMs = this.#startedMs + LATE_SWEEP_MS.least;
+      this.#nextFullSweepMs = this.#startedMs + LATE_SWEEP_MS.full;
+    }
     this.#freshMs = this.#startedMs;
     this.#met = 0;
   }

@@ -1,0 +1,26 @@
+import type { RunningBroker } from "../../core/create-broker.ts";
+import { jsonBodies } from "../bodies.ts";
+
+/** Checks of transactions that are due. */
+export interface DueChecks {
+  readonly count: number;
+  readonly producerGroups: number;
+  /** Whether the transactions have ended: then their checks only go. */
+  readonly ended: boolean;
+  readonly checkAfterMs: number;
+}
+
+const TOPIC = "payments";
+const BODY_BYTES = 1_000;
+
+/** Prepares so many transactions, whose first checks are due at about the same time. */
+export async function fillDueChecks(broker: RunningBroker, due: DueChecks): Promise<void> {
+  await broker.putTopic(TOPIC, { type: "MIXED", queues: 4 });
+  const [text = ""] = jsonBodies(1, BODY_BYTES);
+  const body = Buffer.from(text);
+  for (let at = 0; at < due.count; at++) {
+    const producerGroup = `producers${at % due.producerGroups}`;
+    const { transactionId } = await broker.sendHalfMessage(TOPIC, { body }, { producerGroup, checkAfterMs: due.checkAfterMs });
+    if (due.ended) await broker.endTransaction(transactionId, "rollback");
+  }
+}
