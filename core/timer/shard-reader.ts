@@ -73,6 +73,7 @@ export class ShardReader {
   #swept = 0;
   #nextSweepMs = 0;
   #nextFullSweepMs = 0;
+  #left = false;
 
   constructor(store: { readonly items: ItemStore; readonly clock: Clock }, lanes: FiringLanes, shard: number) {
     this.#items = store.items;
@@ -106,6 +107,14 @@ export class ShardReader {
     let oldest = this.#unread && this.#front !== START ? this.#front : undefined;
     for (const sk of this.#behind.values()) if (oldest === undefined || sk < oldest) oldest = sk;
     return oldest === undefined ? undefined : dueOfTimer(oldest);
+  }
+
+  /**
+   * Its shard is read by someone else from now on, and what waited of it in memory was forgotten: nothing of a page that is still on
+   * its way may be taken, which comes after that.
+   */
+  leave(): void {
+    this.#left = true;
   }
 
   /** Timers of its stream are read again from this one on. */
@@ -201,6 +210,7 @@ export class ShardReader {
     const { items, more } = await this.#items.query({ pk: this.#pk, ...query });
     const read = readTimers(items);
     const topics = await this.#lanes.topicsOf(read.filter(wanted));
+    if (this.#left) return { read: [], last: undefined, more: false, mark, topics };
     return { read, last: items.at(-1)?.sk, more, mark, topics };
   }
 
@@ -218,7 +228,10 @@ export class ShardReader {
     const from = after(timersUntil(this.#freshMs));
     if (nowMs <= this.#freshMs || from <= this.#front) return;
     const isFresh = ({ timer }: ReadTimer): boolean => isUnordered(timer);
-    const { read, last, more, mark, topics } = await this.#page({ from, to: timersUntil(nowMs), limit: TIMERS_PER_PAGE }, isFresh);
+    const { read, last, more, mark, topics } = await this.#page(
+      { from, to: timersUntil(nowMs), limit: TIMERS_PER_PAGE },
+      isFresh,
+    );
     // Whatever finds no room now the front meets.
     for (const one of read.filter(isFresh))
       if (!this.#behind.has(one.stream) && !this.#lanes.isTaken(one, mark)) this.#lanes.take(one, topics);
