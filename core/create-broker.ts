@@ -124,9 +124,12 @@ export async function createBroker(dependencies: BrokerDependencies): Promise<Ru
     runOnce: (request, work) => answering(() => runOnce({ items, clock, random }, request, work)),
     scan: (run) =>
       answering(async () => {
-        const report = await scan(scanning, { ...run, holder: newHolder() });
-        await transactions.finishChecks(run.untilMs);
-        return report;
+        try {
+          return await scan(scanning, { ...run, holder: newHolder() });
+        } finally {
+          // A process that freezes now would answer for them much later.
+          await transactions.finishChecks(run.untilMs);
+        }
       }),
     maintain: ({ untilMs }) =>
       answering(async () => {
@@ -160,7 +163,7 @@ function assemble(dependencies: BrokerDependencies, { signingKey, format, timerS
   const scanning = {
     ...producing,
     checksDue: transactions.checksDue,
-    checksNotPosted: () => 0,
+    checksNotPosted: transactions.notPosted,
     unitsPerSecond: settings.timerUnitsPerSecond,
     onFailure,
     onGauges: dependencies.onGauges ?? (() => undefined),

@@ -31,6 +31,7 @@ import type { Key } from "./ports/item-store.ts";
  *   x#<shard>       <transaction id>          half message
  *   c#<producer group>  <transaction id>      check that waits for the producer's answer
  *   producers       <producer group>          where its checks are posted
+ *   endpoints       <producer group>          what is known of an endpoint of its that fails
  *   k#<topic uid>#<dedup key>  k              send that is known by its key
  *   p#<topic uid>#<producer id>  p            latest sequences of a producer
  *   i#<request id>  i                         request that is known by its Idempotency-Key
@@ -124,6 +125,8 @@ export const waitingCheckKey = (producerGroup: string, transactionId: string): K
 });
 export const PRODUCER_GROUPS_PK = "producers";
 export const producerGroupKey = (name: string): Key => ({ pk: PRODUCER_GROUPS_PK, sk: name });
+export const ENDPOINTS_PK = "endpoints";
+export const endpointKey = (producerGroup: string): Key => ({ pk: ENDPOINTS_PK, sk: producerGroup });
 
 export const knownSendKey = (topicUid: string, key: string): Key => ({ pk: `k#${topicUid}#${key}`, sk: "k" });
 export const producerStateKey = (topicUid: string, producerId: string): Key => ({ pk: `p#${topicUid}#${producerId}`, sk: "p" });

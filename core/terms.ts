@@ -213,11 +213,11 @@ export interface Transaction {
   readonly topic: string;
   readonly producerGroup: string;
   readonly state: TransactionState;
-  /** How often the producer was asked. */
+  /** Checks made. */
   readonly checks: number;
   /** While it is prepared. */
   readonly nextCheckAtMs: number | undefined;
-  /** Why the group's endpoint gave no answer when it was last asked, if it gave none. */
+  /** Why the last check got no answer from the group's endpoint, or was not posted to it. */
   readonly checkFailure: string | undefined;
   readonly createdAtMs: number;
   readonly endedAtMs: number | undefined;
@@ -256,4 +256,21 @@ export interface ProducerGroup {
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
   readonly version: number;
+}
+
+/** Whether a producer group's endpoint is called, by how it answered. */
+export interface EndpointState {
+  /** It is called; it is not; or the next check tries it. */
+  readonly state: "CLOSED" | "OPEN" | "HALF_OPEN";
+  /** Calls in a row that it left unanswered; 0 while it is CLOSED. */
+  readonly failures: number;
+  /** Until then it is, or was, not called. */
+  readonly openUntilMs: number | undefined;
+  readonly lastFailure: string | undefined;
+  readonly lastFailureAtMs: number | undefined;
+}
+
+/** Settings, and how their endpoint does where they have a url. */
+export interface ShownProducerGroup extends ProducerGroup {
+  readonly endpoint: EndpointState | undefined;
 }

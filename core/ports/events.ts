@@ -2,7 +2,14 @@
  * What befell messages without a caller being told: for whoever runs the broker. Each is told once the store has it; one whose
  * answer from the store was lost may go untold. Names are those that users know.
  */
-export type BrokerEvent = DeadLettered | MessagePutAside | TimerParked | TransactionDiscarded | WebhookFailed | RedriveEnded;
+export type BrokerEvent =
+  | DeadLettered
+  | MessagePutAside
+  | TimerParked
+  | TransactionDiscarded
+  | WebhookFailed
+  | CheckNotPosted
+  | RedriveEnded;
 
 /** A message moved to its group's dead letters. */
 export interface DeadLettered {
@@ -43,11 +50,22 @@ export interface TransactionDiscarded {
   readonly producerGroup: string;
   readonly transactionId: string;
   readonly checks: number;
+  /** False: none of its checks could be posted, and none was received. */
+  readonly asked: boolean;
 }
 
 /** The endpoint of a producer group gave no verdict on a transaction that can be used. */
 export interface WebhookFailed {
   readonly kind: "webhookFailed";
+  readonly producerGroup: string;
+  readonly transactionId: string;
+  readonly checkNumber: number;
+  readonly reason: string;
+}
+
+/** A check was not posted to the endpoint of its producer group. */
+export interface CheckNotPosted {
+  readonly kind: "checkNotPosted";
   readonly producerGroup: string;
   readonly transactionId: string;
   readonly checkNumber: number;

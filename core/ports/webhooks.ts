@@ -17,7 +17,8 @@ export interface WebhookRequest {
   readonly id: string;
   /** When this try is made, epoch milliseconds; sent in seconds. The far side refuses what is older than some minutes. */
   readonly timestampMs: number;
-  readonly body: string;
+  /** UTF-8. Bytes are sent as they are, and must not change meanwhile. */
+  readonly body: string | Uint8Array;
 }
 
 /** `ok` for a 2xx read to its end. `detail` is a sentence without secret, URL, address or anything the far side wrote. */
@@ -52,4 +53,4 @@ export const WEBHOOK_SECRET_BYTES_MIN = 24;
 export const WEBHOOK_SECRET_BYTES_MAX = 64;
 export const WEBHOOK_DEADLINE_MS = 5_000;
 export const WEBHOOK_REPLY_BYTES_MAX = 64 * 1_024;
-export const WEBHOOKS_IN_FLIGHT_MAX = 64;
+export const WEBHOOKS_IN_FLIGHT_MAX = 128;

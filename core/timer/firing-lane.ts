@@ -1,5 +1,5 @@
+import type { ReadTimer } from "./route.ts";
 import type { UnitsFlow } from "./shard-units.ts";
-import type { Timer } from "./timer.ts";
 import { LANE_RETRY_MS } from "./timer-limits.ts";
 
 /** Timers of one stream that are in memory, in their order. */
@@ -7,7 +7,7 @@ export interface Stream {
   readonly key: string;
   readonly shard: number;
   readonly lane: FiringLane;
-  pending: Timer[];
+  pending: ReadTimer[];
   /** Those in batches under way. */
   firing: number;
   /** Its timers are read again, for another lane: what comes back is not kept. */
@@ -17,7 +17,7 @@ export interface Stream {
 /** What became of a batch. */
 export interface Fired {
   /** Still due. */
-  readonly left?: readonly Timer[] | undefined;
+  readonly left?: readonly ReadTimer[] | undefined;
   /** Their way has changed: the lane's timers are to be read again. */
   readonly reroute?: boolean | undefined;
 }
@@ -28,12 +28,12 @@ export interface LaneKind {
   readonly atOnce: number;
   readonly timersPerBatch: number;
   /** How many of these may go together, in order: at least one. */
-  readonly fitting: (timers: readonly Timer[]) => number;
-  readonly fire: (timers: readonly Timer[]) => Promise<Fired>;
+  readonly fitting: (timers: readonly ReadTimer[]) => number;
+  readonly fire: (timers: readonly ReadTimer[]) => Promise<Fired>;
 }
 
 export interface Batch {
-  readonly timers: readonly Timer[];
+  readonly timers: readonly ReadTimer[];
   /** Of each timer. */
   readonly streams: readonly Stream[];
 }
@@ -73,7 +73,7 @@ export class FiringLane {
     return known;
   }
 
-  push(stream: Stream, timer: Timer): void {
+  push(stream: Stream, timer: ReadTimer): void {
     this.#streams.set(stream.key, stream);
     stream.pending.push(timer);
     this.waiting++;
@@ -84,7 +84,7 @@ export class FiringLane {
   }
 
   take(): Batch {
-    const timers: Timer[] = [];
+    const timers: ReadTimer[] = [];
     const streams: Stream[] = [];
     const turn = this.#streams.size > 1 ? TURN : this.#batchMost;
     for (const stream of [...this.#streams.values()]) {
@@ -105,9 +105,9 @@ export class FiringLane {
   }
 
   /** The batch is over; `left` goes back to the front of its streams. */
-  over({ timers, streams }: Batch, left: ReadonlySet<Timer>): void {
+  over({ timers, streams }: Batch, left: ReadonlySet<ReadTimer>): void {
     this.firing--;
-    const back = new Map<Stream, Timer[]>();
+    const back = new Map<Stream, ReadTimer[]>();
     for (const [at, timer] of timers.entries()) {
       const stream = streams[at] as Stream;
       stream.firing--;
@@ -121,7 +121,7 @@ export class FiringLane {
   }
 
   /** Takes all timers of the stream out that wait. */
-  remove(stream: Stream): readonly Timer[] {
+  remove(stream: Stream): readonly ReadTimer[] {
     const removed = stream.pending;
     stream.pending = [];
     this.#streams.delete(stream.key);

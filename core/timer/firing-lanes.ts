@@ -1,25 +1,12 @@
-import { BrokerError } from "../errors.ts";
 import type { Topic } from "../terms.ts";
-import { clearTombstone } from "./clear-tombstone.ts";
-import { batchOf, type Firing, fireBatch, PARKED_TOGETHER_MAX, parkHomeless, weightOf } from "./fire-batch.ts";
+import type { Firing } from "./fire-batch.ts";
 import { type Batch, type Fired, FiringLane, type LaneKind, type Stream } from "./firing-lane.ts";
-import { aimOf, boundQueue, streamOf } from "./route.ts";
+import { LaneKinds } from "./lane-kinds.ts";
+import { aimOf, boundQueue, type ReadTimer } from "./route.ts";
 import type { ShardUnits } from "./shard-units.ts";
 import { Sleeper } from "./sleeper.ts";
-import { Slots } from "./slots.ts";
-import { type CheckTimer, type MessageTimer, type Timer, type Tombstone, unitsOfTimer } from "./timer.ts";
-import {
-  BATCHES_AT_ONCE,
-  CHECK_BATCHES_AT_ONCE,
-  CHECK_BATCHES_PER_GROUP,
-  CHECKS_PER_BATCH_MAX,
-  FIRED_BYTES_MAX,
-  REFILL_TIMERS_MIN,
-  SLOT_MS,
-  TIMERS_IN_MEMORY,
-  TIMERS_PER_BATCH_MAX,
-  TOMBSTONES_PER_BATCH_MAX,
-} from "./timer-limits.ts";
+import { unitsOfTimer } from "./timer.ts";
+import { REFILL_TIMERS_MIN, TIMERS_IN_MEMORY } from "./timer-limits.ts";
 
 export interface LanesOptions {
   readonly firing: Firing;
@@ -31,13 +18,11 @@ export interface LanesOptions {
   /** There is room again for timers of a stream of this shard. */
   readonly onRoom: (shard: number) => void;
   /** From this timer on, those of its stream are to be read again. */
-  readonly onDropped: (stream: string, first: Timer) => void;
+  readonly onDropped: (first: ReadTimer) => void;
   /** A batch ended. */
   readonly onProgress: () => void;
 }
 
-/** Batches to any queue of one topic under way at once. */
-const ANYWHERE_AT_ONCE = 4;
 /** More than are fired while a page is on its way. */
 const LATELY_MAX = 8_000;
 
@@ -59,31 +44,24 @@ export class FiringLanes {
   readonly #lately = new Map<string, number>();
   #ended = 0;
   readonly #topics = new Map<string, Topic | undefined>();
-  readonly #messageSlots: Slots;
-  readonly #checkSlots: Slots;
+  readonly #kinds: LaneKinds;
   readonly #stopping = new AbortController();
   readonly #pauses: Sleeper;
   /** When the first pause of a lane is over. */
   #resumesMs = Number.POSITIVE_INFINITY;
   #pausing = false;
   #waiting = 0;
-  /** Of messages that are unpacked in memory, and who waits until it is less. */
-  #bytes = 0;
-  readonly #heavy: (() => void)[] = [];
-  #fired = 0;
-  #parked = 0;
 
   constructor(options: LanesOptions) {
     const { firing } = options;
     this.#options = options;
     this.#firing = firing;
-    this.#messageSlots = new Slots(firing.clock, BATCHES_AT_ONCE, SLOT_MS);
+    this.#kinds = new LaneKinds(firing);
     this.#pauses = new Sleeper(firing.clock);
-    this.#checkSlots = new Slots(firing.clock, CHECK_BATCHES_AT_ONCE, SLOT_MS);
   }
 
   get report(): { readonly fired: number; readonly parked: number } {
-    return { fired: this.#fired, parked: this.#parked };
+    return this.#kinds.report;
   }
 
   get isIdle(): boolean {
@@ -102,15 +80,15 @@ export class FiringLanes {
   oldestDueMs(shard: number): number | undefined {
     let oldestMs: number | undefined;
     for (const stream of this.#streams.values()) {
-      const [first] = stream.pending;
-      if (first?.shard === shard && first.dueMs < (oldestMs ?? Number.POSITIVE_INFINITY)) oldestMs = first.dueMs;
+      const dueMs = stream.shard === shard ? stream.pending[0]?.timer.dueMs : undefined;
+      if (dueMs !== undefined && dueMs < (oldestMs ?? Number.POSITIVE_INFINITY)) oldestMs = dueMs;
     }
     return oldestMs;
   }
 
   /** Reads the topics that these timers are for: called before `take`. Errors: `StoreUnavailable`. */
-  async prepare(timers: readonly Timer[]): Promise<void> {
-    const names = new Set(timers.flatMap((timer) => (timer.kind === "message" ? [timer.topic] : [])));
+  async prepare(read: readonly ReadTimer[]): Promise<void> {
+    const names = new Set(read.flatMap(({ timer }) => (timer.kind === "message" ? [timer.topic] : [])));
     const found = await Promise.all([...names].map(async (name) => [name, await this.#firing.topics.lookUp(name)] as const));
     this.#topics.clear();
     for (const [name, topic] of found) this.#topics.set(name, topic);
@@ -122,9 +100,8 @@ export class FiringLanes {
   }
 
   /** Whether it is in memory, or was fired after the moment that a page with it was asked for. */
-  isTaken(timer: Timer, mark: number): boolean {
-    const place = placeOf(timer);
-    return this.#taken.has(place) || (this.#lately.get(place) ?? -1) >= mark;
+  isTaken({ sk }: ReadTimer, mark: number): boolean {
+    return this.#taken.has(sk) || (this.#lately.get(sk) ?? -1) >= mark;
   }
 
   /** For how many more timers of the stream there is room: the fewer it has, the less it matters how many others have. */
@@ -143,27 +120,26 @@ export class FiringLanes {
   }
 
   /** Whether there was room: then it waits for its turn. */
-  take(timer: Timer): boolean {
-    const key = streamOf(timer);
+  take(read: ReadTimer): boolean {
+    const { stream: key, timer, sk } = read;
     if (this.roomFor(key) === 0) return false;
     let stream = this.#streams.get(key);
     if (!stream) {
-      const lane = this.#laneOf(timer);
+      const lane = this.#laneOf(read);
       if (!lane) return false;
       stream = { key, shard: timer.shard, lane, pending: [], firing: 0, dropped: false };
       this.#streams.set(key, stream);
     }
-    stream.lane.push(stream, timer);
+    stream.lane.push(stream, read);
     this.#busy.add(stream.lane);
-    this.#taken.add(placeOf(timer));
+    this.#taken.add(sk);
     this.#waiting++;
     return true;
   }
 
   /** Starts what can start. */
   go(): void {
-    this.#messageSlots.wake();
-    this.#checkSlots.wake();
+    this.#kinds.wake();
     const nowMs = this.#firing.clock.nowMs();
     for (const lane of [...this.#busy]) {
       while (lane.isReady(nowMs) && !this.#stopping.signal.aborted) this.#start(lane);
@@ -205,7 +181,7 @@ export class FiringLanes {
       this.#options.onFailure(error);
       fired = { left: batch.timers };
     }
-    const left = new Set(fired.left ?? []);
+    const left = new Set<ReadTimer>(fired.left ?? []);
     lane.over(batch, left);
     this.#waiting += left.size;
     for (const timer of batch.timers) if (!left.has(timer)) this.#end(timer);
@@ -216,11 +192,10 @@ export class FiringLanes {
     this.go();
   }
 
-  #end(timer: Timer): void {
-    const place = placeOf(timer);
-    this.#taken.delete(place);
-    this.#lately.delete(place);
-    this.#lately.set(place, this.#ended++);
+  #end({ sk }: ReadTimer): void {
+    this.#taken.delete(sk);
+    this.#lately.delete(sk);
+    this.#lately.set(sk, this.#ended++);
     if (this.#lately.size <= LATELY_MAX) return;
     const [oldest] = this.#lately.keys();
     if (oldest !== undefined) this.#lately.delete(oldest);
@@ -248,9 +223,9 @@ export class FiringLanes {
     this.#pausing = false;
   }
 
-  async #units(lane: FiringLane, timers: readonly Timer[]): Promise<void> {
+  async #units(lane: FiringLane, read: readonly ReadTimer[]): Promise<void> {
     const units = new Map<number, number>();
-    for (const timer of timers) units.set(timer.shard, (units.get(timer.shard) ?? 0) + unitsOfTimer(timer));
+    for (const { timer } of read) units.set(timer.shard, (units.get(timer.shard) ?? 0) + unitsOfTimer(timer));
     await Promise.all([...units].map(([shard, count]) => this.#options.unitsOf(shard).take(count, lane.flowOf(shard))));
   }
 
@@ -264,30 +239,29 @@ export class FiringLanes {
   #drop(stream: Stream): void {
     stream.dropped = true;
     const [first] = this.#remove(stream);
-    if (first) this.#options.onDropped(stream.key, first);
+    if (first) this.#options.onDropped(first);
   }
 
-  #remove(stream: Stream): readonly Timer[] {
+  #remove(stream: Stream): readonly ReadTimer[] {
     const removed = stream.lane.remove(stream);
     this.#waiting -= removed.length;
-    for (const timer of removed) this.#taken.delete(placeOf(timer));
+    for (const { sk } of removed) this.#taken.delete(sk);
     this.#settle(stream);
     return removed;
   }
 
   /** `undefined`: not now, since the queues of message groups change. */
-  #laneOf(timer: Timer): FiringLane | undefined {
-    if (timer.kind === "tombstone") return this.#lane("tombstones", () => this.#tombstones());
-    if (timer.kind === "check") return this.#lane(aimOf(timer), () => this.#checks());
-    const { topic: name, topicUid, groupHash } = timer;
-    const topic = this.#topics.get(name);
-    if (topic?.uid !== topicUid) return this.#lane("homeless", () => this.#homeless());
-    if (groupHash === undefined) {
-      return this.#lane(aimOf(timer), () => this.#messages(timer, timer.priority === undefined ? ANYWHERE_AT_ONCE : 1));
-    }
+  #laneOf({ timer }: ReadTimer): FiringLane | undefined {
+    const kinds = this.#kinds;
+    if (timer.kind === "tombstone") return this.#lane(aimOf(timer), () => kinds.tombstones());
+    if (timer.kind === "check") return this.#lane(aimOf(timer), () => kinds.checks());
+    const { topicUid, groupHash } = timer;
+    const topic = this.#topics.get(timer.topic);
+    if (topic?.uid !== topicUid) return this.#lane("homeless", () => kinds.homeless());
+    if (groupHash === undefined) return this.#lane(aimOf(timer), () => kinds.messages(timer));
     if (topic.heldUntilMs > 0) return undefined;
     const { writeQueues } = topic;
-    return this.#lane(`${topicUid}#q${boundQueue(topic, timer)}/${writeQueues}`, () => this.#messages(timer, 1, writeQueues));
+    return this.#lane(`${topicUid}#q${boundQueue(topic, timer)}/${writeQueues}`, () => kinds.ordered(timer, writeQueues));
   }
 
   #lane(key: string, kindOf: () => LaneKind): FiringLane {
@@ -299,89 +273,6 @@ export class FiringLanes {
     this.#lanes.set(key, lane);
     return lane;
   }
-
-  /** `writeQueues`: those that message groups were sorted by. */
-  #messages({ topic: name, topicUid }: MessageTimer, atOnce: number, writeQueues?: number): LaneKind {
-    return {
-      atOnce,
-      timersPerBatch: TIMERS_PER_BATCH_MAX,
-      fitting: (timers) => batchOf(timers as readonly MessageTimer[]),
-      fire: (timers) =>
-        this.#messageSlots.run(async () => {
-          const batch = timers as readonly MessageTimer[];
-          const topic = await this.#firing.topics.lookUp(name);
-          const known = topic?.uid === topicUid ? topic : undefined;
-          if (!known || (writeQueues !== undefined && known.writeQueues !== writeQueues)) return { left: timers, reroute: true };
-          const [first] = batch;
-          try {
-            const bound = first && boundQueue(known, first);
-            const { fired, parked } = await this.#weighed(batch, () => fireBatch(this.#firing, known, bound, batch));
-            this.#fired += fired;
-            this.#parked += parked;
-            return {};
-          } catch (error) {
-            // Until the queues of message groups stand again.
-            if (!BrokerError.is(error) || error.code !== "SERVER_BUSY") throw error;
-            this.#firing.topics.forget(name);
-            return { left: timers };
-          }
-        }),
-    };
-  }
-
-  #checks(): LaneKind {
-    return {
-      atOnce: CHECK_BATCHES_PER_GROUP,
-      timersPerBatch: CHECKS_PER_BATCH_MAX,
-      fitting: (timers) => timers.length,
-      fire: (timers) =>
-        this.#checkSlots.run(async () => {
-          const { left } = await this.#firing.checksDue(timers as readonly CheckTimer[]);
-          this.#fired += timers.length - left.length;
-          return { left };
-        }),
-    };
-  }
-
-  #tombstones(): LaneKind {
-    return {
-      atOnce: 1,
-      timersPerBatch: TOMBSTONES_PER_BATCH_MAX,
-      fitting: (timers) => timers.length,
-      fire: async (timers) => {
-        await Promise.all(timers.map((timer) => clearTombstone(this.#firing.items, timer as Tombstone)));
-        return {};
-      },
-    };
-  }
-
-  #homeless(): LaneKind {
-    return {
-      atOnce: 1,
-      timersPerBatch: PARKED_TOGETHER_MAX,
-      fitting: (timers) => timers.length,
-      fire: async (timers) => {
-        const { parked, left } = await parkHomeless(this.#firing, timers as readonly MessageTimer[]);
-        this.#parked += parked;
-        return { left, reroute: left.length > 0 };
-      },
-    };
-  }
-
-  /** Lets batches be in memory, unpacked, while all of them together weigh no more than they may. */
-  async #weighed<T>(batch: readonly MessageTimer[], work: () => Promise<T>): Promise<T> {
-    const bytes = weightOf(batch);
-    while (this.#bytes > 0 && this.#bytes + bytes > FIRED_BYTES_MAX) await new Promise<void>((wake) => this.#heavy.push(wake));
-    this.#bytes += bytes;
-    try {
-      return await work();
-    } finally {
-      this.#bytes -= bytes;
-      for (const wake of this.#heavy.splice(0)) wake();
-    }
-  }
 }
 
 const NOTHING: Pick<Stream, "pending"> = { pending: [] };
-
-const placeOf = ({ shard, dueMs, id }: Timer): string => `${shard}/${dueMs}/${id}`;

@@ -1,12 +1,31 @@
+import type { Item } from "../ports/item-store.ts";
 import { queueOfGroup } from "../produce/choose-queue.ts";
 import type { Topic } from "../terms.ts";
-import type { MessageTimer, Timer } from "./timer.ts";
+import { type MessageTimer, readableTimer, type Timer } from "./timer.ts";
+
+/** A timer as it was read, and where it stands. */
+export interface ReadTimer {
+  readonly timer: Timer;
+  /** Its place among those of its shard; no other timer has it. */
+  readonly sk: string;
+  readonly stream: string;
+}
+
+/** What cannot be read must not stop the others. */
+export function readTimers(items: readonly Item[]): readonly ReadTimer[] {
+  const read: ReadTimer[] = [];
+  for (const item of items) {
+    const timer = readableTimer(item);
+    if (timer) read.push({ timer, sk: item.sk, stream: streamOf(timer) });
+  }
+  return read;
+}
 
 /**
  * Timers that must not wait for others: those of one message group, of one priority of a topic, of one topic, of one producer group,
  * each in one shard. Those of a stream are fired in the order of their due times.
  */
-export const streamOf = (timer: Timer): string => `${timer.shard}/${aimOf(timer)}`;
+const streamOf = (timer: Timer): string => `${timer.shard}/${aimOf(timer)}`;
 
 /** What a stream leads to, where it is not a queue that its message groups share. */
 export function aimOf(timer: Timer): string {

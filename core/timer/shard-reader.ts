@@ -1,9 +1,8 @@
 import { dueOfTimer, timerSk, timersPk, timersUntil } from "../keys.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { Item, ItemStore } from "../ports/item-store.ts";
+import type { ItemStore } from "../ports/item-store.ts";
 import type { FiringLanes } from "./firing-lanes.ts";
-import { isUnordered, streamOf } from "./route.ts";
-import { readableTimer, type Timer } from "./timer.ts";
+import { isUnordered, type ReadTimer, readTimers } from "./route.ts";
 import {
   LATE_PAGES_MAX,
   LATE_SWEEP_MS,
@@ -98,9 +97,8 @@ export class ShardReader {
     return oldest === undefined ? undefined : dueOfTimer(oldest);
   }
 
-  /** Timers of the stream are read again from this one on. */
-  rewind(stream: string, { dueMs, id }: Timer): void {
-    const sk = timerSk(dueMs, id);
+  /** Timers of its stream are read again from this one on. */
+  rewind({ stream, sk }: ReadTimer): void {
     const cursor = this.#behind.get(stream);
     if (cursor === undefined || sk < cursor) this.#behind.set(stream, sk);
   }
@@ -168,12 +166,12 @@ export class ShardReader {
       to: timersUntil(glance ? nowMs + aheadMs : nowMs),
       limit: glance && !tombstonesAhead ? TIMERS_PER_GLANCE : TIMERS_PER_PAGE,
     });
-    const timers = timersOf(page.items);
-    const due = timers.filter(({ dueMs }) => dueMs <= nowMs);
+    const read = readTimers(page.items);
+    const due = read.filter(({ timer }) => timer.dueMs <= nowMs);
     await this.#lanes.prepare(due);
-    for (const timer of due) if (!this.#meet(timer, mark)) this.#passedOver++;
+    for (const one of due) if (!this.#meet(one, mark)) this.#passedOver++;
     this.#met += due.length;
-    const next = timers.find((timer) => timer.dueMs > nowMs && timer.kind !== "tombstone");
+    const next = read.find(({ timer }) => timer.dueMs > nowMs && timer.kind !== "tombstone")?.timer;
     const last = page.items.at(-1)?.sk;
     const pastDue = after(timersUntil(nowMs));
     if (next || (glance && !page.more)) {
@@ -187,12 +185,11 @@ export class ShardReader {
   }
 
   /** Answers whether it is in memory. */
-  #meet(timer: Timer, mark: number): boolean {
-    const stream = streamOf(timer);
-    const cursor = this.#behind.get(stream);
-    const isBehind = cursor !== undefined && timerSk(timer.dueMs, timer.id) >= cursor;
-    if (!isBehind && (this.#lanes.isTaken(timer, mark) || this.#lanes.take(timer))) return true;
-    if (!isBehind) this.rewind(stream, timer);
+  #meet(read: ReadTimer, mark: number): boolean {
+    const cursor = this.#behind.get(read.stream);
+    if (cursor !== undefined && read.sk >= cursor) return false;
+    if (this.#lanes.isTaken(read, mark) || this.#lanes.take(read)) return true;
+    this.rewind(read);
     return false;
   }
 
@@ -202,11 +199,10 @@ export class ShardReader {
     if (nowMs <= this.#freshMs || from <= this.#front) return;
     const mark = this.#lanes.mark();
     const page = await this.#items.query({ pk: this.#pk, from, to: timersUntil(nowMs), limit: TIMERS_PER_PAGE });
-    const timers = timersOf(page.items).filter(isUnordered);
-    await this.#lanes.prepare(timers);
+    const fresh = readTimers(page.items).filter(({ timer }) => isUnordered(timer));
+    await this.#lanes.prepare(fresh);
     // Whatever finds no room now the front meets.
-    for (const timer of timers)
-      if (!this.#behind.has(streamOf(timer)) && !this.#lanes.isTaken(timer, mark)) this.#lanes.take(timer);
+    for (const read of fresh) if (!this.#behind.has(read.stream) && !this.#lanes.isTaken(read, mark)) this.#lanes.take(read);
     const last = page.items.at(-1)?.sk;
     this.#freshMs = page.more && last !== undefined ? dueOfTimer(last) - 1 : nowMs;
   }
@@ -226,10 +222,10 @@ export class ShardReader {
       const { from, to } = this.#sweep;
       const mark = this.#lanes.mark();
       const page = await this.#items.query({ pk: this.#pk, ...(from !== START && { from }), to, limit: TIMERS_PER_PAGE });
-      const timers = timersOf(page.items);
-      await this.#lanes.prepare(timers);
-      for (const timer of timers) this.#meet(timer, mark);
-      this.#swept += timers.length;
+      const read = readTimers(page.items);
+      await this.#lanes.prepare(read);
+      for (const one of read) this.#meet(one, mark);
+      this.#swept += read.length;
       const last = page.items.at(-1)?.sk;
       if (page.more && last !== undefined) this.#sweep.from = after(last);
       else this.#endSweep();
@@ -278,22 +274,22 @@ export class ShardReader {
     const mark = this.#lanes.mark();
     const limit = Math.max(REFILL_TIMERS_MIN, Math.min(TIMERS_PER_PAGE, wanted));
     const page = await this.#items.query({ pk: this.#pk, from, to, limit });
-    const timers = timersOf(page.items);
-    await this.#lanes.prepare(timers);
+    const again = readTimers(page.items);
+    await this.#lanes.prepare(again);
     const stopped = new Set<string>();
-    for (const timer of timers) {
-      const stream = streamOf(timer);
+    for (const read of again) {
+      const { stream, sk } = read;
       const cursor = this.#behind.get(stream);
       // Its own cursor lies before this page: what is there comes first.
       if (stopped.has(stream) || (cursor !== undefined && cursor < from)) continue;
-      if (this.#lanes.isTaken(timer, mark)) continue;
-      if (this.#lanes.take(timer)) {
+      if (this.#lanes.isTaken(read, mark)) continue;
+      if (this.#lanes.take(read)) {
         this.#passedOver = Math.max(0, this.#passedOver - 1);
         continue;
       }
       stopped.add(stream);
       if (this.#lanes.roomFor(stream) > 0) barred.add(stream);
-      this.#behind.set(stream, timerSk(timer.dueMs, timer.id));
+      this.#behind.set(stream, sk);
     }
     const last = page.items.at(-1)?.sk;
     const readTo = page.more && last !== undefined ? after(last) : undefined;
@@ -304,6 +300,3 @@ export class ShardReader {
     }
   }
 }
-
-/** What cannot be read must not stop the others. */
-const timersOf = (items: readonly Item[]): readonly Timer[] => items.map(readableTimer).filter((timer) => timer !== undefined);

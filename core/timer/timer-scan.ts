@@ -69,7 +69,7 @@ export class TimerScan {
       unitsOf: (shard) => this.#unitsOf(shard),
       onFailure,
       onRoom: (shard) => this.#wakeBehind(shard),
-      onDropped: (stream, first) => this.#held.get(first.shard)?.reader.rewind(stream, first),
+      onDropped: (first) => this.#held.get(first.timer.shard)?.reader.rewind(first),
       onProgress: () => this.#changed.wake(),
     });
     this.#deafen = scanning.bell.hear((dueMs) => this.#written(dueMs));

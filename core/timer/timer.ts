@@ -84,9 +84,10 @@ export const tombstoneItem = (place: TimerPlace, moved: boolean): Item => ({
 /** About what keys and attributes of a timer take beside a frame and names. */
 const TIMER_BYTES = 110;
 
-/** Write units that deleting it takes in a transaction. */
+/** Write units that deleting it takes, of a message in a transaction. Most checks are of ended transactions, and are deleted alone. */
 export function unitsOfTimer(timer: Timer): number {
-  const bytes = timer.kind === "message" ? timer.frame.length + timer.topic.length + (timer.chosenId?.length ?? 0) : 0;
+  if (timer.kind !== "message") return 1;
+  const bytes = timer.frame.length + timer.topic.length + (timer.chosenId?.length ?? 0);
   return 2 * Math.ceil((bytes + TIMER_BYTES) / 1_024);
 }
 

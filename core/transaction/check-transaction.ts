@@ -1,14 +1,22 @@
 import type { Arrivals } from "../consume/arrivals.ts";
 import { waitingCheckKey } from "../keys.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { Events, TransactionDiscarded } from "../ports/events.ts";
-import type { ItemStore, TransactResult } from "../ports/item-store.ts";
+import type { Events } from "../ports/events.ts";
+import type { Item, ItemStore, TransactResult } from "../ports/item-store.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
+import type { ProducerGroup } from "../terms.ts";
 import { type CheckTimer, checkTimerItem, isCheck, isFree, timerKey } from "../timer/timer.ts";
-import { discarding, type HalfMessage, halfMessageKey, halfMessageOf, inState } from "./half-message.ts";
+import type { Endpoint } from "./endpoints.ts";
+import { discarding, failing, type HalfMessage, halfMessageKey, halfMessageOf, inState } from "./half-message.ts";
 import type { PostedChecks } from "./posted-checks.ts";
 import type { ProducerGroupRegistry } from "./producer-group-registry.ts";
-import { CHECK_INTERVAL_MS, MAX_CHECKS_DEFAULT } from "./transaction-limits.ts";
+import {
+  CHECK_INTERVAL_MS,
+  MAX_CHECKS_DEFAULT,
+  UNASKED_CHECK_INTERVAL_MS_MAX,
+  UNASKED_LIFE_MS,
+  UNREADABLE_CHECK_INTERVAL_MS,
+} from "./transaction-limits.ts";
 import { checkLane, waitingCheckItem } from "./waiting-check.ts";
 
 export interface CheckingTransactions {
@@ -20,79 +28,153 @@ export interface CheckingTransactions {
   readonly events: Events;
 }
 
+/** Who is asked. */
+export interface AskedGroup {
+  /** Absent: it has no settings. */
+  readonly settings: ProducerGroup | undefined;
+  /** Absent: nothing is posted by this process. */
+  readonly endpoint: Endpoint | undefined;
+}
+
+export type AskedGroupOf = (producerGroup: string) => Promise<AskedGroup>;
+
+/** When the next check of a transaction is due, where one was set. */
+export type CheckMade = { readonly nextMs: number | undefined };
+
+const MADE: CheckMade = { nextMs: undefined };
+const UNASKED = `In ${UNASKED_LIFE_MS / 3_600_000} hours none of its checks could be posted to the endpoint, and none was received.`;
+
 /**
  * Does what a due check asks for: where the transaction is not decided, its producers are asked and the next check is set, or, after
  * too many, it is discarded; where it is, the check goes. Repeatable, also by two at once: an undecided transaction has one check
- * timer, and whoever deletes that made the check. Errors: `StoreUnavailable`.
+ * timer, and whoever deletes that made the check. Where `read` is given, that is what was found of the half message.
+ * Errors: `StoreUnavailable`, `StoreCorrupt`.
  */
-export async function checkTransaction(checking: CheckingTransactions, timer: CheckTimer): Promise<void> {
-  const { items, producerGroups } = checking;
-  try {
-    for (let done = false; !done; ) {
-      const item = await items.get(halfMessageKey(timer.id));
-      const half = item && halfMessageOf(item);
-      if (half?.state !== "PREPARED") {
-        done = await drop(checking, timer, half);
-        continue;
-      }
-      const group = await producerGroups.lookUp(half.producerGroup);
-      const last = timer.checks >= (group?.maxChecks ?? MAX_CHECKS_DEFAULT);
-      const result = last ? await discard(checking, timer, half) : await ask(checking, timer, half);
-      if (result.ok && last) checking.events.happened(discarded(half, timer));
-      if (result.ok && !last) {
-        checking.arrivals.ring(checkLane(half.producerGroup));
-        if (group) checking.postedChecks.add(half, timer.checks + 1, group);
-      }
-      // Where the timer was gone, someone else made the check.
-      done = result.ok || result.failures[1] !== undefined;
+export async function checkTransaction(
+  checking: CheckingTransactions,
+  timer: CheckTimer,
+  groupOf: AskedGroupOf,
+  read?: { readonly item: Item | undefined },
+): Promise<CheckMade> {
+  for (let found = read; ; found = undefined) {
+    const { item } = found ?? { item: await checking.items.get(halfMessageKey(timer.id)) };
+    const half = item && halfMessageOf(item);
+    if (half?.state !== "PREPARED") {
+      if (await drop(checking, timer, half)) return MADE;
+      continue;
     }
-  } catch (error) {
-    // Someone is deciding it, or checking it, at this moment: what that comes to the next look finds.
-    if (!StoreUnavailable.is(error) || error.reason !== "conflict" || error.outcome === "unknown") throw error;
+    const group = await groupOf(half.producerGroup);
+    const made = await make(checking, timer, half, group);
+    if (made) return made;
   }
 }
 
-const discarded = ({ id, topic, producerGroup }: HalfMessage, { checks }: CheckTimer): TransactionDiscarded => ({
-  kind: "transactionDiscarded",
-  topic,
-  producerGroup,
-  transactionId: id,
-  checks,
-});
-
-/** One transaction: the count, the next check in place of this one, and the question. */
-function ask({ items, clock }: CheckingTransactions, timer: CheckTimer, half: HalfMessage): Promise<TransactResult> {
-  const nowMs = clock.nowMs();
-  // Never this one's own place, wherever the clock went.
-  const next = {
-    ...timer,
-    dueMs: Math.max(nowMs, timer.dueMs) + CHECK_INTERVAL_MS,
-    checks: timer.checks + 1,
-    producerGroup: half.producerGroup,
-  };
-  return items.transact([
-    {
-      kind: "update",
-      key: halfMessageKey(half.id),
-      changes: [
-        { op: "set", name: "c", value: next.checks },
-        { op: "set", name: "nc", value: next.dueMs },
-        { op: "remove", name: "w" },
-      ],
-      when: inState("PREPARED"),
-    },
-    { kind: "delete", key: timerKey(timer), when: isCheck },
-    { kind: "put", item: checkTimerItem(next) },
-    { kind: "put", item: waitingCheckItem(half.producerGroup, half.id, next.checks, nowMs) },
-  ]);
+/** `undefined`: it was decided meanwhile. */
+async function make(
+  checking: CheckingTransactions,
+  timer: CheckTimer,
+  half: HalfMessage,
+  group: AskedGroup,
+): Promise<CheckMade | undefined> {
+  const { clock, events } = checking;
+  const intervalMs = nextIntervalMs(half, timer, group.settings, clock.nowMs());
+  if (intervalMs !== undefined) {
+    // Never this one's own place, wherever the clock went.
+    const nextMs = Math.max(clock.nowMs(), timer.dueMs) + intervalMs;
+    return ask(checking, timer, half, group, nextMs);
+  }
+  const asked = isAsked(half, group.settings);
+  const result = await discard(checking, timer, half, asked);
+  const { id: transactionId, topic, producerGroup } = half;
+  if (result.ok)
+    events.happened({ kind: "transactionDiscarded", topic, producerGroup, transactionId, checks: timer.checks, asked });
+  return result.ok || isGone(result) ? MADE : undefined;
 }
 
-function discard({ items, clock }: CheckingTransactions, timer: CheckTimer, half: HalfMessage): Promise<TransactResult> {
+/** A check that waits to be received counts where there is no other way. */
+const isAsked = (half: HalfMessage, settings: ProducerGroup | undefined): boolean => half.asked || settings?.url === undefined;
+
+/** How long after this check the next one comes; `undefined`: there were enough. */
+function nextIntervalMs(
+  half: HalfMessage,
+  { checks }: CheckTimer,
+  settings: ProducerGroup | undefined,
+  nowMs: number,
+): number | undefined {
+  const beyond = checks - (settings?.maxChecks ?? MAX_CHECKS_DEFAULT);
+  if (beyond < 0) return CHECK_INTERVAL_MS;
+  if (isAsked(half, settings) || nowMs - half.createdAtMs >= UNASKED_LIFE_MS) return undefined;
+  return Math.min(UNASKED_CHECK_INTERVAL_MS_MAX, CHECK_INTERVAL_MS * 2 ** (beyond + 1));
+}
+
+/** Where the timer was gone, someone else made the check. */
+const isGone = (result: TransactResult): boolean => !result.ok && result.failures[1] !== undefined;
+
+/** One transaction: the count, the next check in place of this one, and the question. */
+async function ask(
+  checking: CheckingTransactions,
+  timer: CheckTimer,
+  half: HalfMessage,
+  { settings, endpoint }: AskedGroup,
+  nextMs: number,
+): Promise<CheckMade | undefined> {
+  const { items, clock, arrivals, postedChecks } = checking;
+  const { id: transactionId, producerGroup } = half;
+  const checkNumber = timer.checks + 1;
+  const refusal = endpoint && postedChecks.refusal(endpoint, transactionId);
+  const noted = settings?.url !== undefined && !half.asked;
+  const result = await confirming(checking, { ...half, checks: checkNumber, nextCheckAtMs: nextMs }, () =>
+    items.transact([
+      {
+        kind: "update",
+        key: halfMessageKey(transactionId),
+        changes: [
+          { op: "set", name: "c", value: checkNumber },
+          { op: "set", name: "nc", value: nextMs },
+          refusal === undefined ? { op: "remove", name: "w" } : failing(refusal),
+        ],
+        when: inState("PREPARED"),
+      },
+      { kind: "delete", key: timerKey(timer), when: isCheck },
+      { kind: "put", item: checkTimerItem({ ...timer, dueMs: nextMs, checks: checkNumber, producerGroup }) },
+      { kind: "put", item: waitingCheckItem(producerGroup, { transactionId, checkNumber, noted }, clock.nowMs()) },
+    ]),
+  );
+  if (!result.ok) return isGone(result) ? MADE : undefined;
+  arrivals.ring(checkLane(producerGroup));
+  if (endpoint && refusal !== undefined) postedChecks.refused(endpoint, transactionId, checkNumber, refusal);
+  else if (endpoint) postedChecks.add(endpoint, half, checkNumber);
+  return { nextMs };
+}
+
+/** A check whose reply was lost may be there: it is posted then too. */
+async function confirming(
+  { items }: CheckingTransactions,
+  { id, checks, nextCheckAtMs }: HalfMessage,
+  write: () => Promise<TransactResult>,
+): Promise<TransactResult> {
+  try {
+    return await write();
+  } catch (error) {
+    if (!StoreUnavailable.is(error) || error.outcome !== "unknown") throw error;
+    const item = await items.get(halfMessageKey(id));
+    const found = item && halfMessageOf(item);
+    if (found?.state === "PREPARED" && found.checks === checks && found.nextCheckAtMs === nextCheckAtMs) return { ok: true };
+    throw error;
+  }
+}
+
+function discard(
+  { items, clock }: CheckingTransactions,
+  timer: CheckTimer,
+  half: HalfMessage,
+  asked: boolean,
+): Promise<TransactResult> {
   return items.transact([
     {
       kind: "update",
       key: halfMessageKey(half.id),
-      changes: discarding(clock.nowMs()),
+      changes: [...discarding(clock.nowMs()), ...(asked ? [] : [failing(UNASKED)])],
       when: inState("PREPARED"),
     },
     { kind: "delete", key: timerKey(timer), when: isCheck },
@@ -111,4 +193,14 @@ async function drop({ items }: CheckingTransactions, timer: CheckTimer, half: Ha
     { kind: "check", key: halfMessageKey(timer.id), when: isFree },
   ]);
   return result.ok;
+}
+
+/** A half message that cannot be read is looked at again later: nothing else of what is due waits for it. */
+export async function putOff({ items, clock }: CheckingTransactions, timer: CheckTimer): Promise<CheckMade> {
+  const nextMs = Math.max(clock.nowMs(), timer.dueMs) + UNREADABLE_CHECK_INTERVAL_MS;
+  const result = await items.transact([
+    { kind: "delete", key: timerKey(timer), when: isCheck },
+    { kind: "put", item: checkTimerItem({ ...timer, dueMs: nextMs }) },
+  ]);
+  return result.ok ? { nextMs } : MADE;
 }

@@ -5,8 +5,10 @@ import { answering } from "../store-errors.ts";
 import type { CheckTimer } from "../timer/timer.ts";
 import type { WebhookTargets } from "../webhooks/webhook-targets.ts";
 import type { AskProducer } from "./ask-producer.ts";
-import { checkTransaction } from "./check-transaction.ts";
+import { checksDue } from "./checks-due.ts";
 import { endTransaction } from "./end-transaction.ts";
+import { EndpointStates } from "./endpoint-states.ts";
+import { Endpoints } from "./endpoints.ts";
 import { getTransaction } from "./get-transaction.ts";
 import { listTransactions } from "./list-transactions.ts";
 import { PostedChecks } from "./posted-checks.ts";
@@ -31,26 +33,34 @@ export function createTransactions(
   hearers: { readonly events: Events; readonly onFailure: (error: unknown) => void },
 ) {
   const producerGroups = new ProducerGroupRegistry(producing, webhookTargets);
-  const postedChecks = new PostedChecks(producing, askProducer, hearers);
-  const checking = { ...producing, producerGroups, postedChecks, events: hearers.events };
+  const states = new EndpointStates(producing);
+  const postedChecks = new PostedChecks(producing, { producerGroups, endpoints: new Endpoints(states) }, askProducer, hearers);
+  const checking = { ...producing, ...hearers, producerGroups, postedChecks };
   const verbs: Transactions = {
     sendHalfMessage: (topic, message, options) => answering(() => sendHalfMessage(producing, topic, message, options)),
     endTransaction: (id, resolution, options) => answering(() => endTransaction(producing, id, resolution, options)),
     getTransaction: (id) => answering(() => getTransaction(producing, id)),
     listTransactions: (request) => answering(() => listTransactions(producing, request)),
     receiveChecks: (group, request, signal) => answering(() => receiveChecks(producing, group, request, signal)),
-    listProducerGroups: (request) => answering(() => producerGroups.list(request)),
-    getProducerGroup: (name) => answering(() => producerGroups.get(name)),
-    putProducerGroup: (name, settings, match) => answering(() => producerGroups.put(name, settings, match)),
+    listProducerGroups: (request) =>
+      answering(async () => {
+        const page = await producerGroups.list(request);
+        return { ...page, items: await states.showAll(page.items) };
+      }),
+    getProducerGroup: (name) => answering(async () => states.show(await producerGroups.get(name))),
+    putProducerGroup: (name, settings, match) =>
+      answering(async () => {
+        const put = await producerGroups.put(name, settings, match);
+        return { ...put, group: await states.show(put.group) };
+      }),
     deleteProducerGroup: (name, match) => answering(() => producerGroups.remove(name, match)),
   };
   return {
     verbs,
-    async checksDue(timers: readonly CheckTimer[]): Promise<{ readonly left: readonly CheckTimer[] }> {
-      for (const timer of timers) await checkTransaction(checking, timer);
-      return { left: [] };
-    },
-    /** Resolves when the checks under way are answered; those not posted by `untilMs` never are. */
+    checksDue: (timers: readonly CheckTimer[]) => checksDue(checking, timers),
+    /** How many checks of transactions this process did not post to their endpoints. */
+    notPosted: () => postedChecks.notPosted,
+    /** Resolves when the checks under way are answered; those whose turn has not come by `untilMs` are noted as not posted. */
     finishChecks: (untilMs: number) => postedChecks.finish(untilMs),
   };
 }

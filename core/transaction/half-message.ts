@@ -8,12 +8,13 @@ import { DISCARDED_TRANSACTION_LIFE_MS, ENDED_TRANSACTION_LIFE_MS, HALF_MESSAGE_
 /**
  * A message that waits for the outcome of its transaction. Item `x#<shard>` / transaction id:
  * [s] state · [u] topic uid · [n] topic name · [p] producer group · [f] its frame · [m] its id where the producer chose it ·
- * [c] checks made · [nc] when the next is due · [w] why the last one got no answer · [ca ea] created, ended ms ·
+ * [c] checks made · [nc] when the next is due · [w] why the last one got no answer, or was not posted · [a] 1: a check was posted,
+ * or received, which is noted for groups with an endpoint · [ca ea] created, ended ms ·
  * [q b i] queue, block base and frame id it was committed to · [x]
  *
  * It is always in one of these states, and each step is a write on condition of the state before:
  * - PREPARED, with one check timer for as long, which carries [c] too. Verdicts end it; a due check counts up, until there are too
- *   many.
+ *   many. Where nobody was asked ([a]) there are not.
  * - COMMITTED, written in one transaction with the append to the queue; ROLLED_BACK. Both are final, and remembered for a day, so
  *   that a repeated verdict is answered as the first. The frame is gone.
  * - DISCARDED: no answer came. Kept for 30 days, in which an operator may commit it or roll it back after all.
@@ -32,6 +33,8 @@ export interface HalfMessage {
   readonly checks: number;
   readonly nextCheckAtMs: number | undefined;
   readonly checkFailure: string | undefined;
+  /** A check reached the endpoint of its group, or was tried there, or one of its producers. */
+  readonly asked: boolean;
   readonly createdAtMs: number;
   readonly endedAtMs: number | undefined;
   /** Where it was committed to. */
@@ -66,7 +69,7 @@ export const preparedItem = (half: {
 });
 
 export function halfMessageOf(item: Item): HalfMessage {
-  const { sk, s, u, n, p, f, m, c, nc, w, ca, ea, q, b, i } = item as unknown as HalfMessageAttributes;
+  const { sk, s, u, n, p, f, m, c, nc, w, a, ca, ea, q, b, i } = item as unknown as HalfMessageAttributes;
   return {
     id: sk,
     state: STATES[s],
@@ -78,6 +81,7 @@ export function halfMessageOf(item: Item): HalfMessage {
     checks: c,
     nextCheckAtMs: nc,
     checkFailure: w,
+    asked: a !== undefined,
     createdAtMs: ca,
     endedAtMs: ea,
     place: i && { queueId: q, base: b, frameId: i },
@@ -101,6 +105,10 @@ export const undecidedAfter = (checks: number): readonly Condition[] => [
   ...inState("PREPARED"),
   { op: "=", name: "c", value: checks },
 ];
+
+export const ASKED: Change = { op: "set", name: "a", value: 1 };
+/** Why the latest check has no answer. */
+export const failing = (why: string): Change => ({ op: "set", name: "w", value: why });
 
 export const committing = (nowMs: number, place: FramePlace): readonly Change[] => [
   ...ending("COMMITTED", nowMs, ENDED_TRANSACTION_LIFE_MS),
@@ -154,6 +162,7 @@ interface HalfMessageAttributes {
   readonly c: number;
   readonly nc: number | undefined;
   readonly w: string | undefined;
+  readonly a: number | undefined;
   readonly ca: number;
   readonly ea: number | undefined;
   readonly q: number;

@@ -1,87 +1,267 @@
 import { BrokerError } from "../errors.ts";
+import { frameWeight } from "../log/frame.ts";
 import type { Events } from "../ports/events.ts";
-import type { ProducerGroup } from "../terms.ts";
-import type { AskProducer } from "./ask-producer.ts";
+import type { Change } from "../ports/item-store.ts";
+import { StoreCorrupt } from "../ports/store-failures.ts";
+import type { ProducerGroup, Resolution, TransactionCheck } from "../terms.ts";
+import type { AskProducer, ProducersAnswer } from "./ask-producer.ts";
 import { type EndingTransactions, endTransaction } from "./end-transaction.ts";
-import { type HalfMessage, halfMessageKey, undecidedAfter } from "./half-message.ts";
+import { closedOff, type Endpoint, type Endpoints, isOf, type WaitingPost } from "./endpoints.ts";
+import { ASKED, failing, frameOf, type HalfMessage, halfMessageKey, halfMessageOf, undecidedAfter } from "./half-message.ts";
+import { POSTS_WAITING_MAX, SLOW_POST_MS } from "./post-limits.ts";
+import { type Post, PostSlots } from "./post-slots.ts";
+import type { ProducerGroupRegistry } from "./producer-group-registry.ts";
+import { sideBySide } from "./side-by-side.ts";
 import { transactionCheck } from "./transaction-check.ts";
-import { POSTED_CHECKS_AT_ONCE, POSTED_CHECKS_WAITING_MAX } from "./transaction-limits.ts";
+import { NOTES_WRITTEN_AT_ONCE } from "./transaction-limits.ts";
 
-interface PostedCheck {
-  readonly half: HalfMessage;
-  readonly checkNumber: number;
-  readonly endpoint: { readonly url: string; readonly secret: Uint8Array };
-}
+const RUN_ENDED = "It was not posted: its turn had not come when the scanner's run ended.";
+const OTHERS_WAIT = "It was not posted: too many checks wait for their turn.";
+const CHANGED = "It was not posted: the endpoint of its producer group changed meanwhile.";
+const UNREADABLE = "It was not posted: its message cannot be read.";
 
 /**
- * Checks on their way to the endpoints of producer groups, a few at a time, while timers go on: an endpoint that is slow holds up
- * nobody but others that are asked. Best effort: a check that is not posted, or not answered, is followed by the next.
+ * Checks on their way to the endpoints of producer groups, while timers go on. Endpoints take turns, and each has a share of the room
+ * (`PostSlots`), so that one that is slow or dead holds up nobody but itself; one that does not answer is left alone for a while
+ * (`EndpointBreaker`). What waits is an id: the message is read when the turn has come, and dropped if the transaction is decided by then.
+ * A check that is not posted is noted on its transaction, told as an event, and counted.
  */
 export class PostedChecks {
   readonly #transactions: EndingTransactions;
+  readonly #producerGroups: ProducerGroupRegistry;
+  readonly #endpoints: Endpoints;
   readonly #ask: AskProducer | undefined;
   readonly #events: Events;
   readonly #onFailure: (error: unknown) => void;
-  readonly #waiting: PostedCheck[] = [];
+  readonly #slots = new PostSlots();
+  /** Endpoints with checks that wait, the next one first. */
+  readonly #turns = new Set<Endpoint>();
+  #waiting = 0;
+  /** Posts, notes, and what else must have ended before the process may. */
   readonly #running = new Set<Promise<void>>();
+  #waking: AbortController | undefined;
+  #notPosted = 0;
 
   /** Without `ask` nothing is posted. */
   constructor(
     transactions: EndingTransactions,
+    groups: { readonly producerGroups: ProducerGroupRegistry; readonly endpoints: Endpoints },
     ask: AskProducer | undefined,
     hearers: { readonly events: Events; readonly onFailure: (error: unknown) => void },
   ) {
     this.#transactions = transactions;
+    this.#producerGroups = groups.producerGroups;
+    this.#endpoints = groups.endpoints;
     this.#ask = ask;
     this.#events = hearers.events;
     this.#onFailure = hearers.onFailure;
   }
 
-  /** Where the group has an endpoint. */
-  add(half: HalfMessage, checkNumber: number, { url, secret }: ProducerGroup): void {
-    if (!this.#ask || url === undefined || !secret || this.#waiting.length >= POSTED_CHECKS_WAITING_MAX) return;
-    this.#waiting.push({ half, checkNumber, endpoint: { url, secret } });
-    this.#start(this.#ask);
+  /** How many checks were not posted by this process. */
+  get notPosted(): number {
+    return this.#notPosted;
   }
 
-  /** Resolves when all is answered; what has not been posted by `untilMs` never is. */
+  /** Where this group's checks are posted; `undefined`: nowhere. Errors: `StoreUnavailable`. */
+  async endpointOf(group: ProducerGroup | undefined): Promise<Endpoint | undefined> {
+    if (!this.#ask || !group || group.url === undefined || !group.secret) return undefined;
+    return this.#endpoints.of(group);
+  }
+
+  /**
+   * Why a check would not be posted now; `undefined`: it would be, in its turn. One that waits is in the place of the transaction's
+   * check before.
+   */
+  refusal(endpoint: Endpoint, transactionId: string): string | undefined {
+    const { breaker, waiting, pace } = endpoint;
+    if (waiting.has(transactionId)) return undefined;
+    if (breaker.isOpen(this.#nowMs)) return closedOff(endpoint, this.#nowMs);
+    const troubled = pace === "slow" || breaker.trouble !== undefined;
+    if (waiting.size >= POSTS_WAITING_MAX[troubled ? "troubled" : "endpoint"] || this.#waiting >= POSTS_WAITING_MAX.all)
+      return OTHERS_WAIT;
+    return undefined;
+  }
+
+  /** Takes a check that was just made. */
+  add(endpoint: Endpoint, half: HalfMessage, checkNumber: number): void {
+    const refusal = this.refusal(endpoint, half.id);
+    const post = { transactionId: half.id, checkNumber, bytes: frameWeight(frameOf(half)) };
+    if (refusal !== undefined) {
+      this.#giveUp(endpoint, [post], refusal);
+      return;
+    }
+    if (!endpoint.waiting.has(half.id)) this.#waiting++;
+    endpoint.waiting.set(half.id, post);
+    this.#turns.add(endpoint);
+    this.#start();
+  }
+
+  /** Tells of a check that was refused, which its transaction says already. */
+  refused({ group }: Endpoint, transactionId: string, checkNumber: number, reason: string): void {
+    this.#notPosted++;
+    this.#events.happened({ kind: "checkNotPosted", producerGroup: group.name, transactionId, checkNumber, reason });
+  }
+
+  /** Resolves when all is answered, and written down; what has not had its turn by `untilMs` is noted as not posted. */
   async finish(untilMs: number): Promise<void> {
-    while (this.#running.size > 0) {
-      if (this.#transactions.clock.nowMs() >= untilMs) this.#waiting.length = 0;
+    while (this.#running.size > 0 || this.#waiting > 0) {
+      if (this.#nowMs >= untilMs || this.#running.size === 0)
+        for (const endpoint of this.#turns) this.#giveUpWaiting(endpoint, RUN_ENDED);
       await Promise.race(this.#running);
     }
+    this.#waking?.abort();
   }
 
-  #start(ask: AskProducer): void {
-    while (this.#running.size < POSTED_CHECKS_AT_ONCE) {
-      const next = this.#waiting.shift();
-      if (!next) return;
-      const running = this.#post(ask, next)
-        .catch(this.#onFailure)
-        .finally(() => {
-          this.#running.delete(running);
-          this.#start(ask);
-        });
-      this.#running.add(running);
+  get #nowMs(): number {
+    return this.#transactions.clock.nowMs();
+  }
+
+  /** Starts what may be: an endpoint that has had its turn stands behind the others. */
+  #start(): void {
+    let noRoom = false;
+    for (const endpoint of this.#turns) {
+      const [next] = endpoint.waiting.values();
+      const nowMs = this.#nowMs;
+      if (!next) this.#turns.delete(endpoint);
+      if (!next || !endpoint.breaker.admits(nowMs) || !this.#slots.hasShare(endpoint, next.bytes)) continue;
+      if (!this.#slots.hasRoom(endpoint, next.bytes, nowMs)) {
+        noRoom = true;
+        continue;
+      }
+      endpoint.waiting.delete(next.transactionId);
+      this.#waiting--;
+      this.#turns.delete(endpoint);
+      if (endpoint.waiting.size > 0) this.#turns.add(endpoint);
+      this.#keep(this.#run(endpoint, next));
+    }
+    if (noRoom) this.#wakeWhenOneIsSlow();
+  }
+
+  #wakeWhenOneIsSlow(): void {
+    const atMs = this.#slots.nextSlowMs();
+    if (this.#waking || atMs === undefined) return;
+    const waking = new AbortController();
+    this.#waking = waking;
+    const { clock } = this.#transactions;
+    void clock.sleep(Math.max(1, atMs - this.#nowMs), waking.signal).then(() => {
+      this.#waking = undefined;
+      if (!waking.signal.aborted) this.#start();
+    });
+  }
+
+  /** Work that must have ended before the process may. */
+  #keep(work: Promise<void>): void {
+    const kept = work.catch(this.#onFailure).finally(() => this.#running.delete(kept));
+    this.#running.add(kept);
+  }
+
+  async #run(endpoint: Endpoint, waiting: WaitingPost): Promise<void> {
+    const post: Post = { endpoint, bytes: waiting.bytes, pace: endpoint.pace };
+    const probe = endpoint.breaker.starts();
+    this.#slots.add(post);
+    try {
+      await this.#post(post, endpoint, waiting, probe);
+    } finally {
+      if (probe) endpoint.breaker.calledOff();
+      this.#slots.remove(post);
+      this.#start();
     }
   }
 
-  async #post(ask: AskProducer, { half, checkNumber, endpoint }: PostedCheck): Promise<void> {
-    const answer = await ask(await transactionCheck(this.#transactions.log, half, checkNumber), endpoint);
-    if ("failure" in answer) return this.#note(half, checkNumber, answer.failure);
-    if (answer.resolution === "unknown") return;
+  async #post(post: Post, endpoint: Endpoint, waiting: WaitingPost, probe: boolean): Promise<void> {
+    const half = await this.#stillAsked(waiting);
+    if (!half) return;
+    const group = await this.#producerGroups.lookUp(half.producerGroup);
+    if (!group || !isOf(endpoint, group)) return this.#giveUp(endpoint, [waiting], CHANGED);
+    const answer = await this.#call(post, half, group);
+    if (answer === undefined) return this.#giveUp(endpoint, [waiting], UNREADABLE);
+    if ("failure" in answer && answer.endpoint === "notCalled")
+      return this.#giveUp(endpoint, [waiting], `It was not posted: ${answer.failure}`);
+    this.#learn(endpoint, answer, probe);
+    if ("failure" in answer) return this.#note(half, answer.failure);
+    if (answer.resolution !== "unknown") return this.#end(half, answer.resolution);
+    if (!half.asked) await this.#write(half, [ASKED]);
+  }
+
+  /** The half message, unless it was decided meanwhile, or another process made a later check. */
+  async #stillAsked({ transactionId, checkNumber }: WaitingPost): Promise<HalfMessage | undefined> {
+    const item = await this.#transactions.items.get(halfMessageKey(transactionId));
+    const half = item && halfMessageOf(item);
+    return half?.state === "PREPARED" && half.checks === checkNumber ? half : undefined;
+  }
+
+  /** `undefined`: its message cannot be read. It may be large, and is not held while the endpoint thinks. */
+  async #call(post: Post, half: HalfMessage, group: ProducerGroup): Promise<ProducersAnswer | undefined> {
+    const calling = transactionCheck(this.#transactions.log, half, half.checks).then((check) => {
+      post.calledAtMs = this.#nowMs;
+      return this.#asking(check, group);
+    });
     try {
-      await endTransaction(this.#transactions, half.id, answer.resolution);
+      return await calling;
+    } catch (error) {
+      if (!StoreCorrupt.is(error)) throw error;
+      this.#onFailure(error);
+      return undefined;
+    } finally {
+      const { endpoint, calledAtMs } = post;
+      if (calledAtMs !== undefined) endpoint.pace = this.#nowMs - calledAtMs < SLOW_POST_MS ? "fast" : "slow";
+      post.calledAtMs = undefined;
+    }
+  }
+
+  #asking(check: TransactionCheck, { url, secret }: ProducerGroup): Promise<ProducersAnswer> {
+    if (!this.#ask || url === undefined || !secret) throw new Error("a check has nowhere to be posted to");
+    return this.#ask(check, { url, secret });
+  }
+
+  #learn(endpoint: Endpoint, answer: ProducersAnswer, probe: boolean): void {
+    const { breaker } = endpoint;
+    const silent = "failure" in answer && answer.endpoint === undefined;
+    const changed = silent ? breaker.unanswered(this.#nowMs, answer.failure, probe) : breaker.answered();
+    if (!changed) return;
+    this.#keep(this.#endpoints.save(endpoint));
+    if (breaker.trouble) this.#giveUpWaiting(endpoint, closedOff(endpoint, this.#nowMs));
+  }
+
+  async #end(half: HalfMessage, resolution: Resolution): Promise<void> {
+    try {
+      await endTransaction(this.#transactions, half.id, resolution);
     } catch (error) {
       if (!BrokerError.is(error)) throw error;
-      await this.#note(half, checkNumber, error.message);
+      await this.#note(half, error.message);
     }
   }
 
   /** For whoever looks at why a transaction is not decided; nothing for one that is. */
-  async #note({ id, producerGroup }: HalfMessage, checkNumber: number, failure: string): Promise<void> {
-    this.#events.happened({ kind: "webhookFailed", producerGroup, transactionId: id, checkNumber, reason: failure });
-    const changes = [{ op: "set", name: "w", value: failure }] as const;
-    await this.#transactions.items.update(halfMessageKey(id), changes, { when: undecidedAfter(checkNumber) });
+  async #note(half: HalfMessage, failure: string): Promise<void> {
+    const { id: transactionId, producerGroup, checks: checkNumber } = half;
+    this.#events.happened({ kind: "webhookFailed", producerGroup, transactionId, checkNumber, reason: failure });
+    await this.#write(half, [failing(failure), ASKED]);
+  }
+
+  async #write({ id, checks }: HalfMessage, changes: readonly Change[]): Promise<void> {
+    await this.#transactions.items.update(halfMessageKey(id), changes, { when: undecidedAfter(checks) });
+  }
+
+  #giveUpWaiting(endpoint: Endpoint, why: string): void {
+    const waiting = [...endpoint.waiting.values()];
+    endpoint.waiting.clear();
+    this.#waiting -= waiting.length;
+    this.#turns.delete(endpoint);
+    this.#giveUp(endpoint, waiting, why);
+  }
+
+  /** Notes that checks are not posted. */
+  #giveUp(endpoint: Endpoint, posts: readonly WaitingPost[], why: string): void {
+    const noted = sideBySide(posts, NOTES_WRITTEN_AT_ONCE, async ({ transactionId, checkNumber }) => {
+      this.refused(endpoint, transactionId, checkNumber, why);
+      const when = undecidedAfter(checkNumber);
+      await this.#transactions.items.update(halfMessageKey(transactionId), [failing(why)], { when });
+    });
+    this.#keep(
+      noted.then((errors) => {
+        for (const error of errors) this.#onFailure(error);
+      }),
+    );
   }
 }

@@ -34,6 +34,8 @@ const PRODUCER_GROUP_QUOTA: Quota = {
   counts: () => true,
 };
 
+type Put = Omit<PutProducerGroup, "group"> & { readonly group: ProducerGroup };
+
 const NEW_SECRET_BYTES = 32;
 
 /** Settings of producer groups as stored, and a short-lived copy for those who make checks. */
@@ -67,7 +69,7 @@ export class ProducerGroupRegistry {
   }
 
   /** What `settings` leaves out stays. Errors: BAD_REQUEST, PRECONDITION_FAILED, QUOTA_EXCEEDED. */
-  async put(name: string, settings: ProducerGroupSettings, match?: VersionMatch): Promise<PutProducerGroup> {
+  async put(name: string, settings: ProducerGroupSettings, match?: VersionMatch): Promise<Put> {
     checkProducerGroupName(name);
     if (settings.url !== undefined) checkWebhookUrl("url", settings.url, this.#targets);
     const given = settings.secret === undefined ? undefined : decodeWebhookSecret("secret", settings.secret);

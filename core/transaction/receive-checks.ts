@@ -7,10 +7,16 @@ import type { ItemStore } from "../ports/item-store.ts";
 import type { Reading } from "../ports/reading.ts";
 import { StoreCorrupt, StoreUnavailable } from "../ports/store-failures.ts";
 import type { TransactionCheck } from "../terms.ts";
-import { type HalfMessage, halfMessageKey, halfMessageOf } from "./half-message.ts";
+import { ASKED, type HalfMessage, halfMessageKey, halfMessageOf, inState } from "./half-message.ts";
 import { checkProducerGroupName } from "./producer-group-name.ts";
+import { sideBySide } from "./side-by-side.ts";
 import { transactionCheck } from "./transaction-check.ts";
-import { WAITING_CHECKS_LOOKED_AT_MAX } from "./transaction-limits.ts";
+import {
+  NOTES_WRITTEN_AT_ONCE,
+  WAITING_CHECKS_LOOK_MS,
+  WAITING_CHECKS_LOOKED_AT_MAX,
+  WAITING_CHECKS_PER_PAGE,
+} from "./transaction-limits.ts";
 import type { ReceiveChecksRequest } from "./transactions.ts";
 import { checkLane, isCheckNumber, type WaitingCheck, waitingCheckOf } from "./waiting-check.ts";
 
@@ -36,49 +42,63 @@ export async function receiveChecks(
   signal?: AbortSignal,
 ): Promise<readonly TransactionCheck[]> {
   checkProducerGroupName(producerGroup);
-  const look = () =>
-    receiving.reading.admit(
-      () => take(receiving, producerGroup, request),
-      (checks) => bodyBytes(checks.map(({ message }) => message)),
-    );
-  if (request.waitMs <= 0) return look();
   const { arrivals, clock } = receiving;
   const untilMs = clock.nowMs() + request.waitMs;
+  const look = () =>
+    receiving.reading.admit(
+      () =>
+        take(receiving, producerGroup, request, { untilMs: Math.max(untilMs, clock.nowMs() + WAITING_CHECKS_LOOK_MS), signal }),
+      ({ checks }) => bodyBytes(checks.map(({ message }) => message)),
+    );
+  if (request.waitMs <= 0) return (await look()).checks;
   const waiter = arrivals.join([{ lane: checkLane(producerGroup) }], signal);
   // Whoever fails or goes away passes its ring on.
   let passOn: PassOn = "looked";
   try {
     for (;;) {
-      const checks = await look();
+      const { checks, more } = await look();
       if (checks.length > 0) return checks;
       if (signal?.aborted) return [];
       if (clock.nowMs() >= untilMs || arrivals.stopped) {
         passOn = "nothing";
         return [];
       }
-      await waiter.wait(untilMs - clock.nowMs());
+      if (!more) await waiter.wait(untilMs - clock.nowMs());
     }
   } finally {
     waiter.leave(passOn);
   }
 }
 
-/** From the first page that has any. */
+/** From the first page that has any; `more`: the look ended before all were looked at. */
 async function take(
   receiving: ReceivingChecks,
   producerGroup: string,
   { max, maxBytes }: ReceiveChecksRequest,
-): Promise<readonly TransactionCheck[]> {
+  { untilMs, signal }: { readonly untilMs: number; readonly signal: AbortSignal | undefined },
+): Promise<{ readonly checks: readonly TransactionCheck[]; readonly more: boolean }> {
+  const { items, clock } = receiving;
   let from: string | undefined;
-  for (let looked = 0; looked < WAITING_CHECKS_LOOKED_AT_MAX; looked += max) {
-    const page = await receiving.items.query({ pk: waitingChecksPk(producerGroup), ...(from && { from }), limit: max });
+  let limit: number = WAITING_CHECKS_PER_PAGE.first;
+  for (let looked = 0; looked < WAITING_CHECKS_LOOKED_AT_MAX; limit = WAITING_CHECKS_PER_PAGE.next) {
+    const page = await items.query({ pk: waitingChecksPk(producerGroup), ...(from && { from }), limit });
+    looked += page.items.length;
     const asked = await dropEnded(receiving, producerGroup, page.items.map(waitingCheckOf));
-    const taken = await takeEach(receiving, await fitting(receiving, asked, maxBytes));
+    // What is taken from here on is lost to whoever has gone.
+    if (signal?.aborted) return { checks: [], more: true };
+    const checks = await takeEach(receiving, await fitting(receiving, asked, { max, maxBytes }));
     const last = page.items.at(-1);
-    if (taken.length > 0 || !page.more || !last) return taken;
+    if (checks.length > 0 || !page.more || !last) return { checks, more: false };
+    if (clock.nowMs() >= untilMs) break;
     from = `${last.sk}\u0000`;
   }
-  return [];
+  return { checks: [], more: true };
+}
+
+/** A waiting check, and its transaction. */
+interface Asked {
+  readonly half: HalfMessage;
+  readonly waiting: WaitingCheck;
 }
 
 /** Nobody is asked about a transaction that ended while its check waited. */
@@ -86,53 +106,59 @@ async function dropEnded(
   { items, clock }: ReceivingChecks,
   producerGroup: string,
   checks: readonly WaitingCheck[],
-): Promise<readonly HalfMessage[]> {
+): Promise<readonly Asked[]> {
   if (checks.length === 0) return [];
   const halves = await items.batchGet(checks.map(({ transactionId }) => halfMessageKey(transactionId)));
-  const asked: HalfMessage[] = [];
+  const asked: Asked[] = [];
   const ended: WaitingCheck[] = [];
-  for (const [at, check] of checks.entries()) {
+  for (const [at, waiting] of checks.entries()) {
     const item = halves[at];
     const half = item && halfMessageOf(item);
-    const live = check.expiresAtSeconds > clock.nowMs() / 1_000;
-    if (live && half?.state === "PREPARED" && half.checks === check.checkNumber) asked.push(half);
-    else ended.push(check);
+    const live = waiting.expiresAtSeconds > clock.nowMs() / 1_000;
+    if (live && half?.state === "PREPARED" && half.checks === waiting.checkNumber) asked.push({ half, waiting });
+    else ended.push(waiting);
   }
-  await Promise.all(
-    ended.map(({ transactionId, checkNumber }) =>
-      items.delete(waitingCheckKey(producerGroup, transactionId), { when: isCheckNumber(checkNumber) }),
-    ),
-  );
+  // One that could not be dropped is met again.
+  await sideBySide(ended, NOTES_WRITTEN_AT_ONCE, async ({ transactionId, checkNumber }) => {
+    await items.delete(waitingCheckKey(producerGroup, transactionId), { when: isCheckNumber(checkNumber) });
+  });
   return asked;
+}
+
+interface Fitting {
+  readonly check: TransactionCheck;
+  readonly noted: boolean;
 }
 
 /** As many as one reply has room for. One whose message cannot be read must not hide the others. */
 async function fitting(
   { log }: ReceivingChecks,
-  halves: readonly HalfMessage[],
-  maxBytes: number,
-): Promise<readonly TransactionCheck[]> {
-  const checks: TransactionCheck[] = [];
+  asked: readonly Asked[],
+  { max, maxBytes }: Pick<ReceiveChecksRequest, "max" | "maxBytes">,
+): Promise<readonly Fitting[]> {
+  const fits: Fitting[] = [];
   let bytes = 0;
-  for (const half of halves) {
+  for (const { half, waiting } of asked) {
+    if (fits.length === max) return fits;
     try {
       const check = await transactionCheck(log, half, half.checks);
       bytes += check.message.body.length;
-      if (checks.length > 0 && bytes > maxBytes) return checks;
-      checks.push(check);
+      if (fits.length > 0 && bytes > maxBytes) return fits;
+      fits.push({ check, noted: waiting.noted });
     } catch (error) {
       if (!StoreCorrupt.is(error)) throw error;
     }
   }
-  return checks;
+  return fits;
 }
 
 /** Those that nobody else has taken. Errors: `StoreUnavailable` when none could be. */
-async function takeEach({ items }: ReceivingChecks, checks: readonly TransactionCheck[]): Promise<readonly TransactionCheck[]> {
+async function takeEach(receiving: ReceivingChecks, fits: readonly Fitting[]): Promise<readonly TransactionCheck[]> {
   const taking = await Promise.allSettled(
-    checks.map(async (check) => {
+    fits.map(async ({ check, noted }) => {
       const key = waitingCheckKey(check.producerGroup, check.transactionId);
-      const { ok } = await items.delete(key, { when: isCheckNumber(check.checkNumber) });
+      const { ok } = await receiving.items.delete(key, { when: isCheckNumber(check.checkNumber) });
+      if (ok && noted) await noteAsked(receiving, check.transactionId);
       return ok ? check : undefined;
     }),
   );
@@ -142,4 +168,13 @@ async function takeEach({ items }: ReceivingChecks, checks: readonly Transaction
   // What was taken must reach its producer, whatever became of the others.
   if (taken.length === 0 && failed) throw failed.reason;
   return taken;
+}
+
+/** That somebody was asked. Where it cannot be noted the transaction is only checked for longer. */
+async function noteAsked({ items }: ReceivingChecks, transactionId: string): Promise<void> {
+  try {
+    await items.update(halfMessageKey(transactionId), [ASKED], { when: inState("PREPARED") });
+  } catch (error) {
+    if (!StoreUnavailable.is(error)) throw error;
+  }
 }

@@ -2,8 +2,8 @@ import type { ListPage, ListRequest, VersionMatch } from "../broker.ts";
 import type {
   HalfMessageReceipt,
   MessageInput,
-  ProducerGroup,
   Resolution,
+  ShownProducerGroup,
   Transaction,
   TransactionCheck,
   TransactionState,
@@ -27,8 +27,8 @@ export interface Transactions {
   listTransactions(request: ListTransactionsRequest): Promise<ListPage<Transaction>>;
   /** Questions to the producers of a group. */
   receiveChecks(producerGroup: string, request: ReceiveChecksRequest, signal?: AbortSignal): Promise<readonly TransactionCheck[]>;
-  listProducerGroups(request: ListRequest): Promise<ListPage<ProducerGroup>>;
-  getProducerGroup(name: string): Promise<ProducerGroup>;
+  listProducerGroups(request: ListRequest): Promise<ListPage<ShownProducerGroup>>;
+  getProducerGroup(name: string): Promise<ShownProducerGroup>;
   putProducerGroup(name: string, settings: ProducerGroupSettings, ifMatch?: VersionMatch): Promise<PutProducerGroup>;
   deleteProducerGroup(name: string, ifMatch?: VersionMatch): Promise<void>;
 }
@@ -64,7 +64,7 @@ export interface ProducerGroupSettings {
 }
 
 export interface PutProducerGroup {
-  readonly group: ProducerGroup;
+  readonly group: ShownProducerGroup;
   readonly created: boolean;
   /** Made by this call: it is not shown again. */
   readonly newSecret: Uint8Array | undefined;

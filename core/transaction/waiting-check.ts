@@ -3,24 +3,31 @@ import type { Condition, Item } from "../ports/item-store.ts";
 import { WAITING_CHECK_LIFE_MS } from "./transaction-limits.ts";
 
 /**
- * A check that a producer may receive. Item `c#<producer group>` / transaction id: [n] check number · [x]. A transaction has one: the
- * next check takes the place of one that nobody received.
+ * A check that a producer may receive. Item `c#<producer group>` / transaction id: [n] check number · [a] 1: who receives it notes that
+ * somebody was asked · [x]. A transaction has one: the next check takes the place of one that nobody received.
  */
 export interface WaitingCheck {
   readonly transactionId: string;
   readonly checkNumber: number;
+  readonly noted: boolean;
   readonly expiresAtSeconds: number;
 }
 
-export const waitingCheckItem = (producerGroup: string, transactionId: string, checkNumber: number, nowMs: number): Item => ({
+export const waitingCheckItem = (
+  producerGroup: string,
+  { transactionId, checkNumber, noted }: Omit<WaitingCheck, "expiresAtSeconds">,
+  nowMs: number,
+): Item => ({
   ...waitingCheckKey(producerGroup, transactionId),
   n: checkNumber,
+  ...(noted && { a: 1 }),
   x: Math.ceil((nowMs + WAITING_CHECK_LIFE_MS) / 1_000),
 });
 
 export const waitingCheckOf = (item: Item): WaitingCheck => ({
   transactionId: item.sk,
   checkNumber: item.n as number,
+  noted: item.a !== undefined,
   expiresAtSeconds: item.x as number,
 });
 

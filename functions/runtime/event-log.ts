@@ -14,6 +14,7 @@ const REASON_CHARS_MAX = 256;
 type Kind = BrokerEvent["kind"];
 
 const LINES: Readonly<Record<Kind, { readonly level: "info" | "warn" | "error"; readonly message: string }>> = {
+  checkNotPosted: { level: "warn", message: "a check of a transaction was not posted to its producer group's endpoint" },
   deadLettered: { level: "warn", message: "a message was dead-lettered" },
   messagePutAside: { level: "error", message: "a message that cannot be read was put aside" },
   redriveEnded: { level: "info", message: "a redrive ended" },

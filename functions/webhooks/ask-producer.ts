@@ -1,28 +1,54 @@
 import { z } from "zod";
 import type { Clock } from "../../core/ports/clock.ts";
-import type { Webhooks } from "../../core/ports/webhooks.ts";
+import type { WebhookReply, WebhookRequest, Webhooks } from "../../core/ports/webhooks.ts";
 import type { AskProducer, ProducersAnswer } from "../../core/transaction/ask-producer.ts";
-import { checkJson } from "../http/check-json.ts";
-import { formatInstant } from "../http/times.ts";
+import { checkBody } from "./check-body.ts";
 
 const reply = z.object({ resolution: z.enum(["commit", "rollback", "unknown"]) });
 
 /** Asks by a webhook of the type `transaction.check`, with one id for every try of one check. */
 export const askByWebhook =
   (webhooks: Webhooks, clock: Clock): AskProducer =>
-  async (check, { url, secret }) => {
+  (check, { url, secret }) => {
     const timestampMs = clock.nowMs();
-    const { transactionId, checkNumber, producerGroup } = check;
-    const data = { ...checkJson(check), producerGroup };
-    const body = JSON.stringify({ type: "transaction.check", timestamp: formatInstant(timestampMs), data });
-    const posted = await webhooks.post({ url, secret, id: `${transactionId}-${checkNumber}`, timestampMs, body });
-    return posted.ok ? answerOf(posted.body) : { failure: posted.detail };
+    const id = `${check.transactionId}-${check.checkNumber}`;
+    // Not awaited here: what is on its way is the text alone, and the message can go.
+    return post(webhooks, { url, secret, id, timestampMs, body: checkBody(check, timestampMs) });
   };
+
+async function post(webhooks: Webhooks, request: WebhookRequest): Promise<ProducersAnswer> {
+  const posted = await webhooks.post(request);
+  return posted.ok ? answerOf(posted.body) : { failure: posted.detail, ...whatBecame(posted) };
+}
+
+type Failure = Exclude<WebhookReply, { readonly ok: true }>;
+
+const TOO_MANY_REQUESTS = 429;
+
+/** Whoever answers that it has too much to do, or that it is broken, did not answer. */
+function whatBecame(failed: Failure): { readonly endpoint?: "answered" | "notCalled" } {
+  switch (failed.reason) {
+    case "busy":
+      return { endpoint: "notCalled" };
+    case "status":
+      return failed.status >= 500 || failed.status === TOO_MANY_REQUESTS ? {} : { endpoint: "answered" };
+    case "redirect":
+    case "too-large":
+    case "encoding":
+    case "malformed":
+      return { endpoint: "answered" };
+    default:
+      return {};
+  }
+}
 
 function answerOf(body: string): ProducersAnswer {
   try {
     return reply.parse(JSON.parse(body));
   } catch {
-    return { failure: 'The endpoint did not answer {"resolution": "commit" | "rollback" | "unknown"}.' };
+    return {
+      failure: 'The endpoint did not answer {"resolution": "commit" | "rollback" | "unknown"}.',
+      endpoint: "answered",
+    };
   }
 }

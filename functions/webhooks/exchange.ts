@@ -2,11 +2,13 @@ import type { LookupAddress } from "node:dns";
 import { type ClientRequest, request as httpRequest } from "node:http";
 import { request as httpsRequest, type RequestOptions } from "node:https";
 import type { LookupFunction } from "node:net";
+import { Readable } from "node:stream";
 import type { WebhookReply } from "../../core/ports/webhooks.ts";
 import { hostOf } from "../../core/webhooks/webhook-url.ts";
 import { type FailedWebhook, failed } from "./failed-webhook.ts";
 import { readReply } from "./read-reply.ts";
 
+const PIECE_BYTES = 64 * 1_024;
 const HEAD_BYTES_MAX = 16 * 1_024;
 
 export interface Exchange {
@@ -39,8 +41,13 @@ export function exchange(wanted: Exchange, signal: AbortSignal): Promise<Webhook
     request.on("close", () => {
       if (!answered) settle(failed("connection", "The connection ended before there was a reply."));
     });
-    request.end(wanted.body);
+    Readable.from(piecesOf(wanted.body)).pipe(request);
   });
+}
+
+/** TLS would hold all of what it is given at once a second time, encrypted. */
+function* piecesOf(body: Uint8Array): Generator<Uint8Array> {
+  for (let at = 0; at < body.length; at += PIECE_BYTES) yield body.subarray(at, at + PIECE_BYTES);
 }
 
 /** What flags or variables of the process could weaken is said outright. */

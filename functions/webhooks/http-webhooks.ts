@@ -43,7 +43,7 @@ export class HttpWebhooks implements Webhooks {
   }
 
   async post(request: WebhookRequest): Promise<WebhookReply> {
-    const body = Buffer.from(request.body);
+    const body = typeof request.body === "string" ? Buffer.from(request.body) : request.body;
     const headers = signWebhook(request, body);
     const parsed = parseWebhookUrl(request.url, this.#targets);
     if (!parsed.ok) return parsed;

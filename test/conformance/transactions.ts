@@ -320,7 +320,8 @@ export function transactionTests(api: Api): void {
       expect(created.status, created.text).toBe(201);
       const { secret, ...shown } = created.json;
       expect(secret).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/);
-      expect(shown).toMatchObject({ name, url: "https://example.com/checks", maxChecks: 15 });
+      const endpoint = { state: "CLOSED", failures: 0, openUntil: null, lastFailure: null, lastFailureAt: null };
+      expect(shown).toMatchObject({ name, url: "https://example.com/checks", maxChecks: 15, endpoint });
       const read = await api.get(path(name));
       expect(read.json).toEqual(shown);
       expect(read.headers.get("etag")).toBe(created.headers.get("etag"));
@@ -355,7 +356,7 @@ export function transactionTests(api: Api): void {
       expect((await api.put(path(name), { maxChecks: 4 }, { headers: { "If-Match": etag } })).status).toBe(200);
       expectProblem(await api.put(path(name), { maxChecks: 5 }, { headers: { "If-Match": etag } }), 412, "PRECONDITION_FAILED");
       const { items } = (await api.get(`/v1/producer-groups?prefix=${name}`)).json;
-      expect(items).toMatchObject([{ name, url: null, maxChecks: 4 }]);
+      expect(items).toMatchObject([{ name, url: null, maxChecks: 4, endpoint: null }]);
       expectProblem(await api.delete(path(name), { headers: { "If-Match": etag } }), 412, "PRECONDITION_FAILED");
       expect((await api.delete(path(name))).status).toBe(204);
       expectProblem(await api.get(path(name)), 404, "NOT_FOUND");

@@ -1,4 +1,4 @@
-import type { ProducerGroup } from "../../../core/terms.ts";
+import type { EndpointState, ShownProducerGroup } from "../../../core/terms.ts";
 import { redactedUrl } from "../../../core/webhooks/redacted-url.ts";
 import { encodeWebhookSecret } from "../../../core/webhooks/webhook-secret.ts";
 import type { RouteDependencies } from "../app.ts";
@@ -24,10 +24,21 @@ const tag = "Transactions";
 const path = "/v1/producer-groups/{producerGroup}";
 const ETAG = { ETag: "Version of the settings, for If-Match." };
 
-const producerGroupJson = (value: ProducerGroup) => ({
+const instantJson = (ms: number | undefined): string | null => (ms === undefined ? null : formatInstant(ms));
+
+const endpointJson = ({ state, failures, openUntilMs, lastFailure, lastFailureAtMs }: EndpointState) => ({
+  state,
+  failures,
+  openUntil: instantJson(openUntilMs),
+  lastFailure: lastFailure ?? null,
+  lastFailureAt: instantJson(lastFailureAtMs),
+});
+
+const producerGroupJson = (value: ShownProducerGroup) => ({
   name: value.name,
   url: value.url === undefined ? null : redactedUrl(value.url),
   maxChecks: value.maxChecks,
+  endpoint: value.endpoint === undefined ? null : endpointJson(value.endpoint),
   createdAt: formatInstant(value.createdAtMs),
   updatedAt: formatInstant(value.updatedAtMs),
 });
@@ -50,7 +61,7 @@ export const producerGroupRoutes = ({ broker, cursors }: RouteDependencies): rea
     path,
     operationId: "getProducerGroup",
     tag,
-    summary: "Read a producer group's settings",
+    summary: "Read a producer group's settings, and how its endpoint does",
     replies: {
       200: {
         description: "The settings, without the secret.",

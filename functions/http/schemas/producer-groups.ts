@@ -18,10 +18,24 @@ export const producerGroupSettings = z
   .partial()
   .meta({ id: "ProducerGroupSettings" });
 
+const endpoint = z
+  .object({
+    state: z.enum(["CLOSED", "OPEN", "HALF_OPEN"]).meta({
+      description:
+        "`CLOSED`: it is called. `OPEN`: it did not answer, and is not called for a while. `HALF_OPEN`: the next check tries it.",
+    }),
+    failures: count("Calls in a row that it left unanswered; 0 while it is CLOSED."),
+    openUntil: time("Until when it is, or was, not called.").nullable(),
+    lastFailure: z.string().nullable().meta({ description: "Why the last of them got no answer." }),
+    lastFailureAt: time("When that was.").nullable(),
+  })
+  .meta({ id: "ProducerGroupEndpoint" });
+
 const fields = {
   name: z.string(),
   url: url.nullable().meta({ description: "Where its checks are posted; values of its query are shown as REDACTED." }),
   maxChecks: count("Checks before a transaction is discarded.", MAX_CHECKS_MAX),
+  endpoint: endpoint.nullable().meta({ description: "How the url does; null where there is none." }),
   createdAt: time("When its settings were first made."),
   updatedAt: time("When they last changed."),
 };
@@ -42,6 +56,7 @@ export const producerGroupSettingsExample = { url: "https://shop.example.com/apo
 export const producerGroupExample = {
   name: "checkout",
   ...producerGroupSettingsExample,
+  endpoint: { state: "CLOSED", failures: 0, openUntil: null, lastFailure: null, lastFailureAt: null },
   createdAt: "2026-11-29T06:01:51.992Z",
   updatedAt: "2026-11-29T06:01:51.992Z",
 };

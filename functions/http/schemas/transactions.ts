@@ -4,7 +4,7 @@ import { TRANSACTION_STATES, type TransactionState } from "../../../core/terms.t
 import {
   CHECK_AFTER_SECONDS_DEFAULT,
   CHECK_AFTER_SECONDS_MAX,
-  MAX_CHECKS_MAX,
+  CHECKS_MADE_MAX,
   RECEIVE_CHECKS_MAX,
 } from "../../../core/transaction/transaction-limits.ts";
 import { IDENTITY_TOGETHER, message, messageExample, ONE_IDENTITY, storedExample, storedMessage } from "./messages.ts";
@@ -52,12 +52,12 @@ const fields = {
   topic: z.string(),
   producerGroup: z.string(),
   state,
-  checks: count("How often its producers were asked.", MAX_CHECKS_MAX),
+  checks: count("Checks made.", CHECKS_MADE_MAX),
   nextCheckAt: time("When they are asked next.").nullable(),
   checkFailure: z
     .string()
     .nullable()
-    .meta({ description: "Why the group's endpoint gave no answer when it was last asked, if it gave none." }),
+    .meta({ description: "Why the last check got no answer from the group's endpoint, or was not posted to it." }),
   createdAt: time("When it was stored."),
   endedAt: time("When it was committed, rolled back or discarded.").nullable(),
   queueId: queueId.meta({ description: "Where it was committed to." }).nullable(),
@@ -98,7 +98,7 @@ const checkedMessage = storedMessage
 export const transactionCheck = z
   .object({
     transactionId,
-    checkNumber: count("The first is 1.", MAX_CHECKS_MAX),
+    checkNumber: count("The first is 1.", CHECKS_MADE_MAX),
     topic: z.string(),
     message: checkedMessage,
   })

@@ -77,6 +77,16 @@ export const forgetsFirstChecks: Sabotage = (items, random) =>
         : writes,
   });
 
+/** I8: a transaction says that somebody was asked about it, whoever was. */
+export const asksNobody: Sabotage = (items) =>
+  tamper(items, {
+    transact: (writes) =>
+      writes.map(
+        (write) =>
+          (isHalfMessage(puts(write) ?? noItem) ? { ...write, item: { ...puts(write), a: 1 } as Item } : write) as TransactWrite,
+      ),
+  });
+
 /** I9: a message is stored in one write, and what it is known by in another. */
 export const knowsInTwoWrites: Sabotage = (items) => ({
   ...tamper(items, {}),

@@ -11,6 +11,7 @@ import { Handler, type SimulatedStores } from "../handler.ts";
 import type { Sabotage } from "../sabotage.ts";
 import { World } from "../world.ts";
 import { allTransactions, deliveriesOf } from "./delivery.ts";
+import { simulatedEndpoint } from "./endpoint.ts";
 import { frozenAtTimes } from "./frozen-clock.ts";
 import { sendByKey, sendInSequence } from "./once-actors.ts";
 import { OnceAuditor } from "./once-auditor.ts";
@@ -91,6 +92,7 @@ export async function simulateTime(options: TimeSimulationOptions): Promise<Time
     const skewMs = calm ? 0 : random.integer(-SKEW_MS, SKEW_MS);
     const dependencies = {
       clock: frozenAtTimes(world, skewMs, () => rates.freeze),
+      askProducer: simulatedEndpoint(world, auditors.transactions, () => rates !== NO_FAULTS),
       doorbell: { ring: async () => scanners?.ring() },
       onFailure: (error: unknown) => (StoreUnavailable.is(error) ? undefined : fail(error)),
     };
@@ -162,5 +164,6 @@ async function audit(broker: RunningBroker, { timers, once, transactions }: Audi
 async function setUp(broker: RunningBroker): Promise<void> {
   await broker.putTopic(JOBS, { type: "MIXED", queues: 2 });
   await broker.putTopic(DOOMED, { type: "MIXED", queues: 1 });
-  for (const { producerGroup, maxChecks } of PRODUCER_GROUPS) await broker.putProducerGroup(producerGroup, { maxChecks });
+  for (const { producerGroup, maxChecks, endpoint } of PRODUCER_GROUPS)
+    await broker.putProducerGroup(producerGroup, { maxChecks, ...(endpoint && { url: "https://shop.example.com/checks" }) });
 }

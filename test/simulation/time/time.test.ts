@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Sabotage } from "../sabotage.ts";
 import {
+  asksNobody,
   checksBlindly,
   decidesBlindly,
   forgetsCancels,
@@ -44,6 +45,7 @@ describe("the auditors of time find planted bugs", () => {
     ["I8", "a verdict whatever the state", decidesBlindly],
     ["I8", "a check that is made by two at once", checksBlindly],
     ["I8", "a half message without its first check", forgetsFirstChecks],
+    ["I8", "a discard of what nobody was asked about", asksNobody],
     ["I9", "a key that is written after its message", knowsInTwoWrites],
     ["I9", "a producer's sequence that nobody compares", forgetsProducers],
   ];

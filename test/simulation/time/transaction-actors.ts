@@ -3,10 +3,11 @@ import type { MessageInput, Resolution, TransactionState } from "../../../core/t
 import { bodyOf, textOf } from "./delivery.ts";
 import { JOBS, type Stage } from "./stage.ts";
 
-/** One whose producers answer checks, and one whose producers never do. */
+/** One whose producers receive checks, one that has an endpoint too, and one that nobody answers for. */
 export const PRODUCER_GROUPS = [
-  { producerGroup: "pay", maxChecks: 2 },
-  { producerGroup: "mute", maxChecks: 1 },
+  { producerGroup: "pay", maxChecks: 2, endpoint: false },
+  { producerGroup: "shop", maxChecks: 1, endpoint: true },
+  { producerGroup: "mute", maxChecks: 1, endpoint: false },
 ] as const;
 
 const WINDOW_MS = 300_000;
@@ -85,11 +86,15 @@ export async function answerChecks(stage: Stage): Promise<void> {
   const { world, transactions, client } = stage;
   const { random } = world;
   const answers: Promise<void>[] = [];
+  // In half of the histories an endpoint is the only one to answer for its group.
+  const elsewhere = random.pick([0, 0.1]);
   while (!stage.over()) {
     await stage.pause(1_000);
     const request = { max: random.pick([1, 4]), maxBytes: 100_000, waitMs: random.pick([0, 4_000]) };
     const startedMs = stage.nowMs();
-    const checks = await client.call((broker) => broker.receiveChecks("pay", request));
+    const producerGroup = random.chance(elsewhere) ? "shop" : "pay";
+    const checks = await client.call((broker) => broker.receiveChecks(producerGroup, request));
+    if (checks === "unknown") transactions.mayBeAsked(producerGroup);
     if (checks === "unknown" || BrokerError.is(checks)) continue;
     for (const check of checks) {
       const text = textOf(check.message.body);

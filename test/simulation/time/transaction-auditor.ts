@@ -1,5 +1,5 @@
 import type { Resolution, Transaction, TransactionCheck, TransactionState } from "../../../core/terms.ts";
-import { CHECK_INTERVAL_MS } from "../../../core/transaction/transaction-limits.ts";
+import { CHECK_INTERVAL_MS, UNASKED_LIFE_MS } from "../../../core/transaction/transaction-limits.ts";
 import type { Delivery } from "./delivery.ts";
 import { SKEW_MS } from "./stage.ts";
 
@@ -8,6 +8,8 @@ export interface Asked {
   readonly producerGroup: string;
   readonly checkAfterMs: number;
   readonly maxChecks: number;
+  /** Whether its checks are posted. */
+  readonly endpoint: boolean;
 }
 
 /** A verdict, as whoever gave it was answered. */
@@ -26,6 +28,7 @@ interface Half {
   readonly ids: Set<string>;
   readonly verdicts: Verdict[];
   readonly checks: Set<string>;
+  posted: boolean;
   sends: number;
   refused: number;
 }
@@ -35,6 +38,8 @@ export class TransactionAuditor {
   readonly violations: string[] = [];
   readonly #nowMs: () => number;
   readonly #halves = new Map<string, Half>();
+  /** Producer groups that have lost the reply to a receive: checks may have been in it. */
+  readonly #doubtful = new Set<string>();
 
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
@@ -52,7 +57,16 @@ export class TransactionAuditor {
 
   /** The same text again is a repeat of the same message. */
   sends(text: string, asked: Asked): { stored(id: string): void; refused(): void } {
-    const half = this.#halves.get(text) ?? { text, asked, ids: new Set(), verdicts: [], checks: new Set(), sends: 0, refused: 0 };
+    const half = this.#halves.get(text) ?? {
+      text,
+      asked,
+      ids: new Set(),
+      verdicts: [],
+      checks: new Set(),
+      posted: false,
+      sends: 0,
+      refused: 0,
+    };
     this.#halves.set(text, half);
     half.sends++;
     return {
@@ -99,12 +113,27 @@ export class TransactionAuditor {
     const half = this.#halves.get(text);
     if (!half) return;
     half.ids.add(transactionId);
+    this.#checkNumber(half, checkNumber);
     const name = `${transactionId}.${checkNumber}`;
     if (half.checks.has(name)) this.#bad(text, `has its check ${checkNumber} handed out twice`);
     half.checks.add(name);
-    if (checkNumber < 1 || checkNumber > half.asked.maxChecks) this.#bad(text, `has a check ${checkNumber}`);
     const over = half.verdicts.some(({ state, endedMs }) => state !== undefined && state !== "DISCARDED" && endedMs < startedMs);
     if (over) this.#bad(text, "is asked about after its end was told");
+  }
+
+  /** A receive has no reply, and may yet take something. */
+  mayBeAsked(producerGroup: string): void {
+    this.#doubtful.add(producerGroup);
+  }
+
+  /** Its endpoint is called. */
+  isPosted(text: string, { transactionId, checkNumber }: TransactionCheck): void {
+    const half = this.#halves.get(text);
+    if (!half) return;
+    half.ids.add(transactionId);
+    half.posted = true;
+    this.#checkNumber(half, checkNumber);
+    if (!half.asked.endpoint) this.#bad(text, "is posted to a group without an endpoint");
   }
 
   finish(deliveries: readonly Delivery[], transactions: readonly Transaction[]): void {
@@ -141,10 +170,20 @@ export class TransactionAuditor {
     if (state === "DISCARDED") this.#checkDiscarded(half, transaction);
   }
 
-  /** Every check has had its time. */
-  #checkDiscarded({ text, asked }: Half, { checks, createdAtMs, endedAtMs = 0 }: Transaction): void {
-    if (checks !== asked.maxChecks) this.#bad(text, `is discarded after ${checks} checks`);
+  /** Where nobody could be asked there are more. */
+  #checkNumber({ text, asked }: Half, checkNumber: number): void {
+    if (checkNumber < 1 || (checkNumber > asked.maxChecks && !asked.endpoint)) this.#bad(text, `has a check ${checkNumber}`);
+  }
+
+  /** Every check has had its time, and somebody was asked, or could not be for two days. */
+  #checkDiscarded({ text, asked, posted, checks: received }: Half, transaction: Transaction): void {
+    const { checks, createdAtMs, endedAtMs = 0 } = transaction;
+    const enough = asked.endpoint ? checks >= asked.maxChecks : checks === asked.maxChecks;
+    if (!enough) this.#bad(text, `is discarded after ${checks} checks`);
     const livedMs = endedAtMs - createdAtMs;
+    const reached = posted || received.size > 0 || livedMs >= UNASKED_LIFE_MS - 2 * SKEW_MS;
+    if (asked.endpoint && !reached && !this.#doubtful.has(asked.producerGroup))
+      this.#bad(text, "is discarded, and nobody was asked");
     const leastMs = asked.checkAfterMs + asked.maxChecks * (CHECK_INTERVAL_MS - 2 * SKEW_MS) - 2 * SKEW_MS;
     if (livedMs < leastMs) this.#bad(text, `is discarded after ${livedMs} ms`);
   }

@@ -101,7 +101,7 @@ describe("events tell", () => {
         checkNumber: 1,
         reason: "The connection failed (ECONNREFUSED).",
       },
-      { kind: "transactionDiscarded", topic: "orders", producerGroup: "shop", transactionId, checks: 1 },
+      { kind: "transactionDiscarded", topic: "orders", producerGroup: "shop", transactionId, checks: 1, asked: true },
     ]);
   });
 });

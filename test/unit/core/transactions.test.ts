@@ -1,22 +1,19 @@
 import { describe, expect, it } from "vitest";
 import type { RunningBroker } from "../../../core/create-broker.ts";
-import type { Clock } from "../../../core/ports/clock.ts";
-import type { AskProducer, ProducersAnswer } from "../../../core/transaction/ask-producer.ts";
+import type { AskProducer } from "../../../core/transaction/ask-producer.ts";
 import {
   CHECK_INTERVAL_MS,
   ENDED_TRANSACTION_LIFE_MS,
   MAX_CHECKS_DEFAULT,
-  POSTED_CHECKS_AT_ONCE,
 } from "../../../core/transaction/transaction-limits.ts";
 import { brokerOverTable, receivedTexts } from "../../support/broker-over-table.ts";
-import { ManualClock } from "../../support/manual-clock.ts";
 
 const CHECK_AFTER_MS = 6_000;
 const ENDPOINT = { url: "https://example.com/checks" };
 
-async function setUp(askProducer?: AskProducer, clock?: Clock) {
+async function setUp(askProducer?: AskProducer) {
   const table = brokerOverTable();
-  const broker = await table.process(undefined, undefined, { askProducer, ...(clock && { clock }) });
+  const broker = await table.process(undefined, undefined, { askProducer });
   await broker.putTopic("orders", { type: "TRANSACTION" });
   await broker.putGroup("billing", {});
   await broker.putSubscription("billing", "orders", { startFrom: "earliest" });
@@ -209,48 +206,6 @@ describe("a producer group with an endpoint", () => {
     expect(failures).toEqual([]);
   });
 
-  it("that is slow holds up no timer, and few of its own checks at once", async () => {
-    const clock = new ManualClock();
-    const open: (() => void)[] = [];
-    let asked = 0;
-    const { broker, prepare } = await setUp((): Promise<ProducersAnswer> => {
-      asked++;
-      return new Promise((resolve) => open.push(() => resolve({ resolution: "commit" })));
-    }, clock);
-    await broker.putProducerGroup("pay", ENDPOINT);
-    await broker.putTopic("later", { type: "DELAY" });
-    await broker.putSubscription("billing", "later", { startFrom: "earliest" });
-    const transactions = POSTED_CHECKS_AT_ONCE + 4;
-    for (let index = 0; index < transactions; index++) await prepare(`${index}`);
-    for (const [text, delayMs] of [
-      ["with them", CHECK_AFTER_MS],
-      ["after them", CHECK_AFTER_MS + 1_000],
-    ] as const)
-      await broker.sendMessages("later", [{ body: Buffer.from(text), delayMs }]);
-    const stopping = new AbortController();
-    let stopped = false;
-    const timekeeping = broker.keepGoing(stopping.signal).then(() => {
-      stopped = true;
-    });
-    await clock.pass(CHECK_AFTER_MS);
-    expect(asked).toBe(POSTED_CHECKS_AT_ONCE);
-    await clock.pass(1_000);
-    expect((await receivedTexts(broker, "billing")).sort()).toEqual(["after them", "with them"]);
-    open.shift()?.();
-    await clock.pass(0);
-    expect(asked).toBe(POSTED_CHECKS_AT_ONCE + 1);
-    while (asked < transactions) {
-      open.shift()?.();
-      await clock.pass(0);
-    }
-    stopping.abort();
-    await clock.pass(0);
-    expect(stopped).toBe(false);
-    for (const answer of open) answer();
-    await timekeeping;
-    expect(await receivedTexts(broker, "billing")).toHaveLength(transactions);
-  });
-
   it("does not stop the others by what goes wrong inside", async () => {
     let asked = 0;
     const { broker, prepare, later, failures } = await asking(async () => {
@@ -294,5 +249,67 @@ describe("a receive of checks", () => {
     for (const id of ids.slice(0, -1)) await broker.endTransaction(id, "rollback");
     expect(await checkNumbers()).toEqual([1]);
     expect(await checkNumbers()).toEqual([]);
+  });
+
+  /** 300 checks of transactions that ended meanwhile, and the calls that a receive of one makes. */
+  const manyEnded = async () => {
+    const { items, process, ...rest } = await setUp();
+    for (let index = 0; index < 300; index++) await rest.prepare();
+    await rest.later(CHECK_AFTER_MS);
+    for (const { id } of (await rest.broker.listTransactions({ limit: 300 })).items)
+      await rest.broker.endTransaction(id, "rollback");
+    const calls = { reads: 0, deletes: 0, deletesAtOnce: 0, most: 0 };
+    let onRead = (): void => undefined;
+    const store = new Proxy(items, {
+      get: (target, name: keyof typeof items) => {
+        if (name === "delete")
+          return async (...of: Parameters<typeof items.delete>) => {
+            calls.deletes++;
+            calls.most = Math.max(calls.most, ++calls.deletesAtOnce);
+            await new Promise((resolve) => setImmediate(resolve));
+            return target.delete(...of).finally(() => calls.deletesAtOnce--);
+          };
+        if (name === "query" || name === "batchGet") {
+          calls.reads++;
+          onRead();
+        }
+        return target[name].bind(target);
+      },
+    });
+    const receiver = await process(store);
+    calls.reads = 0;
+    const hear = (hearer: () => void): void => {
+      onRead = hearer;
+    };
+    return { ...rest, receiver, calls, hear };
+  };
+  const ONE = { max: 1, maxBytes: 1e6, waitMs: 0 };
+
+  it("of one looks through those of transactions that ended in few calls", async () => {
+    const { receiver, calls, prepare, later } = await manyEnded();
+    const id = await prepare();
+    await later(CHECK_AFTER_MS);
+    expect((await receiver.receiveChecks("pay", ONE)).map(({ transactionId }) => transactionId)).toEqual([id]);
+    expect(calls.reads).toBeLessThanOrEqual(8);
+    expect(calls.deletes).toBe(301);
+    expect(calls.most).toBe(16);
+  });
+
+  it("takes no longer than a moment where it does not wait", async () => {
+    const { receiver, calls, pass, hear } = await manyEnded();
+    hear(() => void pass(400));
+    expect(await receiver.receiveChecks("pay", ONE)).toEqual([]);
+    expect(calls.reads).toBeLessThanOrEqual(4);
+  });
+
+  it("ends when its client has gone, and takes nothing then", async () => {
+    const { receiver, calls, hear, prepare, later, checkNumbers } = await manyEnded();
+    await prepare();
+    await later(CHECK_AFTER_MS);
+    const gone = new AbortController();
+    hear(() => gone.abort());
+    expect(await receiver.receiveChecks("pay", { ...ONE, waitMs: 20_000 }, gone.signal)).toEqual([]);
+    expect(calls.reads).toBe(2);
+    expect(await checkNumbers()).toEqual([1]);
   });
 });

@@ -1,8 +1,10 @@
 import { Webhook } from "standardwebhooks";
 import { describe, expect, it } from "vitest";
+import type { Webhooks } from "../../../core/ports/webhooks.ts";
 import type { TransactionCheck } from "../../../core/terms.ts";
 import { encodeWebhookSecret } from "../../../core/webhooks/webhook-secret.ts";
 import { askByWebhook } from "../../../functions/webhooks/ask-producer.ts";
+import { checkBody } from "../../../functions/webhooks/check-body.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { type Endpoint, startEndpoint } from "./endpoint.ts";
 import { loopbackWebhooks } from "./posting.ts";
@@ -95,5 +97,39 @@ describe("a check that is posted", () => {
   it("is not answered by a failure, whatever that says", async () => {
     const failed = await ask(await answering('{"resolution":"commit"}', 500));
     expect(failed).toEqual({ failure: "The endpoint answered 500." });
+  });
+
+  it.each([500, 503, 429])("is not answered by a status that says so: %i", async (status) => {
+    expect(await ask(await answering("", status))).not.toHaveProperty("endpoint");
+  });
+
+  it.each([
+    ["another status", 404, ""],
+    ["a redirect", 302, ""],
+    ["something else", 200, "{}"],
+    ["too much", 200, "x".repeat(70_000)],
+  ])("is answered, though not usefully, by %s", async (_what, status, body) => {
+    expect(await ask(await answering(body, status))).toMatchObject({ failure: expect.any(String), endpoint: "answered" });
+  });
+
+  it("that finds too many under way is not posted", async () => {
+    const busy: Webhooks = { post: async () => ({ ok: false, reason: "busy", detail: "Too many webhooks are under way." }) };
+    const answer = askByWebhook(busy, new ManualClock())(CHECK, { url: "https://example.com", secret: SECRET });
+    expect(await answer).toEqual({ failure: "Too many webhooks are under way.", endpoint: "notCalled" });
+  });
+
+  const everyByte = Uint8Array.from({ length: 100_001 }, (_, at) => at & 255);
+  const everyLetter = Array.from({ length: 0x3_000 }, (_, code) => String.fromCharCode(code)).join("");
+  it.each([
+    ["text with everything that must be escaped", Buffer.from(`${everyLetter}"\\\u2028 \u{1f600}`), everyLetter],
+    ["bytes that are no text", everyByte, undefined],
+    ["text that needs nothing", Buffer.from("paid"), "paid"],
+    ["one byte that is no text", Uint8Array.of(0xff), undefined],
+    ["nothing", new Uint8Array(), ""],
+  ])("carries a body as it is: %s", (_what, body, text) => {
+    const posted = Buffer.from(checkBody({ ...CHECK, message: { ...CHECK.message, body } }, 0));
+    const { message } = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(posted)).data;
+    expect(message).toMatchObject({ messageId: "chosen", bodyEncoding: text === undefined ? "base64" : "utf8" });
+    expect(Buffer.from(message.body, message.bodyEncoding)).toEqual(Buffer.from(body));
   });
 });

@@ -1,0 +1,101 @@
+import type { EndpointState } from "../terms.ts";
+import { FAILURE_CHARS_MAX, FAILURES_TO_OPEN, OPEN_MS } from "./post-limits.ts";
+
+/** What is remembered of an endpoint that fails. */
+export interface EndpointTrouble {
+  /** Calls in a row that it left unanswered. */
+  readonly failures: number;
+  /** How often in a row it was closed off. */
+  readonly openings: number;
+  readonly openUntilMs: number;
+  readonly lastFailure: string;
+  readonly lastFailureAtMs: number;
+}
+
+export const HEALTHY: EndpointState = {
+  state: "CLOSED",
+  failures: 0,
+  openUntilMs: undefined,
+  lastFailure: undefined,
+  lastFailureAtMs: undefined,
+};
+
+/** As it is shown. What has been waited out is to be tried by the next call. */
+export function stateOf(trouble: EndpointTrouble | undefined, nowMs: number): EndpointState {
+  if (!trouble) return HEALTHY;
+  const { failures, openUntilMs, lastFailure, lastFailureAtMs } = trouble;
+  // A clock that was set back must not keep it closed off.
+  const open = openUntilMs > nowMs && openUntilMs <= nowMs + OPEN_MS.most;
+  return { state: open ? "OPEN" : "HALF_OPEN", failures, openUntilMs, lastFailure, lastFailureAtMs };
+}
+
+/**
+ * Keeps calls from an endpoint that does not answer. It is always in one of these states:
+ * - CLOSED: it is called. After FAILURES_TO_OPEN calls in a row without an answer it opens; an answer, whatever it says, starts
+ *   the count anew.
+ * - OPEN: it is not called, for OPEN_MS.
+ * - HALF_OPEN: that time is over, and one call is made. An answer closes it; none opens it again, for twice as long.
+ * Calls that were under way when it opened change nothing more unless they are answered.
+ */
+export class EndpointBreaker {
+  #trouble: EndpointTrouble | undefined;
+  /** While CLOSED. */
+  #failures = 0;
+  #probing = false;
+
+  constructor(trouble: EndpointTrouble | undefined) {
+    this.#trouble = trouble;
+  }
+
+  /** `undefined`: it is CLOSED. */
+  get trouble(): EndpointTrouble | undefined {
+    return this.#trouble;
+  }
+
+  isOpen(nowMs: number): boolean {
+    return stateOf(this.#trouble, nowMs).state === "OPEN";
+  }
+
+  /** Whether a call may start. */
+  admits(nowMs: number): boolean {
+    return !this.isOpen(nowMs) && !this.#probing;
+  }
+
+  /** A call starts. Answers whether all depends on it: then it must come to an end here. */
+  starts(): boolean {
+    this.#probing = this.#trouble !== undefined;
+    return this.#probing;
+  }
+
+  /** The call that all depends on was not made after all. */
+  calledOff(): void {
+    this.#probing = false;
+  }
+
+  /** Answers whether that closed it. */
+  answered(): boolean {
+    this.#failures = 0;
+    this.#probing = false;
+    const closed = this.#trouble !== undefined;
+    this.#trouble = undefined;
+    return closed;
+  }
+
+  /** Answers whether that opened it, for the first time or again. */
+  unanswered(nowMs: number, why: string, probe: boolean): boolean {
+    if (this.#trouble && !probe) return false;
+    const failures = (this.#trouble?.failures ?? this.#failures) + 1;
+    this.#failures = failures;
+    if (probe) this.#probing = false;
+    else if (failures < FAILURES_TO_OPEN) return false;
+    const openings = (this.#trouble?.openings ?? 0) + 1;
+    this.#trouble = {
+      failures,
+      openings,
+      openUntilMs: nowMs + Math.min(OPEN_MS.most, OPEN_MS.first * 2 ** (openings - 1)),
+      lastFailure: why.slice(0, FAILURE_CHARS_MAX),
+      lastFailureAtMs: nowMs,
+    };
+    return true;
+  }
+}

@@ -1,0 +1,74 @@
+import { LRUCache } from "lru-cache";
+import { growingTo } from "../growing-to.ts";
+import type { ProducerGroup } from "../terms.ts";
+import { EndpointBreaker } from "./endpoint-breaker.ts";
+import type { EndpointStates } from "./endpoint-states.ts";
+import type { Posted } from "./post-slots.ts";
+import { PRODUCER_GROUPS_MAX } from "./transaction-limits.ts";
+
+/** A producer group's endpoint, as this process knows it. Another url, or a group made anew, is another. */
+export interface Endpoint extends Posted {
+  readonly group: ProducerGroup;
+  readonly breaker: EndpointBreaker;
+  /** By transaction, those that came first first. */
+  readonly waiting: Map<string, WaitingPost>;
+  /** Writes of its state follow each other. */
+  saved: Promise<void>;
+}
+
+/** A check that waits for its turn: its message is read when it comes. */
+export interface WaitingPost {
+  readonly transactionId: string;
+  readonly checkNumber: number;
+  readonly bytes: number;
+}
+
+/** The endpoints that this process has met, those met last. */
+export class Endpoints {
+  readonly #states: EndpointStates;
+  readonly #known = new LRUCache<string, Endpoint>(growingTo(PRODUCER_GROUPS_MAX));
+
+  constructor(states: EndpointStates) {
+    this.#states = states;
+  }
+
+  /** One that is met first is what another process stored. Errors: `StoreUnavailable`. */
+  async of(group: ProducerGroup): Promise<Endpoint> {
+    const key = keyOf(group);
+    const known = this.#known.get(key);
+    if (known) return known;
+    const trouble = await this.#states.read(group);
+    const meanwhile = this.#known.get(key);
+    if (meanwhile) return meanwhile;
+    const endpoint: Endpoint = {
+      group,
+      breaker: new EndpointBreaker(trouble),
+      pace: trouble ? "slow" : "unknown",
+      waiting: new Map(),
+      saved: Promise.resolve(),
+    };
+    this.#known.set(key, endpoint);
+    return endpoint;
+  }
+
+  /** Stores how it does now. Errors: `StoreUnavailable`; it is stored again when that changes. */
+  save(endpoint: Endpoint): Promise<void> {
+    const { group, breaker, saved } = endpoint;
+    const { trouble } = breaker;
+    const saving = saved.then(() => this.#states.write(group, trouble));
+    endpoint.saved = saving.catch(() => undefined);
+    return saving;
+  }
+}
+
+/** Whether it is that of the group as it is now. */
+export const isOf = (endpoint: Endpoint, group: ProducerGroup): boolean => keyOf(endpoint.group) === keyOf(group);
+
+const keyOf = ({ uid, url = "" }: ProducerGroup): string => `${uid} ${url}`;
+
+/** Why it is not called. */
+export function closedOff({ breaker: { trouble } }: Endpoint, nowMs: number): string {
+  const { failures = 0, openUntilMs = nowMs } = trouble ?? {};
+  const seconds = Math.max(1, Math.ceil((openUntilMs - nowMs) / 1_000));
+  return `It was not posted: the endpoint did not answer ${failures} times in a row, and is not called for ${seconds} s more.`;
+}

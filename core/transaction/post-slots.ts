@@ -1,0 +1,99 @@
+import { POST_BUDGETS, type PostBudget, SLOW_POST_MS, SMALL_POST_BYTES } from "./post-limits.ts";
+
+/** How an endpoint did when it was last called. */
+export type Pace = "unknown" | "fast" | "slow";
+
+/** Who is posted to. */
+export interface Posted {
+  pace: Pace;
+}
+
+/** A post under way. */
+export interface Post {
+  readonly endpoint: Posted;
+  readonly bytes: number;
+  /** That of the endpoint when it started. */
+  readonly pace: Pace;
+  /** When the endpoint was called; absent: not yet, or it has answered. */
+  calledAtMs?: number | undefined;
+}
+
+type Share = Exclude<keyof typeof POST_BUDGETS, "endpoint">;
+
+interface Use {
+  posts: number;
+  bytes: number;
+}
+
+/**
+ * Room for posts, so that an endpoint that is slow or dead leaves others theirs, however many such there are. A post to an endpoint
+ * that is known to be slow takes one of a few slots, and so does any that turns out to be: after a second it counts among the slow ones,
+ * and its slot is free for the next. Endpoints that were fast share what others may not take.
+ */
+export class PostSlots {
+  readonly #posts = new Set<Post>();
+
+  get size(): number {
+    return this.#posts.size;
+  }
+
+  add(post: Post): void {
+    this.#posts.add(post);
+  }
+
+  remove(post: Post): void {
+    this.#posts.delete(post);
+  }
+
+  /** Whether an endpoint may have one more, whoever else wants to. */
+  hasShare(endpoint: Posted, bytes: number): boolean {
+    const own = { posts: 0, bytes: 0 };
+    for (const post of this.#posts) if (post.endpoint === endpoint) count(own, post.bytes);
+    return endpoint.pace === "unknown" ? own.posts === 0 : fits(own, POST_BUDGETS.endpoint, bytes);
+  }
+
+  /** Whether there is room among all. */
+  hasRoom({ pace }: Posted, bytes: number, nowMs: number): boolean {
+    const uses = this.#uses(nowMs);
+    return sharesOf(pace, pace === "slow").every((share) => fits(uses[share], POST_BUDGETS[share], bytes));
+  }
+
+  /** When a post under way will be slow: there may be room then. */
+  nextSlowMs(): number | undefined {
+    const calls = [...this.#posts].flatMap(({ pace, calledAtMs }) =>
+      pace === "slow" || calledAtMs === undefined ? [] : [calledAtMs],
+    );
+    return calls.length === 0 ? undefined : Math.min(...calls) + SLOW_POST_MS;
+  }
+
+  /** An endpoint whose post turns slow is slow. */
+  #uses(nowMs: number): Readonly<Record<Share, Use>> {
+    const uses: Record<Share, Use> = {
+      all: { posts: 0, bytes: 0 },
+      unproven: { posts: 0, bytes: 0 },
+      slow: { posts: 0, bytes: 0 },
+      brisk: { posts: 0, bytes: 0 },
+      newcomers: { posts: 0, bytes: 0 },
+    };
+    for (const { endpoint, bytes, pace, calledAtMs } of this.#posts) {
+      const late = calledAtMs !== undefined && nowMs - calledAtMs >= SLOW_POST_MS;
+      if (late) endpoint.pace = "slow";
+      for (const share of sharesOf(pace, pace === "slow" || late)) count(uses[share], bytes);
+    }
+    return uses;
+  }
+}
+
+function sharesOf(pace: Pace, slow: boolean): readonly Share[] {
+  if (slow) return ["all", "unproven", "slow"];
+  return pace === "unknown" ? ["all", "unproven", "brisk", "newcomers"] : ["all", "brisk"];
+}
+
+function count(use: Use, bytes: number): void {
+  use.posts += 1;
+  use.bytes += bytes;
+}
+
+/** The first is let in whatever its size. */
+const fits = (use: Use, budget: PostBudget, bytes: number): boolean =>
+  use.posts < budget.posts && (use.posts === 0 || bytes <= SMALL_POST_BYTES || use.bytes + bytes <= budget.bytes);
