@@ -4,6 +4,7 @@ import type { ItemStore } from "../ports/item-store.ts";
 import type { FiringLanes } from "./firing-lanes.ts";
 import { isUnordered, type ReadTimer, readTimers } from "./route.ts";
 import {
+  GLANCE_PAGES_MAX,
   LATE_PAGES_MAX,
   LATE_SWEEP_MS,
   LATE_WRITE_MS,
@@ -103,10 +104,12 @@ export class ShardReader {
     if (cursor === undefined || sk < cursor) this.#behind.set(stream, sk);
   }
 
-  /** One page, from the first timer on. Errors: `StoreUnavailable`. */
+  /** A few timers from the first on, and what comes next behind tombstones ahead. Errors: `StoreUnavailable`. */
   async glance(aheadMs: number): Promise<void> {
     this.#begin();
-    await this.#advance(true, aheadMs);
+    let { beyond } = await this.#advance(true, aheadMs);
+    for (let pages = 1; this.#unread && beyond && pages < GLANCE_PAGES_MAX; pages++)
+      ({ beyond } = await this.#advance(true, aheadMs, true));
     this.#lanes.go();
   }
 

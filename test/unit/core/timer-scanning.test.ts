@@ -1,10 +1,16 @@
 import { describe, expect, it } from "vitest";
 import { SHARED_STORE } from "../../../core/broker-settings.ts";
+import { hash32 } from "../../../core/bytes/hash32.ts";
 import type { RunningBroker } from "../../../core/create-broker.ts";
 import { recallKey, timersPk } from "../../../core/keys.ts";
+import type { ItemStore } from "../../../core/ports/item-store.ts";
+import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
+import type { MessageInput } from "../../../core/terms.ts";
+import { shardOf } from "../../../core/timer/timer.ts";
 import { RING_QUIET_MS, SCAN_TICK_MS, TIMER_SHARDS, TIMERS_PER_PAGE } from "../../../core/timer/timer-limits.ts";
 import { brokerOverTable } from "../../support/broker-over-table.ts";
 import { besideScanner } from "../../support/held-shards.ts";
+import { SeededRandom } from "../../support/seeded-random.ts";
 
 const HOUR_MS = 3_600_000;
 const RUN_MS = 65_000;
@@ -127,5 +133,92 @@ describe("timers of a topic that was made anew", () => {
       texts.push(...page.messages.map(({ body }) => Buffer.from(body).toString()));
     }
     expect(texts).toEqual(messages.map(({ body }) => body.toString()));
+  });
+});
+
+describe("message groups with more due than fits in memory", () => {
+  const shared = (): readonly string[] => {
+    // Of one shard, so that one reader has them all.
+    const names = Array.from({ length: 200 }, (_, at) => `g${at}`);
+    return names.filter((name) => shardOf(hash32(name)) === 0).slice(0, 4);
+  };
+
+  /** Delivered texts of each message group, in the order of their store times, and then of their offsets. */
+  async function delivered(broker: RunningBroker): Promise<ReadonlyMap<string, readonly number[]>> {
+    const all: { readonly group: string; readonly number: number; readonly at: readonly [number, number] }[] = [];
+    for (const { queueId, maxOffset } of await broker.topicQueues("orders"))
+      for (let offset = 0; offset < maxOffset; ) {
+        const page = await broker.pullMessages("orders", queueId, { from: { offset }, limit: 32, maxBytes: 1e6, waitMs: 0 });
+        if (page.status !== "FOUND") break;
+        for (const { body, messageGroup = "", storedAtMs, offset: at } of page.messages)
+          all.push({ group: messageGroup, number: Number(Buffer.from(body).toString()), at: [storedAtMs, at] });
+        offset = page.nextOffset;
+      }
+    all.sort((one, other) => one.at[0] - other.at[0] || one.at[1] - other.at[1]);
+    return grouped(all);
+  }
+
+  function grouped(all: readonly { readonly group: string; readonly number: number }[]): ReadonlyMap<string, readonly number[]> {
+    const groups = new Map<string, number[]>();
+    for (const { group, number } of all) groups.set(group, [...(groups.get(group) ?? []), number]);
+    return groups;
+  }
+
+  const SIZES = [2_000, 900, 900, 300] as const;
+
+  async function scheduleAll(broker: RunningBroker, dueMs: number): Promise<ReadonlyMap<string, readonly number[]>> {
+    const groups = shared();
+    const wanted = new Map<string, number[]>();
+    const messages: MessageInput[] = [];
+    // The first group has a head start, so that cursors of the streams are apart.
+    for (const [at, messageGroup] of groups.entries())
+      for (let number = 0; number < (SIZES[at] ?? 0); number++) {
+        wanted.set(messageGroup, [...(wanted.get(messageGroup) ?? []), number]);
+        messages.push({ body: Buffer.from(String(number)), messageGroup, deliverAtMs: dueMs + number + at * 400 });
+      }
+    for (let from = 0; from < messages.length; from += 100)
+      for (const receipt of await broker.sendMessages("orders", messages.slice(from, from + 100)))
+        if (!("recallHandle" in receipt)) throw receipt;
+    return wanted;
+  }
+
+  it("are delivered in order, each, though some of its transactions fail", async () => {
+    const table = brokerOverTable(SHARED_STORE);
+    const setUp = await table.process();
+    await setUp.putTopic("orders", { type: "MIXED", queues: 2 });
+    const dueMs = table.clock.nowMs() + 10_000;
+    const wanted = await scheduleAll(setUp, dueMs);
+    const random = new SeededRandom(3);
+    const shaky: ItemStore = {
+      get: (key) => table.items.get(key),
+      batchGet: (keys) => table.items.batchGet(keys),
+      query: (query) => table.items.query(query),
+      put: (item, options) => table.items.put(item, options),
+      update: (key, changes, options) => table.items.update(key, changes, options),
+      delete: (key, options) => table.items.delete(key, options),
+      transact: async (writes) => {
+        if (random.chance(0.2)) throw new StoreUnavailable("not-applied", "throttled", "too hot");
+        return table.items.transact(writes);
+      },
+    };
+    const scanner = await table.process(shaky);
+    table.pass(15_000);
+    await scanner.scan({ untilMs: table.clock.nowMs() + 65_000 });
+    expect(await delivered(setUp)).toEqual(wanted);
+  });
+
+  it("go on in order in other queues when the topic's are changed meanwhile", async () => {
+    const table = brokerOverTable(SHARED_STORE);
+    const [scanner, operator] = [await table.process(), await table.process()];
+    await operator.putTopic("orders", { type: "MIXED", queues: 1 });
+    const wanted = await scheduleAll(operator, table.clock.nowMs() + 10_000);
+    table.pass(15_000);
+    const scanned = scanner.scan({ untilMs: table.clock.nowMs() + 65_000 });
+    await table.clock.sleep(1_500);
+    await operator.patchTopic("orders", { readQueues: 4, writeQueues: 4 });
+    await scanned;
+    expect(await delivered(operator)).toEqual(wanted);
+    const used = (await operator.topicQueues("orders")).filter(({ maxOffset }) => maxOffset > 0);
+    expect(used.length).toBeGreaterThan(1);
   });
 });
