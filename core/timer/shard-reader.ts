@@ -49,6 +49,7 @@ export class ShardReader {
   #front = START;
   /** The front stopped before all that is due. */
   #unread = false;
+  #left = false;
   /** When the front began to move; what was due by then lies in its way. */
   #startedMs = 0;
   #met = 0;
@@ -96,6 +97,11 @@ export class ShardReader {
     let oldest = this.#unread && this.#front !== START ? this.#front : undefined;
     for (const sk of this.#behind.values()) if (oldest === undefined || sk < oldest) oldest = sk;
     return oldest === undefined ? undefined : dueOfTimer(oldest);
+  }
+
+  /** Nothing more is taken, also by a look under way: what it finds may follow timers that the lanes forgot. */
+  leave(): void {
+    this.#left = true;
   }
 
   /** Timers of its stream are read again from this one on. */
@@ -149,7 +155,7 @@ export class ShardReader {
     // First a few, as far as the horizon; while more is due, pages of that alone; then from there on a few again.
     let glance = this.#met < TIMERS_PER_GLANCE;
     let tombstonesAhead = false;
-    while (this.#unread && !this.#isFull) {
+    while (this.#unread && !this.#isFull && !this.#left) {
       const { beyond } = await this.#advance(glance, aheadMs, tombstonesAhead);
       this.#lanes.go();
       // Nothing but tombstones ahead: they are small.
@@ -191,9 +197,13 @@ export class ShardReader {
   #meet(read: ReadTimer, mark: number): boolean {
     const cursor = this.#behind.get(read.stream);
     if (cursor !== undefined && read.sk >= cursor) return false;
-    if (this.#lanes.isTaken(read, mark) || this.#lanes.take(read)) return true;
+    if (this.#lanes.isTaken(read, mark) || this.#take(read)) return true;
     this.rewind(read);
     return false;
+  }
+
+  #take(read: ReadTimer): boolean {
+    return !this.#left && this.#lanes.take(read);
   }
 
   async #readFresh(): Promise<void> {
@@ -205,7 +215,7 @@ export class ShardReader {
     const fresh = readTimers(page.items).filter(({ timer }) => isUnordered(timer));
     await this.#lanes.prepare(fresh);
     // Whatever finds no room now the front meets.
-    for (const read of fresh) if (!this.#behind.has(read.stream) && !this.#lanes.isTaken(read, mark)) this.#lanes.take(read);
+    for (const read of fresh) if (!this.#behind.has(read.stream) && !this.#lanes.isTaken(read, mark)) this.#take(read);
     const last = page.items.at(-1)?.sk;
     this.#freshMs = page.more && last !== undefined ? dueOfTimer(last) - 1 : nowMs;
   }
@@ -286,7 +296,7 @@ export class ShardReader {
       // Its own cursor lies before this page: what is there comes first.
       if (stopped.has(stream) || (cursor !== undefined && cursor < from)) continue;
       if (this.#lanes.isTaken(read, mark)) continue;
-      if (this.#lanes.take(read)) {
+      if (this.#take(read)) {
         this.#passedOver = Math.max(0, this.#passedOver - 1);
         continue;
       }

@@ -125,8 +125,9 @@ export class TimerScan {
 
   /** Scans these shards from now on, and no others. */
   hold(shards: readonly number[]): void {
-    for (const [shard, { leaving, running }] of this.#held) {
+    for (const [shard, { reader, leaving, running }] of this.#held) {
       if (shards.includes(shard)) continue;
+      reader.leave();
       leaving.abort();
       this.#held.delete(shard);
       this.#lanes.release(shard);
