@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { SHARED_STORE } from "../../../core/broker-settings.ts";
 import type { RunningBroker } from "../../../core/create-broker.ts";
 import { SHARD_LEASES_KEY } from "../../../core/keys.ts";
-import type { ItemStore } from "../../../core/ports/item-store.ts";
+import type { ItemStore, TransactWrite } from "../../../core/ports/item-store.ts";
 import { brokerOverTable } from "../../support/broker-over-table.ts";
 
 const RUN_MS = 65_000;
@@ -78,5 +78,32 @@ describe("a run that ends in the middle of a look", () => {
 
   it("delivers nothing out of its order, wherever it was", async () => {
     for (let runMs = 1_000; runMs < 2_500; runMs += 20) expect(await deliveredBy(runMs), `${runMs} ms`).toEqual(WANTED);
+  });
+});
+
+describe("a scanner that starts", () => {
+  it("does not wait for a slow queue before it scans for others", async () => {
+    const table = brokerOverTable(SHARED_STORE);
+    const { clock, items } = table;
+    const setUp = await table.process();
+    for (const topic of ["slow", "orders"]) await setUp.putTopic(topic, { type: "DELAY", queues: 1 });
+    const { uid } = await setUp.getTopic("slow");
+    const dueMs = clock.nowMs() + 1_000;
+    await setUp.sendMessages("slow", [{ body: Buffer.from("slow"), deliverAtMs: dueMs }]);
+    await setUp.sendMessages("orders", [{ body: Buffer.from("quick"), deliverAtMs: dueMs + 500 }]);
+    const isSlow = (write: TransactWrite): boolean => write.kind === "put" && write.item.pk.startsWith(`q#${uid}`);
+    const scanner = await table.process(
+      storeThat(items, {
+        transact: async (writes) => {
+          if (writes.some(isSlow)) await clock.sleep(20_000);
+          return items.transact(writes);
+        },
+      }),
+    );
+    await clock.sleep(dueMs - clock.nowMs());
+    const scanned = scanner.scan({ untilMs: clock.nowMs() + RUN_MS });
+    await clock.sleep(2_500);
+    expect(await texts(setUp)).toEqual(["quick"]);
+    await scanned;
   });
 });
