@@ -28,6 +28,14 @@ export class Servers {
     return server.handler;
   }
 
+  /** Whoever looks after servers starts those again that died. */
+  async startAgain(everyMs: number, over: () => boolean): Promise<void> {
+    while (!over()) {
+      await this.#world.sleep(everyMs);
+      for (const [name, { handler }] of this.#servers) if (handler.crashed) this.start(name);
+    }
+  }
+
   /** One of them dies. */
   kill(): void {
     const living = [...this.#servers.values()].filter(({ handler }) => !handler.crashed);

@@ -43,13 +43,15 @@ const LAST_CHECKS_MS = 2 * CHECK_INTERVAL_MS + 15_000;
 const TROUBLED_MS = 150_000;
 const DRAIN_MS_MAX = 400_000;
 const FLIGHT_MS = (FREEZE_MS_MAX + LATE_MS_MAX) / 2 + 5_000;
+/** How often whoever looks after servers does. */
+const SERVER_STARTS_MS = 5_000;
 const SLOW_CALL_MS = 800;
 const LEASE_REPLIES_LOST = 0.2;
 /**
  * Runs of the scanner at once, where nothing fails: those of a tick and those they relieve, and one that each handler rang for, since
  * none of them may know of the others yet.
  */
-const SCANNERS_AT_ONCE_MAX = 10;
+const SCANNERS_AT_ONCE_MAX = 20;
 
 export interface TenantOptions {
   readonly seed: number;
@@ -167,6 +169,7 @@ class Tenants {
       leaveFew(stage),
       this.#deployAnew(stage),
       this.#letDie(),
+      this.#servers.startAgain(SERVER_STARTS_MS, () => this.#over),
       this.#count(),
     ]);
     this.#rates = NO_FAULTS;

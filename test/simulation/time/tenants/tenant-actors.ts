@@ -3,7 +3,7 @@ import { BrokerError } from "../../../../core/errors.ts";
 import type { MessageInput, SendReceipt } from "../../../../core/terms.ts";
 import type { World } from "../../world.ts";
 import { bodyOf } from "../delivery.ts";
-import { type Answer, type Client, send } from "../stage.ts";
+import { type Answer, type Client, SKEW_MS, send } from "../stage.ts";
 import type { TimerAuditor } from "../timer-auditor.ts";
 import type { AskAuditor } from "./ask-auditor.ts";
 import type { Backlog, Undecided } from "./plan.ts";
@@ -75,7 +75,8 @@ export async function sendLittle(stage: TenantStage, topic: string): Promise<voi
     const text = `${topic}.${turn}`;
     const messageGroup = random.chance(0.4) ? random.pick(["a", "b"]) : undefined;
     const delayMs = random.pick(DELAYS_MS);
-    const answered = timers.sends({ text, topic, messageGroup, call: text, index: 0 }, stage.nowMs() + delayMs);
+    // By the slowest clock, until it is known.
+    const answered = timers.sends({ text, topic, messageGroup, call: text, index: 0 }, stage.nowMs() - SKEW_MS + delayMs);
     const [answer] = await send(stage, topic, [{ body: bodyOf(text, 0), messageGroup, delayMs }]);
     tell(answered, answer);
   }
