@@ -71,7 +71,9 @@ export class TimerScan {
       onFailure,
       onRoom: (shard) => this.#wakeBehind(shard),
       onDropped: (first) => this.#held.get(first.timer.shard)?.reader.rewind(first),
-      onProgress: () => this.#changed.wake(),
+      onProgress: () => {
+        if (!this.#lanes.isFiring) this.#changed.wake();
+      },
     });
     this.#deafen = scanning.bell.hear((dueMs) => this.#written(dueMs));
   }
@@ -172,7 +174,7 @@ export class TimerScan {
         onFailure(error);
         return RETRY_MS;
       });
-      this.#changed.wake();
+      if (this.isIdle) this.#changed.wake();
       if (waitMs > 0) await held.sleeper.sleep(waitMs, signal);
       else await clock.sleep(0);
     }
