@@ -106,8 +106,9 @@ export class FiringLanes {
   }
 
   /** Whether it is in memory, or was fired after the moment that a page with it was asked for. */
-  isTaken({ sk }: ReadTimer, mark: number): boolean {
-    return this.#taken.has(sk) || (this.#lately.get(sk) ?? -1) >= mark;
+  isTaken(read: ReadTimer, mark: number): boolean {
+    const name = nameOf(read);
+    return this.#taken.has(name) || (this.#lately.get(name) ?? -1) >= mark;
   }
 
   /** For how many more timers of the stream there is room: the fewer it has, the less it matters how many others have. */
@@ -127,7 +128,7 @@ export class FiringLanes {
 
   /** Whether there was room: then it waits for its turn. */
   take(read: ReadTimer, topics: TopicsNow): boolean {
-    const { stream: key, timer, sk } = read;
+    const { stream: key, timer } = read;
     if (this.roomFor(key) === 0) return false;
     let stream = this.#streams.get(key);
     if (!stream) {
@@ -138,7 +139,7 @@ export class FiringLanes {
     }
     stream.lane.push(stream, read);
     this.#busy.add(stream.lane);
-    this.#taken.add(sk);
+    this.#taken.add(nameOf(read));
     this.#waiting++;
     return true;
   }
@@ -198,10 +199,11 @@ export class FiringLanes {
     this.go();
   }
 
-  #end({ sk }: ReadTimer): void {
-    this.#taken.delete(sk);
-    this.#lately.delete(sk);
-    this.#lately.set(sk, this.#ended++);
+  #end(read: ReadTimer): void {
+    const name = nameOf(read);
+    this.#taken.delete(name);
+    this.#lately.delete(name);
+    this.#lately.set(name, this.#ended++);
     if (this.#lately.size <= LATELY_MAX) return;
     const [oldest] = this.#lately.keys();
     if (oldest !== undefined) this.#lately.delete(oldest);
@@ -251,7 +253,7 @@ export class FiringLanes {
   #remove(stream: Stream): readonly ReadTimer[] {
     const removed = stream.lane.remove(stream);
     this.#waiting -= removed.length;
-    for (const { sk } of removed) this.#taken.delete(sk);
+    for (const read of removed) this.#taken.delete(nameOf(read));
     this.#settle(stream);
     return removed;
   }
@@ -282,3 +284,6 @@ export class FiringLanes {
 }
 
 const NOTHING: Pick<Stream, "pending"> = { pending: [] };
+
+/** A message that comes back takes the place of its tombstone, which may still be in memory. */
+const nameOf = ({ sk, timer }: ReadTimer): string => `${timer.kind} ${sk}`;

@@ -172,7 +172,7 @@ export class ShardReader {
     // First a few, as far as the horizon; while more is due, pages of that alone; then from there on a few again.
     let glance = this.#met < TIMERS_PER_GLANCE;
     let tombstonesAhead = false;
-    while (this.#unread && !this.#isFull) {
+    while (this.#unread && !this.#isFull && !this.#left) {
       const { beyond } = await this.#advance(glance, aheadMs, tombstonesAhead);
       this.#lanes.go();
       // Nothing but tombstones ahead: they are small.

@@ -45,6 +45,8 @@ export const TIMERS_PER_PAGE = 500;
 /** Read by a look at a shard where little is due: its next timer may be behind tombstones. */
 export const TIMERS_PER_GLANCE = 8;
 export const GLANCE_PAGES_MAX = 4;
+/** What such a look found is given so long to be fired, before all shards are scanned: a slow queue must not keep others waiting. */
+export const GLANCE_MS_MAX = 500;
 /** A look reads on for so long before it turns to what fell due meanwhile. */
 export const LOOK_MS_MAX = 300;
 /** A timer may be written so long after the time it is due: clocks differ, and a put takes a while. */

@@ -8,6 +8,7 @@ import { ShardReader } from "./shard-reader.ts";
 import { ShardUnits } from "./shard-units.ts";
 import { Sleeper } from "./sleeper.ts";
 import type { TimerBell } from "./timer-bell.ts";
+import { GLANCE_MS_MAX } from "./timer-limits.ts";
 import type { TimerShards } from "./timer-shards.ts";
 
 export interface Scanning extends Firing {
@@ -109,8 +110,8 @@ export class TimerScan {
   }
 
   /**
-   * One look at each shard, a page at most, and what that found is fired. Answers whether more is due, or will be within the horizon.
-   * For a scan that holds nothing yet.
+   * One look at each shard, a page at most, and what that found is fired, or is on its way after GLANCE_MS_MAX. Answers whether more is
+   * due, or will be within the horizon. For a scan that holds nothing yet.
    */
   async glance(): Promise<boolean> {
     const { items, clock, shards, onFailure } = this.#scanning;
@@ -120,7 +121,8 @@ export class TimerScan {
     for (const error of failed) onFailure(error);
     // Where a few are not all, they go with those that lie behind them: a transaction for each shard's few costs more.
     if (readers.every((reader) => reader.isDone)) this.#lanes.go();
-    while (this.#lanes.isFiring) await this.#changed.sleep(this.#pace.lookMs);
+    const untilMs = clock.nowMs() + GLANCE_MS_MAX;
+    while (this.#lanes.isFiring && clock.nowMs() < untilMs) await this.#changed.sleep(untilMs - clock.nowMs());
     const more = readers.some((reader) => !reader.isDone || reader.nextMs !== undefined);
     const left = !this.#lanes.isIdle;
     for (const { shard } of readers) this.#lanes.release(shard);

@@ -33,8 +33,8 @@ export async function checksDue(
   const groupOf = askedGroups(checking);
   const left: CheckTimer[] = [];
   let nextMs = Number.POSITIVE_INFINITY;
-  const errors = await sideBySide(timers.entries(), CHECKS_WRITTEN_AT_ONCE, async ([at, timer]) => {
-    const made = await makeCheck(checking, timer, groupOf, halves && { item: halves[at] });
+  const errors = await sideBySide(timers, CHECKS_WRITTEN_AT_ONCE, async (timer) => {
+    const made = await makeCheck(checking, timer, groupOf, halves && { item: halves.get(timer.id) });
     if (made === "conflict") left.push(timer);
     else nextMs = Math.min(nextMs, made.nextMs ?? nextMs);
   });
@@ -43,13 +43,18 @@ export async function checksDue(
   return { left };
 }
 
-/** `undefined`: one of them cannot be read, and each is read alone. */
+/**
+ * By transaction: of one there may be two checks, where another process has made the first. `undefined`: one of them cannot be read,
+ * and each is read alone.
+ */
 async function readHalves(
   { items }: ChecksDue,
   timers: readonly CheckTimer[],
-): Promise<readonly (Item | undefined)[] | undefined> {
+): Promise<ReadonlyMap<string, Item | undefined> | undefined> {
+  const ids = [...new Set(timers.map(({ id }) => id))];
   try {
-    return await items.batchGet(timers.map(({ id }) => halfMessageKey(id)));
+    const halves = await items.batchGet(ids.map(halfMessageKey));
+    return new Map(ids.map((id, at) => [id, halves[at]]));
   } catch (error) {
     if (StoreCorrupt.is(error)) return undefined;
     throw error;

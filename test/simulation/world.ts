@@ -5,6 +5,8 @@ interface Scheduled {
   readonly atMs: number;
   readonly order: number;
   run(): void;
+  /** Nothing happens then: whoever slept was woken before. */
+  over: boolean;
 }
 
 /** One thread, one clock that jumps from event to event, one source of chance: the same seed gives the same history. */
@@ -34,7 +36,24 @@ export class World {
   }
 
   at(atMs: number, run: () => void): void {
-    const entry = { atMs: Math.max(atMs, this.nowMs), order: this.#order++, run };
+    this.#schedule(atMs, run);
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    if (signal?.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        entry.over = true;
+        signal?.removeEventListener("abort", wake);
+        resolve();
+      };
+      const entry = this.#schedule(this.nowMs + Math.max(0, ms), wake);
+      signal?.addEventListener("abort", wake, { once: true });
+    });
+  }
+
+  #schedule(atMs: number, run: () => void): Scheduled {
+    const entry: Scheduled = { atMs: Math.max(atMs, this.nowMs), order: this.#order++, run, over: false };
     let low = 0;
     let high = this.#agenda.length;
     while (low < high) {
@@ -44,14 +63,7 @@ export class World {
       else high = middle;
     }
     this.#agenda.splice(low, 0, entry);
-  }
-
-  sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    if (signal?.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.at(this.nowMs + Math.max(0, ms), resolve);
-      signal?.addEventListener("abort", () => resolve(), { once: true });
-    });
+    return entry;
   }
 
   /** Runs what is due until `done`, or until nothing is left to happen. */
@@ -59,6 +71,7 @@ export class World {
     while (!done()) {
       const next = this.#agenda.pop();
       if (!next) return;
+      if (next.over) continue;
       this.nowMs = Math.max(this.nowMs, next.atMs);
       next.run();
       // Lets every promise that can go on do so before the next event.

@@ -1,4 +1,5 @@
 import type { RunningBroker } from "../../../core/create-broker.ts";
+import type { Transaction } from "../../../core/terms.ts";
 
 /** A message as it lies in its queue at the end. */
 export interface Delivery {
@@ -35,4 +36,15 @@ export async function deliveriesOf(broker: RunningBroker, topic: string): Promis
     }
   }
   return deliveries;
+}
+
+/** Every transaction that is stored, whatever became of it. */
+export async function allTransactions(broker: RunningBroker): Promise<readonly Transaction[]> {
+  const all: Transaction[] = [];
+  for (let after: string | undefined; ; ) {
+    const { items, next } = await broker.listTransactions({ limit: 100, after });
+    all.push(...items);
+    if (next === undefined) return all;
+    after = next;
+  }
 }

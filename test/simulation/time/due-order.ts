@@ -18,15 +18,30 @@ export function* outOfOrder(timers: Iterable<Timer>, deliveryOf: (text: string) 
     const decided = decidingMove(timer);
     if (timer.messageGroup === undefined || !delivery || !decided) continue;
     const key = `${timer.topic}/${timer.messageGroup}`;
-    groups.set(key, [...(groups.get(key) ?? []), { timer, delivery, decided }]);
+    const group = groups.get(key) ?? [];
+    group.push({ timer, delivery, decided });
+    groups.set(key, group);
   }
-  for (const group of groups.values()) {
-    for (const later of group)
-      for (const earlier of group) {
-        const sameQueue = earlier.delivery.queueId === later.delivery.queueId;
-        if (!precedes(earlier, later) || (sameQueue && earlier.delivery.offset < later.delivery.offset)) continue;
-        yield `${later.timer.text} is delivered before ${earlier.timer.text} of its group, which was due before`;
-      }
+  for (const [key, group] of groups) {
+    if (new Set(group.map(({ delivery }) => delivery.queueId)).size > 1) yield `${key} is delivered to more than one queue`;
+    else yield* overtaken(group.sort((one, other) => one.delivery.offset - other.delivery.offset));
+  }
+}
+
+/** `group`: as it was delivered. One that was overtaken is named once. */
+function* overtaken(group: readonly Ordered[]): Generator<string> {
+  let latest: Ordered | undefined;
+  /** Of those sent and due together, the last one. */
+  const lastOfCall = new Map<string, Ordered>();
+  for (const one of group) {
+    const { timer, decided } = one;
+    const call = `${timer.call} ${decided.dueMs}`;
+    const sentTogether = timer.steps.length === 1 ? lastOfCall.get(call) : undefined;
+    const first = [latest, sentTogether].find((other) => other !== undefined && precedes(one, other));
+    if (first) yield `${first.timer.text} is delivered before ${timer.text} of its group, which was due before`;
+    if (latest === undefined || decided.dueMs > latest.decided.dueMs) latest = one;
+    const isLast = sentTogether === undefined || timer.index > sentTogether.timer.index;
+    if (timer.steps.length === 1 && isLast && wasThereBefore(decided, decided.dueMs)) lastOfCall.set(call, one);
   }
 }
 

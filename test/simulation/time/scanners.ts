@@ -4,9 +4,12 @@ import { SCAN_TICK_MS } from "../../../core/timer/timer-limits.ts";
 import type { Handler } from "../handler.ts";
 import type { World } from "../world.ts";
 
-/** As the scanner's function does. */
+/** As the scanner's function does: past the next tick, and, while it is behind, for as long as it may. */
 const RUN_MS = 65_000;
+const BEHIND_RUN_MS = 290_000;
 const START_MS_MAX = 300;
+/** Runs that follow from each other's failures. */
+const RUNS_AFTER_FAILURE_MAX = 3;
 
 export interface ScheduleFaults {
   /** How many scanners a tick starts, one of these. */
@@ -16,18 +19,15 @@ export interface ScheduleFaults {
 
 export const PUNCTUAL: ScheduleFaults = { scannersPerTick: [1], ringLost: 0 };
 
-interface Worker {
-  readonly handler: Handler;
-  readonly name: string;
-  busy: boolean;
-}
-
 /** The schedule that starts a scanner every minute, and the doorbell that starts one in between. */
 export class Scanners implements Doorbell {
   readonly #world: World;
   readonly #startHandler: (name: string) => Handler;
   readonly #faults: () => ScheduleFaults;
-  readonly #workers: Worker[] = [];
+  #workers: Handler[] = [];
+  /** Those at work, of whatever version, and those that died at it. */
+  readonly #busy = new Set<Handler>();
+  #started = 0;
   readonly #fail: (error: unknown) => void;
 
   /** `fail` hears of what a scanner threw that it may not. */
@@ -49,6 +49,27 @@ export class Scanners implements Doorbell {
     this.#start(true);
   }
 
+  /** How many runs are under way. */
+  get running(): number {
+    return this.#running.length;
+  }
+
+  /** One that runs dies. Answers whether there was one. */
+  kill(): boolean {
+    if (this.#running.length === 0) return false;
+    this.#world.random.pick(this.#running).crash();
+    return true;
+  }
+
+  /** What starts from now on is of a new version. Runs under way go on. */
+  replace(): void {
+    this.#workers = [];
+  }
+
+  get #running(): readonly Handler[] {
+    return [...this.#busy].filter(({ crashed }) => !crashed);
+  }
+
   #tick(atMs: number): void {
     this.#world.at(atMs, () => {
       for (let count = this.#world.random.pick(this.#faults().scannersPerTick); count > 0; count--) this.#start(false);
@@ -56,33 +77,40 @@ export class Scanners implements Doorbell {
     });
   }
 
-  #start(rung: boolean): void {
+  #start(rung: boolean, failedBefore = 0): void {
     const { nowMs, random } = this.#world;
     this.#world.at(nowMs + random.integer(20, START_MS_MAX), () => {
-      this.#run(this.#idleWorker(), rung).catch(this.#fail);
+      this.#run(this.#idleWorker(), rung)
+        .then((done) => {
+          if (!done && failedBefore < RUNS_AFTER_FAILURE_MAX) this.#start(rung, failedBefore + 1);
+        })
+        .catch(this.#fail);
     });
   }
 
-  async #run(worker: Worker, rung: boolean): Promise<void> {
-    worker.busy = true;
+  /** Answers whether it did not fail. */
+  async #run(worker: Handler, rung: boolean): Promise<boolean> {
+    this.#busy.add(worker);
     try {
-      const broker = await worker.handler.broker;
-      await broker.scan({ untilMs: this.#world.nowMs + worker.handler.skewMs + RUN_MS, rung });
+      const broker = await worker.broker;
+      const nowMs = this.#world.nowMs + worker.skewMs;
+      await broker.scan({ untilMs: nowMs + RUN_MS, behindUntilMs: nowMs + BEHIND_RUN_MS, rung });
+      return true;
     } catch (error) {
-      if (BrokerError.is(error) && error.code !== "INTERNAL_ERROR") return;
+      if (BrokerError.is(error) && error.code !== "INTERNAL_ERROR") return false;
       if ((error as Error).name !== "StoreUnavailable") throw error;
-      worker.handler.crash();
+      worker.crash();
+      return false;
     } finally {
-      worker.busy = false;
+      this.#busy.delete(worker);
     }
   }
 
   /** As a function's instances: one that waits, or a new one. Those that died are busy for ever. */
-  #idleWorker(): Worker {
-    const waiting = this.#workers.find(({ busy, handler }) => !busy && !handler.crashed);
+  #idleWorker(): Handler {
+    const waiting = this.#workers.find((worker) => !this.#busy.has(worker) && !worker.crashed);
     if (waiting) return waiting;
-    const name = `s${this.#workers.length}`;
-    const worker = { name, handler: this.#startHandler(name), busy: false };
+    const worker = this.#startHandler(`s${this.#started++}`);
     this.#workers.push(worker);
     return worker;
   }

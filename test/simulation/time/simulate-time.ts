@@ -1,9 +1,7 @@
 import { MemoryItemStore } from "../../../adapters/memory/memory-item-store.ts";
 import { MemoryObjectStore } from "../../../adapters/memory/memory-object-store.ts";
 import type { RunningBroker } from "../../../core/create-broker.ts";
-import type { Clock } from "../../../core/ports/clock.ts";
 import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
-import type { Transaction } from "../../../core/terms.ts";
 import { SCAN_LEASE_MS, SCAN_TICK_MS } from "../../../core/timer/timer-limits.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 import { DynamoDbShape, type Met } from "../dynamodb-shape.ts";
@@ -12,8 +10,9 @@ import { type FaultRates, FREEZE_MS_MAX, LATE_MS_MAX, NO_FAULTS } from "../fault
 import { Handler, type SimulatedStores } from "../handler.ts";
 import type { Sabotage } from "../sabotage.ts";
 import { World } from "../world.ts";
-import { deliveriesOf } from "./delivery.ts";
+import { allTransactions, deliveriesOf } from "./delivery.ts";
 import { simulatedEndpoint } from "./endpoint.ts";
+import { frozenAtTimes } from "./frozen-clock.ts";
 import { sendByKey, sendInSequence } from "./once-actors.ts";
 import { OnceAuditor } from "./once-auditor.ts";
 import { PUNCTUAL, Scanners, type ScheduleFaults } from "./scanners.ts";
@@ -156,7 +155,7 @@ type Auditors = Pick<Stage, "timers" | "once" | "transactions">;
 async function audit(broker: RunningBroker, { timers, once, transactions }: Auditors, lateMsMax: number): Promise<number> {
   const deliveries = [...(await deliveriesOf(broker, JOBS)), ...(await deliveriesOf(broker, DOOMED))];
   const parked = (await broker.listParked({ limit: 1_000 })).items.map(({ messageId }) => messageId);
-  timers.finish({ deliveries, parked, lateMsMax });
+  timers.finish({ deliveries, parked, latestMs: (_timer, dueMs) => dueMs + lateMsMax });
   once.finish(deliveries);
   transactions.finish(deliveries, await allTransactions(broker));
   return deliveries.length;
@@ -168,19 +167,3 @@ async function setUp(broker: RunningBroker): Promise<void> {
   for (const { producerGroup, maxChecks, endpoint } of PRODUCER_GROUPS)
     await broker.putProducerGroup(producerGroup, { maxChecks, ...(endpoint && { url: "https://shop.example.com/checks" }) });
 }
-
-async function allTransactions(broker: RunningBroker): Promise<readonly Transaction[]> {
-  const all: Transaction[] = [];
-  for (let after: string | undefined; ; ) {
-    const { items, next } = await broker.listTransactions({ limit: 100, after });
-    all.push(...items);
-    if (next === undefined) return all;
-    after = next;
-  }
-}
-
-/** A process can be frozen wherever it waits, also where it waits for nothing but the time. */
-const frozenAtTimes = (world: World, skewMs: number, rate: () => number): Clock => ({
-  nowMs: () => Math.floor(world.nowMs) + skewMs,
-  sleep: (ms, signal) => world.sleep(ms + (world.random.chance(rate()) ? world.random.integer(1_000, FREEZE_MS_MAX) : 0), signal),
-});

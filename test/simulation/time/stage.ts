@@ -44,6 +44,11 @@ export class Client {
     this.#handlers = Array.from({ length: handlers }, (_, index) => startHandler(`h${index}`));
   }
 
+  /** All handlers are of a new version from now on. Calls under way go on. */
+  replaceAll(): void {
+    for (const [index, { name }] of this.#handlers.entries()) this.#handlers[index] = this.#startHandler(name);
+  }
+
   async call<T>(verb: (broker: RunningBroker) => Promise<T>, timeoutMs = 15_000): Promise<Answer<T>> {
     const index = this.#world.random.integer(0, this.#handlers.length - 1);
     const before = this.#handlers[index] as Handler;

@@ -79,6 +79,15 @@ const isOf = (writes: readonly TransactWrite[], id: string | undefined) =>
   writes.some((write) => write.kind === "update" && write.key.sk === id);
 
 describe("checks of one producer group that are due together", () => {
+  it("may be two of one transaction, where another process has made the first", async () => {
+    const { broker, ids, timers, pass, checksDue } = await setUp(undefined, 2);
+    const before = await timers();
+    await checksDue();
+    pass(CHECK_INTERVAL_MS);
+    expect(await checksDue([...before, ...(await timers())])).toEqual({ left: [] });
+    expect(await checksOf(broker, ids)).toEqual([2, 2]);
+  });
+
   it("are read at once, and made side by side", async () => {
     const { broker, ids, calls, checksDue } = await setUp();
     expect(await checksDue()).toEqual({ left: [] });

@@ -1,0 +1,125 @@
+import { SHARD_LEASES_KEY } from "../../../../core/keys.ts";
+import type { ItemStore } from "../../../../core/ports/item-store.ts";
+import { ShardLeases } from "../../../../core/timer/shard-leases.ts";
+import { ShardReader } from "../../../../core/timer/shard-reader.ts";
+import { SCAN_LEASE_MS, TIMER_SHARDS_MAX } from "../../../../core/timer/timer-limits.ts";
+import type { AskProducer } from "../../../../core/transaction/ask-producer.ts";
+import { tamper } from "../../sabotage.ts";
+import type { Patch } from "../../sabotage-process.ts";
+import type { World } from "../../world.ts";
+
+/** A bug that makes tenants wait for each other: in what a scanner reads and writes, or on the way to endpoints. */
+export interface TenantPlant {
+  readonly items?: (items: ItemStore, world: World) => ItemStore;
+  readonly asks?: (asks: AskProducer, world: World) => AskProducer;
+}
+
+const isTimers = (pk: string): boolean => pk.startsWith("t#");
+
+/** In the size of these histories: a look went on behind ten thousand. */
+const PASSED_OVER_MAX = 250;
+
+/** L: a look stops after so many timers of a shard, and the next one begins at the first again. */
+export const stopsAfterSome: TenantPlant = {
+  items: (items) => ({
+    ...tamper(items, {}),
+    query: async (query) => {
+      const page = await items.query(query);
+      if (!isTimers(query.pk)) return page;
+      const reach = await items.query({ pk: query.pk, limit: PASSED_OVER_MAX });
+      const last = reach.items.at(-1)?.sk;
+      const seen = reach.more && last !== undefined ? page.items.filter(({ sk }) => sk <= last) : page.items;
+      return seen.length === page.items.length ? page : { items: seen, more: false };
+    },
+  }),
+};
+
+/** How soon a lane fires its next batch. */
+const NEXT_BATCH_MS = 40;
+
+/** L: the next look begins when the slowest lane of the one before has nothing left. */
+export const waitsForSlowLanes: TenantPlant = {
+  items: (items, world) => {
+    let firing = 0;
+    let firedMs = 0;
+    return {
+      ...tamper(items, {}),
+      transact: async (writes) => {
+        firing++;
+        try {
+          return await items.transact(writes);
+        } finally {
+          firing--;
+          firedMs = world.nowMs;
+        }
+      },
+      query: async (query) => {
+        while (isTimers(query.pk) && (firing > 0 || world.nowMs < firedMs + NEXT_BATCH_MS)) await world.sleep(NEXT_BATCH_MS);
+        return items.query(query);
+      },
+    };
+  },
+};
+
+const POSTS_AT_ONCE = 16;
+/** In the size of these histories: a thousand could wait. */
+const POSTS_WAITING_MAX = 24;
+
+/** L: all producer groups wait in one row for their turn, and who finds it full is not asked, and nobody is told. */
+export const postsInOneRow: TenantPlant = {
+  asks: (asks) => {
+    const row: (() => void)[] = [];
+    let posting = 0;
+    return async (check, endpoint) => {
+      if (row.length >= POSTS_WAITING_MAX) return { resolution: "unknown" };
+      if (posting >= POSTS_AT_ONCE) await new Promise<void>((start) => row.push(start));
+      posting++;
+      try {
+        return await asks(check, endpoint);
+      } finally {
+        posting--;
+        row.shift()?.();
+      }
+    };
+  },
+};
+
+/** L: a lease is taken to be its holder's for as long as it is written there, renewed or not. */
+export const leasesOutliveHolders: TenantPlant = {
+  items: (items, world) => ({
+    ...tamper(items, {}),
+    get: async (key, options) => {
+      const item = await items.get(key, options);
+      if (!item || key.pk !== SHARD_LEASES_KEY.pk) return item;
+      const believed: Record<string, number> = {};
+      for (let shard = 0; shard < TIMER_SHARDS_MAX; shard++)
+        if (typeof item[`h${shard}`] === "string" && item[`h${shard}`] !== "")
+          believed[`u${shard}`] = world.nowMs + SCAN_LEASE_MS;
+      return { ...item, ...believed };
+    },
+  }),
+};
+
+/** L: whoever holds a lease believes so from then on, and writes it no more. */
+export const renewsNoLease: Patch = async (work) => {
+  const { renew } = ShardLeases.prototype;
+  ShardLeases.prototype.renew = async function (_shards, _behind, count) {
+    return { lost: [], read: await this.read(count) };
+  };
+  try {
+    return await work();
+  } finally {
+    ShardLeases.prototype.renew = renew;
+  }
+};
+
+/** I7: where a stream goes on of which timers were passed over is forgotten. */
+export const forgetsPassedOver: Patch = async (work) => {
+  const { rewind } = ShardReader.prototype;
+  ShardReader.prototype.rewind = () => undefined;
+  try {
+    return await work();
+  } finally {
+    ShardReader.prototype.rewind = rewind;
+  }
+};
