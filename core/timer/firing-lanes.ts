@@ -42,6 +42,7 @@ export class FiringLanes {
   /** With timers that wait; who had a turn goes to the end. */
   readonly #busy = new Set<FiringLane>();
   readonly #running = new Set<Promise<void>>();
+  readonly #underWay = new Set<Batch>();
   readonly #taken = new Set<string>();
   /** Timers that were done with last, and which of all that was. */
   readonly #lately = new Map<string, number>();
@@ -78,9 +79,17 @@ export class FiringLanes {
     return this.#waiting;
   }
 
-  /** When the first of those that wait, of this shard, was due. */
+  /** Timers in memory. */
+  get size(): number {
+    return this.#taken.size;
+  }
+
+  /** When the first of those that wait or are under way, of this shard, was due. */
   oldestDueMs(shard: number): number | undefined {
     let oldestMs: number | undefined;
+    for (const { timers } of this.#underWay)
+      for (const { timer } of timers)
+        if (timer.shard === shard && timer.dueMs < (oldestMs ?? Number.POSITIVE_INFINITY)) oldestMs = timer.dueMs;
     for (const stream of this.#streams.values()) {
       const dueMs = stream.shard === shard ? stream.pending[0]?.timer.dueMs : undefined;
       if (dueMs !== undefined && dueMs < (oldestMs ?? Number.POSITIVE_INFINITY)) oldestMs = dueMs;
@@ -169,7 +178,9 @@ export class FiringLanes {
   #start(lane: FiringLane): void {
     const batch = lane.take();
     this.#waiting -= batch.timers.length;
+    this.#underWay.add(batch);
     const running = this.#run(lane, batch).finally(() => {
+      this.#underWay.delete(batch);
       this.#running.delete(running);
       this.#options.onProgress();
     });

@@ -1,13 +1,12 @@
-import { dueOfTimer, timerSk, timersPk, timersUntil } from "../keys.ts";
+import { dueOfTimer, timersPk, timersUntil } from "../keys.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ItemStore, Query } from "../ports/item-store.ts";
 import type { FiringLanes, TopicsNow } from "./firing-lanes.ts";
+import { LateSweeps } from "./late-sweeps.ts";
 import { isUnordered, type ReadTimer, readTimers } from "./route.ts";
 import {
   GLANCE_PAGES_MAX,
   LATE_PAGES_MAX,
-  LATE_SWEEP_MS,
-  LATE_WRITE_MS,
   LOOK_MS_MAX,
   REFILL_PAGES_MAX,
   REFILL_TIMERS_MIN,
@@ -67,12 +66,7 @@ export class ShardReader {
   #freshMs = 0;
   /** Where streams go on of which timers were passed over. */
   readonly #behind = new Map<string, string>();
-  /** What is read again for late timers, up to the front as it was. */
-  #sweep: { from: string; readonly to: string } | undefined;
-  #sweepBeganMs = 0;
-  #swept = 0;
-  #nextSweepMs = 0;
-  #nextFullSweepMs = 0;
+  readonly #late = new LateSweeps();
   #left = false;
 
   constructor(store: { readonly items: ItemStore; readonly clock: Clock }, lanes: FiringLanes, shard: number) {
@@ -158,11 +152,8 @@ export class ShardReader {
     }
     this.#unread = true;
     this.#startedMs = this.#clock.nowMs();
-    if (this.#front === START) {
-      // All of it is about to be read.
-      this.#nextSweepMs = this.#startedMs + LATE_SWEEP_MS.least;
-      this.#nextFullSweepMs = this.#startedMs + LATE_SWEEP_MS.full;
-    }
+    // All of it is about to be read.
+    if (this.#front === START) this.#late.wasReadFull(this.#startedMs);
     this.#freshMs = this.#startedMs;
     this.#met = 0;
   }
@@ -243,35 +234,16 @@ export class ShardReader {
   }
 
   async #readLate(): Promise<void> {
-    const nowMs = this.#clock.nowMs();
     if (this.#front === START) return;
-    if (!this.#sweep && nowMs >= this.#nextSweepMs) {
-      const full = nowMs >= this.#nextFullSweepMs;
-      const from = full ? START : timerSk(Math.max(0, dueOfTimer(this.#front) - LATE_WRITE_MS), "");
-      this.#sweep = { from, to: this.#front };
-      if (full) this.#nextFullSweepMs = Number.POSITIVE_INFINITY;
-      this.#sweepBeganMs = nowMs;
-      this.#swept = 0;
-    }
-    for (let pages = 0; this.#sweep && pages < LATE_PAGES_MAX; pages++) {
-      const { from, to } = this.#sweep;
+    for (let pages = 0; pages < LATE_PAGES_MAX; pages++) {
+      const range = this.#late.range(this.#front, START, this.#clock.nowMs());
+      if (!range) return;
+      const { from, to } = range;
       const page = await this.#page({ ...(from !== START && { from }), to, limit: TIMERS_PER_PAGE });
       const { read, last, more } = page;
       for (const one of read) this.#meet(one, page);
-      this.#swept += read.length;
-      if (more && last !== undefined) this.#sweep.from = after(last);
-      else this.#endSweep();
+      this.#late.wasRead(read.length, more && last !== undefined ? after(last) : undefined, this.#clock.nowMs());
     }
-  }
-
-  /** The more a sweep read, the longer it is not repeated. */
-  #endSweep(): void {
-    const nowMs = this.#clock.nowMs();
-    const tookMs = nowMs - this.#sweepBeganMs;
-    this.#sweep = undefined;
-    this.#nextSweepMs = nowMs + Math.max(this.#swept > TIMERS_PER_PAGE ? LATE_SWEEP_MS.many : LATE_SWEEP_MS.least, 4 * tookMs);
-    if (this.#nextFullSweepMs === Number.POSITIVE_INFINITY)
-      this.#nextFullSweepMs = nowMs + Math.max(LATE_SWEEP_MS.full, 20 * tookMs);
   }
 
   /** Answers whether more is wanted. */

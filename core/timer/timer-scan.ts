@@ -94,7 +94,7 @@ export class TimerScan {
     const { clock, checksNotPosted } = this.#scanning;
     const nowMs = clock.nowMs();
     let oldestDueMs = 0;
-    let due = this.#lanes.waiting;
+    let due = this.#lanes.size;
     for (const [shard, { reader }] of this.#held) {
       oldestDueMs = Math.max(oldestDueMs, nowMs - (this.oldestDueMs(shard) ?? nowMs));
       due += reader.passedOver;
