@@ -33,6 +33,8 @@ export interface ScanPace {
 
 /** After a look that failed. */
 const RETRY_MS = 200;
+/** After one that found timers which nobody takes now. */
+const HELD_UP_MS = 500;
 
 interface ScannedShard {
   readonly reader: ShardReader;
@@ -205,7 +207,8 @@ export class TimerScan {
       held.writtenMs = Math.min(held.writtenMs, nowMs);
       throw error;
     }
-    const nextMs = Math.min(held.lookedMs + lookMs, held.writtenMs, reader.nextMs ?? Number.POSITIVE_INFINITY);
+    const againMs = reader.isHeldUp ? clock.nowMs() + HELD_UP_MS : Number.POSITIVE_INFINITY;
+    const nextMs = Math.min(held.lookedMs + lookMs, held.writtenMs, reader.nextMs ?? Number.POSITIVE_INFINITY, againMs);
     return Math.max(0, nextMs - clock.nowMs());
   }
 
