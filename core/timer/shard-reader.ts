@@ -68,6 +68,7 @@ export class ShardReader {
   readonly #behind = new Map<string, string>();
   readonly #late = new LateSweeps();
   #left = false;
+  #heldUp = false;
 
   constructor(store: { readonly items: ItemStore; readonly clock: Clock }, lanes: FiringLanes, shard: number) {
     this.#items = store.items;
@@ -90,6 +91,11 @@ export class ShardReader {
   /** About how many due timers were passed over. */
   get passedOver(): number {
     return this.isBehind ? this.#passedOver : 0;
+  }
+
+  /** Whether some were passed over though there is room: the queues of their message groups change, which tells nobody when it is over. */
+  get isHeldUp(): boolean {
+    return this.#heldUp;
   }
 
   get isBehind(): boolean {
@@ -250,13 +256,14 @@ export class ShardReader {
   async #refill(): Promise<boolean> {
     // Those that nobody takes now, though there is room: the queues of their message groups change.
     const barred = new Set<string>();
-    for (let pages = 0; pages < REFILL_PAGES_MAX; pages++) {
-      const first = this.#firstWanted(barred);
-      if (!first) return false;
+    let first = this.#firstWanted(barred);
+    for (let pages = 0; first && pages < REFILL_PAGES_MAX; pages++) {
       await this.#readAgain(first, barred);
       this.#lanes.go();
+      first = this.#firstWanted(barred);
     }
-    return this.#firstWanted(barred) !== undefined;
+    this.#heldUp = barred.size > 0;
+    return first !== undefined;
   }
 
   #firstWanted(barred: ReadonlySet<string>): Cursor | undefined {

@@ -6,6 +6,8 @@ export interface UnitsFlow {
   next: number;
 }
 
+const SECOND_MS = 1_000;
+
 interface Waiter {
   readonly turn: number;
   readonly units: number;
@@ -21,6 +23,8 @@ export class ShardUnits {
   readonly #perSecond: number;
   /** When what was dealt so far is used up. */
   #usedUpMs = Number.NEGATIVE_INFINITY;
+  /** How long what was dealt last is used for. */
+  #lastMs = 0;
   /** The turn of whoever was dealt to last. */
   #turn = 0;
   readonly #waiting = new Set<Waiter>();
@@ -47,11 +51,14 @@ export class ShardUnits {
     this.#dealing = true;
     while (this.#waiting.size > 0) {
       const waitMs = this.#usedUpMs - this.#clock.nowMs();
-      if (waitMs > 0) await this.#clock.sleep(waitMs);
+      // No deal takes so long: the clock was set back.
+      if (waitMs > this.#lastMs + SECOND_MS) this.#usedUpMs = this.#clock.nowMs();
+      else if (waitMs > 0) await this.#clock.sleep(waitMs);
       const next = this.#first();
       this.#waiting.delete(next);
       this.#turn = next.turn;
-      this.#usedUpMs = Math.max(this.#usedUpMs, this.#clock.nowMs()) + (next.units / this.#perSecond) * 1_000;
+      this.#lastMs = (next.units / this.#perSecond) * SECOND_MS;
+      this.#usedUpMs = Math.max(this.#usedUpMs, this.#clock.nowMs()) + this.#lastMs;
       next.go();
     }
     this.#dealing = false;
