@@ -13,7 +13,13 @@ export interface Certificates {
   readonly key: string;
 }
 
-/** An authority of this run's own in `folder`, and its certificate for 127.0.0.1 and for whatever function URL is handed out. */
+/** Loopback addresses that deployed functions may post to: of a producer's endpoint, and of one that never answers. */
+export const ENDPOINT_ADDRESSES = { live: "127.77.0.1", dead: "127.77.0.2", range: "127.77.0.0/16" } as const;
+
+/**
+ * An authority of this run's own in `folder`, and its certificate for 127.0.0.1, for endpoints of producers, and for whatever function
+ * URL is handed out.
+ */
 export async function makeCertificates(folder: string, region: string): Promise<Certificates> {
   const at = (name: string): string => join(folder, name);
   const openssl = (...args: string[]) => run("openssl", args);
@@ -32,7 +38,9 @@ export async function makeCertificates(folder: string, region: string): Promise<
     at("ca.crt"),
   );
   await openssl("req", ...newKey, "-subj", "/CN=MiniStack", "-keyout", at("server.key"), "-out", at("server.csr"));
-  await writeFile(at("server.ext"), `subjectAltName=DNS:localhost,IP:127.0.0.1,DNS:*.lambda-url.${region}.on.aws\n`);
+  const addresses = ["127.0.0.1", ENDPOINT_ADDRESSES.live].map((address) => `IP:${address}`);
+  const names = ["DNS:localhost", ...addresses, `DNS:*.lambda-url.${region}.on.aws`];
+  await writeFile(at("server.ext"), `subjectAltName=${names.join(",")}\n`);
   const signing = ["-CA", at("ca.crt"), "-CAkey", at("ca.key"), "-CAcreateserial", "-days", DAYS, "-extfile", at("server.ext")];
   await openssl("x509", "-req", "-in", at("server.csr"), ...signing, "-out", at("server.crt"));
   return { ca: at("ca.crt"), certificate: at("server.crt"), key: at("server.key") };

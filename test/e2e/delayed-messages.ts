@@ -31,11 +31,68 @@ export const checkScheduledDelivery = (api: DeployedApi, logs: FunctionLogs): Pr
     throw new Error("no run of the schedule delivered it");
   });
 
-/** Answers how late it was stored in its queue. */
-async function deliverOne({ call }: JsonClient, name: string, delaySeconds: number): Promise<number> {
+const BURST = { topics: ["burst-0", "burst-1"], messagesEach: 150, entriesPerSend: 50, delayMs: 8_000 } as const;
+const BURST_MS_MAX = 60_000;
+/** Beside a burst: what a machine takes that plays all of AWS, and not what others have due. */
+const BESIDE_MS_MAX = 5_000;
+
+/**
+ * Sends many messages that are due at once, to two topics, and one to another topic that is due in the middle of them. Errors: when one of
+ * them is not delivered once; when the one beside them waits for them.
+ */
+export const checkBurst = (api: DeployedApi): Promise<string> =>
+  withJsonClient(api, async (client) => {
+    const names = [...BURST.topics, "beside-the-burst"];
+    for (const name of names) await subscribe(client, name);
+    const dueMs = Date.now() + BURST.delayMs;
+    const deliverAt = new Date(dueMs).toISOString();
+    const entries = Array.from({ length: BURST.entriesPerSend }, () => ({ body: "later", deliverAt }));
+    for (const topic of BURST.topics)
+      for (let sent = 0; sent < BURST.messagesEach; sent += BURST.entriesPerSend)
+        await client.call("POST", `/v1/topics/${topic}/messages/batch`, { entries });
+    const besideMs = Math.max(dueMs + 300, Date.now() + 1_000);
+    await client.call("POST", "/v1/topics/beside-the-burst/messages", {
+      body: "beside",
+      deliverAt: new Date(besideMs).toISOString(),
+    });
+    const untilMs = Date.now() + BURST_MS_MAX;
+    const [beside = Number.NaN] = await storedMs(client, "beside-the-burst", 1, untilMs);
+    if (!(beside - besideMs <= BESIDE_MS_MAX)) throw new Error(`the one beside them came ${beside - besideMs} ms late`);
+    let lastMs = 0;
+    for (const topic of BURST.topics) {
+      const stored = await storedMs(client, topic, BURST.messagesEach, untilMs);
+      if (stored.length !== BURST.messagesEach) throw new Error(`${stored.length} of ${BURST.messagesEach} came to ${topic}`);
+      lastMs = Math.max(lastMs, ...stored);
+    }
+    return `the last ${lastMs - dueMs} ms late, the one beside them ${beside - besideMs} ms`;
+  });
+
+/** When messages were stored in their queues, of as many as come. */
+async function storedMs({ call }: JsonClient, name: string, count: number, untilMs: number): Promise<readonly number[]> {
+  const stored: number[] = [];
+  while (stored.length < count && Date.now() < untilMs) {
+    const { messages } = await call("POST", `/v1/groups/${name}/receive`, { max: 32, waitSeconds: 5 });
+    if (messages.length === 0) continue;
+    const acks = [];
+    for (const { storedAt, receiptHandle } of messages) {
+      stored.push(Date.parse(storedAt));
+      acks.push({ receiptHandle });
+    }
+    await call("POST", `/v1/groups/${name}/settle`, { acks });
+  }
+  return stored;
+}
+
+async function subscribe({ call }: JsonClient, name: string): Promise<void> {
   await call("PUT", `/v1/topics/${name}`, { type: "DELAY" });
   await call("PUT", `/v1/groups/${name}`, {});
   await call("PUT", `/v1/groups/${name}/subscriptions/${name}`, { startFrom: "earliest" });
+}
+
+/** Answers how late it was stored in its queue. */
+async function deliverOne(client: JsonClient, name: string, delaySeconds: number): Promise<number> {
+  const { call } = client;
+  await subscribe(client, name);
   const { deliverAt } = await call("POST", `/v1/topics/${name}/messages`, { body: "later", delaySeconds });
   const dueMs = Date.parse(deliverAt);
   while (Date.now() < dueMs + LATE_MS_MAX) {

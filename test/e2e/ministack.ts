@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { freePort } from "../support/server-process.ts";
-import { type Certificates, makeCertificates } from "./certificates.ts";
+import { type Certificates, ENDPOINT_ADDRESSES, makeCertificates } from "./certificates.ts";
 import type { Processes } from "./processes.ts";
 
 export const REGION = "us-east-1";
@@ -17,6 +17,8 @@ const WORKER_FOLDER = "ministack-lambda-";
 export interface Ministack {
   readonly port: number;
   readonly ca: string;
+  /** Its own, and those of whoever plays an endpoint of producers. */
+  readonly certificates: Certificates;
   /** What AWS's own tools need to talk to it. */
   readonly env: Readonly<Record<string, string>>;
   /** Processes started so far for functions whose names contain `name`; one serves a request at a time. */
@@ -57,7 +59,7 @@ export async function startMinistack(options: { python: string; folder: string; 
   }
   const instances = async (name: string): Promise<number> =>
     (await readdir(temporary)).filter((entry) => entry.startsWith(WORKER_FOLDER) && entry.includes(name)).length;
-  return { port, ca, env, instances };
+  return { port, ca, certificates, env, instances };
 }
 
 /** All that it and the functions it runs are to know: what this process has in its environment would reach them. */
@@ -74,6 +76,8 @@ function serverEnvironment(options: { port: number; temporary: string; certifica
     MINISTACK_SSL_CERT: certificate,
     MINISTACK_SSL_KEY: key,
     LAMBDA_EXECUTOR: "local",
+    // Only these: that no others are reached is tested too.
+    WEBHOOK_ALLOW_PRIVATE: ENDPOINT_ADDRESSES.range,
     // The functions call back over TLS.
     NODE_EXTRA_CA_CERTS: ca,
     SSL_CERT_FILE: ca,

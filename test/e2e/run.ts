@@ -8,7 +8,7 @@ import { Cdk } from "./cdk.ts";
 import { Abandoned, Checks } from "./checks.ts";
 import { checkConcurrentInstances } from "./concurrent-instances.ts";
 import { runConformance } from "./conformance.ts";
-import { checkDoorbell, checkScheduledDelivery } from "./delayed-messages.ts";
+import { checkBurst, checkDoorbell, checkScheduledDelivery } from "./delayed-messages.ts";
 import type { DeployedApi } from "./deployed-api.ts";
 import { DeployedStores } from "./deployed-stores.ts";
 import { checkEveryRouteWantsTheKey } from "./every-route-wants-the-key.ts";
@@ -16,6 +16,7 @@ import { FUNCTION_NAMES, FunctionLogs } from "./function-logs.ts";
 import { installMinistack, MINISTACK_VERSION, missingTools } from "./install-ministack.ts";
 import { checkMaintenanceRuns } from "./maintenance-runs.ts";
 import { FUNCTIONS, startMinistack } from "./ministack.ts";
+import { checkPostedChecks } from "./posted-checks.ts";
 import { Processes } from "./processes.ts";
 import { checkAddressStays, checkWayBack } from "./releases.ts";
 import { checkTransactionCheck } from "./transaction-check.ts";
@@ -56,6 +57,8 @@ async function runChecks(checks: Checks, folder: string, processes: Processes): 
     return undefined;
   });
   await scheduled;
+  await checks.check("a burst of delayed messages holds up no other topic", () => checkBurst(api));
+  await checks.check("an endpoint that is dead holds up no other", () => checkPostedChecks(api, ministack.certificates));
   await Promise.all([
     checks.suite("conformance", () => runConformance({ api, folder, processes })),
     checks.check("the schedule runs maintenance", () => checkMaintenanceRuns(logs)),

@@ -1,6 +1,6 @@
 import type { ScenarioName } from "./scenarios.ts";
-import { type SimulationOptions, simulate } from "./simulate.ts";
-import { simulateTime } from "./time/simulate-time.ts";
+import { simulate } from "./simulate.ts";
+import { playTimeHistory, type TimeHistory, timeHistoryOf } from "./time/time-histories.ts";
 
 /** Which seeds one process takes: each `of`th. */
 export interface Share {
@@ -9,7 +9,8 @@ export interface Share {
   readonly part: number;
   readonly of: number;
   readonly scenario: ScenarioName | undefined;
-  readonly time: boolean;
+  /** Whether the histories are of what waits; and of which kind, where not of each. */
+  readonly time: boolean | TimeHistory;
   readonly traces: boolean;
   /** Prints everything that happens. */
   readonly log: boolean;
@@ -27,12 +28,11 @@ async function runSeeds({ first, count, part, of, scenario, time, traces, log }:
   const tally: Tally = {};
   for (let seed = first + part; seed < first + count; seed += of) {
     const before = process.cpuUsage();
-    const options: SimulationOptions = {
-      seed,
-      ...(scenario === undefined ? {} : { scenario }),
-      ...(log ? { listen: (line: string) => process.stdout.write(`${line}\n`) } : {}),
-    };
-    const result = time ? { scenario: "time", ...(await simulateTime({ seed })) } : await simulate(options);
+    const listen = log ? { listen: (line: string) => process.stdout.write(`${line}\n`) } : {};
+    const history = time === true ? timeHistoryOf(seed) : time;
+    const result = history
+      ? { scenario: history, ...(await playTimeHistory(history, { seed, ...listen })) }
+      : await simulate({ seed, ...(scenario === undefined ? {} : { scenario }), ...listen });
     const row = tally[result.scenario] ?? { seeds: 0, ms: 0, delivered: 0, failed: 0 };
     tally[result.scenario] = row;
     row.seeds++;

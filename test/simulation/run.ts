@@ -6,10 +6,12 @@ import { parseArgs } from "node:util";
 import { build } from "esbuild";
 import type { Share, Tally } from "./run-seeds.ts";
 import { SCENARIOS, type ScenarioName } from "./scenarios.ts";
+import { TIME_HISTORIES, type TimeHistory } from "./time/time-histories.ts";
 
 /**
  * `npm run sim -- --seeds 20000 [--from 1] [--scenario NAME]`, on all cores, or `--seed N [--log]` for one history. With
- * `--time` the histories are of what waits: delayed messages, transactions, sends with an identity.
+ * `--time` the histories are of what waits: delayed messages, transactions, sends with an identity, and of tenants beside each other;
+ * `--time --scenario tenants` takes these alone.
  */
 const { values } = parseArgs({
   options: {
@@ -23,9 +25,10 @@ const { values } = parseArgs({
 });
 
 const SEEDS_PER_PROCESS_MIN = 20;
-const scenario = values.scenario as ScenarioName | undefined;
-if (scenario !== undefined && !(scenario in SCENARIOS))
-  throw new Error(`There is no scenario '${scenario}'; there are ${Object.keys(SCENARIOS).join(", ")}.`);
+const named = values.scenario;
+const names: readonly string[] = values.time ? TIME_HISTORIES : Object.keys(SCENARIOS);
+if (named !== undefined && !names.includes(named))
+  throw new Error(`There is no scenario '${named}'; there are ${names.join(", ")}.`);
 const first = Number(values.seed ?? values.from ?? 1);
 const count = values.seed === undefined ? Number(values.seeds ?? 1_000) : 1;
 const of = Math.min(availableParallelism(), Math.ceil(count / SEEDS_PER_PROCESS_MIN));
@@ -33,8 +36,8 @@ const common = {
   first,
   count,
   of,
-  scenario,
-  time: values.time ?? false,
+  scenario: values.time ? undefined : (named as ScenarioName | undefined),
+  time: values.time ? ((named as TimeHistory | undefined) ?? true) : false,
   traces: values.seed !== undefined,
   log: values.log ?? false,
 };

@@ -49,25 +49,16 @@ export class Scanners implements Doorbell {
     this.#start(true);
   }
 
-  /** How many runs are under way. */
-  get running(): number {
-    return this.#running.length;
-  }
-
   /** One that runs dies. Answers whether there was one. */
   kill(): boolean {
-    if (this.#running.length === 0) return false;
-    this.#world.random.pick(this.#running).crash();
-    return true;
+    const running = [...this.#busy].filter(({ crashed }) => !crashed);
+    if (running.length > 0) this.#world.random.pick(running).crash();
+    return running.length > 0;
   }
 
   /** What starts from now on is of a new version. Runs under way go on. */
   replace(): void {
     this.#workers = [];
-  }
-
-  get #running(): readonly Handler[] {
-    return [...this.#busy].filter(({ crashed }) => !crashed);
   }
 
   #tick(atMs: number): void {

@@ -1,8 +1,10 @@
 import { MemoryItemStore } from "../../../adapters/memory/memory-item-store.ts";
 import { MemoryObjectStore } from "../../../adapters/memory/memory-object-store.ts";
 import type { RunningBroker } from "../../../core/create-broker.ts";
+import { timersPk } from "../../../core/keys.ts";
+import type { ItemStore } from "../../../core/ports/item-store.ts";
 import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
-import { SCAN_LEASE_MS, SCAN_TICK_MS } from "../../../core/timer/timer-limits.ts";
+import { SCAN_LEASE_MS, SCAN_TICK_MS, TIMER_SHARDS } from "../../../core/timer/timer-limits.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 import { DynamoDbShape, type Met } from "../dynamodb-shape.ts";
 import { profileOf } from "../fault-profile.ts";
@@ -27,6 +29,7 @@ const HANDLERS = 3;
 const FLIGHT_MS = (FREEZE_MS_MAX + LATE_MS_MAX) / 2 + 5_000;
 /** What is on its way arrives, and every lease ends. */
 const AFTERMATH_MS = 200_000;
+/** Until nothing waits, at most. */
 const LONGEST_DELAY_MS = 3 * 3_600_000 + 600_000;
 /** How late a delivery may be where nothing fails: while someone scans or is rung, and where no ring is heard. */
 const LATENESS_MS_MAX = { rung: 2_000, unheard: SCAN_TICK_MS + SCAN_LEASE_MS } as const;
@@ -63,6 +66,8 @@ export interface TimeSimulationOptions {
   readonly calm?: boolean;
   /** Whether the table has DynamoDB's limits. Default: with every other seed, unless it is calm. */
   readonly shaped?: boolean;
+  /** Hears everything that happens. */
+  readonly listen?: (line: string) => void;
 }
 
 export interface TimeSimulationResult {
@@ -75,11 +80,11 @@ export interface TimeSimulationResult {
 /** One history of what waits: delayed messages, sends with an identity, transactions, on failing handlers; then a calm end. */
 export async function simulateTime(options: TimeSimulationOptions): Promise<TimeSimulationResult> {
   const { seed, flightMs = FLIGHT_MS, calm = seed % 5 === 0, parts = ALL_PARTS } = options;
-  const world = new World(new SeededRandom(seed));
+  const world = new World(new SeededRandom(seed), options.listen);
   const { random } = world;
   const nowMs = (): number => Math.floor(world.nowMs);
   const auditors = { timers: new TimerAuditor(nowMs), once: new OnceAuditor(), transactions: new TransactionAuditor(nowMs) };
-  const { stores, shape } = storesOf(world, options, calm);
+  const { stores, shape, honest } = storesOf(world, options, calm);
   let failure: unknown;
   const fail = (error: unknown): void => {
     failure ??= error;
@@ -119,7 +124,9 @@ export async function simulateTime(options: TimeSimulationOptions): Promise<Time
     rates = NO_FAULTS;
     schedule = PUNCTUAL;
     shape.calm = true;
-    await world.sleep(AFTERMATH_MS + LONGEST_DELAY_MS);
+    await world.sleep(AFTERMATH_MS);
+    const latestMs = world.nowMs + LONGEST_DELAY_MS;
+    while (world.nowMs < latestMs && (await anythingWaits(honest))) await world.sleep(SCAN_TICK_MS);
     const lateMsMax = calm ? LATENESS_MS_MAX[unheard ? "unheard" : "rung"] : Number.POSITIVE_INFINITY;
     delivered = await audit(await startHandler("audit").broker, auditors, lateMsMax);
   };
@@ -139,14 +146,19 @@ function storesOf(
   world: World,
   { seed, sabotage, shaped = seed % 2 === 0 }: TimeSimulationOptions,
   calm: boolean,
-): { readonly stores: SimulatedStores; readonly shape: DynamoDbShape } {
+): { readonly stores: SimulatedStores; readonly shape: DynamoDbShape; readonly honest: ItemStore } {
   const telemetry = { consumed: () => undefined };
   const met: Met = { conflicts: 0, throttled: 0, cutPages: 0, spilled: 0, backlogged: 0 };
   const honest = new MemoryItemStore(telemetry);
   const shape = new DynamoDbShape(honest, world, met);
   const table = shaped && !calm ? shape : honest;
   const items = sabotage ? sabotage(table, world.random) : table;
-  return { stores: { items, objects: new MemoryObjectStore(telemetry) }, shape };
+  return { stores: { items, objects: new MemoryObjectStore(telemetry) }, shape, honest };
+}
+
+async function anythingWaits(table: ItemStore): Promise<boolean> {
+  const firsts = Array.from({ length: TIMER_SHARDS }, (_, shard) => table.query({ pk: timersPk(shard), limit: 1 }));
+  return (await Promise.all(firsts)).some(({ items }) => items.length > 0);
 }
 
 type Auditors = Pick<Stage, "timers" | "once" | "transactions">;

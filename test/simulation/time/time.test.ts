@@ -25,7 +25,7 @@ describe("delayed messages, transactions and sends with an identity over failing
     it(`keeps every invariant with seeds ${from} to ${from + SEEDS_PER_TEST - 1}`, async () => {
       for (let seed = from; seed < from + SEEDS_PER_TEST; seed++) {
         const { violations } = await simulateTime({ seed });
-        expect(violations, `npm run sim -- --time --seed ${seed}`).toEqual([]);
+        expect(violations, `npm run sim -- --time --scenario time --seed ${seed}`).toEqual([]);
       }
     });
   }

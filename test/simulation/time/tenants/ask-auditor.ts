@@ -80,7 +80,10 @@ export class AskAuditor {
     const wanted = verdict && { commit: "COMMITTED", rollback: "ROLLED_BACK" }[verdict.resolution];
     if (wanted !== undefined && state !== wanted && !allowance.isUnbounded)
       this.#bad(half, `is ${state}, and its endpoint said ${verdict?.resolution}`);
-    if (verdict && delivery && delivery.storedAtMs > allowance.latestMs(verdict.atMs))
+    if (!verdict || !delivery) return;
+    // Whoever heard it may have died with it: then it is said again at the next check.
+    const againMs = allowance.missedMax(verdict.atMs, delivery.storedAtMs) * CHECK_INTERVAL_MS;
+    if (delivery.storedAtMs > allowance.latestMs(verdict.atMs + againMs))
       this.#bad(half, `is committed ${delivery.storedAtMs - verdict.atMs} ms after its endpoint said so`);
   }
 

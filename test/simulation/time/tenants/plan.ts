@@ -15,7 +15,7 @@ export interface Backlog {
   readonly messages: number;
   /** 0: none. */
   readonly messageGroups: number;
-  /** They are due one after the other, within this time. */
+  /** Half of them are due at once, the others one after the other within this time. */
   readonly spreadMs: number;
   readonly slow: boolean;
 }
@@ -74,7 +74,7 @@ function drawBacklogs(random: SeededRandom): readonly Backlog[] {
   const slow = Array.from({ length: random.pick([0, 0, 1, 3, 6]) }, (_, index) => ({
     topic: `slow${index}`,
     queues: 1,
-    messages: random.pick([5, 120, 300]),
+    messages: random.pick([5, 120, 300, 1_200]),
     messageGroups: random.pick([0, 1, 20]),
     spreadMs: random.pick([0, 500, 8_000]),
     slow: true,

@@ -1,8 +1,8 @@
 import { SHARD_LEASES_KEY } from "../../../../core/keys.ts";
-import type { ItemStore } from "../../../../core/ports/item-store.ts";
+import type { ItemStore, Key } from "../../../../core/ports/item-store.ts";
 import { ShardLeases } from "../../../../core/timer/shard-leases.ts";
 import { ShardReader } from "../../../../core/timer/shard-reader.ts";
-import { SCAN_LEASE_MS, TIMER_SHARDS_MAX } from "../../../../core/timer/timer-limits.ts";
+import { SCAN_LEASE_MS } from "../../../../core/timer/timer-limits.ts";
 import type { AskProducer } from "../../../../core/transaction/ask-producer.ts";
 import { tamper } from "../../sabotage.ts";
 import type { Patch } from "../../sabotage-process.ts";
@@ -14,6 +14,7 @@ export interface TenantPlant {
   readonly asks?: (asks: AskProducer, world: World) => AskProducer;
 }
 
+const isLease = ({ pk }: Key): boolean => pk === SHARD_LEASES_KEY.pk;
 const isTimers = (pk: string): boolean => pk.startsWith("t#");
 
 /** In the size of these histories: a look went on behind ten thousand. */
@@ -87,14 +88,13 @@ export const postsInOneRow: TenantPlant = {
 /** L: a lease is taken to be its holder's for as long as it is written there, renewed or not. */
 export const leasesOutliveHolders: TenantPlant = {
   items: (items, world) => ({
-    ...tamper(items, {}),
+    ...tamper(items, { when: (key, when) => (isLease(key) ? when.filter(({ name }) => !name.startsWith("u")) : when) }),
     get: async (key, options) => {
       const item = await items.get(key, options);
-      if (!item || key.pk !== SHARD_LEASES_KEY.pk) return item;
+      if (!item || !isLease(key)) return item;
       const believed: Record<string, number> = {};
-      for (let shard = 0; shard < TIMER_SHARDS_MAX; shard++)
-        if (typeof item[`h${shard}`] === "string" && item[`h${shard}`] !== "")
-          believed[`u${shard}`] = world.nowMs + SCAN_LEASE_MS;
+      for (const name in item)
+        if (name.startsWith("h") && item[name] !== "") believed[`u${name.slice(1)}`] = world.nowMs + SCAN_LEASE_MS;
       return { ...item, ...believed };
     },
   }),

@@ -29,8 +29,8 @@ export class Servers {
   }
 
   /** Whoever looks after servers starts those again that died. */
-  async startAgain(everyMs: number, over: () => boolean): Promise<void> {
-    while (!over()) {
+  async startAgain(everyMs: number): Promise<never> {
+    for (;;) {
       await this.#world.sleep(everyMs);
       for (const [name, { handler }] of this.#servers) if (handler.crashed) this.start(name);
     }

@@ -20,6 +20,7 @@ import { TimerAuditor } from "../timer-auditor.ts";
 import { Allowance } from "./allowance.ts";
 import { AskAuditor } from "./ask-auditor.ts";
 import { type Manner, simulatedEndpoints } from "./endpoint.ts";
+import { Looks } from "./looks.ts";
 import { losingLeaseReplies } from "./lost-leases.ts";
 import { drawPlan, type Plan, type Trouble } from "./plan.ts";
 import type { TenantPlant } from "./sabotage.ts";
@@ -47,11 +48,8 @@ const FLIGHT_MS = (FREEZE_MS_MAX + LATE_MS_MAX) / 2 + 5_000;
 const SERVER_STARTS_MS = 5_000;
 const SLOW_CALL_MS = 800;
 const LEASE_REPLIES_LOST = 0.2;
-/**
- * Runs of the scanner at once, where nothing fails: those of a tick and those they relieve, and one that each handler rang for, since
- * none of them may know of the others yet.
- */
-const SCANNERS_AT_ONCE_MAX = 20;
+/** Processes that look at one shard at once, where nothing fails: one scans it, one relieves that, others were rung and find it attended. */
+const LOOKS_AT_ONCE_MAX = 8;
 
 export interface TenantOptions {
   readonly seed: number;
@@ -68,8 +66,8 @@ export interface TenantResult {
   readonly plan: Plan;
   /** Writes that a partition refused. */
   readonly throttled: number;
-  /** The most that there were. */
-  readonly scannersAtOnce: number;
+  /** Processes that looked at one shard at the same time, at most. */
+  readonly looksAtOnce: number;
 }
 
 /** One history of tenants who have much due, slow queues or dead endpoints, and of others beside them who must not feel it. */
@@ -89,13 +87,13 @@ class Tenants {
   readonly #timers: TimerAuditor;
   readonly #asks: AskAuditor;
   readonly #servers: Servers;
+  readonly #looks: Looks;
   #scanners: Scanners | undefined;
   #rates: FaultRates = NO_FAULTS;
   /** Of timers, as the version says that is deployed. */
   #shards: number | undefined;
   #over = false;
   #failure: unknown;
-  #scannersAtOnce = 0;
 
   constructor({ seed, plant = {}, troubles, listen }: TenantOptions) {
     this.#seed = seed;
@@ -113,6 +111,7 @@ class Tenants {
       () => this.#allowance.scannerDied(world.nowMs),
     );
     this.#items = plant.items ? plant.items(lossy, world) : lossy;
+    this.#looks = new Looks(world);
     this.#servers = new Servers(world, (name) => this.#start(name), this.#fail);
     this.#timers = new TimerAuditor(this.#nowMs);
     this.#asks = new AskAuditor(this.#nowMs);
@@ -129,18 +128,19 @@ class Tenants {
     history().catch(this.#fail);
     await this.#world.run(() => delivered !== undefined || this.#failure !== undefined);
     if (this.#failure) throw new Error(`seed ${this.#seed} ended with an exception`, { cause: this.#failure });
-    const crowded = this.#plan.trouble === "none" && this.#scannersAtOnce > SCANNERS_AT_ONCE_MAX;
+    const looksAtOnce = this.#looks.atOnce;
+    const crowded = this.#plan.trouble === "none" && looksAtOnce > LOOKS_AT_ONCE_MAX;
     return {
       violations: [
         ...this.#timers.violations,
         ...this.#asks.violations,
-        ...(crowded ? [`L ${this.#scannersAtOnce} scanners are at work at once`] : []),
+        ...(crowded ? [`L ${looksAtOnce} scanners look at one shard at once`] : []),
       ],
       traceHash: this.#world.traceHash,
       delivered: delivered ?? 0,
       plan: this.#plan,
       throttled: this.#table.throttled,
-      scannersAtOnce: this.#scannersAtOnce,
+      looksAtOnce,
     };
   }
 
@@ -160,6 +160,7 @@ class Tenants {
     const stage = this.#newStage();
     for (const backlog of backlogs) await fill(stage, setUp, backlog, this.#nowMs() + random.integer(3_000, 10_000));
     for (const one of undecided) await leaveUndecided(stage, setUp, one);
+    this.#servers.startAgain(SERVER_STARTS_MS).catch(this.#fail);
     if (trouble === "wild") this.#rates = profileOf(random);
     this.#world.at(this.#world.nowMs + RUN_MS, () => {
       this.#over = true;
@@ -169,8 +170,6 @@ class Tenants {
       leaveFew(stage),
       this.#deployAnew(stage),
       this.#letDie(),
-      this.#servers.startAgain(SERVER_STARTS_MS, () => this.#over),
-      this.#count(),
     ]);
     this.#rates = NO_FAULTS;
     await this.#world.sleep(LAST_CHECKS_MS + (trouble === "none" ? 0 : TROUBLED_MS));
@@ -188,6 +187,7 @@ class Tenants {
       client: new Client(this.#world, startHandler, HANDLERS),
       nowMs: this.#nowMs,
       over: () => this.#over,
+      version: () => this.#shards ?? 0,
     };
   }
 
@@ -216,17 +216,11 @@ class Tenants {
   async #letDie(): Promise<void> {
     if (this.#plan.trouble !== "deaths") return;
     const { random } = this.#world;
+    // While others send, one of whom finds that nobody scans, and rings.
     for (let deaths = random.integer(1, 3); deaths > 0; deaths--) {
-      await this.#world.sleep(random.integer(0, RUN_MS / 2));
+      await this.#world.sleep(random.integer(0, RUN_MS / 4));
       this.#allowance.scannerDied(this.#world.nowMs);
       if (!this.#scanners?.kill()) this.#servers.kill();
-    }
-  }
-
-  async #count(): Promise<void> {
-    while (!this.#over) {
-      await this.#world.sleep(1_000);
-      this.#scannersAtOnce = Math.max(this.#scannersAtOnce, this.#scanners?.running ?? 0);
     }
   }
 
@@ -277,7 +271,7 @@ class Tenants {
     return new Handler(
       name,
       world,
-      { items: this.#items, objects: this.#objects },
+      { items: this.#looks.of(name, this.#items), objects: this.#objects },
       {
         skewMs,
         skewMarginMs: skewed ? 2 * SKEW_MS : 0,

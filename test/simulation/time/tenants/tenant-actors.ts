@@ -16,6 +16,8 @@ export interface TenantStage {
   readonly client: Client;
   nowMs(): number;
   over(): boolean;
+  /** What is sent by one version and by the next may be spread over shards differently: then nothing is said of its order. */
+  version(): number;
 }
 
 export const QUIET_TOPICS = ["quiet0", "quiet1"] as const;
@@ -24,11 +26,13 @@ export const HALF_TOPIC = "payments";
 
 const ENTRIES_PER_SEND = 100;
 const DELAYS_MS = [300, 1_000, 4_000, 12_000] as const;
+/** Of a backlog, this part is due at once, and the rest one after the other. */
+const AT_ONCE = 0.5;
 const CHECK_AFTER_MS = [1_000, 2_500, 6_000] as const;
 
 /** Sends what is due all at once, long before: its sends take no time and fail never. */
 export async function fill(
-  { timers, nowMs, world }: TenantStage,
+  { timers, world }: TenantStage,
   broker: RunningBroker,
   backlog: Backlog,
   dueMs: number,
@@ -38,18 +42,18 @@ export async function fill(
     const planned = Array.from({ length: Math.min(ENTRIES_PER_SEND, messages - from) }, (_, index) => {
       const text = `${topic}.${from + index}`;
       const messageGroup = messageGroups > 0 ? `g${world.random.integer(1, messageGroups)}` : undefined;
-      const deliverAtMs = dueMs + Math.floor((spreadMs * (from + index)) / messages);
+      const deliverAtMs = dueMs + Math.floor(spreadMs * Math.max(0, (from + index) / messages - AT_ONCE));
       const answered = timers.sends({ text, topic, messageGroup, call: `${topic}/${from}`, index }, deliverAtMs);
-      return { answered, entry: { body: bodyOf(text, 0), messageGroup, deliverAtMs } satisfies MessageInput };
+      return { answered, deliverAtMs, entry: { body: bodyOf(text, 0), messageGroup, deliverAtMs } satisfies MessageInput };
     });
     const receipts = await broker.sendMessages(
       topic,
       planned.map(({ entry }) => entry),
     );
-    for (const [at, { answered }] of planned.entries()) {
+    for (const [at, { answered, deliverAtMs }] of planned.entries()) {
       const receipt = receipts[at];
       if (BrokerError.is(receipt)) throw receipt;
-      answered("done", nowMs());
+      answered("done", deliverAtMs);
     }
   }
 }
@@ -74,9 +78,13 @@ export async function sendLittle(stage: TenantStage, topic: string): Promise<voi
     await world.sleep(random.integer(20, 2_500));
     const text = `${topic}.${turn}`;
     const messageGroup = random.chance(0.4) ? random.pick(["a", "b"]) : undefined;
+    const ordered = messageGroup === undefined ? undefined : `${messageGroup} of version ${stage.version()}`;
     const delayMs = random.pick(DELAYS_MS);
     // By the slowest clock, until it is known.
-    const answered = timers.sends({ text, topic, messageGroup, call: text, index: 0 }, stage.nowMs() - SKEW_MS + delayMs);
+    const answered = timers.sends(
+      { text, topic, messageGroup: ordered, call: text, index: 0 },
+      stage.nowMs() - SKEW_MS + delayMs,
+    );
     const [answer] = await send(stage, topic, [{ body: bodyOf(text, 0), messageGroup, delayMs }]);
     tell(answered, answer);
   }
