@@ -1,7 +1,7 @@
 import { dueOfTimer, timerSk, timersPk, timersUntil } from "../keys.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { ItemStore } from "../ports/item-store.ts";
-import type { FiringLanes } from "./firing-lanes.ts";
+import type { ItemStore, Query } from "../ports/item-store.ts";
+import type { FiringLanes, TopicsNow } from "./firing-lanes.ts";
 import { isUnordered, type ReadTimer, readTimers } from "./route.ts";
 import {
   GLANCE_PAGES_MAX,
@@ -24,6 +24,16 @@ const START = "";
 interface Cursor {
   readonly stream: string;
   readonly from: string;
+}
+
+/** Timers as they were read, with what `take` and `isTaken` want to know. */
+interface Page {
+  readonly read: readonly ReadTimer[];
+  /** Of the last item; absent: there was none. */
+  readonly last: string | undefined;
+  readonly more: boolean;
+  readonly mark: number;
+  readonly topics: TopicsNow;
 }
 
 /**
@@ -63,6 +73,7 @@ export class ShardReader {
   #swept = 0;
   #nextSweepMs = 0;
   #nextFullSweepMs = 0;
+  #left = false;
 
   constructor(store: { readonly items: ItemStore; readonly clock: Clock }, lanes: FiringLanes, shard: number) {
     this.#items = store.items;
@@ -96,6 +107,14 @@ export class ShardReader {
     let oldest = this.#unread && this.#front !== START ? this.#front : undefined;
     for (const sk of this.#behind.values()) if (oldest === undefined || sk < oldest) oldest = sk;
     return oldest === undefined ? undefined : dueOfTimer(oldest);
+  }
+
+  /**
+   * Its shard is read by someone else from now on, and what waited of it in memory was forgotten: nothing of a page that is still on
+   * its way may be taken, which comes after that.
+   */
+  leave(): void {
+    this.#left = true;
   }
 
   /** Timers of its stream are read again from this one on. */
@@ -166,20 +185,18 @@ export class ShardReader {
   /** One page. `beyond`: the front is past all that is due, and it is not known yet what is due next. */
   async #advance(glance: boolean, aheadMs: number, tombstonesAhead = false): Promise<{ readonly beyond: boolean }> {
     const nowMs = this.#clock.nowMs();
-    const mark = this.#lanes.mark();
-    const page = await this.#items.query({
-      pk: this.#pk,
+    const isDue = ({ timer }: ReadTimer): boolean => timer.dueMs <= nowMs;
+    const query = {
       ...(this.#front !== START && { from: this.#front }),
       to: timersUntil(glance ? nowMs + aheadMs : nowMs),
       limit: glance && !tombstonesAhead ? TIMERS_PER_GLANCE : TIMERS_PER_PAGE,
-    });
-    const read = readTimers(page.items);
-    const due = read.filter(({ timer }) => timer.dueMs <= nowMs);
-    await this.#lanes.prepare(due);
-    for (const one of due) if (!this.#meet(one, mark)) this.#passedOver++;
+    };
+    const page = await this.#page(query, isDue);
+    const { read, last } = page;
+    const due = read.filter(isDue);
+    for (const one of due) if (!this.#meet(one, page)) this.#passedOver++;
     this.#met += due.length;
     const next = read.find(({ timer }) => timer.dueMs > nowMs && timer.kind !== "tombstone")?.timer;
-    const last = page.items.at(-1)?.sk;
     const pastDue = after(timersUntil(nowMs));
     if (next || (glance && !page.more)) {
       this.#front = pastDue;
@@ -191,11 +208,21 @@ export class ShardReader {
     return { beyond: this.#front >= pastDue };
   }
 
+  /** `wanted`: which of those that are read may be taken. */
+  async #page(query: Omit<Query, "pk">, wanted: (read: ReadTimer) => boolean = () => true): Promise<Page> {
+    const mark = this.#lanes.mark();
+    const { items, more } = await this.#items.query({ pk: this.#pk, ...query });
+    const read = readTimers(items);
+    const topics = await this.#lanes.topicsOf(read.filter(wanted));
+    if (this.#left) return { read: [], last: undefined, more: false, mark, topics };
+    return { read, last: items.at(-1)?.sk, more, mark, topics };
+  }
+
   /** Answers whether it is in memory. */
-  #meet(read: ReadTimer, mark: number): boolean {
+  #meet(read: ReadTimer, { mark, topics }: Page): boolean {
     const cursor = this.#behind.get(read.stream);
     if (cursor !== undefined && read.sk >= cursor) return false;
-    if (this.#lanes.isTaken(read, mark) || this.#lanes.take(read)) return true;
+    if (this.#lanes.isTaken(read, mark) || this.#lanes.take(read, topics)) return true;
     this.rewind(read);
     return false;
   }
@@ -204,14 +231,15 @@ export class ShardReader {
     const nowMs = this.#clock.nowMs();
     const from = after(timersUntil(this.#freshMs));
     if (nowMs <= this.#freshMs || from <= this.#front) return;
-    const mark = this.#lanes.mark();
-    const page = await this.#items.query({ pk: this.#pk, from, to: timersUntil(nowMs), limit: TIMERS_PER_PAGE });
-    const fresh = readTimers(page.items).filter(({ timer }) => isUnordered(timer));
-    await this.#lanes.prepare(fresh);
+    const isFresh = ({ timer }: ReadTimer): boolean => isUnordered(timer);
+    const { read, last, more, mark, topics } = await this.#page(
+      { from, to: timersUntil(nowMs), limit: TIMERS_PER_PAGE },
+      isFresh,
+    );
     // Whatever finds no room now the front meets.
-    for (const read of fresh) if (!this.#behind.has(read.stream) && !this.#lanes.isTaken(read, mark)) this.#lanes.take(read);
-    const last = page.items.at(-1)?.sk;
-    this.#freshMs = page.more && last !== undefined ? dueOfTimer(last) - 1 : nowMs;
+    for (const one of read.filter(isFresh))
+      if (!this.#behind.has(one.stream) && !this.#lanes.isTaken(one, mark)) this.#lanes.take(one, topics);
+    this.#freshMs = more && last !== undefined ? dueOfTimer(last) - 1 : nowMs;
   }
 
   async #readLate(): Promise<void> {
@@ -227,14 +255,11 @@ export class ShardReader {
     }
     for (let pages = 0; this.#sweep && pages < LATE_PAGES_MAX; pages++) {
       const { from, to } = this.#sweep;
-      const mark = this.#lanes.mark();
-      const page = await this.#items.query({ pk: this.#pk, ...(from !== START && { from }), to, limit: TIMERS_PER_PAGE });
-      const read = readTimers(page.items);
-      await this.#lanes.prepare(read);
-      for (const one of read) this.#meet(one, mark);
+      const page = await this.#page({ ...(from !== START && { from }), to, limit: TIMERS_PER_PAGE });
+      const { read, last, more } = page;
+      for (const one of read) this.#meet(one, page);
       this.#swept += read.length;
-      const last = page.items.at(-1)?.sk;
-      if (page.more && last !== undefined) this.#sweep.from = after(last);
+      if (more && last !== undefined) this.#sweep.from = after(last);
       else this.#endSweep();
     }
   }
@@ -278,11 +303,8 @@ export class ShardReader {
   async #readAgain({ stream: first, from }: Cursor, barred: Set<string>): Promise<void> {
     const to = this.#front;
     const wanted = this.#lanes.roomFor(first) * this.#behind.size;
-    const mark = this.#lanes.mark();
     const limit = Math.max(REFILL_TIMERS_MIN, Math.min(TIMERS_PER_PAGE, wanted));
-    const page = await this.#items.query({ pk: this.#pk, from, to, limit });
-    const again = readTimers(page.items);
-    await this.#lanes.prepare(again);
+    const { read: again, last, more, mark, topics } = await this.#page({ from, to, limit });
     const stopped = new Set<string>();
     for (const read of again) {
       const { stream, sk } = read;
@@ -290,7 +312,7 @@ export class ShardReader {
       // Its own cursor lies before this page: what is there comes first.
       if (stopped.has(stream) || (cursor !== undefined && cursor < from)) continue;
       if (this.#lanes.isTaken(read, mark)) continue;
-      if (this.#lanes.take(read)) {
+      if (this.#lanes.take(read, topics)) {
         this.#passedOver = Math.max(0, this.#passedOver - 1);
         continue;
       }
@@ -298,8 +320,7 @@ export class ShardReader {
       if (this.#lanes.roomFor(stream) > 0) barred.add(stream);
       this.#behind.set(stream, sk);
     }
-    const last = page.items.at(-1)?.sk;
-    const readTo = page.more && last !== undefined ? after(last) : undefined;
+    const readTo = more && last !== undefined ? after(last) : undefined;
     for (const [stream, cursor] of [...this.#behind]) {
       if (stopped.has(stream) || cursor < from) continue;
       if (readTo === undefined) this.#behind.delete(stream);

@@ -1,5 +1,8 @@
 import type { Clock } from "../ports/clock.ts";
 
+/** Given as the reason, since an abort without one makes an error, stack and all. */
+const WOKEN = "woken";
+
 /** A sleep that may be ended. A call to `wake` while nobody sleeps ends the next one at once. */
 export class Sleeper {
   readonly #clock: Clock;
@@ -19,7 +22,7 @@ export class Sleeper {
   async sleep(ms: number, signal?: AbortSignal): Promise<void> {
     if (!this.#woken && !signal?.aborted && ms > 0) {
       const ending = new AbortController();
-      const end = () => ending.abort();
+      const end = () => ending.abort(WOKEN);
       this.#wake = end;
       signal?.addEventListener("abort", end, { once: true });
       await this.#clock.sleep(ms, ending.signal);

@@ -70,7 +70,9 @@ export class TimerScan {
       onFailure,
       onRoom: (shard) => this.#wakeBehind(shard),
       onDropped: (first) => this.#held.get(first.timer.shard)?.reader.rewind(first),
-      onProgress: () => this.#changed.wake(),
+      onProgress: () => {
+        if (!this.#lanes.isFiring) this.#changed.wake();
+      },
     });
     this.#deafen = scanning.bell.hear((dueMs) => this.#written(dueMs));
   }
@@ -127,8 +129,9 @@ export class TimerScan {
 
   /** Scans these shards from now on, and no others. */
   hold(shards: readonly number[]): void {
-    for (const [shard, { leaving, running }] of this.#held) {
+    for (const [shard, { reader, leaving, running }] of this.#held) {
       if (shards.includes(shard)) continue;
+      reader.leave();
       leaving.abort();
       this.#held.delete(shard);
       this.#lanes.release(shard);
@@ -171,7 +174,7 @@ export class TimerScan {
         onFailure(error);
         return RETRY_MS;
       });
-      this.#changed.wake();
+      if (this.isIdle) this.#changed.wake();
       if (waitMs > 0) await held.sleeper.sleep(waitMs, signal);
       else await clock.sleep(0);
     }

@@ -104,33 +104,38 @@ export const isTombstone = (moved: boolean): readonly Condition[] => [
 ];
 export const isFree: readonly Condition[] = [{ op: "absent", name: "pk" }];
 
+/** Where the number of a shard begins in its key. */
+const SHARD_AT = timersPk(0).length - 1;
+
 /** Errors: `StoreCorrupt` for a kind this version does not know. */
 export function timerOf(item: Item): Timer {
-  const { k, u, n, f, m, g, p, dk, v, c, pg, mv } = item as unknown as TimerAttributes;
-  const shard = Number(item.pk.slice(timersPk(0).length - 1));
-  const place = { shard, dueMs: dueOfTimer(item.sk), id: idOfTimer(item.sk) };
-  switch (k) {
+  const { pk, sk } = item;
+  const attributes = item as unknown as TimerAttributes;
+  const shard = Number(pk.slice(SHARD_AT));
+  const dueMs = dueOfTimer(sk);
+  const id = idOfTimer(sk);
+  switch (attributes.k) {
     case "m":
       return {
-        ...place,
         kind: "message",
-        topicUid: u,
-        topic: n,
-        frame: f,
-        chosenId: m,
-        groupHash: g,
-        priority: p,
-        dedupKey: dk,
-        moves: v ?? 0,
+        shard,
+        dueMs,
+        id,
+        topicUid: attributes.u,
+        topic: attributes.n,
+        frame: attributes.f,
+        chosenId: attributes.m,
+        groupHash: attributes.g,
+        priority: attributes.p,
+        dedupKey: attributes.dk,
+        moves: attributes.v ?? 0,
       };
     case "c":
-      return { ...place, kind: "check", checks: c, producerGroup: pg };
+      return { kind: "check", shard, dueMs, id, checks: attributes.c, producerGroup: attributes.pg };
     case "x":
-      return { ...place, kind: "tombstone", moved: mv !== undefined };
+      return { kind: "tombstone", shard, dueMs, id, moved: attributes.mv !== undefined };
     default:
-      throw new StoreCorrupt(`timer ${item.pk} ${item.sk} has the unknown kind ${String(k)}`, {
-        key: { pk: item.pk, sk: item.sk },
-      });
+      throw new StoreCorrupt(`timer ${pk} ${sk} has the unknown kind ${String(attributes.k)}`, { key: { pk, sk } });
   }
 }
 

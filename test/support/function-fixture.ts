@@ -28,7 +28,7 @@ export function memoryStores(): BrokerStores {
 const STACK = { TABLE: "table", BUCKET: "bucket", AWS_REGION: "eu-central-1" };
 
 /** A log whose lines are kept. */
-function keptLog(): { log: Log; lines: Record<string, unknown>[] } {
+export function keptLog(): { log: Log; lines: Record<string, unknown>[] } {
   const lines: Record<string, unknown>[] = [];
   return { log: pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line)) }), lines };
 }

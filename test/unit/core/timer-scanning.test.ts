@@ -5,7 +5,8 @@ import type { RunningBroker } from "../../../core/create-broker.ts";
 import { recallKey, timersPk } from "../../../core/keys.ts";
 import type { ItemStore } from "../../../core/ports/item-store.ts";
 import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
-import type { MessageInput } from "../../../core/terms.ts";
+import { jumpHash } from "../../../core/produce/choose-queue.ts";
+import type { MessageInput, StoredMessage } from "../../../core/terms.ts";
 import { shardOf } from "../../../core/timer/timer.ts";
 import { RING_QUIET_MS, SCAN_TICK_MS, TIMER_SHARDS, TIMERS_PER_PAGE } from "../../../core/timer/timer-limits.ts";
 import { brokerOverTable } from "../../support/broker-over-table.ts";
@@ -143,24 +144,24 @@ describe("message groups with more due than fits in memory", () => {
     return names.filter((name) => shardOf(hash32(name)) === 0).slice(0, 4);
   };
 
-  /** Delivered texts of each message group, in the order of their store times, and then of their offsets. */
-  async function delivered(broker: RunningBroker): Promise<ReadonlyMap<string, readonly number[]>> {
-    const all: { readonly group: string; readonly number: number; readonly at: readonly [number, number] }[] = [];
+  /** All that was delivered, in the order of store times, and then of offsets. */
+  async function messagesOf(broker: RunningBroker): Promise<readonly StoredMessage[]> {
+    const all: StoredMessage[] = [];
     for (const { queueId, maxOffset } of await broker.topicQueues("orders"))
       for (let offset = 0; offset < maxOffset; ) {
         const page = await broker.pullMessages("orders", queueId, { from: { offset }, limit: 32, maxBytes: 1e6, waitMs: 0 });
         if (page.status !== "FOUND") break;
-        for (const { body, messageGroup = "", storedAtMs, offset: at } of page.messages)
-          all.push({ group: messageGroup, number: Number(Buffer.from(body).toString()), at: [storedAtMs, at] });
+        all.push(...page.messages);
         offset = page.nextOffset;
       }
-    all.sort((one, other) => one.at[0] - other.at[0] || one.at[1] - other.at[1]);
-    return grouped(all);
+    return all.sort((one, other) => one.storedAtMs - other.storedAtMs || one.offset - other.offset);
   }
 
-  function grouped(all: readonly { readonly group: string; readonly number: number }[]): ReadonlyMap<string, readonly number[]> {
+  /** Numbers of the messages of each message group. */
+  async function delivered(broker: RunningBroker): Promise<ReadonlyMap<string, readonly number[]>> {
     const groups = new Map<string, number[]>();
-    for (const { group, number } of all) groups.set(group, [...(groups.get(group) ?? []), number]);
+    for (const { messageGroup = "", body } of await messagesOf(broker))
+      groups.set(messageGroup, [...(groups.get(messageGroup) ?? []), Number(Buffer.from(body).toString())]);
     return groups;
   }
 
@@ -218,7 +219,10 @@ describe("message groups with more due than fits in memory", () => {
     await operator.patchTopic("orders", { readQueues: 4, writeQueues: 4 });
     await scanned;
     expect(await delivered(operator)).toEqual(wanted);
-    const used = (await operator.topicQueues("orders")).filter(({ maxOffset }) => maxOffset > 0);
-    expect(used.length).toBeGreaterThan(1);
+    const used = new Map<string, Set<number>>();
+    for (const { messageGroup = "", queueId } of await messagesOf(operator))
+      used.set(messageGroup, (used.get(messageGroup) ?? new Set()).add(queueId));
+    expect(new Set([...used.values()].flatMap((queues) => [...queues])).size).toBeGreaterThan(1);
+    for (const [group, queues] of used) for (const queueId of queues) expect([0, jumpHash(hash32(group), 4)]).toContain(queueId);
   });
 });
