@@ -42,16 +42,15 @@ export async function fillDueTimers(items: ItemStore, broker: RunningBroker, sha
 
 const topicOf = (topic: number): string => `orders${topic}`;
 
+/** Each by itself: those of one call would share an object. */
 async function sendAll(broker: RunningBroker, due: DueTimers): Promise<void> {
   const noise = new SeededRandom(5).bytes(2 * NOISE_BYTES);
-  for (let from = 0; from < due.count; from += BODIES) {
-    const entries = Array.from({ length: Math.min(BODIES, due.count - from) }, (_, at) => ({
-      body: noise.subarray(((from + at) * NOISE_STEP) % NOISE_BYTES).subarray(0, due.bytes),
-      deliverAtMs: due.dueMs(from + at),
-      ...(due.messageGroup !== undefined && { messageGroup: due.messageGroup }),
-    }));
-    const receipts = await broker.sendMessages(topicOf((from / BODIES) % due.topics), entries);
-    for (const receipt of receipts) if (!("recallHandle" in receipt)) throw receipt;
+  for (let at = 0; at < due.count; at++) {
+    const body = noise.subarray((at * NOISE_STEP) % NOISE_BYTES).subarray(0, due.bytes);
+    const { messageGroup } = due;
+    const message = { body, deliverAtMs: due.dueMs(at), ...(messageGroup !== undefined && { messageGroup }) };
+    const [receipt] = await broker.sendMessages(topicOf(Math.floor(at / BODIES) % due.topics), [message]);
+    if (!receipt || !("recallHandle" in receipt)) throw receipt;
   }
 }
 

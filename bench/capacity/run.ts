@@ -51,6 +51,6 @@ const table = async (): Promise<void> => {
 };
 
 if (values.help) console.log(USAGE);
-else if (values.processor) console.log(await measureProcessor());
+else if (values.processor) for await (const figure of measureProcessor()) console.log(figure);
 else if (values.burst !== undefined) await burst(Number(values.burst));
 else await table();
