@@ -1,7 +1,7 @@
 import { dueOfTimer, timersPk, timersUntil } from "../keys.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ItemStore, Query } from "../ports/item-store.ts";
-import type { FiringLanes, TopicsNow } from "./firing-lanes.ts";
+import type { FiringLanes } from "./firing-lanes.ts";
 import { LateSweeps } from "./late-sweeps.ts";
 import { isUnordered, type ReadTimer, readTimers } from "./route.ts";
 import {
@@ -14,6 +14,7 @@ import {
   TIMERS_PER_GLANCE,
   TIMERS_PER_PAGE,
 } from "./timer-limits.ts";
+import type { TimerPage } from "./timer-page.ts";
 
 /** What follows a sort key. */
 const after = (sk: string): string => `${sk}\u0000`;
@@ -23,16 +24,6 @@ const START = "";
 interface Cursor {
   readonly stream: string;
   readonly from: string;
-}
-
-/** Timers as they were read, with what `take` and `isTaken` want to know. */
-interface Page {
-  readonly read: readonly ReadTimer[];
-  /** Of the last item; absent: there was none. */
-  readonly last: string | undefined;
-  readonly more: boolean;
-  readonly mark: number;
-  readonly topics: TopicsNow;
 }
 
 /**
@@ -206,7 +197,7 @@ export class ShardReader {
   }
 
   /** `wanted`: which of those that are read may be taken. */
-  async #page(query: Omit<Query, "pk">, wanted: (read: ReadTimer) => boolean = () => true): Promise<Page> {
+  async #page(query: Omit<Query, "pk">, wanted: (read: ReadTimer) => boolean = () => true): Promise<TimerPage> {
     const mark = this.#lanes.mark();
     const { items, more } = await this.#items.query({ pk: this.#pk, ...query });
     const read = readTimers(items);
@@ -216,7 +207,7 @@ export class ShardReader {
   }
 
   /** Answers whether it is in memory. */
-  #meet(read: ReadTimer, { mark, topics }: Page): boolean {
+  #meet(read: ReadTimer, { mark, topics }: TimerPage): boolean {
     const cursor = this.#behind.get(read.stream);
     if (cursor !== undefined && read.sk >= cursor) return false;
     if (this.#lanes.isTaken(read, mark) || this.#lanes.take(read, topics)) return true;
