@@ -27,7 +27,7 @@ it("goes on where a topic was made anew since it was read", async () => {
   await send();
   table.pass(1_000);
   await scanner.scan({ untilMs: table.clock.nowMs() + RUN_MS });
-  await broker.deleteTopic("orders", {});
+  await broker.deleteTopic("orders", { dryRun: false });
   await broker.putTopic("orders", { type: "DELAY" });
   await send();
   table.pass(1_000);
