@@ -94,7 +94,9 @@ export class FiringLane {
     for (const stream of [...this.#streams.values()]) {
       const candidates = stream.pending.slice(0, Math.min(turn, this.#batchMost - timers.length));
       const count = Math.max(this.kind.fitting([...timers, ...candidates]), timers.length === 0 ? 1 : 0) - timers.length;
-      for (const timer of stream.pending.splice(0, Math.max(0, count))) {
+      // One whose first does not fit beside the others has the first turn of the next batch.
+      if (count <= 0) break;
+      for (const timer of stream.pending.splice(0, count)) {
         timers.push(timer);
         streams.push(stream);
         stream.firing++;

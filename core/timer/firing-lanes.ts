@@ -192,7 +192,7 @@ export class FiringLanes {
     let fired: Fired;
     try {
       await this.#units(lane, batch.timers);
-      fired = await lane.kind.fire(batch.timers);
+      fired = this.#stopping.signal.aborted ? { left: batch.timers } : await lane.kind.fire(batch.timers);
       lane.succeeded();
     } catch (error) {
       // Whatever it is, it must stop this lane and no other.

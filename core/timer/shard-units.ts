@@ -29,6 +29,7 @@ export class ShardUnits {
   #turn = 0;
   readonly #waiting = new Set<Waiter>();
   #dealing = false;
+  #stopped = false;
 
   /** `perSecond`: infinite where units are not scarce. */
   constructor(clock: Clock, perSecond: number) {
@@ -38,13 +39,20 @@ export class ShardUnits {
 
   /** Resolves when they may be used. */
   take(units: number, flow: UnitsFlow): Promise<void> {
-    if (this.#perSecond === Number.POSITIVE_INFINITY) return Promise.resolve();
+    if (this.#perSecond === Number.POSITIVE_INFINITY || this.#stopped) return Promise.resolve();
     const turn = Math.max(this.#turn, flow.next);
     flow.next = turn + units;
     return new Promise((go) => {
       this.#waiting.add({ turn, units, go });
       if (!this.#dealing) void this.#deal();
     });
+  }
+
+  /** Lets all go who wait, for nothing: they have stopped. */
+  stop(): void {
+    this.#stopped = true;
+    for (const { go } of this.#waiting) go();
+    this.#waiting.clear();
   }
 
   async #deal(): Promise<void> {
@@ -54,6 +62,7 @@ export class ShardUnits {
       // No deal takes so long: the clock was set back.
       if (waitMs > this.#lastMs + SECOND_MS) this.#usedUpMs = this.#clock.nowMs();
       else if (waitMs > 0) await this.#clock.sleep(waitMs);
+      if (this.#stopped) break;
       const next = this.#first();
       this.#waiting.delete(next);
       this.#turn = next.turn;

@@ -172,11 +172,13 @@ export class TimerScan {
     return this.#changed.sleep(ms, signal);
   }
 
-  /** Resolves once nothing is under way. */
+  /** Resolves once nothing is under way. Batches that wait for units are given up. */
   async stop(): Promise<void> {
     this.#deafen();
     this.hold([]);
-    await Promise.all([this.#lanes.stop(), ...this.#ended]);
+    const stopped = this.#lanes.stop();
+    for (const units of this.#units.values()) units.stop();
+    await Promise.all([stopped, ...this.#ended]);
   }
 
   async #scan(held: ScannedShard): Promise<void> {
