@@ -1,5 +1,6 @@
 import type { Clock } from "../ports/clock.ts";
 
+import { StoreUnavailable } from "../ports/store-failures.ts";
 import { UNITS_BACK_MS } from "./timer-limits.ts";
 
 /** One who asks for units again and again; what it has used decides when its turn is. */
@@ -58,11 +59,12 @@ export class ShardUnits {
   }
 
   /**
-   * The table refused what was dealt. Where all of it is in use, nothing is dealt for a while, in which units come back: what a refused
-   * transaction took before it was refused is lost, so dealing on would leave none for any.
+   * What was dealt was used in vain. If the table had no units left, and all are in use, nothing is dealt for a while, in which they come
+   * back: what a refused transaction took before it was refused is lost, so dealing on would leave none for any.
    */
-  refused(): void {
-    if (this.#dealing) this.#usedUpMs = Math.max(this.#usedUpMs, this.#clock.nowMs() + UNITS_BACK_MS);
+  failed(error: unknown): void {
+    const isRefused = StoreUnavailable.is(error) && error.reason === "throttled";
+    if (isRefused && this.#dealing) this.#usedUpMs = Math.max(this.#usedUpMs, this.#clock.nowMs() + UNITS_BACK_MS);
   }
 
   async #deal(): Promise<void> {
