@@ -73,7 +73,7 @@ async function storedMs({ call }: JsonClient, name: string, count: number, until
   while (stored.length < count && Date.now() < untilMs) {
     const { messages } = await call("POST", `/v1/groups/${name}/receive`, { max: 32, waitSeconds: 5 });
     if (messages.length === 0) continue;
-    const acks = [];
+    const acks: { readonly receiptHandle: string }[] = [];
     for (const { storedAt, receiptHandle } of messages) {
       stored.push(Date.parse(storedAt));
       acks.push({ receiptHandle });
