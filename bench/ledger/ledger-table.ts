@@ -11,6 +11,7 @@ const COLUMNS = [
   "Object PUTs",
   "Object GETs",
   "Lost races",
+  "Rings",
   "$ per million messages",
 ] as const;
 
@@ -31,6 +32,7 @@ export const figuresOf = (row: LedgerRow): readonly string[] => [
   String(row.objectPuts),
   String(row.objectGets),
   String(row.lostRaces),
+  String(row.rings),
   ((dollarsOf(row) / row.messages) * 1e6).toFixed(3),
 ];
 

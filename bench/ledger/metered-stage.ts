@@ -18,6 +18,8 @@ export interface Metered extends Use {
   readonly requests: number;
   /** Conditional writes that met another state than they wanted. */
   readonly lostRaces: number;
+  /** Invocations of the scanner that senders asked for. */
+  readonly rings: number;
 }
 
 const TRIP_MS = 10;
@@ -35,6 +37,7 @@ export class MeteredStage {
   /** Whether trips take uneven times. */
   crowded = false;
   #lostRaces = 0;
+  #rings = 0;
 
   constructor() {
     const telemetry = { consumed: (consumption: Consumption) => void this.#consumed.push(consumption) };
@@ -52,7 +55,13 @@ export class MeteredStage {
       signer: hmacSigner,
       compressor: deflateCompressor,
       settings: SHARED_STORE,
+      doorbell: { ring: () => this.#ring() },
     });
+  }
+
+  async #ring(): Promise<void> {
+    this.#rings++;
+    await this.#world.sleep(TRIP_MS);
   }
 
   /** What a process does between two requests. */
@@ -72,6 +81,7 @@ export class MeteredStage {
   async meter(operation: () => Promise<unknown>, waitMs = 0): Promise<Metered> {
     const consumedBefore = this.#consumed.length;
     const lostBefore = this.#lostRaces;
+    const ringsBefore = this.#rings;
     const startedAtMs = this.#world.nowMs;
     await operation();
     const consumed = this.#consumed.slice(consumedBefore);
@@ -86,6 +96,7 @@ export class MeteredStage {
       objectPuts: objects(true),
       objectGets: objects(false),
       lostRaces: this.#lostRaces - lostBefore,
+      rings: this.#rings - ringsBefore,
     };
   }
 

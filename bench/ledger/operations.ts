@@ -12,7 +12,18 @@ import {
   settle,
   settling,
 } from "./operation.ts";
-import { cancelling, checking, delayed, idleTick, sendingOnce, transaction } from "./timed-operations.ts";
+import {
+  awakeMinute,
+  burst,
+  cancelling,
+  checking,
+  delayed,
+  delayedBriefly,
+  idleTick,
+  sendingOnce,
+  transaction,
+  transactions,
+} from "./timed-operations.ts";
 
 const BACKLOG_RECEIVES = 80;
 const LONG_POLL_MS = 20_000;
@@ -62,6 +73,9 @@ const looking = (name: string, waitMs: number): Operation => ({
   prepare: async () => (broker) => receive(broker, 32, waitMs),
 });
 
+/** Those that come to pass by themselves: a run of the scanner does them, in whatever state. */
+export const SCANNED: readonly Operation[] = [burst(1_000), burst(10_000), awakeMinute];
+
 export const OPERATIONS: readonly Operation[] = [
   sending(1, "JSON", 800),
   sending(1, "JSON"),
@@ -101,10 +115,12 @@ export const OPERATIONS: readonly Operation[] = [
   delayed(1, "random", LARGE_BYTES),
   delayed(100, "JSON"),
   delayed(100, "random"),
+  delayedBriefly,
   cancelling,
   transaction("commit"),
   transaction("commit", LARGE_BYTES),
   transaction("rollback"),
+  transactions(100),
   checking,
   idleTick,
   looking("receive nothing, 4 queues", 0),

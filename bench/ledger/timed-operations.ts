@@ -1,10 +1,13 @@
 import type { RunningBroker } from "../../core/create-broker.ts";
 import { BrokerError } from "../../core/errors.ts";
 import type { MessageInput } from "../../core/terms.ts";
+import { SCAN_TICK_MS } from "../../core/timer/timer-limits.ts";
 import { BODY_BYTES, type Body, bodiesOf, type Operation, TOPIC } from "./operation.ts";
 
 /** So far off that nobody is rung. */
 const DELAY_MS = 3_600_000;
+const BRIEF_MS = 30_000;
+const BURST_BATCH = 100;
 const PRODUCER_GROUP = "payments";
 const CHECK_AFTER_MS = 6_000;
 
@@ -40,6 +43,55 @@ export const delayed = (count: number, body: Body, bytes = BODY_BYTES): Operatio
     };
   },
 });
+
+/** Due before the next tick, so that whoever sends asks whether anybody will find it. Sent alone; nobody scans. */
+export const delayedBriefly: Operation = {
+  name: "delayed 1 × 1000 B of JSON for 30 s: sent",
+  messages: 1,
+  queues: 1,
+  topicType: "MIXED",
+  prepare: async () => {
+    const [body] = bodiesOf("JSON", 1);
+    if (!body) throw new Error("no body");
+    return (broker) => sendAll(broker, [{ body, delayMs: BRIEF_MS }]);
+  },
+};
+
+/** From the moment they are due. */
+export const burst = (count: number): Operation => ({
+  name: `burst of ${count.toLocaleString("en-US")} × ${BODY_BYTES} B of JSON that fall due at once, delivered`,
+  messages: count,
+  queues: 4,
+  topicType: "MIXED",
+  once: true,
+  async prepare(other, measured, pass, nowMs) {
+    const bodies = bodiesOf("JSON", BURST_BATCH);
+    await sendAll(measured, [{ body: bodies[0] ?? new Uint8Array() }]);
+    const deliverAtMs = nowMs() + DELAY_MS;
+    for (let sent = 0; sent < count; sent += bodies.length)
+      await sendAll(
+        other,
+        bodies.map((body) => ({ body, deliverAtMs })),
+      );
+    await pass(deliverAtMs - nowMs());
+    return (broker) => scanOnce(broker, nowMs() + SCAN_TICK_MS, count);
+  },
+});
+
+/** Something is due soon, so it stays: it looks, and holds its leases. */
+export const awakeMinute: Operation = {
+  name: "a minute of the scanner awake, nothing due",
+  messages: 1,
+  queues: 1,
+  topicType: "MIXED",
+  once: true,
+  async prepare(other, _measured, _pass, nowMs) {
+    const [body] = bodiesOf("JSON", 1);
+    if (!body) throw new Error("no body");
+    await sendAll(other, [{ body, deliverAtMs: nowMs() + SCAN_TICK_MS + 10_000 }]);
+    return (broker) => broker.scan({ untilMs: nowMs() + SCAN_TICK_MS });
+  },
+};
 
 export const cancelling: Operation = {
   name: "cancel a delayed message",
@@ -82,6 +134,32 @@ export const transaction = (verdict: "commit" | "rollback", randomBytes?: number
       await broker.endTransaction(transactionId, verdict);
       await pass(dueMs + 1_000 - nowMs());
       await scanOnce(broker, nowMs(), 1);
+    };
+  },
+});
+
+/** As many at once as one call could send; each is a call. One process prepares and commits them, and their checks end together. */
+export const transactions = (count: number): Operation => ({
+  name: `${count} half messages at once, commit, and the end of their checks`,
+  messages: count,
+  queues: 4,
+  topicType: "MIXED",
+  waitMs: CHECK_AFTER_MS,
+  once: true,
+  async prepare(_other, measured, pass, nowMs) {
+    const bodies = bodiesOf("JSON", count);
+    await sendAll(measured, [{ body: bodies[0] ?? new Uint8Array() }]);
+    return async (broker) => {
+      const options = { producerGroup: PRODUCER_GROUP, checkAfterMs: CHECK_AFTER_MS };
+      const dueMs = nowMs() + CHECK_AFTER_MS;
+      await Promise.all(
+        bodies.map(async (body) => {
+          const { transactionId } = await broker.sendHalfMessage(TOPIC, { body }, options);
+          await broker.endTransaction(transactionId, "commit");
+        }),
+      );
+      await pass(dueMs + 1_000 - nowMs());
+      await scanOnce(broker, nowMs() + SCAN_TICK_MS, count);
     };
   },
 });

@@ -27,6 +27,8 @@ export interface LaneKind {
   /** Batches under way at once; 1 where order is kept. */
   readonly atOnce: number;
   readonly timersPerBatch: number;
+  /** While a batch is under way, fewer wait for others to go with them. Default 1. */
+  readonly besideFrom?: number;
   /** How many of these may go together, in order: at least one. */
   readonly fitting: (timers: readonly ReadTimer[]) => number;
   readonly fire: (timers: readonly ReadTimer[]) => Promise<Fired>;
@@ -80,7 +82,9 @@ export class FiringLane {
   }
 
   isReady(nowMs: number): boolean {
-    return this.waiting > 0 && this.firing < this.kind.atOnce && this.pausedUntilMs <= nowMs;
+    const { atOnce, besideFrom = 1 } = this.kind;
+    const least = this.firing === 0 ? 1 : Math.min(besideFrom, this.#batchMost);
+    return this.waiting >= least && this.firing < atOnce && this.pausedUntilMs <= nowMs;
   }
 
   take(): Batch {
@@ -90,7 +94,9 @@ export class FiringLane {
     for (const stream of [...this.#streams.values()]) {
       const candidates = stream.pending.slice(0, Math.min(turn, this.#batchMost - timers.length));
       const count = Math.max(this.kind.fitting([...timers, ...candidates]), timers.length === 0 ? 1 : 0) - timers.length;
-      for (const timer of stream.pending.splice(0, Math.max(0, count))) {
+      // One whose first does not fit beside the others has the first turn of the next batch.
+      if (count <= 0) break;
+      for (const timer of stream.pending.splice(0, count)) {
         timers.push(timer);
         streams.push(stream);
         stream.firing++;

@@ -23,6 +23,9 @@ export interface LanesOptions {
   readonly onProgress: () => void;
 }
 
+/** Topics by name, as they are now; absent: there is none. */
+export type TopicsNow = ReadonlyMap<string, Topic>;
+
 /** More than are fired while a page is on its way. */
 const LATELY_MAX = 8_000;
 
@@ -39,11 +42,11 @@ export class FiringLanes {
   /** With timers that wait; who had a turn goes to the end. */
   readonly #busy = new Set<FiringLane>();
   readonly #running = new Set<Promise<void>>();
+  readonly #underWay = new Set<Batch>();
   readonly #taken = new Set<string>();
   /** Timers that were done with last, and which of all that was. */
   readonly #lately = new Map<string, number>();
   #ended = 0;
-  readonly #topics = new Map<string, Topic | undefined>();
   readonly #kinds: LaneKinds;
   readonly #stopping = new AbortController();
   readonly #pauses: Sleeper;
@@ -76,9 +79,17 @@ export class FiringLanes {
     return this.#waiting;
   }
 
-  /** When the first of those that wait, of this shard, was due. */
+  /** Timers in memory. */
+  get size(): number {
+    return this.#taken.size;
+  }
+
+  /** When the first of those that wait or are under way, of this shard, was due. */
   oldestDueMs(shard: number): number | undefined {
     let oldestMs: number | undefined;
+    for (const { timers } of this.#underWay)
+      for (const { timer } of timers)
+        if (timer.shard === shard && timer.dueMs < (oldestMs ?? Number.POSITIVE_INFINITY)) oldestMs = timer.dueMs;
     for (const stream of this.#streams.values()) {
       const dueMs = stream.shard === shard ? stream.pending[0]?.timer.dueMs : undefined;
       if (dueMs !== undefined && dueMs < (oldestMs ?? Number.POSITIVE_INFINITY)) oldestMs = dueMs;
@@ -86,12 +97,16 @@ export class FiringLanes {
     return oldestMs;
   }
 
-  /** Reads the topics that these timers are for: called before `take`. Errors: `StoreUnavailable`. */
-  async prepare(read: readonly ReadTimer[]): Promise<void> {
+  /** The topics that these timers are for, which `take` wants to know. Errors: `StoreUnavailable`. */
+  async topicsOf(read: readonly ReadTimer[]): Promise<TopicsNow> {
     const names = new Set(read.flatMap(({ timer }) => (timer.kind === "message" ? [timer.topic] : [])));
-    const found = await Promise.all([...names].map(async (name) => [name, await this.#firing.topics.lookUp(name)] as const));
-    this.#topics.clear();
-    for (const [name, topic] of found) this.#topics.set(name, topic);
+    const topics = new Map<string, Topic>();
+    const lookUp = async (name: string): Promise<void> => {
+      const topic = await this.#firing.topics.lookUp(name);
+      if (topic) topics.set(name, topic);
+    };
+    await Promise.all([...names].map(lookUp));
+    return topics;
   }
 
   /** A moment, for `isTaken`: before a page of timers is asked for. */
@@ -121,12 +136,12 @@ export class FiringLanes {
   }
 
   /** Whether there was room: then it waits for its turn. */
-  take(read: ReadTimer): boolean {
+  take(read: ReadTimer, topics: TopicsNow): boolean {
     const { stream: key, timer } = read;
     if (this.roomFor(key) === 0) return false;
     let stream = this.#streams.get(key);
     if (!stream) {
-      const lane = this.#laneOf(read);
+      const lane = this.#laneOf(read, topics);
       if (!lane) return false;
       stream = { key, shard: timer.shard, lane, pending: [], firing: 0, dropped: false };
       this.#streams.set(key, stream);
@@ -163,7 +178,9 @@ export class FiringLanes {
   #start(lane: FiringLane): void {
     const batch = lane.take();
     this.#waiting -= batch.timers.length;
+    this.#underWay.add(batch);
     const running = this.#run(lane, batch).finally(() => {
+      this.#underWay.delete(batch);
       this.#running.delete(running);
       this.#options.onProgress();
     });
@@ -175,7 +192,7 @@ export class FiringLanes {
     let fired: Fired;
     try {
       await this.#units(lane, batch.timers);
-      fired = await lane.kind.fire(batch.timers);
+      fired = this.#stopping.signal.aborted ? { left: batch.timers } : await lane.kind.fire(batch.timers);
       lane.succeeded();
     } catch (error) {
       // Whatever it is, it must stop this lane and no other.
@@ -253,12 +270,12 @@ export class FiringLanes {
   }
 
   /** `undefined`: not now, since the queues of message groups change. */
-  #laneOf({ timer }: ReadTimer): FiringLane | undefined {
+  #laneOf({ timer }: ReadTimer, topics: TopicsNow): FiringLane | undefined {
     const kinds = this.#kinds;
     if (timer.kind === "tombstone") return this.#lane(aimOf(timer), () => kinds.tombstones());
     if (timer.kind === "check") return this.#lane(aimOf(timer), () => kinds.checks());
     const { topicUid, groupHash } = timer;
-    const topic = this.#topics.get(timer.topic);
+    const topic = topics.get(timer.topic);
     if (topic?.uid !== topicUid) return this.#lane("homeless", () => kinds.homeless());
     if (groupHash === undefined) return this.#lane(aimOf(timer), () => kinds.messages(timer));
     if (topic.heldUntilMs > 0) return undefined;

@@ -101,6 +101,8 @@ export class LaneKinds {
     return {
       atOnce,
       timersPerBatch: TIMERS_PER_BATCH_MAX,
+      // What an append costs is the same for few and many.
+      besideFrom: TIMERS_PER_BATCH_MAX,
       fitting: (read) => batchOf(read.map(messageOf)),
       fire: (read) =>
         this.#messageSlots.run(async () => {

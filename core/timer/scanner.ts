@@ -100,13 +100,14 @@ export async function keepScanning(scanning: Scanning, newHolder: () => string, 
  */
 export async function scan(scanning: Scanning, run: ScanRun): Promise<ScanReport> {
   const timerScan = new TimerScan(scanning, { lookMs: SCAN_LOOK_MS, aheadMs: SCAN_AHEAD_MS });
+  let held: boolean;
   try {
     await learnShards(scanning);
-    const held = await runUntilIdle(scanning, timerScan, run);
-    return { ...timerScan.report, held };
+    held = await runUntilIdle(scanning, timerScan, run);
   } finally {
     await timerScan.stop();
   }
+  return { ...timerScan.report, held };
 }
 
 const learnedMs = new WeakMap<object, number>();

@@ -1,13 +1,12 @@
-import { dueOfTimer, timerSk, timersPk, timersUntil } from "../keys.ts";
+import { dueOfTimer, timersPk, timersUntil } from "../keys.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { ItemStore } from "../ports/item-store.ts";
+import type { ItemStore, Query } from "../ports/item-store.ts";
 import type { FiringLanes } from "./firing-lanes.ts";
+import { LateSweeps } from "./late-sweeps.ts";
 import { isUnordered, type ReadTimer, readTimers } from "./route.ts";
 import {
   GLANCE_PAGES_MAX,
   LATE_PAGES_MAX,
-  LATE_SWEEP_MS,
-  LATE_WRITE_MS,
   LOOK_MS_MAX,
   REFILL_PAGES_MAX,
   REFILL_TIMERS_MIN,
@@ -15,6 +14,7 @@ import {
   TIMERS_PER_GLANCE,
   TIMERS_PER_PAGE,
 } from "./timer-limits.ts";
+import type { TimerPage } from "./timer-page.ts";
 
 /** What follows a sort key. */
 const after = (sk: string): string => `${sk}\u0000`;
@@ -49,7 +49,6 @@ export class ShardReader {
   #front = START;
   /** The front stopped before all that is due. */
   #unread = false;
-  #left = false;
   /** When the front began to move; what was due by then lies in its way. */
   #startedMs = 0;
   #met = 0;
@@ -58,12 +57,9 @@ export class ShardReader {
   #freshMs = 0;
   /** Where streams go on of which timers were passed over. */
   readonly #behind = new Map<string, string>();
-  /** What is read again for late timers, up to the front as it was. */
-  #sweep: { from: string; readonly to: string } | undefined;
-  #sweepBeganMs = 0;
-  #swept = 0;
-  #nextSweepMs = 0;
-  #nextFullSweepMs = 0;
+  readonly #late = new LateSweeps();
+  #left = false;
+  #heldUp = false;
 
   constructor(store: { readonly items: ItemStore; readonly clock: Clock }, lanes: FiringLanes, shard: number) {
     this.#items = store.items;
@@ -88,6 +84,11 @@ export class ShardReader {
     return this.isBehind ? this.#passedOver : 0;
   }
 
+  /** Whether some were passed over though there is room: the queues of their message groups change, which tells nobody when it is over. */
+  get isHeldUp(): boolean {
+    return this.#heldUp;
+  }
+
   get isBehind(): boolean {
     return this.#behind.size > 0;
   }
@@ -99,7 +100,10 @@ export class ShardReader {
     return oldest === undefined ? undefined : dueOfTimer(oldest);
   }
 
-  /** Nothing more is taken, also by a look under way: what it finds may follow timers that the lanes forgot. */
+  /**
+   * Its shard is read by someone else from now on, and what waited of it in memory was forgotten: nothing of a page that is still on
+   * its way may be taken, which comes after that.
+   */
   leave(): void {
     this.#left = true;
   }
@@ -110,13 +114,12 @@ export class ShardReader {
     if (cursor === undefined || sk < cursor) this.#behind.set(stream, sk);
   }
 
-  /** A few timers from the first on, and what comes next behind tombstones ahead. Errors: `StoreUnavailable`. */
+  /** A few timers from the first on, and what comes next behind tombstones ahead. None is started. Errors: `StoreUnavailable`. */
   async glance(aheadMs: number): Promise<void> {
     this.#begin();
     let { beyond } = await this.#advance(true, aheadMs);
     for (let pages = 1; this.#unread && beyond && pages < GLANCE_PAGES_MAX; pages++)
       ({ beyond } = await this.#advance(true, aheadMs, true));
-    this.#lanes.go();
   }
 
   /**
@@ -146,6 +149,8 @@ export class ShardReader {
     }
     this.#unread = true;
     this.#startedMs = this.#clock.nowMs();
+    // All of it is about to be read.
+    if (this.#front === START) this.#late.wasReadFull(this.#startedMs);
     this.#freshMs = this.#startedMs;
     this.#met = 0;
   }
@@ -168,20 +173,18 @@ export class ShardReader {
   /** One page. `beyond`: the front is past all that is due, and it is not known yet what is due next. */
   async #advance(glance: boolean, aheadMs: number, tombstonesAhead = false): Promise<{ readonly beyond: boolean }> {
     const nowMs = this.#clock.nowMs();
-    const mark = this.#lanes.mark();
-    const page = await this.#items.query({
-      pk: this.#pk,
+    const isDue = ({ timer }: ReadTimer): boolean => timer.dueMs <= nowMs;
+    const query = {
       ...(this.#front !== START && { from: this.#front }),
       to: timersUntil(glance ? nowMs + aheadMs : nowMs),
       limit: glance && !tombstonesAhead ? TIMERS_PER_GLANCE : TIMERS_PER_PAGE,
-    });
-    const read = readTimers(page.items);
-    const due = read.filter(({ timer }) => timer.dueMs <= nowMs);
-    await this.#lanes.prepare(due);
-    for (const one of due) if (!this.#meet(one, mark)) this.#passedOver++;
+    };
+    const page = await this.#page(query, isDue);
+    const { read, last } = page;
+    const due = read.filter(isDue);
+    for (const one of due) if (!this.#meet(one, page)) this.#passedOver++;
     this.#met += due.length;
     const next = read.find(({ timer }) => timer.dueMs > nowMs && timer.kind !== "tombstone")?.timer;
-    const last = page.items.at(-1)?.sk;
     const pastDue = after(timersUntil(nowMs));
     if (next || (glance && !page.more)) {
       this.#front = pastDue;
@@ -193,79 +196,65 @@ export class ShardReader {
     return { beyond: this.#front >= pastDue };
   }
 
-  /** Answers whether it is in memory. */
-  #meet(read: ReadTimer, mark: number): boolean {
-    const cursor = this.#behind.get(read.stream);
-    if (cursor !== undefined && read.sk >= cursor) return false;
-    if (this.#lanes.isTaken(read, mark) || this.#take(read)) return true;
-    this.rewind(read);
-    return false;
+  /** `wanted`: which of those that are read may be taken. */
+  async #page(query: Omit<Query, "pk">, wanted: (read: ReadTimer) => boolean = () => true): Promise<TimerPage> {
+    const mark = this.#lanes.mark();
+    const { items, more } = await this.#items.query({ pk: this.#pk, ...query });
+    const read = readTimers(items);
+    const topics = await this.#lanes.topicsOf(read.filter(wanted));
+    if (this.#left) return { read: [], last: undefined, more: false, mark, topics };
+    return { read, last: items.at(-1)?.sk, more, mark, topics };
   }
 
-  #take(read: ReadTimer): boolean {
-    return !this.#left && this.#lanes.take(read);
+  /** Answers whether it is in memory. */
+  #meet(read: ReadTimer, { mark, topics }: TimerPage): boolean {
+    const cursor = this.#behind.get(read.stream);
+    if (cursor !== undefined && read.sk >= cursor) return false;
+    if (this.#lanes.isTaken(read, mark) || this.#lanes.take(read, topics)) return true;
+    this.rewind(read);
+    return false;
   }
 
   async #readFresh(): Promise<void> {
     const nowMs = this.#clock.nowMs();
     const from = after(timersUntil(this.#freshMs));
     if (nowMs <= this.#freshMs || from <= this.#front) return;
-    const mark = this.#lanes.mark();
-    const page = await this.#items.query({ pk: this.#pk, from, to: timersUntil(nowMs), limit: TIMERS_PER_PAGE });
-    const fresh = readTimers(page.items).filter(({ timer }) => isUnordered(timer));
-    await this.#lanes.prepare(fresh);
+    const isFresh = ({ timer }: ReadTimer): boolean => isUnordered(timer);
+    const { read, last, more, mark, topics } = await this.#page(
+      { from, to: timersUntil(nowMs), limit: TIMERS_PER_PAGE },
+      isFresh,
+    );
     // Whatever finds no room now the front meets.
-    for (const read of fresh) if (!this.#behind.has(read.stream) && !this.#lanes.isTaken(read, mark)) this.#take(read);
-    const last = page.items.at(-1)?.sk;
-    this.#freshMs = page.more && last !== undefined ? dueOfTimer(last) - 1 : nowMs;
+    for (const one of read.filter(isFresh))
+      if (!this.#behind.has(one.stream) && !this.#lanes.isTaken(one, mark)) this.#lanes.take(one, topics);
+    this.#freshMs = more && last !== undefined ? dueOfTimer(last) - 1 : nowMs;
   }
 
   async #readLate(): Promise<void> {
-    const nowMs = this.#clock.nowMs();
     if (this.#front === START) return;
-    if (!this.#sweep && nowMs >= this.#nextSweepMs) {
-      const full = nowMs >= this.#nextFullSweepMs;
-      const from = full ? START : timerSk(Math.max(0, dueOfTimer(this.#front) - LATE_WRITE_MS), "");
-      this.#sweep = { from, to: this.#front };
-      if (full) this.#nextFullSweepMs = Number.POSITIVE_INFINITY;
-      this.#sweepBeganMs = nowMs;
-      this.#swept = 0;
+    for (let pages = 0; pages < LATE_PAGES_MAX; pages++) {
+      const range = this.#late.range(this.#front, START, this.#clock.nowMs());
+      if (!range) return;
+      const { from, to } = range;
+      const page = await this.#page({ ...(from !== START && { from }), to, limit: TIMERS_PER_PAGE });
+      const { read, last, more } = page;
+      for (const one of read) this.#meet(one, page);
+      this.#late.wasRead(read.length, more && last !== undefined ? after(last) : undefined, this.#clock.nowMs());
     }
-    for (let pages = 0; this.#sweep && pages < LATE_PAGES_MAX; pages++) {
-      const { from, to } = this.#sweep;
-      const mark = this.#lanes.mark();
-      const page = await this.#items.query({ pk: this.#pk, ...(from !== START && { from }), to, limit: TIMERS_PER_PAGE });
-      const read = readTimers(page.items);
-      await this.#lanes.prepare(read);
-      for (const one of read) this.#meet(one, mark);
-      this.#swept += read.length;
-      const last = page.items.at(-1)?.sk;
-      if (page.more && last !== undefined) this.#sweep.from = after(last);
-      else this.#endSweep();
-    }
-  }
-
-  /** The more a sweep read, the longer it is not repeated. */
-  #endSweep(): void {
-    const nowMs = this.#clock.nowMs();
-    const tookMs = nowMs - this.#sweepBeganMs;
-    this.#sweep = undefined;
-    this.#nextSweepMs = nowMs + Math.max(this.#swept > TIMERS_PER_PAGE ? LATE_SWEEP_MS.many : LATE_SWEEP_MS.least, 4 * tookMs);
-    if (this.#nextFullSweepMs === Number.POSITIVE_INFINITY)
-      this.#nextFullSweepMs = nowMs + Math.max(LATE_SWEEP_MS.full, 20 * tookMs);
   }
 
   /** Answers whether more is wanted. */
   async #refill(): Promise<boolean> {
     // Those that nobody takes now, though there is room: the queues of their message groups change.
     const barred = new Set<string>();
-    for (let pages = 0; pages < REFILL_PAGES_MAX; pages++) {
-      const first = this.#firstWanted(barred);
-      if (!first) return false;
+    let first = this.#firstWanted(barred);
+    for (let pages = 0; first && pages < REFILL_PAGES_MAX; pages++) {
       await this.#readAgain(first, barred);
       this.#lanes.go();
+      first = this.#firstWanted(barred);
     }
-    return this.#firstWanted(barred) !== undefined;
+    this.#heldUp = barred.size > 0;
+    return first !== undefined;
   }
 
   #firstWanted(barred: ReadonlySet<string>): Cursor | undefined {
@@ -284,11 +273,8 @@ export class ShardReader {
   async #readAgain({ stream: first, from }: Cursor, barred: Set<string>): Promise<void> {
     const to = this.#front;
     const wanted = this.#lanes.roomFor(first) * this.#behind.size;
-    const mark = this.#lanes.mark();
     const limit = Math.max(REFILL_TIMERS_MIN, Math.min(TIMERS_PER_PAGE, wanted));
-    const page = await this.#items.query({ pk: this.#pk, from, to, limit });
-    const again = readTimers(page.items);
-    await this.#lanes.prepare(again);
+    const { read: again, last, more, mark, topics } = await this.#page({ from, to, limit });
     const stopped = new Set<string>();
     for (const read of again) {
       const { stream, sk } = read;
@@ -296,7 +282,7 @@ export class ShardReader {
       // Its own cursor lies before this page: what is there comes first.
       if (stopped.has(stream) || (cursor !== undefined && cursor < from)) continue;
       if (this.#lanes.isTaken(read, mark)) continue;
-      if (this.#take(read)) {
+      if (this.#lanes.take(read, topics)) {
         this.#passedOver = Math.max(0, this.#passedOver - 1);
         continue;
       }
@@ -304,8 +290,7 @@ export class ShardReader {
       if (this.#lanes.roomFor(stream) > 0) barred.add(stream);
       this.#behind.set(stream, sk);
     }
-    const last = page.items.at(-1)?.sk;
-    const readTo = page.more && last !== undefined ? after(last) : undefined;
+    const readTo = more && last !== undefined ? after(last) : undefined;
     for (const [stream, cursor] of [...this.#behind]) {
       if (stopped.has(stream) || cursor < from) continue;
       if (readTo === undefined) this.#behind.delete(stream);

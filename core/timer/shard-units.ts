@@ -6,6 +6,8 @@ export interface UnitsFlow {
   next: number;
 }
 
+const SECOND_MS = 1_000;
+
 interface Waiter {
   readonly turn: number;
   readonly units: number;
@@ -21,10 +23,13 @@ export class ShardUnits {
   readonly #perSecond: number;
   /** When what was dealt so far is used up. */
   #usedUpMs = Number.NEGATIVE_INFINITY;
+  /** How long what was dealt last is used for. */
+  #lastMs = 0;
   /** The turn of whoever was dealt to last. */
   #turn = 0;
   readonly #waiting = new Set<Waiter>();
   #dealing = false;
+  #stopped = false;
 
   /** `perSecond`: infinite where units are not scarce. */
   constructor(clock: Clock, perSecond: number) {
@@ -34,7 +39,7 @@ export class ShardUnits {
 
   /** Resolves when they may be used. */
   take(units: number, flow: UnitsFlow): Promise<void> {
-    if (this.#perSecond === Number.POSITIVE_INFINITY) return Promise.resolve();
+    if (this.#perSecond === Number.POSITIVE_INFINITY || this.#stopped) return Promise.resolve();
     const turn = Math.max(this.#turn, flow.next);
     flow.next = turn + units;
     return new Promise((go) => {
@@ -43,15 +48,26 @@ export class ShardUnits {
     });
   }
 
+  /** Lets all go who wait, for nothing: they have stopped. */
+  stop(): void {
+    this.#stopped = true;
+    for (const { go } of this.#waiting) go();
+    this.#waiting.clear();
+  }
+
   async #deal(): Promise<void> {
     this.#dealing = true;
     while (this.#waiting.size > 0) {
       const waitMs = this.#usedUpMs - this.#clock.nowMs();
-      if (waitMs > 0) await this.#clock.sleep(waitMs);
+      // No deal takes so long: the clock was set back.
+      if (waitMs > this.#lastMs + SECOND_MS) this.#usedUpMs = this.#clock.nowMs();
+      else if (waitMs > 0) await this.#clock.sleep(waitMs);
+      if (this.#stopped) break;
       const next = this.#first();
       this.#waiting.delete(next);
       this.#turn = next.turn;
-      this.#usedUpMs = Math.max(this.#usedUpMs, this.#clock.nowMs()) + (next.units / this.#perSecond) * 1_000;
+      this.#lastMs = (next.units / this.#perSecond) * SECOND_MS;
+      this.#usedUpMs = Math.max(this.#usedUpMs, this.#clock.nowMs()) + this.#lastMs;
       next.go();
     }
     this.#dealing = false;

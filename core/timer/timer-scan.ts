@@ -34,6 +34,8 @@ export interface ScanPace {
 
 /** After a look that failed. */
 const RETRY_MS = 200;
+/** After one that found timers which nobody takes now. */
+const HELD_UP_MS = 500;
 
 interface ScannedShard {
   readonly reader: ShardReader;
@@ -55,6 +57,8 @@ export class TimerScan {
   readonly #lanes: FiringLanes;
   readonly #units = new Map<number, ShardUnits>();
   readonly #held = new Map<number, ScannedShard>();
+  /** Of the shards that are held, or glanced at. */
+  readonly #readers = new Map<number, ShardReader>();
   readonly #ended: Promise<void>[] = [];
   readonly #changed: Sleeper;
   readonly #deafen: () => void;
@@ -70,7 +74,7 @@ export class TimerScan {
       unitsOf: (shard) => this.#unitsOf(shard),
       onFailure,
       onRoom: (shard) => this.#wakeBehind(shard),
-      onDropped: (first) => this.#held.get(first.timer.shard)?.reader.rewind(first),
+      onDropped: (first) => this.#readers.get(first.timer.shard)?.rewind(first),
       onProgress: () => {
         if (!this.#lanes.isFiring) this.#changed.wake();
       },
@@ -94,7 +98,7 @@ export class TimerScan {
     const { clock, checksNotPosted } = this.#scanning;
     const nowMs = clock.nowMs();
     let oldestDueMs = 0;
-    let due = this.#lanes.waiting;
+    let due = this.#lanes.size;
     for (const [shard, { reader }] of this.#held) {
       oldestDueMs = Math.max(oldestDueMs, nowMs - (this.oldestDueMs(shard) ?? nowMs));
       due += reader.passedOver;
@@ -116,14 +120,20 @@ export class TimerScan {
   async glance(): Promise<boolean> {
     const { items, clock, shards, onFailure } = this.#scanning;
     const readers = Array.from({ length: shards.count }, (_, shard) => new ShardReader({ items, clock }, this.#lanes, shard));
+    for (const reader of readers) this.#readers.set(reader.shard, reader);
     const read = await Promise.allSettled(readers.map((reader) => reader.glance(this.#pace.aheadMs)));
     const failed = read.flatMap((one) => (one.status === "rejected" ? [one.reason as unknown] : []));
     for (const error of failed) onFailure(error);
+    // Where a few are not all, they go with those that lie behind them: a transaction for each shard's few costs more.
+    if (readers.every((reader) => reader.isDone)) this.#lanes.go();
     const untilMs = clock.nowMs() + GLANCE_MS_MAX;
     while (this.#lanes.isFiring && clock.nowMs() < untilMs) await this.#changed.sleep(untilMs - clock.nowMs());
     const more = readers.some((reader) => !reader.isDone || reader.nextMs !== undefined);
     const left = !this.#lanes.isIdle;
-    for (const { shard } of readers) this.#lanes.release(shard);
+    for (const { shard } of readers) {
+      this.#readers.delete(shard);
+      this.#lanes.release(shard);
+    }
     return more || left || failed.length > 0;
   }
 
@@ -134,14 +144,17 @@ export class TimerScan {
       reader.leave();
       leaving.abort();
       this.#held.delete(shard);
+      this.#readers.delete(shard);
       this.#lanes.release(shard);
       this.#ended.push(running);
     }
     for (const shard of shards) {
       if (this.#held.has(shard)) continue;
       const { items, clock } = this.#scanning;
+      const reader = new ShardReader({ items, clock }, this.#lanes, shard);
+      this.#readers.set(shard, reader);
       const held: ScannedShard = {
-        reader: new ShardReader({ items, clock }, this.#lanes, shard),
+        reader,
         sleeper: new Sleeper(clock),
         leaving: new AbortController(),
         running: Promise.resolve(),
@@ -159,11 +172,13 @@ export class TimerScan {
     return this.#changed.sleep(ms, signal);
   }
 
-  /** Resolves once nothing is under way. */
+  /** Resolves once nothing is under way. Batches that wait for units are given up. */
   async stop(): Promise<void> {
     this.#deafen();
     this.hold([]);
-    await Promise.all([this.#lanes.stop(), ...this.#ended]);
+    const stopped = this.#lanes.stop();
+    for (const units of this.#units.values()) units.stop();
+    await Promise.all([stopped, ...this.#ended]);
   }
 
   async #scan(held: ScannedShard): Promise<void> {
@@ -200,10 +215,9 @@ export class TimerScan {
       held.writtenMs = Math.min(held.writtenMs, nowMs);
       throw error;
     }
-    return Math.max(
-      0,
-      Math.min(held.lookedMs + lookMs, held.writtenMs, reader.nextMs ?? Number.POSITIVE_INFINITY) - clock.nowMs(),
-    );
+    const againMs = reader.isHeldUp ? clock.nowMs() + HELD_UP_MS : Number.POSITIVE_INFINITY;
+    const nextMs = Math.min(held.lookedMs + lookMs, held.writtenMs, reader.nextMs ?? Number.POSITIVE_INFINITY, againMs);
+    return Math.max(0, nextMs - clock.nowMs());
   }
 
   #written(dueMs: number): void {

@@ -58,10 +58,10 @@ export class PostSlots {
     return sharesOf(pace, pace === "slow").every((share) => fits(uses[share], POST_BUDGETS[share], bytes));
   }
 
-  /** When a post under way will be slow: there may be room then. */
-  nextSlowMs(): number | undefined {
+  /** When the next post under way will be slow: there may be room then. */
+  nextSlowMs(nowMs: number): number | undefined {
     const calls = [...this.#posts].flatMap(({ pace, calledAtMs }) =>
-      pace === "slow" || calledAtMs === undefined ? [] : [calledAtMs],
+      pace === "slow" || calledAtMs === undefined || nowMs - calledAtMs >= SLOW_POST_MS ? [] : [calledAtMs],
     );
     return calls.length === 0 ? undefined : Math.min(...calls) + SLOW_POST_MS;
   }

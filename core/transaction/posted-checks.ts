@@ -138,7 +138,7 @@ export class PostedChecks {
   }
 
   #wakeWhenOneIsSlow(): void {
-    const atMs = this.#slots.nextSlowMs();
+    const atMs = this.#slots.nextSlowMs(this.#nowMs);
     if (this.#waking || atMs === undefined) return;
     const waking = new AbortController();
     this.#waking = waking;
@@ -194,6 +194,7 @@ export class PostedChecks {
   async #call(post: Post, half: HalfMessage, group: ProducerGroup): Promise<ProducersAnswer | undefined> {
     const calling = transactionCheck(this.#transactions.log, half, half.checks).then((check) => {
       post.calledAtMs = this.#nowMs;
+      if (this.#turns.size > 0) this.#wakeWhenOneIsSlow();
       return this.#asking(check, group);
     });
     try {

@@ -8,7 +8,7 @@ let rows: readonly LedgerRow[];
 
 beforeAll(async () => {
   rows = await measureLedger();
-}, 60_000);
+}, 180_000);
 
 const row = (operation: string, state = "warm"): LedgerRow => {
   const found = rows.find((candidate) => candidate.operation === operation && candidate.state === state);

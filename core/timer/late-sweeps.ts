@@ -1,0 +1,52 @@
+import { dueOfTimer, timerSk } from "../keys.ts";
+import { LATE_SWEEP_MS, LATE_WRITE_MS, TIMERS_PER_PAGE } from "./timer-limits.ts";
+
+interface Sweep {
+  from: string;
+  readonly to: string;
+  readonly beganMs: number;
+  readonly full: boolean;
+  read: number;
+}
+
+/**
+ * When a reader looks again at what lies before its front, for timers that were written late: at the last seconds often, at all now and
+ * then. The more a sweep reads, the longer it is not repeated.
+ */
+export class LateSweeps {
+  #sweep: Sweep | undefined;
+  #nextMs = 0;
+  #nextFullMs = 0;
+
+  /** What is to be read now; `undefined`: nothing. `start`: the beginning of all. */
+  range(front: string, start: string, nowMs: number): { readonly from: string; readonly to: string } | undefined {
+    if (!this.#sweep && nowMs >= this.#nextMs) {
+      const full = nowMs >= this.#nextFullMs;
+      const from = full ? start : timerSk(Math.max(0, dueOfTimer(front) - LATE_WRITE_MS), "");
+      this.#sweep = { from, to: front, beganMs: nowMs, full, read: 0 };
+    }
+    return this.#sweep;
+  }
+
+  /** All is read from the first timer on, late ones with it. */
+  wasReadFull(nowMs: number): void {
+    this.#nextMs = nowMs + LATE_SWEEP_MS.least;
+    this.#nextFullMs = nowMs + LATE_SWEEP_MS.full;
+  }
+
+  /** A page of it was read. `next`: where it goes on; absent: it was the last. */
+  wasRead(count: number, next: string | undefined, nowMs: number): void {
+    const sweep = this.#sweep;
+    if (!sweep) return;
+    sweep.read += count;
+    if (next !== undefined) {
+      sweep.from = next;
+      return;
+    }
+    this.#sweep = undefined;
+    const tookMs = nowMs - sweep.beganMs;
+    const leastMs = sweep.read > TIMERS_PER_PAGE ? LATE_SWEEP_MS.many : LATE_SWEEP_MS.least;
+    this.#nextMs = nowMs + Math.max(leastMs, 4 * tookMs);
+    if (sweep.full) this.#nextFullMs = nowMs + Math.max(LATE_SWEEP_MS.full, 20 * tookMs);
+  }
+}
