@@ -1,3 +1,4 @@
+import { StoreUnavailable } from "../ports/store-failures.ts";
 import type { Topic } from "../terms.ts";
 import type { Firing } from "./fire-batch.ts";
 import { type Batch, type Fired, FiringLane, type LaneKind, type Stream } from "./firing-lane.ts";
@@ -197,6 +198,8 @@ export class FiringLanes {
     } catch (error) {
       // Whatever it is, it must stop this lane and no other.
       this.#options.onFailure(error);
+      if (StoreUnavailable.is(error) && error.reason === "throttled")
+        for (const { shard } of new Set(batch.streams)) this.#options.unitsOf(shard).refused();
       fired = { left: batch.timers };
     }
     const left = new Set<ReadTimer>(fired.left ?? []);

@@ -1,5 +1,7 @@
 import type { Clock } from "../ports/clock.ts";
 
+import { UNITS_BACK_MS } from "./timer-limits.ts";
+
 /** One who asks for units again and again; what it has used decides when its turn is. */
 export interface UnitsFlow {
   /** In units that were dealt to one flow: where its next turn begins. */
@@ -53,6 +55,14 @@ export class ShardUnits {
     this.#stopped = true;
     for (const { go } of this.#waiting) go();
     this.#waiting.clear();
+  }
+
+  /**
+   * The table refused what was dealt. Where all of it is in use, nothing is dealt for a while, in which units come back: what a refused
+   * transaction took before it was refused is lost, so dealing on would leave none for any.
+   */
+  refused(): void {
+    if (this.#dealing) this.#usedUpMs = Math.max(this.#usedUpMs, this.#clock.nowMs() + UNITS_BACK_MS);
   }
 
   async #deal(): Promise<void> {

@@ -27,6 +27,8 @@ export const BATCH_UNITS_MAX = 250;
 export const FIRE_PATIENCE_MS = 100;
 /** A lane that failed waits so long, and longer after each further failure. */
 export const LANE_RETRY_MS = { first: 50, most: SECOND_MS } as const;
+/** After the table refused writes to a shard all of whose units are in use, none are dealt for so long. */
+export const UNITS_BACK_MS = 500;
 /** Transactions under way at once; one that takes longer than the time beside it no longer counts. */
 export const BATCHES_AT_ONCE = 96;
 export const SLOT_MS = SECOND_MS;
