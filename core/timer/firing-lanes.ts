@@ -76,10 +76,6 @@ export class FiringLanes {
     return this.#running.size > 0;
   }
 
-  get waiting(): number {
-    return this.#waiting;
-  }
-
   /** Timers in memory. */
   get size(): number {
     return this.#taken.size;

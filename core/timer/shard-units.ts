@@ -1,5 +1,4 @@
 import type { Clock } from "../ports/clock.ts";
-
 import { UNITS_BACK_MS } from "./timer-limits.ts";
 
 /** One who asks for units again and again; what it has used decides when its turn is. */
@@ -31,6 +30,7 @@ export class ShardUnits {
   #turn = 0;
   readonly #waiting = new Set<Waiter>();
   #dealing = false;
+  #refusedMs = Number.NEGATIVE_INFINITY;
   #stopped = false;
 
   /** `perSecond`: infinite where units are not scarce. */
@@ -59,10 +59,14 @@ export class ShardUnits {
 
   /**
    * The table refused what was dealt. Where all of it is in use, nothing is dealt for a while, in which units come back: what a refused
-   * transaction took before it was refused is lost, so dealing on would leave none for any.
+   * transaction took before it was refused is lost, so dealing on would leave none for any. That happens now and then only, since it may
+   * be a queue that is refused again and again, which must not keep the others of the shard waiting.
    */
   refused(): void {
-    if (this.#dealing) this.#usedUpMs = Math.max(this.#usedUpMs, this.#clock.nowMs() + UNITS_BACK_MS);
+    const nowMs = this.#clock.nowMs();
+    if (!this.#dealing || Math.abs(nowMs - this.#refusedMs) < 2 * UNITS_BACK_MS) return;
+    this.#refusedMs = nowMs;
+    this.#usedUpMs = Math.max(this.#usedUpMs, nowMs + UNITS_BACK_MS);
   }
 
   async #deal(): Promise<void> {
