@@ -1,3 +1,4 @@
+import { StoreUnavailable } from "../ports/store-failures.ts";
 import type { Topic } from "../terms.ts";
 import type { Firing } from "./fire-batch.ts";
 import { type Batch, type Fired, FiringLane, type LaneKind, type Stream } from "./firing-lane.ts";
@@ -73,10 +74,6 @@ export class FiringLanes {
 
   get isFiring(): boolean {
     return this.#running.size > 0;
-  }
-
-  get waiting(): number {
-    return this.#waiting;
   }
 
   /** Timers in memory. */
@@ -189,7 +186,7 @@ export class FiringLanes {
   }
 
   async #run(lane: FiringLane, batch: Batch): Promise<void> {
-    let fired: Fired = { left: batch.timers };
+    let fired: Fired;
     try {
       await this.#units(lane, batch.timers);
       fired = this.#stopping.signal.aborted ? { left: batch.timers } : await lane.kind.fire(batch.timers);
@@ -197,7 +194,9 @@ export class FiringLanes {
     } catch (error) {
       // Whatever it is, it must stop this lane and no other.
       this.#options.onFailure(error);
-      for (const { shard } of batch.streams) this.#options.unitsOf(shard).failed(error);
+      if (StoreUnavailable.is(error) && error.reason === "throttled")
+        for (const { shard } of new Set(batch.streams)) this.#options.unitsOf(shard).refused();
+      fired = { left: batch.timers };
     }
     const left = new Set<ReadTimer>(fired.left ?? []);
     lane.over(batch, left);

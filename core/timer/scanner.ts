@@ -30,6 +30,8 @@ export interface ScanRun {
   readonly holder: string;
   /** Whether a doorbell started it, not the schedule. */
   readonly rung?: boolean | undefined;
+  /** Whether it takes over from a run that ends sooner. Default true: nobody else would come when that one ends. */
+  readonly relieves?: boolean | undefined;
   /** Ends it early. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -69,7 +71,7 @@ export async function keepScanning(scanning: Scanning, newHolder: () => string, 
     writtenMs = Number.POSITIVE_INFINITY;
     let nextMs = clock.nowMs() + SCAN_TICK_MS;
     try {
-      const { held } = await scan(scanning, { untilMs: nextMs, holder: newHolder(), signal });
+      const { held } = await scan(scanning, { untilMs: nextMs, holder: newHolder(), relieves: false, signal });
       if (held) nextMs = clock.nowMs() + SCAN_LEASE_MS;
     } catch (error) {
       onFailure(error);
@@ -143,7 +145,7 @@ async function runUntilIdle(scanning: Scanning, timerScan: TimerScan, run: ScanR
   return false;
 }
 
-const holderOf = ({ holder, untilMs }: ScanRun): LeaseHolder => ({ holder, endsMs: untilMs });
+const holderOf = ({ holder, untilMs, relieves = true }: ScanRun): LeaseHolder => ({ holder, endsMs: untilMs, relieves });
 
 /** None: others hold them all, and live. */
 async function takeShards({ clock, shards }: Scanning, leases: ShardLeases, run: ScanRun): Promise<readonly number[]> {

@@ -25,6 +25,8 @@ export interface Leases {
 export interface LeaseHolder {
   readonly holder: string;
   readonly endsMs: number;
+  /** Whether it takes over from one whose run ends sooner, so that there is no gap between the two. */
+  readonly relieves: boolean;
 }
 
 /** A lease that ends later than that was written by a clock that is wrong. */
@@ -56,18 +58,18 @@ export class ShardLeases {
   }
 
   /**
-   * Takes what is free: not held, or held by one whose run ends sooner and is not behind. Where all is held, half of the shards of one
-   * that is behind with several. Answers what it took, and what it read. Errors: `StoreUnavailable`.
+   * Takes what is free: not held, or held by one that it relieves, whose run ends sooner and is not behind. Beside that, half of the
+   * shards of one that is behind with several. Answers what it took, and what it read. Errors: `StoreUnavailable`.
    */
   async take(count: number, me: LeaseHolder): Promise<{ readonly taken: readonly number[]; readonly leases: Leases }> {
     for (;;) {
       const leases = await this.read(count);
       const nowMs = this.#clock.nowMs();
-      const free = leases.shards.filter(
-        (lease) =>
-          lease.holder === me.holder || !isHeld(lease, nowMs) || (!lease.behind && lease.endsMs < me.endsMs - SCAN_RELIEF_MS),
-      );
-      const wanted = free.length > 0 ? free : shareOf(leases.shards);
+      const isFree = (lease: ShardLease): boolean =>
+        lease.holder === me.holder ||
+        !isHeld(lease, nowMs) ||
+        (me.relieves && !lease.behind && lease.endsMs < me.endsMs - SCAN_RELIEF_MS);
+      const wanted = [...leases.shards.filter(isFree), ...shareOf(leases.shards.filter((lease) => !isFree(lease)))];
       if (wanted.length === 0) return { taken: [], leases };
       const changes = wanted.flatMap(({ shard }) => holding(shard, me, nowMs, false));
       const when = wanted.flatMap((lease) => asRead(leases.item, lease.shard));

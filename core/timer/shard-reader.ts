@@ -142,7 +142,7 @@ export class ShardReader {
   }
 
   #begin(): void {
-    const quiet = this.#behind.size === 0 && this.#met < TIMERS_PER_PAGE && this.#lanes.waiting < TIMERS_PER_PAGE;
+    const quiet = this.#behind.size === 0 && this.#met < TIMERS_PER_PAGE && this.#lanes.size < TIMERS_PER_PAGE;
     if (quiet) {
       this.#front = START;
       this.#passedOver = 0;

@@ -1,6 +1,4 @@
 import type { Clock } from "../ports/clock.ts";
-
-import { StoreUnavailable } from "../ports/store-failures.ts";
 import { UNITS_BACK_MS } from "./timer-limits.ts";
 
 /** One who asks for units again and again; what it has used decides when its turn is. */
@@ -32,6 +30,7 @@ export class ShardUnits {
   #turn = 0;
   readonly #waiting = new Set<Waiter>();
   #dealing = false;
+  #refusedMs = Number.NEGATIVE_INFINITY;
   #stopped = false;
 
   /** `perSecond`: infinite where units are not scarce. */
@@ -59,12 +58,15 @@ export class ShardUnits {
   }
 
   /**
-   * What was dealt was used in vain. If the table had no units left, and all are in use, nothing is dealt for a while, in which they come
-   * back: what a refused transaction took before it was refused is lost, so dealing on would leave none for any.
+   * The table refused what was dealt. Where all of it is in use, nothing is dealt for a while, in which units come back: what a refused
+   * transaction took before it was refused is lost, so dealing on would leave none for any. That happens now and then only, since it may
+   * be a queue that is refused again and again, which must not keep the others of the shard waiting.
    */
-  failed(error: unknown): void {
-    const isRefused = StoreUnavailable.is(error) && error.reason === "throttled";
-    if (isRefused && this.#dealing) this.#usedUpMs = Math.max(this.#usedUpMs, this.#clock.nowMs() + UNITS_BACK_MS);
+  refused(): void {
+    const nowMs = this.#clock.nowMs();
+    if (!this.#dealing || Math.abs(nowMs - this.#refusedMs) < 2 * UNITS_BACK_MS) return;
+    this.#refusedMs = nowMs;
+    this.#usedUpMs = Math.max(this.#usedUpMs, nowMs + UNITS_BACK_MS);
   }
 
   async #deal(): Promise<void> {

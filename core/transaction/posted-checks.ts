@@ -2,7 +2,7 @@ import { BrokerError } from "../errors.ts";
 import { frameWeight } from "../log/frame.ts";
 import type { Events } from "../ports/events.ts";
 import type { Change } from "../ports/item-store.ts";
-import { StoreCorrupt } from "../ports/store-failures.ts";
+import { StoreCorrupt, StoreUnavailable } from "../ports/store-failures.ts";
 import type { ProducerGroup, Resolution, TransactionCheck } from "../terms.ts";
 import type { AskProducer, ProducersAnswer } from "./ask-producer.ts";
 import { type EndingTransactions, endTransaction } from "./end-transaction.ts";
@@ -19,6 +19,7 @@ const RUN_ENDED = "It was not posted: its turn had not come when the scanner's r
 const OTHERS_WAIT = "It was not posted: too many checks wait for their turn.";
 const CHANGED = "It was not posted: the endpoint of its producer group changed meanwhile.";
 const UNREADABLE = "It was not posted: its message cannot be read.";
+const STORE_AWAY = "It was not posted: the store did not answer.";
 
 /**
  * Checks on their way to the endpoints of producer groups, while timers go on. Endpoints take turns, and each has a share of the room
@@ -169,18 +170,31 @@ export class PostedChecks {
   }
 
   async #post(post: Post, endpoint: Endpoint, waiting: WaitingPost, probe: boolean): Promise<void> {
-    const half = await this.#stillAsked(waiting);
-    if (!half) return;
-    const group = await this.#producerGroups.lookUp(half.producerGroup);
+    const asked = await this.#readAgain(waiting).catch((error: unknown) => {
+      if (!StoreUnavailable.is(error)) throw error;
+      this.#onFailure(error);
+      return STORE_AWAY;
+    });
+    if (asked === undefined) return;
+    if (typeof asked === "string") return this.#giveUp(endpoint, [waiting], asked);
+    const { half, group } = asked;
     if (!group || !isOf(endpoint, group)) return this.#giveUp(endpoint, [waiting], CHANGED);
     const answer = await this.#call(post, half, group);
-    if (answer === undefined) return this.#giveUp(endpoint, [waiting], UNREADABLE);
+    if (typeof answer === "string") return this.#giveUp(endpoint, [waiting], answer);
     if ("failure" in answer && answer.endpoint === "notCalled")
       return this.#giveUp(endpoint, [waiting], `It was not posted: ${answer.failure}`);
     this.#learn(endpoint, answer, probe);
     if ("failure" in answer) return this.#note(half, answer.failure);
     if (answer.resolution !== "unknown") return this.#end(half, answer.resolution);
     if (!half.asked) await this.#write(half, [ASKED]);
+  }
+
+  /** What is asked and of whom; `undefined`: nothing any more. Errors: `StoreUnavailable`. */
+  async #readAgain(
+    waiting: WaitingPost,
+  ): Promise<{ readonly half: HalfMessage; readonly group: ProducerGroup | undefined } | undefined> {
+    const half = await this.#stillAsked(waiting);
+    return half && { half, group: await this.#producerGroups.lookUp(half.producerGroup) };
   }
 
   /** The half message, unless it was decided meanwhile, or another process made a later check. */
@@ -190,8 +204,8 @@ export class PostedChecks {
     return half?.state === "PREPARED" && half.checks === checkNumber ? half : undefined;
   }
 
-  /** `undefined`: its message cannot be read. It may be large, and is not held while the endpoint thinks. */
-  async #call(post: Post, half: HalfMessage, group: ProducerGroup): Promise<ProducersAnswer | undefined> {
+  /** A text: why it was not called. The message may be large, and is not held while the endpoint thinks. */
+  async #call(post: Post, half: HalfMessage, group: ProducerGroup): Promise<ProducersAnswer | string> {
     const calling = transactionCheck(this.#transactions.log, half, half.checks).then((check) => {
       post.calledAtMs = this.#nowMs;
       if (this.#turns.size > 0) this.#wakeWhenOneIsSlow();
@@ -200,9 +214,10 @@ export class PostedChecks {
     try {
       return await calling;
     } catch (error) {
-      if (!StoreCorrupt.is(error)) throw error;
+      const unread = StoreCorrupt.is(error) || (StoreUnavailable.is(error) && post.calledAtMs === undefined);
+      if (!unread) throw error;
       this.#onFailure(error);
-      return undefined;
+      return StoreCorrupt.is(error) ? UNREADABLE : STORE_AWAY;
     } finally {
       const { endpoint, calledAtMs } = post;
       if (calledAtMs !== undefined) endpoint.pace = this.#nowMs - calledAtMs < SLOW_POST_MS ? "fast" : "slow";

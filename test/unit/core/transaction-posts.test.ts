@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { BrokerDependencies, RunningBroker } from "../../../core/create-broker.ts";
 import type { BrokerEvent } from "../../../core/ports/events.ts";
+import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
 import type { AskProducer, ProducersAnswer } from "../../../core/transaction/ask-producer.ts";
 import { FAILURES_TO_OPEN, OPEN_MS, POST_BUDGETS, SLOW_POST_MS } from "../../../core/transaction/post-limits.ts";
 import {
@@ -267,6 +268,25 @@ describe("a check that waits for its turn", () => {
     expect(noted).toHaveLength(11);
     expect(events.filter(({ kind }) => kind === "checkNotPosted")).toHaveLength(11);
   });
+});
+
+it("a check whose half message cannot be read at its turn is said not to be posted, and comes again", async () => {
+  const { items, broker, calls, events, groups, pass, stop } = await setUp(async () => ({ resolution: "commit" }));
+  await groups("pay");
+  const id = await prepare(broker);
+  const get = items.get.bind(items);
+  items.get = (key) => {
+    if (key.pk.startsWith("x#")) return Promise.reject(new StoreUnavailable("not-applied", "throttled", "too hot"));
+    return get(key);
+  };
+  await pass(CHECK_AFTER_MS + 1_000);
+  expect(calls).toEqual([]);
+  expect(events).toMatchObject([{ kind: "checkNotPosted", transactionId: id, reason: expect.stringContaining("store") }]);
+  items.get = get;
+  expect(await broker.getTransaction(id)).toMatchObject({ checkFailure: expect.stringContaining("not posted") });
+  await pass(CHECK_INTERVAL_MS);
+  expect(await broker.getTransaction(id)).toMatchObject({ state: "COMMITTED" });
+  await stop();
 });
 
 describe("a transaction that nobody was asked about", () => {

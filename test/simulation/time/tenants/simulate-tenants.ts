@@ -49,7 +49,7 @@ const SERVER_STARTS_MS = 5_000;
 const SLOW_CALL_MS = 800;
 const LEASE_REPLIES_LOST = 0.2;
 /** Processes that look at one shard at once, where nothing fails: one scans it, one relieves that, others were rung and find it attended. */
-const LOOKS_AT_ONCE_MAX = 8;
+const LOOKS_AT_ONCE_MAX = 12;
 
 export interface TenantOptions {
   readonly seed: number;
