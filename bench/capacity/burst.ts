@@ -62,6 +62,8 @@ export async function fireBurst({ shards, scanners, withinMs, due }: Burst): Pro
   const watch = async (): Promise<void> => {
     await stage.pass(startMs - stage.nowMs() + (scanners.atOnce - 1) * scanners.tickMs + (scanners.atOnce > 1 ? JOINED_MS : 0));
     from = state();
+    // Over before all had come: then it is the rate of all of it.
+    if (heard.count >= MOST * due.count) from = { ms: startMs, count: 0, units: 0, busyMs: 0 };
     while (heard.count < MOST * due.count) await stage.pass(LOOK_MS);
     to = state();
   };
