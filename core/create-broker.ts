@@ -81,7 +81,7 @@ export interface RunningBroker extends Broker {
   stop(): void;
 }
 
-/** A full disk must not keep a broker from starting, which is how room is made: it goes on in the format before. */
+/** A full disk must not keep a broker from starting, which is how room is made: it goes on with what is stored. */
 function unlessFull(error: unknown): void {
   if (!StoreUnavailable.is(error) || error.reason !== "full") throw error;
 }
@@ -93,7 +93,7 @@ export async function createBroker(dependencies: BrokerDependencies): Promise<Ru
   const { signingKey, format } = opened;
   // The only process on its store: no older writer can be left.
   if (dependencies.settings.soleProcess) await format.raise(items).catch(unlessFull);
-  if (dependencies.timerShards !== undefined) await opened.timerShards.raise(items, dependencies.timerShards);
+  if (dependencies.timerShards !== undefined) await opened.timerShards.raise(items, dependencies.timerShards).catch(unlessFull);
   const parts = assemble(dependencies, opened);
   const { admin, scanning, transactions, redriving } = parts;
   const newHolder = () => toBase64url(random.bytes(6));

@@ -9,7 +9,6 @@ import {
   SCAN_LOOK_MS,
   SCAN_RENEW_MS,
   SCAN_TICK_MS,
-  TIMER_SHARDS_KNOWN_MS,
 } from "./timer-limits.ts";
 import { type Scanning, TimerScan } from "./timer-scan.ts";
 
@@ -49,7 +48,8 @@ export async function keepTime(scanning: Scanning, signal: AbortSignal): Promise
   scan.hold(Array.from({ length: scanning.shards.count }, (_, shard) => shard));
   let gaugedMs = Number.NEGATIVE_INFINITY;
   while (!signal.aborted) {
-    await scan.changed(SCAN_TICK_MS, signal);
+    // What is late is told also while nothing moves.
+    await scan.changed(scan.isIdle ? SCAN_TICK_MS : SCAN_RENEW_MS, signal);
     const nowMs = scanning.clock.nowMs();
     if (nowMs - gaugedMs < SCAN_RENEW_MS) continue;
     gaugedMs = nowMs;
@@ -92,8 +92,8 @@ export async function keepScanning(scanning: Scanning, newHolder: () => string, 
  *
  * - *looking*: has no lease. Ends when nothing is due within the horizon; one that was rung stays a second, since whoever rang relies
  *   on it for what they write before they would ring again.
- * - *taking*: wants the leases of all shards that are free. Where all are held it waits to see that their holders live, and takes
- *   over from one who does not. Where one is behind, it takes half of that one's.
+ * - *taking*: wants the leases of all shards that are free, and half of those of one that is behind. Where all are held it waits to see
+ *   that their holders live, and takes over from one who does not.
  * - *firing*: holds some shards, and renews their leases. A renewal that fails changes nothing: the lease guards nothing, and the next
  *   one may succeed. It learns then of shards that others took.
  * - *leaving*: has given the leases back, and looks once more when everybody knows: whoever wrote while they were held did not ring.
@@ -104,24 +104,12 @@ export async function scan(scanning: Scanning, run: ScanRun): Promise<ScanReport
   const timerScan = new TimerScan(scanning, { lookMs: SCAN_LOOK_MS, aheadMs: SCAN_AHEAD_MS });
   let held: boolean;
   try {
-    await learnShards(scanning);
+    await scanning.shards.refresh(scanning.items, scanning.clock.nowMs()).catch(scanning.onFailure);
     held = await runUntilIdle(scanning, timerScan, run);
   } finally {
     await timerScan.stop();
   }
   return { ...timerScan.report, held };
-}
-
-const learnedMs = new WeakMap<object, number>();
-
-/** A process that lives long hears of a raise in minutes; one that starts knows. */
-async function learnShards({ items, clock, shards, onFailure }: Scanning): Promise<void> {
-  const nowMs = clock.nowMs();
-  const learned = learnedMs.get(shards) ?? nowMs;
-  learnedMs.set(shards, learned);
-  if (nowMs - learned < TIMER_SHARDS_KNOWN_MS) return;
-  learnedMs.set(shards, nowMs);
-  await shards.refresh(items).catch(onFailure);
 }
 
 /** Answers whether others are at it. */

@@ -49,11 +49,10 @@ export class ShardReader {
   #front = START;
   /** The front stopped before all that is due. */
   #unread = false;
-  /** When the front began to move; what was due by then lies in its way. */
-  #startedMs = 0;
   #met = 0;
   #nextMs: number | undefined;
   #passedOver = 0;
+  /** Fresh timers are those that fell due since: what was due when the front began to move lies in its way. */
   #freshMs = 0;
   /** Where streams go on of which timers were passed over. */
   readonly #behind = new Map<string, string>();
@@ -148,10 +147,9 @@ export class ShardReader {
       this.#passedOver = 0;
     }
     this.#unread = true;
-    this.#startedMs = this.#clock.nowMs();
+    this.#freshMs = this.#clock.nowMs();
     // All of it is about to be read.
-    if (this.#front === START) this.#late.wasReadFull(this.#startedMs);
-    this.#freshMs = this.#startedMs;
+    if (this.#front === START) this.#late.wasReadFull(this.#freshMs);
     this.#met = 0;
   }
 

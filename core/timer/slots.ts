@@ -20,7 +20,7 @@ export class Slots {
 
   /** Runs the work once it has a place. */
   async run<T>(work: () => Promise<T>): Promise<T> {
-    while (!this.#isFree()) await new Promise<void>((wake) => this.#row.push(wake));
+    while (this.#free() <= 0) await new Promise<void>((wake) => this.#row.push(wake));
     const held = { sinceMs: this.#clock.nowMs() };
     this.#held.add(held);
     try {
@@ -31,19 +31,15 @@ export class Slots {
     }
   }
 
-  /** Lets those start who wait for a place that no longer counts. */
+  /** Lets those start who wait, as many as there are places that are free or no longer count. */
   wake(): void {
-    while (this.#row.length > 0 && this.#isFree()) {
-      this.#row.shift()?.();
-      // One place, one who takes it: whoever was woken looks again.
-      return;
-    }
+    for (const go of this.#row.splice(0, Math.max(0, this.#free()))) go();
   }
 
-  #isFree(): boolean {
+  #free(): number {
     const sinceMs = this.#clock.nowMs() - this.#holdMs;
     let counted = 0;
     for (const held of this.#held) if (held.sinceMs > sinceMs) counted++;
-    return counted < this.#most;
+    return this.#most - counted;
   }
 }

@@ -1,6 +1,6 @@
 import { TIMER_SHARDS_KEY } from "../keys.ts";
 import type { Item, ItemStore } from "../ports/item-store.ts";
-import { TIMER_SHARDS } from "./timer-limits.ts";
+import { TIMER_SHARDS, TIMER_SHARDS_KNOWN_MS } from "./timer-limits.ts";
 
 /**
  * How many shards timers are spread over. Item `meta` / `timers`: [n]. It only rises, since nobody looks into a shard above it; a handler
@@ -8,6 +8,7 @@ import { TIMER_SHARDS } from "./timer-limits.ts";
  */
 export class TimerShards {
   #count: number;
+  #knownMs: number | undefined;
 
   constructor(stored: Item | undefined) {
     this.#count = countOf(stored);
@@ -27,8 +28,11 @@ export class TimerShards {
     }
   }
 
-  /** Learns of a raise. Errors: `StoreUnavailable`. */
-  async refresh(items: ItemStore): Promise<void> {
+  /** Learns of a raise, where it has not asked for TIMER_SHARDS_KNOWN_MS: a process that lives long. Errors: `StoreUnavailable`. */
+  async refresh(items: ItemStore, nowMs: number): Promise<void> {
+    this.#knownMs ??= nowMs;
+    if (nowMs - this.#knownMs < TIMER_SHARDS_KNOWN_MS) return;
+    this.#knownMs = nowMs;
     this.#count = countOf(await items.get(TIMER_SHARDS_KEY));
   }
 }
