@@ -8,6 +8,8 @@ export interface UnitsFlow {
 }
 
 const SECOND_MS = 1_000;
+/** Some four messages. */
+const LITTLE_UNITS = 8;
 
 interface Waiter {
   readonly turn: number;
@@ -89,8 +91,12 @@ export class ShardUnits {
 
   #first(): Waiter {
     let first: Waiter | undefined;
-    for (const waiter of this.#waiting) if (!first || waiter.turn < first.turn) first = waiter;
+    for (const waiter of this.#waiting) if (!first || isBefore(waiter, first)) first = waiter;
     if (!first) throw new Error("nobody waits for units");
     return first;
   }
 }
+
+/** Of those whose turn is the same, as it is for all who come first, who asks for little goes before who asks for much. */
+const isBefore = (one: Waiter, other: Waiter): boolean =>
+  one.turn < other.turn || (one.turn === other.turn && one.units <= LITTLE_UNITS && other.units > LITTLE_UNITS);

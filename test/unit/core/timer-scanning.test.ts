@@ -110,6 +110,61 @@ describe("the first handle of a message that was moved to an earlier time and ca
   });
 });
 
+describe("the first handle of a message that was moved again and again", () => {
+  it("is good until an hour after the latest time it ever had, whatever the table has deleted", async () => {
+    const table = brokerOverTable(SHARED_STORE);
+    const broker = await table.process();
+    await broker.putTopic("orders", { type: "DELAY" });
+    const [handle = ""] = await schedule(broker, 10 * HOUR_MS);
+    const id = (await broker.listScheduled("orders", { limit: 1 })).items[0]?.messageId ?? "";
+    for (const hours of [1, 2]) await broker.rescheduleMessage("orders", handle, table.clock.nowMs() + hours * HOUR_MS);
+    await broker.cancelMessage("orders", handle);
+    await broker.scan({ untilMs: table.pass(4 * HOUR_MS) + RUN_MS });
+    const recall = await table.items.get(recallKey(id));
+    if ((recall?.x as number) * 1_000 <= table.clock.nowMs()) await table.items.delete(recallKey(id));
+    await broker.cancelMessage("orders", handle);
+  });
+});
+
+describe("a timer that is written long after it was due", () => {
+  it("is found within a minute or so, also while much else waits in its shard", async () => {
+    const table = brokerOverTable(SHARED_STORE);
+    const broker = await table.process();
+    for (const name of ["stuck", "orders"]) await broker.putTopic(name, { type: "MIXED", queues: 1 });
+    const { uid } = await broker.getTopic("stuck");
+    const dueMs = table.clock.nowMs() + 5_000;
+    const backlog = Array.from({ length: 100 }, () => ({ body: Buffer.from("x"), messageGroup: "g", deliverAtMs: dueMs }));
+    for (let times = 0; times < 9; times++) await broker.sendMessages("stuck", backlog);
+    const group = Array.from({ length: 50 }, (_, at) => `late${at}`).find(
+      (name) => shardOf(hash32(name)) === shardOf(hash32("g")),
+    );
+    let late: (() => Promise<unknown>) | undefined;
+    const slow: ItemStore = { ...besideScanner(table.items, () => table.clock.nowMs()) };
+    slow.put = async (item, options) => {
+      if (!item.pk.startsWith("t#")) return table.items.put(item, options);
+      late = () => table.items.put(item, options);
+      throw new StoreUnavailable("unknown", "unavailable", "no reply");
+    };
+    const sender = await table.process(slow);
+    await sender.sendMessages("orders", [{ body: Buffer.from("late"), messageGroup: group, deliverAtMs: dueMs }]);
+    const stuck: ItemStore = { ...besideScanner(table.items, () => 0) };
+    stuck.get = (key) => table.items.get(key);
+    stuck.transact = async (writes) => {
+      const toStuck = writes.some((write) => (write.kind === "put" ? write.item.pk : write.key.pk).startsWith(`q#${uid}#`));
+      if (toStuck) throw new StoreUnavailable("not-applied", "throttled", "too hot");
+      return table.items.transact(writes);
+    };
+    const scanner = await table.process(stuck);
+    const untilMs = dueMs + 120_000;
+    const scanned = scanner.scan({ untilMs });
+    await table.clock.sleep(dueMs + 30_000 - table.clock.nowMs());
+    await late?.();
+    await scanned;
+    const page = await broker.pullMessages("orders", 0, { from: { offset: 0 }, limit: 1, maxBytes: 1e6, waitMs: 0 });
+    expect(page).toMatchObject({ status: "FOUND" });
+  });
+});
+
 describe("timers of a topic that was made anew", () => {
   it("fire in order where the scanner learns of it on the way", async () => {
     const table = brokerOverTable(SHARED_STORE);
