@@ -2,7 +2,7 @@ import type { RunningBroker } from "../../core/create-broker.ts";
 import { timersPk } from "../../core/keys.ts";
 import { DETACHED_INLINE_BYTES_MAX } from "../../core/log/log-limits.ts";
 import type { ItemStore } from "../../core/ports/item-store.ts";
-import { type MessageTimer, messageTimerItem, timerOf } from "../../core/timer/timer.ts";
+import { type MessageTimer, messageTimerItem, shardOf, timerOf } from "../../core/timer/timer.ts";
 import { SeededRandom } from "../../test/support/seeded-random.ts";
 import { jsonBodies } from "../bodies.ts";
 
@@ -16,6 +16,8 @@ export interface DueTimers {
   readonly queues?: number;
   /** All of one message group, in one topic. */
   readonly messageGroup?: string;
+  /** Of the message group of each, in place of that one's. */
+  readonly groupHash?: (at: number) => number;
   readonly dueMs: (at: number) => number;
 }
 
@@ -62,8 +64,9 @@ async function copyAll(items: ItemStore, broker: RunningBroker, shards: number, 
   for (let at = 0; at < due.count; at++) {
     const ofTopic = models[Math.floor(at / BODIES) % models.length]!;
     const model = ofTopic[at % ofTopic.length]!;
-    const shard = due.messageGroup === undefined ? random.integer(0, shards - 1) : model.shard;
-    puts.push(items.put(messageTimerItem({ ...model, shard, dueMs: due.dueMs(at), id: newId(model.id, random) })));
+    const groupHash = due.groupHash?.(at) ?? model.groupHash;
+    const shard = groupHash === undefined ? random.integer(0, shards - 1) : shardOf(groupHash);
+    puts.push(items.put(messageTimerItem({ ...model, shard, groupHash, dueMs: due.dueMs(at), id: newId(model.id, random) })));
     if (puts.length === PUTS_AT_ONCE) await Promise.all(puts.splice(0));
   }
   await Promise.all(puts);

@@ -49,6 +49,7 @@ const TURN = 16;
  * stream. After a failure batches are half as large, and grow again with each that succeeds.
  */
 export class FiringLane {
+  readonly key: string;
   readonly kind: LaneKind;
   /** Those with timers that wait; who had a turn goes to the end. */
   readonly #streams = new Map<string, Stream>();
@@ -56,10 +57,13 @@ export class FiringLane {
   waiting = 0;
   pausedUntilMs = 0;
   readonly #flows = new Map<number, UnitsFlow>();
+  /** Timers that wait, of each shard. */
+  readonly #waitingOf = new Map<number, number>();
   #batchMost: number;
   #failures = 0;
 
-  constructor(kind: LaneKind) {
+  constructor(key: string, kind: LaneKind) {
+    this.key = key;
     this.kind = kind;
     this.#batchMost = kind.timersPerBatch;
   }
@@ -75,10 +79,14 @@ export class FiringLane {
     return known;
   }
 
+  waitingOf(shard: number): number {
+    return this.#waitingOf.get(shard) ?? 0;
+  }
+
   push(stream: Stream, timer: ReadTimer): void {
     this.#streams.set(stream.key, stream);
     stream.pending.push(timer);
-    this.waiting++;
+    this.#count(stream, 1);
   }
 
   isReady(nowMs: number): boolean {
@@ -101,11 +109,11 @@ export class FiringLane {
         streams.push(stream);
         stream.firing++;
       }
+      this.#count(stream, -count);
       this.#streams.delete(stream.key);
       if (stream.pending.length > 0) this.#streams.set(stream.key, stream);
       if (count < candidates.length || timers.length >= this.#batchMost) break;
     }
-    this.waiting -= timers.length;
     this.firing++;
     return { timers, streams };
   }
@@ -122,7 +130,7 @@ export class FiringLane {
     for (const [stream, some] of back) {
       stream.pending = [...some, ...stream.pending];
       this.#streams.set(stream.key, stream);
-      this.waiting += some.length;
+      this.#count(stream, some.length);
     }
   }
 
@@ -131,7 +139,7 @@ export class FiringLane {
     const removed = stream.pending;
     stream.pending = [];
     this.#streams.delete(stream.key);
-    this.waiting -= removed.length;
+    this.#count(stream, -removed.length);
     return removed;
   }
 
@@ -146,5 +154,10 @@ export class FiringLane {
     const pauseMs = Math.min(LANE_RETRY_MS.most, LANE_RETRY_MS.first * 2 ** this.#failures++) * (0.5 + fraction / 2);
     this.pausedUntilMs = nowMs + pauseMs;
     return this.pausedUntilMs;
+  }
+
+  #count({ shard }: Stream, by: number): void {
+    this.waiting += by;
+    this.#waitingOf.set(shard, this.waitingOf(shard) + by);
   }
 }

@@ -3,11 +3,13 @@ import type { Topic } from "../terms.ts";
 import type { Firing } from "./fire-batch.ts";
 import { type Batch, type Fired, FiringLane, type LaneKind, type Stream } from "./firing-lane.ts";
 import { LaneKinds } from "./lane-kinds.ts";
-import { aimOf, boundQueue, type ReadTimer } from "./route.ts";
+import { roomOfLane, roomOfStream } from "./memory-room.ts";
+import type { Cursor } from "./passed-over.ts";
+import { laneOf, type ReadTimer, type TopicsNow } from "./route.ts";
 import type { ShardUnits } from "./shard-units.ts";
 import { Sleeper } from "./sleeper.ts";
 import { unitsOfTimer } from "./timer.ts";
-import { REFILL_TIMERS_MIN, TIMERS_IN_MEMORY } from "./timer-limits.ts";
+import { REFILL_TIMERS_MIN } from "./timer-limits.ts";
 
 export interface LanesOptions {
   readonly firing: Firing;
@@ -18,14 +20,11 @@ export interface LanesOptions {
   readonly onFailure: (error: unknown) => void;
   /** There is room again for timers of a stream of this shard. */
   readonly onRoom: (shard: number) => void;
-  /** From this timer on, those of its stream are to be read again. */
-  readonly onDropped: (first: ReadTimer) => void;
+  /** From this timer on, those of its stream are to be read again. It was in this lane. */
+  readonly onDropped: (first: ReadTimer, lane: string) => void;
   /** A batch ended. */
   readonly onProgress: () => void;
 }
-
-/** Topics by name, as they are now; absent: there is none. */
-export type TopicsNow = ReadonlyMap<string, Topic>;
 
 /** More than are fired while a page is on its way. */
 const LATELY_MAX = 8_000;
@@ -117,28 +116,33 @@ export class FiringLanes {
     return this.#taken.has(name) || (this.#lately.get(name) ?? -1) >= mark;
   }
 
-  /** For how many more timers of the stream there is room: the fewer it has, the less it matters how many others have. */
-  roomFor(stream: string): number {
-    const { pending } = this.#streams.get(stream) ?? NOTHING;
-    const room = ({ stream: own, all }: { readonly stream: number; readonly all: number }) =>
-      Math.min(own - pending.length, all - this.#waiting);
-    return Math.max(0, ...TIMERS_IN_MEMORY.map(room));
+  /** For how many more timers of this one's stream there is room; `lane`: its lane, where none of its stream is in memory. */
+  roomFor({ stream: key, timer: { shard } }: ReadTimer, lane: string): number {
+    const stream = this.#streams.get(key);
+    const inLane = (stream?.lane ?? this.#lanes.get(lane))?.waitingOf(shard) ?? 0;
+    return roomOfStream({ stream: stream?.pending.length ?? 0, lane: inLane, all: this.#waiting });
   }
 
-  /** Whether so little of a stream is in memory that more is worth reading. */
-  wants(stream: string): boolean {
-    const pending = this.#streams.get(stream)?.pending.length ?? 0;
-    const room = this.roomFor(stream);
-    return pending === 0 ? room > 0 : pending < room && room >= REFILL_TIMERS_MIN;
+  /** How many timers are to be read again from this cursor on: as few are in memory that more are worth reading, and there is room. */
+  wanted({ read, lane, isOfLane }: Cursor): number {
+    const room = this.roomFor(read, lane);
+    if (isOfLane && room > 0) {
+      const inLane = this.#lanes.get(lane)?.waitingOf(read.timer.shard) ?? 0;
+      const more = roomOfLane({ lane: inLane, all: this.#waiting });
+      return inLane <= more ? more : 0;
+    }
+    const pending = this.#streams.get(read.stream)?.pending.length ?? 0;
+    return pending === 0 || (pending < room && room >= REFILL_TIMERS_MIN) ? room : 0;
   }
 
   /** Whether there was room: then it waits for its turn. */
   take(read: ReadTimer, topics: TopicsNow): boolean {
     const { stream: key, timer } = read;
-    if (this.roomFor(key) === 0) return false;
     let stream = this.#streams.get(key);
+    const laneKey = stream?.lane.key ?? laneOf(timer, topics);
+    if (this.roomFor(read, laneKey) === 0) return false;
     if (!stream) {
-      const lane = this.#laneOf(read, topics);
+      const lane = this.#laneOf(read, laneKey, topics);
       if (!lane) return false;
       stream = { key, shard: timer.shard, lane, pending: [], firing: 0, dropped: false };
       this.#streams.set(key, stream);
@@ -182,7 +186,7 @@ export class FiringLanes {
       this.#options.onProgress();
     });
     this.#running.add(running);
-    for (const stream of new Set(batch.streams)) if (this.wants(stream.key)) this.#options.onRoom(stream.shard);
+    for (const shard of new Set(batch.timers.map(({ timer }) => timer.shard))) this.#options.onRoom(shard);
   }
 
   async #run(lane: FiringLane, batch: Batch): Promise<void> {
@@ -257,7 +261,7 @@ export class FiringLanes {
   #drop(stream: Stream): void {
     stream.dropped = true;
     const [first] = this.#remove(stream);
-    if (first) this.#options.onDropped(first);
+    if (first) this.#options.onDropped(first, stream.lane.key);
   }
 
   #remove(stream: Stream): readonly ReadTimer[] {
@@ -269,17 +273,15 @@ export class FiringLanes {
   }
 
   /** `undefined`: not now, since the queues of message groups change. */
-  #laneOf({ timer }: ReadTimer, topics: TopicsNow): FiringLane | undefined {
+  #laneOf({ timer }: ReadTimer, key: string, topics: TopicsNow): FiringLane | undefined {
     const kinds = this.#kinds;
-    if (timer.kind === "tombstone") return this.#lane(aimOf(timer), () => kinds.tombstones());
-    if (timer.kind === "check") return this.#lane(aimOf(timer), () => kinds.checks());
+    if (timer.kind === "tombstone") return this.#lane(key, () => kinds.tombstones());
+    if (timer.kind === "check") return this.#lane(key, () => kinds.checks());
     const { topicUid, groupHash } = timer;
     const topic = topics.get(timer.topic);
-    if (topic?.uid !== topicUid) return this.#lane("homeless", () => kinds.homeless());
-    if (groupHash === undefined) return this.#lane(aimOf(timer), () => kinds.messages(timer));
-    if (topic.heldUntilMs > 0) return undefined;
-    const { writeQueues } = topic;
-    return this.#lane(`${topicUid}#q${boundQueue(topic, timer)}/${writeQueues}`, () => kinds.ordered(timer, writeQueues));
+    if (topic?.uid !== topicUid) return this.#lane(key, () => kinds.homeless());
+    if (groupHash === undefined) return this.#lane(key, () => kinds.messages(timer));
+    return topic.heldUntilMs > 0 ? undefined : this.#lane(key, () => kinds.ordered(timer, topic.writeQueues));
   }
 
   #lane(key: string, kindOf: () => LaneKind): FiringLane {
@@ -287,13 +289,11 @@ export class FiringLanes {
     if (known) return known;
     // Lanes that have nothing to do are not kept: there may be one for each queue there is.
     for (const [old, lane] of this.#lanes) if (lane.waiting === 0 && lane.firing === 0) this.#lanes.delete(old);
-    const lane = new FiringLane(kindOf());
+    const lane = new FiringLane(key, kindOf());
     this.#lanes.set(key, lane);
     return lane;
   }
 }
-
-const NOTHING: Pick<Stream, "pending"> = { pending: [] };
 
 /** A message that comes back takes the place of its tombstone, which may still be in memory. */
 const nameOf = ({ sk, timer }: ReadTimer): string => `${timer.kind} ${sk}`;

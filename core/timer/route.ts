@@ -36,8 +36,24 @@ export function aimOf(timer: Timer): string {
   return priority === undefined ? `${topicUid}#any` : `${topicUid}#p${priority}`;
 }
 
+/** Topics by name, as they are now; absent: there is none. */
+export type TopicsNow = ReadonlyMap<string, Topic>;
+
+/** The lane of a timer. That of messages in message groups is another one after a change of the topic's queues. */
+export function laneOf(timer: Timer, topics: TopicsNow): string {
+  if (timer.kind !== "message") return aimOf(timer);
+  const { topicUid, groupHash } = timer;
+  const topic = topics.get(timer.topic);
+  if (topic?.uid !== topicUid) return `${topicUid}#homeless`;
+  if (groupHash === undefined) return aimOf(timer);
+  return topic.heldUntilMs > 0 ? `${topicUid}#held` : `${topicUid}#q${boundQueue(topic, timer)}/${topic.writeQueues}`;
+}
+
+/** Whether streams share its lane. */
+export const isShared = (timer: Timer): boolean => timer.kind === "message" && timer.groupHash !== undefined;
+
 /** Whether a timer may be fired though an earlier one of its stream has not been read yet. */
-export const isUnordered = (timer: Timer): boolean => timer.kind !== "message" || timer.groupHash === undefined;
+export const isUnordered = (timer: Timer): boolean => !isShared(timer);
 
 /**
  * The queue a message is bound to; `undefined`: any. A priority that lost its queue goes to the highest there is. Errors: SERVER_BUSY

@@ -3,14 +3,15 @@ import type { Clock } from "../ports/clock.ts";
 import type { ItemStore, Query } from "../ports/item-store.ts";
 import type { FiringLanes } from "./firing-lanes.ts";
 import { LateSweeps } from "./late-sweeps.ts";
-import { isUnordered, type ReadTimer, readTimers } from "./route.ts";
+import { type Cursor, PassedOver } from "./passed-over.ts";
+import { isUnordered, laneOf, type ReadTimer, readTimers } from "./route.ts";
 import {
+  CURSORS_MAX,
   GLANCE_PAGES_MAX,
   LATE_PAGES_MAX,
   LOOK_MS_MAX,
   REFILL_PAGES_MAX,
   REFILL_TIMERS_MIN,
-  STREAMS_BEHIND_MAX,
   TIMERS_PER_GLANCE,
   TIMERS_PER_PAGE,
 } from "./timer-limits.ts";
@@ -20,18 +21,12 @@ import type { TimerPage } from "./timer-page.ts";
 const after = (sk: string): string => `${sk}\u0000`;
 const START = "";
 
-/** Where a stream goes on. */
-interface Cursor {
-  readonly stream: string;
-  readonly from: string;
-}
-
 /**
  * Reads what is due in one shard into the lanes. What a lane has no room for is passed over, so that what lies behind it is found, and
- * read again from a cursor of its stream once there is room.
+ * read again from a cursor once there is room.
  *
- * - The *front* is how far the shard was read. What lies before it is fired, in memory, or behind the cursor of its stream. Where
- *   little is due the front goes back to the first timer with each look. Where much is due it moves on only.
+ * - The *front* is how far the shard was read. What lies before it is fired, in memory, or behind a cursor. Where little is due the front
+ *   goes back to the first timer with each look. Where much is due it moves on, and goes back only where the queues of a topic changed.
  * - A look that does not come to the end reads *fresh* timers too: those that fell due since the front began to move. None that must be
  *   in order is taken of these, since an earlier one of its message group may not be read yet.
  * - *Late* timers were written before the front: clocks differ, and a put takes a while. The last seconds before the front are read
@@ -52,10 +47,9 @@ export class ShardReader {
   #met = 0;
   #nextMs: number | undefined;
   #passedOver = 0;
-  /** Fresh timers are those that fell due since: what was due when the front began to move lies in its way. */
-  #freshMs = 0;
-  /** Where streams go on of which timers were passed over. */
-  readonly #behind = new Map<string, string>();
+  /** From here on timers are fresh, and were not read as such: what was due when the front began to move lies in its way. */
+  #fresh = START;
+  readonly #behind = new PassedOver();
   readonly #late = new LateSweeps();
   #left = false;
   #heldUp = false;
@@ -95,7 +89,7 @@ export class ShardReader {
   /** When the first of those that were not read yet, or passed over, was due. */
   oldestDueMs(): number | undefined {
     let oldest = this.#unread && this.#front !== START ? this.#front : undefined;
-    for (const sk of this.#behind.values()) if (oldest === undefined || sk < oldest) oldest = sk;
+    for (const { from } of this.#behind) if (oldest === undefined || from < oldest) oldest = from;
     return oldest === undefined ? undefined : dueOfTimer(oldest);
   }
 
@@ -107,10 +101,9 @@ export class ShardReader {
     this.#left = true;
   }
 
-  /** Timers of its stream are read again from this one on. */
-  rewind({ stream, sk }: ReadTimer): void {
-    const cursor = this.#behind.get(stream);
-    if (cursor === undefined || sk < cursor) this.#behind.set(stream, sk);
+  /** Timers of its stream are read again from this one on. It was in this lane. */
+  rewind(read: ReadTimer, lane: string): void {
+    this.#behind.rewind(read, lane);
   }
 
   /** A few timers from the first on, and what comes next behind tombstones ahead. None is started. Errors: `StoreUnavailable`. */
@@ -135,9 +128,9 @@ export class ShardReader {
     return refilled || (this.#unread && !this.#isFull);
   }
 
-  /** So many streams are behind that reading waits for them. */
+  /** So many are behind that reading waits for them. */
   get #isFull(): boolean {
-    return this.#behind.size >= STREAMS_BEHIND_MAX;
+    return this.#behind.size >= CURSORS_MAX;
   }
 
   #begin(): void {
@@ -147,9 +140,10 @@ export class ShardReader {
       this.#passedOver = 0;
     }
     this.#unread = true;
-    this.#freshMs = this.#clock.nowMs();
+    const nowMs = this.#clock.nowMs();
+    this.#fresh = after(timersUntil(nowMs));
     // All of it is about to be read.
-    if (this.#front === START) this.#late.wasReadFull(this.#freshMs);
+    if (this.#front === START) this.#late.wasReadFull(nowMs);
     this.#met = 0;
   }
 
@@ -178,6 +172,7 @@ export class ShardReader {
       limit: glance && !tombstonesAhead ? TIMERS_PER_GLANCE : TIMERS_PER_PAGE,
     };
     const page = await this.#page(query, isDue);
+    if (!page) return { beyond: false };
     const { read, last } = page;
     const due = read.filter(isDue);
     for (const one of due) if (!this.#meet(one, page)) this.#passedOver++;
@@ -194,38 +189,44 @@ export class ShardReader {
     return { beyond: this.#front >= pastDue };
   }
 
-  /** `wanted`: which of those that are read may be taken. */
-  async #page(query: Omit<Query, "pk">, wanted: (read: ReadTimer) => boolean = () => true): Promise<TimerPage> {
+  /**
+   * `wanted`: which of those that are read may be taken. `undefined`: the page is to be forgotten, since someone else reads the shard
+   * now, or since the queues of a topic have changed, and the front went back.
+   */
+  async #page(query: Omit<Query, "pk">, wanted: (read: ReadTimer) => boolean = () => true): Promise<TimerPage | undefined> {
     const mark = this.#lanes.mark();
     const { items, more } = await this.#items.query({ pk: this.#pk, ...query });
     const read = readTimers(items);
-    const topics = await this.#lanes.topicsOf(read.filter(wanted));
-    if (this.#left) return { read: [], last: undefined, more: false, mark, topics };
-    return { read, last: items.at(-1)?.sk, more, mark, topics };
+    const known = read.filter(wanted);
+    const topics = await this.#lanes.topicsOf(known);
+    if (this.#left) return undefined;
+    const moved = this.#behind.deleteMoved(known, topics);
+    if (moved === undefined) return { read, last: items.at(-1)?.sk, more, mark, topics };
+    if (moved < this.#front) this.#front = moved;
+    this.#unread = true;
+    return undefined;
   }
 
   /** Answers whether it is in memory. */
   #meet(read: ReadTimer, { mark, topics }: TimerPage): boolean {
-    const cursor = this.#behind.get(read.stream);
-    if (cursor !== undefined && read.sk >= cursor) return false;
+    const lane = laneOf(read.timer, topics);
+    if (this.#behind.has(read, lane)) return false;
     if (this.#lanes.isTaken(read, mark) || this.#lanes.take(read, topics)) return true;
-    this.rewind(read);
+    this.#behind.add(read, lane);
     return false;
   }
 
   async #readFresh(): Promise<void> {
-    const nowMs = this.#clock.nowMs();
-    const from = after(timersUntil(this.#freshMs));
-    if (nowMs <= this.#freshMs || from <= this.#front) return;
+    const now = after(timersUntil(this.#clock.nowMs()));
+    if (now <= this.#fresh || this.#fresh <= this.#front) return;
     const isFresh = ({ timer }: ReadTimer): boolean => isUnordered(timer);
-    const { read, last, more, mark, topics } = await this.#page(
-      { from, to: timersUntil(nowMs), limit: TIMERS_PER_PAGE },
-      isFresh,
-    );
+    const page = await this.#page({ from: this.#fresh, to: now, limit: TIMERS_PER_PAGE }, isFresh);
+    if (!page) return;
+    const { read, last, more, mark, topics } = page;
     // Whatever finds no room now the front meets.
     for (const one of read.filter(isFresh))
-      if (!this.#behind.has(one.stream) && !this.#lanes.isTaken(one, mark)) this.#lanes.take(one, topics);
-    this.#freshMs = more && last !== undefined ? dueOfTimer(last) - 1 : nowMs;
+      if (!this.#behind.has(one, laneOf(one.timer, topics)) && !this.#lanes.isTaken(one, mark)) this.#lanes.take(one, topics);
+    this.#fresh = more && last !== undefined ? after(last) : now;
   }
 
   async #readLate(): Promise<void> {
@@ -235,6 +236,7 @@ export class ShardReader {
       if (!range) return;
       const { from, to } = range;
       const page = await this.#page({ ...(from !== START && { from }), to, limit: TIMERS_PER_PAGE });
+      if (!page) return;
       const { read, last, more } = page;
       for (const one of read) this.#meet(one, page);
       this.#late.wasRead(read.length, more && last !== undefined ? after(last) : undefined, this.#clock.nowMs());
@@ -244,7 +246,7 @@ export class ShardReader {
   /** Answers whether more is wanted. */
   async #refill(): Promise<boolean> {
     // Those that nobody takes now, though there is room: the queues of their message groups change.
-    const barred = new Set<string>();
+    const barred = new Set<Cursor>();
     let first = this.#firstWanted(barred);
     for (let pages = 0; first && pages < REFILL_PAGES_MAX; pages++) {
       await this.#readAgain(first, barred);
@@ -255,44 +257,43 @@ export class ShardReader {
     return first !== undefined;
   }
 
-  #firstWanted(barred: ReadonlySet<string>): Cursor | undefined {
+  #firstWanted(barred: ReadonlySet<Cursor>): Cursor | undefined {
     let first: Cursor | undefined;
-    for (const [stream, from] of this.#behind) {
-      if (first !== undefined && from >= first.from) continue;
-      if (this.#lanes.wants(stream) && !barred.has(stream)) first = { stream, from };
+    for (const cursor of this.#behind) {
+      if (first !== undefined && cursor.from >= first.from) continue;
+      if (!barred.has(cursor) && this.#lanes.wanted(cursor) > 0) first = cursor;
     }
     return first;
   }
 
-  /**
-   * A page from the stream's cursor on, no further than the front. It serves all streams whose cursors it comes to; these move on past
-   * what was taken.
-   */
-  async #readAgain({ stream: first, from }: Cursor, barred: Set<string>): Promise<void> {
-    const to = this.#front;
-    const wanted = this.#lanes.roomFor(first) * this.#behind.size;
+  /** A page from the cursor on, no further than the front. It serves all cursors that it comes to; these move on past what was taken. */
+  async #readAgain(first: Cursor, barred: Set<Cursor>): Promise<void> {
+    const { from, isOfLane } = first;
+    const wanted = this.#lanes.wanted(first) * (isOfLane ? 1 : this.#behind.size);
     const limit = Math.max(REFILL_TIMERS_MIN, Math.min(TIMERS_PER_PAGE, wanted));
-    const { read: again, last, more, mark, topics } = await this.#page({ from, to, limit });
-    const stopped = new Set<string>();
+    const page = await this.#page({ from, to: this.#front, limit });
+    if (!page) return;
+    const { read: again, last, more, mark, topics } = page;
+    const stopped = new Set<Cursor>();
     for (const read of again) {
-      const { stream, sk } = read;
-      const cursor = this.#behind.get(stream);
-      // Its own cursor lies before this page: what is there comes first.
-      if (stopped.has(stream) || (cursor !== undefined && cursor < from)) continue;
+      const lane = laneOf(read.timer, topics);
+      const cursor = this.#behind.cursorOf(read, lane);
+      // One that stands before this page: what is there comes first.
+      if (cursor && (stopped.has(cursor) || cursor.from < from)) continue;
       if (this.#lanes.isTaken(read, mark)) continue;
       if (this.#lanes.take(read, topics)) {
         this.#passedOver = Math.max(0, this.#passedOver - 1);
         continue;
       }
-      stopped.add(stream);
-      if (this.#lanes.roomFor(stream) > 0) barred.add(stream);
-      this.#behind.set(stream, sk);
+      const stop = cursor ? this.#behind.stop(cursor, read, lane) : this.#behind.add(read, lane);
+      stopped.add(stop);
+      if (this.#lanes.roomFor(read, lane) > 0) barred.add(stop);
     }
     const readTo = more && last !== undefined ? after(last) : undefined;
-    for (const [stream, cursor] of [...this.#behind]) {
-      if (stopped.has(stream) || cursor < from) continue;
-      if (readTo === undefined) this.#behind.delete(stream);
-      else if (cursor < readTo) this.#behind.set(stream, readTo);
+    for (const cursor of [...this.#behind]) {
+      if (stopped.has(cursor) || cursor.from < from) continue;
+      if (readTo === undefined) this.#behind.delete(cursor);
+      else if (cursor.from < readTo) this.#behind.moveOn(cursor, readTo);
     }
   }
 }

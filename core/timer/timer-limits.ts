@@ -35,14 +35,8 @@ export const SLOT_MS = SECOND_MS;
 /** Batches of checks under way at once: of one producer group, and of all. */
 export const CHECK_BATCHES_PER_GROUP = 4;
 export const CHECK_BATCHES_AT_ONCE = 16;
-/** Timers in memory: of one stream (a message group, topic or producer group, in one shard) so many, where all have no more than that. */
-export const TIMERS_IN_MEMORY = [
-  { stream: 720, all: 4_000 },
-  { stream: 64, all: 8_000 },
-  { stream: 8, all: 12_000 },
-] as const;
-/** Streams of a shard of which some timers were passed over. Where there are more, reading waits. */
-export const STREAMS_BEHIND_MAX = 10_000;
+/** Cursors of one reader for what it passed over. Where there are more, reading waits. */
+export const CURSORS_MAX = 20_000;
 export const TIMERS_PER_PAGE = 500;
 /** Read by a look at a shard where little is due: its next timer may be behind tombstones. */
 export const TIMERS_PER_GLANCE = 8;

@@ -1,5 +1,4 @@
-import type { TopicsNow } from "./firing-lanes.ts";
-import type { ReadTimer } from "./route.ts";
+import type { ReadTimer, TopicsNow } from "./route.ts";
 
 /** Timers as they were read, with what `take` and `isTaken` want to know. */
 export interface TimerPage {

@@ -74,7 +74,7 @@ export class TimerScan {
       unitsOf: (shard) => this.#unitsOf(shard),
       onFailure,
       onRoom: (shard) => this.#wakeBehind(shard),
-      onDropped: (first) => this.#readers.get(first.timer.shard)?.rewind(first),
+      onDropped: (first, lane) => this.#readers.get(first.timer.shard)?.rewind(first, lane),
       onProgress: () => {
         if (!this.#lanes.isFiring) this.#changed.wake();
       },

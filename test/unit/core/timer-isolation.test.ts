@@ -69,6 +69,32 @@ describe("a delayed message of another topic", () => {
     expect(lateMs).toBeLessThanOrEqual(LATE_MS_MAX);
   });
 
+  it("is not late beside a slow queue that 24,000 message groups of its shard wait for", async () => {
+    const shard = shardOf(hash32("g"));
+    const messageGroup = [..."abcdefhijklmnop"].find((name) => shardOf(hash32(name)) === shard);
+    const hashes: number[] = [];
+    for (let number = 0; hashes.length < 24_000; number++) {
+      const hash = hash32(`group${number}`);
+      if (shardOf(hash) === shard) hashes.push(hash);
+    }
+    const lateMs = await lateBeside({
+      ...(messageGroup !== undefined && { messageGroup }),
+      slowMs: (writes) => (writes.length > 10 ? 800 : 0),
+      fill: (stage, broker, dueMs) =>
+        fillDueTimers(stage.items, broker, TIMER_SHARDS, {
+          count: hashes.length,
+          body: "random",
+          bytes: 100,
+          topics: 1,
+          queues: 1,
+          messageGroup: "g",
+          groupHash: (at) => hashes[at] as number,
+          dueMs: () => dueMs,
+        }),
+    });
+    expect(lateMs).toBeLessThan(LATE_MS_MAX);
+  });
+
   it("is not late beside eight topics whose queue takes 0.8 seconds a transaction, with 1,500 due each", async () => {
     const lateMs = await lateBeside({
       // Whatever has many deletes is theirs.

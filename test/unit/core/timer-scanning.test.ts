@@ -192,11 +192,17 @@ describe("timers of a topic that was made anew", () => {
   });
 });
 
-describe("message groups with more due than fits in memory", () => {
+/** How many messages of each, and how far apart they are. */
+const GROUPS = [
+  ["a few message groups", [2_000, 900, 900, 300], 1],
+  ["1,500 message groups", new Array<number>(1_500).fill(6), 2_000],
+] as const;
+
+describe.each(GROUPS)("%s with more due than fits in memory", (_, sizes: readonly number[], apartMs) => {
+  /** Of one shard, so that one reader has them all. */
   const shared = (): readonly string[] => {
-    // Of one shard, so that one reader has them all.
-    const names = Array.from({ length: 200 }, (_, at) => `g${at}`);
-    return names.filter((name) => shardOf(hash32(name)) === 0).slice(0, 4);
+    const names = Array.from({ length: 50 * sizes.length }, (_, at) => `g${at}`);
+    return names.filter((name) => shardOf(hash32(name)) === 0).slice(0, sizes.length);
   };
 
   /** All that was delivered, in the order of store times, and then of offsets. */
@@ -220,17 +226,19 @@ describe("message groups with more due than fits in memory", () => {
     return groups;
   }
 
-  const SIZES = [2_000, 900, 900, 300] as const;
-
   async function scheduleAll(broker: RunningBroker, dueMs: number): Promise<ReadonlyMap<string, readonly number[]>> {
     const groups = shared();
     const wanted = new Map<string, number[]>();
     const messages: MessageInput[] = [];
     // The first group has a head start, so that cursors of the streams are apart.
     for (const [at, messageGroup] of groups.entries())
-      for (let number = 0; number < (SIZES[at] ?? 0); number++) {
+      for (let number = 0; number < (sizes[at] ?? 0); number++) {
         wanted.set(messageGroup, [...(wanted.get(messageGroup) ?? []), number]);
-        messages.push({ body: Buffer.from(String(number)), messageGroup, deliverAtMs: dueMs + number + at * 400 });
+        messages.push({
+          body: Buffer.from(String(number)),
+          messageGroup,
+          deliverAtMs: dueMs + number * apartMs + (at % 4) * 400,
+        });
       }
     for (let from = 0; from < messages.length; from += 100)
       for (const receipt of await broker.sendMessages("orders", messages.slice(from, from + 100)))
