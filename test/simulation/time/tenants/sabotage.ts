@@ -1,7 +1,7 @@
 import { SHARD_LEASES_KEY } from "../../../../core/keys.ts";
 import type { ItemStore, Key } from "../../../../core/ports/item-store.ts";
+import { PassedOver } from "../../../../core/timer/passed-over.ts";
 import { ShardLeases } from "../../../../core/timer/shard-leases.ts";
-import { ShardReader } from "../../../../core/timer/shard-reader.ts";
 import { SCAN_LEASE_MS } from "../../../../core/timer/timer-limits.ts";
 import type { AskProducer } from "../../../../core/transaction/ask-producer.ts";
 import { tamper } from "../../sabotage.ts";
@@ -115,11 +115,11 @@ export const renewsNoLease: Patch = async (work) => {
 
 /** I7: where a stream goes on of which timers were passed over is forgotten. */
 export const forgetsPassedOver: Patch = async (work) => {
-  const { rewind } = ShardReader.prototype;
-  ShardReader.prototype.rewind = () => undefined;
+  const { add } = PassedOver.prototype;
+  PassedOver.prototype.add = (read, lane) => ({ isOfLane: false, lane, from: read.sk, read });
   try {
     return await work();
   } finally {
-    ShardReader.prototype.rewind = rewind;
+    PassedOver.prototype.add = add;
   }
 };
