@@ -1,4 +1,4 @@
-import { dueOfTimer, timerSk } from "../keys.ts";
+import { timerSk } from "../keys.ts";
 import { LATE_SWEEP_MS, LATE_WRITE_MS, TIMERS_PER_PAGE } from "./timer-limits.ts";
 
 interface Sweep {
@@ -12,9 +12,13 @@ interface Sweep {
 /**
  * When a reader looks again at what lies before its front, for timers that were written late: at the last seconds often, at all now and
  * then. The more a sweep reads, the longer it is not repeated.
+ *
+ * What is written after a sweep has begun may lie behind it. So the next sweep begins where the one before would have found the latest
+ * of these: LATE_WRITE_MS before it began.
  */
 export class LateSweeps {
   #sweep: Sweep | undefined;
+  #beganMs = 0;
   #nextMs = 0;
   #nextFullMs = 0;
 
@@ -22,14 +26,19 @@ export class LateSweeps {
   range(front: string, start: string, nowMs: number): { readonly from: string; readonly to: string } | undefined {
     if (!this.#sweep && nowMs >= this.#nextMs) {
       const full = nowMs >= this.#nextFullMs;
-      const from = full ? start : timerSk(Math.max(0, dueOfTimer(front) - LATE_WRITE_MS), "");
-      this.#sweep = { from, to: front, beganMs: nowMs, full, read: 0 };
+      // The clock may have been set back.
+      const sinceMs = Math.min(this.#beganMs, nowMs) - LATE_WRITE_MS;
+      const from = full ? start : timerSk(Math.max(0, sinceMs), "");
+      this.#beganMs = nowMs;
+      if (from < front) this.#sweep = { from, to: front, beganMs: nowMs, full, read: 0 };
+      else this.#nextMs = nowMs + LATE_SWEEP_MS.least;
     }
     return this.#sweep;
   }
 
   /** All is read from the first timer on, late ones with it. */
   wasReadFull(nowMs: number): void {
+    this.#beganMs = nowMs;
     this.#nextMs = nowMs + LATE_SWEEP_MS.least;
     this.#nextFullMs = nowMs + LATE_SWEEP_MS.full;
   }
@@ -46,7 +55,7 @@ export class LateSweeps {
     this.#sweep = undefined;
     const tookMs = nowMs - sweep.beganMs;
     const leastMs = sweep.read > TIMERS_PER_PAGE ? LATE_SWEEP_MS.many : LATE_SWEEP_MS.least;
-    this.#nextMs = nowMs + Math.max(leastMs, 4 * tookMs);
+    this.#nextMs = nowMs + Math.max(leastMs, tookMs);
     if (sweep.full) this.#nextFullMs = nowMs + Math.max(LATE_SWEEP_MS.full, 20 * tookMs);
   }
 }
