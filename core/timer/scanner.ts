@@ -29,7 +29,7 @@ export interface ScanRun {
   readonly holder: string;
   /** Whether a doorbell started it, not the schedule. */
   readonly rung?: boolean | undefined;
-  /** Whether it takes over from a run that ends sooner. Default true: nobody else would come when that one ends. */
+  /** Whether it takes over from a run that ends sooner. Default: one of the schedule does, since nobody else would come when that one ends. */
   readonly relieves?: boolean | undefined;
   /** Ends it early. */
   readonly signal?: AbortSignal | undefined;
@@ -93,7 +93,7 @@ export async function keepScanning(scanning: Scanning, newHolder: () => string, 
  * - *looking*: has no lease. Ends when nothing is due within the horizon; one that was rung stays a second, since whoever rang relies
  *   on it for what they write before they would ring again.
  * - *taking*: wants the leases of all shards that are free, and half of those of one that is behind. Where all are held it waits to see
- *   that their holders live, and takes over from one who does not.
+ *   that their holders live, and takes over from one who does not. One that was rung takes over from nobody who lives.
  * - *firing*: holds some shards, and renews their leases. A renewal that fails changes nothing: the lease guards nothing, and the next
  *   one may succeed. It learns then of shards that others took.
  * - *leaving*: has given the leases back, and looks once more when everybody knows: whoever wrote while they were held did not ring.
@@ -133,7 +133,11 @@ async function runUntilIdle(scanning: Scanning, timerScan: TimerScan, run: ScanR
   return false;
 }
 
-const holderOf = ({ holder, untilMs, relieves = true }: ScanRun): LeaseHolder => ({ holder, endsMs: untilMs, relieves });
+const holderOf = ({ holder, untilMs, rung = false, relieves = !rung }: ScanRun): LeaseHolder => ({
+  holder,
+  endsMs: untilMs,
+  relieves,
+});
 
 /** None: others hold them all, and live. */
 async function takeShards({ clock, shards }: Scanning, leases: ShardLeases, run: ScanRun): Promise<readonly number[]> {

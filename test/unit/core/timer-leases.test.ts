@@ -87,6 +87,20 @@ describe("a scanner", () => {
     expect(watchedMs).toBeGreaterThan(clock.nowMs());
   });
 
+  it("that was rung leaves the shards to one who lives, and whose run ends sooner", async () => {
+    const { clock, broker, process, storedAt } = await setUp();
+    await schedule(broker, 20 * SECOND_MS);
+    const dueMs = clock.nowMs() + 20 * SECOND_MS;
+    const [scanner, other] = await Promise.all([process(), process()]);
+    const ticked = scanner.scan({ untilMs: clock.nowMs() + 30 * SECOND_MS });
+    await clock.sleep(5 * SECOND_MS);
+    const rung = await other.scan({ untilMs: clock.nowMs() + RUN_MS, rung: true });
+    expect(rung).toEqual({ fired: 0, parked: 0, held: true });
+    expect(clock.nowMs()).toBeLessThan(dueMs);
+    expect(await ticked).toEqual({ fired: 1, parked: 0, held: false });
+    expect(await storedAt()).toEqual([dueMs]);
+  });
+
   it("takes half the shards of one that is behind", async () => {
     const { items, clock, process, broker } = await setUp();
     await schedule(broker, 1, 400);
