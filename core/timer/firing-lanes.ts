@@ -2,6 +2,7 @@ import { StoreUnavailable } from "../ports/store-failures.ts";
 import type { Topic } from "../terms.ts";
 import type { Firing } from "./fire-batch.ts";
 import { type Batch, type Fired, FiringLane, type LaneKind, type Stream } from "./firing-lane.ts";
+import type { HeldShards } from "./held-shards.ts";
 import { LaneKinds } from "./lane-kinds.ts";
 import { aimOf, boundQueue, type ReadTimer } from "./route.ts";
 import type { ShardUnits } from "./shard-units.ts";
@@ -12,6 +13,7 @@ import { REFILL_TIMERS_MIN, TIMERS_IN_MEMORY } from "./timer-limits.ts";
 export interface LanesOptions {
   readonly firing: Firing;
   readonly random: () => number;
+  readonly held: () => HeldShards;
   /** Write units of each shard. */
   readonly unitsOf: (shard: number) => ShardUnits;
   /** What a batch failed with. */
@@ -57,10 +59,10 @@ export class FiringLanes {
   #waiting = 0;
 
   constructor(options: LanesOptions) {
-    const { firing } = options;
+    const { firing, held } = options;
     this.#options = options;
     this.#firing = firing;
-    this.#kinds = new LaneKinds(firing);
+    this.#kinds = new LaneKinds(firing, held);
     this.#pauses = new Sleeper(firing.clock);
   }
 

@@ -117,6 +117,7 @@ export async function scan(scanning: Scanning, run: ScanRun): Promise<ScanReport
 async function runUntilIdle(scanning: Scanning, timerScan: TimerScan, run: ScanRun): Promise<boolean> {
   const { clock } = scanning;
   const leases = new ShardLeases(scanning);
+  let othersAtIt = false;
   const staysUntilMs = run.rung ? clock.nowMs() + RING_QUIET_MS : 0;
   while (clock.nowMs() < run.untilMs && !run.signal?.aborted) {
     const lookedMs = clock.nowMs();
@@ -130,11 +131,12 @@ async function runUntilIdle(scanning: Scanning, timerScan: TimerScan, run: ScanR
     const took = waits
       ? await leases.take(scanning.shards.count, { ...holderOf(run), relieves: false })
       : await takeShards(scanning, leases, run);
+    othersAtIt = took.taken.length === 0;
     if (took.taken.length > 0 ? await fireUntilIdle(scanning, timerScan, leases, run, took) : !waits) return true;
     const leftMs = run.untilMs - clock.nowMs();
     await clock.sleep(Math.min(RING_QUIET_MS, leftMs), run.signal);
   }
-  return false;
+  return othersAtIt;
 }
 
 const holderOf = ({ holder, untilMs, rung = false, relieves = !rung }: ScanRun): LeaseHolder => ({

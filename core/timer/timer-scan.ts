@@ -4,6 +4,7 @@ import type { ItemStore } from "../ports/item-store.ts";
 import type { Random } from "../ports/random.ts";
 import type { Firing } from "./fire-batch.ts";
 import { FiringLanes } from "./firing-lanes.ts";
+import { ALL_SHARDS, type HeldShards } from "./held-shards.ts";
 import { ShardReader } from "./shard-reader.ts";
 import { ShardUnits } from "./shard-units.ts";
 import { Sleeper } from "./sleeper.ts";
@@ -72,6 +73,7 @@ export class TimerScan {
     this.#lanes = new FiringLanes({
       firing: scanning,
       random: () => random.fraction(),
+      held: () => this.#heldShards(),
       unitsOf: (shard) => this.#unitsOf(shard),
       onFailure,
       onRoom: (shard) => this.#wakeBehind(shard),
@@ -240,6 +242,12 @@ export class TimerScan {
   #wakeBehind(shard: number): void {
     const held = this.#held.get(shard);
     if (held?.reader.isBehind) held.sleeper.wake();
+  }
+
+  /** All while it only glances. */
+  #heldShards(): HeldShards {
+    const { count } = this.#scanning.shards;
+    return this.#held.size === 0 ? ALL_SHARDS : { shards: [...this.#held.keys()], count };
   }
 
   #unitsOf(shard: number): ShardUnits {
