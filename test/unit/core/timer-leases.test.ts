@@ -5,7 +5,7 @@ import { SHARD_LEASES_KEY, timersPk } from "../../../core/keys.ts";
 import type { ItemStore, WriteResult } from "../../../core/ports/item-store.ts";
 import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
 import { ShardLeases } from "../../../core/timer/shard-leases.ts";
-import { SCAN_LEASE_MS, SCAN_RENEW_MS, SCAN_TICK_MS, TIMER_SHARDS } from "../../../core/timer/timer-limits.ts";
+import { HANDOVER_MS, SCAN_LEASE_MS, SCAN_RENEW_MS, SCAN_TICK_MS, TIMER_SHARDS } from "../../../core/timer/timer-limits.ts";
 import { brokerOverTable } from "../../support/broker-over-table.ts";
 import { besideScanner, heldShards } from "../../support/held-shards.ts";
 
@@ -136,7 +136,8 @@ describe("a scanner beside one that is behind", () => {
     const startMs = clock.nowMs();
     const behind = Object.fromEntries(Array.from({ length: TIMER_SHARDS }, (_, shard) => [`b${shard}`, 1]));
     await items.put({ ...heldShards(startMs, { endsMs: startMs + 10 * RUN_MS }), ...behind });
-    const { fired } = await (await process()).scan({ untilMs: startMs + SCAN_LEASE_MS - 1 });
+    // Before it has done these and takes more.
+    const { fired } = await (await process()).scan({ untilMs: startMs + SCAN_RENEW_MS + HANDOVER_MS + SECOND_MS / 2 });
     expect(fired).toBeGreaterThan(100);
     for (const topic of topics)
       for (const { queueId, maxOffset } of await broker.topicQueues(topic)) {
