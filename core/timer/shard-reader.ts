@@ -166,6 +166,7 @@ export class ShardReader {
   async #advance(glance: boolean, aheadMs: number, tombstonesAhead = false): Promise<{ readonly beyond: boolean }> {
     const nowMs = this.#clock.nowMs();
     const isDue = ({ timer }: ReadTimer): boolean => timer.dueMs <= nowMs;
+    const front = this.#front;
     const query = {
       ...(this.#front !== START && { from: this.#front }),
       to: timersUntil(glance ? nowMs + aheadMs : nowMs),
@@ -175,6 +176,12 @@ export class ShardReader {
     if (!page) return { beyond: false };
     const { read, last } = page;
     const due = read.filter(isDue);
+    // One that was written late, of the same message group, may be due before.
+    if (due.some(({ timer }) => !isUnordered(timer) && this.#late.isWantedBefore(timer.dueMs))) {
+      this.#late.hasten(this.#clock.nowMs());
+      await this.#readLate();
+      if (this.#left || this.#front !== front) return { beyond: false };
+    }
     for (const one of due) if (!this.#meet(one, page)) this.#passedOver++;
     this.#met += due.length;
     const next = read.find(({ timer }) => timer.dueMs > nowMs && timer.kind !== "tombstone")?.timer;
