@@ -121,6 +121,7 @@ export class FiringLanes {
   /** For how many more timers of this one's stream there is room; `lane`: its lane, where none of its stream is in memory. */
   roomFor({ stream: key, timer: { shard } }: ReadTimer, lane: string): number {
     const stream = this.#streams.get(key);
+    if (stream?.dropped) return 0;
     const inLane = (stream?.lane ?? this.#lanes.get(lane))?.waitingOf(shard) ?? 0;
     return roomOfStream({ stream: stream?.pending.length ?? 0, lane: inLane, all: this.#waiting });
   }
@@ -173,7 +174,8 @@ export class FiringLanes {
       if (stream.shard !== shard) continue;
       stream.dropped = true;
       this.#remove(stream);
-      this.#streams.delete(stream.key);
+      // Where order is kept, what is under way stands before what its shard is read for again.
+      if (stream.lane.kind.atOnce > 1) this.#streams.delete(stream.key);
     }
     this.#options.unitsOf(shard).letGo();
   }
@@ -267,8 +269,9 @@ export class FiringLanes {
   /** A stream without timers is forgotten; what came back to one that was dropped is not kept. */
   #settle(stream: Stream): void {
     if (stream.dropped && stream.pending.length > 0) this.#drop(stream);
-    if (stream.pending.length === 0 && stream.firing === 0 && this.#streams.get(stream.key) === stream)
-      this.#streams.delete(stream.key);
+    if (stream.pending.length > 0 || stream.firing > 0 || this.#streams.get(stream.key) !== stream) return;
+    this.#streams.delete(stream.key);
+    if (stream.dropped) this.#options.onRoom(stream.shard);
   }
 
   #drop(stream: Stream): void {
