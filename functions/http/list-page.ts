@@ -1,6 +1,6 @@
 import type { ListPage, ListRequest } from "../../core/broker.ts";
 import { LIST_LIMIT_DEFAULT } from "../../core/limits.ts";
-import { LIST_BYTES_MAX, quotedBytes } from "./answer-limits.ts";
+import { LIST_BYTES_MAX, quotedBytes } from "./bounds/answer-limits.ts";
 import type { Cursors } from "./cursor.ts";
 import { jsonReply, type Reply } from "./reply.ts";
 

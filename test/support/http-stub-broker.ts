@@ -1,7 +1,7 @@
 import pino from "pino";
 import type { Broker } from "../../core/broker.ts";
-import { AnswerMemory } from "../../functions/http/answer-memory.ts";
-import { type ServedBroker, type ServeOptions, serveBroker } from "../../functions/http/serve-broker.ts";
+import { AnswerMemory } from "../../functions/http/bounds/answer-memory.ts";
+import { type ServedBroker, type ServeOptions, serveBroker } from "../../functions/http/node/serve-broker.ts";
 import { createSystemRandom } from "../../functions/runtime/random.ts";
 import { hmacSigner } from "../../functions/runtime/signer.ts";
 

@@ -1,6 +1,5 @@
 import { type QueueLag, sumOf } from "../../../core/consume/lag.ts";
-import type { RouteDependencies } from "../app.ts";
-import { lagJson, listedLagJson } from "../lag-json.ts";
+import { lagJson, listedLagJson } from "../json/lag-json.ts";
 import { listReply } from "../list-page.ts";
 import { jsonReply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
@@ -16,6 +15,7 @@ import {
   unreadableQuery,
 } from "../schemas/lag.ts";
 import { formatInstant } from "../times.ts";
+import type { RouteDependencies } from "./route-dependencies.ts";
 import { subscriptionJson } from "./subscriptions.ts";
 
 const tag = "Lag and offsets";

@@ -1,6 +1,5 @@
 import type { OffsetReset } from "../../../core/consume/reset-offsets.ts";
 import { BrokerError } from "../../../core/errors.ts";
-import type { RouteDependencies } from "../app.ts";
 import { jsonReply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import {
@@ -10,6 +9,7 @@ import {
   offsetResetReply,
   offsetResetReplyExample,
 } from "../schemas/offsets.ts";
+import type { RouteDependencies } from "./route-dependencies.ts";
 
 /** `timestamp` and `offset` come with the `to` that names them, and with no other. */
 function targetOf({ to, timestamp, offset }: OffsetResetBody): OffsetReset["to"] {

@@ -3,14 +3,14 @@ import type { PullRequest, PullResult } from "../../../core/broker.ts";
 import { BrokerError } from "../../../core/errors.ts";
 import { PULL_BYTES_MAX, PULL_MESSAGES_MAX } from "../../../core/limits.ts";
 import type { Filter } from "../../../core/terms.ts";
-import type { AnswerLimits } from "../answer-limits.ts";
-import type { RouteDependencies } from "../app.ts";
-import { liveTail, offsetIllegal, wholeTail } from "../live-tail.ts";
-import { pageJson, storedMessageJson, unreadableJson } from "../message-json.ts";
+import type { AnswerLimits } from "../bounds/answer-limits.ts";
+import { pageJson, storedMessageJson, unreadableJson } from "../json/message-json.ts";
 import { jsonReply, type Reply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import { LAST_EVENT_ID } from "../schemas/headers.ts";
 import { liveTailExample, type PullQuery, pullQuery, pullReply, pullReplyExample } from "../schemas/pull.ts";
+import { liveTail, offsetIllegal, wholeTail } from "./live-tail.ts";
+import type { RouteDependencies } from "./route-dependencies.ts";
 
 const EVENT_STREAM = "text/event-stream";
 const QUEUE_ID = /^\d{1,4}$/;

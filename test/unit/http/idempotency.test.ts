@@ -8,12 +8,12 @@ import { createBroker, type RunningBroker } from "../../../core/create-broker.ts
 import { REQUEST_RUN_MS_MAX } from "../../../core/limits.ts";
 import type { Item, ItemStore } from "../../../core/ports/item-store.ts";
 import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
-import { ApiKeyGuard } from "../../../functions/http/api-key-guard.ts";
+import { ApiKeyGuard } from "../../../functions/http/access/api-key-guard.ts";
 import { createApp } from "../../../functions/http/app.ts";
-import { BackgroundSends } from "../../../functions/http/background-sends.ts";
+import { BackgroundSends } from "../../../functions/http/bounds/background-sends.ts";
+import { LongPolls } from "../../../functions/http/bounds/long-polls.ts";
+import { RequestMemory } from "../../../functions/http/bounds/request-memory.ts";
 import { keyedRequest } from "../../../functions/http/idempotency-key.ts";
-import { LongPolls } from "../../../functions/http/long-polls.ts";
-import { RequestMemory } from "../../../functions/http/request-memory.ts";
 import { deflateCompressor } from "../../../functions/runtime/compressor.ts";
 import { hmacSigner } from "../../../functions/runtime/signer.ts";
 import { FAULTS, faulty } from "../../support/one-faulty-write.ts";

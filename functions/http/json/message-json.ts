@@ -1,12 +1,12 @@
 import { isUtf8 } from "node:buffer";
-import { BrokerError } from "../../core/errors.ts";
-import { DEDUP_WINDOW_SECONDS_DEFAULT } from "../../core/limits.ts";
-import type { Unreadable } from "../../core/log/frame.ts";
-import type { MessageInput, ReceivedMessage, SendIdentity, StoredMessage } from "../../core/terms.ts";
-import { DELAY_LEVELS_SECONDS } from "../../core/timer/timer-limits.ts";
-import type { AnswerLimits } from "./answer-limits.ts";
-import type { MessageEnvelope } from "./schemas/messages.ts";
-import { formatInstant, readInstant } from "./times.ts";
+import { BrokerError } from "../../../core/errors.ts";
+import { DEDUP_WINDOW_SECONDS_DEFAULT } from "../../../core/limits.ts";
+import type { Unreadable } from "../../../core/log/frame.ts";
+import type { MessageInput, ReceivedMessage, SendIdentity, StoredMessage } from "../../../core/terms.ts";
+import { DELAY_LEVELS_SECONDS } from "../../../core/timer/timer-limits.ts";
+import type { AnswerLimits } from "../bounds/answer-limits.ts";
+import type { MessageEnvelope } from "../schemas/messages.ts";
+import { formatInstant, readInstant } from "../times.ts";
 
 const BASE64_ALPHABET = /^[A-Za-z0-9+/]*$/;
 

@@ -1,20 +1,20 @@
-import type { RunningBroker } from "../../core/create-broker.ts";
-import type { Random } from "../../core/ports/random.ts";
-import type { Signer } from "../../core/ports/signer.ts";
-import { systemClock } from "../runtime/clock.ts";
-import { connectionsMax } from "../runtime/descriptors.ts";
-import type { Log } from "../runtime/log.ts";
-import { isRefusedForRoom } from "../runtime/refused-for-room.ts";
-import type { AnswerMemory } from "./answer-memory.ts";
-import type { ApiKeyGuard } from "./api-key-guard.ts";
-import { createApp } from "./app.ts";
-import { BackgroundSends } from "./background-sends.ts";
-import { Cors } from "./cors.ts";
-import { LongPolls } from "./long-polls.ts";
+import type { RunningBroker } from "../../../core/create-broker.ts";
+import type { Random } from "../../../core/ports/random.ts";
+import type { Signer } from "../../../core/ports/signer.ts";
+import { systemClock } from "../../runtime/clock.ts";
+import { connectionsMax } from "../../runtime/descriptors.ts";
+import type { Log } from "../../runtime/log.ts";
+import { isRefusedForRoom } from "../../runtime/refused-for-room.ts";
+import type { ApiKeyGuard } from "../access/api-key-guard.ts";
+import { Cors } from "../access/cors.ts";
+import { OpenServer } from "../access/open-server.ts";
+import { createApp } from "../app.ts";
+import type { AnswerMemory } from "../bounds/answer-memory.ts";
+import { BackgroundSends } from "../bounds/background-sends.ts";
+import { LongPolls } from "../bounds/long-polls.ts";
+import { RequestMemory } from "../bounds/request-memory.ts";
 import { nodeInbound } from "./node-inbound.ts";
 import { serveApp } from "./node-server.ts";
-import { OpenServer } from "./open-server.ts";
-import { RequestMemory } from "./request-memory.ts";
 
 export interface ServeOptions {
   readonly broker: RunningBroker;

@@ -1,4 +1,4 @@
-import type { ErrorCodeName } from "../../core/errors.ts";
+import type { ErrorCodeName } from "../../../core/errors.ts";
 import type { JsonSchema } from "./json-schemas.ts";
 
 /** A header of an answer, as OpenAPI describes it. */

@@ -1,5 +1,5 @@
-import { BrokerError } from "../../core/errors.ts";
-import { emptyReply, type Reply } from "./reply.ts";
+import { BrokerError } from "../../../core/errors.ts";
+import { emptyReply, type Reply } from "../reply.ts";
 
 type HeaderOf = (name: string) => string | undefined;
 

@@ -1,8 +1,8 @@
 import type { HttpBindings } from "@hono/node-server";
-import { BodyCollector, bodyEndedEarly } from "./body-collector.ts";
+import { BodyCollector, bodyEndedEarly } from "../body-collector.ts";
+import type { Inbound, RawRequest } from "../inbound.ts";
+import { webInbound } from "../web-inbound.ts";
 import { clientAddress } from "./client-address.ts";
-import type { Inbound, RawRequest } from "./inbound.ts";
-import { webInbound } from "./web-inbound.ts";
 
 /** A client that has ended its side has gone, as far as anybody can tell who has nothing to send it yet. */
 function goneSignal({ incoming: { socket }, outgoing }: HttpBindings): AbortSignal {

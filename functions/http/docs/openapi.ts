@@ -1,12 +1,12 @@
 import type { z } from "zod";
-import { ERROR_CODES, type ErrorCodeName } from "../../core/errors.ts";
+import { ERROR_CODES, type ErrorCodeName } from "../../../core/errors.ts";
+import { type DocumentedReply, parameterNames, type Route } from "../route.ts";
+import { idempotencyKey } from "../schemas/headers.ts";
+import { PATH_PARAMETERS } from "../schemas/path-parameters.ts";
+import { problem } from "../schemas/shared.ts";
+import { TAGS } from "../tags.ts";
 import { type JsonSchema, type JsonSchemas, jsonSchemas } from "./json-schemas.ts";
 import { ANSWER_HEADERS, HEADERS, type Header, problemHeaders } from "./openapi-headers.ts";
-import { type DocumentedReply, parameterNames, type Route } from "./route.ts";
-import { idempotencyKey } from "./schemas/headers.ts";
-import { PATH_PARAMETERS } from "./schemas/path-parameters.ts";
-import { problem } from "./schemas/shared.ts";
-import { TAGS } from "./tags.ts";
 
 /** What any route may answer, two of them by a server that wants no key: they keep web pages out. */
 const ANY_ROUTE_ERRORS = [

@@ -1,12 +1,12 @@
 import { type IncomingMessage, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
-import { BrokerError, type Effect } from "../../core/errors.ts";
-import type { Random } from "../../core/ports/random.ts";
-import type { Log } from "../runtime/log.ts";
+import { BrokerError, type Effect } from "../../../core/errors.ts";
+import type { Random } from "../../../core/ports/random.ts";
+import type { Log } from "../../runtime/log.ts";
+import { type ProblemContext, problemReply } from "../problem.ts";
+import { requestIdOf } from "../request-id.ts";
 import { clientAddress } from "./client-address.ts";
 import type { Exchange } from "./connections.ts";
-import { type ProblemContext, problemReply } from "./problem.ts";
-import { requestIdOf } from "./request-id.ts";
 
 /** What of a request is not HTTP as this server speaks it. */
 export interface ProtocolError {

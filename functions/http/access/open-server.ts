@@ -1,4 +1,4 @@
-import { BrokerError } from "../../core/errors.ts";
+import { BrokerError } from "../../../core/errors.ts";
 import { type Cors, originNotAllowed } from "./cors.ts";
 
 /** What is known of a request before it is read. */

@@ -1,9 +1,9 @@
 import { isUtf8 } from "node:buffer";
-import { BrokerError, notAvailableYet } from "../../core/errors.ts";
-import { KEY_CHARS_MAX, KEYS_MAX, MESSAGE_GROUP_CHARS_MAX, TAG_CHARS_MAX } from "../../core/limits.ts";
-import type { MessageInput } from "../../core/terms.ts";
-import { decodeDelay } from "./message-json.ts";
-import { nearestName } from "./nearest-name.ts";
+import { BrokerError, notAvailableYet } from "../../../core/errors.ts";
+import { KEY_CHARS_MAX, KEYS_MAX, MESSAGE_GROUP_CHARS_MAX, TAG_CHARS_MAX } from "../../../core/limits.ts";
+import type { MessageInput } from "../../../core/terms.ts";
+import { decodeDelay } from "../json/message-json.ts";
+import { nearestName } from "../nearest-name.ts";
 
 const PREFIX = "x-mq-";
 const PROPERTY_PREFIX = "x-mq-property-";

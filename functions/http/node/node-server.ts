@@ -2,14 +2,14 @@ import { createServer, type Server } from "node:http";
 import { type AddressInfo, Server as NetServer, type Socket } from "node:net";
 import { getRequestListener, RequestError } from "@hono/node-server";
 import type { Hono } from "hono";
-import { BrokerError } from "../../core/errors.ts";
-import type { Random } from "../../core/ports/random.ts";
-import type { Log } from "../runtime/log.ts";
-import type { AnswerMemory } from "./answer-memory.ts";
+import { BrokerError } from "../../../core/errors.ts";
+import type { Random } from "../../../core/ports/random.ts";
+import type { Log } from "../../runtime/log.ts";
+import type { AnswerMemory } from "../bounds/answer-memory.ts";
+import { problemReply, toBrokerError } from "../problem.ts";
+import { requestIdOf } from "../request-id.ts";
 import { Connections, type Exchange } from "./connections.ts";
-import { problemReply, toBrokerError } from "./problem.ts";
 import { parserError, refuseConnection, refuseRequest, refuseTunnel, requestError } from "./protocol-errors.ts";
-import { requestIdOf } from "./request-id.ts";
 
 /** Properties travel in headers on /publish: 16 KiB of them, their names, and the rest. */
 const HEADER_BYTES_MAX = 32 * 1_024;

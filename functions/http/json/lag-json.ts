@@ -1,6 +1,6 @@
-import type { WithLag } from "../../core/consume/group-lag.ts";
-import type { Lag } from "../../core/consume/lag.ts";
-import { formatInstant } from "./times.ts";
+import type { WithLag } from "../../../core/consume/group-lag.ts";
+import type { Lag } from "../../../core/consume/lag.ts";
+import { formatInstant } from "../times.ts";
 
 export const lagJson = ({ lag, inFlight, unreadable, oldestUnackedAtMs }: Lag, nowMs: number) => ({
   lag,

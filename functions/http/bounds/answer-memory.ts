@@ -1,6 +1,6 @@
-import { BrokerError } from "../../core/errors.ts";
-import type { Reading } from "../../core/ports/reading.ts";
-import { Rounds } from "../runtime/rounds.ts";
+import { BrokerError } from "../../../core/errors.ts";
+import type { Reading } from "../../../core/ports/reading.ts";
+import { Rounds } from "../../runtime/rounds.ts";
 
 /** Reads for answers under way at once; what each finds may be 4 MiB. */
 const READS_MAX = 8;

@@ -1,5 +1,5 @@
-import { compareNames } from "../../core/client/message-queue.ts";
-import type { AssignedQueue, Assignment } from "../../core/terms.ts";
+import { compareNames } from "../../../core/client/message-queue.ts";
+import type { AssignedQueue, Assignment } from "../../../core/terms.ts";
 
 type ConfigJson = { readonly strategy: "CONFIG"; readonly queues: Readonly<Record<string, readonly AssignedQueue[]>> };
 export type AssignmentJson = Exclude<Assignment, { readonly strategy: "CONFIG" }> | ConfigJson;

@@ -1,4 +1,4 @@
-import { BrokerError } from "../../core/errors.ts";
+import { BrokerError } from "../../../core/errors.ts";
 
 /** Sends that were answered before they were stored, in one process. */
 const BACKGROUND_SENDS_MAX = 1_000;

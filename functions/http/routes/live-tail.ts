@@ -1,11 +1,11 @@
-import type { Broker, PullResult } from "../../core/broker.ts";
-import { BrokerError } from "../../core/errors.ts";
-import type { Filter, StoredMessage } from "../../core/terms.ts";
-import type { AnswerLimits } from "./answer-limits.ts";
-import type { AnswerMemory } from "./answer-memory.ts";
-import type { LongPolls } from "./long-polls.ts";
-import { pageJson, storedMessageJson } from "./message-json.ts";
-import { errorJson, toBrokerError } from "./problem.ts";
+import type { Broker, PullResult } from "../../../core/broker.ts";
+import { BrokerError } from "../../../core/errors.ts";
+import type { Filter, StoredMessage } from "../../../core/terms.ts";
+import type { AnswerLimits } from "../bounds/answer-limits.ts";
+import type { AnswerMemory } from "../bounds/answer-memory.ts";
+import type { LongPolls } from "../bounds/long-polls.ts";
+import { pageJson, storedMessageJson } from "../json/message-json.ts";
+import { errorJson, toBrokerError } from "../problem.ts";
 
 /** A comment goes out when nothing else did for so long, so that proxies keep the connection and a dead client is noticed. */
 const HEARTBEAT_MS = 15_000;
