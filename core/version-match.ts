@@ -1,5 +1,5 @@
-import type { VersionMatch } from "./broker.ts";
 import { BrokerError } from "./errors.ts";
+import type { VersionMatch } from "./requests.ts";
 
 /** Names one state of a resource; the HTTP layer quotes it as an ETag. */
 export const etagOf = (resource: { readonly uid: string; readonly version: number }): string =>

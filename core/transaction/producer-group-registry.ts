@@ -1,4 +1,3 @@
-import type { ListPage, ListRequest, VersionMatch } from "../broker.ts";
 import { toBase64url } from "../bytes/base64url.ts";
 import { BrokerError } from "../errors.ts";
 import { countKey, PRODUCER_GROUPS_PK, producerGroupKey } from "../keys.ts";
@@ -10,6 +9,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { ItemStore } from "../ports/item-store.ts";
 import type { Random } from "../ports/random.ts";
 import { type Quota, transactCounted } from "../quotas.ts";
+import type { ListPage, ListRequest, VersionMatch } from "../requests.ts";
 import type { ProducerGroup } from "../terms.ts";
 import { checkVersion } from "../version-match.ts";
 import { decodeWebhookSecret } from "../webhooks/webhook-secret.ts";

@@ -1,5 +1,5 @@
-import type { VersionMatch } from "../../core/broker.ts";
 import { BrokerError, notAvailableYet } from "../../core/errors.ts";
+import type { VersionMatch } from "../../core/requests.ts";
 
 export const ETAG_LIST = /^\s*(?:W\/)?"[\x21\x23-\x7e]*"(?:\s*,\s*(?:W\/)?"[\x21\x23-\x7e]*")*\s*$/;
 const ETAG = /(W\/)?"([\x21\x23-\x7e]*)"/g;

@@ -1,5 +1,5 @@
-import type { ListPage, ListRequest } from "../../core/broker.ts";
 import { LIST_LIMIT_DEFAULT } from "../../core/limits.ts";
+import type { ListPage, ListRequest } from "../../core/requests.ts";
 import { LIST_BYTES_MAX, quotedBytes } from "./bounds/answer-limits.ts";
 import type { Cursors } from "./cursor.ts";
 import { jsonReply, type Reply } from "./reply.ts";

@@ -1,6 +1,6 @@
-import type { ReceiveRequest } from "../../core/broker.ts";
 import { BrokerError } from "../../core/errors.ts";
 import { RECEIVE_BYTES_MAX } from "../../core/limits.ts";
+import type { ReceiveRequest } from "../../core/requests.ts";
 import type { ReceivedMessage } from "../../core/terms.ts";
 import { REMADE_TOPIC, receivedOfRemade } from "./remade.ts";
 import { settle } from "./settling.ts";

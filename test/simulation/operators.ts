@@ -1,7 +1,7 @@
-import type { TopicSettings } from "../../core/broker.ts";
 import type { OffsetReset } from "../../core/consume/reset-offsets.ts";
 import type { RunningBroker } from "../../core/create-broker.ts";
 import { BrokerError } from "../../core/errors.ts";
+import type { TopicSettings } from "../../core/requests.ts";
 import type { Auditor } from "./audit/auditor.ts";
 import { pullOn } from "./puller.ts";
 import { remake, remakeAtLast } from "./remade.ts";

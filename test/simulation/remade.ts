@@ -1,6 +1,6 @@
-import type { ReceiveRequest } from "../../core/broker.ts";
 import type { RunningBroker } from "../../core/create-broker.ts";
 import { BrokerError } from "../../core/errors.ts";
+import type { ReceiveRequest } from "../../core/requests.ts";
 import type { ReceivedMessage, StartFrom } from "../../core/terms.ts";
 import type { Auditor } from "./audit/auditor.ts";
 import { KNOWN_MS, type RemadeAuditor } from "./audit/remade-auditor.ts";

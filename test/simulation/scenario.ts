@@ -1,4 +1,4 @@
-import type { GroupSettings, TopicSettings } from "../../core/broker.ts";
+import type { GroupSettings, TopicSettings } from "../../core/requests.ts";
 import type { Filter, MessageInput } from "../../core/terms.ts";
 import type { SeededRandom } from "../support/seeded-random.ts";
 import type { OperatorName } from "./operators.ts";

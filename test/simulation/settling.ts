@@ -1,4 +1,4 @@
-import type { SettleEntry, SettleResult } from "../../core/broker.ts";
+import type { SettleEntry, SettleResult } from "../../core/requests.ts";
 import type { ReceivedMessage } from "../../core/terms.ts";
 import { placeOf, type Seen } from "./audit/seen.ts";
 import type { Outcome, Try, Verb } from "./audit/settling-auditor.ts";

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { GroupSettings, Nullable } from "../../../core/broker.ts";
+import type { GroupSettings, Nullable } from "../../../core/requests.ts";
 import type { ConsumerGroup } from "../../../core/terms.ts";
 import { etagOf, writeConditions } from "../etag.ts";
 import { assignmentJson, parseAssignment } from "../json/assignment-json.ts";

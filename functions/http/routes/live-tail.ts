@@ -1,5 +1,6 @@
-import type { Broker, PullResult } from "../../../core/broker.ts";
+import type { Broker } from "../../../core/broker.ts";
 import { BrokerError } from "../../../core/errors.ts";
+import type { PullResult } from "../../../core/requests.ts";
 import type { Filter, StoredMessage } from "../../../core/terms.ts";
 import type { AnswerLimits } from "../bounds/answer-limits.ts";
 import type { AnswerMemory } from "../bounds/answer-memory.ts";

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import type { PullRequest, PullResult } from "../../../core/broker.ts";
 import { BrokerError } from "../../../core/errors.ts";
 import { PULL_BYTES_MAX, PULL_MESSAGES_MAX } from "../../../core/limits.ts";
+import type { PullRequest, PullResult } from "../../../core/requests.ts";
 import type { Filter } from "../../../core/terms.ts";
 import type { AnswerLimits } from "../bounds/answer-limits.ts";
 import { pageJson, storedMessageJson, unreadableJson } from "../json/message-json.ts";

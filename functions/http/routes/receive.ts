@@ -1,6 +1,6 @@
 import type { z } from "zod";
-import type { SettleEntry, SettleResult } from "../../../core/broker.ts";
 import { RECEIVE_BYTES_MAX } from "../../../core/limits.ts";
+import type { SettleEntry, SettleResult } from "../../../core/requests.ts";
 import { pageJson, receivedMessageJson } from "../json/message-json.ts";
 import { errorJson } from "../problem.ts";
 import { jsonReply, type Reply } from "../reply.ts";

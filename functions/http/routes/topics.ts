@@ -1,4 +1,4 @@
-import type { QueueRoute } from "../../../core/broker.ts";
+import type { QueueRoute } from "../../../core/requests.ts";
 import type { Topic } from "../../../core/terms.ts";
 import { etagOf, writeConditions } from "../etag.ts";
 import { listedLagJson } from "../json/lag-json.ts";

@@ -2,10 +2,10 @@ import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { beforeEach, describe, expect, it } from "vitest";
 import { MemoryItemStore } from "../../../adapters/memory/memory-item-store.ts";
 import { MemoryObjectStore } from "../../../adapters/memory/memory-object-store.ts";
-import type { GroupSettings, SettleEntry, TopicSettings } from "../../../core/broker.ts";
 import { SOLE_PROCESS } from "../../../core/broker-settings.ts";
 import { createBroker, type RunningBroker } from "../../../core/create-broker.ts";
 import { PARKED_MAX } from "../../../core/limits.ts";
+import type { GroupSettings, SettleEntry, TopicSettings } from "../../../core/requests.ts";
 import type { ReceivedMessage } from "../../../core/terms.ts";
 import { hmacSigner } from "../../../functions/runtime/signer.ts";
 import {
