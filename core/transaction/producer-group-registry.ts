@@ -1,5 +1,5 @@
 import { toBase64url } from "../bytes/base64url.ts";
-import { BrokerError } from "../errors.ts";
+import { BrokerError, badField } from "../errors.ts";
 import { countKey, PRODUCER_GROUPS_PK, producerGroupKey } from "../keys.ts";
 import { SUGGESTION_CANDIDATES_MAX } from "../limits.ts";
 import { listNames, namesNear } from "../list-names.ts";
@@ -142,5 +142,5 @@ const sameVersion = (group: ProducerGroup) =>
 
 function secretWithoutUrl(): BrokerError {
   const detail = "A secret signs what is posted to a url: give both.";
-  return new BrokerError("BAD_REQUEST", `secret: ${detail}`, { errors: [{ field: "secret", detail }] });
+  return badField("secret", detail);
 }

@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import type { Broker } from "../../core/broker.ts";
-import { BrokerError } from "../../core/errors.ts";
+import { BrokerError, badField } from "../../core/errors.ts";
 import type { Random } from "../../core/ports/random.ts";
 import { StoreCorrupt } from "../../core/ports/store-failures.ts";
 import type { Log } from "../runtime/log.ts";
@@ -188,8 +188,7 @@ function readQuery(route: Route, query: string): unknown {
   if (route.query) return validate(route.query, parseQuery(query), "query");
   if (query === "") return undefined;
   for (const name of Object.keys(parseQuery(query))) {
-    const detail = "There is no such parameter.";
-    throw new BrokerError("BAD_REQUEST", `${name.slice(0, 200)}: ${detail}`, { errors: [{ field: name.slice(0, 200), detail }] });
+    throw badField(name.slice(0, 200), "There is no such parameter.");
   }
   return undefined;
 }

@@ -1,5 +1,5 @@
 import { isUtf8 } from "node:buffer";
-import { BrokerError } from "../../../core/errors.ts";
+import { BrokerError, badField } from "../../../core/errors.ts";
 import { DEDUP_WINDOW_SECONDS_DEFAULT } from "../../../core/limits.ts";
 import type { Unreadable } from "../../../core/log/frame.ts";
 import type { MessageInput, ReceivedMessage, SendIdentity, StoredMessage } from "../../../core/terms.ts";
@@ -9,9 +9,6 @@ import type { MessageEnvelope } from "../schemas/messages.ts";
 import { formatInstant, readInstant } from "../times.ts";
 
 const BASE64_ALPHABET = /^[A-Za-z0-9+/]*$/;
-
-const badField = (field: string, detail: string): BrokerError =>
-  new BrokerError("BAD_REQUEST", `${field}: ${detail}`, { errors: [{ field, detail }] });
 
 /** A checked envelope as the broker takes it. Errors: BAD_REQUEST for a body that is not what `bodyEncoding` says. */
 export function decodeMessage(envelope: MessageEnvelope): MessageInput {

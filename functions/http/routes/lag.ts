@@ -1,6 +1,6 @@
 import { type QueueLag, sumOf } from "../../../core/consume/lag.ts";
 import { lagJson, listedLagJson } from "../json/lag-json.ts";
-import { listReply } from "../list-page.ts";
+import { listReply, pageEnd, pageStart } from "../list-page.ts";
 import { jsonReply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import {
@@ -41,8 +41,7 @@ export const lagRoutes = ({ broker, clock, cursors }: RouteDependencies): readon
     async handle({ parameters, query }) {
       const { group } = parameters;
       const scope = `lag\0${group}`;
-      const after = query.cursor === undefined ? undefined : cursors.decode(scope, query.cursor);
-      const { items, next, complete } = await broker.groupLag(group, after);
+      const { items, ...page } = await broker.groupLag(group, pageStart(cursors, scope, query.cursor));
       const nowMs = clock.nowMs();
       return jsonReply(200, {
         group,
@@ -52,8 +51,7 @@ export const lagRoutes = ({ broker, clock, cursors }: RouteDependencies): readon
           ...lagJson(topic, nowMs),
           queues: topic.queues.map((queue) => queueJson(queue, nowMs)),
         })),
-        nextCursor: next === undefined ? null : cursors.encode(scope, next),
-        complete,
+        ...pageEnd(cursors, scope, page),
       });
     },
   }),

@@ -1,5 +1,5 @@
 import type { OffsetReset } from "../../../core/consume/reset-offsets.ts";
-import { BrokerError } from "../../../core/errors.ts";
+import { badField } from "../../../core/errors.ts";
 import { jsonReply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import {
@@ -17,7 +17,7 @@ function targetOf({ to, timestamp, offset }: OffsetResetBody): OffsetReset["to"]
     if ((to === name) === (value !== undefined)) continue;
     const field = `/${name}`;
     const detail = to === name ? `Must be given with to "${name}".` : `Is only for to "${name}".`;
-    throw new BrokerError("BAD_REQUEST", `${field}: ${detail}`, { errors: [{ field, detail }] });
+    throw badField(field, detail);
   }
   if (timestamp !== undefined) return { timestampMs: timestamp };
   if (offset !== undefined) return { offset };

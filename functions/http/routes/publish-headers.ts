@@ -1,5 +1,5 @@
 import { isUtf8 } from "node:buffer";
-import { BrokerError, notAvailableYet } from "../../../core/errors.ts";
+import { badField, notAvailableYet } from "../../../core/errors.ts";
 import { KEY_CHARS_MAX, KEYS_MAX, MESSAGE_GROUP_CHARS_MAX, TAG_CHARS_MAX } from "../../../core/limits.ts";
 import type { MessageInput } from "../../../core/terms.ts";
 import { decodeDelay } from "../json/message-json.ts";
@@ -30,7 +30,7 @@ export function readPublishHeaders(headers: Iterable<readonly [string, string]>)
     else if (name === "x-mq-group") messageGroup = atMost(name, value, MESSAGE_GROUP_CHARS_MAX);
     else if (name === "x-mq-delay") delaySeconds = readSeconds(name, value);
     else if (name === "x-mq-deliver-at") deliverAt = value;
-    else throw badHeader(name, `There is no such header.${nearestName(name, KNOWN_HEADERS)}`);
+    else throw badField(name, `There is no such header.${nearestName(name, KNOWN_HEADERS)}`);
   }
   return { tag, keys, messageGroup, ...(properties.size > 0 ? { properties } : {}), ...decodeDelay({ delaySeconds, deliverAt }) };
 }
@@ -39,25 +39,22 @@ export function readPublishHeaders(headers: Iterable<readonly [string, string]>)
 function decodeValue(name: string, value: string): string {
   if (!NOT_ASCII.test(value)) return value;
   const bytes = Buffer.from(value, "latin1");
-  if (!isUtf8(bytes)) throw badHeader(name, "Must be UTF-8.");
+  if (!isUtf8(bytes)) throw badField(name, "Must be UTF-8.");
   return bytes.toString();
 }
 
 function readKeys(name: string, value: string): string[] {
   const keys = value.split(",").map((key) => atMost(name, key.trim(), KEY_CHARS_MAX));
-  if (keys.length > KEYS_MAX) throw badHeader(name, `Must have at most ${KEYS_MAX} keys.`);
+  if (keys.length > KEYS_MAX) throw badField(name, `Must have at most ${KEYS_MAX} keys.`);
   return keys;
 }
 
 function readSeconds(name: string, value: string): number {
-  if (!SECONDS.test(value)) throw badHeader(name, "Must be a number of seconds.");
+  if (!SECONDS.test(value)) throw badField(name, "Must be a number of seconds.");
   return Number(value);
 }
 
 function atMost(name: string, value: string, charsMax: number): string {
-  if (value.length > charsMax) throw badHeader(name, `Must have at most ${charsMax} characters.`);
+  if (value.length > charsMax) throw badField(name, `Must have at most ${charsMax} characters.`);
   return value;
 }
-
-const badHeader = (name: string, detail: string): BrokerError =>
-  new BrokerError("BAD_REQUEST", `${name}: ${detail}`, { errors: [{ field: name, detail }] });
