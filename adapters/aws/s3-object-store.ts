@@ -7,8 +7,8 @@ import {
   type S3Client,
 } from "@aws-sdk/client-s3";
 import { OBJECT_BYTES_MAX, type ObjectPage, type ObjectStore, type PutOptions } from "../../core/ports/object-store.ts";
-import type { Telemetry } from "../../core/ports/telemetry.ts";
 import { checkListLimit, checkObjectBytes, checkObjectKey, checkRange } from "../objects/object-limits.ts";
+import type { Telemetry } from "../telemetry.ts";
 import { unlessNamed } from "./failed-call.ts";
 import { type ServiceCall, ServiceCalls } from "./service-calls.ts";
 
@@ -18,7 +18,7 @@ export class S3ObjectStore implements ObjectStore {
   readonly #bucket: string;
   readonly #calls: ServiceCalls;
 
-  constructor(client: S3Client, bucket: string, timeoutMs: number, telemetry: Telemetry) {
+  constructor(client: S3Client, bucket: string, timeoutMs: number, telemetry?: Telemetry) {
     this.#client = client;
     this.#bucket = bucket;
     this.#calls = new ServiceCalls("objects", `bucket ${bucket}`, timeoutMs, telemetry);

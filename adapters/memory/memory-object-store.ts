@@ -1,16 +1,16 @@
 import type { ObjectPage, ObjectStore } from "../../core/ports/object-store.ts";
-import type { Telemetry } from "../../core/ports/telemetry.ts";
 import { checkListLimit, checkObjectBytes, checkObjectKey, checkRange } from "../objects/object-limits.ts";
+import type { Telemetry } from "../telemetry.ts";
 
 /**
  * The object store's executable specification. A call takes effect before it returns its promise, in the order of the calls.
  * What it is given and what it hands out are copies.
  */
 export class MemoryObjectStore implements ObjectStore {
-  readonly #telemetry: Telemetry;
+  readonly #telemetry: Telemetry | undefined;
   readonly #objects = new Map<string, Uint8Array>();
 
-  constructor(telemetry: Telemetry) {
+  constructor(telemetry?: Telemetry) {
     this.#telemetry = telemetry;
   }
 
@@ -67,7 +67,7 @@ export class MemoryObjectStore implements ObjectStore {
         bytes += moved;
       });
     } finally {
-      this.#telemetry.consumed({ store: "objects", operation, writeUnits: 0, readUnits: 0, requests: 1, bytes });
+      this.#telemetry?.consumed({ store: "objects", operation, writeUnits: 0, readUnits: 0, requests: 1, bytes });
     }
   }
 }

@@ -3,7 +3,7 @@ import { parseIpAddress } from "./ip-address.ts";
 import { isRedacted } from "./redacted-url.ts";
 import { mayReach, type WebhookTargets } from "./webhook-targets.ts";
 
-export const WEBHOOK_URL_CHARS_MAX = 2_048;
+const WEBHOOK_URL_CHARS_MAX = 2_048;
 
 /** The setting that opens others than public addresses, with a value for what is tried out on one machine. */
 export const ALLOWED_BY = "their range in WEBHOOK_ALLOW_PRIVATE, as in WEBHOOK_ALLOW_PRIVATE=127.0.0.0/8";

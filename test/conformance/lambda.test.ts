@@ -1,9 +1,9 @@
 import { afterAll, beforeAll } from "vitest";
 import { connectAws } from "../../adapters/aws/connect-aws.ts";
-import { createBucket } from "../../adapters/aws/create-bucket.ts";
-import { createTable } from "../../adapters/aws/create-table.ts";
 import { SHARED_STORE } from "../../core/broker-settings.ts";
 import type { BrokerStores } from "../../functions/stores/broker-stores.ts";
+import { createBucket } from "../support/aws/create-bucket.ts";
+import { createTable } from "../support/aws/create-table.ts";
 import { startAwsEndpoint } from "../support/aws-endpoint.ts";
 import { dynamoDbBinary } from "../support/dynamodb-server.ts";
 import { memoryFunction, memoryScanner, memoryStores, someKey } from "../support/function-fixture.ts";
@@ -28,7 +28,7 @@ async function openStores(): Promise<BrokerStores> {
   const place = { region: "eu-west-1", table: "apogee-test", bucket: "apogee-test", endpoint, credentials };
   await createTable(place);
   await createBucket(place);
-  const { items, objects, close } = connectAws({ ...place, telemetry: { consumed() {} } });
+  const { items, objects, close } = connectAws(place);
   return {
     items,
     objects,

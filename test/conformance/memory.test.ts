@@ -8,8 +8,7 @@ import { runConformanceTests } from "./run-conformance.ts";
 let server: ServedBroker;
 
 beforeAll(async () => {
-  const telemetry = { consumed() {} };
-  server = await startTestServer({ items: new MemoryItemStore(telemetry), objects: new MemoryObjectStore(telemetry) });
+  server = await startTestServer({ items: new MemoryItemStore(), objects: new MemoryObjectStore() });
 });
 
 afterAll(() => server.stop(5_000));

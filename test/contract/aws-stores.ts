@@ -1,8 +1,8 @@
 import { type AwsStoreSettings, connectAws } from "../../adapters/aws/connect-aws.ts";
-import { createBucket } from "../../adapters/aws/create-bucket.ts";
-import { createTable } from "../../adapters/aws/create-table.ts";
 import type { ItemStore } from "../../core/ports/item-store.ts";
 import type { ObjectStore } from "../../core/ports/object-store.ts";
+import { createBucket } from "../support/aws/create-bucket.ts";
+import { createTable } from "../support/aws/create-table.ts";
 import { startDynamoDbServer } from "../support/dynamodb-server.ts";
 import { startFaultProxy } from "../support/fault-proxy.ts";
 import { startS3Server } from "../support/s3-server/s3-server.ts";

@@ -9,8 +9,6 @@ import { LooseReads } from "./loose-reads.ts";
 import type { Plant } from "./sabotage.ts";
 import type { World } from "./world.ts";
 
-const telemetry = { consumed: () => undefined };
-
 export interface TableOptions {
   readonly plant: Plant;
   /** Whether the table has DynamoDB's limits. */
@@ -20,8 +18,8 @@ export interface TableOptions {
 
 /** One table and its objects, as handlers meet it, and as it is. */
 export class SimulatedTable {
-  readonly honest = new MemoryItemStore(telemetry);
-  readonly #honestObjects = new MemoryObjectStore(telemetry);
+  readonly honest = new MemoryItemStore();
+  readonly #honestObjects = new MemoryObjectStore();
   readonly objects: ObjectStore;
   readonly met: Met = { conflicts: 0, throttled: 0, cutPages: 0, spilled: 0, backlogged: 0 };
   /** What handlers write to and read from. */

@@ -9,12 +9,10 @@ import { hmacSigner } from "../../functions/runtime/signer.ts";
 import { JumpingClock } from "./jumping-clock.ts";
 import { SeededRandom } from "./seeded-random.ts";
 
-const telemetry = { consumed: () => undefined };
-
 /** One table, over which processes come and go. While all of them sleep the clock jumps to whoever wakes first. */
 export function brokerOverTable(settings: BrokerSettings = SOLE_PROCESS) {
-  const items = new MemoryItemStore(telemetry);
-  const objects = new MemoryObjectStore(telemetry);
+  const items = new MemoryItemStore();
+  const objects = new MemoryObjectStore();
   const failures: unknown[] = [];
   let processes = 0;
   const clock = new JumpingClock();

@@ -16,10 +16,9 @@ export const someKey = (): { key: string; hash: string } => {
 };
 
 export function memoryStores(): BrokerStores {
-  const telemetry = { consumed() {} };
   return {
-    items: new MemoryItemStore(telemetry),
-    objects: new MemoryObjectStore(telemetry),
+    items: new MemoryItemStore(),
+    objects: new MemoryObjectStore(),
     settings: SOLE_PROCESS,
     close: () => Promise.resolve(),
   };

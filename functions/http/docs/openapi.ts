@@ -66,8 +66,6 @@ export interface Operation {
   readonly responses: Readonly<Record<string, Answer>>;
 }
 
-export type OpenApiDocument = ReturnType<typeof createOpenApiDocument>;
-
 /** The OpenAPI 3.1 document of a route table. It is one for servers with a key and for those without. */
 export function createOpenApiDocument(routes: readonly Route[]) {
   const schemas = jsonSchemas(routes.flatMap(schemasOf));

@@ -147,13 +147,12 @@ function storesOf(
   { seed, sabotage, shaped = seed % 2 === 0 }: TimeSimulationOptions,
   calm: boolean,
 ): { readonly stores: SimulatedStores; readonly shape: DynamoDbShape; readonly honest: ItemStore } {
-  const telemetry = { consumed: () => undefined };
   const met: Met = { conflicts: 0, throttled: 0, cutPages: 0, spilled: 0, backlogged: 0 };
-  const honest = new MemoryItemStore(telemetry);
+  const honest = new MemoryItemStore();
   const shape = new DynamoDbShape(honest, world, met);
   const table = shaped && !calm ? shape : honest;
   const items = sabotage ? sabotage(table, world.random) : table;
-  return { stores: { items, objects: new MemoryObjectStore(telemetry) }, shape, honest };
+  return { stores: { items, objects: new MemoryObjectStore() }, shape, honest };
 }
 
 async function anythingWaits(table: ItemStore): Promise<boolean> {

@@ -12,7 +12,6 @@ import { ManualClock } from "../../support/manual-clock.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 
 const HOUR_MS = 3_600_000;
-const telemetry = { consumed: () => undefined };
 
 let clock: ManualClock;
 let items: MemoryItemStore;
@@ -38,8 +37,8 @@ const brokerOver = (store: ItemStore): Promise<RunningBroker> =>
 
 beforeEach(async () => {
   clock = new ManualClock();
-  items = new MemoryItemStore(telemetry);
-  objects = new MemoryObjectStore(telemetry);
+  items = new MemoryItemStore();
+  objects = new MemoryObjectStore();
   broker = await brokerOver(items);
 });
 

@@ -14,7 +14,7 @@ const OTHER: KeyedRequest = { ...REQUEST, fingerprint: "another payload" };
 
 /** One table and one clock, over which processes come and go; whoever sleeps moves the clock. */
 function setUp() {
-  const items = new MemoryItemStore({ consumed: () => undefined });
+  const items = new MemoryItemStore();
   let nowMs = 1_800_000_000_000;
   let processes = 0;
   let runs = 0;

@@ -13,7 +13,6 @@ import { ManualClock } from "../../support/manual-clock.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 
 const HOUR_MS = 3_600_000;
-const telemetry = { consumed: () => undefined };
 
 let clock: ManualClock;
 let items: MemoryItemStore;
@@ -21,10 +20,10 @@ let broker: RunningBroker;
 
 beforeEach(async () => {
   clock = new ManualClock();
-  items = new MemoryItemStore(telemetry);
+  items = new MemoryItemStore();
   broker = await createBroker({
     items,
-    objects: new MemoryObjectStore(telemetry),
+    objects: new MemoryObjectStore(),
     clock,
     random: new SeededRandom(1),
     signer: hmacSigner,

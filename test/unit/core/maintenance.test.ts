@@ -15,7 +15,7 @@ const DAY_MS = 86_400_000;
 /** A broker whose store can be listed whole, and whose clock can be moved. */
 async function setUp() {
   const written = new Map<string, { pk: string; sk: string }>();
-  const memory = new MemoryItemStore({ consumed: () => undefined });
+  const memory = new MemoryItemStore();
   const note = (pk: string, sk: string): void => void written.set(`${pk}/${sk}`, { pk, sk });
   const items: ItemStore = {
     get: (key) => memory.get(key),
@@ -39,7 +39,7 @@ async function setUp() {
   let nowMs = 1_800_000_000_000;
   const broker = await createBroker({
     items,
-    objects: new MemoryObjectStore({ consumed: () => undefined }),
+    objects: new MemoryObjectStore(),
     clock: { nowMs: () => nowMs, sleep: async () => undefined },
     random: new SeededRandom(1),
     signer: hmacSigner,

@@ -13,7 +13,6 @@ import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
 import { hmacSigner } from "../../../functions/runtime/signer.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 
-const telemetry = { consumed: () => undefined };
 const START_MS = 1_800_000_000_000;
 
 let nowMs: number;
@@ -24,7 +23,7 @@ let broker: RunningBroker;
 const start = (through: ItemStore, { aheadMs = 0, settings = SOLE_PROCESS } = {}): Promise<RunningBroker> =>
   createBroker({
     items: through,
-    objects: new MemoryObjectStore(telemetry),
+    objects: new MemoryObjectStore(),
     clock: { nowMs: () => nowMs + aheadMs, sleep: async () => undefined },
     random: new SeededRandom(1),
     signer: hmacSigner,
@@ -47,7 +46,7 @@ const followed = (happens: (key: { readonly pk: string }) => Promise<void>): Ite
 
 beforeEach(async () => {
   nowMs = START_MS;
-  items = new MemoryItemStore(telemetry);
+  items = new MemoryItemStore();
   broker = await start(items);
   await broker.putTopic("orders", { queues: 4 });
   await broker.putGroup("billing", {});

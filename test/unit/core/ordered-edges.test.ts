@@ -19,7 +19,6 @@ import { SeededRandom } from "../../support/seeded-random.ts";
 
 const HOUR_MS = 3_600_000;
 const LEASE_SECONDS = 60;
-const telemetry = { consumed: () => undefined };
 
 let clock: ManualClock;
 let items: MeasuredItemStore;
@@ -45,8 +44,8 @@ class MeasuredItemStore extends MemoryItemStore {
 
 beforeEach(async () => {
   clock = new ManualClock();
-  items = new MeasuredItemStore(telemetry);
-  objects = new MemoryObjectStore(telemetry);
+  items = new MeasuredItemStore();
+  objects = new MemoryObjectStore();
   broker = await startHandler(1);
 });
 

@@ -10,7 +10,6 @@ import { StoreFormat } from "../../../core/store-format.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 
 const HOUR_MS = 3_600_000;
-const telemetry = { consumed: () => undefined };
 const queue = { topicUid: "topicuid", queueId: 0 };
 const topic = { uid: "topicuid", retentionHours: 1, flushMode: "ASYNC_FLUSH" } as const;
 const compressor = {
@@ -20,8 +19,8 @@ const compressor = {
 
 /** A log over stores and a clock that several handlers can share. */
 function setUp() {
-  const items = new MemoryItemStore(telemetry);
-  const objects = new CountedObjectStore(telemetry);
+  const items = new MemoryItemStore();
+  const objects = new CountedObjectStore();
   let nowMs = 1_800_000_000_000;
   const clock = { nowMs: () => nowMs, sleep: async () => undefined };
   const handler = (seed = 1): QueueLog =>
@@ -184,7 +183,7 @@ describe("the log of a queue", () => {
     let queries = 0;
     let nowMs = 1_800_000_000_000;
     const clock = { nowMs: () => nowMs, sleep: async () => undefined };
-    const objects = new CountedObjectStore(telemetry);
+    const objects = new CountedObjectStore();
     const log = new QueueLog(
       { items, objects, clock, random: new SeededRandom(1), compressor },
       { inlineFrameBytesMax: 10_240, transactedInlineBytesMax: 10_240, detachedInlineBytesMax: 10_240, packFromBytes: 1e9 },

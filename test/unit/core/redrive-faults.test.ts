@@ -13,12 +13,11 @@ import { FAULTS, faulty } from "../../support/one-faulty-write.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 
 const HOUR_MS = 3_600_000;
-const telemetry = { consumed: () => undefined };
 
 /** One table, over which processes come and go; whoever sleeps moves the clock. */
 function setUp() {
-  const items = new MemoryItemStore(telemetry);
-  const objects = new MemoryObjectStore(telemetry);
+  const items = new MemoryItemStore();
+  const objects = new MemoryObjectStore();
   let nowMs = 1_800_000_000_000;
   let processes = 0;
   const clock = {

@@ -15,7 +15,6 @@ import { SeededRandom } from "../../support/seeded-random.ts";
 const STEP_MS = 100;
 /** What the adapter gives a put at most. */
 const PUT_MS_MAX = 10_000;
-const telemetry = { consumed: () => undefined };
 const compressor = {
   deflate: (bytes: Uint8Array) => deflateRawSync(bytes),
   inflate: (bytes: Uint8Array, bytesMax: number) => inflateRawSync(bytes, { maxOutputLength: bytesMax }),
@@ -30,7 +29,7 @@ const SILENCE: Fate = { ms: Number.POSITIVE_INFINITY };
 
 /** An object store at the end of a slow network: what becomes of each put `fateOf` says. It is given up when its caller wants it. */
 function slowObjects(clock: ManualClock, fateOf: (puts: number) => Fate): ObjectStore & { puts: number } {
-  const inner = new MemoryObjectStore(telemetry);
+  const inner = new MemoryObjectStore();
   const slow = {
     puts: 0,
     get: inner.get.bind(inner),
@@ -75,7 +74,7 @@ describe("a large send while the object store hardly answers", () => {
   ])("is told within ten seconds and a little that it was not stored: %s", async (_, fields, fateOf) => {
     const clock = new ManualClock();
     const objects = slowObjects(clock, fateOf);
-    const items = new MemoryItemStore(telemetry);
+    const items = new MemoryItemStore();
     const broker = await createBroker({
       ...{ items, objects, clock, compressor, signer: hmacSigner, random: new SeededRandom(1), settings: SHARED_STORE },
     });
@@ -89,7 +88,7 @@ describe("a large send while the object store hardly answers", () => {
   it("is told so within that time too where its object is stored in the end, and no queue takes it", async () => {
     const clock = new ManualClock();
     const objects = slowObjects(clock, () => ({ ms: 9_500 }));
-    const items = new MemoryItemStore(telemetry);
+    const items = new MemoryItemStore();
     const busy: ItemStore = {
       get: (key, options) => items.get(key, options),
       batchGet: (keys, options) => items.batchGet(keys, options),

@@ -19,12 +19,10 @@ import { hmacSigner } from "../../../functions/runtime/signer.ts";
 import { FAULTS, faulty } from "../../support/one-faulty-write.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 
-const telemetry = { consumed: () => undefined };
-
 /** One table, over which servers come and go; whoever sleeps moves the clock. */
 function setUp(guard?: ApiKeyGuard) {
-  const items = new MemoryItemStore(telemetry);
-  const objects = new MemoryObjectStore(telemetry);
+  const items = new MemoryItemStore();
+  const objects = new MemoryObjectStore();
   let nowMs = 1_800_000_000_000;
   let servers = 0;
   const clock = {

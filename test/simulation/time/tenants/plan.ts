@@ -1,7 +1,7 @@
 import type { SeededRandom } from "../../../support/seeded-random.ts";
 
 /** What goes wrong in a history, and so how late those may be who do nothing wrong. */
-export const TROUBLES = ["none", "deaths", "lostLeases", "unheard", "skew", "wild"] as const;
+const TROUBLES = ["none", "deaths", "lostLeases", "unheard", "skew", "wild"] as const;
 export type Trouble = (typeof TROUBLES)[number];
 
 /** Who scans: the function, by its schedule and when rung; servers, each by itself; or both. */

@@ -78,8 +78,8 @@ class Tenants {
   readonly #plant: TenantPlant;
   readonly #world: World;
   readonly #plan: Plan;
-  readonly #honest = new MemoryItemStore({ consumed: () => undefined });
-  readonly #objects = new MemoryObjectStore({ consumed: () => undefined });
+  readonly #honest = new MemoryItemStore();
+  readonly #objects = new MemoryObjectStore();
   readonly #table: PartitionedTable;
   readonly #items: ItemStore;
   readonly #slowTopics = new Set<string>();

@@ -5,20 +5,18 @@ import {
   UpdateTimeToLiveCommand,
   waitUntilTableExists,
 } from "@aws-sdk/client-dynamodb";
-import { type AwsClientSettings, openAwsClients } from "./aws-clients.ts";
-import { failedCall, unlessNamed } from "./failed-call.ts";
+import { type AwsClientSettings, openAwsClients } from "../../../adapters/aws/aws-clients.ts";
+import { unlessNamed } from "../../../adapters/aws/failed-call.ts";
 
 const READY_SECONDS_MAX = 60;
 const POLL_SECONDS = 1;
 
-/** Makes the table of the items where there is none: in a stand-in. On AWS the stack makes it. Idempotent. Errors: `StoreUnavailable`. */
+/** Makes the table of the items in a stand-in, where there is none. On AWS the stack makes it. */
 export async function createTable(settings: AwsClientSettings & { readonly table: string }): Promise<void> {
   const { dynamodb, close } = openAwsClients(settings);
   try {
     await create(dynamodb, settings.table);
     await expireItems(dynamodb, settings.table);
-  } catch (error) {
-    throw failedCall(error, `createTable ${settings.table}`, "write").error;
   } finally {
     close();
   }
