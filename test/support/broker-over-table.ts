@@ -1,13 +1,26 @@
-import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { MemoryItemStore } from "../../adapters/memory/memory-item-store.ts";
 import { MemoryObjectStore } from "../../adapters/memory/memory-object-store.ts";
 import { type BrokerSettings, SOLE_PROCESS } from "../../core/broker-settings.ts";
 import { type BrokerDependencies, createBroker, type RunningBroker } from "../../core/create-broker.ts";
 import type { Doorbell } from "../../core/ports/doorbell.ts";
 import type { ItemStore } from "../../core/ports/item-store.ts";
+import { deflateCompressor } from "../../functions/runtime/compressor.ts";
 import { hmacSigner } from "../../functions/runtime/signer.ts";
 import { JumpingClock } from "./jumping-clock.ts";
 import { SeededRandom } from "./seeded-random.ts";
+
+/** A broker over what a test gives: a store and a clock at least. */
+export const testBroker = (
+  given: Pick<BrokerDependencies, "items" | "clock"> & Partial<BrokerDependencies>,
+): Promise<RunningBroker> =>
+  createBroker({
+    objects: new MemoryObjectStore(),
+    random: new SeededRandom(1),
+    signer: hmacSigner,
+    compressor: deflateCompressor,
+    settings: SOLE_PROCESS,
+    ...given,
+  });
 
 /** One table, over which processes come and go. While all of them sleep the clock jumps to whoever wakes first. */
 export function brokerOverTable(settings: BrokerSettings = SOLE_PROCESS) {
@@ -22,10 +35,7 @@ export function brokerOverTable(settings: BrokerSettings = SOLE_PROCESS) {
     clock,
     random: new SeededRandom(++processes),
     signer: hmacSigner,
-    compressor: {
-      deflate: (bytes) => deflateRawSync(bytes),
-      inflate: (bytes, bytesMax) => inflateRawSync(bytes, { maxOutputLength: bytesMax }),
-    },
+    compressor: deflateCompressor,
     settings,
     onFailure: (error) => failures.push(error),
   });

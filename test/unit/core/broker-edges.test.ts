@@ -1,15 +1,12 @@
-import { createHmac, timingSafeEqual } from "node:crypto";
-import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { beforeEach, describe, expect, it } from "vitest";
 import { MemoryItemStore } from "../../../adapters/memory/memory-item-store.ts";
 import { MemoryObjectStore } from "../../../adapters/memory/memory-object-store.ts";
-import { SOLE_PROCESS } from "../../../core/broker-settings.ts";
-import { createBroker, type RunningBroker } from "../../../core/create-broker.ts";
+import type { RunningBroker } from "../../../core/create-broker.ts";
 import type { ItemStore } from "../../../core/ports/item-store.ts";
 import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
 import type { ReceivedMessage } from "../../../core/terms.ts";
+import { testBroker } from "../../support/broker-over-table.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
-import { SeededRandom } from "../../support/seeded-random.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -19,20 +16,10 @@ let objects: MemoryObjectStore;
 let broker: RunningBroker;
 
 const brokerOver = (store: ItemStore): Promise<RunningBroker> =>
-  createBroker({
+  testBroker({
     items: store,
     objects,
     clock,
-    random: new SeededRandom(1),
-    signer: {
-      sign: (key, bytes) => createHmac("sha512", key).update(bytes).digest(),
-      equal: (a, b) => a.length === b.length && timingSafeEqual(a, b),
-    },
-    compressor: {
-      deflate: (bytes) => deflateRawSync(bytes),
-      inflate: (bytes, bytesMax) => inflateRawSync(bytes, { maxOutputLength: bytesMax }),
-    },
-    settings: SOLE_PROCESS,
   });
 
 beforeEach(async () => {

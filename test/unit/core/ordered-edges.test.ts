@@ -1,13 +1,11 @@
-import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { beforeEach, describe, expect, it } from "vitest";
 import { MemoryItemStore } from "../../../adapters/memory/memory-item-store.ts";
 import { MemoryObjectStore } from "../../../adapters/memory/memory-object-store.ts";
-import { SOLE_PROCESS } from "../../../core/broker-settings.ts";
-import { createBroker, type RunningBroker } from "../../../core/create-broker.ts";
+import type { RunningBroker } from "../../../core/create-broker.ts";
 import { PARKED_MAX } from "../../../core/limits.ts";
 import type { GroupSettings, SettleEntry, TopicSettings } from "../../../core/requests.ts";
 import type { ReceivedMessage } from "../../../core/terms.ts";
-import { hmacSigner } from "../../../functions/runtime/signer.ts";
+import { testBroker } from "../../support/broker-over-table.ts";
 import {
   EXPRESSION_BYTES_MAX,
   EXPRESSION_OPERATORS_MAX,
@@ -51,17 +49,11 @@ beforeEach(async () => {
 
 /** All handlers share the stores and the clock. */
 const startHandler = (seed: number): Promise<RunningBroker> =>
-  createBroker({
+  testBroker({
     items,
     objects,
     clock,
     random: new SeededRandom(seed),
-    signer: hmacSigner,
-    compressor: {
-      deflate: (bytes) => deflateRawSync(bytes),
-      inflate: (bytes, bytesMax) => inflateRawSync(bytes, { maxOutputLength: bytesMax }),
-    },
-    settings: SOLE_PROCESS,
   });
 
 async function subscribed(topic: TopicSettings, group: GroupSettings = {}): Promise<void> {

@@ -1,4 +1,3 @@
-import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { MemoryItemStore } from "../../../adapters/memory/memory-item-store.ts";
 import { MemoryObjectStore } from "../../../adapters/memory/memory-object-store.ts";
@@ -7,15 +6,12 @@ import { FrameObjects } from "../../../core/log/frame-objects.ts";
 import { CAP_STEP, OBJECT_PAGE_BYTES, PENDING_OBJECT_BYTES_MAX } from "../../../core/log/log-limits.ts";
 import { QueueLog } from "../../../core/log/queue-log.ts";
 import { StoreFormat } from "../../../core/store-format.ts";
+import { deflateCompressor as compressor } from "../../../functions/runtime/compressor.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 
 const HOUR_MS = 3_600_000;
 const queue = { topicUid: "topicuid", queueId: 0 };
 const topic = { uid: "topicuid", retentionHours: 1, flushMode: "ASYNC_FLUSH" } as const;
-const compressor = {
-  deflate: (bytes: Uint8Array) => deflateRawSync(bytes),
-  inflate: (bytes: Uint8Array, bytesMax: number) => inflateRawSync(bytes, { maxOutputLength: bytesMax }),
-};
 
 /** A log over stores and a clock that several handlers can share. */
 function setUp() {

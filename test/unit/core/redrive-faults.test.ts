@@ -1,14 +1,12 @@
-import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { MemoryItemStore } from "../../../adapters/memory/memory-item-store.ts";
 import { MemoryObjectStore } from "../../../adapters/memory/memory-object-store.ts";
-import { SOLE_PROCESS } from "../../../core/broker-settings.ts";
-import { createBroker, type RunningBroker } from "../../../core/create-broker.ts";
+import type { RunningBroker } from "../../../core/create-broker.ts";
 import { anchorKey, deadLetterTombstonesPk, subscribersPk, topicKey } from "../../../core/keys.ts";
 import { FLIGHT_MS_MAX } from "../../../core/log/log-limits.ts";
 import type { Item, ItemStore } from "../../../core/ports/item-store.ts";
 import { topicOf } from "../../../core/topic/topic-codec.ts";
-import { hmacSigner } from "../../../functions/runtime/signer.ts";
+import { testBroker } from "../../support/broker-over-table.ts";
 import { FAULTS, faulty } from "../../support/one-faulty-write.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 
@@ -27,17 +25,11 @@ function setUp() {
     },
   };
   const process = (store: ItemStore = items): Promise<RunningBroker> =>
-    createBroker({
+    testBroker({
       items: store,
       objects,
       clock,
       random: new SeededRandom(++processes),
-      signer: hmacSigner,
-      compressor: {
-        deflate: (bytes) => deflateRawSync(bytes),
-        inflate: (bytes, bytesMax) => inflateRawSync(bytes, { maxOutputLength: bytesMax }),
-      },
-      settings: SOLE_PROCESS,
     });
   const tick = (broker: RunningBroker) => broker.maintain({ untilMs: nowMs + 60_000 });
   const pass = (ms: number): number => {

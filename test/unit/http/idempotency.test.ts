@@ -3,8 +3,7 @@ import pino from "pino";
 import { describe, expect, it } from "vitest";
 import { MemoryItemStore } from "../../../adapters/memory/memory-item-store.ts";
 import { MemoryObjectStore } from "../../../adapters/memory/memory-object-store.ts";
-import { SOLE_PROCESS } from "../../../core/broker-settings.ts";
-import { createBroker, type RunningBroker } from "../../../core/create-broker.ts";
+import type { RunningBroker } from "../../../core/create-broker.ts";
 import { REQUEST_RUN_MS_MAX } from "../../../core/limits.ts";
 import type { Item, ItemStore } from "../../../core/ports/item-store.ts";
 import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
@@ -14,8 +13,8 @@ import { BackgroundSends } from "../../../functions/http/bounds/background-sends
 import { LongPolls } from "../../../functions/http/bounds/long-polls.ts";
 import { RequestMemory } from "../../../functions/http/bounds/request-memory.ts";
 import { keyedRequest } from "../../../functions/http/idempotency-key.ts";
-import { deflateCompressor } from "../../../functions/runtime/compressor.ts";
 import { hmacSigner } from "../../../functions/runtime/signer.ts";
+import { testBroker } from "../../support/broker-over-table.ts";
 import { FAULTS, faulty } from "../../support/one-faulty-write.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 
@@ -32,14 +31,11 @@ function setUp(guard?: ApiKeyGuard) {
     },
   };
   const start = (store: ItemStore = items): Promise<RunningBroker> =>
-    createBroker({
+    testBroker({
       items: store,
       objects,
       clock,
       random: new SeededRandom(++servers),
-      signer: hmacSigner,
-      compressor: deflateCompressor,
-      settings: SOLE_PROCESS,
     });
   const serve = async (store: ItemStore = items) => {
     const broker = await start(store);
