@@ -14,7 +14,7 @@ import { createSystemRandom } from "../../functions/runtime/random.ts";
 import { hmacSigner } from "../../functions/runtime/signer.ts";
 import { createBucket } from "../../test/support/aws/create-bucket.ts";
 import { createTable } from "../../test/support/aws/create-table.ts";
-import { dynamoDbBinary, startDynamoDbServer } from "../../test/support/dynamodb-server.ts";
+import { dynamoDbBinary, startDynamoDbServer } from "../../test/support/aws/dynamodb-server.ts";
 import { type DueChecks, fillDueChecks } from "./due-checks.ts";
 import { type DueTimers, fillDueTimers } from "./due-timers.ts";
 import { Fired } from "./fired.ts";

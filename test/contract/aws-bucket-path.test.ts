@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { createBucket } from "../support/aws/create-bucket.ts";
-import { startS3Server } from "../support/s3-server/s3-server.ts";
+import { startS3Server } from "../support/aws/s3-server/s3-server.ts";
 import { connect } from "./aws-stores.ts";
 
 const SETTINGS = { region: "eu-west-1", credentials: { accessKeyId: "test", secretAccessKey: "test" } };

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { ObjectStore } from "../../core/ports/object-store.ts";
-import type { Fault } from "../support/fault-proxy.ts";
+import type { Fault } from "../support/faults/fault-proxy.ts";
 import {
   garbledAnswer,
   garbledRequest,
@@ -10,7 +10,7 @@ import {
   lostRequest,
   s3Error,
   silence,
-} from "../support/fault-proxy-faults.ts";
+} from "../support/faults/fault-proxy-faults.ts";
 import { connect, connectThroughFaults, failureOf, meteredEnd, openAwsObjects } from "./aws-stores.ts";
 
 const SILENCE_MS = 100;

@@ -6,7 +6,7 @@ import { EmbeddedItemStore } from "../../adapters/embedded/embedded-item-store.t
 import { EmbeddedObjectStore } from "../../adapters/embedded/embedded-object-store.ts";
 import { FreeSpace } from "../../adapters/embedded/free-space.ts";
 import { StoreUnavailable } from "../../core/ports/store-failures.ts";
-import { type SmallDisk, smallDisk } from "../support/store-small-disk.ts";
+import { type SmallDisk, smallDisk } from "../support/faults/small-disk.ts";
 import { together } from "./items/fixture.ts";
 
 const MIB = 1024 * 1024;

@@ -9,10 +9,10 @@ import { DirectoryInUse, FormatTooNew } from "../../adapters/embedded/data-direc
 import { EmbeddedItemStore } from "../../adapters/embedded/embedded-item-store.ts";
 import { EmbeddedObjectStore } from "../../adapters/embedded/embedded-object-store.ts";
 import { StoreCorrupt, StoreUnavailable } from "../../core/ports/store-failures.ts";
-import { storeDirectory } from "../support/store-directory.ts";
+import { storeDirectory } from "../support/stores/store-directory.ts";
 import { together } from "./items/fixture.ts";
 
-const WRITER = fileURLToPath(new URL("../support/store-writer.ts", import.meta.url));
+const WRITER = fileURLToPath(new URL("../support/stores/store-writer.ts", import.meta.url));
 const ACKNOWLEDGED_BEFORE_KILL = 2_000;
 
 let directory: Awaited<ReturnType<typeof storeDirectory>>;

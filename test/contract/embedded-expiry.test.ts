@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { EmbeddedItemStore } from "../../adapters/embedded/embedded-item-store.ts";
 import { EmbeddedObjectStore } from "../../adapters/embedded/embedded-object-store.ts";
 import { StoreMisuse } from "../../core/ports/store-failures.ts";
-import { storeDirectory } from "../support/store-directory.ts";
+import { storeDirectory } from "../support/stores/store-directory.ts";
 import { together } from "./items/fixture.ts";
 
 const NOW = 1_800_000_000;

@@ -4,7 +4,7 @@ import { EmbeddedItemStore } from "../../adapters/embedded/embedded-item-store.t
 import { MemoryItemStore } from "../../adapters/memory/memory-item-store.ts";
 import type { Change, Condition, ItemStore, TransactWrite } from "../../core/ports/item-store.ts";
 import { StoreMisuse } from "../../core/ports/store-failures.ts";
-import { storeDirectory } from "../support/store-directory.ts";
+import { storeDirectory } from "../support/stores/store-directory.ts";
 import { bytes } from "./items/fixture.ts";
 
 /** Both stores decide writes in the order of the calls, so the same calls, all begun at once, must end alike. */

@@ -4,8 +4,8 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { EmbeddedItemStore } from "../../adapters/embedded/embedded-item-store.ts";
 import { EmbeddedObjectStore } from "../../adapters/embedded/embedded-object-store.ts";
 import { FreeSpace } from "../../adapters/embedded/free-space.ts";
-import { storeDirectory } from "../support/store-directory.ts";
-import { PowerCutDisk } from "../support/store-power-cut.ts";
+import { PowerCutDisk } from "../support/faults/power-cut.ts";
+import { storeDirectory } from "../support/stores/store-directory.ts";
 import { together } from "./items/fixture.ts";
 
 let directory: Awaited<ReturnType<typeof storeDirectory>>;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { OBJECT_BYTES_MAX, type ObjectStore } from "../../core/ports/object-store.ts";
 import { StoreMisuse } from "../../core/ports/store-failures.ts";
-import type { StoreLedger } from "../support/store-ledger.ts";
+import type { StoreLedger } from "../support/stores/store-ledger.ts";
 import { bytes, together } from "./items/fixture.ts";
 
 export interface OpenObjectStore {

@@ -4,7 +4,7 @@ import type { Checks } from "../e2e/checks.ts";
 import type { Processes } from "../e2e/processes.ts";
 import { createBucket } from "../support/aws/create-bucket.ts";
 import { createTable } from "../support/aws/create-table.ts";
-import { freePort, startServer } from "../support/server-process.ts";
+import { freePort, startServer } from "../support/server/server-process.ts";
 import { installLocalstack, LOCALSTACK_VERSION } from "./install.ts";
 import { type Localstack, startLocalstack } from "./localstack-process.ts";
 import { runSuite } from "./suite.ts";

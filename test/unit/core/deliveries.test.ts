@@ -6,7 +6,7 @@ import { progressKey } from "../../../core/keys.ts";
 import type { Item } from "../../../core/ports/item-store.ts";
 import type { SettleEntry, SettleResult } from "../../../core/requests.ts";
 import type { ReceivedMessage } from "../../../core/terms.ts";
-import { brokerOverTable } from "../../support/broker-over-table.ts";
+import { brokerOverTable } from "../../support/broker/broker-over-table.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 
 const LEASE_MS = 30_000;

@@ -6,7 +6,7 @@ import { type KeyedResult, runOnce } from "../../../core/idempotency/run-once.ts
 import { knownRequestKey } from "../../../core/keys.ts";
 import { IDEMPOTENCY_WINDOW_MS, KEPT_REPLY_BYTES_MAX, REQUEST_RUN_MS_MAX } from "../../../core/limits.ts";
 import type { ItemStore } from "../../../core/ports/item-store.ts";
-import { faulty } from "../../support/one-faulty-write.ts";
+import { faulty } from "../../support/faults/one-faulty-write.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 
 const REQUEST: KeyedRequest = { id: "caller-route-key", fingerprint: "payload" };

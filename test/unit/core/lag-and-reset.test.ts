@@ -5,8 +5,8 @@ import { progressKey, spilledPk } from "../../../core/keys.ts";
 import { WAITING_CLAIMS_KEPT, WAITING_CLAIMS_MAX } from "../../../core/limits.ts";
 import { FLIGHT_MS_MAX } from "../../../core/log/log-limits.ts";
 import type { SettleEntry } from "../../../core/requests.ts";
-import { testBroker } from "../../support/broker-over-table.ts";
-import { ManualClock } from "../../support/manual-clock.ts";
+import { testBroker } from "../../support/broker/broker-over-table.ts";
+import { ManualClock } from "../../support/clocks/manual-clock.ts";
 
 const HOUR_MS = 3_600_000;
 

@@ -3,7 +3,7 @@ import { MemoryItemStore } from "../../../adapters/memory/memory-item-store.ts";
 import { DEPARTURES_PK } from "../../../core/keys.ts";
 import { FLIGHT_MS_MAX } from "../../../core/log/log-limits.ts";
 import type { Item, ItemStore } from "../../../core/ports/item-store.ts";
-import { testBroker } from "../../support/broker-over-table.ts";
+import { testBroker } from "../../support/broker/broker-over-table.ts";
 
 const DAY_MS = 86_400_000;
 

@@ -8,7 +8,7 @@ import { CLIENT_LEASE_MS, CLIENTS_MAX, EXPIRED_CLIENTS_SWEPT_MAX } from "../../.
 import { FLIGHT_MS_MAX } from "../../../core/log/log-limits.ts";
 import type { ItemStore } from "../../../core/ports/item-store.ts";
 import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
-import { testBroker } from "../../support/broker-over-table.ts";
+import { testBroker } from "../../support/broker/broker-over-table.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 
 const START_MS = 1_800_000_000_000;

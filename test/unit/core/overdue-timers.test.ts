@@ -3,7 +3,7 @@ import { SHARED_STORE } from "../../../core/broker-settings.ts";
 import { framesObjectExpiresMs } from "../../../core/keys.ts";
 import type { ScheduledReceipt } from "../../../core/terms.ts";
 import { DELAY_MS_MAX } from "../../../core/timer/timer-limits.ts";
-import { brokerOverTable } from "../../support/broker-over-table.ts";
+import { brokerOverTable } from "../../support/broker/broker-over-table.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 
 const HOUR_MS = 3_600_000;

@@ -4,7 +4,7 @@ import type { RunningBroker } from "../../../core/create-broker.ts";
 import { blockKey, progressKey } from "../../../core/keys.ts";
 import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
 import type { ReceivedMessage } from "../../../core/terms.ts";
-import { brokerOverTable } from "../../support/broker-over-table.ts";
+import { brokerOverTable } from "../../support/broker/broker-over-table.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 
 const LEASE_MS = 30_000;

@@ -8,8 +8,8 @@ import { GROUPS_MAX, SUBSCRIBERS_MAX, SUBSCRIPTIONS_MAX, TOPICS_MAX } from "../.
 import { FLIGHT_MS_MAX } from "../../../core/log/log-limits.ts";
 import type { ItemStore } from "../../../core/ports/item-store.ts";
 import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
-import { testBroker } from "../../support/broker-over-table.ts";
-import { FAULTS, faulty } from "../../support/one-faulty-write.ts";
+import { testBroker } from "../../support/broker/broker-over-table.ts";
+import { FAULTS, faulty } from "../../support/faults/one-faulty-write.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 
 /** One table over which processes come and go; whoever sleeps moves the clock. */

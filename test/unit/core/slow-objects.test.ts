@@ -7,8 +7,8 @@ import type { ItemStore } from "../../../core/ports/item-store.ts";
 import type { ObjectStore } from "../../../core/ports/object-store.ts";
 import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
 import { deflateCompressor as compressor } from "../../../functions/runtime/compressor.ts";
-import { testBroker } from "../../support/broker-over-table.ts";
-import { ManualClock } from "../../support/manual-clock.ts";
+import { testBroker } from "../../support/broker/broker-over-table.ts";
+import { ManualClock } from "../../support/clocks/manual-clock.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 
 const STEP_MS = 100;

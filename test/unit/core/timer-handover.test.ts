@@ -3,7 +3,7 @@ import { SHARED_STORE } from "../../../core/broker-settings.ts";
 import { SHARD_LEASES_KEY, timersPk } from "../../../core/keys.ts";
 import type { ItemStore } from "../../../core/ports/item-store.ts";
 import { TIMER_SHARDS } from "../../../core/timer/timer-limits.ts";
-import { brokerOverTable, receivedTexts } from "../../support/broker-over-table.ts";
+import { brokerOverTable, receivedTexts } from "../../support/broker/broker-over-table.ts";
 
 const COUNT = 1_500;
 const QUERY_MS = 400;

@@ -6,7 +6,7 @@ import { blockKey } from "../../../core/keys.ts";
 import { blockOf } from "../../../core/log/block.ts";
 import { CAP_STEP } from "../../../core/log/log-limits.ts";
 import type { StoredMessage } from "../../../core/terms.ts";
-import { brokerOverTable } from "../../support/broker-over-table.ts";
+import { brokerOverTable } from "../../support/broker/broker-over-table.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 
 const LARGE_BYTES = 20_000;

@@ -13,7 +13,7 @@ import { RequestMemory } from "../../../functions/http/bounds/request-memory.ts"
 import { systemClock } from "../../../functions/runtime/clock.ts";
 import { createSystemRandom } from "../../../functions/runtime/random.ts";
 import { hmacSigner } from "../../../functions/runtime/signer.ts";
-import { stubBroker } from "../../support/http-stub-broker.ts";
+import { stubBroker } from "../../support/http/stub-broker.ts";
 
 const TOPIC = { name: "t", uid: "u", type: "NORMAL", version: 1, createdAtMs: 0, updatedAtMs: 0 } as Awaited<
   ReturnType<Broker["getTopic"]>

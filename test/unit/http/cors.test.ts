@@ -2,8 +2,8 @@ import { afterEach, describe, expect, it } from "vitest";
 import { BrokerError } from "../../../core/errors.ts";
 import { ApiKeyGuard } from "../../../functions/http/access/api-key-guard.ts";
 import type { ServedBroker, ServeOptions } from "../../../functions/http/node/serve-broker.ts";
-import { exchangeRaw } from "../../support/http-raw.ts";
-import { serveStub } from "../../support/http-stub-broker.ts";
+import { exchangeRaw } from "../../support/http/http-raw.ts";
+import { serveStub } from "../../support/http/stub-broker.ts";
 
 const CONSOLE = "https://console.example";
 const KEY = "k".repeat(32);

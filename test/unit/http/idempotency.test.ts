@@ -14,8 +14,8 @@ import { LongPolls } from "../../../functions/http/bounds/long-polls.ts";
 import { RequestMemory } from "../../../functions/http/bounds/request-memory.ts";
 import { keyedRequest } from "../../../functions/http/idempotency-key.ts";
 import { hmacSigner } from "../../../functions/runtime/signer.ts";
-import { testBroker } from "../../support/broker-over-table.ts";
-import { FAULTS, faulty } from "../../support/one-faulty-write.ts";
+import { testBroker } from "../../support/broker/broker-over-table.ts";
+import { FAULTS, faulty } from "../../support/faults/one-faulty-write.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 
 /** One table, over which servers come and go; whoever sleeps moves the clock. */

@@ -1,6 +1,6 @@
-import { SHARD_LEASES_KEY } from "../../core/keys.ts";
-import type { Item, ItemStore } from "../../core/ports/item-store.ts";
-import { SCAN_LEASE_MS, SCAN_RENEW_MS, TIMER_SHARDS } from "../../core/timer/timer-limits.ts";
+import { SHARD_LEASES_KEY } from "../../../core/keys.ts";
+import type { Item, ItemStore } from "../../../core/ports/item-store.ts";
+import { SCAN_LEASE_MS, SCAN_RENEW_MS, TIMER_SHARDS } from "../../../core/timer/timer-limits.ts";
 
 /** The leases of all shards, renewed by one holder at `nowMs`. */
 export function heldShards(nowMs: number, { endsMs = nowMs + 65_000, watchedUntilMs = 0 } = {}): Item {

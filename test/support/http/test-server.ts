@@ -1,14 +1,14 @@
-import { SOLE_PROCESS } from "../../core/broker-settings.ts";
-import { createBroker } from "../../core/create-broker.ts";
-import type { ItemStore } from "../../core/ports/item-store.ts";
-import type { ObjectStore } from "../../core/ports/object-store.ts";
-import { AnswerMemory } from "../../functions/http/bounds/answer-memory.ts";
-import { type ServedBroker, serveBroker } from "../../functions/http/node/serve-broker.ts";
-import { systemClock } from "../../functions/runtime/clock.ts";
-import { deflateCompressor } from "../../functions/runtime/compressor.ts";
-import { createLog } from "../../functions/runtime/log.ts";
-import { createSystemRandom } from "../../functions/runtime/random.ts";
-import { hmacSigner } from "../../functions/runtime/signer.ts";
+import { SOLE_PROCESS } from "../../../core/broker-settings.ts";
+import { createBroker } from "../../../core/create-broker.ts";
+import type { ItemStore } from "../../../core/ports/item-store.ts";
+import type { ObjectStore } from "../../../core/ports/object-store.ts";
+import { AnswerMemory } from "../../../functions/http/bounds/answer-memory.ts";
+import { type ServedBroker, serveBroker } from "../../../functions/http/node/serve-broker.ts";
+import { systemClock } from "../../../functions/runtime/clock.ts";
+import { deflateCompressor } from "../../../functions/runtime/compressor.ts";
+import { createLog } from "../../../functions/runtime/log.ts";
+import { createSystemRandom } from "../../../functions/runtime/random.ts";
+import { hmacSigner } from "../../../functions/runtime/signer.ts";
 
 /**
  * The HTTP API above any stores, in this process, on a free port, and what fires timers. Frames are packed early and kept small, to

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { storeDirectory } from "./store-directory.ts";
+import { storeDirectory } from "../stores/store-directory.ts";
 
 const CHUNK = new Uint8Array(64 * 1024);
 

@@ -1,6 +1,6 @@
 import { expect } from "vitest";
-import { itemSize } from "../../adapters/items/item-size.ts";
-import type { ItemStore, Key } from "../../core/ports/item-store.ts";
+import { itemSize } from "../../../adapters/items/item-size.ts";
+import type { ItemStore, Key } from "../../../core/ports/item-store.ts";
 import { EXPRESSION_BYTES_MAX, EXPRESSION_OPERATORS_MAX, largestExpression, NO_EXPRESSION } from "./expression-size.ts";
 
 const isProgress = ({ pk }: Key): boolean => pk.startsWith("g#");

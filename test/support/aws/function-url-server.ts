@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
-import type { ApiFunction } from "../../functions/lambda/api-function.ts";
+import type { ApiFunction } from "../../../functions/lambda/api-function.ts";
 import { functionUrlEvent } from "./function-url-event.ts";
 
 /** An invocation payload, and a result, as JSON. */

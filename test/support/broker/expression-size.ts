@@ -1,5 +1,5 @@
-import { updateInput } from "../../adapters/aws/write-inputs.ts";
-import type { Change, Condition, Key } from "../../core/ports/item-store.ts";
+import { updateInput } from "../../../adapters/aws/write-inputs.ts";
+import type { Change, Condition, Key } from "../../../core/ports/item-store.ts";
 
 /** What DynamoDB takes in one expression. Source: its service quotas, "Expression parameters". */
 export const EXPRESSION_BYTES_MAX = 4_096;

@@ -5,8 +5,8 @@ import { BrokerError } from "../../../core/errors.ts";
 import { WAITING_CLAIMS_KEPT } from "../../../core/limits.ts";
 import type { ItemStore } from "../../../core/ports/item-store.ts";
 import type { ReceivedMessage } from "../../../core/terms.ts";
-import { brokerOverTable } from "../../support/broker-over-table.ts";
-import { FAULTS, type Fault, faulty } from "../../support/one-faulty-write.ts";
+import { brokerOverTable } from "../../support/broker/broker-over-table.ts";
+import { FAULTS, type Fault, faulty } from "../../support/faults/one-faulty-write.ts";
 
 const MINUTE_MS = 60_000;
 const MAX = 32;

@@ -7,8 +7,8 @@ import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
 import type { MessageInput, Resolution, Transaction } from "../../../core/terms.ts";
 import { SCAN_LEASE_MS, TIMER_SHARDS } from "../../../core/timer/timer-limits.ts";
 import { CHECK_INTERVAL_MS, HALF_MESSAGE_SHARDS, MAX_CHECKS_DEFAULT } from "../../../core/transaction/transaction-limits.ts";
-import { brokerOverTable, receivedTexts } from "../../support/broker-over-table.ts";
-import { FAULTS, faulty } from "../../support/one-faulty-write.ts";
+import { brokerOverTable, receivedTexts } from "../../support/broker/broker-over-table.ts";
+import { FAULTS, faulty } from "../../support/faults/one-faulty-write.ts";
 
 const CHECK_AFTER_MS = 6_000;
 const CHECKS = { max: 32, maxBytes: 1e6, waitMs: 0 };

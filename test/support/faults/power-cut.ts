@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { link, mkdtemp, rm, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { ClassicLevel, DatabaseOptions } from "classic-level";
-import { type Disk, type NewFile, systemDisk } from "../../adapters/embedded/disk.ts";
+import { type Disk, type NewFile, systemDisk } from "../../../adapters/embedded/disk.ts";
 
 type Level = ClassicLevel<string, Uint8Array>;
 type Operation = { type: "put"; key: string; value: Uint8Array } | { type: "del"; key: string };

@@ -5,14 +5,14 @@ import type { RunningBroker } from "../../../core/create-broker.ts";
 import { PARKED_MAX } from "../../../core/limits.ts";
 import type { GroupSettings, SettleEntry, TopicSettings } from "../../../core/requests.ts";
 import type { ReceivedMessage } from "../../../core/terms.ts";
-import { testBroker } from "../../support/broker-over-table.ts";
+import { testBroker } from "../../support/broker/broker-over-table.ts";
 import {
   EXPRESSION_BYTES_MAX,
   EXPRESSION_OPERATORS_MAX,
   largestExpression,
   NO_EXPRESSION,
-} from "../../support/expression-size.ts";
-import { ManualClock } from "../../support/manual-clock.ts";
+} from "../../support/broker/expression-size.ts";
+import { ManualClock } from "../../support/clocks/manual-clock.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 
 const HOUR_MS = 3_600_000;

@@ -6,8 +6,8 @@ import { anchorKey, deadLetterTombstonesPk, subscribersPk, topicKey } from "../.
 import { FLIGHT_MS_MAX } from "../../../core/log/log-limits.ts";
 import type { Item, ItemStore } from "../../../core/ports/item-store.ts";
 import { topicOf } from "../../../core/topic/topic-codec.ts";
-import { testBroker } from "../../support/broker-over-table.ts";
-import { FAULTS, faulty } from "../../support/one-faulty-write.ts";
+import { testBroker } from "../../support/broker/broker-over-table.ts";
+import { FAULTS, faulty } from "../../support/faults/one-faulty-write.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 
 const HOUR_MS = 3_600_000;

@@ -1,13 +1,13 @@
-import { MemoryItemStore } from "../../adapters/memory/memory-item-store.ts";
-import { MemoryObjectStore } from "../../adapters/memory/memory-object-store.ts";
-import { type BrokerSettings, SOLE_PROCESS } from "../../core/broker-settings.ts";
-import { type BrokerDependencies, createBroker, type RunningBroker } from "../../core/create-broker.ts";
-import type { Doorbell } from "../../core/ports/doorbell.ts";
-import type { ItemStore } from "../../core/ports/item-store.ts";
-import { deflateCompressor } from "../../functions/runtime/compressor.ts";
-import { hmacSigner } from "../../functions/runtime/signer.ts";
-import { JumpingClock } from "./jumping-clock.ts";
-import { SeededRandom } from "./seeded-random.ts";
+import { MemoryItemStore } from "../../../adapters/memory/memory-item-store.ts";
+import { MemoryObjectStore } from "../../../adapters/memory/memory-object-store.ts";
+import { type BrokerSettings, SOLE_PROCESS } from "../../../core/broker-settings.ts";
+import { type BrokerDependencies, createBroker, type RunningBroker } from "../../../core/create-broker.ts";
+import type { Doorbell } from "../../../core/ports/doorbell.ts";
+import type { ItemStore } from "../../../core/ports/item-store.ts";
+import { deflateCompressor } from "../../../functions/runtime/compressor.ts";
+import { hmacSigner } from "../../../functions/runtime/signer.ts";
+import { JumpingClock } from "../clocks/jumping-clock.ts";
+import { SeededRandom } from "../seeded-random.ts";
 
 /** A broker over what a test gives: a store and a clock at least. */
 export const testBroker = (

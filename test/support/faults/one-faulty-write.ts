@@ -1,5 +1,5 @@
-import type { ItemStore } from "../../core/ports/item-store.ts";
-import { StoreUnavailable } from "../../core/ports/store-failures.ts";
+import type { ItemStore } from "../../../core/ports/item-store.ts";
+import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
 
 /** What becomes of one write; after a crash, of all that follow too. */
 export type Fault = "replyLost" | "requestLost" | "late" | "crashBefore" | "crashAfter";

@@ -1,13 +1,13 @@
 import { createHash, randomBytes } from "node:crypto";
 import pino from "pino";
-import { MemoryItemStore } from "../../adapters/memory/memory-item-store.ts";
-import { MemoryObjectStore } from "../../adapters/memory/memory-object-store.ts";
-import { SOLE_PROCESS } from "../../core/broker-settings.ts";
-import type { Doorbell } from "../../core/ports/doorbell.ts";
-import { type ApiContext, type ApiFunction, createApiFunction } from "../../functions/lambda/api-function.ts";
-import { createScannerFunction, type ScannerHandler } from "../../functions/lambda/scanner-function.ts";
-import type { Log } from "../../functions/runtime/log.ts";
-import type { BrokerStores } from "../../functions/stores/broker-stores.ts";
+import { MemoryItemStore } from "../../../adapters/memory/memory-item-store.ts";
+import { MemoryObjectStore } from "../../../adapters/memory/memory-object-store.ts";
+import { SOLE_PROCESS } from "../../../core/broker-settings.ts";
+import type { Doorbell } from "../../../core/ports/doorbell.ts";
+import { type ApiContext, type ApiFunction, createApiFunction } from "../../../functions/lambda/api-function.ts";
+import { createScannerFunction, type ScannerHandler } from "../../../functions/lambda/scanner-function.ts";
+import type { Log } from "../../../functions/runtime/log.ts";
+import type { BrokerStores } from "../../../functions/stores/broker-stores.ts";
 
 /** A key that its function knows by hash. */
 export const someKey = (): { key: string; hash: string } => {

@@ -1,4 +1,4 @@
-import type { Consumption, Telemetry } from "../../adapters/telemetry.ts";
+import type { Consumption, Telemetry } from "../../../adapters/telemetry.ts";
 
 /** Remembers what store calls reported. */
 export class StoreLedger implements Telemetry {

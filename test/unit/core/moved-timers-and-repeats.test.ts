@@ -6,7 +6,7 @@ import type { ItemStore, TransactWrite } from "../../../core/ports/item-store.ts
 import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
 import type { MessageInput, ScheduledReceipt } from "../../../core/terms.ts";
 import { TIMER_SHARDS } from "../../../core/timer/timer-limits.ts";
-import { brokerOverTable, receivedTexts } from "../../support/broker-over-table.ts";
+import { brokerOverTable, receivedTexts } from "../../support/broker/broker-over-table.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 
 const SECOND_MS = 1_000;

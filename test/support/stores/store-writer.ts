@@ -1,5 +1,5 @@
-import { EmbeddedItemStore } from "../../adapters/embedded/embedded-item-store.ts";
-import { EmbeddedObjectStore } from "../../adapters/embedded/embedded-object-store.ts";
+import { EmbeddedItemStore } from "../../../adapters/embedded/embedded-item-store.ts";
+import { EmbeddedObjectStore } from "../../../adapters/embedded/embedded-object-store.ts";
 
 /**
  * Writes to the folder it is given until it is killed: numbered items, each in one transaction with the increment of a counter, and

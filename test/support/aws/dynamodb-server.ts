@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
-import { freePort } from "./server-process.ts";
+import { freePort } from "../server/server-process.ts";
 
 const PACKAGE = `@dynoxide/${process.platform}-${process.arch}`;
 const STARTS_MAX = 5;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Doorbell } from "../../core/ports/doorbell.ts";
-import type { ScannerHandler } from "../../functions/lambda/scanner-function.ts";
+import type { Doorbell } from "../../../core/ports/doorbell.ts";
+import type { ScannerHandler } from "../../../functions/lambda/scanner-function.ts";
 import { functionContext } from "./function-fixture.ts";
 
 /** A minute and its function's time, made short: whoever stops waits for the runs under way. */

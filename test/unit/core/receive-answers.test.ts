@@ -5,8 +5,8 @@ import type { RunningBroker } from "../../../core/create-broker.ts";
 import type { ItemStore } from "../../../core/ports/item-store.ts";
 import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
 import type { ReceivedMessage } from "../../../core/terms.ts";
-import { testBroker } from "../../support/broker-over-table.ts";
-import { ManualClock } from "../../support/manual-clock.ts";
+import { testBroker } from "../../support/broker/broker-over-table.ts";
+import { ManualClock } from "../../support/clocks/manual-clock.ts";
 
 const HOUR_MS = 3_600_000;
 

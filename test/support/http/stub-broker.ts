@@ -1,9 +1,9 @@
 import pino from "pino";
-import type { Broker } from "../../core/broker.ts";
-import { AnswerMemory } from "../../functions/http/bounds/answer-memory.ts";
-import { type ServedBroker, type ServeOptions, serveBroker } from "../../functions/http/node/serve-broker.ts";
-import { createSystemRandom } from "../../functions/runtime/random.ts";
-import { hmacSigner } from "../../functions/runtime/signer.ts";
+import type { Broker } from "../../../core/broker.ts";
+import { AnswerMemory } from "../../../functions/http/bounds/answer-memory.ts";
+import { type ServedBroker, type ServeOptions, serveBroker } from "../../../functions/http/node/serve-broker.ts";
+import { createSystemRandom } from "../../../functions/runtime/random.ts";
+import { hmacSigner } from "../../../functions/runtime/signer.ts";
 
 /** A broker of which a test gives the verbs that its requests reach; any other call fails. */
 export const stubBroker = (verbs: Partial<Broker>): Broker =>
