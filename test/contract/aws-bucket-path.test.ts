@@ -12,6 +12,6 @@ test("a bucket is named in the path of a stand-in with a host name", async (cont
   await createBucket({ ...SETTINGS, endpoint, bucket: "apogee-test" });
   const { objects, disconnect } = connect({ endpoint });
   await objects.put("a", Uint8Array.of(1));
-  expect(await objects.get("a")).toEqual(Uint8Array.of(1));
+  expect(await objects.getRange("a", 0, 10)).toEqual(Uint8Array.of(1));
   await disconnect();
 });

@@ -15,14 +15,6 @@ export const halfAnswer: Fault = async ({ forward, answer }) => {
   answer(whole, Math.floor(whole.body.length / 2));
 };
 
-/** The request takes effect; a byte of the answer's body changed on the way. */
-export const garbledAnswer: Fault = async ({ forward, answer }) => {
-  const { body, ...rest } = await forward();
-  const garbled = Buffer.from(body);
-  garbled[garbled.length >>> 1]! ^= 1;
-  answer({ ...rest, body: garbled });
-};
-
 /** A byte of the request's body changed on the way. */
 export const garbledRequest: Fault = async ({ request, forward, answer }) => {
   const body = Buffer.from(request.body);

@@ -70,11 +70,6 @@ export class PowerCutDisk implements Disk {
     this.#changed(path, () => rm(path, { recursive: true }));
   }
 
-  async link(existing: string, path: string): Promise<void> {
-    await systemDisk.link(existing, path);
-    this.#changed(path, () => unlink(path));
-  }
-
   async rename(from: string, to: string): Promise<void> {
     const replaced = await this.#keep(to);
     const moved = await this.#keep(from);

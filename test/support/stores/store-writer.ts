@@ -30,7 +30,7 @@ const writeItems = async (writer: number) => {
 const writeObjects = async (writer: number) => {
   for (let round = 0; ; round++) {
     const key = `log/w${writer}/${round}`;
-    await objects.put(key, new Uint8Array(10_000).fill(round % 256), { ifAbsent: true });
+    await objects.put(key, new Uint8Array(10_000).fill(round % 256));
     acknowledged(`object ${key}`);
   }
 };

@@ -111,14 +111,14 @@ describe("the log of a queue", () => {
     const texts = Array.from({ length: 30 }, (_, index) => `${index}:${"z".repeat(1_000)}`);
     await append(log, "small");
     expect(await append(log, ...texts)).toBe(1);
-    expect((await objects.list("log/r4/", { limit: 10 })).keys).toHaveLength(1);
+    expect(objects.keys("log/r4/")).toHaveLength(1);
     expect((await read(handler(2), 25, 3)).map(({ text }) => text)).toEqual(texts.slice(24, 27));
   });
 
   it("writes to an object first where the topic says SYNC_FLUSH", async () => {
     const { handler, objects } = setUp();
     await handler().append({ ...topic, flushMode: "SYNC_FLUSH" }, 0, [record("tiny")]);
-    expect((await objects.list("log/", { limit: 10 })).keys).toHaveLength(1);
+    expect(objects.keys("log/")).toHaveLength(1);
     expect((await read(handler(2), 0)).map(({ text }) => text)).toEqual(["tiny"]);
   });
 
@@ -222,7 +222,7 @@ describe("large frames", () => {
     const frames = new FrameObjects({ objects, clock, random: new SeededRandom(1), compressor, format: new StoreFormat(2) });
     const frame = new Uint8Array(8 * 2 ** 20);
     const waitingMax = PENDING_OBJECT_BYTES_MAX / frame.length;
-    objects.put = async () => ({ ok: true });
+    objects.put = async () => undefined;
     for (let count = 0; count < 2 * waitingMax; count++) await frames.put(frame, 1);
     objects.put = () => new Promise(() => undefined);
     const waiting = Array.from({ length: 2 * waitingMax }, () => frames.put(frame, 1));

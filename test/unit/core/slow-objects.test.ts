@@ -27,10 +27,7 @@ function slowObjects(clock: ManualClock, fateOf: (puts: number) => Fate): Object
   const inner = new MemoryObjectStore();
   const slow = {
     puts: 0,
-    get: inner.get.bind(inner),
     getRange: inner.getRange.bind(inner),
-    list: inner.list.bind(inner),
-    delete: inner.delete.bind(inner),
     async put(key: string, bytes: Uint8Array, { withinMs = PUT_MS_MAX } = {}) {
       const { ms, fails } = fateOf(++slow.puts);
       await clock.sleep(Math.min(ms, withinMs, PUT_MS_MAX));

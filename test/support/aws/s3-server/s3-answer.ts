@@ -19,10 +19,10 @@ export class S3Refusal extends Error {
 export const refused = ({ status, code, message }: S3Refusal): S3Answer =>
   xml(`<Error><Code>${code}</Code><Message>${escaped(message)}</Message></Error>`, status);
 
-export const xml = (body: string, status = 200): S3Answer => ({
+const xml = (body: string, status = 200): S3Answer => ({
   status,
   headers: { "content-type": "application/xml" },
   body: Buffer.from(`<?xml version="1.0" encoding="UTF-8"?>\n${body}`),
 });
 
-export const escaped = (text: string): string => text.replace(/[&<>"'\r]/g, (character) => `&#${character.charCodeAt(0)};`);
+const escaped = (text: string): string => text.replace(/[&<>"'\r]/g, (character) => `&#${character.charCodeAt(0)};`);

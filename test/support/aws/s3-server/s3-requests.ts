@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import { crc32 } from "node:zlib";
-import { escaped, type S3Answer, S3Refusal, xml } from "./s3-answer.ts";
+import { type S3Answer, S3Refusal } from "./s3-answer.ts";
 import { S3Bucket, type StoredObject } from "./s3-bucket.ts";
 
 export interface S3Request {
@@ -11,8 +11,6 @@ export interface S3Request {
   readonly body: Buffer;
 }
 
-const LIST_KEYS_MAX = 1_000;
-
 /** The part of S3's API that stores objects, with buckets in the path. Errors: `S3Refusal`. */
 export class S3Requests {
   readonly #buckets = new Map<string, S3Bucket>();
@@ -20,23 +18,19 @@ export class S3Requests {
   /** Decides and applies the request at once: of requests that meet, one is first. */
   answer(request: S3Request): S3Answer {
     if (request.headers.authorization === undefined) throw new S3Refusal(403, "AccessDenied", "The request is not signed");
-    const { pathname, searchParams } = new URL(request.url, "http://s3");
+    const { pathname } = new URL(request.url, "http://s3");
     const [name = "", ...rest] = pathname.slice(1).split("/").map(decodeURIComponent);
     const key = rest.join("/");
     if (key === "" && request.method === "PUT") return this.#createBucket(name);
     const bucket = this.#buckets.get(name);
     if (bucket === undefined) throw new S3Refusal(404, "NoSuchBucket", "The specified bucket does not exist");
-    if (key === "" && request.method === "GET" && searchParams.get("list-type") === "2") return list(name, bucket, searchParams);
-    if (key === "") throw new S3Refusal(501, "NotImplemented", "Buckets are created and listed here, and no more");
+    if (key === "") throw new S3Refusal(501, "NotImplemented", "Buckets are created here, and no more");
     switch (request.method) {
       case "PUT":
         return put(bucket, key, request);
       case "GET":
       case "HEAD":
         return get(found(bucket, key), request.headers);
-      case "DELETE":
-        bucket.delete(key);
-        return { status: 204 };
       default:
         throw new S3Refusal(405, "MethodNotAllowed", "The specified method is not allowed against this resource");
     }
@@ -51,11 +45,6 @@ export class S3Requests {
 
 function put(bucket: S3Bucket, key: string, { headers, body }: S3Request): S3Answer {
   checkIntegrity(headers, body);
-  const condition = headers["if-none-match"];
-  if (condition !== undefined && condition !== "*") throw new S3Refusal(501, "NotImplemented", "If-None-Match takes * alone");
-  if (condition === "*" && bucket.get(key) !== undefined) {
-    throw new S3Refusal(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
-  }
   const { etag } = bucket.put(key, body, text(headers["x-amz-checksum-crc32"]));
   return { status: 200, headers: { etag } };
 }
@@ -99,27 +88,5 @@ function get({ bytes, etag, crc32: checksum }: StoredObject, headers: IncomingHt
     body: bytes.subarray(first, last + 1),
   };
 }
-
-function list(name: string, bucket: S3Bucket, query: URLSearchParams): S3Answer {
-  const prefix = query.get("prefix") ?? "";
-  const token = query.get("continuation-token");
-  const after = token === null ? (query.get("start-after") ?? "") : Buffer.from(token, "base64url").toString();
-  const keysMax = Math.min(LIST_KEYS_MAX, Number(query.get("max-keys") ?? LIST_KEYS_MAX));
-  const { keys, truncated } = bucket.list(prefix, after, keysMax);
-  const next = truncated ? Buffer.from(keys.at(-1) ?? "").toString("base64url") : undefined;
-  return xml(
-    [
-      '<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">',
-      `<Name>${name}</Name><Prefix>${escaped(prefix)}</Prefix><KeyCount>${keys.length}</KeyCount><MaxKeys>${keysMax}</MaxKeys>`,
-      `<IsTruncated>${truncated}</IsTruncated>`,
-      next === undefined ? "" : `<NextContinuationToken>${next}</NextContinuationToken>`,
-      ...keys.map((key) => contents(key, bucket.get(key))),
-      "</ListBucketResult>",
-    ].join(""),
-  );
-}
-
-const contents = (key: string, object: StoredObject | undefined): string =>
-  `<Contents><Key>${escaped(key)}</Key><ETag>${escaped(object?.etag ?? "")}</ETag><Size>${object?.bytes.length}</Size></Contents>`;
 
 const text = (header: string | string[] | undefined): string | undefined => (Array.isArray(header) ? header[0] : header);
