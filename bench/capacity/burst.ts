@@ -20,6 +20,8 @@ export interface FiredBurst {
   readonly timersRead: number;
   readonly readUnits: number;
   readonly writeUnits: number;
+  /** Of these, what transactions took that were refused: another scanner was quicker. */
+  readonly refusedUnits: number;
   readonly timersPerTransaction: number;
   readonly throttledCalls: number;
   readonly failures: number;
@@ -75,6 +77,7 @@ export async function fireBurst({ shards, scanners, withinMs, due }: Burst): Pro
     timersRead: use.itemsRead / due.count,
     readUnits: use.readUnits / due.count,
     writeUnits: use.writeUnits / due.count,
+    refusedUnits: use.refusedUnits / due.count,
     timersPerTransaction: due.count / use.transactions,
     throttledCalls: use.throttled,
     failures: stage.failures.length,

@@ -20,6 +20,8 @@ export interface TableUse {
   /** Of those, what the keys of timers took. */
   timerUnits: number;
   transactions: number;
+  /** What transactions took that a condition refused. */
+  refusedUnits: number;
   /** Calls that were refused for the units of a key. */
   throttled: number;
 }
@@ -42,6 +44,7 @@ export class BusyTable {
     writeUnits: 0,
     timerUnits: 0,
     transactions: 0,
+    refusedUnits: 0,
     throttled: 0,
   };
   readonly #world: World;
@@ -102,7 +105,7 @@ export class BusyTable {
 
   async #write<T>(key: Key, next: Item | undefined, write: () => Promise<T>): Promise<T> {
     await this.#half();
-    const isLetIn = await this.#takeWrite(key, next, 1);
+    const isLetIn = (await this.#takeWrite(key, next, 1)) > 0;
     const answer = isLetIn ? await write() : undefined;
     await this.#half();
     if (answer === undefined) throw this.#throttled(key.pk);
@@ -114,31 +117,36 @@ export class BusyTable {
     const { slowMs, onTransacted } = this.#options;
     await this.#half();
     this.use.transactions++;
+    let units = 0;
     let refused: string | undefined;
     for (const one of writes) {
       const key = one.kind === "put" ? one.item : one.key;
       const next = one.kind === "put" ? one.item : undefined;
-      if (await this.#takeWrite(key, next, TRANSACTION_FACTOR)) continue;
+      const taken = await this.#takeWrite(key, next, TRANSACTION_FACTOR);
+      units += taken;
+      if (taken > 0) continue;
       refused = key.pk;
       break;
     }
     const answer = refused === undefined ? await write() : undefined;
     if (answer?.ok) onTransacted?.(writes);
+    else if (answer) this.use.refusedUnits += units;
     await this.#world.sleep(slowMs?.(writes) ?? 0);
     await this.#half();
     if (answer === undefined) throw this.#throttled(refused ?? "");
     return answer;
   }
 
-  async #takeWrite(key: Key, next: Item | undefined, factor: number): Promise<boolean> {
+  /** Answers how many; 0: it was not let in. */
+  async #takeWrite(key: Key, next: Item | undefined, factor: number): Promise<number> {
     const before = await this.#inner.get(key);
     const bytes = Math.max(before ? itemSize(before) : 0, next ? itemSize(next) : 0);
     const units = factor * writeUnits(bytes);
     const isLetIn = this.#units.takeWrite(key.pk, units, this.#world.nowMs);
-    if (!isLetIn) return false;
+    if (!isLetIn) return 0;
     this.use.writeUnits += units;
     if (key.pk.startsWith("t#")) this.use.timerUnits += units;
-    return true;
+    return units;
   }
 
   #throttled(pk: string): StoreUnavailable {

@@ -49,6 +49,8 @@ export const QUEUE_TIMEOUTS_MS = [
 ] as const;
 /** A failed append counts as one this slow. */
 export const QUEUE_FAILURE_LATENCY_MS = 10 * SECOND_MS;
+/** A sender with queues to itself waits so long for a slow one before it goes to another's: it may be slow itself, which would be no better there. */
+export const STRANGE_QUEUE_MS = 5 * SECOND_MS;
 /** Topics whose queue choice one process remembers. */
 export const TOPICS_CHOSEN_FOR_MAX = 4_096;
 /** Frames that wait for one queue in one process. */

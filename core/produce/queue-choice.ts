@@ -4,6 +4,7 @@ import {
   QUEUE_FAILURE_LATENCY_MS,
   QUEUE_TIMEOUTS_MS,
   STICKY_MS_MAX,
+  STRANGE_QUEUE_MS,
   TAIL_CACHE_MS,
   TOPICS_CHOSEN_FOR_MAX,
 } from "../log/log-limits.ts";
@@ -46,17 +47,18 @@ export class QueueChoice {
     this.#policy = policy;
   }
 
-  choose(topic: Pick<Topic, "uid" | "writeQueues">): number {
+  /** `prefers`: those that nobody else appends to just now. Another is taken only where all of these are slow for STRANGE_QUEUE_MS. */
+  choose(topic: Pick<Topic, "uid" | "writeQueues">, prefers?: (queueId: number) => boolean): number {
     const sending = this.#sending(topic.uid);
     const { writeQueues } = topic;
     if (this.#policy === "roundRobin") return sending.turn++ % writeQueues;
     const nowMs = this.#clock.nowMs();
     const { stuck } = sending;
-    if (stuck && stuck.queueId < writeQueues && this.#stays(stuck, nowMs)) {
+    if (stuck && stuck.queueId < writeQueues && this.#stays(stuck, nowMs) && (prefers?.(stuck.queueId) ?? true)) {
       stuck.usedAtMs = nowMs;
       return stuck.queueId;
     }
-    const queueId = this.#another(sending, writeQueues, nowMs);
+    const queueId = this.#another(sending, writeQueues, nowMs, prefers);
     sending.stuck = { queueId, sinceMs: nowMs, usedAtMs: nowMs };
     return queueId;
   }
@@ -79,7 +81,7 @@ export class QueueChoice {
     return idleMs >= 0 && idleMs <= TAIL_CACHE_MS && nowMs - stuck.sinceMs <= STICKY_MS_MAX;
   }
 
-  #another(sending: Sending, writeQueues: number, nowMs: number): number {
+  #another(sending: Sending, writeQueues: number, nowMs: number, prefers: (queueId: number) => boolean = () => true): number {
     const start = Math.floor(this.#random.fraction() * writeQueues);
     let best = start;
     let bestMs = Number.POSITIVE_INFINITY;
@@ -87,7 +89,7 @@ export class QueueChoice {
       const queueId = (start + step) % writeQueues;
       const untilMs = Math.max(nowMs, sending.timeouts.get(queueId) ?? 0);
       // Of two that are equally free, rather the one whose race was not lost.
-      const rank = untilMs + (queueId === sending.left ? 1 : 0);
+      const rank = untilMs + (prefers(queueId) ? 0 : STRANGE_QUEUE_MS) + (queueId === sending.left ? 1 : 0);
       if (rank < bestMs) {
         best = queueId;
         bestMs = rank;

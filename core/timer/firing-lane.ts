@@ -10,7 +10,7 @@ export interface Stream {
   pending: ReadTimer[];
   /** Those in batches under way. */
   firing: number;
-  /** Its timers are read again, for another lane: what comes back is not kept. */
+  /** Its timers are read again, for another lane or by whoever scans its shard: what comes back is not kept. */
   dropped: boolean;
 }
 
@@ -129,7 +129,8 @@ export class FiringLane {
     }
     for (const [stream, some] of back) {
       stream.pending = [...some, ...stream.pending];
-      this.#streams.set(stream.key, stream);
+      // One that was dropped may have a successor by now.
+      if (!stream.dropped) this.#streams.set(stream.key, stream);
       this.#count(stream, some.length);
     }
   }
@@ -138,7 +139,7 @@ export class FiringLane {
   remove(stream: Stream): readonly ReadTimer[] {
     const removed = stream.pending;
     stream.pending = [];
-    this.#streams.delete(stream.key);
+    if (this.#streams.get(stream.key) === stream) this.#streams.delete(stream.key);
     this.#count(stream, -removed.length);
     return removed;
   }

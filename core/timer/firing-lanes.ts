@@ -2,6 +2,7 @@ import { StoreUnavailable } from "../ports/store-failures.ts";
 import type { Topic } from "../terms.ts";
 import type { Firing } from "./fire-batch.ts";
 import { type Batch, type Fired, FiringLane, type LaneKind, type Stream } from "./firing-lane.ts";
+import type { HeldShards } from "./held-shards.ts";
 import { LaneKinds } from "./lane-kinds.ts";
 import { roomOfLane, roomOfStream } from "./memory-room.ts";
 import type { Cursor } from "./passed-over.ts";
@@ -14,6 +15,7 @@ import { REFILL_TIMERS_MIN } from "./timer-limits.ts";
 export interface LanesOptions {
   readonly firing: Firing;
   readonly random: () => number;
+  readonly held: () => HeldShards;
   /** Write units of each shard. */
   readonly unitsOf: (shard: number) => ShardUnits;
   /** What a batch failed with. */
@@ -56,10 +58,10 @@ export class FiringLanes {
   #waiting = 0;
 
   constructor(options: LanesOptions) {
-    const { firing } = options;
+    const { firing, held } = options;
     this.#options = options;
     this.#firing = firing;
-    this.#kinds = new LaneKinds(firing);
+    this.#kinds = new LaneKinds(firing, held);
     this.#pauses = new Sleeper(firing.clock);
   }
 
@@ -119,6 +121,7 @@ export class FiringLanes {
   /** For how many more timers of this one's stream there is room; `lane`: its lane, where none of its stream is in memory. */
   roomFor({ stream: key, timer: { shard } }: ReadTimer, lane: string): number {
     const stream = this.#streams.get(key);
+    if (stream?.dropped) return 0;
     const inLane = (stream?.lane ?? this.#lanes.get(lane))?.waitingOf(shard) ?? 0;
     return roomOfStream({ stream: stream?.pending.length ?? 0, lane: inLane, all: this.#waiting });
   }
@@ -165,9 +168,16 @@ export class FiringLanes {
     }
   }
 
-  /** Forgets what waits in a shard that someone else scans from now on. */
+  /** Forgets what waits in a shard that someone else scans from now on, also in batches that wait for units. */
   release(shard: number): void {
-    for (const stream of [...this.#streams.values()]) if (stream.shard === shard) this.#remove(stream);
+    for (const stream of [...this.#streams.values()]) {
+      if (stream.shard !== shard) continue;
+      stream.dropped = true;
+      this.#remove(stream);
+      // Where order is kept, what is under way stands before what its shard is read for again.
+      if (stream.lane.kind.atOnce > 1) this.#streams.delete(stream.key);
+    }
+    this.#options.unitsOf(shard).letGo();
   }
 
   /** Resolves once nothing is under way; no more is started. */
@@ -191,25 +201,30 @@ export class FiringLanes {
 
   async #run(lane: FiringLane, batch: Batch): Promise<void> {
     let fired: Fired;
+    let kept = batch.timers;
     try {
       await this.#units(lane, batch.timers);
-      fired = this.#stopping.signal.aborted ? { left: batch.timers } : await lane.kind.fire(batch.timers);
+      // Those of streams that were dropped while the batch waited are somebody else's, or go another way.
+      kept = batch.timers.filter((_, at) => !batch.streams[at]?.dropped);
+      fired = this.#stopping.signal.aborted || kept.length === 0 ? { left: kept } : await lane.kind.fire(kept);
       lane.succeeded();
     } catch (error) {
       // Whatever it is, it must stop this lane and no other.
       this.#options.onFailure(error);
       if (StoreUnavailable.is(error) && error.reason === "throttled")
         for (const { shard } of new Set(batch.streams)) this.#options.unitsOf(shard).refused();
-      fired = { left: batch.timers };
+      fired = { left: kept };
     }
-    const left = new Set<ReadTimer>(fired.left ?? []);
+    const { left: still = [], reroute } = fired;
+    const left = new Set(still);
+    for (const timer of batch.timers) if (!kept.includes(timer)) left.add(timer);
     lane.over(batch, left);
     this.#waiting += left.size;
     for (const timer of batch.timers) if (!left.has(timer)) this.#end(timer);
     for (const stream of new Set(batch.streams)) this.#settle(stream);
-    if (fired.reroute) for (const stream of lane.streams) this.#drop(stream);
+    if (reroute) for (const stream of lane.streams) this.#drop(stream);
     if (lane.waiting > 0) this.#busy.add(lane);
-    if (left.size > 0 && !fired.reroute) this.#pause(lane, batch.timers.length);
+    if (still.length > 0 && !reroute) this.#pause(lane, batch.timers.length);
     this.go();
   }
 
@@ -254,8 +269,9 @@ export class FiringLanes {
   /** A stream without timers is forgotten; what came back to one that was dropped is not kept. */
   #settle(stream: Stream): void {
     if (stream.dropped && stream.pending.length > 0) this.#drop(stream);
-    if (stream.pending.length === 0 && stream.firing === 0 && this.#streams.get(stream.key) === stream)
-      this.#streams.delete(stream.key);
+    if (stream.pending.length > 0 || stream.firing > 0 || this.#streams.get(stream.key) !== stream) return;
+    this.#streams.delete(stream.key);
+    if (stream.dropped) this.#options.onRoom(stream.shard);
   }
 
   #drop(stream: Stream): void {

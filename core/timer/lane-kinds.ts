@@ -2,6 +2,7 @@ import { BrokerError } from "../errors.ts";
 import { clearTombstone } from "./clear-tombstone.ts";
 import { batchOf, type Firing, fireBatch, PARKED_TOGETHER_MAX, parkHomeless, weightOf } from "./fire-batch.ts";
 import type { LaneKind } from "./firing-lane.ts";
+import type { HeldShards } from "./held-shards.ts";
 import { boundQueue, type ReadTimer } from "./route.ts";
 import { Slots } from "./slots.ts";
 import type { CheckTimer, MessageTimer, Tombstone } from "./timer.ts";
@@ -22,6 +23,7 @@ const ANYWHERE_AT_ONCE = 4;
 /** How each kind of lane fires, within what all of them may use together. */
 export class LaneKinds {
   readonly #firing: Firing;
+  readonly #held: () => HeldShards;
   readonly #messageSlots: Slots;
   readonly #checkSlots: Slots;
   /** Of messages that are unpacked in memory, and who waits until it is less. */
@@ -30,8 +32,9 @@ export class LaneKinds {
   #fired = 0;
   #parked = 0;
 
-  constructor(firing: Firing) {
+  constructor(firing: Firing, held: () => HeldShards) {
     this.#firing = firing;
+    this.#held = held;
     this.#messageSlots = new Slots(firing.clock, BATCHES_AT_ONCE, SLOT_MS);
     this.#checkSlots = new Slots(firing.clock, CHECK_BATCHES_AT_ONCE, SLOT_MS);
   }
@@ -113,7 +116,9 @@ export class LaneKinds {
           const [first] = timers;
           try {
             const bound = first && boundQueue(topic, first);
-            const { fired, parked } = await this.#weighed(timers, () => fireBatch(this.#firing, topic, bound, timers));
+            const { fired, parked } = await this.#weighed(timers, () =>
+              fireBatch(this.#firing, topic, bound, timers, this.#held()),
+            );
             this.#fired += fired;
             this.#parked += parked;
             return {};

@@ -1,5 +1,5 @@
 import { StoreUnavailable } from "../ports/store-failures.ts";
-import { isHeld, type LeaseHolder, type Leases, ShardLeases } from "./shard-leases.ts";
+import { isHeld, type LeaseHolder, type Leases, ShardLeases, type Taken } from "./shard-leases.ts";
 import { Sleeper } from "./sleeper.ts";
 import {
   RING_QUIET_MS,
@@ -29,7 +29,7 @@ export interface ScanRun {
   readonly holder: string;
   /** Whether a doorbell started it, not the schedule. */
   readonly rung?: boolean | undefined;
-  /** Whether it takes over from a run that ends sooner. Default true: nobody else would come when that one ends. */
+  /** Whether it takes over from a run that ends sooner. Default: one of the schedule does, since nobody else would come when that one ends. */
   readonly relieves?: boolean | undefined;
   /** Ends it early. */
   readonly signal?: AbortSignal | undefined;
@@ -92,8 +92,9 @@ export async function keepScanning(scanning: Scanning, newHolder: () => string, 
  *
  * - *looking*: has no lease. Ends when nothing is due within the horizon; one that was rung stays a second, since whoever rang relies
  *   on it for what they write before they would ring again.
- * - *taking*: wants the leases of all shards that are free, and half of those of one that is behind. Where all are held it waits to see
- *   that their holders live, and takes over from one who does not.
+ * - *taking*: wants the leases of all shards that are free, of those whose holders' runs end sooner, and half of those of one that is
+ *   behind. In a burst it relieves nobody, and looks again; one that was rung never does. Where all are held it waits to see that their
+ *   holders live, and takes over from one who does not.
  * - *firing*: holds some shards, and renews their leases. A renewal that fails changes nothing: the lease guards nothing, and the next
  *   one may succeed. It learns then of shards that others took.
  * - *leaving*: has given the leases back, and looks once more when everybody knows: whoever wrote while they were held did not ring.
@@ -116,6 +117,7 @@ export async function scan(scanning: Scanning, run: ScanRun): Promise<ScanReport
 async function runUntilIdle(scanning: Scanning, timerScan: TimerScan, run: ScanRun): Promise<boolean> {
   const { clock } = scanning;
   const leases = new ShardLeases(scanning);
+  let othersAtIt = false;
   const staysUntilMs = run.rung ? clock.nowMs() + RING_QUIET_MS : 0;
   while (clock.nowMs() < run.untilMs && !run.signal?.aborted) {
     const lookedMs = clock.nowMs();
@@ -124,32 +126,39 @@ async function runUntilIdle(scanning: Scanning, timerScan: TimerScan, run: ScanR
       await clock.sleep(staysUntilMs - lookedMs, run.signal);
       continue;
     }
-    const taken = await takeShards(scanning, leases, run);
-    if (taken.length === 0) return true;
-    if (await fireUntilIdle(scanning, timerScan, leases, run, taken)) return true;
+    // In a burst much is under way, which both would fire: it relieves whoever is at that when it is over, and shares it where they are behind.
+    const waits = holderOf(run).relieves && timerScan.foundMuch;
+    const took = waits
+      ? await leases.take(scanning.shards.count, { ...holderOf(run), relieves: false })
+      : await takeShards(scanning, leases, run);
+    othersAtIt = took.taken.length === 0;
+    if (took.taken.length > 0 ? await fireUntilIdle(scanning, timerScan, leases, run, took) : !waits) return true;
     const leftMs = run.untilMs - clock.nowMs();
     await clock.sleep(Math.min(RING_QUIET_MS, leftMs), run.signal);
   }
-  return false;
+  return othersAtIt;
 }
 
-const holderOf = ({ holder, untilMs, relieves = true }: ScanRun): LeaseHolder => ({ holder, endsMs: untilMs, relieves });
+const holderOf = ({ holder, untilMs, rung = false, relieves = !rung }: ScanRun): LeaseHolder => ({
+  holder,
+  endsMs: untilMs,
+  relieves,
+});
 
 /** None: others hold them all, and live. */
-async function takeShards({ clock, shards }: Scanning, leases: ShardLeases, run: ScanRun): Promise<readonly number[]> {
-  let { taken, leases: read } = await leases.take(shards.count, holderOf(run));
-  if (taken.length > 0) return taken;
+async function takeShards({ clock, shards }: Scanning, leases: ShardLeases, run: ScanRun): Promise<Taken> {
+  let took = await leases.take(shards.count, holderOf(run));
   // One who looks after them is enough.
-  if (run.rung && !(await leases.watch(read))) return [];
+  if (took.taken.length > 0 || (run.rung && !(await leases.watch(took.leases)))) return took;
   for (;;) {
-    const before: Leases = read;
+    const before: Leases = took.leases;
     const endMs = Math.min(...before.shards.map(({ untilMs }) => untilMs));
     const waitMs = Math.min(endMs + 1 - clock.nowMs(), SCAN_RENEW_MS + RENEWAL_MS);
-    if (clock.nowMs() + waitMs >= run.untilMs || run.signal?.aborted) return [];
+    if (clock.nowMs() + waitMs >= run.untilMs || run.signal?.aborted) return took;
     await clock.sleep(waitMs, run.signal);
-    ({ taken, leases: read } = await leases.take(shards.count, holderOf(run)));
-    if (taken.length > 0) return taken;
-    if (read.shards.every(({ untilMs }, shard) => untilMs !== before.shards[shard]?.untilMs)) return [];
+    took = await leases.take(shards.count, holderOf(run));
+    if (took.taken.length > 0) return took;
+    if (took.leases.shards.every(({ untilMs }, shard) => untilMs !== before.shards[shard]?.untilMs)) return took;
   }
 }
 
@@ -159,12 +168,12 @@ async function fireUntilIdle(
   timerScan: TimerScan,
   leases: ShardLeases,
   run: ScanRun,
-  taken: readonly number[],
+  { taken, goneMs }: Taken,
 ): Promise<boolean> {
   const { clock, onFailure, onGauges } = scanning;
   let held = taken;
   let renewedMs = clock.nowMs();
-  timerScan.hold(held);
+  timerScan.hold(held, goneMs);
   try {
     for (;;) {
       const wakeMs = Math.min(renewedMs + SCAN_RENEW_MS, clock.nowMs() < run.untilMs ? run.untilMs : Number.POSITIVE_INFINITY);
@@ -174,12 +183,14 @@ async function fireUntilIdle(
       if (nowMs >= renewedMs + SCAN_RENEW_MS || nowMs < renewedMs) {
         renewedMs = nowMs;
         onGauges(timerScan.gauges());
-        held = await renew(scanning, leases, run, held, behindOf(timerScan, held, nowMs)).catch((error: unknown) => {
+        const behind = behindOf(timerScan, held, nowMs);
+        const now = await renew(scanning, leases, run, held, behind).catch((error: unknown) => {
           if (!StoreUnavailable.is(error)) throw error;
           onFailure(error);
-          return held;
+          return { taken: held, goneMs: undefined };
         });
-        timerScan.hold(held);
+        held = now.taken;
+        timerScan.hold(held, now.goneMs);
         if (held.length === 0) return true;
       }
       if (timerScan.isIdle) return false;
@@ -207,11 +218,11 @@ async function renew(
   run: ScanRun,
   held: readonly number[],
   behind: ReadonlySet<number>,
-): Promise<readonly number[]> {
+): Promise<{ readonly taken: readonly number[]; readonly goneMs?: Taken["goneMs"] | undefined }> {
   const { lost, read } = await leases.renew(held, behind, shards.count, holderOf(run));
   const kept = held.filter((shard) => !lost.includes(shard));
   const isFree = read.shards.some((lease) => !isHeld(lease, clock.nowMs()));
-  if (kept.length === 0 || behind.size > 0 || !isFree) return kept;
-  const { taken } = await leases.take(shards.count, holderOf(run));
-  return [...new Set([...kept, ...taken])];
+  if (kept.length === 0 || behind.size > 0 || !isFree) return { taken: kept };
+  const { taken, goneMs } = await leases.take(shards.count, holderOf(run));
+  return { taken: [...new Set([...kept, ...taken])], goneMs };
 }

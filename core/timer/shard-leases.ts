@@ -1,7 +1,7 @@
 import { SHARD_LEASES_KEY } from "../keys.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Change, Condition, Item, ItemStore } from "../ports/item-store.ts";
-import { SCAN_LEASE_MS, SCAN_RELIEF_MS, WATCH_QUIET_MS } from "./timer-limits.ts";
+import { HANDOVER_MS, SCAN_LEASE_MS, SCAN_RELIEF_MS, SCAN_RENEW_MS, WATCH_QUIET_MS } from "./timer-limits.ts";
 
 /** Who scans a shard. */
 export interface ShardLease {
@@ -27,6 +27,15 @@ export interface LeaseHolder {
   readonly endsMs: number;
   /** Whether it takes over from one whose run ends sooner, so that there is no gap between the two. */
   readonly relieves: boolean;
+}
+
+/** What came of taking leases. */
+export interface Taken {
+  readonly taken: readonly number[];
+  /** Of those of one that is behind: when it has learned of that, by its next renewal, and is done with what was under way. */
+  readonly goneMs: ReadonlyMap<number, number>;
+  /** As they were before. */
+  readonly leases: Leases;
 }
 
 /** A lease that ends later than that was written by a clock that is wrong. */
@@ -61,7 +70,7 @@ export class ShardLeases {
    * Takes what is free: not held, or held by one that it relieves, whose run ends sooner and is not behind. Beside that, half of the
    * shards of one that is behind with several. Answers what it took, and what it read. Errors: `StoreUnavailable`.
    */
-  async take(count: number, me: LeaseHolder): Promise<{ readonly taken: readonly number[]; readonly leases: Leases }> {
+  async take(count: number, me: LeaseHolder): Promise<Taken> {
     for (;;) {
       const leases = await this.read(count);
       const nowMs = this.#clock.nowMs();
@@ -70,11 +79,15 @@ export class ShardLeases {
         !isHeld(lease, nowMs) ||
         (me.relieves && !lease.behind && lease.endsMs < me.endsMs - SCAN_RELIEF_MS);
       const wanted = [...leases.shards.filter(isFree), ...shareOf(leases.shards.filter((lease) => !isFree(lease)))];
-      if (wanted.length === 0) return { taken: [], leases };
+      if (wanted.length === 0) return { taken: [], goneMs: new Map(), leases };
       const changes = wanted.flatMap(({ shard }) => holding(shard, me, nowMs, false));
       const when = wanted.flatMap((lease) => asRead(leases.item, lease.shard));
       const result = await this.#items.update(SHARD_LEASES_KEY, changes, { when });
-      if (result.ok) return { taken: wanted.map(({ shard }) => shard), leases };
+      if (!result.ok) continue;
+      const shared = wanted.filter((lease) => lease.behind && lease.holder !== me.holder && isHeld(lease, nowMs));
+      const heardMs = (untilMs: number): number => Math.min(nowMs, untilMs - SCAN_LEASE_MS) + SCAN_RENEW_MS;
+      const goneMs = new Map(shared.map(({ shard, untilMs }) => [shard, heardMs(untilMs) + HANDOVER_MS]));
+      return { taken: wanted.map(({ shard }) => shard), goneMs, leases };
     }
   }
 

@@ -122,10 +122,10 @@ export class ShardReader {
     if (front && !this.#unread) this.#begin();
     if (this.#unread) await this.#advanceAll(aheadMs);
     if (this.#unread) await this.#readFresh();
-    await this.#readLate();
+    const isLate = await this.#readLate();
     const refilled = await this.#refill();
     this.#lanes.go();
-    return refilled || (this.#unread && !this.#isFull);
+    return isLate || refilled || (this.#unread && !this.#isFull);
   }
 
   /** So many are behind that reading waits for them. */
@@ -166,6 +166,7 @@ export class ShardReader {
   async #advance(glance: boolean, aheadMs: number, tombstonesAhead = false): Promise<{ readonly beyond: boolean }> {
     const nowMs = this.#clock.nowMs();
     const isDue = ({ timer }: ReadTimer): boolean => timer.dueMs <= nowMs;
+    const front = this.#front;
     const query = {
       ...(this.#front !== START && { from: this.#front }),
       to: timersUntil(glance ? nowMs + aheadMs : nowMs),
@@ -175,6 +176,12 @@ export class ShardReader {
     if (!page) return { beyond: false };
     const { read, last } = page;
     const due = read.filter(isDue);
+    // One that was written late, of the same message group, may be due before.
+    if (due.some(({ timer }) => !isUnordered(timer) && this.#late.isWantedBefore(timer.dueMs))) {
+      this.#late.hasten(this.#clock.nowMs());
+      await this.#readLate();
+      if (this.#left || this.#front !== front) return { beyond: false };
+    }
     for (const one of due) if (!this.#meet(one, page)) this.#passedOver++;
     this.#met += due.length;
     const next = read.find(({ timer }) => timer.dueMs > nowMs && timer.kind !== "tombstone")?.timer;
@@ -229,18 +236,20 @@ export class ShardReader {
     this.#fresh = more && last !== undefined ? after(last) : now;
   }
 
-  async #readLate(): Promise<void> {
-    if (this.#front === START) return;
+  /** Answers whether more is to be read. */
+  async #readLate(): Promise<boolean> {
+    if (this.#front === START) return false;
     for (let pages = 0; pages < LATE_PAGES_MAX; pages++) {
       const range = this.#late.range(this.#front, START, this.#clock.nowMs());
-      if (!range) return;
+      if (!range) return false;
       const { from, to } = range;
       const page = await this.#page({ ...(from !== START && { from }), to, limit: TIMERS_PER_PAGE });
-      if (!page) return;
+      if (!page) return true;
       const { read, last, more } = page;
       for (const one of read) this.#meet(one, page);
       this.#late.wasRead(read.length, more && last !== undefined ? after(last) : undefined, this.#clock.nowMs());
     }
+    return true;
   }
 
   /** Answers whether more is wanted. */

@@ -52,11 +52,16 @@ export class ShardUnits {
     });
   }
 
-  /** Lets all go who wait, for nothing: they have stopped. */
-  stop(): void {
-    this.#stopped = true;
+  /** Lets all go who wait, for nothing: they will not use them. */
+  letGo(): void {
     for (const { go } of this.#waiting) go();
     this.#waiting.clear();
+  }
+
+  /** The same from now on: they have stopped. */
+  stop(): void {
+    this.#stopped = true;
+    this.letGo();
   }
 
   /**
@@ -78,7 +83,7 @@ export class ShardUnits {
       // No deal takes so long: the clock was set back.
       if (waitMs > this.#lastMs + SECOND_MS) this.#usedUpMs = this.#clock.nowMs();
       else if (waitMs > 0) await this.#clock.sleep(waitMs);
-      if (this.#stopped) break;
+      if (this.#waiting.size === 0) break;
       const next = this.#first();
       this.#waiting.delete(next);
       this.#turn = next.turn;

@@ -72,6 +72,11 @@ export const SCAN_AHEAD_MS = SCAN_TICK_MS + 15 * SECOND_MS;
 /** Whoever scans a shard says so again in a third of this time; who does not has died. */
 export const SCAN_LEASE_MS = 4_500;
 export const SCAN_RENEW_MS = SCAN_LEASE_MS / 3;
+/**
+ * Who learns that a shard is another's is done with most of what was under way after so long. Nobody fires the shard meanwhile, so it must
+ * be less than the little that others have due in it may be late.
+ */
+export const HANDOVER_MS = 1_000;
 /** A scanner that sleeps looks at least so often for timers that others wrote. */
 export const SCAN_LOOK_MS = SECOND_MS;
 /** A scanner that ends so much later than the one at work relieves it: more than clocks differ by. */

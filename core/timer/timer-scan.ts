@@ -4,6 +4,7 @@ import type { ItemStore } from "../ports/item-store.ts";
 import type { Random } from "../ports/random.ts";
 import type { Firing } from "./fire-batch.ts";
 import { FiringLanes } from "./firing-lanes.ts";
+import { ALL_SHARDS, type HeldShards } from "./held-shards.ts";
 import { ShardReader } from "./shard-reader.ts";
 import { ShardUnits } from "./shard-units.ts";
 import { Sleeper } from "./sleeper.ts";
@@ -61,6 +62,7 @@ export class TimerScan {
   readonly #readers = new Map<number, ShardReader>();
   readonly #ended: Promise<void>[] = [];
   readonly #changed: Sleeper;
+  #foundMuch = false;
   readonly #deafen: () => void;
 
   constructor(scanning: Scanning, pace: ScanPace) {
@@ -71,6 +73,7 @@ export class TimerScan {
     this.#lanes = new FiringLanes({
       firing: scanning,
       random: () => random.fraction(),
+      held: () => this.#heldShards(),
       unitsOf: (shard) => this.#unitsOf(shard),
       onFailure,
       onRoom: (shard) => this.#wakeBehind(shard),
@@ -84,6 +87,11 @@ export class TimerScan {
 
   get report(): { readonly fired: number; readonly parked: number } {
     return this.#lanes.report;
+  }
+
+  /** More was due at the last glance than it read. */
+  get foundMuch(): boolean {
+    return this.#foundMuch;
   }
 
   /** Nothing is due, in memory, or due within the horizon, as far as the last looks saw. */
@@ -125,7 +133,8 @@ export class TimerScan {
     const failed = read.flatMap((one) => (one.status === "rejected" ? [one.reason as unknown] : []));
     for (const error of failed) onFailure(error);
     // Where a few are not all, they go with those that lie behind them: a transaction for each shard's few costs more.
-    if (readers.every((reader) => reader.isDone)) this.#lanes.go();
+    this.#foundMuch = !readers.every((reader) => reader.isDone);
+    if (!this.#foundMuch) this.#lanes.go();
     const untilMs = clock.nowMs() + GLANCE_MS_MAX;
     while (this.#lanes.isFiring && clock.nowMs() < untilMs) await this.#changed.sleep(untilMs - clock.nowMs());
     const more = readers.some((reader) => !reader.isDone || reader.nextMs !== undefined);
@@ -137,8 +146,8 @@ export class TimerScan {
     return more || left || failed.length > 0;
   }
 
-  /** Scans these shards from now on, and no others. */
-  hold(shards: readonly number[]): void {
+  /** Scans these shards from now on, or from the time that `fromMs` says of one that comes to it, and no others. */
+  hold(shards: readonly number[], fromMs?: ReadonlyMap<number, number>): void {
     for (const [shard, { reader, leaving, running }] of this.#held) {
       if (shards.includes(shard)) continue;
       reader.leave();
@@ -163,7 +172,7 @@ export class TimerScan {
         lookedMs: Number.NEGATIVE_INFINITY,
       };
       this.#held.set(shard, held);
-      held.running = this.#scan(held);
+      held.running = this.#scan(held, fromMs?.get(shard) ?? 0);
     }
   }
 
@@ -181,9 +190,11 @@ export class TimerScan {
     await Promise.all([stopped, ...this.#ended]);
   }
 
-  async #scan(held: ScannedShard): Promise<void> {
+  async #scan(held: ScannedShard, fromMs: number): Promise<void> {
     const { clock, onFailure } = this.#scanning;
     const { signal } = held.leaving;
+    const waitMs = fromMs - clock.nowMs();
+    if (waitMs > 0) await clock.sleep(waitMs, signal);
     while (!signal.aborted) {
       const waitMs = await this.#look(held).catch((error: unknown) => {
         onFailure(error);
@@ -231,6 +242,12 @@ export class TimerScan {
   #wakeBehind(shard: number): void {
     const held = this.#held.get(shard);
     if (held?.reader.isBehind) held.sleeper.wake();
+  }
+
+  /** All while it only glances. */
+  #heldShards(): HeldShards {
+    const { count } = this.#scanning.shards;
+    return this.#held.size === 0 ? ALL_SHARDS : { shards: [...this.#held.keys()], count };
   }
 
   #unitsOf(shard: number): ShardUnits {

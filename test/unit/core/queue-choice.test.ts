@@ -36,6 +36,29 @@ describe("sticky", () => {
     expect([...met].sort()).toEqual([0, 1, 2, 3]);
   });
 
+  it("takes one of those it prefers, and another where these are slow for long", async () => {
+    const { clock, choice } = setUp("sticky");
+    const prefers = (queueId: number): boolean => queueId >= 2;
+    const chosen = async (): Promise<ReadonlySet<number>> => {
+      const met = new Set<number>();
+      for (let times = 0; times < 20; times++) {
+        await clock.pass(TAIL_CACHE_MS + 1);
+        met.add(choice.choose(topic, prefers));
+      }
+      return met;
+    };
+    choice.choose(topic, (queueId) => queueId === 0);
+    expect(choice.choose(topic, prefers)).toBeGreaterThanOrEqual(2);
+    expect([...(await chosen())].sort()).toEqual([2, 3]);
+    // As slow as a sender that is busy itself.
+    for (const queueId of [2, 3]) choice.saw(topic.uid, queueId, { latencyMs: 1_000, lostRaces: 0 });
+    expect(choice.choose(topic, prefers)).toBeGreaterThanOrEqual(2);
+    for (const queueId of [2, 3]) choice.saw(topic.uid, queueId, { latencyMs: 5_000, lostRaces: 0 });
+    expect(choice.choose(topic, prefers)).toBeLessThan(2);
+    await clock.pass(10_000);
+    expect([...(await chosen())].sort()).toEqual([2, 3]);
+  });
+
   it("leaves a queue whose race it lost", () => {
     for (let seed = 0; seed < 20; seed++) {
       const { choice } = setUp("sticky", seed);

@@ -2,8 +2,10 @@ import { expect, it } from "vitest";
 import { SHARED_STORE } from "../../../core/broker-settings.ts";
 import { SHARD_LEASES_KEY, timersPk } from "../../../core/keys.ts";
 import type { ItemStore } from "../../../core/ports/item-store.ts";
+import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
 import { TIMER_SHARDS } from "../../../core/timer/timer-limits.ts";
 import { brokerOverTable, receivedTexts } from "../../support/broker/broker-over-table.ts";
+import { besideScanner } from "../../support/broker/held-shards.ts";
 
 const COUNT = 1_500;
 const QUERY_MS = 400;
@@ -58,3 +60,26 @@ it.each([2_700, 2_900, 3_100, 3_300])(
     expect(await receivedTexts(broker, "billing")).toEqual(texts);
   },
 );
+
+it("keeps the order of a message group of which one is under way, and fails, when a run takes the shards after its first look", async () => {
+  const table = brokerOverTable(SHARED_STORE);
+  const broker = await table.process();
+  await broker.putTopic("orders", { type: "MIXED", writeQueues: 1, readQueues: 1 });
+  await broker.putGroup("billing", {});
+  await broker.putSubscription("billing", "orders", { startFrom: "earliest" });
+  const dueMs = table.clock.nowMs() + 1_000;
+  const entry = (text: string, deliverAtMs: number) => ({ body: Buffer.from(text), deliverAtMs, messageGroup: "a" });
+  await broker.sendMessages("orders", [entry("first", dueMs), entry("second", dueMs + 600)]);
+  table.pass(1_000);
+  let failures = 0;
+  const store: ItemStore = { ...besideScanner(table.items, () => 0) };
+  store.get = (key) => table.items.get(key);
+  store.transact = async (writes) => {
+    if (failures++ > 0) return table.items.transact(writes);
+    await table.clock.sleep(900);
+    throw new StoreUnavailable("not-applied", "throttled", "too hot");
+  };
+  const scanner = await table.process(store);
+  await scanner.scan({ untilMs: table.clock.nowMs() + 60_000 });
+  expect(await receivedTexts(broker, "billing")).toEqual(["first", "second"]);
+});

@@ -5,17 +5,17 @@ import { SHARD_LEASES_KEY, timersPk } from "../../../core/keys.ts";
 import type { ItemStore, WriteResult } from "../../../core/ports/item-store.ts";
 import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
 import { ShardLeases } from "../../../core/timer/shard-leases.ts";
-import { SCAN_LEASE_MS, SCAN_TICK_MS, TIMER_SHARDS } from "../../../core/timer/timer-limits.ts";
+import { HANDOVER_MS, SCAN_LEASE_MS, SCAN_RENEW_MS, SCAN_TICK_MS, TIMER_SHARDS } from "../../../core/timer/timer-limits.ts";
 import { brokerOverTable } from "../../support/broker/broker-over-table.ts";
 import { besideScanner, heldShards } from "../../support/broker/held-shards.ts";
 
 const SECOND_MS = 1_000;
 const RUN_MS = 65_000;
 
-async function schedule(broker: RunningBroker, delayMs: number, count = 1): Promise<void> {
+async function schedule(broker: RunningBroker, delayMs: number, count = 1, topic = "orders"): Promise<void> {
   for (let left = count; left > 0; left -= 100) {
     const entries = Array.from({ length: Math.min(100, left) }, () => ({ body: Buffer.from("x"), delayMs }));
-    for (const receipt of await broker.sendMessages("orders", entries)) if (!("recallHandle" in receipt)) throw receipt;
+    for (const receipt of await broker.sendMessages(topic, entries)) if (!("recallHandle" in receipt)) throw receipt;
   }
 }
 
@@ -87,6 +87,20 @@ describe("a scanner", () => {
     expect(watchedMs).toBeGreaterThan(clock.nowMs());
   });
 
+  it("that was rung leaves the shards to one who lives, and whose run ends sooner", async () => {
+    const { clock, broker, process, storedAt } = await setUp();
+    await schedule(broker, 20 * SECOND_MS);
+    const dueMs = clock.nowMs() + 20 * SECOND_MS;
+    const [scanner, other] = await Promise.all([process(), process()]);
+    const ticked = scanner.scan({ untilMs: clock.nowMs() + 30 * SECOND_MS });
+    await clock.sleep(5 * SECOND_MS);
+    const rung = await other.scan({ untilMs: clock.nowMs() + RUN_MS, rung: true });
+    expect(rung).toEqual({ fired: 0, parked: 0, held: true });
+    expect(clock.nowMs()).toBeLessThan(dueMs);
+    expect(await ticked).toEqual({ fired: 1, parked: 0, held: false });
+    expect(await storedAt()).toEqual([dueMs]);
+  });
+
   it("takes half the shards of one that is behind", async () => {
     const { items, clock, process, broker } = await setUp();
     await schedule(broker, 1, 400);
@@ -101,11 +115,64 @@ describe("a scanner", () => {
       taken.push([h0, h1, h2, h3].filter((holder) => holder !== "other").length);
       return result;
     });
-    await (await process(store)).scan({ untilMs: clock.nowMs() + 2 * SECOND_MS });
+    // Before the leases of the other end.
+    await (await process(store)).scan({ untilMs: clock.nowMs() + SCAN_LEASE_MS - 1 });
     expect(taken[0]).toBe(TIMER_SHARDS / 2);
     const left = await Promise.all([0, 1, 2, 3].map((shard) => items.query({ pk: timersPk(shard), limit: 1_000 })));
     const [kept, , ...others] = left.map((page) => page.items.length > 0);
     expect({ kept, others }).toEqual({ kept: true, others: [false, false] });
+  });
+});
+
+describe("a scanner beside one that is behind", () => {
+  it("begins when that one knows, and delivers to the queues of the shards it took", async () => {
+    const { items, clock, process, broker } = await setUp();
+    const topics = Array.from({ length: 8 }, (_, at) => `orders${at}`);
+    for (const topic of topics) {
+      await broker.putTopic(topic, { type: "DELAY", queues: 4 });
+      await schedule(broker, 1, 40, topic);
+    }
+    clock.pass(10 * SECOND_MS);
+    const startMs = clock.nowMs();
+    const behind = Object.fromEntries(Array.from({ length: TIMER_SHARDS }, (_, shard) => [`b${shard}`, 1]));
+    await items.put({ ...heldShards(startMs, { endsMs: startMs + 10 * RUN_MS }), ...behind });
+    // Before it has done these and takes more.
+    const { fired } = await (await process()).scan({ untilMs: startMs + SCAN_RENEW_MS + HANDOVER_MS + SECOND_MS / 2 });
+    expect(fired).toBeGreaterThan(100);
+    for (const topic of topics)
+      for (const { queueId, maxOffset } of await broker.topicQueues(topic)) {
+        if (maxOffset === 0) continue;
+        expect(queueId).toBeGreaterThanOrEqual(2);
+        const page = await broker.pullMessages(topic, queueId, { from: { offset: 0 }, limit: 1, maxBytes: 1e6, waitMs: 0 });
+        const [first] = page.status === "FOUND" ? page.messages : [];
+        expect(first?.storedAtMs).toBeGreaterThan(startMs + SCAN_RENEW_MS);
+      }
+  });
+});
+
+describe("a tick's scanner that comes in a burst", () => {
+  it("leaves that to the one who is at it, and takes the shards when that one has ended", async () => {
+    const { items, clock, process, broker, storedAt } = await setUp();
+    await schedule(broker, 1, 400);
+    clock.pass(SECOND_MS);
+    const startMs = clock.nowMs();
+    const leavesMs = startMs + 4 * SECOND_MS;
+    const held = besideScanner(items, () => clock.nowMs(), leavesMs);
+    const scanner = await process({ ...held, get: (key) => (clock.nowMs() < leavesMs ? held : items).get(key) });
+    const scanned = scanner.scan({ untilMs: startMs + RUN_MS });
+    await clock.sleep(leavesMs - startMs);
+    expect(await storedAt()).toEqual([]);
+    await new ShardLeases({ items, clock }).release([0, 1, 2, 3], { holder: "other", endsMs: leavesMs, relieves: false });
+    expect(await scanned).toEqual({ fired: 400, parked: 0, held: false });
+    expect((await storedAt())[0]).toBeLessThan(leavesMs + 2 * SECOND_MS);
+  });
+
+  it("says that another was at it where its own run ends before", async () => {
+    const { items, clock, process, broker } = await setUp();
+    await schedule(broker, 1, 400);
+    clock.pass(SECOND_MS);
+    const scanner = await process(besideScanner(items, () => clock.nowMs(), clock.nowMs()));
+    expect(await scanner.scan({ untilMs: clock.nowMs() + 5 * SECOND_MS })).toEqual({ fired: 0, parked: 0, held: true });
   });
 });
 

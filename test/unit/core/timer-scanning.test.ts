@@ -126,8 +126,12 @@ describe("the first handle of a message that was moved again and again", () => {
   });
 });
 
-describe("a timer that is written long after it was due", () => {
-  it("is found within a minute or so, also while much else waits in its shard", async () => {
+describe("a timer that is written after it was due, while much else waits in its shard", () => {
+  const group =
+    [...Array(100).keys()].map((at) => `late${at}`).find((name) => shardOf(hash32(name)) === shardOf(hash32("g"))) ?? "";
+
+  /** What `sends` makes is delivered in this order; the first message of its first send is written so late. */
+  async function delivered(lateMs: number, delaysMs: readonly number[]): Promise<readonly string[]> {
     const table = brokerOverTable(SHARED_STORE);
     const broker = await table.process();
     for (const name of ["stuck", "orders"]) await broker.putTopic(name, { type: "MIXED", queues: 1 });
@@ -135,9 +139,6 @@ describe("a timer that is written long after it was due", () => {
     const dueMs = table.clock.nowMs() + 5_000;
     const backlog = Array.from({ length: 100 }, () => ({ body: Buffer.from("x"), messageGroup: "g", deliverAtMs: dueMs }));
     for (let times = 0; times < 9; times++) await broker.sendMessages("stuck", backlog);
-    const group = Array.from({ length: 50 }, (_, at) => `late${at}`).find(
-      (name) => shardOf(hash32(name)) === shardOf(hash32("g")),
-    );
     let late: (() => Promise<unknown>) | undefined;
     const slow: ItemStore = { ...besideScanner(table.items, () => table.clock.nowMs()) };
     slow.put = async (item, options) => {
@@ -146,7 +147,13 @@ describe("a timer that is written long after it was due", () => {
       throw new StoreUnavailable("unknown", "unavailable", "no reply");
     };
     const sender = await table.process(slow);
-    await sender.sendMessages("orders", [{ body: Buffer.from("late"), messageGroup: group, deliverAtMs: dueMs }]);
+    const messages = delaysMs.map((delayMs) => ({
+      body: Buffer.from(String(delayMs)),
+      messageGroup: group,
+      deliverAtMs: dueMs + delayMs,
+    }));
+    await sender.sendMessages("orders", messages.slice(0, 1));
+    await broker.sendMessages("orders", messages.slice(1));
     const stuck: ItemStore = { ...besideScanner(table.items, () => 0) };
     stuck.get = (key) => table.items.get(key);
     stuck.transact = async (writes) => {
@@ -155,13 +162,22 @@ describe("a timer that is written long after it was due", () => {
       return table.items.transact(writes);
     };
     const scanner = await table.process(stuck);
-    const untilMs = dueMs + 120_000;
-    const scanned = scanner.scan({ untilMs });
-    await table.clock.sleep(dueMs + 30_000 - table.clock.nowMs());
+    const scanned = scanner.scan({ untilMs: dueMs + 120_000 });
+    await table.clock.sleep(dueMs + lateMs - table.clock.nowMs());
     await late?.();
     await scanned;
-    const page = await broker.pullMessages("orders", 0, { from: { offset: 0 }, limit: 1, maxBytes: 1e6, waitMs: 0 });
-    expect(page).toMatchObject({ status: "FOUND" });
+    const page = await broker.pullMessages("orders", 0, { from: { offset: 0 }, limit: 8, maxBytes: 1e6, waitMs: 0 });
+    if (page.status !== "FOUND") return [];
+    return page.messages.map(({ body }) => Buffer.from(body).toString());
+  }
+
+  it("is found within a minute or so, however late that is", async () => {
+    expect(await delivered(30_000, [0])).toEqual(["0"]);
+  });
+
+  it("goes before a later one of its message group that is not due yet", async () => {
+    for (const lateMs of [10_400, 10_900, 11_400, 11_900])
+      expect(await delivered(lateMs, [10_000, 12_000])).toEqual(["10000", "12000"]);
   });
 });
 
