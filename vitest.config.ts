@@ -33,12 +33,12 @@ export default defineConfig({
       suite("infra", { testTimeout: 60_000 }),
       suite("simulation", { testTimeout: 180_000, isolate: true }),
       // These run the bundle that users run, so it is built first.
-      suite("crash", { testTimeout: 120_000, isolate: true, globalSetup: ["test/support/build-bundle.ts"] }),
+      suite("crash", { testTimeout: 120_000, isolate: true, globalSetup: ["test/support/server/build-bundle.ts"] }),
       // The attackers take one core and the server the other: what it answers in time is only told while nothing else runs.
       suite("hostile", {
         testTimeout: 120_000,
         isolate: true,
-        globalSetup: ["test/support/build-bundle.ts"],
+        globalSetup: ["test/support/server/build-bundle.ts"],
         sequence: { groupOrder: 1 },
       }),
     ],

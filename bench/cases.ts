@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ServerProcess } from "../test/support/server-process.ts";
+import type { ServerProcess } from "../test/support/server/server-process.ts";
 import { fairCase } from "./fair-case.ts";
 import { fifoCase } from "./fifo-case.ts";
 import type { SendJob } from "./job.ts";

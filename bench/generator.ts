@@ -1,7 +1,7 @@
 // The load generator: a process of its own, so that it takes no time from the server under test. Takes one job, answers one result.
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type HttpClient, httpClient } from "../test/support/http-client.ts";
+import { type HttpClient, httpClient } from "../test/support/http/http-client.ts";
 import { SeededRandom } from "../test/support/seeded-random.ts";
 import { jsonBodies } from "./bodies.ts";
 import type { ConsumeJob, Job, JobResult, SendJob } from "./job.ts";

@@ -1,5 +1,5 @@
 import { performance } from "node:perf_hooks";
-import { httpClient } from "../test/support/http-client.ts";
+import { httpClient } from "../test/support/http/http-client.ts";
 import type { Options } from "./options.ts";
 import { subscribe } from "./preload.ts";
 import { latencyRow, type Row } from "./row.ts";

@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { freePort, type ServerProcess, startServer } from "../test/support/server-process.ts";
+import { freePort, type ServerProcess, startServer } from "../test/support/server/server-process.ts";
 
 /** Runs `work` with a folder for one server's data and log, removed afterwards. */
 export const withFolder = async <T>(work: (folder: string) => Promise<T>): Promise<T> => {

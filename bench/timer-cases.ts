@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type HttpClient, httpClient } from "../test/support/http-client.ts";
+import { type HttpClient, httpClient } from "../test/support/http/http-client.ts";
 import { peakMemoryDuring } from "./memory.ts";
 import type { Options } from "./options.ts";
 import { type Row, startRow } from "./row.ts";

@@ -4,7 +4,7 @@ import {
   INLINE_FRAME_BYTES_MAX,
   TRANSACTED_INLINE_BYTES_MAX,
 } from "./log/log-limits.ts";
-import type { LogSettings } from "./log/queue-log.ts";
+import type { LogSettings } from "./log/log-settings.ts";
 import type { QueueChoicePolicy } from "./produce/queue-choice.ts";
 
 /** What differs between one process on a disk and handlers that share stores billed by the request. */

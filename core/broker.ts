@@ -9,21 +9,33 @@ import type { RedriveJob } from "./dead-letter/redrive-job.ts";
 import type { BrokerError } from "./errors.ts";
 import type { KeyedRequest } from "./idempotency/known-request.ts";
 import type { KeyedResult, KeyedWork } from "./idempotency/run-once.ts";
-import type { Unreadable } from "./log/frame.ts";
 import type { MaintenanceReport } from "./maintenance/end-departures.ts";
+import type {
+  DeadLetterListRequest,
+  GroupDeletion,
+  GroupSettings,
+  ListPage,
+  ListRequest,
+  Nullable,
+  PullRequest,
+  PullResult,
+  QueueRoute,
+  ReceiveRequest,
+  SettleEntry,
+  SettleResult,
+  SubscriptionDeletion,
+  TopicDeletion,
+  TopicSettings,
+  VersionMatch,
+} from "./requests.ts";
 import type { StoreFormats } from "./store-format.ts";
 import type {
-  Assignment,
-  Backoff,
   ConsumerGroup,
   Filter,
-  FlushMode,
   MessageInput,
-  Perm,
   ReceivedMessage,
   SendReceipt,
   StartFrom,
-  StoredMessage,
   Subscription,
   Topic,
   TopicType,
@@ -146,145 +158,3 @@ export interface Broker extends Transactions {
   /** What a schedule runs: it makes the store smaller. Nothing that is promised depends on it; any number may run at once. */
   maintain(request: { readonly untilMs: number }): Promise<MaintenanceReport>;
 }
-
-export interface ListRequest {
-  readonly limit: number;
-  readonly prefix?: string | undefined;
-  /** Name after which the page starts. */
-  readonly after?: string | undefined;
-}
-
-export interface DeadLetterListRequest {
-  readonly limit: number;
-  /** Bytes of bodies at most; the first dead letter comes whatever its size. */
-  readonly maxBytes: number;
-  /** `next` of the page before. */
-  readonly after?: string | undefined;
-}
-
-export interface ListPage<T> {
-  readonly items: readonly T[];
-  /** Name to continue after; absent on the last page. */
-  readonly next: string | undefined;
-  /** False when a bound stopped the scan before `limit` items were found; continue at `next`. */
-  readonly complete: boolean;
-}
-
-/** A condition on the resource's ETag: `version` must be the current one, or any where `*`. */
-export interface VersionMatch {
-  readonly etags: readonly string[] | "*";
-}
-
-export type Nullable<T> = { readonly [K in keyof T]?: T[K] | null };
-
-export interface TopicSettings {
-  readonly type?: TopicType | undefined;
-  /** Sets both counts. */
-  readonly queues?: number | undefined;
-  readonly writeQueues?: number | undefined;
-  readonly readQueues?: number | undefined;
-  readonly retentionHours?: number | undefined;
-  readonly flushMode?: FlushMode | undefined;
-  readonly perm?: Perm | undefined;
-  readonly rooms?: readonly string[] | undefined;
-}
-
-export interface GroupSettings {
-  readonly ordered?: boolean | undefined;
-  readonly maxAttempts?: number | undefined;
-  readonly backoff?: Backoff | undefined;
-  readonly leaseSeconds?: number | undefined;
-  readonly paused?: boolean | undefined;
-  readonly assignment?: Assignment | undefined;
-}
-
-export interface TopicDeletion {
-  readonly topic: Topic;
-  readonly messages: number;
-  readonly groups: readonly string[];
-}
-
-export interface GroupDeletion {
-  readonly group: ConsumerGroup;
-  readonly subscriptions: readonly string[];
-  readonly deadLetters: number;
-}
-
-export interface SubscriptionDeletion {
-  readonly subscription: Subscription;
-  /** Messages waiting and in flight that this group would no longer receive. */
-  readonly waiting: number;
-  readonly inFlight: number;
-}
-
-export interface QueueRoute {
-  readonly queueId: number;
-  readonly readable: boolean;
-  readonly writable: boolean;
-  readonly minOffset: number;
-  /** Exclusive: the next offset to be written. */
-  readonly maxOffset: number;
-  readonly lastStoredAtMs: number | undefined;
-  /** Bytes of frames in the newest block; a pointer counts with the object bytes it names. */
-  readonly tailBytes: number;
-}
-
-export interface PullRequest {
-  readonly from: { readonly offset: number } | { readonly timestampMs: number } | { readonly tail: number };
-  readonly limit: number;
-  readonly maxBytes: number;
-  readonly waitMs: number;
-  /** Default: every message. */
-  readonly filter?: Filter | undefined;
-}
-
-export type PullResult = {
-  readonly minOffset: number;
-  readonly maxOffset: number;
-} & (
-  | {
-      readonly status: "FOUND" | "NO_NEW_MSG" | "NO_MATCHED_MSG";
-      readonly messages: readonly StoredMessage[];
-      /** Behind all that was looked at. */
-      readonly nextOffset: number;
-      /** Messages passed over because they cannot be read. Absent where there are none. */
-      readonly unreadable?: readonly Unreadable[];
-    }
-  | { readonly status: "OFFSET_ILLEGAL" }
-);
-
-export interface ReceiveRequest {
-  /** Default: every subscribed topic. */
-  readonly topics?: readonly string[] | undefined;
-  readonly max: number;
-  /** Bytes of bodies at most; the first message comes whatever its size. Default: RECEIVE_BYTES_MAX. */
-  readonly maxBytes?: number | undefined;
-  readonly waitMs: number;
-  /** Default: the group's. */
-  readonly leaseMs?: number | undefined;
-  readonly attemptId?: string | undefined;
-}
-
-export type SettleEntry =
-  | { readonly action: "ack"; readonly receiptHandle: string }
-  | {
-      readonly action: "nack";
-      readonly receiptHandle: string;
-      /** Default: the group's backoff. */
-      readonly delayMs?: number | undefined;
-      /** Default true. */
-      readonly countAttempt?: boolean | undefined;
-      readonly reason?: string | undefined;
-    }
-  | { readonly action: "extend"; readonly receiptHandle: string; readonly leaseMs: number }
-  | { readonly action: "deadLetter"; readonly receiptHandle: string; readonly reason?: string | undefined };
-
-export type SettleResult =
-  | { readonly status: "acked" | "nacked" | "deadLettered"; readonly receiptHandle: string }
-  | {
-      readonly status: "extended";
-      readonly receiptHandle: string;
-      readonly newReceiptHandle: string;
-      readonly leaseUntilMs: number;
-    }
-  | { readonly status: "error"; readonly receiptHandle: string; readonly error: BrokerError };

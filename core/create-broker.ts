@@ -29,7 +29,8 @@ import { countRedrive, redriveProgress, resumeRedrive, startRedrive } from "./de
 import { RedriveBell } from "./dead-letter/redrive-bell.ts";
 import { CompiledFilters } from "./filter/compiled-filters.ts";
 import { runOnce } from "./idempotency/run-once.ts";
-import { type LogDependencies, QueueLog } from "./log/queue-log.ts";
+import type { LogDependencies } from "./log/log-settings.ts";
+import { QueueLog } from "./log/queue-log.ts";
 import { endDepartures } from "./maintenance/end-departures.ts";
 import { bodyBytes } from "./message/body-bytes.ts";
 import { type OpenedStore, openStore } from "./open-store.ts";

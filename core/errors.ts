@@ -188,5 +188,9 @@ export class BrokerError extends Error {
   }
 }
 
+/** BAD_REQUEST for one field. `message` is what is said of it where that is more than its name and the detail. */
+export const badField = (field: string, detail: string, message = `${field}: ${detail}`): BrokerError =>
+  new BrokerError("BAD_REQUEST", message, { errors: [{ field, detail }] });
+
 /** A feature the contract names and this version lacks: refused, never accepted in silence. */
 export const notAvailableYet = (what: string): BrokerError => new BrokerError("BAD_REQUEST", `${what} is not available yet.`);

@@ -1,5 +1,5 @@
-import type { ListPage, ListRequest } from "./broker.ts";
 import type { Item, ItemStore } from "./ports/item-store.ts";
+import type { ListPage, ListRequest } from "./requests.ts";
 
 /** Names are ASCII, so this follows every name that starts with a prefix. */
 const AFTER_ALL = "\u007f";

@@ -1,8 +1,8 @@
-import type { VersionMatch } from "./broker.ts";
 import { BrokerError } from "./errors.ts";
+import type { VersionMatch } from "./requests.ts";
 
 /** Names one state of a resource; the HTTP layer quotes it as an ETag. */
-export const etagOf = (resource: { readonly uid: string; readonly version: number }): string =>
+export const versionTag = (resource: { readonly uid: string; readonly version: number }): string =>
   `${resource.uid}-${resource.version}`;
 
 /** Errors: PRECONDITION_FAILED when the caller named another state than the current one. */
@@ -11,6 +11,6 @@ export function checkVersion(
   match?: VersionMatch,
 ): void {
   if (!match) return;
-  if (current && (match.etags === "*" || match.etags.includes(etagOf(current)))) return;
+  if (current && (match.etags === "*" || match.etags.includes(versionTag(current)))) return;
   throw new BrokerError("PRECONDITION_FAILED", "It has changed since, or is not there. Read it again and decide anew.");
 }

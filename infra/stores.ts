@@ -5,7 +5,6 @@ import { type IKey, Key } from "aws-cdk-lib/aws-kms";
 import type { Bucket } from "aws-cdk-lib/aws-s3";
 import type { Construct } from "constructs";
 import type { Deployment } from "./deployment.ts";
-import type { StorageStack } from "./storage-stack.ts";
 
 const OBJECTS = "log/*";
 
@@ -17,8 +16,14 @@ export interface Stores {
   readonly key: IKey | undefined;
 }
 
+/** Those that a deployment makes. */
+interface OwnStores {
+  readonly table: Table;
+  readonly bucket: Bucket;
+}
+
 /** The deployment's own stores, or its bucket and the table that it is told to work on. */
-export function storesFor(scope: Construct, storage: StorageStack, { tableName, kmsKeyArn }: Deployment): Stores {
+export function storesFor(scope: Construct, storage: OwnStores, { tableName, kmsKeyArn }: Deployment): Stores {
   return {
     // The CDK's types call optional what they then declare as undefined.
     table: tableName === undefined ? (storage.table as ITable) : Table.fromTableName(scope, "OtherTable", tableName),

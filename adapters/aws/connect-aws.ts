@@ -1,6 +1,6 @@
 import type { ItemStore } from "../../core/ports/item-store.ts";
 import type { ObjectStore } from "../../core/ports/object-store.ts";
-import type { Telemetry } from "../../core/ports/telemetry.ts";
+import type { Telemetry } from "../telemetry.ts";
 import { type AwsClientSettings, openAwsClients } from "./aws-clients.ts";
 import { DynamoDbItemStore } from "./dynamodb-item-store.ts";
 import { S3ObjectStore } from "./s3-object-store.ts";
@@ -8,7 +8,7 @@ import { S3ObjectStore } from "./s3-object-store.ts";
 export interface AwsStoreSettings extends AwsClientSettings {
   readonly table: string;
   readonly bucket: string;
-  readonly telemetry: Telemetry;
+  readonly telemetry?: Telemetry;
   /** How long one request for items may take. DynamoDB answers in milliseconds, or not at all. Default 3,000. */
   readonly itemTimeoutMs?: number;
   /** How long one request for an object may take: 16 MB over a small function's network. Default 10,000. */

@@ -26,10 +26,10 @@ import type {
   WriteResult,
 } from "../../core/ports/item-store.ts";
 import { StoreUnavailable } from "../../core/ports/store-failures.ts";
-import type { Telemetry } from "../../core/ports/telemetry.ts";
 import { itemSize } from "../items/item-size.ts";
 import { checkBatchGet, checkKey, checkSize, checkTransaction } from "../items/limits.ts";
 import { TRANSACTION_FACTOR, writeUnits } from "../items/units.ts";
+import type { Telemetry } from "../telemetry.ts";
 import { itemOf, keyValues } from "./attribute-values.ts";
 import { failuresOf } from "./cancelled-transaction.ts";
 import { queryInput } from "./query-input.ts";
@@ -51,7 +51,7 @@ export class DynamoDbItemStore implements ItemStore {
   readonly #table: string;
   readonly #calls: ServiceCalls;
 
-  constructor(client: DynamoDBClient, table: string, timeoutMs: number, telemetry: Telemetry) {
+  constructor(client: DynamoDBClient, table: string, timeoutMs: number, telemetry?: Telemetry) {
     this.#client = client;
     this.#table = table;
     this.#calls = new ServiceCalls("items", `table ${table}`, timeoutMs, telemetry);

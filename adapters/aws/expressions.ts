@@ -68,7 +68,6 @@ export class Expressions {
       case "<":
       case "<=":
       case ">":
-      case ">=":
         return `${name} ${condition.op} ${this.value(condition.name, condition.value)}`;
       case "lessThanAttribute":
         // DynamoDB refuses to compare an attribute with itself; it is never less.

@@ -1,14 +1,7 @@
-import {
-  DeleteObjectCommand,
-  GetObjectCommand,
-  type GetObjectCommandInput,
-  ListObjectsV2Command,
-  PutObjectCommand,
-  type S3Client,
-} from "@aws-sdk/client-s3";
-import { OBJECT_BYTES_MAX, type ObjectPage, type ObjectStore, type PutOptions } from "../../core/ports/object-store.ts";
-import type { Telemetry } from "../../core/ports/telemetry.ts";
-import { checkListLimit, checkObjectBytes, checkObjectKey, checkRange } from "../objects/object-limits.ts";
+import { GetObjectCommand, type GetObjectCommandInput, PutObjectCommand, type S3Client } from "@aws-sdk/client-s3";
+import { OBJECT_BYTES_MAX, type ObjectStore, type PutOptions } from "../../core/ports/object-store.ts";
+import { checkObjectBytes, checkObjectKey, checkRange } from "../objects/object-limits.ts";
+import type { Telemetry } from "../telemetry.ts";
 import { unlessNamed } from "./failed-call.ts";
 import { type ServiceCall, ServiceCalls } from "./service-calls.ts";
 
@@ -18,13 +11,13 @@ export class S3ObjectStore implements ObjectStore {
   readonly #bucket: string;
   readonly #calls: ServiceCalls;
 
-  constructor(client: S3Client, bucket: string, timeoutMs: number, telemetry: Telemetry) {
+  constructor(client: S3Client, bucket: string, timeoutMs: number, telemetry?: Telemetry) {
     this.#client = client;
     this.#bucket = bucket;
     this.#calls = new ServiceCalls("objects", `bucket ${bucket}`, timeoutMs, telemetry);
   }
 
-  async put(key: string, bytes: Uint8Array, options?: PutOptions): Promise<{ readonly ok: boolean }> {
+  async put(key: string, bytes: Uint8Array, options?: PutOptions): Promise<void> {
     return this.#calls.run("put", async (call) => {
       checkObjectKey(key);
       checkObjectBytes(bytes);
@@ -34,24 +27,9 @@ export class S3ObjectStore implements ObjectStore {
         Body: bytes,
         // S3 refuses bytes that are not those the checksum was made of, and keeps it for readers.
         ChecksumAlgorithm: "CRC32",
-        ...(options?.ifAbsent === true && { IfNoneMatch: "*" }),
       });
       call.bytes += bytes.length;
-      return call.write(
-        (within) =>
-          this.#client
-            .send(command, within)
-            .then(() => ({ ok: true }))
-            .catch(unlessNamed("PreconditionFailed", { ok: false })),
-        options?.withinMs,
-      );
-    });
-  }
-
-  async get(key: string): Promise<Uint8Array | undefined> {
-    return this.#calls.run("get", async (call) => {
-      checkObjectKey(key);
-      return this.#read(call, { Bucket: this.#bucket, Key: key, ChecksumMode: "ENABLED" });
+      await call.write((within) => this.#client.send(command, within), options?.withinMs);
     });
   }
 
@@ -64,28 +42,7 @@ export class S3ObjectStore implements ObjectStore {
     });
   }
 
-  async list(prefix: string, { after, limit }: { readonly after?: string; readonly limit: number }): Promise<ObjectPage> {
-    return this.#calls.run("list", async (call) => {
-      checkListLimit(limit);
-      const command = new ListObjectsV2Command({
-        Bucket: this.#bucket,
-        Prefix: prefix,
-        MaxKeys: limit,
-        ...(after !== undefined && { StartAfter: after }),
-      });
-      const page = await call.read((within) => this.#client.send(command, within));
-      return { keys: (page.Contents ?? []).flatMap(({ Key }) => Key ?? []), more: page.IsTruncated === true };
-    });
-  }
-
-  async delete(key: string): Promise<void> {
-    await this.#calls.run("delete", async (call) => {
-      checkObjectKey(key);
-      await call.write((within) => this.#client.send(new DeleteObjectCommand({ Bucket: this.#bucket, Key: key }), within));
-    });
-  }
-
-  /** The body is part of the request: one that breaks off, or that fails its checksum, is asked for again. */
+  /** The body is part of the request: one that breaks off is asked for again. */
   async #read(call: ServiceCall, input: GetObjectCommandInput): Promise<Uint8Array | undefined> {
     const bytes = await call.read((within) =>
       this.#client

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Consumption, Telemetry } from "../../core/ports/telemetry.ts";
+import type { Consumption, Telemetry } from "../telemetry.ts";
 import { failedCall } from "./failed-call.ts";
 
 /** A read is sent this often at most. Writes are sent once: only core knows how to repeat one whose outcome is unknown. */
@@ -56,10 +56,10 @@ export class ServiceCalls {
   readonly #store: Consumption["store"];
   readonly #resource: string;
   readonly #timeoutMs: number;
-  readonly #telemetry: Telemetry;
+  readonly #telemetry: Telemetry | undefined;
 
   /** `resource` is named in failures: `table apogee`. */
-  constructor(store: Consumption["store"], resource: string, timeoutMs: number, telemetry: Telemetry) {
+  constructor(store: Consumption["store"], resource: string, timeoutMs: number, telemetry?: Telemetry) {
     this.#store = store;
     this.#resource = resource;
     this.#timeoutMs = timeoutMs;
@@ -72,7 +72,7 @@ export class ServiceCalls {
       return await body(call);
     } finally {
       const { writeUnits, readUnits, requests, bytes } = call;
-      this.#telemetry.consumed({ store: this.#store, operation, writeUnits, readUnits, requests, bytes });
+      this.#telemetry?.consumed({ store: this.#store, operation, writeUnits, readUnits, requests, bytes });
     }
   }
 }

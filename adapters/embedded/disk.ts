@@ -1,5 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
-import { link, mkdir, open, rename, unlink } from "node:fs/promises";
+import { mkdir, open, rename, unlink } from "node:fs/promises";
 import { ClassicLevel, type DatabaseOptions } from "classic-level";
 
 /** A file that is being written. */
@@ -15,7 +15,6 @@ export interface Disk {
   create(path: string): Promise<NewFile>;
   /** Existing folders are left as they are. */
   mkdir(path: string): Promise<void>;
-  link(existing: string, path: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   unlink(path: string): Promise<void>;
   /** Makes the names in a folder last. */
@@ -28,7 +27,6 @@ export const systemDisk: Disk = {
   mkdir: async (path) => {
     await mkdir(path, { recursive: true });
   },
-  link,
   rename,
   unlink,
   async syncFolder(path) {

@@ -12,12 +12,12 @@ import type {
   WriteResult,
 } from "../../core/ports/item-store.ts";
 import { StoreCorrupt } from "../../core/ports/store-failures.ts";
-import type { Telemetry } from "../../core/ports/telemetry.ts";
 import { holds } from "../items/condition.ts";
 import { type Image, imageAfter, type Write } from "../items/image.ts";
 import { itemSize } from "../items/item-size.ts";
 import { checkBatchGet, checkKey, checkLimit, checkPk, checkTransaction, writeKey } from "../items/limits.ts";
 import { QueryPageBuilder } from "../items/query-page.ts";
+import type { Telemetry } from "../telemetry.ts";
 import { CommitQueue } from "./commit-queue.ts";
 import { FreeSpace, RESERVE_BYTES_DEFAULT } from "./free-space.ts";
 import { decodeItem } from "./item-codec.ts";

@@ -1,17 +1,17 @@
 import fs from "node:fs";
-import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { OBJECT_KEY, type ObjectPage, type ObjectStore } from "../../core/ports/object-store.ts";
+import { OBJECT_KEY, type ObjectStore } from "../../core/ports/object-store.ts";
 import { type Outcome, StoreMisuse } from "../../core/ports/store-failures.ts";
-import type { Telemetry } from "../../core/ports/telemetry.ts";
-import { checkListLimit, checkObjectBytes, checkObjectKey, checkRange } from "../objects/object-limits.ts";
+import { checkObjectBytes, checkObjectKey, checkRange } from "../objects/object-limits.ts";
+import type { Telemetry } from "../telemetry.ts";
 import { BoundedCalls } from "./bounded-calls.ts";
 import { makePrivate, objectsPath, prepareDirectory, unfinishedObjectsPath } from "./data-directory.ts";
 import { type Disk, systemDisk } from "./disk.ts";
 import { storeFailure } from "./disk-failure.ts";
 import { FreeSpace, RESERVE_BYTES_DEFAULT } from "./free-space.ts";
-import { deleteOlder, isMissing, keysInOrder, objectPath } from "./object-tree.ts";
+import { deleteOlder, isMissing, objectPath } from "./object-tree.ts";
 import { SharedSync } from "./shared-sync.ts";
 
 /** Files open at once; each call opens one. */
@@ -70,21 +70,12 @@ export class EmbeddedObjectStore implements ObjectStore {
     return store;
   }
 
-  async put(key: string, bytes: Uint8Array, options?: { readonly ifAbsent?: boolean }): Promise<{ readonly ok: boolean }> {
+  async put(key: string, bytes: Uint8Array): Promise<void> {
     return this.#metered("put", async (moved) => {
       const path = this.#path(key);
       checkObjectBytes(bytes);
       moved(bytes.length);
-      return this.#files.run(() => this.#write(path, bytes, options?.ifAbsent ?? false));
-    });
-  }
-
-  async get(key: string): Promise<Uint8Array | undefined> {
-    return this.#metered("get", async (moved) => {
-      const path = this.#path(key);
-      const bytes = await this.#files.run(() => unlessMissing(() => readFile(path)));
-      moved(bytes?.length ?? 0);
-      return bytes && new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+      return this.#files.run(() => this.#write(path, bytes));
     });
   }
 
@@ -95,30 +86,6 @@ export class EmbeddedObjectStore implements ObjectStore {
       const bytes = await this.#files.run(() => unlessMissing(() => readRange(path, offset, length)));
       moved(bytes?.length ?? 0);
       return bytes;
-    });
-  }
-
-  async list(prefix: string, { after = "", limit }: { readonly after?: string; readonly limit: number }): Promise<ObjectPage> {
-    return this.#metered("list", async () => {
-      checkListLimit(limit);
-      const keys: string[] = [];
-      try {
-        for await (const key of keysInOrder(this.#root, prefix, after)) {
-          if (keys.length === limit) return { keys, more: true };
-          keys.push(key);
-        }
-      } catch (error) {
-        throw storeFailure(error, "not-applied");
-      }
-      return { keys, more: false };
-    });
-  }
-
-  async delete(key: string): Promise<void> {
-    await this.#metered("delete", async () => {
-      const path = this.#path(key);
-      const deleted = await unlessMissing(() => this.#disk.unlink(path).then(() => true), "unknown");
-      if (deleted) await unlessMissing(() => this.#syncs.folder(dirname(path)), "unknown");
     });
   }
 
@@ -136,7 +103,7 @@ export class EmbeddedObjectStore implements ObjectStore {
     }
   }
 
-  async #write(path: string, bytes: Uint8Array, ifAbsent: boolean): Promise<{ readonly ok: boolean }> {
+  async #write(path: string, bytes: Uint8Array): Promise<void> {
     const unfinished = join(this.#unfinished, String(this.#written++));
     const folder = dirname(path);
     // Every object holds messages of a send; one that is refused leaves nothing behind.
@@ -147,10 +114,8 @@ export class EmbeddedObjectStore implements ObjectStore {
       await this.#ensureFolder(folder);
       await this.#writeDurably(unfinished, bytes);
       outcome = "unknown";
-      const ok = ifAbsent ? await this.#linked(unfinished, path) : await this.#disk.rename(unfinished, path).then(() => true);
-      // Also when another was first: his object may not be durable yet, and who lost to it will rely on it.
+      await this.#disk.rename(unfinished, path);
       await this.#syncs.folder(folder);
-      return { ok };
     } catch (error) {
       throw storeFailure(error, outcome);
     } finally {
@@ -167,17 +132,6 @@ export class EmbeddedObjectStore implements ObjectStore {
       await file.datasync();
     } finally {
       await file.close();
-    }
-  }
-
-  /** False when the name is taken. */
-  async #linked(existing: string, path: string): Promise<boolean> {
-    try {
-      await this.#disk.link(existing, path);
-      return true;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
-      throw error;
     }
   }
 
@@ -239,11 +193,11 @@ async function readRange(path: string, offset: number, length: number): Promise<
   }
 }
 
-async function unlessMissing<T>(call: () => Promise<T>, outcome: Outcome = "not-applied"): Promise<T | undefined> {
+async function unlessMissing<T>(call: () => Promise<T>): Promise<T | undefined> {
   try {
     return await call();
   } catch (error) {
     if (isMissing(error)) return undefined;
-    throw storeFailure(error, outcome);
+    throw storeFailure(error, "not-applied");
   }
 }

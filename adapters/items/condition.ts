@@ -20,7 +20,6 @@ function holdsOne(item: Item | undefined, condition: Condition): boolean {
     case "<":
     case "<=":
     case ">":
-    case ">=":
       return ordered(attribute, condition.op, condition.value);
     case "lessThanAttribute": {
       const other = attributeOf(item, condition.other);
@@ -37,7 +36,7 @@ function holdsOne(item: Item | undefined, condition: Condition): boolean {
 }
 
 /** Values of two types have no order: every comparison of them is false. */
-function ordered(attribute: Attribute | undefined, op: "<" | "<=" | ">" | ">=", value: string | number): boolean {
+function ordered(attribute: Attribute | undefined, op: "<" | "<=" | ">", value: string | number): boolean {
   let order: number;
   if (typeof attribute === "number" && typeof value === "number") order = attribute - value;
   else if (typeof attribute === "string" && typeof value === "string") order = compareUtf8(attribute, value);
@@ -49,8 +48,6 @@ function ordered(attribute: Attribute | undefined, op: "<" | "<=" | ">" | ">=", 
       return order <= 0;
     case ">":
       return order > 0;
-    case ">=":
-      return order >= 0;
   }
 }
 

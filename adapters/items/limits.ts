@@ -2,7 +2,7 @@ import type { Attribute, Item, Key, TransactWrite } from "../../core/ports/item-
 import { StoreMisuse } from "../../core/ports/store-failures.ts";
 import { utf8Length } from "./item-size.ts";
 
-export const ITEM_BYTES_MAX = 400 * 1024;
+const ITEM_BYTES_MAX = 400 * 1024;
 export const PAGE_BYTES_MAX = 1024 * 1024;
 const PK_BYTES_MAX = 2_048;
 const SK_BYTES_MAX = 1_024;

@@ -12,13 +12,13 @@ import type {
   WriteResult,
 } from "../../core/ports/item-store.ts";
 import { StoreCorrupt } from "../../core/ports/store-failures.ts";
-import type { Telemetry } from "../../core/ports/telemetry.ts";
 import { compareUtf8 } from "../items/attributes.ts";
 import { holds } from "../items/condition.ts";
 import { type Image, imageAfter, type Write } from "../items/image.ts";
 import { checkBatchGet, checkKey, checkLimit, checkPk, checkTransaction, writeKey } from "../items/limits.ts";
 import { QueryPageBuilder } from "../items/query-page.ts";
 import { readUnits, TRANSACTION_FACTOR, writeUnits } from "../items/units.ts";
+import type { Telemetry } from "../telemetry.ts";
 
 interface Use {
   writeUnits: number;
@@ -37,12 +37,12 @@ interface Partition {
  * before it returns its promise, in the order of the calls. Items it hands out are frozen; what it is given is copied.
  */
 export class MemoryItemStore implements ItemStore {
-  readonly #telemetry: Telemetry;
+  readonly #telemetry: Telemetry | undefined;
   readonly #partitions = new Map<string, Partition>();
   /** Images that cannot be read any more. */
   readonly #damaged = new WeakSet<Image>();
 
-  constructor(telemetry: Telemetry) {
+  constructor(telemetry?: Telemetry) {
     this.#telemetry = telemetry;
   }
 
@@ -173,7 +173,7 @@ export class MemoryItemStore implements ItemStore {
     try {
       return run(use);
     } finally {
-      this.#telemetry.consumed({ store: "items", operation, ...use, requests: 1 });
+      this.#telemetry?.consumed({ store: "items", operation, ...use, requests: 1 });
     }
   }
 }

@@ -2,7 +2,6 @@ import { OBJECT_BYTES_MAX, OBJECT_KEY } from "../../core/ports/object-store.ts";
 import { StoreMisuse } from "../../core/ports/store-failures.ts";
 
 const KEY_CHARS_MAX = 512;
-const LIST_LIMIT_MAX = 1_000;
 
 export function checkObjectKey(key: string): void {
   if (key.length > KEY_CHARS_MAX || !OBJECT_KEY.test(key))
@@ -17,11 +16,5 @@ export function checkObjectBytes(bytes: Uint8Array): void {
 export function checkRange(offset: number, length: number): void {
   if (!Number.isSafeInteger(offset) || offset < 0 || !Number.isSafeInteger(length) || length < 1) {
     throw new StoreMisuse(`${length} bytes from ${offset} is no range`);
-  }
-}
-
-export function checkListLimit(limit: number): void {
-  if (!Number.isSafeInteger(limit) || limit < 1 || limit > LIST_LIMIT_MAX) {
-    throw new StoreMisuse(`a list's limit is 1 to ${LIST_LIMIT_MAX}, not ${limit}`);
   }
 }

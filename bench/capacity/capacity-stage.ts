@@ -30,17 +30,15 @@ const RUN_MS_BEHIND = 290_000;
 /** A function that was not there takes so long to start. */
 const START_MS = 500;
 
-const UNHEARD = { consumed: () => undefined };
-
 /** The broker as it runs on AWS, in a world whose clock jumps: above a table with limits, fired by processes with a share of a processor. */
 export class CapacityStage {
   readonly table: BusyTable;
   /** What is stored, at no distance and without limits: for setting up. */
-  readonly items: ItemStore = new MemoryItemStore(UNHEARD);
+  readonly items: ItemStore = new MemoryItemStore();
   readonly processors: Processor[] = [];
   readonly failures: unknown[] = [];
   readonly #world = new World(new SeededRandom(7));
-  readonly #objects: ObjectStore = new MemoryObjectStore(UNHEARD);
+  readonly #objects: ObjectStore = new MemoryObjectStore();
   readonly #shards: number;
   #seed = 0;
 

@@ -49,9 +49,6 @@ export function objectsOf(store: ObjectStore, processor: Processor, times: Proce
   };
   return {
     put: (key, bytes, options) => called(() => store.put(key, bytes, options)),
-    get: (key) => called(() => store.get(key)),
     getRange: (key, offset, length) => called(() => store.getRange(key, offset, length)),
-    list: (prefix, options) => called(() => store.list(prefix, options)),
-    delete: (key) => called(() => store.delete(key)),
   };
 }

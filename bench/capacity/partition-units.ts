@@ -1,5 +1,5 @@
 /** What one partition of the table takes a second. Source: "Designing partition keys" of DynamoDB's developer guide. */
-export const PARTITION_UNITS = { write: 1_000, read: 3_000 } as const;
+const PARTITION_UNITS = { write: 1_000, read: 3_000 } as const;
 
 /** Unused units that a partition saves up. DynamoDB keeps 300 seconds at most, and does not promise any. */
 const BURST_SECONDS = 1;

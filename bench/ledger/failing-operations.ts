@@ -1,6 +1,6 @@
-import type { SettleEntry } from "../../core/broker.ts";
 import type { RunningBroker } from "../../core/create-broker.ts";
 import { WAITING_CLAIMS_KEPT, WAITING_CLAIMS_MAX } from "../../core/limits.ts";
+import type { SettleEntry } from "../../core/requests.ts";
 import type { ReceivedMessage } from "../../core/terms.ts";
 import { ack, bodiesOf, GROUP, type Operation, received, send, settle } from "./operation.ts";
 

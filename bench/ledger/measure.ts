@@ -82,7 +82,7 @@ async function startOfAHandler(): Promise<LedgerRow> {
 }
 
 /** Processes that send single messages to one topic as fast as they can. */
-export async function crowdedSends(senders = SENDERS): Promise<LedgerRow> {
+async function crowdedSends(senders = SENDERS): Promise<LedgerRow> {
   const stage = new MeteredStage();
   const metered = await stage.play(async () => {
     await setUp(stage, { queues: 4 });
@@ -103,7 +103,7 @@ export async function crowdedSends(senders = SENDERS): Promise<LedgerRow> {
 }
 
 /** Processes that receive from one queue with a backlog, all at the same moment. */
-export async function crowdedReceives(): Promise<LedgerRow> {
+async function crowdedReceives(): Promise<LedgerRow> {
   const stage = new MeteredStage();
   const metered = await stage.play(async () => {
     const sender = await setUp(stage, { queues: 1 });

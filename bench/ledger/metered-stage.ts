@@ -1,10 +1,10 @@
 import { MemoryItemStore } from "../../adapters/memory/memory-item-store.ts";
 import { MemoryObjectStore } from "../../adapters/memory/memory-object-store.ts";
+import type { Consumption } from "../../adapters/telemetry.ts";
 import { SHARED_STORE } from "../../core/broker-settings.ts";
 import { createBroker, type RunningBroker } from "../../core/create-broker.ts";
 import type { ItemStore } from "../../core/ports/item-store.ts";
 import type { ObjectStore } from "../../core/ports/object-store.ts";
-import type { Consumption } from "../../core/ports/telemetry.ts";
 import { deflateCompressor } from "../../functions/runtime/compressor.ts";
 import { hmacSigner } from "../../functions/runtime/signer.ts";
 import { World } from "../../test/simulation/world.ts";

@@ -1,6 +1,6 @@
-import type { GroupSettings } from "../../core/broker.ts";
 import type { RunningBroker } from "../../core/create-broker.ts";
 import { BrokerError } from "../../core/errors.ts";
+import type { GroupSettings } from "../../core/requests.ts";
 import type { ReceivedMessage, TopicType } from "../../core/terms.ts";
 import { SeededRandom } from "../../test/support/seeded-random.ts";
 import { jsonBodies } from "../bodies.ts";

@@ -1,4 +1,4 @@
-import { BrokerError } from "../errors.ts";
+import { badField } from "../errors.ts";
 import { CLIENT_ID_CHARS_MAX } from "../limits.ts";
 
 export const CLIENT_ID_PATTERN = `^[A-Za-z0-9][A-Za-z0-9_.@:-]{0,${CLIENT_ID_CHARS_MAX - 1}}$`;
@@ -11,6 +11,5 @@ export const isClientId = (text: string): boolean => CLIENT_ID.test(text);
 
 /** Errors: BAD_REQUEST. */
 export function checkClientId(text: string): void {
-  if (!isClientId(text))
-    throw new BrokerError("BAD_REQUEST", CLIENT_ID_RULE, { errors: [{ field: "clientId", detail: CLIENT_ID_RULE }] });
+  if (!isClientId(text)) throw badField("clientId", CLIENT_ID_RULE, CLIENT_ID_RULE);
 }

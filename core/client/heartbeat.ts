@@ -1,5 +1,5 @@
 import type { SubscriptionRegistry } from "../consume/subscription-registry.ts";
-import { BrokerError } from "../errors.ts";
+import { BrokerError, badField } from "../errors.ts";
 import { CLIENTS_MAX, EXPIRED_CLIENTS_SWEPT_MAX, HEARTBEAT_ROUNDS_MAX } from "../limits.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ItemStore } from "../ports/item-store.ts";
@@ -85,7 +85,7 @@ async function sharingOf(store: Dependencies, groupName: string, named: readonly
   const missing = missingIn(sharing);
   if (missing === undefined) return sharing;
   const detail = `Group '${groupName}' is not subscribed to topic '${missing}'. Subscribe it with PUT /v1/groups/${groupName}/subscriptions/${missing}.`;
-  throw new BrokerError("BAD_REQUEST", detail, { errors: [{ field: `/subscriptions/${named.indexOf(missing)}`, detail }] });
+  throw badField(`/subscriptions/${named.indexOf(missing)}`, detail, detail);
 }
 
 interface View {

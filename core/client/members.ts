@@ -1,4 +1,3 @@
-import type { ListPage, ListRequest } from "../broker.ts";
 import type { SubscriptionRegistry } from "../consume/subscription-registry.ts";
 import { BrokerError } from "../errors.ts";
 import { membersPk } from "../keys.ts";
@@ -6,6 +5,7 @@ import { listNames } from "../list-names.ts";
 import { isRetryTopic } from "../names.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ItemStore } from "../ports/item-store.ts";
+import type { ListPage, ListRequest } from "../requests.ts";
 import type { Member } from "../terms.ts";
 import { checkClientId } from "./client-id.ts";
 import { memberOf } from "./member-codec.ts";

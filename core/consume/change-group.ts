@@ -1,4 +1,4 @@
-import type { GroupSettings, Nullable, VersionMatch } from "../broker.ts";
+import type { GroupSettings, Nullable, VersionMatch } from "../requests.ts";
 import { finishing } from "../store-errors.ts";
 import type { ConsumerGroup, Subscription } from "../terms.ts";
 import { type Arrivals, groupLane } from "./arrivals.ts";

@@ -1,8 +1,8 @@
-import type { SettleEntry } from "../broker.ts";
 import { BrokerError } from "../errors.ts";
 import { SETTLE_ROUNDS_MAX } from "../limits.ts";
 import { shownTopicName } from "../names.ts";
 import type { Item } from "../ports/item-store.ts";
+import type { SettleEntry } from "../requests.ts";
 import type { StoredMessage } from "../terms.ts";
 import type { ConsumedQueue, Consumption } from "./consumption.ts";
 import { deadLetterHead, deadLetterOne } from "./dead-letter.ts";

@@ -1,10 +1,10 @@
-import type { GroupDeletion, VersionMatch } from "../broker.ts";
 import { countOpen } from "../dead-letter/read-open.ts";
 import { BrokerError } from "../errors.ts";
 import { topicKey } from "../keys.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import { deadLetterTopicName, isRetryTopic } from "../names.ts";
 import type { ItemStore } from "../ports/item-store.ts";
+import type { GroupDeletion, VersionMatch } from "../requests.ts";
 import { finishing } from "../store-errors.ts";
 import type { Subscription } from "../terms.ts";
 import { topicOf } from "../topic/topic-codec.ts";

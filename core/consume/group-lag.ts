@@ -1,6 +1,6 @@
-import type { ListPage, ListRequest } from "../broker.ts";
 import { consumersOnline } from "../client/consumers-online.ts";
 import { CLIENTS_PER_LAG_QUEUE } from "../limits.ts";
+import type { ListPage, ListRequest } from "../requests.ts";
 import type { ConsumerGroup, Subscription, Topic } from "../terms.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 import { visitedQueues } from "../topic/visited-queues.ts";

@@ -1,4 +1,3 @@
-import type { GroupSettings, ListPage, ListRequest, Nullable, VersionMatch } from "../broker.ts";
 import { toBase64url } from "../bytes/base64url.ts";
 import { BrokerError } from "../errors.ts";
 import { GROUPS_PK, groupKey, topicKey } from "../keys.ts";
@@ -11,6 +10,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Item, ItemStore, TransactWrite } from "../ports/item-store.ts";
 import type { Random } from "../ports/random.ts";
 import { GROUP_QUOTA, transactCounted } from "../quotas.ts";
+import type { GroupSettings, ListPage, ListRequest, Nullable, VersionMatch } from "../requests.ts";
 import type { ConsumerGroup } from "../terms.ts";
 import { topicItem, topicOf } from "../topic/topic-codec.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";

@@ -1,5 +1,5 @@
-import type { ListPage } from "../broker.ts";
 import { LAG_QUEUES_MAX } from "../limits.ts";
+import type { ListPage } from "../requests.ts";
 
 /** Queues that one request for lag still looks at, whatever it lists. */
 export class QueueBudget {

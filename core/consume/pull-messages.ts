@@ -1,4 +1,3 @@
-import type { PullRequest, PullResult } from "../broker.ts";
 import { BrokerError } from "../errors.ts";
 import { compileFilter, type MessageFilter } from "../filter/compile-filter.ts";
 import { SCAN_MESSAGES_MAX } from "../limits.ts";
@@ -8,6 +7,7 @@ import type { Queue } from "../log/queue-reader.ts";
 import { bodyBytes } from "../message/body-bytes.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Reading } from "../ports/reading.ts";
+import type { PullRequest, PullResult } from "../requests.ts";
 import type { StoredMessage } from "../terms.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 import { type Arrivals, pullLane } from "./arrivals.ts";

@@ -1,10 +1,10 @@
-import type { ReceiveRequest } from "../broker.ts";
 import { numberToBase64url, toBase64url } from "../bytes/base64url.ts";
 import { hash32 } from "../bytes/hash32.ts";
 import { BrokerError } from "../errors.ts";
 import { PROBES_MAX, RECEIVE_BYTES_MAX, SEARCH_MS_MAX } from "../limits.ts";
 import { bodyBytes } from "../message/body-bytes.ts";
 import { shownTopicName } from "../names.ts";
+import type { ReceiveRequest } from "../requests.ts";
 import type { ConsumerGroup, ReceivedMessage } from "../terms.ts";
 import { consumerLane, groupLane, type PassOn, type Waiter, type Woken } from "./arrivals.ts";
 import type { Budget, Taker } from "./budget.ts";

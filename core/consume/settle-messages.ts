@@ -1,5 +1,5 @@
-import type { SettleEntry, SettleResult } from "../broker.ts";
 import type { BrokerError } from "../errors.ts";
+import type { SettleEntry, SettleResult } from "../requests.ts";
 import { asBrokerError } from "../store-errors.ts";
 import { ackMessages } from "./ack-messages.ts";
 import { consumerLane } from "./arrivals.ts";

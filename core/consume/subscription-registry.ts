@@ -1,4 +1,3 @@
-import type { SubscriptionDeletion, VersionMatch } from "../broker.ts";
 import { toBase64url } from "../bytes/base64url.ts";
 import { BrokerError } from "../errors.ts";
 import { compileFilter } from "../filter/compile-filter.ts";
@@ -13,6 +12,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Condition, Item, ItemStore, Key, TransactWrite } from "../ports/item-store.ts";
 import type { Random } from "../ports/random.ts";
 import { checkQuotas, subscriberQuota, subscriptionQuota, transactCounted } from "../quotas.ts";
+import type { SubscriptionDeletion, VersionMatch } from "../requests.ts";
 import type { ConsumerGroup, Filter, StartFrom, Subscription, Topic } from "../terms.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 import { checkVersion } from "../version-match.ts";

@@ -1,4 +1,3 @@
-import type { DeadLetterListRequest } from "../broker.ts";
 import { toBase64url } from "../bytes/base64url.ts";
 import type { GroupRegistry } from "../consume/group-registry.ts";
 import { BrokerError } from "../errors.ts";
@@ -6,6 +5,7 @@ import { SCAN_CHUNK, SCAN_MESSAGES_MAX } from "../limits.ts";
 import type { Unreadable } from "../log/frame.ts";
 import { deadLetterTopicName } from "../names.ts";
 import type { Random } from "../ports/random.ts";
+import type { DeadLetterListRequest } from "../requests.ts";
 import type { Topic } from "../terms.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 import { type DeadLetter, type DeadLetterPage, deadLetterOf, offsetOfDeadLetter } from "./dead-letter.ts";

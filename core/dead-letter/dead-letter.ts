@@ -1,6 +1,6 @@
-import type { ListPage } from "../broker.ts";
 import type { Unreadable } from "../log/frame.ts";
 import { DEAD_LETTER_PROPERTIES } from "../message/system-properties.ts";
+import type { ListPage } from "../requests.ts";
 import type { StoredMessage } from "../terms.ts";
 
 /** A message in a group's dead-letter topic, as it was before it died; `offset` is its place among the dead letters. */

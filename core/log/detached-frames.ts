@@ -4,7 +4,7 @@ import type { MessageRecord } from "../message/record-codec.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
 import { decodeFrame, encodeBatch, encodePointer, readMessages } from "./frame.ts";
 import type { FrameObjects } from "./frame-objects.ts";
-import type { LogDependencies, LogSettings } from "./queue-log.ts";
+import type { LogDependencies, LogSettings } from "./log-settings.ts";
 
 /**
  * Messages that are stored but not in a queue yet: each a frame of its own, in an item of its owner's. As in a queue, a large frame

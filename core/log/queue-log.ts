@@ -6,12 +6,7 @@ import { SCAN_BYTES } from "../limits.ts";
 import { makeFrameId, messageIdOf, toHex } from "../message/message-id.ts";
 import type { MessageRecord } from "../message/record-codec.ts";
 import type { RecordView } from "../message/record-view.ts";
-import type { Clock } from "../ports/clock.ts";
-import type { Compressor } from "../ports/compressor.ts";
-import type { Item, ItemStore, TransactWrite } from "../ports/item-store.ts";
-import type { ObjectStore } from "../ports/object-store.ts";
-import type { Random } from "../ports/random.ts";
-import type { StoreFormat } from "../store-format.ts";
+import type { Item, TransactWrite } from "../ports/item-store.ts";
 import type { Topic } from "../terms.ts";
 import { blockOf, offsetOfFrame, storedUntilMs } from "./block.ts";
 import { countWithin } from "./count-within.ts";
@@ -21,32 +16,12 @@ import { FrameObjects } from "./frame-objects.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { loadStretch } from "./load-stretch.ts";
 import { APPENDERS_MAX } from "./log-limits.ts";
+import type { LogDependencies, LogSettings } from "./log-settings.ts";
 import { QueueAppender } from "./queue-appender.ts";
 import { type Queue, QueueReader } from "./queue-reader.ts";
 import { type Looked, lookAt, type Matches, matchingOf, messagesOf, type ReadMessages } from "./run-messages.ts";
 import type { Run } from "./run-walk.ts";
 import { firstStoredAt } from "./slices.ts";
-
-export interface LogDependencies {
-  readonly items: ItemStore;
-  readonly objects: ObjectStore;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly compressor: Compressor;
-  /** What may be written. Default: the newest. */
-  readonly format?: StoreFormat;
-}
-
-export interface LogSettings {
-  /** Frames above it go to the object store. */
-  readonly inlineFrameBytesMax: number;
-  /** The same for frames that are appended in a transaction with other writes. */
-  readonly transactedInlineBytesMax: number;
-  /** The same for frames that lie elsewhere than in a queue. */
-  readonly detachedInlineBytesMax: number;
-  /** Pack frames of this many bytes and more; `Infinity` never packs. */
-  readonly packFromBytes: number;
-}
 
 export type AppendOutcome =
   | {

@@ -22,7 +22,7 @@ export interface Item extends Key {
 export type Condition =
   | { readonly op: "exists" | "absent"; readonly name: string }
   | { readonly op: "="; readonly name: string; readonly value: Attribute }
-  | { readonly op: "<" | "<=" | ">" | ">="; readonly name: string; readonly value: string | number }
+  | { readonly op: "<" | "<=" | ">"; readonly name: string; readonly value: string | number }
   /** Both sides are attributes of the item, as in `b < lim`. */
   | { readonly op: "lessThanAttribute"; readonly name: string; readonly other: string }
   | { readonly op: "beginsWith"; readonly name: string; readonly prefix: string }

@@ -1,25 +1,14 @@
 /** The object store: immutable blobs under string keys, with S3's atomicity. A put is seen whole or not at all. */
 export interface ObjectStore {
-  /** Durable once it resolves. With `ifAbsent` an existing key is left alone and the answer is `ok: false`. Limit: 16 MB. */
-  put(key: string, bytes: Uint8Array, options?: PutOptions): Promise<{ readonly ok: boolean }>;
-  get(key: string): Promise<Uint8Array | undefined>;
+  /** Durable once it resolves. Limit: 16 MB. */
+  put(key: string, bytes: Uint8Array, options?: PutOptions): Promise<void>;
   /** `length` bytes from `offset`; fewer only where the object ends. `undefined`: no such object. */
   getRange(key: string, offset: number, length: number): Promise<Uint8Array | undefined>;
-  /** Keys under `prefix`, ascending by UTF-8 bytes, after `after`; at most `limit` (1…1,000). */
-  list(prefix: string, options: { readonly after?: string; readonly limit: number }): Promise<ObjectPage>;
-  /** Idempotent. */
-  delete(key: string): Promise<void>;
 }
 
 export interface PutOptions {
-  readonly ifAbsent?: boolean;
   /** A store at the end of a network gives the call up then, with `StoreUnavailable`; sooner where its own patience is less. */
   readonly withinMs?: number;
-}
-
-export interface ObjectPage {
-  readonly keys: readonly string[];
-  readonly more: boolean;
 }
 
 /** Keys are `[A-Za-z0-9._-]` segments joined by `/`, at most 512 characters; no segment starts with a dot. */

@@ -1,8 +1,8 @@
-import type { ListPage, ListRequest } from "../broker.ts";
 import { BrokerError } from "../errors.ts";
 import { dueOfTimer, idOfTimer, PARKED_TIMERS_PK, timerSk } from "../keys.ts";
 import { listNames } from "../list-names.ts";
 import type { Item, ItemStore, Key, TransactWrite } from "../ports/item-store.ts";
+import type { ListPage, ListRequest } from "../requests.ts";
 import { isMessage, type MessageTimer, type TimerPlace, timerKey } from "./timer.ts";
 import { PARKED_TIMER_LIFE_MS } from "./timer-limits.ts";
 

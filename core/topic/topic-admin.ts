@@ -1,4 +1,3 @@
-import type { QueueRoute, TopicDeletion, VersionMatch } from "../broker.ts";
 import { type Subscriber, subscriptionOf } from "../consume/subscription-codec.ts";
 import type { SubscriptionRegistry } from "../consume/subscription-registry.ts";
 import { subscriptionKey } from "../keys.ts";
@@ -8,6 +7,7 @@ import { storedAtMsOf, tailBytes } from "../log/slices.ts";
 import { checkUserTopicName, isDeadLetterTopic } from "../names.ts";
 import type { Compressor } from "../ports/compressor.ts";
 import type { ItemStore } from "../ports/item-store.ts";
+import type { QueueRoute, TopicDeletion, VersionMatch } from "../requests.ts";
 import { finishing } from "../store-errors.ts";
 import type { Topic } from "../terms.ts";
 import { checkVersion } from "../version-match.ts";

@@ -1,4 +1,3 @@
-import type { ListPage, ListRequest } from "../broker.ts";
 import type { WithLag } from "../consume/group-lag.ts";
 import { boundsOnce, type Lag, type LagDependencies, queueLags, sumOf } from "../consume/lag.ts";
 import { lagPage } from "../consume/lag-page.ts";
@@ -6,6 +5,7 @@ import { type Subscriber, subscriberOf, subscriptionOf } from "../consume/subscr
 import type { SubscriptionRegistry } from "../consume/subscription-registry.ts";
 import { groupKey, subscribersPk, subscriptionKey } from "../keys.ts";
 import { listNames } from "../list-names.ts";
+import type { ListPage, ListRequest } from "../requests.ts";
 import type { Subscription, Topic, TopicType } from "../terms.ts";
 import type { TopicRegistry } from "./topic-registry.ts";
 import { visitedQueues } from "./visited-queues.ts";

@@ -1,4 +1,3 @@
-import type { ListPage, ListRequest, Nullable, TopicSettings, VersionMatch } from "../broker.ts";
 import { toBase64url } from "../bytes/base64url.ts";
 import { BrokerError } from "../errors.ts";
 import { TOPICS_PK, topicKey } from "../keys.ts";
@@ -12,6 +11,7 @@ import type { ItemStore, TransactWrite } from "../ports/item-store.ts";
 import type { Random } from "../ports/random.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
 import { TOPIC_QUOTA, transactCounted } from "../quotas.ts";
+import type { ListPage, ListRequest, Nullable, TopicSettings, VersionMatch } from "../requests.ts";
 import { finishing } from "../store-errors.ts";
 import type { Topic, TopicType } from "../terms.ts";
 import { checkVersion } from "../version-match.ts";

@@ -1,6 +1,6 @@
-import type { Nullable, TopicSettings } from "../broker.ts";
 import { BrokerError } from "../errors.ts";
 import { QUEUES_DEFAULT, RETENTION_HOURS_DEFAULT } from "../limits.ts";
+import type { Nullable, TopicSettings } from "../requests.ts";
 import type { Topic } from "../terms.ts";
 
 type Configurable = Pick<Topic, "type" | "writeQueues" | "readQueues" | "retentionHours" | "flushMode" | "perm" | "rooms">;

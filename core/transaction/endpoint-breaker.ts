@@ -12,7 +12,7 @@ export interface EndpointTrouble {
   readonly lastFailureAtMs: number;
 }
 
-export const HEALTHY: EndpointState = {
+const HEALTHY: EndpointState = {
   state: "CLOSED",
   failures: 0,
   openUntilMs: undefined,

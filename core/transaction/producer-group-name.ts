@@ -1,4 +1,4 @@
-import { BrokerError } from "../errors.ts";
+import { badField } from "../errors.ts";
 import { NAME_CHARS_MAX } from "../limits.ts";
 import { isName } from "../names.ts";
 
@@ -6,5 +6,5 @@ const DETAIL = `A producer group's name is 1 to ${NAME_CHARS_MAX} of A-Z a-z 0-9
 
 /** Errors: BAD_REQUEST. */
 export function checkProducerGroupName(name: string): void {
-  if (!isName(name)) throw new BrokerError("BAD_REQUEST", DETAIL, { errors: [{ field: "producerGroup", detail: DETAIL }] });
+  if (!isName(name)) throw badField("producerGroup", DETAIL, DETAIL);
 }

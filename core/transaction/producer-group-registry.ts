@@ -1,6 +1,5 @@
-import type { ListPage, ListRequest, VersionMatch } from "../broker.ts";
 import { toBase64url } from "../bytes/base64url.ts";
-import { BrokerError } from "../errors.ts";
+import { BrokerError, badField } from "../errors.ts";
 import { countKey, PRODUCER_GROUPS_PK, producerGroupKey } from "../keys.ts";
 import { SUGGESTION_CANDIDATES_MAX } from "../limits.ts";
 import { listNames, namesNear } from "../list-names.ts";
@@ -10,6 +9,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { ItemStore } from "../ports/item-store.ts";
 import type { Random } from "../ports/random.ts";
 import { type Quota, transactCounted } from "../quotas.ts";
+import type { ListPage, ListRequest, VersionMatch } from "../requests.ts";
 import type { ProducerGroup } from "../terms.ts";
 import { checkVersion } from "../version-match.ts";
 import { decodeWebhookSecret } from "../webhooks/webhook-secret.ts";
@@ -142,5 +142,5 @@ const sameVersion = (group: ProducerGroup) =>
 
 function secretWithoutUrl(): BrokerError {
   const detail = "A secret signs what is posted to a url: give both.";
-  return new BrokerError("BAD_REQUEST", `secret: ${detail}`, { errors: [{ field: "secret", detail }] });
+  return badField("secret", detail);
 }

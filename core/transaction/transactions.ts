@@ -1,4 +1,4 @@
-import type { ListPage, ListRequest, VersionMatch } from "../broker.ts";
+import type { ListPage, ListRequest, VersionMatch } from "../requests.ts";
 import type {
   HalfMessageReceipt,
   MessageInput,

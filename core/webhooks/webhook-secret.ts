@@ -1,5 +1,5 @@
 import { fromBase64url, toBase64url } from "../bytes/base64url.ts";
-import { BrokerError } from "../errors.ts";
+import { badField } from "../errors.ts";
 import { WEBHOOK_SECRET_BYTES_MAX, WEBHOOK_SECRET_BYTES_MIN } from "../ports/webhooks.ts";
 
 /**
@@ -26,5 +26,5 @@ export function decodeWebhookSecret(field: string, text: string): Uint8Array {
     return bytes;
   }
   const detail = `A secret is whsec_ and base64 of ${WEBHOOK_SECRET_BYTES_MIN} to ${WEBHOOK_SECRET_BYTES_MAX} random bytes.`;
-  throw new BrokerError("BAD_REQUEST", `${field}: ${detail}`, { errors: [{ field, detail }] });
+  throw badField(field, detail);
 }

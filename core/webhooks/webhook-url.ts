@@ -1,9 +1,9 @@
-import { BrokerError } from "../errors.ts";
+import { badField } from "../errors.ts";
 import { parseIpAddress } from "./ip-address.ts";
 import { isRedacted } from "./redacted-url.ts";
 import { mayReach, type WebhookTargets } from "./webhook-targets.ts";
 
-export const WEBHOOK_URL_CHARS_MAX = 2_048;
+const WEBHOOK_URL_CHARS_MAX = 2_048;
 
 /** The setting that opens others than public addresses, with a value for what is tried out on one machine. */
 export const ALLOWED_BY = "their range in WEBHOOK_ALLOW_PRIVATE, as in WEBHOOK_ALLOW_PRIVATE=127.0.0.0/8";
@@ -63,7 +63,7 @@ export function checkWebhookUrl(field: string, text: string, targets: WebhookTar
   const detail = parsed.ok
     ? "Its query is as an answer shows it. Give all of the URL, or leave it out to keep it."
     : parsed.detail;
-  throw new BrokerError("BAD_REQUEST", `${field}: ${detail}`, { errors: [{ field, detail }] });
+  throw badField(field, detail);
 }
 
 /** A name, or an address without the brackets that IPv6 has in a URL. */

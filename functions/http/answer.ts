@@ -1,24 +1,23 @@
 import type { Context } from "hono";
 import type { Broker } from "../../core/broker.ts";
-import { BrokerError } from "../../core/errors.ts";
+import { BrokerError, badField } from "../../core/errors.ts";
 import type { Random } from "../../core/ports/random.ts";
 import { StoreCorrupt } from "../../core/ports/store-failures.ts";
 import type { Log } from "../runtime/log.ts";
 import { isRefusedForRoom } from "../runtime/refused-for-room.ts";
+import type { ApiKeyGuard } from "./access/api-key-guard.ts";
+import { Cors } from "./access/cors.ts";
+import type { OpenServer } from "./access/open-server.ts";
 import { answerOnce } from "./answer-once.ts";
-import type { ApiKeyGuard } from "./api-key-guard.ts";
-import { Cors } from "./cors.ts";
+import type { RequestMemory } from "./bounds/request-memory.ts";
 import { identityByKey, keyedRequest, type RequestIdentity } from "./idempotency-key.ts";
 import type { Inbound, RawRequest } from "./inbound.ts";
 import { parseJson } from "./json-text.ts";
-import type { OpenServer } from "./open-server.ts";
-import { problemReply, toBrokerError } from "./problem.ts";
+import { type ProblemContext, problemReply, toBrokerError } from "./problem.ts";
 import type { Reply } from "./reply.ts";
 import { requestIdOf } from "./request-id.ts";
-import type { RequestMemory } from "./request-memory.ts";
 import { parameterNames, type Route, type RouteRequest } from "./route.ts";
 import { decodeComponent, parseQuery, splitTarget } from "./target.ts";
-import { unauthorizedReply } from "./unauthorized.ts";
 import { validate } from "./validation.ts";
 
 export interface AnswerDependencies {
@@ -35,6 +34,7 @@ export interface AnswerDependencies {
 }
 
 const NO_CORS = new Cors();
+const CHALLENGE = { "WWW-Authenticate": "Bearer" };
 /** On every answer: what is in it is data, and nobody's to keep. */
 const PLAIN_DATA = { "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store" } as const;
 /** Seen in logs and documentation in place of a route for requests that match none. */
@@ -188,8 +188,7 @@ function readQuery(route: Route, query: string): unknown {
   if (route.query) return validate(route.query, parseQuery(query), "query");
   if (query === "") return undefined;
   for (const name of Object.keys(parseQuery(query))) {
-    const detail = "There is no such parameter.";
-    throw new BrokerError("BAD_REQUEST", `${name.slice(0, 200)}: ${detail}`, { errors: [{ field: name.slice(0, 200), detail }] });
+    throw badField(name.slice(0, 200), "There is no such parameter.");
   }
   return undefined;
 }
@@ -215,4 +214,10 @@ function requireJsonType(type: string | undefined, mergePatch: boolean): void {
   const found =
     type === undefined ? "The request has no Content-Type." : `The Content-Type is ${JSON.stringify(type.slice(0, 100))}.`;
   throw new BrokerError("UNSUPPORTED_MEDIA_TYPE", `${found} Send JSON and say so: -H 'Content-Type: application/json'.`);
+}
+
+/** The answer to a request without a key that is known. */
+function unauthorizedReply(context: ProblemContext): Reply {
+  const error = new BrokerError("UNAUTHORIZED", "This server wants a key that it knows. Send it as Authorization: Bearer <key>.");
+  return problemReply(error, { ...context, headers: CHALLENGE });
 }

@@ -5,51 +5,22 @@ import type { Clock } from "../../core/ports/clock.ts";
 import type { Random } from "../../core/ports/random.ts";
 import type { Signer } from "../../core/ports/signer.ts";
 import type { Log } from "../runtime/log.ts";
+import type { ApiKeyGuard } from "./access/api-key-guard.ts";
+import type { Cors } from "./access/cors.ts";
+import type { OpenServer } from "./access/open-server.ts";
 import { type AnswerDependencies, answerRefusal, answerRoute } from "./answer.ts";
-import { ANY_ANSWER, type AnswerLimits } from "./answer-limits.ts";
-import type { AnswerMemory } from "./answer-memory.ts";
-import type { ApiKeyGuard } from "./api-key-guard.ts";
-import type { BackgroundSends } from "./background-sends.ts";
-import type { Cors } from "./cors.ts";
-import { type Cursors, createCursors } from "./cursor.ts";
+import { ANY_ANSWER, type AnswerLimits } from "./bounds/answer-limits.ts";
+import type { AnswerMemory } from "./bounds/answer-memory.ts";
+import type { BackgroundSends } from "./bounds/background-sends.ts";
+import type { LongPolls } from "./bounds/long-polls.ts";
+import type { RequestMemory } from "./bounds/request-memory.ts";
+import { createCursors } from "./cursor.ts";
 import type { Inbound } from "./inbound.ts";
-import type { LongPolls } from "./long-polls.ts";
 import { noRoute, requireResource } from "./no-route.ts";
-import type { OpenServer } from "./open-server.ts";
-import type { RequestMemory } from "./request-memory.ts";
-import { type Route, routerPath } from "./route.ts";
-import { clientRoutes } from "./routes/clients.ts";
-import { deadLetterRoutes } from "./routes/dead-letters.ts";
-import { documentationRoutes } from "./routes/documentation.ts";
-import { groupRoutes } from "./routes/groups.ts";
-import { lagRoutes } from "./routes/lag.ts";
-import { messageRoutes } from "./routes/messages.ts";
-import { offsetRoutes } from "./routes/offsets.ts";
-import { operationRoutes } from "./routes/operations.ts";
-import { producerGroupRoutes } from "./routes/producer-groups.ts";
-import { publishRoutes } from "./routes/publish.ts";
-import { pullRoutes } from "./routes/pull.ts";
-import { receiveRoutes } from "./routes/receive.ts";
-import { scheduledRoutes } from "./routes/scheduled.ts";
-import { storeRoutes } from "./routes/store.ts";
-import { subscriptionRoutes } from "./routes/subscriptions.ts";
-import { topicRoutes } from "./routes/topics.ts";
-import { transactionRoutes } from "./routes/transactions.ts";
+import { routerPath } from "./route.ts";
+import { createRoutes } from "./routes/all-routes.ts";
 import { splitTarget } from "./target.ts";
 import { webInbound } from "./web-inbound.ts";
-
-/** What the routes work with. */
-export interface RouteDependencies {
-  readonly broker: Broker;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly cursors: Cursors;
-  readonly longPolls: LongPolls;
-  readonly background: BackgroundSends;
-  readonly answers: AnswerLimits;
-  /** Absent where answers are handed over whole, one at a time. */
-  readonly answerMemory: AnswerMemory | undefined;
-}
 
 export interface AppDependencies {
   readonly broker: Broker;
@@ -71,29 +42,6 @@ export interface AppDependencies {
   readonly cors?: Cors | undefined;
   /** Default: none. */
   readonly answers?: AnswerLimits;
-}
-
-/** Every endpoint, in the order the documentation shows them. */
-export function createRoutes(dependencies: RouteDependencies): readonly Route[] {
-  const routes = [
-    ...topicRoutes(dependencies),
-    ...groupRoutes(dependencies),
-    ...subscriptionRoutes(dependencies),
-    ...clientRoutes(dependencies),
-    ...lagRoutes(dependencies),
-    ...offsetRoutes(dependencies),
-    ...messageRoutes(dependencies),
-    ...publishRoutes(dependencies),
-    ...scheduledRoutes(dependencies),
-    ...transactionRoutes(dependencies),
-    ...producerGroupRoutes(dependencies),
-    ...pullRoutes(dependencies),
-    ...receiveRoutes(dependencies),
-    ...deadLetterRoutes(dependencies),
-    ...storeRoutes(dependencies),
-    ...operationRoutes(dependencies),
-  ];
-  return [...routes, ...documentationRoutes(routes)];
 }
 
 /**

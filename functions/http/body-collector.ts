@@ -3,7 +3,7 @@ import { REQUEST_BYTES_MAX, REQUEST_DISCARD_BYTES_MAX } from "../../core/limits.
 
 const NO_BYTES = Buffer.alloc(0);
 
-export const bodyTooLarge = (): BrokerError =>
+const bodyTooLarge = (): BrokerError =>
   new BrokerError("MESSAGE_BODY_TOO_LARGE", `A request may have ${REQUEST_BYTES_MAX} bytes; send large payloads one by one.`);
 
 export const bodyEndedEarly = (): BrokerError => new BrokerError("BAD_REQUEST", "The connection ended before the body did.");

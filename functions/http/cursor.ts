@@ -1,4 +1,4 @@
-import { BrokerError } from "../../core/errors.ts";
+import { type BrokerError, badField } from "../../core/errors.ts";
 import { CURSOR_LIFE_MS } from "../../core/limits.ts";
 import type { Clock } from "../../core/ports/clock.ts";
 import type { Signer } from "../../core/ports/signer.ts";
@@ -42,5 +42,4 @@ export function createCursors(dependencies: { signer: Signer; key: Uint8Array; c
   };
 }
 
-const badCursor = (detail: string): BrokerError =>
-  new BrokerError("BAD_REQUEST", `The cursor cannot be used. ${detail}`, { errors: [{ field: "cursor", detail }] });
+const badCursor = (detail: string): BrokerError => badField("cursor", detail, `The cursor cannot be used. ${detail}`);

@@ -1,11 +1,11 @@
-import type { VersionMatch } from "../../core/broker.ts";
-import { BrokerError, notAvailableYet } from "../../core/errors.ts";
+import { badField, notAvailableYet } from "../../core/errors.ts";
+import type { VersionMatch } from "../../core/requests.ts";
+import { versionTag } from "../../core/version-match.ts";
 
 export const ETAG_LIST = /^\s*(?:W\/)?"[\x21\x23-\x7e]*"(?:\s*,\s*(?:W\/)?"[\x21\x23-\x7e]*")*\s*$/;
 const ETAG = /(W\/)?"([\x21\x23-\x7e]*)"/g;
 
-export const etagOf = (resource: { readonly uid: string; readonly version: number }): string =>
-  `"${resource.uid}-${resource.version}"`;
+export const etagOf = (resource: Parameters<typeof versionTag>[0]): string => `"${versionTag(resource)}"`;
 
 /** Reads If-Match. Weak tags never match, as RFC 9110 has it; a malformed header is BAD_REQUEST. */
 export function parseIfMatch(header: string | undefined): VersionMatch | undefined {
@@ -13,7 +13,7 @@ export function parseIfMatch(header: string | undefined): VersionMatch | undefin
   if (header.trim() === "*") return { etags: "*" };
   if (!ETAG_LIST.test(header)) {
     const detail = 'Send If-Match as an ETag in double quotes, exactly as the server gave it, such as "abc-1".';
-    throw new BrokerError("BAD_REQUEST", detail, { errors: [{ field: "If-Match", detail }] });
+    throw badField("If-Match", detail, detail);
   }
   const etags: string[] = [];
   for (const [, weak, tag] of header.matchAll(ETAG)) if (!weak && tag !== undefined) etags.push(tag);

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { BrokerError } from "../../core/errors.ts";
+import { badField } from "../../core/errors.ts";
 import type { KeyedRequest } from "../../core/idempotency/known-request.ts";
 import { DEDUP_KEY_CHARS_MAX, IDEMPOTENCY_KEY_CHARS_MAX, IDEMPOTENCY_WINDOW_MS } from "../../core/limits.ts";
 import type { MessageInput, SendIdentity } from "../../core/terms.ts";
@@ -28,7 +28,7 @@ export interface IdentifiedRequest {
 export function identityByKey(key: string, { credentials, method, path }: IdentifiedRequest): RequestIdentity {
   if (key.length > IDEMPOTENCY_KEY_CHARS_MAX || !IDEMPOTENCY_KEY.test(key)) {
     const detail = `Must be one of 1 to ${IDEMPOTENCY_KEY_CHARS_MAX} visible ASCII characters, without a comma, such as a UUID.`;
-    throw new BrokerError("BAD_REQUEST", `Idempotency-Key: ${detail}`, { errors: [{ field: "Idempotency-Key", detail }] });
+    throw badField("Idempotency-Key", detail);
   }
   return { key, id: sha256(JSON.stringify([credentials ?? null, method, path, key])) };
 }

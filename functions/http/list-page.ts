@@ -1,6 +1,6 @@
-import type { ListPage, ListRequest } from "../../core/broker.ts";
 import { LIST_LIMIT_DEFAULT } from "../../core/limits.ts";
-import { LIST_BYTES_MAX, quotedBytes } from "./answer-limits.ts";
+import type { ListPage, ListRequest } from "../../core/requests.ts";
+import { LIST_BYTES_MAX, quotedBytes } from "./bounds/answer-limits.ts";
 import type { Cursors } from "./cursor.ts";
 import { jsonReply, type Reply } from "./reply.ts";
 
@@ -33,19 +33,26 @@ export async function pageReply<P extends ListPage<unknown>>(
   { cursor, limit = LIST_LIMIT_DEFAULT, prefix }: ListQuery,
   { list, show, bytesMax = LIST_BYTES_MAX }: PageOf<P>,
 ): Promise<Reply> {
-  const after = cursor === undefined ? undefined : cursors.decode(scope, cursor);
+  const after = pageStart(cursors, scope, cursor);
   for (let most = limit; ; ) {
     const page = await list({ limit: most, prefix, after });
     const shown = show(page);
-    const reply = jsonReply(200, {
-      ...shown,
-      nextCursor: page.next === undefined ? null : cursors.encode(scope, page.next),
-      complete: page.complete && (most === limit || page.next === undefined),
-    });
+    const complete = page.complete && (most === limit || page.next === undefined);
+    const reply = jsonReply(200, { ...shown, ...pageEnd(cursors, scope, { ...page, complete }) });
     if (shown.items.length <= 1 || quotedBytes(String(reply.body), bytesMax) <= bytesMax) return reply;
     most = countWithin(shown, bytesMax);
   }
 }
+
+/** What a page starts after: the end of the page before, by its `nextCursor`. Errors: BAD_REQUEST. */
+export const pageStart = (cursors: Cursors, scope: string, cursor: string | undefined): string | undefined =>
+  cursor === undefined ? undefined : cursors.decode(scope, cursor);
+
+/** How every page of a list ends. */
+export const pageEnd = (cursors: Cursors, scope: string, { next, complete }: Omit<ListPage<unknown>, "items">) => ({
+  nextCursor: next === undefined ? null : cursors.encode(scope, next),
+  complete,
+});
 
 /** `pageReply` for items that are shown one by one. */
 export const listReply = <T>(

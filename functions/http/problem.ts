@@ -13,7 +13,7 @@ const retryLater = (status: number, code: ErrorCodeName): boolean =>
 const slugOf = (code: ErrorCodeName): string => code.toLowerCase().replaceAll("_", "-");
 
 /** Where a code is explained: the `type` of its problem document, relative to the server. */
-export const problemType = (code: ErrorCodeName): string => `/errors/${slugOf(code)}`;
+const problemType = (code: ErrorCodeName): string => `/errors/${slugOf(code)}`;
 
 export const ERROR_SLUGS: ReadonlyMap<string, ErrorCodeName> = new Map(
   (Object.keys(ERROR_CODES) as ErrorCodeName[]).map((code) => [slugOf(code), code]),

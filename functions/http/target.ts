@@ -1,4 +1,4 @@
-import { BrokerError } from "../../core/errors.ts";
+import { BrokerError, badField } from "../../core/errors.ts";
 
 /** Splits a request target into its path and its query, both still encoded. */
 export function splitTarget(target: string): { path: string; query: string } {
@@ -27,8 +27,7 @@ export function parseQuery(query: string): Record<string, string> {
     const equals = pair.indexOf("=");
     const name = decodeComponent((equals < 0 ? pair : pair.slice(0, equals)).replaceAll("+", " "));
     if (name in parameters) {
-      const detail = "It is given twice.";
-      throw new BrokerError("BAD_REQUEST", `${name}: ${detail}`, { errors: [{ field: name.slice(0, 200), detail }] });
+      throw badField(name.slice(0, 200), "It is given twice.");
     }
     parameters[name] = equals < 0 ? "" : decodeComponent(pair.slice(equals + 1).replaceAll("+", " "));
   }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { WAIT_SECONDS_MAX } from "../../core/limits.ts";
-import { oneOf, optional, type SettingsOf, type SettingTable, wholeNumber } from "./settings.ts";
+import { optional, type SettingsOf, type SettingTable, wholeNumber } from "./settings.ts";
+import { LOG_LEVEL_SETTING, placeSettings } from "./shared-settings.ts";
 import { TIMER_SETTINGS } from "./timer-settings.ts";
 import { CORS_SETTINGS } from "./web-settings.ts";
 import { WEBHOOK_SETTINGS } from "./webhook-settings.ts";
@@ -29,23 +30,8 @@ export const KEY_HASHES_SETTING = {
 
 /** What all functions are told by the stack that deploys them. */
 const STACK_SETTINGS = {
-  table: { env: "TABLE", schema: given, default: "", unit: "", description: "DynamoDB table." },
-  bucket: { env: "BUCKET", schema: given, default: "", unit: "", description: "S3 bucket." },
-  region: { env: "AWS_REGION", schema: given, default: "", unit: "", description: "Region of both; Lambda sets it." },
-  endpoint: {
-    env: "AWS_ENDPOINT_URL",
-    schema: optional(/^https?:\/\/\S+$/, "must be an http or https URL"),
-    default: "",
-    unit: "",
-    description: "Where a stand-in for AWS listens.",
-  },
-  logLevel: {
-    env: "LOG_LEVEL",
-    schema: oneOf(["trace", "debug", "info", "warn", "error", "silent"]),
-    default: "info",
-    unit: "",
-    description: "Least level that is logged; `info` has a line per request.",
-  },
+  ...placeSettings(given, { table: "DynamoDB table.", bucket: "S3 bucket.", region: "Region of both; Lambda sets it." }),
+  logLevel: LOG_LEVEL_SETTING,
 } as const satisfies SettingTable;
 
 export const MAINTENANCE_SETTINGS = STACK_SETTINGS;

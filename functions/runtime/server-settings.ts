@@ -12,6 +12,7 @@ import {
   type SettingTable,
   wholeNumber,
 } from "./settings.ts";
+import { LOG_LEVEL_SETTING, placeSettings } from "./shared-settings.ts";
 import { TIMER_SETTINGS } from "./timer-settings.ts";
 import { ALLOWED_HOSTS_SETTING, CORS_SETTINGS } from "./web-settings.ts";
 import { WEBHOOK_SETTINGS } from "./webhook-settings.ts";
@@ -67,41 +68,12 @@ export const SERVER_SETTINGS = {
     unit: "",
     description: "`true` starts on a damaged `DATA_DIR` without what cannot be read in it, where otherwise the start is refused.",
   },
-  table: {
-    env: "TABLE",
-    schema: optional(ANY_TEXT, ""),
-    default: "",
-    unit: "",
-    description: "DynamoDB table of the AWS store.",
-  },
-  bucket: {
-    env: "BUCKET",
-    schema: optional(ANY_TEXT, ""),
-    default: "",
-    unit: "",
-    description: "S3 bucket of the AWS store.",
-  },
-  region: {
-    env: "AWS_REGION",
-    schema: optional(ANY_TEXT, ""),
-    default: "",
-    unit: "",
-    description: "Region of the table and the bucket; credentials are found where AWS's SDK looks for them.",
-  },
-  endpoint: {
-    env: "AWS_ENDPOINT_URL",
-    schema: optional(/^https?:\/\/\S+$/, "must be an http or https URL"),
-    default: "",
-    unit: "",
-    description: "Where a stand-in for AWS listens.",
-  },
-  logLevel: {
-    env: "LOG_LEVEL",
-    schema: oneOf(["trace", "debug", "info", "warn", "error", "silent"]),
-    default: "info",
-    unit: "",
-    description: "Least level that is logged; `info` has a line per request.",
-  },
+  ...placeSettings(optional(ANY_TEXT, ""), {
+    table: "DynamoDB table of the AWS store.",
+    bucket: "S3 bucket of the AWS store.",
+    region: "Region of the table and the bucket; credentials are found where AWS's SDK looks for them.",
+  }),
+  logLevel: LOG_LEVEL_SETTING,
   logFormat: {
     env: "LOG_FORMAT",
     schema: oneOf(LOG_FORMATS),

@@ -1,8 +1,8 @@
 import type { Broker } from "../../core/broker.ts";
-import { AnswerMemory } from "../http/answer-memory.ts";
-import { ApiKeyGuard } from "../http/api-key-guard.ts";
+import { ApiKeyGuard } from "../http/access/api-key-guard.ts";
+import { AnswerMemory } from "../http/bounds/answer-memory.ts";
+import { serveBroker } from "../http/node/serve-broker.ts";
 import { OPEN_DOCUMENTATION_PATHS } from "../http/routes/documentation.ts";
-import { serveBroker } from "../http/serve-broker.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { createEventLog } from "../runtime/event-log.ts";
 import { createGaugeLog } from "../runtime/gauge-log.ts";

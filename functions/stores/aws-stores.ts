@@ -16,7 +16,7 @@ process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = "true";
 
 /** Expiry and lifecycle rules of AWS remove what is old, so there is nothing to sweep. */
 export function openAwsStores({ region, table, bucket, endpoint }: AwsPlace): BrokerStores {
-  const stores = connectAws({ region, table, bucket, ...(endpoint ? { endpoint } : {}), telemetry: { consumed() {} } });
+  const stores = connectAws({ region, table, bucket, ...(endpoint ? { endpoint } : {}) });
   return {
     items: stores.items,
     objects: stores.objects,

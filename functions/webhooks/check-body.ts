@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import type { TransactionCheck } from "../../core/terms.ts";
-import { checkJson } from "../http/check-json.ts";
+import { checkJson } from "../http/json/check-json.ts";
 import { formatInstant } from "../http/times.ts";
 
 /** The braces of the message, of the data it belongs to, and of the whole. */

@@ -1,4 +1,4 @@
-import type { Answer, Api } from "../support/http-api.ts";
+import type { Answer, Api } from "../support/http/http-api.ts";
 
 /** One request as a program makes it. */
 export interface Call {

@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Api } from "../support/http-api.ts";
-import { freePort, startServer } from "../support/server-process.ts";
+import { Api } from "../support/http/http-api.ts";
+import { freePort, startServer } from "../support/server/server-process.ts";
 
 export interface BuiltServer {
   readonly url: string;

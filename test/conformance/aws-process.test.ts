@@ -2,14 +2,14 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createBucket } from "../../adapters/aws/create-bucket.ts";
-import { createTable } from "../../adapters/aws/create-table.ts";
-import { type AwsEndpoint, startAwsEndpoint } from "../support/aws-endpoint.ts";
-import { dynamoDbBinary } from "../support/dynamodb-server.ts";
-import { someKey } from "../support/function-fixture.ts";
-import { Api } from "../support/http-api.ts";
-import { createGroup, createTopic, expectProblem, receiveCount, send, settle } from "../support/http-fixtures.ts";
-import { freePort, type ServerProcess, startServer } from "../support/server-process.ts";
+import { type AwsEndpoint, startAwsEndpoint } from "../support/aws/aws-endpoint.ts";
+import { createBucket } from "../support/aws/create-bucket.ts";
+import { createTable } from "../support/aws/create-table.ts";
+import { dynamoDbBinary } from "../support/aws/dynamodb-server.ts";
+import { someKey } from "../support/aws/function-fixture.ts";
+import { Api } from "../support/http/http-api.ts";
+import { createGroup, createTopic, expectProblem, receiveCount, send, settle } from "../support/http/http-fixtures.ts";
+import { freePort, type ServerProcess, startServer } from "../support/server/server-process.ts";
 
 // The SDK tells every process on Node 20 that its versions of 2027 will not run there.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = "true";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type Api, uniqueName } from "../support/http-api.ts";
-import { createGroup, createTopic, expectProblem, subscribe } from "../support/http-fixtures.ts";
+import { type Api, uniqueName } from "../support/http/http-api.ts";
+import { createGroup, createTopic, expectProblem, subscribe } from "../support/http/http-fixtures.ts";
 
 interface Heartbeat {
   readonly generation: number;

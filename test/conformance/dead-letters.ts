@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Api, uniqueName } from "../support/http-api.ts";
+import { type Api, uniqueName } from "../support/http/http-api.ts";
 import {
   ack,
   createGroup,
@@ -10,7 +10,7 @@ import {
   receiveCount,
   send,
   settle,
-} from "../support/http-fixtures.ts";
+} from "../support/http/http-fixtures.ts";
 
 interface DeadLetterJson {
   readonly id: string;

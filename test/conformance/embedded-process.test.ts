@@ -4,9 +4,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { LOOPBACK_WEBHOOKS, startDecidingEndpoint } from "../support/deciding-endpoint.ts";
-import { Api } from "../support/http-api.ts";
-import { createGroup, createTopic, eventually, receiveCount, send, settle } from "../support/http-fixtures.ts";
+import { LOOPBACK_WEBHOOKS, startDecidingEndpoint } from "../support/http/deciding-endpoint.ts";
+import { Api } from "../support/http/http-api.ts";
+import { createGroup, createTopic, eventually, receiveCount, send, settle } from "../support/http/http-fixtures.ts";
 
 const LINE = /^[^\n]+\n$/;
 

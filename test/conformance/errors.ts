@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type Api, uniqueName } from "../support/http-api.ts";
-import { createGroup, createTopic, expectProblem } from "../support/http-fixtures.ts";
+import { type Api, uniqueName } from "../support/http/http-api.ts";
+import { createGroup, createTopic, expectProblem } from "../support/http/http-fixtures.ts";
 
 export function errorTests(api: Api): void {
   describe("PROTOCOL 7.1 errors", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { DescribedAnswers } from "../support/described-answers.ts";
-import { type Answer, type Api, uniqueName } from "../support/http-api.ts";
+import type { DescribedAnswers } from "../support/http/described-answers.ts";
+import { type Answer, type Api, uniqueName } from "../support/http/http-api.ts";
 
 interface Media {
   readonly schema: unknown;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type Api, uniqueName } from "../support/http-api.ts";
-import { createGroup, createTopic, expectProblem } from "../support/http-fixtures.ts";
+import { type Api, uniqueName } from "../support/http/http-api.ts";
+import { createGroup, createTopic, expectProblem } from "../support/http/http-fixtures.ts";
 
 /** So many different queues, `each` of one topic. */
 const numbered = (count: number, each: number) =>

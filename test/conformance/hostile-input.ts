@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { type Api, uniqueName } from "../support/http-api.ts";
-import { createTopic, expectProblem, send } from "../support/http-fixtures.ts";
-import { exchangeRaw, headerLines, speaksPlainHttp } from "../support/http-raw.ts";
+import { type Api, uniqueName } from "../support/http/http-api.ts";
+import { createTopic, expectProblem, send } from "../support/http/http-fixtures.ts";
+import { exchangeRaw, headerLines, speaksPlainHttp } from "../support/http/http-raw.ts";
 
 const MIB = 1_024 * 1_024;
 const JSON_TYPE = { "Content-Type": "application/json" };

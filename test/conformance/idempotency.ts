@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { type Answer, type Api, type CallOptions, uniqueName } from "../support/http-api.ts";
+import { type Answer, type Api, type CallOptions, uniqueName } from "../support/http/http-api.ts";
 import {
   createGroup,
   createTopic,
@@ -10,7 +10,7 @@ import {
   receiveCount,
   send,
   settle,
-} from "../support/http-fixtures.ts";
+} from "../support/http/http-fixtures.ts";
 
 const REPLAYED = "idempotency-replayed";
 

@@ -1,6 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { type Api, uniqueName } from "../support/http-api.ts";
-import { ack, createGroup, createTopic, expectProblem, receive, receiveCount, send, settle } from "../support/http-fixtures.ts";
+import { type Api, uniqueName } from "../support/http/http-api.ts";
+import {
+  ack,
+  createGroup,
+  createTopic,
+  expectProblem,
+  receive,
+  receiveCount,
+  send,
+  settle,
+} from "../support/http/http-fixtures.ts";
 
 export function lagTests(api: Api): void {
   const lagOf = async (group: string) => {

@@ -1,14 +1,14 @@
 import { afterAll, beforeAll } from "vitest";
 import { connectAws } from "../../adapters/aws/connect-aws.ts";
-import { createBucket } from "../../adapters/aws/create-bucket.ts";
-import { createTable } from "../../adapters/aws/create-table.ts";
 import { SHARED_STORE } from "../../core/broker-settings.ts";
 import type { BrokerStores } from "../../functions/stores/broker-stores.ts";
-import { startAwsEndpoint } from "../support/aws-endpoint.ts";
-import { dynamoDbBinary } from "../support/dynamodb-server.ts";
-import { memoryFunction, memoryScanner, memoryStores, someKey } from "../support/function-fixture.ts";
-import { type FunctionUrlServer, serveFunctionUrl } from "../support/function-url-server.ts";
-import { type InvokedScanner, invokeScanner } from "../support/invoked-scanner.ts";
+import { startAwsEndpoint } from "../support/aws/aws-endpoint.ts";
+import { createBucket } from "../support/aws/create-bucket.ts";
+import { createTable } from "../support/aws/create-table.ts";
+import { dynamoDbBinary } from "../support/aws/dynamodb-server.ts";
+import { memoryFunction, memoryScanner, memoryStores, someKey } from "../support/aws/function-fixture.ts";
+import { type FunctionUrlServer, serveFunctionUrl } from "../support/aws/function-url-server.ts";
+import { type InvokedScanner, invokeScanner } from "../support/aws/invoked-scanner.ts";
 import { runConformanceTests } from "./run-conformance.ts";
 
 // The SDK tells every process on Node 20 that its versions of 2027 will not run there.
@@ -28,7 +28,7 @@ async function openStores(): Promise<BrokerStores> {
   const place = { region: "eu-west-1", table: "apogee-test", bucket: "apogee-test", endpoint, credentials };
   await createTable(place);
   await createBucket(place);
-  const { items, objects, close } = connectAws({ ...place, telemetry: { consumed() {} } });
+  const { items, objects, close } = connectAws(place);
   return {
     items,
     objects,

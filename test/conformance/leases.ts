@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import type { Api } from "../support/http-api.ts";
-import { ack, createGroup, createTopic, eventually, receive, receiveCount, send, settle } from "../support/http-fixtures.ts";
+import type { Api } from "../support/http/http-api.ts";
+import { ack, createGroup, createTopic, eventually, receive, receiveCount, send, settle } from "../support/http/http-fixtures.ts";
 
 export function leaseTests(api: Api): void {
   const setUp = async (settings: object = {}) => {

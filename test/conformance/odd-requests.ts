@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import type { Api } from "../support/http-api.ts";
-import { createGroup, createTopic, send } from "../support/http-fixtures.ts";
-import { exchangeRaw, headerLines, speaksPlainHttp } from "../support/http-raw.ts";
+import type { Api } from "../support/http/http-api.ts";
+import { createGroup, createTopic, send } from "../support/http/http-fixtures.ts";
+import { exchangeRaw, headerLines, speaksPlainHttp } from "../support/http/http-raw.ts";
 
 /** What may come back, and why. */
 type Expected = number | readonly number[];

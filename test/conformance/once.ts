@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type Api, uniqueName } from "../support/http-api.ts";
-import { createGroup, createTopic, expectProblem, receive, receiveCount } from "../support/http-fixtures.ts";
+import { type Api, uniqueName } from "../support/http/http-api.ts";
+import { createGroup, createTopic, expectProblem, receive, receiveCount } from "../support/http/http-fixtures.ts";
 
 export function onceTests(api: Api): void {
   const messages = (topic: string) => `/v1/topics/${topic}/messages`;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { Api } from "../support/http-api.ts";
-import { createGroup, createTopic, expectProblem } from "../support/http-fixtures.ts";
-import { exchangeRaw, speaksPlainHttp } from "../support/http-raw.ts";
+import type { Api } from "../support/http/http-api.ts";
+import { createGroup, createTopic, expectProblem } from "../support/http/http-fixtures.ts";
+import { exchangeRaw, speaksPlainHttp } from "../support/http/http-raw.ts";
 
 const EVIL = "https://evil.example";
 

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import type { Answer, Api } from "../support/http-api.ts";
+import type { Answer, Api } from "../support/http/http-api.ts";
 
 interface Operation {
   readonly operationId: string;

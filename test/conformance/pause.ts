@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type Api, uniqueName } from "../support/http-api.ts";
-import { ack, createGroup, createTopic, expectProblem, receive, receiveCount, send } from "../support/http-fixtures.ts";
+import { type Api, uniqueName } from "../support/http/http-api.ts";
+import { ack, createGroup, createTopic, expectProblem, receive, receiveCount, send } from "../support/http/http-fixtures.ts";
 
 export function pauseTests(api: Api): void {
   const pause = (group: string) => api.send("POST", `/v1/groups/${group}/pause`);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type Api, uniqueName } from "../support/http-api.ts";
-import { createTopic, eventually, expectProblem, type MessageJson } from "../support/http-fixtures.ts";
+import { type Api, uniqueName } from "../support/http/http-api.ts";
+import { createTopic, eventually, expectProblem, type MessageJson } from "../support/http/http-fixtures.ts";
 
 export function publishTests(api: Api): void {
   describe("PROTOCOL 4.3 publish raw bytes", () => {

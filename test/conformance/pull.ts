@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type Api, uniqueName } from "../support/http-api.ts";
-import { createTopic, eventually, expectProblem, send } from "../support/http-fixtures.ts";
+import { type Api, uniqueName } from "../support/http/http-api.ts";
+import { createTopic, eventually, expectProblem, send } from "../support/http/http-fixtures.ts";
 
 interface ServerSentEvent {
   readonly id?: string;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Api } from "../support/http-api.ts";
+import type { Api } from "../support/http/http-api.ts";
 import {
   ack,
   createGroup,
@@ -9,7 +9,7 @@ import {
   receive,
   receiveCount,
   send,
-} from "../support/http-fixtures.ts";
+} from "../support/http/http-fixtures.ts";
 
 export function receiveTests(api: Api): void {
   const setUp = async (settings: object = { queues: 1 }) => {

@@ -1,5 +1,5 @@
 import { describe } from "vitest";
-import { Api, type Target } from "../support/http-api.ts";
+import { Api, type Target } from "../support/http/http-api.ts";
 import { clientTests } from "./clients.ts";
 import { conventionTests } from "./conventions.ts";
 import { deadLetterTests } from "./dead-letters.ts";

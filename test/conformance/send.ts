@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { type Api, uniqueName } from "../support/http-api.ts";
-import { createGroup, createTopic, eventually, expectProblem, receiveCount, send } from "../support/http-fixtures.ts";
+import { type Api, uniqueName } from "../support/http/http-api.ts";
+import { createGroup, createTopic, eventually, expectProblem, receiveCount, send } from "../support/http/http-fixtures.ts";
 
 const MIB = 1_024 * 1_024;
 const hash = (bytes: Uint8Array | string): string => createHash("sha256").update(bytes).digest("hex");

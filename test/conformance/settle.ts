@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { Api } from "../support/http-api.ts";
-import { createGroup, createTopic, expectProblem, receive, receiveCount, send, settle } from "../support/http-fixtures.ts";
+import type { Api } from "../support/http/http-api.ts";
+import { createGroup, createTopic, expectProblem, receive, receiveCount, send, settle } from "../support/http/http-fixtures.ts";
 
 export function settleTests(api: Api): void {
   const setUp = async (count: number) => {

@@ -1,6 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { type Api, uniqueName } from "../support/http-api.ts";
-import { createGroup, createTopic, eventually, expectProblem, receiveCount, send, subscribe } from "../support/http-fixtures.ts";
+import { type Api, uniqueName } from "../support/http/http-api.ts";
+import {
+  createGroup,
+  createTopic,
+  eventually,
+  expectProblem,
+  receiveCount,
+  send,
+  subscribe,
+} from "../support/http/http-fixtures.ts";
 
 export function subscriptionTests(api: Api): void {
   describe("PROTOCOL 3.2 subscriptions", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type Api, uniqueName } from "../support/http-api.ts";
-import { ack, createGroup, createTopic, expectProblem, receiveCount, send } from "../support/http-fixtures.ts";
+import { type Api, uniqueName } from "../support/http/http-api.ts";
+import { ack, createGroup, createTopic, expectProblem, receiveCount, send } from "../support/http/http-fixtures.ts";
 
 export function topicTests(api: Api): void {
   describe("PROTOCOL 2 topics", () => {

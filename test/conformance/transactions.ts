@@ -1,6 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { type Api, uniqueName } from "../support/http-api.ts";
-import { createGroup, createTopic, eventually, expectProblem, receive, receiveCount, send } from "../support/http-fixtures.ts";
+import { type Api, uniqueName } from "../support/http/http-api.ts";
+import {
+  createGroup,
+  createTopic,
+  eventually,
+  expectProblem,
+  receive,
+  receiveCount,
+  send,
+} from "../support/http/http-fixtures.ts";
 
 interface CheckJson {
   readonly transactionId: string;

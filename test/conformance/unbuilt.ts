@@ -1,6 +1,6 @@
 import { describe, it } from "vitest";
-import type { Api } from "../support/http-api.ts";
-import { createTopic, expectProblem } from "../support/http-fixtures.ts";
+import type { Api } from "../support/http/http-api.ts";
+import { createTopic, expectProblem } from "../support/http/http-fixtures.ts";
 
 /** What the contract names and this version lacks is refused, so that nobody relies on it by mistake. */
 export function unbuiltTests(api: Api): void {

@@ -3,8 +3,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { connectAws } from "../../adapters/aws/connect-aws.ts";
 import type { ItemStore, Key } from "../../core/ports/item-store.ts";
 import { StoreMisuse, StoreUnavailable } from "../../core/ports/store-failures.ts";
-import { dynamoDbBinary } from "../support/dynamodb-server.ts";
-import type { Fault } from "../support/fault-proxy.ts";
+import { dynamoDbBinary } from "../support/aws/dynamodb-server.ts";
+import type { Fault } from "../support/faults/fault-proxy.ts";
 import {
   dynamoDbError,
   halfAnswer,
@@ -14,8 +14,8 @@ import {
   oneKeyOnly,
   silence,
   transactionCancelled,
-} from "../support/fault-proxy-faults.ts";
-import { StoreLedger } from "../support/store-ledger.ts";
+} from "../support/faults/fault-proxy-faults.ts";
+import { StoreLedger } from "../support/stores/store-ledger.ts";
 import { connect, connectThroughFaults, failureOf, meteredEnd, openAwsItems } from "./aws-stores.ts";
 import { together } from "./items/fixture.ts";
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { StoreMisuse } from "../../core/ports/store-failures.ts";
-import { dynamoDbBinary } from "../support/dynamodb-server.ts";
+import { dynamoDbBinary } from "../support/aws/dynamodb-server.ts";
 import { connectThroughFaults, failureOf, openAwsItems } from "./aws-stores.ts";
 
 const binary = dynamoDbBinary();

@@ -2,11 +2,11 @@ import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { MemoryItemStore } from "../../adapters/memory/memory-item-store.ts";
+import type { Consumption } from "../../adapters/telemetry.ts";
 import type { ItemStore, TransactResult } from "../../core/ports/item-store.ts";
 import { StoreMisuse } from "../../core/ports/store-failures.ts";
-import type { Consumption } from "../../core/ports/telemetry.ts";
-import { dynamoDbBinary } from "../support/dynamodb-server.ts";
-import { StoreLedger } from "../support/store-ledger.ts";
+import { dynamoDbBinary } from "../support/aws/dynamodb-server.ts";
+import { StoreLedger } from "../support/stores/store-ledger.ts";
 import { type ArbitraryCall, arbitraryCalls, perform } from "./aws-arbitrary-calls.ts";
 import { meteredEnd, openAwsItems } from "./aws-stores.ts";
 

@@ -1,12 +1,12 @@
 import { type AwsStoreSettings, connectAws } from "../../adapters/aws/connect-aws.ts";
-import { createBucket } from "../../adapters/aws/create-bucket.ts";
-import { createTable } from "../../adapters/aws/create-table.ts";
 import type { ItemStore } from "../../core/ports/item-store.ts";
 import type { ObjectStore } from "../../core/ports/object-store.ts";
-import { startDynamoDbServer } from "../support/dynamodb-server.ts";
-import { startFaultProxy } from "../support/fault-proxy.ts";
-import { startS3Server } from "../support/s3-server/s3-server.ts";
-import { StoreLedger } from "../support/store-ledger.ts";
+import { createBucket } from "../support/aws/create-bucket.ts";
+import { createTable } from "../support/aws/create-table.ts";
+import { startDynamoDbServer } from "../support/aws/dynamodb-server.ts";
+import { startS3Server } from "../support/aws/s3-server/s3-server.ts";
+import { startFaultProxy } from "../support/faults/fault-proxy.ts";
+import { StoreLedger } from "../support/stores/store-ledger.ts";
 
 // The SDK tells every process on Node 20 that its versions of 2027 will not run there.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = "true";

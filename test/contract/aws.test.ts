@@ -1,5 +1,5 @@
 import { test } from "vitest";
-import { dynamoDbBinary } from "../support/dynamodb-server.ts";
+import { dynamoDbBinary } from "../support/aws/dynamodb-server.ts";
 import { openAwsItems, openAwsObjects } from "./aws-stores.ts";
 import { describeItemStore } from "./item-store-contract.ts";
 import { describeObjectStore } from "./object-store-contract.ts";

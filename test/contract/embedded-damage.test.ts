@@ -5,7 +5,7 @@ import { DirectoryInUse } from "../../adapters/embedded/data-directory.ts";
 import { EmbeddedItemStore, type EmbeddedItemStoreOptions } from "../../adapters/embedded/embedded-item-store.ts";
 import { StoreCorrupt } from "../../core/ports/store-failures.ts";
 import { SeededRandom } from "../support/seeded-random.ts";
-import { storeDirectory } from "../support/store-directory.ts";
+import { storeDirectory } from "../support/stores/store-directory.ts";
 import { together } from "./items/fixture.ts";
 
 const OPTIONS: EmbeddedItemStoreOptions = { writeBufferBytes: 128 * 1024, reserveBytes: 0 };

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { EmbeddedItemStore } from "../../adapters/embedded/embedded-item-store.ts";
 import { itemKey } from "../../adapters/embedded/stored-keys.ts";
 import type { Key } from "../../core/ports/item-store.ts";
-import { storeDirectory } from "../support/store-directory.ts";
+import { storeDirectory } from "../support/stores/store-directory.ts";
 import { together } from "./items/fixture.ts";
 
 const HOUR = 3_600;

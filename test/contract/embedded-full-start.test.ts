@@ -6,7 +6,7 @@ import { FORMAT_KEY } from "../../core/keys.ts";
 import { createSystemRandom } from "../../functions/runtime/random.ts";
 import { openEmbeddedStores } from "../../functions/stores/embedded-stores.ts";
 import { startBroker } from "../../functions/stores/start-broker.ts";
-import { type SmallDisk, smallDisk } from "../support/store-small-disk.ts";
+import { type SmallDisk, smallDisk } from "../support/faults/small-disk.ts";
 
 const MIB = 1024 * 1024;
 const PULL = { from: { offset: 0 }, limit: 32, maxBytes: MIB, waitMs: 0 } as const;

@@ -2,7 +2,7 @@ import { chmod, mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { openEmbeddedStores } from "../../functions/stores/embedded-stores.ts";
-import { storeDirectory } from "../support/store-directory.ts";
+import { storeDirectory } from "../support/stores/store-directory.ts";
 
 const modeOf = async (path: string) => (await stat(path)).mode & 0o777;
 

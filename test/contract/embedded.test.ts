@@ -1,7 +1,7 @@
 import { EmbeddedItemStore } from "../../adapters/embedded/embedded-item-store.ts";
 import { EmbeddedObjectStore } from "../../adapters/embedded/embedded-object-store.ts";
-import { storeDirectory } from "../support/store-directory.ts";
-import { StoreLedger } from "../support/store-ledger.ts";
+import { storeDirectory } from "../support/stores/store-directory.ts";
+import { StoreLedger } from "../support/stores/store-ledger.ts";
 import { describeItemStore } from "./item-store-contract.ts";
 import { describeObjectStore } from "./object-store-contract.ts";
 

@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
 import { afterEach, describe, expect, it } from "vitest";
 import { LambdaDoorbell } from "../../adapters/aws/lambda-doorbell.ts";
-import { freePort } from "../support/server-process.ts";
+import { freePort } from "../support/server/server-process.ts";
 
 // The SDK tells every process on Node 20 that its versions of 2027 will not run there.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = "true";

@@ -1,6 +1,6 @@
 import { MemoryItemStore } from "../../adapters/memory/memory-item-store.ts";
 import { MemoryObjectStore } from "../../adapters/memory/memory-object-store.ts";
-import { StoreLedger } from "../support/store-ledger.ts";
+import { StoreLedger } from "../support/stores/store-ledger.ts";
 import { describeItemStore } from "./item-store-contract.ts";
 import { describeObjectStore } from "./object-store-contract.ts";
 

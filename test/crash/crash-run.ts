@@ -1,9 +1,9 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type HttpServer, httpClient } from "../support/http-client.ts";
+import { type HttpServer, httpClient } from "../support/http/http-client.ts";
 import { SeededRandom } from "../support/seeded-random.ts";
-import { freePort, type ServerProcess, startServer } from "../support/server-process.ts";
+import { freePort, type ServerProcess, startServer } from "../support/server/server-process.ts";
 import { audit, type Violation } from "./audit.ts";
 import { fingerprint } from "./fingerprint.ts";
 import type { HistoryEvent } from "./history.ts";

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type HttpClient, type HttpReply, type HttpServer, httpClient } from "../support/http-client.ts";
+import { type HttpClient, type HttpReply, type HttpServer, httpClient } from "../support/http/http-client.ts";
 import { SeededRandom } from "../support/seeded-random.ts";
 import type { AuditedGroup } from "./audit.ts";
 import { type Consuming, consume, drainOnce, HELD_SECONDS_MAX } from "./consumer.ts";

@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { Agent, buildConnector, type Dispatcher } from "undici";
 import { SHARED_STORE } from "../../core/broker-settings.ts";
 import { METADATA_CACHE_MS } from "../../core/limits.ts";
-import type { Target } from "../support/http-api.ts";
-import type { HttpServer } from "../support/http-client.ts";
+import type { Target } from "../support/http/http-api.ts";
+import type { HttpServer } from "../support/http/http-client.ts";
 
 /** The deployed API, and how this machine gets to it. Plain data: it travels to other processes as JSON. */
 export interface DeployedApi {

@@ -1,4 +1,4 @@
-import { httpClient } from "../support/http-client.ts";
+import { httpClient } from "../support/http/http-client.ts";
 import { type DeployedApi, httpServerOf } from "./deployed-api.ts";
 
 /** Requests with JSON to the deployed API, one at a time. */

@@ -2,7 +2,7 @@ import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { freePort } from "../support/server-process.ts";
+import { freePort } from "../support/server/server-process.ts";
 import { type Certificates, ENDPOINT_ADDRESSES, makeCertificates } from "./certificates.ts";
 import type { Processes } from "./processes.ts";
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { freePort, type ServerProcess, startServer } from "../support/server-process.ts";
+import { freePort, type ServerProcess, startServer } from "../support/server/server-process.ts";
 import { type Attack, BODIES, CONNECTIONS, SEARCHES } from "./attacks.ts";
 import { memoryMib, type Seen, watch } from "./watch.ts";
 

@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ServerProcess } from "../support/server-process.ts";
+import type { ServerProcess } from "../support/server/server-process.ts";
 
 const MIB = 1_024 * 1_024;
 const LOOK_MS = 20;

@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 import { Cdk } from "../e2e/cdk.ts";
 import type { Checks } from "../e2e/checks.ts";
 import type { Processes } from "../e2e/processes.ts";
-import { freePort } from "../support/server-process.ts";
+import { freePort } from "../support/server/server-process.ts";
 import { LOCALSTACK_VERSION } from "./install.ts";
 import { runSuite } from "./suite.ts";
 

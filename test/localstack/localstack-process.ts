@@ -5,7 +5,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import { freePort } from "../support/server-process.ts";
+import { freePort } from "../support/server/server-process.ts";
 import type { Installation } from "./install.ts";
 
 const START_MS_MAX = 60_000;

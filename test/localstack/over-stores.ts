@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { createBucket } from "../../adapters/aws/create-bucket.ts";
-import { createTable } from "../../adapters/aws/create-table.ts";
 import type { Checks } from "../e2e/checks.ts";
 import type { Processes } from "../e2e/processes.ts";
-import { freePort, startServer } from "../support/server-process.ts";
+import { createBucket } from "../support/aws/create-bucket.ts";
+import { createTable } from "../support/aws/create-table.ts";
+import { freePort, startServer } from "../support/server/server-process.ts";
 import { installLocalstack, LOCALSTACK_VERSION } from "./install.ts";
 import { type Localstack, startLocalstack } from "./localstack-process.ts";
 import { runSuite } from "./suite.ts";

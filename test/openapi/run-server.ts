@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { freePort, type ServerProcess, startServer } from "../support/server-process.ts";
+import { freePort, type ServerProcess, startServer } from "../support/server/server-process.ts";
 
 /** The built server, with an empty store in the folder. */
 export const runServer = async (folder: string, name: string): Promise<ServerProcess> =>

@@ -3,7 +3,8 @@ import { StoreCorrupt } from "../../core/ports/store-failures.ts";
 import type { ReceivedMessage } from "../../core/terms.ts";
 import type { Auditor } from "./audit/auditor.ts";
 import { deliver, REMADE_TOPIC } from "./remade.ts";
-import { GROUP, seenOf } from "./stage.ts";
+import { GROUP } from "./scenario.ts";
+import { seenOf } from "./stage.ts";
 import type { World } from "./world.ts";
 
 const LEASE_MS = 60_000;

@@ -9,7 +9,7 @@ const SOMEWHERE = { pk: "g#", sk: "g", g: 0, n: 0, nb: 0, r: 0, dl: 0, ex: 0 };
 export const isMeta = (name: string): boolean => META.test(name);
 
 /** The claim that a change of its meta makes. */
-export function claimSetBy(change: Change): Claim | undefined {
+function claimSetBy(change: Change): Claim | undefined {
   if (change.op !== "set" || !isMeta(change.name)) return undefined;
   const id = change.name.slice(1);
   const item: Item = { ...SOMEWHERE, [change.name]: change.value, [`f${id}`]: 0, [`o${id}`]: new Set([0]) };

@@ -1,23 +1,17 @@
-import type { ReceiveRequest } from "../../core/broker.ts";
 import { BrokerError } from "../../core/errors.ts";
 import { RECEIVE_BYTES_MAX } from "../../core/limits.ts";
+import type { ReceiveRequest } from "../../core/requests.ts";
 import type { ReceivedMessage } from "../../core/terms.ts";
 import { REMADE_TOPIC, receivedOfRemade } from "./remade.ts";
+import { GROUP } from "./scenario.ts";
 import { settle } from "./settling.ts";
-import { GROUP, SILENCE, type Stage, seenOf } from "./stage.ts";
+import { type Consumer, SILENCE, type Stage, seenOf } from "./stage.ts";
 
 const RECEIVE_MS = 8_000;
 const TRIES_MAX = 3;
 const ABORT_MS_MAX = 150;
 const LONG_LEASE_MS = 12 * 3_600_000;
 const OVERSLEPT_MS_MAX = 400;
-
-/** One consumer: receives, works for a while, and settles in every way there is. */
-export interface Consumer {
-  readonly name: string;
-  /** What its clock is ahead. */
-  readonly skewMs: number;
-}
 
 /** What one request brought. */
 export interface Received {

@@ -11,7 +11,7 @@ import type {
   WriteOptions,
   WriteResult,
 } from "../../core/ports/item-store.ts";
-import type { ObjectPage, ObjectStore } from "../../core/ports/object-store.ts";
+import type { ObjectStore, PutOptions } from "../../core/ports/object-store.ts";
 import { StoreUnavailable } from "../../core/ports/store-failures.ts";
 import type { World } from "./world.ts";
 
@@ -167,23 +167,11 @@ export class FaultyObjectStore implements ObjectStore {
     this.#wire = wire;
   }
 
-  put(key: string, bytes: Uint8Array, options?: { readonly ifAbsent?: boolean }): Promise<{ readonly ok: boolean }> {
+  put(key: string, bytes: Uint8Array, options?: PutOptions): Promise<void> {
     return this.#wire.call(`put ${key}`, true, () => this.#inner.put(key, bytes, options));
-  }
-
-  get(key: string): Promise<Uint8Array | undefined> {
-    return this.#wire.call(`get ${key}`, false, () => this.#inner.get(key));
   }
 
   getRange(key: string, offset: number, length: number): Promise<Uint8Array | undefined> {
     return this.#wire.call(`getRange ${key}`, false, () => this.#inner.getRange(key, offset, length));
-  }
-
-  list(prefix: string, options: { readonly after?: string; readonly limit: number }): Promise<ObjectPage> {
-    return this.#wire.call(`list ${prefix}`, false, () => this.#inner.list(prefix, options));
-  }
-
-  delete(key: string): Promise<void> {
-    return this.#wire.call(`delete ${key}`, true, () => this.#inner.delete(key));
   }
 }

@@ -1,8 +1,8 @@
-import { createHmac, timingSafeEqual } from "node:crypto";
 import { type BrokerSettings, SHARED_STORE } from "../../core/broker-settings.ts";
 import { type BrokerDependencies, createBroker, type RunningBroker } from "../../core/create-broker.ts";
 import type { ItemStore } from "../../core/ports/item-store.ts";
 import type { ObjectStore } from "../../core/ports/object-store.ts";
+import { hmacSigner } from "../../functions/runtime/signer.ts";
 import { SeededRandom } from "../support/seeded-random.ts";
 import { type FaultRates, FaultyItemStore, FaultyObjectStore, type Host, type Slowness, Wire } from "./faulty-stores.ts";
 import { runLengthCompressor } from "./run-length-compressor.ts";
@@ -44,10 +44,7 @@ export class Handler implements Host {
       objects: new FaultyObjectStore(stores.objects, wire),
       clock: { nowMs: () => Math.floor(world.nowMs) + this.skewMs, sleep: (ms, signal) => world.sleep(ms, signal) },
       random: new SeededRandom(world.random.bits()),
-      signer: {
-        sign: (key, bytes) => createHmac("sha512", key).update(bytes).digest(),
-        equal: (a, b) => a.length === b.length && timingSafeEqual(a, b),
-      },
+      signer: hmacSigner,
       compressor: runLengthCompressor,
       // Small frames go inline, the larger of the workload to objects, and some are packed.
       settings: {

@@ -1,12 +1,14 @@
-import type { TopicSettings } from "../../core/broker.ts";
 import type { OffsetReset } from "../../core/consume/reset-offsets.ts";
 import type { RunningBroker } from "../../core/create-broker.ts";
 import { BrokerError } from "../../core/errors.ts";
+import type { TopicSettings } from "../../core/requests.ts";
 import type { Auditor } from "./audit/auditor.ts";
 import { pullOn } from "./puller.ts";
 import { remake, remakeAtLast } from "./remade.ts";
+import type { OperatorName } from "./scenario.ts";
+import { GROUP, TOPIC } from "./scenario.ts";
 import { FILTERS } from "./scenarios.ts";
-import { call, GROUP, placed, type Stage, TOPIC } from "./stage.ts";
+import { call, placed, type Stage } from "./stage.ts";
 import type { World } from "./world.ts";
 
 const CALL_MS = 15_000;
@@ -15,18 +17,6 @@ const KNOWN_MS = 5_000;
 const QUEUES_MAX = 3;
 
 /** What someone does to the group, its topic or its store, beside those who send and receive. */
-export type OperatorName =
-  | "resetOffsets"
-  | "pause"
-  | "changeFilter"
-  | "changeQueues"
-  | "changeQueuesOften"
-  | "redrive"
-  | "redriveAll"
-  | "damage"
-  | "remake"
-  | "pull";
-
 interface Actions {
   /** How many do it at once. */
   readonly actors: number;

@@ -1,7 +1,8 @@
 import { BrokerError } from "../../core/errors.ts";
 import type { MessageInput } from "../../core/terms.ts";
 import { padding } from "./run-length-compressor.ts";
-import { call, placed, type Stage, TOPIC } from "./stage.ts";
+import { TOPIC } from "./scenario.ts";
+import { call, placed, type Stage } from "./stage.ts";
 
 const SEND_MS = 15_000;
 const encoder = new TextEncoder();

@@ -1,5 +1,6 @@
 import { BrokerError } from "../../core/errors.ts";
-import { SILENCE, type Stage, seenOf, TOPIC } from "./stage.ts";
+import { TOPIC } from "./scenario.ts";
+import { SILENCE, type Stage, seenOf } from "./stage.ts";
 
 const CALL_MS = 15_000;
 

@@ -1,10 +1,11 @@
-import type { ReceiveRequest } from "../../core/broker.ts";
 import type { RunningBroker } from "../../core/create-broker.ts";
 import { BrokerError } from "../../core/errors.ts";
+import type { ReceiveRequest } from "../../core/requests.ts";
 import type { ReceivedMessage, StartFrom } from "../../core/terms.ts";
 import type { Auditor } from "./audit/auditor.ts";
 import { KNOWN_MS, type RemadeAuditor } from "./audit/remade-auditor.ts";
-import { GROUP, placed, SILENCE, type Stage, seenOf, TOPIC } from "./stage.ts";
+import { GROUP, TOPIC } from "./scenario.ts";
+import { placed, SILENCE, type Stage, seenOf } from "./stage.ts";
 import type { World } from "./world.ts";
 
 /** A topic and a group that are deleted and made anew under their names, beside those that stay; the group reads both topics. */

@@ -62,9 +62,6 @@ export const refusesLargeFrames: Plant = {
 export const waitsForLostObjects: Plant = {
   objects: (objects) => ({
     put: (key, bytes, options) => objects.put(key, bytes, options),
-    list: (prefix, options) => objects.list(prefix, options),
-    delete: (key) => objects.delete(key),
-    get: async (key) => found(await objects.get(key)),
     getRange: async (key, offset, length) => found(await objects.getRange(key, offset, length)),
   }),
 };
@@ -80,9 +77,6 @@ export const dropsObjectsEarly: Plant = {
         latestMs = Math.max(latestMs, createdMs(key));
         return objects.put(key, bytes, options);
       },
-      list: (prefix, options) => objects.list(prefix, options),
-      delete: (key) => objects.delete(key),
-      get: async (key) => (kept(key) ? objects.get(key) : undefined),
       getRange: async (key, offset, length) => (kept(key) ? objects.getRange(key, offset, length) : undefined),
     };
   },

@@ -1,7 +1,7 @@
 import { TOPICS_PK } from "../../core/keys.ts";
 import type { Item } from "../../core/ports/item-store.ts";
 import { type Plant, type Sabotage, tamper } from "./sabotage.ts";
-import { GROUP } from "./stage.ts";
+import { GROUP } from "./scenario.ts";
 
 /** Bugs of what is deleted and made anew under its name: R. */
 

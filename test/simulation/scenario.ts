@@ -1,7 +1,21 @@
-import type { GroupSettings, TopicSettings } from "../../core/broker.ts";
+import type { GroupSettings, TopicSettings } from "../../core/requests.ts";
 import type { Filter, MessageInput } from "../../core/terms.ts";
 import type { SeededRandom } from "../support/seeded-random.ts";
-import type { OperatorName } from "./operators.ts";
+
+export const TOPIC = "orders";
+export const GROUP = "billing";
+
+export type OperatorName =
+  | "resetOffsets"
+  | "pause"
+  | "changeFilter"
+  | "changeQueues"
+  | "changeQueuesOften"
+  | "redrive"
+  | "redriveAll"
+  | "damage"
+  | "remake"
+  | "pull";
 
 /** How producers send. Bytes are those of a body's padding. */
 export interface Sending {

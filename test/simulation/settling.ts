@@ -1,10 +1,10 @@
-import type { SettleEntry, SettleResult } from "../../core/broker.ts";
+import type { SettleEntry, SettleResult } from "../../core/requests.ts";
 import type { ReceivedMessage } from "../../core/terms.ts";
 import { placeOf, type Seen } from "./audit/seen.ts";
 import type { Outcome, Try, Verb } from "./audit/settling-auditor.ts";
-import type { Consumer } from "./consumer.ts";
-import { orderKeyOf } from "./scenario.ts";
-import { call, GROUP, type Stage, seenOf } from "./stage.ts";
+import { GROUP, orderKeyOf } from "./scenario.ts";
+import type { Consumer } from "./stage.ts";
+import { call, type Stage, seenOf } from "./stage.ts";
 
 /** More than any two clocks differ. */
 const LEASE_MARGIN_MS = 3_000;

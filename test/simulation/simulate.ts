@@ -15,11 +15,11 @@ import { Handler } from "./handler.ts";
 import { OPERATORS } from "./operators.ts";
 import { produce } from "./producer.ts";
 import type { Plant } from "./sabotage.ts";
-import { REDRIVEN_QUEUE, type Scenario } from "./scenario.ts";
+import { GROUP, REDRIVEN_QUEUE, type Scenario, TOPIC } from "./scenario.ts";
 import { SCENARIOS, type ScenarioName } from "./scenarios.ts";
 import { scenarioOf } from "./seed-split.ts";
 import { SimulatedTable } from "./simulated-table.ts";
-import { GROUP, type Stage, TOPIC } from "./stage.ts";
+import type { Stage } from "./stage.ts";
 import { World } from "./world.ts";
 
 const SKEW_MS = 1_000;

@@ -2,14 +2,12 @@ import { MemoryItemStore } from "../../adapters/memory/memory-item-store.ts";
 import { MemoryObjectStore } from "../../adapters/memory/memory-object-store.ts";
 import { framesPrefix, RETENTION_CLASSES_DAYS } from "../../core/keys.ts";
 import type { ItemStore } from "../../core/ports/item-store.ts";
-import type { ObjectStore } from "../../core/ports/object-store.ts";
+import { OBJECT_BYTES_MAX, type ObjectStore } from "../../core/ports/object-store.ts";
 import { DynamoDbShape, type Met } from "./dynamodb-shape.ts";
 import type { Looseness } from "./fault-profile.ts";
 import { LooseReads } from "./loose-reads.ts";
 import type { Plant } from "./sabotage.ts";
 import type { World } from "./world.ts";
-
-const telemetry = { consumed: () => undefined };
 
 export interface TableOptions {
   readonly plant: Plant;
@@ -20,8 +18,8 @@ export interface TableOptions {
 
 /** One table and its objects, as handlers meet it, and as it is. */
 export class SimulatedTable {
-  readonly honest = new MemoryItemStore(telemetry);
-  readonly #honestObjects = new MemoryObjectStore(telemetry);
+  readonly honest = new MemoryItemStore();
+  readonly #honestObjects = new MemoryObjectStore();
   readonly objects: ObjectStore;
   readonly met: Met = { conflicts: 0, throttled: 0, cutPages: 0, spilled: 0, backlogged: 0 };
   /** What handlers write to and read from. */
@@ -45,12 +43,12 @@ export class SimulatedTable {
   /** Loses an object of the topic, or garbles it. Those of dead letters are of a longer class, and tell the auditor who died. */
   async damageObject(): Promise<void> {
     const { random } = this.#world;
-    const { keys } = await this.#honestObjects.list(framesPrefix(RETENTION_CLASSES_DAYS[0]), { limit: 1_000 });
+    const keys = this.#honestObjects.keys(framesPrefix(RETENTION_CLASSES_DAYS[0]));
     if (keys.length === 0) return;
     // What was written last has hardly been read.
     const key = random.chance(0.7) ? (keys.at(-1) as string) : random.pick(keys);
-    const bytes = await this.#honestObjects.get(key);
-    if (!bytes || random.chance(0.5)) return this.#honestObjects.delete(key);
+    const bytes = await this.#honestObjects.getRange(key, 0, OBJECT_BYTES_MAX);
+    if (!bytes || random.chance(0.5)) return this.#honestObjects.lose(key);
     await this.#honestObjects.put(key, random.chance(0.5) ? bytes.subarray(0, bytes.length / 2) : bytes.map((byte) => byte ^ 1));
   }
 }

@@ -6,9 +6,6 @@ import type { Seen } from "./audit/seen.ts";
 import type { Scenario } from "./scenario.ts";
 import type { World } from "./world.ts";
 
-export const TOPIC = "orders";
-export const GROUP = "billing";
-
 /** A client's call that was given up, or met a handler that died. */
 export const SILENCE = "silence";
 export type Silence = typeof SILENCE;
@@ -33,6 +30,13 @@ export interface Stage {
   damageObject(): Promise<void>;
   /** Goes on beside its caller; the history ends after it. */
   beside(work: Promise<void>): void;
+}
+
+/** One consumer: receives, works for a while, and settles in every way there is. */
+export interface Consumer {
+  readonly name: string;
+  /** What its clock is ahead. */
+  readonly skewMs: number;
 }
 
 /** The answer, or that there was none worth telling apart. */

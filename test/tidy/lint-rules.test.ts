@@ -64,12 +64,13 @@ add("core/ports/clean.ts", 'import type { X } from "./clock.ts";\n\nexport type 
 add("core/ports/upwards.ts", 'import type { X } from "../terms.ts";\n\nexport type Y = X;', IMPORTS);
 add("core/ports/library.ts", imports("fastest-levenshtein"), IMPORTS);
 
-// adapters: ports and limits, and the libraries they adapt.
+// adapters: ports and bytes, and the libraries they adapt.
 add(
   "adapters/memory/clean.ts",
-  'import { ClassicLevel } from "classic-level";\nimport { x } from "../../core/limits.ts";\nimport { y } from "../../core/ports/clock.ts";\n\nexport const z = [ClassicLevel, x, y];',
+  'import { ClassicLevel } from "classic-level";\nimport { x } from "../../core/bytes/crc32c.ts";\nimport { y } from "../../core/ports/clock.ts";\n\nexport const z = [ClassicLevel, x, y];',
 );
 add("adapters/memory/core-rule.ts", imports("../../core/log/frame.ts"), IMPORTS);
+add("adapters/memory/core-limits.ts", imports("../../core/limits.ts"), IMPORTS);
 add("adapters/memory/function.ts", imports("../../functions/http/app.ts"), IMPORTS);
 add("adapters/memory/hono.ts", imports("hono"), IMPORTS);
 add("adapters/memory/console.ts", 'console.log("x");', "noConsole");

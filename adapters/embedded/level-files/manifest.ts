@@ -1,5 +1,5 @@
+import { ByteReader } from "../../../core/bytes/byte-reader.ts";
 import { type LogEnd, readLog } from "./log-file.ts";
-import { VarintReader } from "./varints.ts";
 
 /** Of the edits that a MANIFEST is a log of. */
 const TAG = {
@@ -27,35 +27,35 @@ export function readManifest(file: Buffer): Manifest {
   const tables = new Map<number, number>();
   let logNumber = 0;
   const end = readLog(file, (edit) => {
-    const reader = new VarintReader(edit);
+    const reader = new ByteReader(edit);
     // An edit that moves a table names it twice, deleted first.
-    while (!reader.atEnd) {
-      switch (reader.number()) {
+    while (reader.remaining > 0) {
+      switch (reader.varint()) {
         case TAG.comparator:
-          reader.text();
+          reader.skip(reader.varint());
           break;
         case TAG.logNumber:
-          logNumber = reader.number();
+          logNumber = reader.varint();
           break;
         case TAG.nextFile:
         case TAG.lastSequence:
         case TAG.previousLog:
-          reader.number();
+          reader.varint();
           break;
         case TAG.compactPointer:
-          reader.number();
-          reader.text();
+          reader.varint();
+          reader.skip(reader.varint());
           break;
         case TAG.deletedFile:
-          reader.number();
-          tables.delete(reader.number());
+          reader.varint();
+          tables.delete(reader.varint());
           break;
         case TAG.newFile: {
-          reader.number();
-          const number = reader.number();
-          tables.set(number, reader.number());
-          reader.text();
-          reader.text();
+          reader.varint();
+          const number = reader.varint();
+          tables.set(number, reader.varint());
+          reader.skip(reader.varint());
+          reader.skip(reader.varint());
           break;
         }
         default:

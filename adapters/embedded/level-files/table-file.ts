@@ -1,6 +1,6 @@
+import { ByteReader } from "../../../core/bytes/byte-reader.ts";
 import { crc32c } from "../../../core/bytes/crc32c.ts";
 import { masked, unmasked } from "./masked-crc.ts";
-import { VarintReader } from "./varints.ts";
 
 /**
  * A table of LevelDB:
@@ -28,7 +28,7 @@ export function damagedBlocks(table: Buffer): readonly Block[] {
   try {
     const footer = table.length - FOOTER_BYTES;
     if (footer < 0 || table.readBigUInt64LE(footer + FOOTER_BYTES - 8) !== MAGIC) return [whole];
-    const reader = new VarintReader(table, footer);
+    const reader = new ByteReader(table, footer);
     const filters = blockAt("index", reader);
     const index = blockAt("index", reader);
     if (!isSound(table, filters) || !isSound(table, index)) return [whole];
@@ -52,7 +52,7 @@ export function emptied(table: Buffer, { kind, offset, size }: Block): Buffer | 
   return block;
 }
 
-const blockAt = (kind: Block["kind"], reader: VarintReader): Block => ({ kind, offset: reader.number(), size: reader.number() });
+const blockAt = (kind: Block["kind"], reader: ByteReader): Block => ({ kind, offset: reader.varint(), size: reader.varint() });
 
 function isSound(table: Buffer, { offset, size }: Block): boolean {
   const end = offset + size + 1;
@@ -62,14 +62,14 @@ function isSound(table: Buffer, { offset, size }: Block): boolean {
 
 function blocksIn(table: Buffer, { offset, size }: Block, kind: Block["kind"]): Block[] {
   const restarts = table.readUInt32LE(offset + size - 4);
-  const reader = new VarintReader(table, offset, offset + size - 4 - 4 * restarts);
+  const reader = new ByteReader(table, offset, offset + size - 4 - 4 * restarts);
   const blocks: Block[] = [];
-  while (!reader.atEnd) {
-    reader.number();
-    const own = reader.number();
-    const valueBytes = reader.number();
-    reader.bytes(own);
-    blocks.push(blockAt(kind, new VarintReader(reader.bytes(valueBytes))));
+  while (reader.remaining > 0) {
+    reader.varint();
+    const own = reader.varint();
+    const valueBytes = reader.varint();
+    reader.skip(own);
+    blocks.push(blockAt(kind, new ByteReader(reader.raw(valueBytes))));
   }
   return blocks;
 }

@@ -8,7 +8,7 @@ import { type PackedFile, packedFile } from "./packed-file.ts";
 const BUILT = new URL("../../../dist/docs/", import.meta.url);
 
 async function generate(routes: readonly Route[]): Promise<PackedFile> {
-  const { createOpenApiDocument } = await import("../openapi.ts");
+  const { createOpenApiDocument } = await import("./openapi.ts");
   const packed = await promisify(gzip)(JSON.stringify(createOpenApiDocument(routes)));
   return packedFile(packed, "application/json");
 }

@@ -1,6 +1,5 @@
 import { expiresAtMs } from "../../../core/client/member-codec.ts";
 import type { ListedMember } from "../../../core/client/members.ts";
-import type { RouteDependencies } from "../app.ts";
 import { listReply } from "../list-page.ts";
 import { emptyReply, jsonReply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
@@ -14,6 +13,7 @@ import {
   heartbeatRequestExample,
 } from "../schemas/clients.ts";
 import { formatInstant } from "../times.ts";
+import type { RouteDependencies } from "./route-dependencies.ts";
 
 const tag = "Clients";
 const path = "/v1/groups/{group}/clients/{clientId}";

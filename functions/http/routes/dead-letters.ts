@@ -1,10 +1,9 @@
 import type { DeadLetter } from "../../../core/dead-letter/dead-letter.ts";
 import { type RedriveJob, remainingOf } from "../../../core/dead-letter/redrive-job.ts";
-import { BrokerError } from "../../../core/errors.ts";
+import { badField } from "../../../core/errors.ts";
 import { PULL_BYTES_MAX } from "../../../core/limits.ts";
-import type { RouteDependencies } from "../app.ts";
+import { pageJson, storedMessageJson, unreadableJson } from "../json/message-json.ts";
 import { pageReply } from "../list-page.ts";
-import { pageJson, storedMessageJson, unreadableJson } from "../message-json.ts";
 import { emptyReply, jsonReply, type Reply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import {
@@ -28,6 +27,7 @@ import {
 } from "../schemas/dead-letters.ts";
 import { dryRunQuery } from "../schemas/shared.ts";
 import { formatInstant } from "../times.ts";
+import type { RouteDependencies } from "./route-dependencies.ts";
 
 const tag = "Dead letters";
 const path = "/v1/groups/{group}/dlq";
@@ -129,7 +129,7 @@ const deleteRoutes = ({ broker, answers }: RouteDependencies): Route[] => [
     async handle({ parameters, body }) {
       if (body.confirm !== parameters.group) {
         const detail = `Must be the group's name, "${parameters.group}".`;
-        throw new BrokerError("BAD_REQUEST", `/confirm: ${detail}`, { errors: [{ field: "/confirm", detail }] });
+        throw badField("/confirm", detail);
       }
       return jsonReply(200, { purged: await broker.purgeDeadLetters(parameters.group) });
     },

@@ -1,10 +1,9 @@
 import type { z } from "zod";
-import type { GroupSettings, Nullable } from "../../../core/broker.ts";
+import type { GroupSettings, Nullable } from "../../../core/requests.ts";
 import type { ConsumerGroup } from "../../../core/terms.ts";
-import type { RouteDependencies } from "../app.ts";
-import { assignmentJson, parseAssignment } from "../assignment-json.ts";
 import { etagOf, writeConditions } from "../etag.ts";
-import { listedLagJson } from "../lag-json.ts";
+import { assignmentJson, parseAssignment } from "../json/assignment-json.ts";
+import { listedLagJson } from "../json/lag-json.ts";
 import { listReply } from "../list-page.ts";
 import { emptyReply, jsonReply, type Reply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
@@ -26,6 +25,7 @@ import {
 import { IF_MATCH } from "../schemas/headers.ts";
 import { dryRunQuery } from "../schemas/shared.ts";
 import { formatInstant } from "../times.ts";
+import type { RouteDependencies } from "./route-dependencies.ts";
 import { subscriptionJson } from "./subscriptions.ts";
 
 const tag = "Groups and subscriptions";

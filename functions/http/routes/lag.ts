@@ -1,7 +1,6 @@
 import { type QueueLag, sumOf } from "../../../core/consume/lag.ts";
-import type { RouteDependencies } from "../app.ts";
-import { lagJson, listedLagJson } from "../lag-json.ts";
-import { listReply } from "../list-page.ts";
+import { lagJson, listedLagJson } from "../json/lag-json.ts";
+import { listReply, pageEnd, pageStart } from "../list-page.ts";
 import { jsonReply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import {
@@ -16,6 +15,7 @@ import {
   unreadableQuery,
 } from "../schemas/lag.ts";
 import { formatInstant } from "../times.ts";
+import type { RouteDependencies } from "./route-dependencies.ts";
 import { subscriptionJson } from "./subscriptions.ts";
 
 const tag = "Lag and offsets";
@@ -41,8 +41,7 @@ export const lagRoutes = ({ broker, clock, cursors }: RouteDependencies): readon
     async handle({ parameters, query }) {
       const { group } = parameters;
       const scope = `lag\0${group}`;
-      const after = query.cursor === undefined ? undefined : cursors.decode(scope, query.cursor);
-      const { items, next, complete } = await broker.groupLag(group, after);
+      const { items, ...page } = await broker.groupLag(group, pageStart(cursors, scope, query.cursor));
       const nowMs = clock.nowMs();
       return jsonReply(200, {
         group,
@@ -52,8 +51,7 @@ export const lagRoutes = ({ broker, clock, cursors }: RouteDependencies): readon
           ...lagJson(topic, nowMs),
           queues: topic.queues.map((queue) => queueJson(queue, nowMs)),
         })),
-        nextCursor: next === undefined ? null : cursors.encode(scope, next),
-        complete,
+        ...pageEnd(cursors, scope, page),
       });
     },
   }),

@@ -2,9 +2,8 @@ import type { Broker } from "../../../core/broker.ts";
 import { BrokerError } from "../../../core/errors.ts";
 import { SEND_BYTES_MAX } from "../../../core/limits.ts";
 import type { MessageInput, SendReceipt } from "../../../core/terms.ts";
-import type { RouteDependencies } from "../app.ts";
 import { knownByRequest, type RequestIdentity } from "../idempotency-key.ts";
-import { decodeMessage } from "../message-json.ts";
+import { decodeMessage } from "../json/message-json.ts";
 import { errorJson } from "../problem.ts";
 import { jsonReply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
@@ -21,6 +20,7 @@ import {
 } from "../schemas/messages.ts";
 import { formatInstant } from "../times.ts";
 import { validate } from "../validation.ts";
+import type { RouteDependencies } from "./route-dependencies.ts";
 
 const tag = "Send";
 

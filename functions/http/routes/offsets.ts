@@ -1,6 +1,5 @@
 import type { OffsetReset } from "../../../core/consume/reset-offsets.ts";
-import { BrokerError } from "../../../core/errors.ts";
-import type { RouteDependencies } from "../app.ts";
+import { badField } from "../../../core/errors.ts";
 import { jsonReply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import {
@@ -10,6 +9,7 @@ import {
   offsetResetReply,
   offsetResetReplyExample,
 } from "../schemas/offsets.ts";
+import type { RouteDependencies } from "./route-dependencies.ts";
 
 /** `timestamp` and `offset` come with the `to` that names them, and with no other. */
 function targetOf({ to, timestamp, offset }: OffsetResetBody): OffsetReset["to"] {
@@ -17,7 +17,7 @@ function targetOf({ to, timestamp, offset }: OffsetResetBody): OffsetReset["to"]
     if ((to === name) === (value !== undefined)) continue;
     const field = `/${name}`;
     const detail = to === name ? `Must be given with to "${name}".` : `Is only for to "${name}".`;
-    throw new BrokerError("BAD_REQUEST", `${field}: ${detail}`, { errors: [{ field, detail }] });
+    throw badField(field, detail);
   }
   if (timestamp !== undefined) return { timestampMs: timestamp };
   if (offset !== undefined) return { offset };

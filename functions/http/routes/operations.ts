@@ -1,7 +1,7 @@
 import { z } from "zod";
-import type { RouteDependencies } from "../app.ts";
 import { jsonReply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
+import type { RouteDependencies } from "./route-dependencies.ts";
 
 const tag = "Operations";
 const health = z.object({ status: z.literal("ok") }).meta({ id: "Health" });

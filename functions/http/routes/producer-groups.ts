@@ -1,7 +1,6 @@
 import type { EndpointState, ShownProducerGroup } from "../../../core/terms.ts";
 import { redactedUrl } from "../../../core/webhooks/redacted-url.ts";
 import { encodeWebhookSecret } from "../../../core/webhooks/webhook-secret.ts";
-import type { RouteDependencies } from "../app.ts";
 import { etagOf, writeConditions } from "../etag.ts";
 import { listReply } from "../list-page.ts";
 import { emptyReply, jsonReply } from "../reply.ts";
@@ -19,6 +18,7 @@ import {
   putProducerGroupExample,
 } from "../schemas/producer-groups.ts";
 import { formatInstant } from "../times.ts";
+import type { RouteDependencies } from "./route-dependencies.ts";
 
 const tag = "Transactions";
 const path = "/v1/producer-groups/{producerGroup}";

@@ -1,12 +1,12 @@
 import { notAvailableYet } from "../../../core/errors.ts";
-import type { RouteDependencies } from "../app.ts";
 import { knownByRequest } from "../idempotency-key.ts";
-import { readPublishHeaders } from "../publish-headers.ts";
 import { emptyReply, jsonReply } from "../reply.ts";
 import { defineRoute, type Route, type RouteRequest } from "../route.ts";
 import { PUBLISH_HEADERS } from "../schemas/headers.ts";
 import { sendReceipt, sendReceiptExample } from "../schemas/messages.ts";
 import { receiptJson, SEND_ERRORS, sendOne } from "./messages.ts";
+import { readPublishHeaders } from "./publish-headers.ts";
+import type { RouteDependencies } from "./route-dependencies.ts";
 
 const RETURN_MINIMAL = /(?:^|,)\s*return\s*=\s*"?minimal"?\s*(?:$|[,;])/i;
 const CLOUD_EVENTS = /^\s*application\/cloudevents/i;

@@ -1,28 +1,24 @@
 import { z } from "zod";
-import type { PullRequest, PullResult } from "../../../core/broker.ts";
-import { BrokerError } from "../../../core/errors.ts";
+import { badField } from "../../../core/errors.ts";
 import { PULL_BYTES_MAX, PULL_MESSAGES_MAX } from "../../../core/limits.ts";
+import type { PullRequest, PullResult } from "../../../core/requests.ts";
 import type { Filter } from "../../../core/terms.ts";
-import type { AnswerLimits } from "../answer-limits.ts";
-import type { RouteDependencies } from "../app.ts";
-import { liveTail, offsetIllegal, wholeTail } from "../live-tail.ts";
-import { pageJson, storedMessageJson, unreadableJson } from "../message-json.ts";
+import type { AnswerLimits } from "../bounds/answer-limits.ts";
+import { pageJson, storedMessageJson, unreadableJson } from "../json/message-json.ts";
 import { jsonReply, type Reply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import { LAST_EVENT_ID } from "../schemas/headers.ts";
 import { liveTailExample, type PullQuery, pullQuery, pullReply, pullReplyExample } from "../schemas/pull.ts";
+import { liveTail, offsetIllegal, wholeTail } from "./live-tail.ts";
+import type { RouteDependencies } from "./route-dependencies.ts";
 
 const EVENT_STREAM = "text/event-stream";
 const QUEUE_ID = /^\d{1,4}$/;
 const EVENT_ID = /^(?:\d{1,16}|-1)$/;
 const STREAM_HEADERS = { "Content-Type": EVENT_STREAM, "Cache-Control": "no-store", "X-Accel-Buffering": "no" };
 
-function badParameter(field: string, detail: string): BrokerError {
-  return new BrokerError("BAD_REQUEST", `${field}: ${detail}`, { errors: [{ field, detail }] });
-}
-
 function queueIdOf(text: string): number {
-  if (!QUEUE_ID.test(text)) throw badParameter("queueId", "Must be the number of a queue.");
+  if (!QUEUE_ID.test(text)) throw badField("queueId", "Must be the number of a queue.");
   return Number(text);
 }
 
@@ -34,7 +30,7 @@ function startOf(query: PullQuery, otherwise: PullRequest["from"] | undefined): 
   if (timestamp !== undefined) given.push({ timestampMs: timestamp });
   if (tail !== undefined) given.push({ tail });
   const [from = otherwise, second] = given;
-  if (from === undefined || second !== undefined) throw badParameter("offset", "Give exactly one of offset, timestamp and tail.");
+  if (from === undefined || second !== undefined) throw badField("offset", "Give exactly one of offset, timestamp and tail.");
   return from;
 }
 
@@ -42,12 +38,12 @@ function startOf(query: PullQuery, otherwise: PullRequest["from"] | undefined): 
 function resumeOf(lastEventId: string | undefined): PullRequest["from"] | undefined {
   if (lastEventId === undefined || lastEventId === "") return undefined;
   const offset = Number(lastEventId) + 1;
-  if (!EVENT_ID.test(lastEventId) || !Number.isSafeInteger(offset)) throw badParameter("Last-Event-ID", "Must be an offset.");
+  if (!EVENT_ID.test(lastEventId) || !Number.isSafeInteger(offset)) throw badField("Last-Event-ID", "Must be an offset.");
   return { offset };
 }
 
 function filterOf({ filterType: type, expression }: PullQuery): Filter | undefined {
-  if (type !== undefined && expression === undefined) throw badParameter("expression", "Must be given with filterType.");
+  if (type !== undefined && expression === undefined) throw badField("expression", "Must be given with filterType.");
   return expression === undefined ? undefined : { type: type ?? "TAG", expression };
 }
 
@@ -102,7 +98,7 @@ export const pullRoutes = ({ broker, longPolls, answers, answerMemory }: RouteDe
       const maxBytes = Math.min(query.maxBytes ?? PULL_BYTES_MAX, answers.pageBytesMax);
       const filter = filterOf(query);
       if (wantsStream(header("accept"))) {
-        if (query.waitSeconds !== undefined) throw badParameter("waitSeconds", "An event stream waits by itself.");
+        if (query.waitSeconds !== undefined) throw badField("waitSeconds", "An event stream waits by itself.");
         const from = resumeOf(header("last-event-id")) ?? startOf(query, { tail: 0 });
         const first = await broker.pullMessages(topic, queueId, { from, limit, maxBytes, filter, waitMs: 0 });
         if (first.status === "OFFSET_ILLEGAL") throw offsetIllegal(askedOffset(from), first);

@@ -1,8 +1,7 @@
 import type { z } from "zod";
-import type { SettleEntry, SettleResult } from "../../../core/broker.ts";
 import { RECEIVE_BYTES_MAX } from "../../../core/limits.ts";
-import type { RouteDependencies } from "../app.ts";
-import { pageJson, receivedMessageJson } from "../message-json.ts";
+import type { SettleEntry, SettleResult } from "../../../core/requests.ts";
+import { pageJson, receivedMessageJson } from "../json/message-json.ts";
 import { errorJson } from "../problem.ts";
 import { jsonReply, type Reply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
@@ -20,6 +19,7 @@ import {
   settleRequestExample,
 } from "../schemas/receive.ts";
 import { formatInstant } from "../times.ts";
+import type { RouteDependencies } from "./route-dependencies.ts";
 
 const tag = "Receive and settle";
 const RECEIVE_MAX_DEFAULT = 1;

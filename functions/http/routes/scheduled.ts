@@ -1,4 +1,3 @@
-import type { RouteDependencies } from "../app.ts";
 import { pageReply } from "../list-page.ts";
 import { emptyReply, jsonReply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
@@ -14,6 +13,7 @@ import {
   scheduledQuery,
 } from "../schemas/scheduled.ts";
 import { formatInstant } from "../times.ts";
+import type { RouteDependencies } from "./route-dependencies.ts";
 
 const tag = "Delayed messages";
 const path = "/v1/topics/{topic}/scheduled";

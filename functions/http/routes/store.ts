@@ -1,9 +1,9 @@
 import { z } from "zod";
 import type { StoreFormats } from "../../../core/store-format.ts";
-import type { RouteDependencies } from "../app.ts";
 import { jsonReply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import { count } from "../schemas/shared.ts";
+import type { RouteDependencies } from "./route-dependencies.ts";
 
 const tag = "Operations";
 const format = count();

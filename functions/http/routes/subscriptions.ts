@@ -1,5 +1,4 @@
 import type { StartFrom, Subscription } from "../../../core/terms.ts";
-import type { RouteDependencies } from "../app.ts";
 import { etagOf, writeConditions } from "../etag.ts";
 import { emptyReply, jsonReply, type Reply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
@@ -14,6 +13,7 @@ import {
   subscriptionSettingsExample,
 } from "../schemas/subscriptions.ts";
 import { formatInstant } from "../times.ts";
+import type { RouteDependencies } from "./route-dependencies.ts";
 
 const tag = "Groups and subscriptions";
 const path = "/v1/groups/{group}/subscriptions/{topic}";

@@ -1,8 +1,7 @@
-import type { QueueRoute } from "../../../core/broker.ts";
+import type { QueueRoute } from "../../../core/requests.ts";
 import type { Topic } from "../../../core/terms.ts";
-import type { RouteDependencies } from "../app.ts";
 import { etagOf, writeConditions } from "../etag.ts";
-import { listedLagJson } from "../lag-json.ts";
+import { listedLagJson } from "../json/lag-json.ts";
 import { listReply } from "../list-page.ts";
 import { emptyReply, jsonReply, type Reply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
@@ -24,6 +23,7 @@ import {
   topicSettingsExample,
 } from "../schemas/topics.ts";
 import { formatInstant } from "../times.ts";
+import type { RouteDependencies } from "./route-dependencies.ts";
 
 const tag = "Topics";
 const path = "/v1/topics/{topic}";

@@ -2,12 +2,11 @@ import { RECEIVE_BYTES_MAX } from "../../../core/limits.ts";
 import type { Resolution, Transaction, TransactionCheck } from "../../../core/terms.ts";
 import type { TakenCheck } from "../../../core/transaction/checks-again.ts";
 import { CHECK_AFTER_SECONDS_DEFAULT } from "../../../core/transaction/transaction-limits.ts";
-import type { AnswerLimits } from "../answer-limits.ts";
-import type { RouteDependencies } from "../app.ts";
-import { checkJson } from "../check-json.ts";
+import type { AnswerLimits } from "../bounds/answer-limits.ts";
 import { knownByRequest } from "../idempotency-key.ts";
+import { checkJson } from "../json/check-json.ts";
+import { decodeMessage, pageJson } from "../json/message-json.ts";
 import { pageReply } from "../list-page.ts";
-import { decodeMessage, pageJson } from "../message-json.ts";
 import { jsonReply, type Reply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import {
@@ -31,6 +30,7 @@ import {
 } from "../schemas/transactions.ts";
 import { formatInstant } from "../times.ts";
 import { SEND_ERRORS } from "./messages.ts";
+import type { RouteDependencies } from "./route-dependencies.ts";
 
 const tag = "Transactions";
 const RECEIVE_MAX_DEFAULT = 1;

@@ -71,7 +71,7 @@ export const redriveRequest = z
     description: "All dead letters there are, where neither ids nor filter is given.",
   });
 
-export const redriveCount = z
+const redriveCount = z
   .object({
     dryRun: dryRunDone,
     matched: count("Dead letters it would move."),

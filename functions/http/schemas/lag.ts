@@ -3,7 +3,7 @@ import { count, listQuery, offset, page, pageExample, queueId, time } from "./sh
 import { subscription, subscriptionExample } from "./subscriptions.ts";
 
 /** What a group has not settled, in one queue or summed up. */
-export const lagFields = {
+const lagFields = {
   lag: count("Stored messages that wait, and those in flight."),
   inFlight: count("Handed out and not settled, or held back for their message group."),
   unreadable: count("Could not be read and were put aside; in none of the others."),
@@ -44,7 +44,7 @@ export const groupLag = z
   .meta({ id: "GroupLag" });
 
 export const unreadableQuery = z.strictObject({ limit: listQuery.limit, cursor: listQuery.cursor });
-export const unreadableMessage = z
+const unreadableMessage = z
   .object({
     topic: z.string(),
     queueId,

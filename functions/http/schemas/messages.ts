@@ -31,7 +31,7 @@ import {
   writtenInstant,
 } from "./shared.ts";
 
-export const BODY_ENCODINGS = ["utf8", "base64", "json"] as const;
+const BODY_ENCODINGS = ["utf8", "base64", "json"] as const;
 
 /** Checked by the broker, for every way a message comes in. */
 const NO_CONTROL_CHARACTERS = "^[^\\u0000-\\u001f\\u007f]+$";

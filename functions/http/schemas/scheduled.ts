@@ -5,7 +5,7 @@ export const scheduledQuery = z.strictObject({ limit: listQuery.limit, cursor: l
 
 const recallHandle = z.string().meta({ description: "The right to cancel or reschedule it." });
 
-export const scheduledMessage = z
+const scheduledMessage = z
   .object({
     messageId: z.string(),
     topic: z.string(),
@@ -25,7 +25,7 @@ export const rescheduled = z
   .object({ recallHandle, deliverAt: time("When it is due now.") })
   .meta({ id: "Rescheduled", description: "Handles given out before go on working." });
 
-export const parkedMessage = z
+const parkedMessage = z
   .object({
     id: z.string(),
     messageId: z.string(),
@@ -38,7 +38,7 @@ export const parkedMessage = z
 
 export const parkedPage = page(parkedMessage, "ParkedMessagePage");
 
-export const recallHandleExample = "AQhaQlVtNmJYegIBoiYcMs4gMDFBMjI1RTU0NDRFNjBDREVFNjJCMjk3MkFBRjAwMDACQTcLIgHxb9RW4ADNFtIi";
+const recallHandleExample = "AQhaQlVtNmJYegIBoiYcMs4gMDFBMjI1RTU0NDRFNjBDREVFNjJCMjk3MkFBRjAwMDACQTcLIgHxb9RW4ADNFtIi";
 export const scheduledPageExample = pageExample({
   messageId: "01A225E5444E60CDEE62B2972AAF0000",
   topic: "orders",

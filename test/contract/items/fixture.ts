@@ -1,5 +1,5 @@
 import type { ItemStore, WriteResult } from "../../../core/ports/item-store.ts";
-import type { StoreLedger } from "../../support/store-ledger.ts";
+import type { StoreLedger } from "../../support/stores/store-ledger.ts";
 
 export interface OpenItemStore {
   readonly store: ItemStore;

@@ -1,9 +1,9 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { httpClient } from "../../support/http-client.ts";
+import { httpClient } from "../../support/http/http-client.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
-import { freePort, startServer } from "../../support/server-process.ts";
+import { freePort, startServer } from "../../support/server/server-process.ts";
 import type { CrashRunSettings } from "../crash-run.ts";
 import { audit, type Violation } from "./audit.ts";
 import type { Fact, Found } from "./facts.ts";

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type HttpClient, type HttpReply, httpClient } from "../../support/http-client.ts";
+import { type HttpClient, type HttpReply, httpClient } from "../../support/http/http-client.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 import type { Fact, HalfFact, OnceFact, TimerFact } from "./facts.ts";
 

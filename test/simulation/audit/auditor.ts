@@ -1,5 +1,4 @@
-import { isKeptFromGroup, mayBeKept, mayBeUnreadable } from "../scenario.ts";
-import { TOPIC } from "../stage.ts";
+import { isKeptFromGroup, mayBeKept, mayBeUnreadable, TOPIC } from "../scenario.ts";
 import { HoldingAuditor } from "./holding-auditor.ts";
 import { LivenessAuditor, type Promptness } from "./liveness-auditor.ts";
 import { LogAuditor, type Pull, type QueueContents } from "./log-auditor.ts";

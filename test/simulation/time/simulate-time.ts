@@ -14,11 +14,11 @@ import type { Sabotage } from "../sabotage.ts";
 import { World } from "../world.ts";
 import { allTransactions, deliveriesOf } from "./delivery.ts";
 import { simulatedEndpoint } from "./endpoint.ts";
-import { frozenAtTimes } from "./frozen-clock.ts";
+import { frozenAtTimes, SKEW_MS } from "./frozen-clock.ts";
 import { sendByKey, sendInSequence } from "./once-actors.ts";
 import { OnceAuditor } from "./once-auditor.ts";
 import { PUNCTUAL, Scanners, type ScheduleFaults } from "./scanners.ts";
-import { Client, DOOMED, JOBS, SKEW_MS, type Stage } from "./stage.ts";
+import { Client, DOOMED, JOBS, type Stage } from "./stage.ts";
 import { replaceTopic, sendDelayed } from "./timer-actors.ts";
 import { TimerAuditor } from "./timer-auditor.ts";
 import { answerChecks, operate, PRODUCER_GROUPS, sendTransactions } from "./transaction-actors.ts";
@@ -147,13 +147,12 @@ function storesOf(
   { seed, sabotage, shaped = seed % 2 === 0 }: TimeSimulationOptions,
   calm: boolean,
 ): { readonly stores: SimulatedStores; readonly shape: DynamoDbShape; readonly honest: ItemStore } {
-  const telemetry = { consumed: () => undefined };
   const met: Met = { conflicts: 0, throttled: 0, cutPages: 0, spilled: 0, backlogged: 0 };
-  const honest = new MemoryItemStore(telemetry);
+  const honest = new MemoryItemStore();
   const shape = new DynamoDbShape(honest, world, met);
   const table = shaped && !calm ? shape : honest;
   const items = sabotage ? sabotage(table, world.random) : table;
-  return { stores: { items, objects: new MemoryObjectStore(telemetry) }, shape, honest };
+  return { stores: { items, objects: new MemoryObjectStore() }, shape, honest };
 }
 
 async function anythingWaits(table: ItemStore): Promise<boolean> {

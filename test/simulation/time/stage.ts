@@ -12,9 +12,6 @@ export const JOBS = "jobs";
 /** Deleted and made anew on the way. */
 export const DOOMED = "doomed";
 
-/** A handler's clock is off by so much at most. */
-export const SKEW_MS = 1_000;
-
 /** What an actor works with. */
 export interface Stage {
   readonly world: World;

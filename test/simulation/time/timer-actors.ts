@@ -1,7 +1,8 @@
 import { BrokerError } from "../../../core/errors.ts";
 import type { MessageInput, SendReceipt } from "../../../core/terms.ts";
 import { bodyOf } from "./delivery.ts";
-import { type Answer, DOOMED, JOBS, SKEW_MS, type Stage, send } from "./stage.ts";
+import { SKEW_MS } from "./frozen-clock.ts";
+import { type Answer, DOOMED, JOBS, type Stage, send } from "./stage.ts";
 
 const DELAYS_MS = [500, 3_000, 10_000, 40_000, 150_000] as const;
 const LONG_DELAY_MS = 3 * 3_600_000;

@@ -1,6 +1,6 @@
 import type { Delivery } from "./delivery.ts";
 import { outOfOrder } from "./due-order.ts";
-import { SKEW_MS } from "./stage.ts";
+import { SKEW_MS } from "./frozen-clock.ts";
 import { decidingMove, lastMoves, mayBeCancelled, type Outcome, type Step, stepsOf, type Timer, wasSent } from "./timer.ts";
 
 /** Tells what came of a request. Not called: nobody knows. */

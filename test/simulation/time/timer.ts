@@ -1,4 +1,4 @@
-import { SKEW_MS } from "./stage.ts";
+import { SKEW_MS } from "./frozen-clock.ts";
 
 /** What a request about a delayed message came to, as whoever asked was told. */
 export type Outcome =

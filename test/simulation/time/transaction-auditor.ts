@@ -1,7 +1,7 @@
 import type { Resolution, Transaction, TransactionCheck, TransactionState } from "../../../core/terms.ts";
 import { CHECK_INTERVAL_MS, UNASKED_LIFE_MS } from "../../../core/transaction/transaction-limits.ts";
 import type { Delivery } from "./delivery.ts";
-import { SKEW_MS } from "./stage.ts";
+import { SKEW_MS } from "./frozen-clock.ts";
 
 /** A producer group, and how it is asked. */
 export interface Asked {

@@ -6,7 +6,7 @@ const key = (sk: string) => ({ pk: "p", sk });
 
 /** Items a … f, of which b, c and f are damaged. */
 async function setUp(): Promise<MemoryItemStore> {
-  const items = new MemoryItemStore({ consumed: () => undefined });
+  const items = new MemoryItemStore();
   for (const sk of ["a", "b", "c", "d", "e", "f"]) await items.put({ ...key(sk), n: 1 });
   for (const sk of ["b", "c", "f"]) items.damage(key(sk));
   return items;

@@ -6,8 +6,8 @@ import { timersPk } from "../../../core/keys.ts";
 import type { Item } from "../../../core/ports/item-store.ts";
 import type { MessageInput, ScheduledReceipt } from "../../../core/terms.ts";
 import { TIMER_SHARDS } from "../../../core/timer/timer-limits.ts";
-import { brokerOverTable, receivedTexts } from "../../support/broker-over-table.ts";
-import { FAULTS, faulty } from "../../support/one-faulty-write.ts";
+import { brokerOverTable, receivedTexts } from "../../support/broker/broker-over-table.ts";
+import { FAULTS, faulty } from "../../support/faults/one-faulty-write.ts";
 
 const KEY = "reminder/42";
 const MINUTE_MS = 60_000;

@@ -1,12 +1,12 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import type { SettleEntry, SettleResult } from "../../../core/broker.ts";
 import { type BrokerSettings, SHARED_STORE, SOLE_PROCESS } from "../../../core/broker-settings.ts";
 import { claimId } from "../../../core/consume/progress.ts";
 import type { RunningBroker } from "../../../core/create-broker.ts";
 import { progressKey } from "../../../core/keys.ts";
 import type { Item } from "../../../core/ports/item-store.ts";
+import type { SettleEntry, SettleResult } from "../../../core/requests.ts";
 import type { ReceivedMessage } from "../../../core/terms.ts";
-import { brokerOverTable } from "../../support/broker-over-table.ts";
+import { brokerOverTable } from "../../support/broker/broker-over-table.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 
 const LEASE_MS = 30_000;

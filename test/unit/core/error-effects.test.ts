@@ -6,7 +6,7 @@ import { blockKey } from "../../../core/keys.ts";
 import type { ItemStore } from "../../../core/ports/item-store.ts";
 import { StoreCorrupt, StoreUnavailable } from "../../../core/ports/store-failures.ts";
 import { answering, asBrokerError, finishing } from "../../../core/store-errors.ts";
-import { brokerOverTable } from "../../support/broker-over-table.ts";
+import { brokerOverTable } from "../../support/broker/broker-over-table.ts";
 
 const CODES = Object.keys(ERROR_CODES) as ErrorCodeName[];
 

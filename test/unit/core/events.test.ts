@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { RunningBroker } from "../../../core/create-broker.ts";
 import type { BrokerEvent } from "../../../core/ports/events.ts";
-import { brokerOverTable } from "../../support/broker-over-table.ts";
+import { brokerOverTable } from "../../support/broker/broker-over-table.ts";
 
 let table: ReturnType<typeof brokerOverTable>;
 let broker: RunningBroker;

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { progressOf } from "../../../core/consume/progress.ts";
 import { progressKey } from "../../../core/keys.ts";
 import type { Filter } from "../../../core/terms.ts";
-import { brokerOverTable, receivedTexts } from "../../support/broker-over-table.ts";
+import { brokerOverTable, receivedTexts } from "../../support/broker/broker-over-table.ts";
 
 const HOUR_MS = 3_600_000;
 

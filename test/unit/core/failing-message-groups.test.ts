@@ -5,8 +5,8 @@ import { backlogPk, FORMAT_KEY } from "../../../core/keys.ts";
 import { PARKED_MAX, WAITING_CLAIMS_MAX } from "../../../core/limits.ts";
 import { OLDEST_FORMAT } from "../../../core/store-format.ts";
 import type { ReceivedMessage } from "../../../core/terms.ts";
-import { brokerOverTable } from "../../support/broker-over-table.ts";
-import { expectWithinDynamoDb, FOUR_WRITE_UNITS, measuredProgress } from "../../support/measured-progress.ts";
+import { brokerOverTable } from "../../support/broker/broker-over-table.ts";
+import { expectWithinDynamoDb, FOUR_WRITE_UNITS, measuredProgress } from "../../support/broker/measured-progress.ts";
 
 const HOUR_MS = 3_600_000;
 /** `LARGE=1` runs what is promised; it takes minutes. */

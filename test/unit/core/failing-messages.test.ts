@@ -5,7 +5,7 @@ import type { RunningBroker } from "../../../core/create-broker.ts";
 import { progressKey } from "../../../core/keys.ts";
 import { CLAIMS_MAX } from "../../../core/limits.ts";
 import type { ReceivedMessage } from "../../../core/terms.ts";
-import { brokerOverTable } from "../../support/broker-over-table.ts";
+import { brokerOverTable } from "../../support/broker/broker-over-table.ts";
 
 const HOUR_MS = 3_600_000;
 const MAX = 32;

@@ -1,4 +1,3 @@
-import { deflateRawSync, inflateRawSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ByteWriter } from "../../../core/bytes/byte-writer.ts";
@@ -16,13 +15,9 @@ import {
 } from "../../../core/log/frame.ts";
 import type { MessageRecord } from "../../../core/message/record-codec.ts";
 import type { RecordView } from "../../../core/message/record-view.ts";
-import type { Compressor } from "../../../core/ports/compressor.ts";
 import { StoreCorrupt, StoreMisuse } from "../../../core/ports/store-failures.ts";
+import { deflateCompressor as compressor } from "../../../functions/runtime/compressor.ts";
 
-const compressor: Compressor = {
-  deflate: (bytes) => deflateRawSync(bytes),
-  inflate: (bytes, bytesMax) => inflateRawSync(bytes, { maxOutputLength: bytesMax }),
-};
 const id = Uint8Array.from({ length: 14 }, (_, index) => index + 1);
 const storedAtMs = 1_700_000_000_003;
 

@@ -10,11 +10,10 @@ import type { SeededRandom } from "../../support/seeded-random.ts";
 export const NOW_MS = 1_800_000_000_000;
 export const QUEUE = { topicUid: "t", queueId: 0 };
 const PK = queuePk(QUEUE.topicUid, QUEUE.queueId);
-const telemetry = { consumed: () => undefined };
 
 /** A queue's chain as several writers leave it: blocks of any size, some of them open for a while, with gaps where it was restarted. */
 export class GrowingChain {
-  readonly items = new MemoryItemStore(telemetry);
+  readonly items = new MemoryItemStore();
   /** What each offset that was ever written holds; every third is tagged "wanted". */
   readonly written = new Map<number, string>();
   readonly blocks: Block[] = [];

@@ -3,8 +3,8 @@ import { SHARED_STORE } from "../../../core/broker-settings.ts";
 import { DEPARTURES_PK, GROUPS_PK, progressKey } from "../../../core/keys.ts";
 import { FLIGHT_MS_MAX } from "../../../core/log/log-limits.ts";
 import type { ItemStore } from "../../../core/ports/item-store.ts";
-import { brokerOverTable, receivedTexts } from "../../support/broker-over-table.ts";
-import { FAULTS, faulty } from "../../support/one-faulty-write.ts";
+import { brokerOverTable, receivedTexts } from "../../support/broker/broker-over-table.ts";
+import { FAULTS, faulty } from "../../support/faults/one-faulty-write.ts";
 
 /** A store that notes whose progress was written to it. */
 function watched(inner: ItemStore) {

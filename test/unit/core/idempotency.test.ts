@@ -6,7 +6,7 @@ import { type KeyedResult, runOnce } from "../../../core/idempotency/run-once.ts
 import { knownRequestKey } from "../../../core/keys.ts";
 import { IDEMPOTENCY_WINDOW_MS, KEPT_REPLY_BYTES_MAX, REQUEST_RUN_MS_MAX } from "../../../core/limits.ts";
 import type { ItemStore } from "../../../core/ports/item-store.ts";
-import { faulty } from "../../support/one-faulty-write.ts";
+import { faulty } from "../../support/faults/one-faulty-write.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 
 const REQUEST: KeyedRequest = { id: "caller-route-key", fingerprint: "payload" };
@@ -14,7 +14,7 @@ const OTHER: KeyedRequest = { ...REQUEST, fingerprint: "another payload" };
 
 /** One table and one clock, over which processes come and go; whoever sleeps moves the clock. */
 function setUp() {
-  const items = new MemoryItemStore({ consumed: () => undefined });
+  const items = new MemoryItemStore();
   let nowMs = 1_800_000_000_000;
   let processes = 0;
   let runs = 0;

@@ -7,8 +7,8 @@ import type { BrokerEvent } from "../../../core/ports/events.ts";
 import type { ItemStore } from "../../../core/ports/item-store.ts";
 import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
 import type { Topic } from "../../../core/terms.ts";
-import { brokerOverTable, receivedTexts } from "../../support/broker-over-table.ts";
-import { ManualClock } from "../../support/manual-clock.ts";
+import { brokerOverTable, receivedTexts } from "../../support/broker/broker-over-table.ts";
+import { ManualClock } from "../../support/clocks/manual-clock.ts";
 
 const TEXTS = ["a", "b", "c", "d", "e", "f"];
 

@@ -1,19 +1,14 @@
-import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { beforeEach, describe, expect, it } from "vitest";
 import { MemoryItemStore } from "../../../adapters/memory/memory-item-store.ts";
-import { MemoryObjectStore } from "../../../adapters/memory/memory-object-store.ts";
-import type { SettleEntry } from "../../../core/broker.ts";
-import { SOLE_PROCESS } from "../../../core/broker-settings.ts";
-import { createBroker, type RunningBroker } from "../../../core/create-broker.ts";
+import type { RunningBroker } from "../../../core/create-broker.ts";
 import { progressKey, spilledPk } from "../../../core/keys.ts";
 import { WAITING_CLAIMS_KEPT, WAITING_CLAIMS_MAX } from "../../../core/limits.ts";
 import { FLIGHT_MS_MAX } from "../../../core/log/log-limits.ts";
-import { hmacSigner } from "../../../functions/runtime/signer.ts";
-import { ManualClock } from "../../support/manual-clock.ts";
-import { SeededRandom } from "../../support/seeded-random.ts";
+import type { SettleEntry } from "../../../core/requests.ts";
+import { testBroker } from "../../support/broker/broker-over-table.ts";
+import { ManualClock } from "../../support/clocks/manual-clock.ts";
 
 const HOUR_MS = 3_600_000;
-const telemetry = { consumed: () => undefined };
 
 let clock: ManualClock;
 let items: MemoryItemStore;
@@ -21,18 +16,10 @@ let broker: RunningBroker;
 
 beforeEach(async () => {
   clock = new ManualClock();
-  items = new MemoryItemStore(telemetry);
-  broker = await createBroker({
+  items = new MemoryItemStore();
+  broker = await testBroker({
     items,
-    objects: new MemoryObjectStore(telemetry),
     clock,
-    random: new SeededRandom(1),
-    signer: hmacSigner,
-    compressor: {
-      deflate: (bytes) => deflateRawSync(bytes),
-      inflate: (bytes, bytesMax) => inflateRawSync(bytes, { maxOutputLength: bytesMax }),
-    },
-    settings: SOLE_PROCESS,
   });
   await broker.putTopic("orders", { queues: 1, retentionHours: 1 });
   await broker.putGroup("billing", {});

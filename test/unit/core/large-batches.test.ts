@@ -4,8 +4,8 @@ import { metaOf } from "../../../core/consume/progress.ts";
 import type { RunningBroker } from "../../../core/create-broker.ts";
 import { anchorKey, FORMAT_KEY, progressKey } from "../../../core/keys.ts";
 import type { ItemStore } from "../../../core/ports/item-store.ts";
-import { brokerOverTable } from "../../support/broker-over-table.ts";
-import { FAULTS, faulty } from "../../support/one-faulty-write.ts";
+import { brokerOverTable } from "../../support/broker/broker-over-table.ts";
+import { FAULTS, faulty } from "../../support/faults/one-faulty-write.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 
 const KIB = 1_024;

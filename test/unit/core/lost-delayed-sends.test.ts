@@ -4,8 +4,8 @@ import type { RunningBroker } from "../../../core/create-broker.ts";
 import { FLIGHT_MS_MAX } from "../../../core/log/log-limits.ts";
 import type { ItemStore } from "../../../core/ports/item-store.ts";
 import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
-import { brokerOverTable, receivedTexts } from "../../support/broker-over-table.ts";
-import { faulty } from "../../support/one-faulty-write.ts";
+import { brokerOverTable, receivedTexts } from "../../support/broker/broker-over-table.ts";
+import { faulty } from "../../support/faults/one-faulty-write.ts";
 
 const SECOND_MS = 1_000;
 

@@ -1,21 +1,16 @@
-import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { MemoryItemStore } from "../../../adapters/memory/memory-item-store.ts";
-import { MemoryObjectStore } from "../../../adapters/memory/memory-object-store.ts";
-import { SOLE_PROCESS } from "../../../core/broker-settings.ts";
-import { createBroker } from "../../../core/create-broker.ts";
 import { DEPARTURES_PK } from "../../../core/keys.ts";
 import { FLIGHT_MS_MAX } from "../../../core/log/log-limits.ts";
 import type { Item, ItemStore } from "../../../core/ports/item-store.ts";
-import { hmacSigner } from "../../../functions/runtime/signer.ts";
-import { SeededRandom } from "../../support/seeded-random.ts";
+import { testBroker } from "../../support/broker/broker-over-table.ts";
 
 const DAY_MS = 86_400_000;
 
 /** A broker whose store can be listed whole, and whose clock can be moved. */
 async function setUp() {
   const written = new Map<string, { pk: string; sk: string }>();
-  const memory = new MemoryItemStore({ consumed: () => undefined });
+  const memory = new MemoryItemStore();
   const note = (pk: string, sk: string): void => void written.set(`${pk}/${sk}`, { pk, sk });
   const items: ItemStore = {
     get: (key) => memory.get(key),
@@ -37,17 +32,9 @@ async function setUp() {
     },
   };
   let nowMs = 1_800_000_000_000;
-  const broker = await createBroker({
+  const broker = await testBroker({
     items,
-    objects: new MemoryObjectStore({ consumed: () => undefined }),
     clock: { nowMs: () => nowMs, sleep: async () => undefined },
-    random: new SeededRandom(1),
-    signer: hmacSigner,
-    compressor: {
-      deflate: (bytes) => deflateRawSync(bytes),
-      inflate: (bytes, bytesMax) => inflateRawSync(bytes, { maxOutputLength: bytesMax }),
-    },
-    settings: SOLE_PROCESS,
   });
   const left = async (): Promise<readonly string[]> => {
     const there = await Promise.all([...written.values()].map((key) => memory.get(key)));

@@ -1,19 +1,16 @@
-import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { beforeEach, describe, expect, it } from "vitest";
 import { MemoryItemStore } from "../../../adapters/memory/memory-item-store.ts";
-import { MemoryObjectStore } from "../../../adapters/memory/memory-object-store.ts";
 import { SHARED_STORE, SOLE_PROCESS } from "../../../core/broker-settings.ts";
 import { memberItem } from "../../../core/client/member-codec.ts";
-import { createBroker, type RunningBroker } from "../../../core/create-broker.ts";
+import type { RunningBroker } from "../../../core/create-broker.ts";
 import { GROUPS_PK, generationKey, membersPk } from "../../../core/keys.ts";
 import { CLIENT_LEASE_MS, CLIENTS_MAX, EXPIRED_CLIENTS_SWEPT_MAX } from "../../../core/limits.ts";
 import { FLIGHT_MS_MAX } from "../../../core/log/log-limits.ts";
 import type { ItemStore } from "../../../core/ports/item-store.ts";
 import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
-import { hmacSigner } from "../../../functions/runtime/signer.ts";
+import { testBroker } from "../../support/broker/broker-over-table.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 
-const telemetry = { consumed: () => undefined };
 const START_MS = 1_800_000_000_000;
 
 let nowMs: number;
@@ -22,16 +19,9 @@ let broker: RunningBroker;
 
 /** A process on the one store, with caches of its own and a clock that may be ahead. */
 const start = (through: ItemStore, { aheadMs = 0, settings = SOLE_PROCESS } = {}): Promise<RunningBroker> =>
-  createBroker({
+  testBroker({
     items: through,
-    objects: new MemoryObjectStore(telemetry),
     clock: { nowMs: () => nowMs + aheadMs, sleep: async () => undefined },
-    random: new SeededRandom(1),
-    signer: hmacSigner,
-    compressor: {
-      deflate: (bytes) => deflateRawSync(bytes),
-      inflate: (bytes, bytesMax) => inflateRawSync(bytes, { maxOutputLength: bytesMax }),
-    },
     settings,
   });
 
@@ -47,7 +37,7 @@ const followed = (happens: (key: { readonly pk: string }) => Promise<void>): Ite
 
 beforeEach(async () => {
   nowMs = START_MS;
-  items = new MemoryItemStore(telemetry);
+  items = new MemoryItemStore();
   broker = await start(items);
   await broker.putTopic("orders", { queues: 4 });
   await broker.putGroup("billing", {});

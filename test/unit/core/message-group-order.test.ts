@@ -6,8 +6,8 @@ import { BrokerError } from "../../../core/errors.ts";
 import type { ItemStore } from "../../../core/ports/item-store.ts";
 import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
 import type { ReceivedMessage } from "../../../core/terms.ts";
-import { brokerOverTable } from "../../support/broker-over-table.ts";
-import { expectWithinDynamoDb, measuredProgress } from "../../support/measured-progress.ts";
+import { brokerOverTable } from "../../support/broker/broker-over-table.ts";
+import { expectWithinDynamoDb, measuredProgress } from "../../support/broker/measured-progress.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 
 const SECOND_MS = 1_000;

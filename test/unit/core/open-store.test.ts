@@ -5,7 +5,7 @@ import { openStore } from "../../../core/open-store.ts";
 import { StoreCorrupt } from "../../../core/ports/store-failures.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 
-const store = () => new MemoryItemStore({ consumed: () => undefined });
+const store = () => new MemoryItemStore();
 
 it("makes the signing key once, also when two handlers begin together", async () => {
   const items = store();

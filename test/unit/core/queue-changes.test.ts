@@ -4,7 +4,7 @@ import type { RunningBroker } from "../../../core/create-broker.ts";
 import { BrokerError } from "../../../core/errors.ts";
 import type { ItemStore } from "../../../core/ports/item-store.ts";
 import type { MessageInput, SendReceipt } from "../../../core/terms.ts";
-import { brokerOverTable, receivedTexts } from "../../support/broker-over-table.ts";
+import { brokerOverTable, receivedTexts } from "../../support/broker/broker-over-table.ts";
 
 /** A message group that moves from queue 0 when one queue becomes eight. */
 const GROUP = "k1";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { STICKY_MS_MAX, TAIL_CACHE_MS } from "../../../core/log/log-limits.ts";
 import { QueueChoice } from "../../../core/produce/queue-choice.ts";
-import { ManualClock } from "../../support/manual-clock.ts";
+import { ManualClock } from "../../support/clocks/manual-clock.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 
 const topic = { uid: "u", writeQueues: 4 };

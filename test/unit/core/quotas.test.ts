@@ -1,25 +1,21 @@
-import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { MemoryItemStore } from "../../../adapters/memory/memory-item-store.ts";
 import { MemoryObjectStore } from "../../../adapters/memory/memory-object-store.ts";
-import { SOLE_PROCESS } from "../../../core/broker-settings.ts";
-import { createBroker, type RunningBroker } from "../../../core/create-broker.ts";
+import type { RunningBroker } from "../../../core/create-broker.ts";
 import { BrokerError } from "../../../core/errors.ts";
 import { subscribersPk, subscriptionsPk } from "../../../core/keys.ts";
 import { GROUPS_MAX, SUBSCRIBERS_MAX, SUBSCRIPTIONS_MAX, TOPICS_MAX } from "../../../core/limits.ts";
 import { FLIGHT_MS_MAX } from "../../../core/log/log-limits.ts";
 import type { ItemStore } from "../../../core/ports/item-store.ts";
 import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
-import { hmacSigner } from "../../../functions/runtime/signer.ts";
-import { FAULTS, faulty } from "../../support/one-faulty-write.ts";
+import { testBroker } from "../../support/broker/broker-over-table.ts";
+import { FAULTS, faulty } from "../../support/faults/one-faulty-write.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
-
-const telemetry = { consumed: () => undefined };
 
 /** One table over which processes come and go; whoever sleeps moves the clock. */
 function setUp() {
-  const items = new MemoryItemStore(telemetry);
-  const objects = new MemoryObjectStore(telemetry);
+  const items = new MemoryItemStore();
+  const objects = new MemoryObjectStore();
   let nowMs = 1_800_000_000_000;
   let processes = 0;
   const pass = (ms: number): number => {
@@ -32,17 +28,11 @@ function setUp() {
   };
   const clock = { nowMs: () => nowMs, sleep };
   const process = (store: ItemStore = items): Promise<RunningBroker> =>
-    createBroker({
+    testBroker({
       items: store,
       objects,
       clock,
       random: new SeededRandom(++processes),
-      signer: hmacSigner,
-      compressor: {
-        deflate: (bytes) => deflateRawSync(bytes),
-        inflate: (bytes, bytesMax) => inflateRawSync(bytes, { maxOutputLength: bytesMax }),
-      },
-      settings: SOLE_PROCESS,
     });
   /** Ends all that was deleted. */
   const maintain = async (broker: RunningBroker): Promise<void> => {

@@ -18,7 +18,7 @@ const wanted = compileFilter({ type: "TAG", expression: "wanted" });
 function logOver(items: ItemStore): QueueLog {
   const clock = { nowMs: () => NOW_MS, sleep: async () => undefined };
   const plain = { deflate: (bytes: Uint8Array) => bytes, inflate: (bytes: Uint8Array) => bytes };
-  const objects = new MemoryObjectStore({ consumed: () => undefined });
+  const objects = new MemoryObjectStore();
   return new QueueLog(
     { items, objects, clock, random: new SeededRandom(1), compressor: plain },
     {

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { ShardUnits } from "../../../core/timer/shard-units.ts";
-import { JumpingClock } from "../../support/jumping-clock.ts";
+import { JumpingClock } from "../../support/clocks/jumping-clock.ts";
 
 const HOUR_MS = 3_600_000;
 

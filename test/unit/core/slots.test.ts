@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { Slots } from "../../../core/timer/slots.ts";
-import { ManualClock } from "../../support/manual-clock.ts";
+import { ManualClock } from "../../support/clocks/manual-clock.ts";
 
 const HOLD_MS = 1_000;
 

@@ -1,25 +1,19 @@
-import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { MemoryItemStore } from "../../../adapters/memory/memory-item-store.ts";
 import { MemoryObjectStore } from "../../../adapters/memory/memory-object-store.ts";
 import { SHARED_STORE } from "../../../core/broker-settings.ts";
-import { createBroker } from "../../../core/create-broker.ts";
 import { FrameObjects } from "../../../core/log/frame-objects.ts";
 import type { ItemStore } from "../../../core/ports/item-store.ts";
 import type { ObjectStore } from "../../../core/ports/object-store.ts";
 import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
-import { hmacSigner } from "../../../functions/runtime/signer.ts";
-import { ManualClock } from "../../support/manual-clock.ts";
+import { deflateCompressor as compressor } from "../../../functions/runtime/compressor.ts";
+import { testBroker } from "../../support/broker/broker-over-table.ts";
+import { ManualClock } from "../../support/clocks/manual-clock.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 
 const STEP_MS = 100;
 /** What the adapter gives a put at most. */
 const PUT_MS_MAX = 10_000;
-const telemetry = { consumed: () => undefined };
-const compressor = {
-  deflate: (bytes: Uint8Array) => deflateRawSync(bytes),
-  inflate: (bytes: Uint8Array, bytesMax: number) => inflateRawSync(bytes, { maxOutputLength: bytesMax }),
-};
 
 interface Fate {
   readonly ms: number;
@@ -30,13 +24,10 @@ const SILENCE: Fate = { ms: Number.POSITIVE_INFINITY };
 
 /** An object store at the end of a slow network: what becomes of each put `fateOf` says. It is given up when its caller wants it. */
 function slowObjects(clock: ManualClock, fateOf: (puts: number) => Fate): ObjectStore & { puts: number } {
-  const inner = new MemoryObjectStore(telemetry);
+  const inner = new MemoryObjectStore();
   const slow = {
     puts: 0,
-    get: inner.get.bind(inner),
     getRange: inner.getRange.bind(inner),
-    list: inner.list.bind(inner),
-    delete: inner.delete.bind(inner),
     async put(key: string, bytes: Uint8Array, { withinMs = PUT_MS_MAX } = {}) {
       const { ms, fails } = fateOf(++slow.puts);
       await clock.sleep(Math.min(ms, withinMs, PUT_MS_MAX));
@@ -75,10 +66,8 @@ describe("a large send while the object store hardly answers", () => {
   ])("is told within ten seconds and a little that it was not stored: %s", async (_, fields, fateOf) => {
     const clock = new ManualClock();
     const objects = slowObjects(clock, fateOf);
-    const items = new MemoryItemStore(telemetry);
-    const broker = await createBroker({
-      ...{ items, objects, clock, compressor, signer: hmacSigner, random: new SeededRandom(1), settings: SHARED_STORE },
-    });
+    const items = new MemoryItemStore();
+    const broker = await testBroker({ items, objects, clock, settings: SHARED_STORE });
     await broker.putTopic("orders", { type: "MIXED" });
     const message = { body: new SeededRandom(1).bytes(50_000), ...fields };
     const { result, ms } = await timed(clock, () => broker.sendMessages("orders", [message]));
@@ -89,7 +78,7 @@ describe("a large send while the object store hardly answers", () => {
   it("is told so within that time too where its object is stored in the end, and no queue takes it", async () => {
     const clock = new ManualClock();
     const objects = slowObjects(clock, () => ({ ms: 9_500 }));
-    const items = new MemoryItemStore(telemetry);
+    const items = new MemoryItemStore();
     const busy: ItemStore = {
       get: (key, options) => items.get(key, options),
       batchGet: (keys, options) => items.batchGet(keys, options),
@@ -99,17 +88,9 @@ describe("a large send while the object store hardly answers", () => {
       delete: refused,
       transact: refused,
     };
-    const settings = {
-      items,
-      objects,
-      clock,
-      compressor,
-      signer: hmacSigner,
-      random: new SeededRandom(1),
-      settings: SHARED_STORE,
-    };
-    await (await createBroker(settings)).putTopic("orders", { queues: 4 });
-    const broker = await createBroker({ ...settings, items: busy });
+    const given = { items, objects, clock, settings: SHARED_STORE };
+    await (await testBroker(given)).putTopic("orders", { queues: 4 });
+    const broker = await testBroker({ ...given, items: busy });
     const message = { body: new SeededRandom(1).bytes(50_000) };
     const { result, ms } = await timed(clock, () => broker.sendMessages("orders", [message]));
     expect(result).toMatchObject([{ code: "STORE_UNAVAILABLE" }]);

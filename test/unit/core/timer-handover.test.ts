@@ -4,8 +4,8 @@ import { SHARD_LEASES_KEY, timersPk } from "../../../core/keys.ts";
 import type { ItemStore } from "../../../core/ports/item-store.ts";
 import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
 import { TIMER_SHARDS } from "../../../core/timer/timer-limits.ts";
-import { brokerOverTable, receivedTexts } from "../../support/broker-over-table.ts";
-import { besideScanner } from "../../support/held-shards.ts";
+import { brokerOverTable, receivedTexts } from "../../support/broker/broker-over-table.ts";
+import { besideScanner } from "../../support/broker/held-shards.ts";
 
 const COUNT = 1_500;
 const QUERY_MS = 400;

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { brokerOverTable, receivedTexts } from "../../support/broker-over-table.ts";
-import { ManualClock } from "../../support/manual-clock.ts";
+import { brokerOverTable, receivedTexts } from "../../support/broker/broker-over-table.ts";
+import { ManualClock } from "../../support/clocks/manual-clock.ts";
 
 const STEP_MS = 250;
 

@@ -6,8 +6,8 @@ import type { ItemStore, WriteResult } from "../../../core/ports/item-store.ts";
 import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
 import { ShardLeases } from "../../../core/timer/shard-leases.ts";
 import { HANDOVER_MS, SCAN_LEASE_MS, SCAN_RENEW_MS, SCAN_TICK_MS, TIMER_SHARDS } from "../../../core/timer/timer-limits.ts";
-import { brokerOverTable } from "../../support/broker-over-table.ts";
-import { besideScanner, heldShards } from "../../support/held-shards.ts";
+import { brokerOverTable } from "../../support/broker/broker-over-table.ts";
+import { besideScanner, heldShards } from "../../support/broker/held-shards.ts";
 
 const SECOND_MS = 1_000;
 const RUN_MS = 65_000;

@@ -3,7 +3,7 @@ import { SHARED_STORE } from "../../../core/broker-settings.ts";
 import type { RunningBroker } from "../../../core/create-broker.ts";
 import { SHARD_LEASES_KEY } from "../../../core/keys.ts";
 import type { ItemStore, TransactWrite } from "../../../core/ports/item-store.ts";
-import { brokerOverTable } from "../../support/broker-over-table.ts";
+import { brokerOverTable } from "../../support/broker/broker-over-table.ts";
 
 const RUN_MS = 65_000;
 

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { SHARED_STORE } from "../../../core/broker-settings.ts";
 import { timersPk } from "../../../core/keys.ts";
 import { TIMER_SHARDS } from "../../../core/timer/timer-limits.ts";
-import { brokerOverTable } from "../../support/broker-over-table.ts";
+import { brokerOverTable } from "../../support/broker/broker-over-table.ts";
 
 const TOPICS = 60;
 const EACH = 100;

@@ -9,8 +9,8 @@ import { jumpHash } from "../../../core/produce/choose-queue.ts";
 import type { MessageInput, StoredMessage } from "../../../core/terms.ts";
 import { shardOf } from "../../../core/timer/timer.ts";
 import { RING_QUIET_MS, SCAN_TICK_MS, TIMER_SHARDS, TIMERS_PER_PAGE } from "../../../core/timer/timer-limits.ts";
-import { brokerOverTable } from "../../support/broker-over-table.ts";
-import { besideScanner } from "../../support/held-shards.ts";
+import { brokerOverTable } from "../../support/broker/broker-over-table.ts";
+import { besideScanner } from "../../support/broker/held-shards.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 
 const HOUR_MS = 3_600_000;

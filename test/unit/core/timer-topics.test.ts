@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { SHARED_STORE } from "../../../core/broker-settings.ts";
-import { brokerOverTable } from "../../support/broker-over-table.ts";
+import { brokerOverTable } from "../../support/broker/broker-over-table.ts";
 
 const RUN_MS = 65_000;
 

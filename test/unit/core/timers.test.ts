@@ -7,9 +7,9 @@ import type { ItemStore, TransactWrite } from "../../../core/ports/item-store.ts
 import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
 import type { MessageInput, ScheduledReceipt } from "../../../core/terms.ts";
 import { SCAN_LEASE_MS, TIMER_SHARDS } from "../../../core/timer/timer-limits.ts";
-import { brokerOverTable, receivedTexts } from "../../support/broker-over-table.ts";
-import { besideScanner, heldShards } from "../../support/held-shards.ts";
-import { FAULTS, faulty } from "../../support/one-faulty-write.ts";
+import { brokerOverTable, receivedTexts } from "../../support/broker/broker-over-table.ts";
+import { besideScanner, heldShards } from "../../support/broker/held-shards.ts";
+import { FAULTS, faulty } from "../../support/faults/one-faulty-write.ts";
 
 const MINUTE_MS = 60_000;
 

@@ -14,7 +14,7 @@ import {
   CHECKS_WRITTEN_AT_ONCE,
   UNREADABLE_CHECK_INTERVAL_MS,
 } from "../../../core/transaction/transaction-limits.ts";
-import { brokerOverTable } from "../../support/broker-over-table.ts";
+import { brokerOverTable } from "../../support/broker/broker-over-table.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 
 const CHECK_AFTER_MS = 6_000;

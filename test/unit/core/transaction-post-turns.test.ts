@@ -4,8 +4,8 @@ import type { Clock } from "../../../core/ports/clock.ts";
 import type { ItemStore } from "../../../core/ports/item-store.ts";
 import type { ProducersAnswer } from "../../../core/transaction/ask-producer.ts";
 import { SLOW_POST_MS } from "../../../core/transaction/post-limits.ts";
-import { brokerOverTable } from "../../support/broker-over-table.ts";
-import { ManualClock } from "../../support/manual-clock.ts";
+import { brokerOverTable } from "../../support/broker/broker-over-table.ts";
+import { ManualClock } from "../../support/clocks/manual-clock.ts";
 
 const CHECK_AFTER_MS = 6_000;
 const GET_MS = 20;

@@ -10,8 +10,8 @@ import {
   UNASKED_CHECK_INTERVAL_MS_MAX,
   UNASKED_LIFE_MS,
 } from "../../../core/transaction/transaction-limits.ts";
-import { brokerOverTable, receivedTexts } from "../../support/broker-over-table.ts";
-import { ManualClock } from "../../support/manual-clock.ts";
+import { brokerOverTable, receivedTexts } from "../../support/broker/broker-over-table.ts";
+import { ManualClock } from "../../support/clocks/manual-clock.ts";
 
 const CHECK_AFTER_MS = 6_000;
 const STEP_MS = 250;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { CHECK_INTERVAL_MS } from "../../../core/transaction/transaction-limits.ts";
-import { brokerOverTable } from "../../support/broker-over-table.ts";
-import { ManualClock } from "../../support/manual-clock.ts";
+import { brokerOverTable } from "../../support/broker/broker-over-table.ts";
+import { ManualClock } from "../../support/clocks/manual-clock.ts";
 
 const SECOND_MS = 1_000;
 const CHECK_AFTER_MS = 6 * SECOND_MS;

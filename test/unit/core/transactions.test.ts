@@ -6,7 +6,7 @@ import {
   ENDED_TRANSACTION_LIFE_MS,
   MAX_CHECKS_DEFAULT,
 } from "../../../core/transaction/transaction-limits.ts";
-import { brokerOverTable, receivedTexts } from "../../support/broker-over-table.ts";
+import { brokerOverTable, receivedTexts } from "../../support/broker/broker-over-table.ts";
 
 const CHECK_AFTER_MS = 6_000;
 const ENDPOINT = { url: "https://example.com/checks" };

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { WaitingReceives } from "../../../core/consume/waiting-receives.ts";
-import { ManualClock } from "../../support/manual-clock.ts";
+import { ManualClock } from "../../support/clocks/manual-clock.ts";
 
 it("groups that nobody polls any more are forgotten, those that wait are not", async () => {
   const clock = new ManualClock();

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { RunningBroker } from "../../../core/create-broker.ts";
 import type { ReceivedMessage } from "../../../core/terms.ts";
-import { brokerOverTable } from "../../support/broker-over-table.ts";
-import { ManualClock } from "../../support/manual-clock.ts";
+import { brokerOverTable } from "../../support/broker/broker-over-table.ts";
+import { ManualClock } from "../../support/clocks/manual-clock.ts";
 
 let clock: ManualClock;
 let table: ReturnType<typeof brokerOverTable>;

@@ -1,7 +1,7 @@
 import { SHARED_STORE } from "../../../core/broker-settings.ts";
 import { type createBroker, createBroker as createNewest } from "../../../core/create-broker.ts";
 import type { Key } from "../../../core/ports/item-store.ts";
-import { brokerOverTable } from "../../support/broker-over-table.ts";
+import { brokerOverTable } from "../../support/broker/broker-over-table.ts";
 import { type Left, leave } from "./history.ts";
 import { dump, noting, type StoreDump } from "./store-dump.ts";
 import { createBroker as createFormat2 } from "./versions/format-2.mjs";

@@ -1,5 +1,5 @@
-import type { SettleEntry } from "../../../core/broker.ts";
 import type { RunningBroker } from "../../../core/create-broker.ts";
+import type { SettleEntry } from "../../../core/requests.ts";
 import type { MessageInput, ReceivedMessage, ScheduledReceipt, StoredReceipt } from "../../../core/terms.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 

@@ -4,7 +4,7 @@ import type { RunningBroker } from "../../../core/create-broker.ts";
 import { FORMAT_KEY } from "../../../core/keys.ts";
 import { OLDEST_FORMAT } from "../../../core/store-format.ts";
 import type { ReceivedMessage, StoredReceipt } from "../../../core/terms.ts";
-import { brokerOverTable } from "../../support/broker-over-table.ts";
+import { brokerOverTable } from "../../support/broker/broker-over-table.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 import { createBroker as createFormat2 } from "./versions/format-2.mjs";
 

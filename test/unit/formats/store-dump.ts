@@ -1,5 +1,6 @@
+import type { MemoryObjectStore } from "../../../adapters/memory/memory-object-store.ts";
 import type { Attribute, Item, ItemStore, Key } from "../../../core/ports/item-store.ts";
-import type { ObjectStore } from "../../../core/ports/object-store.ts";
+import { OBJECT_BYTES_MAX, type ObjectStore } from "../../../core/ports/object-store.ts";
 
 /** A store's items and objects as JSON. */
 export interface StoreDump {
@@ -39,15 +40,15 @@ export function noting(items: ItemStore, keys: Map<string, Key>): ItemStore {
   };
 }
 
-export async function dump(items: ItemStore, keys: Iterable<Key>, objects: ObjectStore): Promise<StoreDump> {
+export async function dump(items: ItemStore, keys: Iterable<Key>, objects: MemoryObjectStore): Promise<StoreDump> {
   const dumped: Record<string, DumpedAttribute>[] = [];
   for (const key of keys) {
     const item = await items.get(key);
     if (item) dumped.push(Object.fromEntries(Object.entries(item).map(([name, value]) => [name, dumpAttribute(value)])));
   }
   const texts: Record<string, string> = {};
-  for (const key of (await objects.list("log/", { limit: 1_000 })).keys)
-    texts[key] = Buffer.from((await objects.get(key)) as Uint8Array).toString("base64");
+  for (const key of objects.keys("log/"))
+    texts[key] = Buffer.from((await objects.getRange(key, 0, OBJECT_BYTES_MAX)) as Uint8Array).toString("base64");
   return { items: dumped, objects: texts };
 }
 

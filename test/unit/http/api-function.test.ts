@@ -3,8 +3,8 @@ import { gunzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import type { ItemStore } from "../../../core/ports/item-store.ts";
 import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
-import { functionContext, memoryFunction, memoryStores, someKey } from "../../support/function-fixture.ts";
-import { functionUrlEvent } from "../../support/function-url-event.ts";
+import { functionContext, memoryFunction, memoryStores, someKey } from "../../support/aws/function-fixture.ts";
+import { functionUrlEvent } from "../../support/aws/function-url-event.ts";
 
 const { key, hash } = someKey();
 const RESULT_BYTES_MAX = 6_291_556;

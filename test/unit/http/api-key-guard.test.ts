@@ -2,13 +2,13 @@ import { createHash } from "node:crypto";
 import { Script } from "node:vm";
 import pino from "pino";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { ApiKeyGuard } from "../../../functions/http/api-key-guard.ts";
+import { ApiKeyGuard } from "../../../functions/http/access/api-key-guard.ts";
+import type { ServedBroker } from "../../../functions/http/node/serve-broker.ts";
 import { OPEN_DOCUMENTATION_PATHS } from "../../../functions/http/routes/documentation.ts";
-import type { ServedBroker } from "../../../functions/http/serve-broker.ts";
-import { someKey } from "../../support/function-fixture.ts";
-import { type Answer, Api } from "../../support/http-api.ts";
-import { expectProblem } from "../../support/http-fixtures.ts";
-import { serveStub } from "../../support/http-stub-broker.ts";
+import { someKey } from "../../support/aws/function-fixture.ts";
+import { type Answer, Api } from "../../support/http/http-api.ts";
+import { expectProblem } from "../../support/http/http-fixtures.ts";
+import { serveStub } from "../../support/http/stub-broker.ts";
 
 const hashOf = (key: string): Buffer => createHash("sha256").update(key).digest();
 

@@ -7,13 +7,13 @@ import { blockKey } from "../../../core/keys.ts";
 import { StoreCorrupt, StoreUnavailable } from "../../../core/ports/store-failures.ts";
 import type { StoredMessage } from "../../../core/terms.ts";
 import { createApp } from "../../../functions/http/app.ts";
-import { BackgroundSends } from "../../../functions/http/background-sends.ts";
-import { LongPolls } from "../../../functions/http/long-polls.ts";
-import { RequestMemory } from "../../../functions/http/request-memory.ts";
+import { BackgroundSends } from "../../../functions/http/bounds/background-sends.ts";
+import { LongPolls } from "../../../functions/http/bounds/long-polls.ts";
+import { RequestMemory } from "../../../functions/http/bounds/request-memory.ts";
 import { systemClock } from "../../../functions/runtime/clock.ts";
 import { createSystemRandom } from "../../../functions/runtime/random.ts";
 import { hmacSigner } from "../../../functions/runtime/signer.ts";
-import { stubBroker } from "../../support/http-stub-broker.ts";
+import { stubBroker } from "../../support/http/stub-broker.ts";
 
 const TOPIC = { name: "t", uid: "u", type: "NORMAL", version: 1, createdAtMs: 0, updatedAtMs: 0 } as Awaited<
   ReturnType<Broker["getTopic"]>

@@ -4,9 +4,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Broker } from "../../../core/broker.ts";
 import type { StoredMessage } from "../../../core/terms.ts";
-import { AnswerMemory } from "../../../functions/http/answer-memory.ts";
-import type { ServedBroker, ServeOptions } from "../../../functions/http/serve-broker.ts";
-import { serveStub } from "../../support/http-stub-broker.ts";
+import { AnswerMemory } from "../../../functions/http/bounds/answer-memory.ts";
+import type { ServedBroker, ServeOptions } from "../../../functions/http/node/serve-broker.ts";
+import { serveStub } from "../../support/http/stub-broker.ts";
 
 const open: ServedBroker[] = [];
 const sockets: Socket[] = [];

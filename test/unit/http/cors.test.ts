@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { BrokerError } from "../../../core/errors.ts";
-import { ApiKeyGuard } from "../../../functions/http/api-key-guard.ts";
-import type { ServedBroker, ServeOptions } from "../../../functions/http/serve-broker.ts";
-import { exchangeRaw } from "../../support/http-raw.ts";
-import { serveStub } from "../../support/http-stub-broker.ts";
+import { ApiKeyGuard } from "../../../functions/http/access/api-key-guard.ts";
+import type { ServedBroker, ServeOptions } from "../../../functions/http/node/serve-broker.ts";
+import { exchangeRaw } from "../../support/http/http-raw.ts";
+import { serveStub } from "../../support/http/stub-broker.ts";
 
 const CONSOLE = "https://console.example";
 const KEY = "k".repeat(32);

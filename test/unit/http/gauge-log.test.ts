@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createGaugeLog } from "../../../functions/runtime/gauge-log.ts";
-import { keptLog } from "../../support/function-fixture.ts";
+import { keptLog } from "../../support/aws/function-fixture.ts";
 
 const LATE = { oldestDueMs: 5_000, due: 12, checksNotPosted: 0 };
 const IN_TIME = { oldestDueMs: 300, due: 12, checksNotPosted: 0 };

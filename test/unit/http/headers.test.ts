@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { etagOf, parseIfMatch } from "../../../functions/http/etag.ts";
-import { readPublishHeaders } from "../../../functions/http/publish-headers.ts";
 import { requestIdOf } from "../../../functions/http/request-id.ts";
+import { readPublishHeaders } from "../../../functions/http/routes/publish-headers.ts";
 import { decodeComponent, parseQuery, splitTarget } from "../../../functions/http/target.ts";
 import { formatInstant, readInstant, readQueryInstant } from "../../../functions/http/times.ts";
 import { createSystemRandom } from "../../../functions/runtime/random.ts";

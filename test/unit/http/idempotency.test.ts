@@ -3,28 +3,25 @@ import pino from "pino";
 import { describe, expect, it } from "vitest";
 import { MemoryItemStore } from "../../../adapters/memory/memory-item-store.ts";
 import { MemoryObjectStore } from "../../../adapters/memory/memory-object-store.ts";
-import { SOLE_PROCESS } from "../../../core/broker-settings.ts";
-import { createBroker, type RunningBroker } from "../../../core/create-broker.ts";
+import type { RunningBroker } from "../../../core/create-broker.ts";
 import { REQUEST_RUN_MS_MAX } from "../../../core/limits.ts";
 import type { Item, ItemStore } from "../../../core/ports/item-store.ts";
 import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
-import { ApiKeyGuard } from "../../../functions/http/api-key-guard.ts";
+import { ApiKeyGuard } from "../../../functions/http/access/api-key-guard.ts";
 import { createApp } from "../../../functions/http/app.ts";
-import { BackgroundSends } from "../../../functions/http/background-sends.ts";
+import { BackgroundSends } from "../../../functions/http/bounds/background-sends.ts";
+import { LongPolls } from "../../../functions/http/bounds/long-polls.ts";
+import { RequestMemory } from "../../../functions/http/bounds/request-memory.ts";
 import { keyedRequest } from "../../../functions/http/idempotency-key.ts";
-import { LongPolls } from "../../../functions/http/long-polls.ts";
-import { RequestMemory } from "../../../functions/http/request-memory.ts";
-import { deflateCompressor } from "../../../functions/runtime/compressor.ts";
 import { hmacSigner } from "../../../functions/runtime/signer.ts";
-import { FAULTS, faulty } from "../../support/one-faulty-write.ts";
+import { testBroker } from "../../support/broker/broker-over-table.ts";
+import { FAULTS, faulty } from "../../support/faults/one-faulty-write.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
-
-const telemetry = { consumed: () => undefined };
 
 /** One table, over which servers come and go; whoever sleeps moves the clock. */
 function setUp(guard?: ApiKeyGuard) {
-  const items = new MemoryItemStore(telemetry);
-  const objects = new MemoryObjectStore(telemetry);
+  const items = new MemoryItemStore();
+  const objects = new MemoryObjectStore();
   let nowMs = 1_800_000_000_000;
   let servers = 0;
   const clock = {
@@ -34,14 +31,11 @@ function setUp(guard?: ApiKeyGuard) {
     },
   };
   const start = (store: ItemStore = items): Promise<RunningBroker> =>
-    createBroker({
+    testBroker({
       items: store,
       objects,
       clock,
       random: new SeededRandom(++servers),
-      signer: hmacSigner,
-      compressor: deflateCompressor,
-      settings: SOLE_PROCESS,
     });
   const serve = async (store: ItemStore = items) => {
     const broker = await start(store);

@@ -2,7 +2,7 @@ import pino from "pino";
 import { describe, expect, it } from "vitest";
 import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
 import { createMaintenanceFunction } from "../../../functions/lambda/maintenance-function.ts";
-import { functionContext, memoryStores } from "../../support/function-fixture.ts";
+import { functionContext, memoryStores } from "../../support/aws/function-fixture.ts";
 
 const TICK = { time: "2026-01-01T00:00:00Z" };
 const environment = { TABLE: "table", BUCKET: "bucket", AWS_REGION: "eu-central-1" };

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { StoredMessage } from "../../../core/terms.ts";
-import { decodeMessage, storedMessageJson } from "../../../functions/http/message-json.ts";
+import { decodeMessage, storedMessageJson } from "../../../functions/http/json/message-json.ts";
 import { message } from "../../../functions/http/schemas/messages.ts";
 
 const stored = (body: Uint8Array): StoredMessage => ({

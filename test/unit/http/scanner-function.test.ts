@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
 import type { BrokerStores } from "../../../functions/stores/broker-stores.ts";
-import { LOOPBACK_WEBHOOKS, startDecidingEndpoint } from "../../support/deciding-endpoint.ts";
-import { functionContext, memoryFunction, memoryScanner, memoryStores, someKey } from "../../support/function-fixture.ts";
-import { functionUrlEvent } from "../../support/function-url-event.ts";
+import { functionContext, memoryFunction, memoryScanner, memoryStores, someKey } from "../../support/aws/function-fixture.ts";
+import { functionUrlEvent } from "../../support/aws/function-url-event.ts";
+import { LOOPBACK_WEBHOOKS, startDecidingEndpoint } from "../../support/http/deciding-endpoint.ts";
 
 const { key, hash } = someKey();
 const TICK = { time: "2026-01-01T00:00:00Z" };

@@ -2,8 +2,8 @@ import { once } from "node:events";
 import { Agent, request as httpRequest } from "node:http";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Broker } from "../../../core/broker.ts";
-import type { ServedBroker } from "../../../functions/http/serve-broker.ts";
-import { serveStub } from "../../support/http-stub-broker.ts";
+import type { ServedBroker } from "../../../functions/http/node/serve-broker.ts";
+import { serveStub } from "../../support/http/stub-broker.ts";
 
 const open: ServedBroker[] = [];
 afterEach(async () => {

@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { z } from "zod";
 import { BrokerError } from "../../../core/errors.ts";
-import { createRoutes } from "../../../functions/http/app.ts";
 import { nearestName } from "../../../functions/http/nearest-name.ts";
+import { createRoutes } from "../../../functions/http/routes/all-routes.ts";
 import { message } from "../../../functions/http/schemas/messages.ts";
 import { validate } from "../../../functions/http/validation.ts";
 

@@ -5,7 +5,7 @@ import type { TransactionCheck } from "../../../core/terms.ts";
 import { encodeWebhookSecret } from "../../../core/webhooks/webhook-secret.ts";
 import { askByWebhook } from "../../../functions/webhooks/ask-producer.ts";
 import { checkBody } from "../../../functions/webhooks/check-body.ts";
-import { ManualClock } from "../../support/manual-clock.ts";
+import { ManualClock } from "../../support/clocks/manual-clock.ts";
 import { type Endpoint, startEndpoint } from "./endpoint.ts";
 import { loopbackWebhooks } from "./posting.ts";
 

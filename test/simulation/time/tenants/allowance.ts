@@ -1,5 +1,5 @@
 import { SCAN_LEASE_MS, SCAN_TICK_MS } from "../../../../core/timer/timer-limits.ts";
-import { SKEW_MS } from "../stage.ts";
+import { SKEW_MS } from "../frozen-clock.ts";
 import type { Scanned, Trouble } from "./plan.ts";
 
 /** How late it may be for those who have no backlog, no slow queue and no slow endpoint, whatever others have. */

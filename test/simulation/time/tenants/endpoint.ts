@@ -2,9 +2,7 @@ import type { AskProducer } from "../../../../core/transaction/ask-producer.ts";
 import type { World } from "../../world.ts";
 import { textOf } from "../delivery.ts";
 import type { AskAuditor } from "./ask-auditor.ts";
-
-/** How the producers of a group answer at their endpoint. */
-export type Manner = "prompt" | "slow" | "dead" | "flaky";
+import type { Manner } from "./plan.ts";
 
 const PROMPT_MS_MAX = 300;
 /** Just within a webhook's deadline, and when that is over. */

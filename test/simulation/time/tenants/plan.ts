@@ -1,8 +1,7 @@
 import type { SeededRandom } from "../../../support/seeded-random.ts";
-import type { Manner } from "./endpoint.ts";
 
 /** What goes wrong in a history, and so how late those may be who do nothing wrong. */
-export const TROUBLES = ["none", "deaths", "lostLeases", "unheard", "skew", "wild"] as const;
+const TROUBLES = ["none", "deaths", "lostLeases", "unheard", "skew", "wild"] as const;
 export type Trouble = (typeof TROUBLES)[number];
 
 /** Who scans: the function, by its schedule and when rung; servers, each by itself; or both. */
@@ -19,6 +18,9 @@ export interface Backlog {
   readonly spreadMs: number;
   readonly slow: boolean;
 }
+
+/** How the producers of a group answer at their endpoint. */
+export type Manner = "prompt" | "slow" | "dead" | "flaky";
 
 /** Producers who left much undecided, and whose endpoint is in trouble. */
 export interface Undecided {

@@ -1,0 +1,80 @@
+import { BrokerError } from "../../../core/errors.ts";
+import { emptyReply, type Reply } from "../reply.ts";
+
+type HeaderOf = (name: string) => string | undefined;
+
+const METHODS = "GET, HEAD, PUT, PATCH, POST, DELETE";
+/** Besides those that every page may read. */
+const READABLE = [
+  "Allow",
+  "ETag",
+  "Idempotency-Replayed",
+  "Location",
+  "Preference-Applied",
+  "Retry-After",
+  "Server-Timing",
+  "WWW-Authenticate",
+  "X-Request-Id",
+].join(", ");
+/** Seconds for which a browser need not ask again: none remembers it for longer than two hours. */
+const REMEMBERED_SECONDS = "7200";
+const HEADER_NAMES = /^[A-Za-z0-9 ,!#$%&'*+.^_`|~-]{1,1024}$/;
+
+/**
+ * Which web pages of other origins may call the API. A page of a listed origin may send credentials, and is told by its name; where
+ * any origin may call, none of them may send credentials, which is why only a server that wants a key is ever open to all.
+ * Source: the Fetch standard, 3.2 "CORS protocol".
+ */
+export class Cors {
+  readonly #origins: ReadonlySet<string>;
+  readonly #any: boolean;
+
+  /** `origins` are as browsers write them, such as "https://console.example"; "*" is any. */
+  constructor(origins: readonly string[] = []) {
+    this.#origins = new Set(origins);
+    this.#any = this.#origins.has("*");
+  }
+
+  allows(origin: string): boolean {
+    return this.#any || this.#origins.has(origin);
+  }
+
+  /** The answer to the question that a browser asks ahead of a request; `undefined` for a request that is no such question. */
+  preflight(method: string, header: HeaderOf): Reply | undefined {
+    if (method !== "OPTIONS") return undefined;
+    const origin = header("origin");
+    if (origin === undefined || header("access-control-request-method") === undefined) return undefined;
+    if (!this.allows(origin)) throw originNotAllowed(origin);
+    const names = header("access-control-request-headers");
+    return emptyReply(204, {
+      "Access-Control-Allow-Methods": METHODS,
+      ...(names !== undefined && HEADER_NAMES.test(names) ? { "Access-Control-Allow-Headers": names } : {}),
+      ...(header("access-control-request-private-network") === "true" ? { "Access-Control-Allow-Private-Network": "true" } : {}),
+      "Access-Control-Max-Age": REMEMBERED_SECONDS,
+    });
+  }
+
+  /**
+   * What every answer to `origin` carries, so that the page may read it; nothing where no page of another origin may. `vary` is what the
+   * answer depends on besides.
+   */
+  headersFor(origin: string | undefined, vary?: string): Readonly<Record<string, string>> | undefined {
+    if (this.#any) return { "Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": READABLE };
+    if (this.#origins.size === 0) return undefined;
+    // A cache must not show the answer for one origin to another.
+    const Vary = vary === undefined ? "Origin" : `Origin, ${vary}`;
+    if (origin === undefined || !this.#origins.has(origin)) return { Vary };
+    return {
+      "Access-Control-Allow-Origin": origin,
+      "Access-Control-Allow-Credentials": "true",
+      "Access-Control-Expose-Headers": READABLE,
+      Vary,
+    };
+  }
+}
+
+export const originNotAllowed = (origin: string): BrokerError =>
+  new BrokerError(
+    "ORIGIN_NOT_ALLOWED",
+    `Web pages of ${JSON.stringify(origin.slice(0, 200))} may not call this server. Name the origin in CORS_ORIGINS to let them.`,
+  );

@@ -1,0 +1,96 @@
+import type { RunningBroker } from "../../../core/create-broker.ts";
+import type { Random } from "../../../core/ports/random.ts";
+import type { Signer } from "../../../core/ports/signer.ts";
+import { systemClock } from "../../runtime/clock.ts";
+import { connectionsMax } from "../../runtime/descriptors.ts";
+import type { Log } from "../../runtime/log.ts";
+import { isRefusedForRoom } from "../../runtime/refused-for-room.ts";
+import type { ApiKeyGuard } from "../access/api-key-guard.ts";
+import { Cors } from "../access/cors.ts";
+import { OpenServer } from "../access/open-server.ts";
+import { createApp } from "../app.ts";
+import type { AnswerMemory } from "../bounds/answer-memory.ts";
+import { BackgroundSends } from "../bounds/background-sends.ts";
+import { LongPolls } from "../bounds/long-polls.ts";
+import { RequestMemory } from "../bounds/request-memory.ts";
+import { nodeInbound } from "./node-inbound.ts";
+import { serveApp } from "./node-server.ts";
+
+export interface ServeOptions {
+  readonly broker: RunningBroker;
+  readonly log: Log;
+  readonly random: Random;
+  readonly signer: Signer;
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** Bytes of request bodies held at once. */
+  readonly requestBytesMax: number;
+  /** The one that the broker reads by. */
+  readonly answerMemory: AnswerMemory;
+  /** Absent: no request needs a key, and the server is for programs of this machine alone. */
+  readonly guard?: ApiKeyGuard | undefined;
+  /** How long a client may take nothing of its answer. Default: a minute. */
+  readonly writeTimeoutMs?: number;
+  /** Connections open at once. Default: what the process may have. */
+  readonly connectionsMax?: number;
+  /** Names by which a server without a guard may be called, besides this machine's own and `host`. */
+  readonly allowedHosts?: readonly string[];
+  /** Origins whose web pages may call. */
+  readonly corsOrigins?: readonly string[];
+}
+
+export interface ServedBroker {
+  readonly url: string;
+  /**
+   * Ends long polls with what they have, lets requests and one-way sends finish for `graceMs`, and cuts off what is left. Nothing
+   * uses the broker afterwards.
+   */
+  stop(graceMs: number): Promise<void>;
+}
+
+/** Serves a broker over HTTP on node:http. Errors: what listening fails with, such as EADDRINUSE. */
+export async function serveBroker(options: ServeOptions): Promise<ServedBroker> {
+  const { broker, log, random, signer, host, port, guard, allowedHosts = [] } = options;
+  const cors = new Cors(options.corsOrigins);
+  const longPolls = new LongPolls();
+  const background = new BackgroundSends((error) => {
+    if (isRefusedForRoom(error)) log.warn("a one-way message was not stored: the disk is nearly full");
+    else log.error({ err: error }, "a one-way message was not stored");
+  });
+  const app = createApp({
+    broker,
+    log,
+    clock: systemClock,
+    random,
+    signer,
+    cursorKey: broker.signingKey,
+    longPolls,
+    background,
+    answerMemory: options.answerMemory,
+    memory: new RequestMemory(options.requestBytesMax),
+    inbound: nodeInbound,
+    guard,
+    openServer: guard ? undefined : new OpenServer([host, ...allowedHosts], cors),
+    cors,
+  });
+  const server = await serveApp(app, {
+    host,
+    port,
+    connectionsMax: options.connectionsMax ?? connectionsMax(),
+    answerMemory: options.answerMemory,
+    writeTimeoutMs: options.writeTimeoutMs,
+    log,
+    random,
+  });
+  return {
+    url: server.url,
+    async stop(graceMs) {
+      longPolls.endAll();
+      const finished = await server.stop(graceMs);
+      if (!finished) log.warn("requests were cut off at the end of the grace period");
+      await background.idle();
+      broker.stop();
+    },
+  };
+}

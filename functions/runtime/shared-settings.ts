@@ -1,0 +1,29 @@
+import type { z } from "zod";
+import { oneOf, optional, type SettingTable } from "./settings.ts";
+
+/** Rows for the tables of whatever works on AWS's stores. `place` reads the name of one, and says whether it must be there. */
+export const placeSettings = <Place extends z.ZodType<unknown, string>>(
+  place: Place,
+  descriptions: { readonly table: string; readonly bucket: string; readonly region: string },
+) =>
+  ({
+    table: { env: "TABLE", schema: place, default: "", unit: "", description: descriptions.table },
+    bucket: { env: "BUCKET", schema: place, default: "", unit: "", description: descriptions.bucket },
+    region: { env: "AWS_REGION", schema: place, default: "", unit: "", description: descriptions.region },
+    endpoint: {
+      env: "AWS_ENDPOINT_URL",
+      schema: optional(/^https?:\/\/\S+$/, "must be an http or https URL"),
+      default: "",
+      unit: "",
+      description: "Where a stand-in for AWS listens.",
+    },
+  }) as const satisfies SettingTable;
+
+/** A row for the tables of whatever logs. */
+export const LOG_LEVEL_SETTING = {
+  env: "LOG_LEVEL",
+  schema: oneOf(["trace", "debug", "info", "warn", "error", "silent"]),
+  default: "info",
+  unit: "",
+  description: "Least level that is logged; `info` has a line per request.",
+} as const;
