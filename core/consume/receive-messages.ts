@@ -11,7 +11,7 @@ import type { Budget, Taker } from "./budget.ts";
 import type { ConsumedQueue, Consumption } from "./consumption.ts";
 import { giveBackUnsent } from "./give-back.ts";
 import { type Attempt, heldByAttempt } from "./held-by-attempt.ts";
-import { type Look, lookThrough, pollThrough } from "./look-through.ts";
+import { type Look, Pass, pollThrough } from "./look-through.ts";
 import { NONCE_CHARS, NONCE_CHARS_BEFORE, UNTAGGED } from "./progress.ts";
 import { receivedMessages } from "./received-messages.ts";
 import { rungOf, type SubscribedTopic, someOf, subscribedTopics, visitingOrder } from "./subscribed-topics.ts";
@@ -41,9 +41,8 @@ export async function receiveMessages(
   const waits = request.waitMs > 0;
   const { deliveries, full } = waits ? await receive.lookAndWait(signal) : await receive.look();
   if (deliveries.length === 0 && full && !signal?.aborted) throw tooManyInFlight(full);
-  const { group, queues, budget } = receive;
   // Waiting is what may be cut short; a request that does not wait is always answered.
-  if (!waits || !signal?.aborted) return receivedMessages(receiving, group, queues, deliveries, budget.bytes);
+  if (!waits || !signal?.aborted) return receivedMessages(receiving, receive, deliveries);
   // The consumer went away while messages were taken for it: others need not wait for the lease to end.
   for (const delivery of deliveries) await giveBackUnsent(receiving, delivery, delivery.messages);
   return [];
@@ -66,15 +65,17 @@ class Receive {
 
   static async begin(receiving: Receiving, groupName: string, request: ReceiveRequest): Promise<Receive> {
     const group = await receiving.subscriptions.groups.resolve(groupName);
-    return new Receive(receiving, groupName, request, group, await subscribedTopics(receiving, group, request.topics));
+    return new Receive(receiving, groupName, request, {
+      group,
+      topics: await subscribedTopics(receiving, group, request.topics),
+    });
   }
 
   private constructor(
     receiving: Receiving,
     groupName: string,
     request: ReceiveRequest,
-    group: ConsumerGroup,
-    topics: readonly SubscribedTopic[],
+    { group, topics }: { readonly group: ConsumerGroup; readonly topics: readonly SubscribedTopic[] },
   ) {
     const { attemptId } = request;
     this.#receiving = receiving;
@@ -95,30 +96,29 @@ class Receive {
 
   /** Looks where something may be: everywhere, or where the ring came from that woke it. */
   look(woken?: Woken): Promise<Look> {
-    return this.#receiving.reading.admit(
-      () => this.#look(woken),
-      ({ deliveries }) => deliveries.reduce((bytes, { messages }) => bytes + bodyBytes(messages), 0),
-    );
-  }
-
-  async #look(woken: Woken | undefined): Promise<Look> {
     const receiving = this.#receiving;
-    // While a request waits, topics go, come and grow.
-    if (woken) await this.#refresh();
-    if (this.group.paused) return { deliveries: [], nextDueMs: undefined };
-    if (this.#request.attemptId !== undefined) {
-      const held = await heldByAttempt(receiving, this.queues, attemptOf(receiving, this.group, this.#request.attemptId));
-      if (held.length > 0) return { deliveries: held, nextDueMs: undefined };
-    }
-    const budget = { ...this.budget, searchUntilMs: receiving.clock.nowMs() + SEARCH_MS_MAX };
-    const polled = woken?.by === "poll";
-    const rung = woken?.by === "ring" && !woken.queues.has(groupLane(this.group.uid)) ? woken.queues : undefined;
-    const looked = polled
-      ? await pollThrough(receiving, someOf(this.queues, this.#polls++ * PROBES_MAX), budget)
-      : await lookThrough(receiving, rung ? rungOf(this.queues, rung) : this.queues, budget);
-    // Only a look at every queue tells that nothing falls due before.
-    this.#nextDueMs = polled || rung ? earlierOf(this.#nextDueMs, looked.nextDueMs) : looked.nextDueMs;
-    return looked;
+    const { attemptId } = this.#request;
+    const read = async (): Promise<Look> => {
+      // While a request waits, topics go, come and grow.
+      if (woken) await this.#refresh();
+      if (this.group.paused) return { deliveries: [], nextDueMs: undefined };
+      if (attemptId !== undefined) {
+        const held = await heldByAttempt(receiving, this.queues, attemptOf(receiving, this.group, attemptId));
+        if (held.length > 0) return { deliveries: held, nextDueMs: undefined };
+      }
+      const budget = { ...this.budget, searchUntilMs: receiving.clock.nowMs() + SEARCH_MS_MAX };
+      const polled = woken?.by === "poll";
+      const rung = woken?.by === "ring" && !woken.queues.has(groupLane(this.group.uid)) ? woken.queues : undefined;
+      const looked = polled
+        ? await pollThrough(receiving, someOf(this.queues, this.#polls++ * PROBES_MAX), budget)
+        : await new Pass(receiving, budget).through(rung ? rungOf(this.queues, rung) : this.queues);
+      // Only a look at every queue tells that nothing falls due before.
+      this.#nextDueMs = polled || rung ? earlierOf(this.#nextDueMs, looked.nextDueMs) : looked.nextDueMs;
+      return looked;
+    };
+    return receiving.reading.admit(read, ({ deliveries }) =>
+      deliveries.reduce((sum, { messages }) => sum + bodyBytes(messages), 0),
+    );
   }
 
   async lookAndWait(signal: AbortSignal | undefined): Promise<Look> {
