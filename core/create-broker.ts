@@ -222,7 +222,8 @@ function groupVerbs({ groups, subscriptions, admin, consuming }: Parts) {
     listUnreadable: (name, request) => answering(async () => listUnreadable(admin.items, (await groups.get(name)).uid, request)),
     resetOffsets: (group, reset) => answering(() => resetOffsets(consuming, group, reset)),
     getSubscription: (group, topic) => answering(async () => (await subscriptions.get(group, topic)).subscription),
-    putSubscription: (group, topic, wanted, match) => answering(() => putSubscription(consuming, group, topic, wanted, match)),
+    putSubscription: (group, topic, wanted, match) =>
+      answering(() => putSubscription(consuming, { group, topic }, wanted, match)),
     deleteSubscription: (group, topic, options) => answering(() => subscriptions.remove(group, topic, options)),
 
     heartbeat: (group, clientId, request) => answering(() => heartbeat(consuming, group, clientId, request)),
@@ -241,7 +242,7 @@ function messageVerbs({ producing, delivering }: Parts) {
     deleteParked: (id) => answering(() => deleteParked(producing.items, id)),
 
     pullMessages: (topic, queueId, request, signal) =>
-      answering(() => pullMessages(producing, topic, queueId, request, signal), { topic, queueId }),
+      answering(() => pullMessages(producing, { topic, queueId }, request, signal), { topic, queueId }),
     receiveMessages: (group, request, signal) => answeringSteps(() => receiveMessages(delivering, group, request, signal)),
     settleMessages: (group, entries) => answering(() => settleMessages(delivering, group, entries)),
   } satisfies Partial<Broker>;

@@ -11,8 +11,8 @@ import type { ClaimMeta, Progress } from "./progress.ts";
  *                claim goes. An extend moves the end of the lease on: of the whole claim in place, of a part in a claim of its own.
  *   given back   a nack puts the delivery's nonce aside (`givenBackNonce`), so that its handles no longer work, and lets the claim
  *                wait. Many that wait long move out of the item (`spilled-claim.ts`).
- *   due          the lease, or the wait, is over: nothing is written. The claim is held on, and may be settled, until the next
- *                receive takes it; or it is dead-lettered after the last attempt.
+ *   due          the lease, or the wait, is over: nothing is written. What was held may still be settled, until the next receive
+ *                takes the claim for itself, or moves it to the dead-letter topic after the last attempt.
  *
  * A consumer that crashes leaves a held claim, which falls due. A receive that crashes after its write leaves the same.
  */

@@ -1,5 +1,6 @@
 import { progressKey } from "../keys.ts";
 import type { Attribute, Change, Condition, Item, TransactWrite } from "../ports/item-store.ts";
+import { StoreCorrupt } from "../ports/store-failures.ts";
 import type { ProgressQueue } from "./consumption.ts";
 import { type Parked, parkedAsRead, parkedChanges } from "./parked.ts";
 import { type Claim, type ClaimMeta, metaOf, metaPrefix, type Progress } from "./progress.ts";
@@ -88,6 +89,7 @@ export class ProgressChange {
 
   /** Moves the next offset on. Wants it as it was read. */
   handOut(progress: Progress, { next, hint }: Pick<Progress, "next" | "hint">): this {
+    if (next < progress.next) throw new RangeError(`offset ${next} is handed out already`);
     if (next !== progress.next) this.changes.push({ op: "set", name: "n", value: next }, { op: "set", name: "nb", value: hint });
     return this.wantNext(progress);
   }
@@ -146,8 +148,9 @@ export class ProgressChange {
     return this.#want(unreadableAsRead(stored));
   }
 
-  /** How many messages are outside. Wants that nothing moved since the item was read. */
+  /** How many messages are outside. Errors: `StoreCorrupt` for fewer than none. Wants that nothing moved since the item was read. */
   setSpilled(progress: Progress, spilled: number): this {
+    if (spilled < 0) throw new StoreCorrupt(`more came back to ${progress.stored.pk} than was outside`);
     this.changes.push({ op: "set", name: "r", value: spilled });
     return this.wantUnmoved(progress);
   }

@@ -180,7 +180,7 @@ function parse(item: Item): Progress {
     if (open) claims.set(id, claimOf(item, id, open));
     else husks.push(id);
   }
-  return {
+  return checked({
     generation: item.g as number,
     next: item.n as number,
     hint: item.nb as number,
@@ -196,7 +196,18 @@ function parse(item: Item): Progress {
     moves: item.ov as number | undefined,
     husks,
     stored: item,
-  };
+  });
+}
+
+/** What every write leaves so. Errors: `StoreCorrupt`. */
+function checked(progress: Progress): Progress {
+  const { next, spilled, bucketsOut, claims, parked, stored } = progress;
+  const broken = (what: string) => new StoreCorrupt(`progress ${stored.pk} ${what}`, { key: { pk: stored.pk, sk: stored.sk } });
+  if (spilled < 0 || bucketsOut < 0) throw broken("counts less than nothing outside it");
+  if ((parked.offsets.at(-1) ?? -1) >= next) throw broken("has parked what was not met yet");
+  for (const { id, first, open } of claims.values())
+    if (first + (open.at(-1) ?? 0) >= next) throw broken(`has a claim ${id} on what was not handed out yet`);
+  return progress;
 }
 
 /** They nearly always are already: then sorting them would cost more than all the rest of the claim. */
