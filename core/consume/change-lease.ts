@@ -41,11 +41,11 @@ interface PartChange {
  * An extend leaves the messages under the delivery's nonce, and never shortens the lease. A nack leaves them under the nonce of what
  * the delivery has given back, where none of its handles works any more.
  *
- * Each write wants the claim as it was read, and what it leaves does not fulfil that: applied twice it changes nothing. After a lost
- * reply, or a crash between two writes, a repeat of the call finds what was done by what it leaves: a nack finds the message given
- * back by this delivery, in the item or outside; an extend finds it where it was moved, and extends it there. The id of a part's claim
- * follows from the delivery and the offsets, and a message is open in one claim only, so that no repeat makes a second claim of it.
- * What is neither held nor given back by this delivery is lost to it.
+ * Each write wants the claim as it was read: applied twice it changes nothing more. After a lost reply, or a crash between two writes,
+ * a repeat of the call finds what was done by what that left. A nack finds the message given back by this delivery, in the item or
+ * outside. An extend finds it where it was moved, and extends it there. The id of a part's claim follows from the delivery and the
+ * offsets, and a message is open in one claim only: no repeat makes a second claim of it. What is neither held nor given back by this
+ * delivery is lost to it.
  */
 export async function changeLease<H extends HeldMessage>(
   consumption: Consumption,
