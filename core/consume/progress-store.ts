@@ -148,8 +148,9 @@ export class ProgressStore {
   }
 
   #saw(item: Item): Progress {
+    const progress = progressOf(item);
     this.#keep(item);
-    return progressOf(item);
+    return progress;
   }
 
   /** As the newest image. */

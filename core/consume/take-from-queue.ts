@@ -34,8 +34,8 @@ export async function takeFromQueue(consumption: Consumption, { queue, progress:
   const endTurn = alone ? await consumption.turns.begin(`${queue.subscription.uid}#${queue.queueId}`) : undefined;
   const deliveries: Delivery[] = [];
   let { messages, bytes } = budget;
-  let progress: Progress | undefined = (alone ? store.recent(queue) : undefined) ?? seen;
   try {
+    let progress: Progress | undefined = (alone ? store.recent(queue) : undefined) ?? seen;
     for (let round = 0; messages > 0 && bytes > 0 && mayGoOn(consumption, { queue, budget }, round); round++) {
       if (!progress) return { deliveries, full: false, more: false };
       const nowMs = clock.nowMs();
