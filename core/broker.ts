@@ -1,8 +1,8 @@
 import type { Heartbeat, HeartbeatRequest } from "./client/heartbeat.ts";
 import type { ListedMember } from "./client/members.ts";
 import type { GroupWithLag, TopicLag, WithLag } from "./consume/group-lag.ts";
-import type { UnreadableMessage } from "./consume/put-aside.ts";
 import type { OffsetReset, QueueReset } from "./consume/reset-offsets.ts";
+import type { UnreadableMessage } from "./consume/unreadable-message.ts";
 import type { DeadLetter, DeadLetterPage } from "./dead-letter/dead-letter.ts";
 import type { RedriveRequest } from "./dead-letter/redrive.ts";
 import type { RedriveJob } from "./dead-letter/redrive-job.ts";

@@ -13,7 +13,6 @@ import { GroupRegistry } from "./consume/group-registry.ts";
 import { LeaseClock } from "./consume/lease-clock.ts";
 import { ProgressStore } from "./consume/progress-store.ts";
 import { pullMessages } from "./consume/pull-messages.ts";
-import { listUnreadable } from "./consume/put-aside.ts";
 import { ReceiptHandles } from "./consume/receipt-handle.ts";
 import { receiveMessages } from "./consume/receive-messages.ts";
 import { resetOffsets } from "./consume/reset-offsets.ts";
@@ -21,6 +20,7 @@ import { Rotation } from "./consume/rotation.ts";
 import { settleMessages } from "./consume/settle-messages.ts";
 import { SubscriptionRegistry } from "./consume/subscription-registry.ts";
 import { Turns } from "./consume/turns.ts";
+import { listUnreadable } from "./consume/unreadable-message.ts";
 import { WaitingReceives } from "./consume/waiting-receives.ts";
 import { continueRedrives } from "./dead-letter/continue-redrives.ts";
 import { deleteDeadLetter, getDeadLetter, listDeadLetters, purgeDeadLetters } from "./dead-letter/dead-letter-admin.ts";
@@ -223,7 +223,8 @@ function groupVerbs({ groups, subscriptions, admin, consuming }: Parts) {
     listUnreadable: (name, request) => answering(async () => listUnreadable(admin.items, (await groups.get(name)).uid, request)),
     resetOffsets: (group, reset) => answering(() => resetOffsets(consuming, group, reset)),
     getSubscription: (group, topic) => answering(async () => (await subscriptions.get(group, topic)).subscription),
-    putSubscription: (group, topic, wanted, match) => answering(() => putSubscription(consuming, group, topic, wanted, match)),
+    putSubscription: (group, topic, wanted, match) =>
+      answering(() => putSubscription(consuming, { group, topic }, wanted, match)),
     deleteSubscription: (group, topic, options) => answering(() => subscriptions.remove(group, topic, options)),
 
     heartbeat: (group, clientId, request) => answering(() => heartbeat(consuming, group, clientId, request)),
@@ -242,7 +243,7 @@ function messageVerbs({ producing, delivering }: Parts) {
     deleteParked: (id) => answering(() => deleteParked(producing.items, id)),
 
     pullMessages: (topic, queueId, request, signal) =>
-      answering(() => pullMessages(producing, topic, queueId, request, signal), { topic, queueId }),
+      answering(() => pullMessages(producing, { topic, queueId }, request, signal), { topic, queueId }),
     receiveMessages: (group, request, signal) => answeringSteps(() => receiveMessages(delivering, group, request, signal)),
     settleMessages: (group, entries) => answering(() => settleMessages(delivering, group, entries)),
   } satisfies Partial<Broker>;

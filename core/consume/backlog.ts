@@ -1,7 +1,7 @@
 import { type BucketPlace, backlogChunkKey, backlogKey } from "../keys.ts";
 import { BACKLOG_OFFSETS_MAX } from "../limits.ts";
-import type { Change, Condition, Item, ItemStore, TransactWrite } from "../ports/item-store.ts";
-import type { ConsumedQueue } from "./consumption.ts";
+import type { Item, ItemStore, TransactWrite } from "../ports/item-store.ts";
+import type { ProgressQueue } from "./consumption.ts";
 import { readParked, writeParked } from "./parked.ts";
 import type { Progress } from "./progress.ts";
 
@@ -45,7 +45,7 @@ export class Backlogs {
   readonly #changed = new Map<number, Backlog>();
   readonly #chunks: TransactWrite[] = [];
 
-  constructor(items: ItemStore, queue: Pick<ConsumedQueue, "subscription" | "queueId">, { generation }: Progress) {
+  constructor(items: ItemStore, queue: ProgressQueue, { generation }: Progress) {
     this.#items = items;
     this.#place = { subscriptionUid: queue.subscription.uid, queueId: queue.queueId, generation };
   }
@@ -132,29 +132,6 @@ export class Backlogs {
     const key = backlogChunkKey(this.#place, bucket, offsets[0] as number);
     this.#chunks.push({ kind: "put", item: { ...key, o: encoded(offsets) } });
   }
-}
-
-/** What moves claims or backlogs wants to find as it was read. */
-export const unmoved = ({ generation, spilled, moves }: Progress): readonly Condition[] => [
-  { op: "=", name: "g", value: generation },
-  { op: "=", name: "r", value: spilled },
-  moves === undefined ? { op: "absent", name: "ov" } : { op: "=", name: "ov", value: moves },
-];
-
-/** What becomes of the progress item's account when buckets move. */
-export const movedChanges = (
-  progress: Progress,
-  moved: { readonly spilled: number; readonly bucketsOut: number; readonly backlogged: ReadonlySet<number> },
-): readonly Change[] => [
-  { op: "set", name: "ov", value: (progress.moves ?? 0) + 1 },
-  { op: "set", name: "r", value: moved.spilled },
-  ...(moved.bucketsOut === progress.bucketsOut ? [] : [{ op: "set", name: "oc", value: moved.bucketsOut } as const]),
-  ...backloggedChanges(progress.backlogged, moved.backlogged),
-];
-
-function backloggedChanges(before: ReadonlySet<number>, after: ReadonlySet<number>): readonly Change[] {
-  if (after.size > 0) return [{ op: "set", name: "bk", value: after }];
-  return before.size === 0 ? [] : [{ op: "remove", name: "bk" }];
 }
 
 const encoded = (offsets: readonly number[]): Uint8Array => writeParked({ offsets, buckets: offsets.map(() => undefined) });

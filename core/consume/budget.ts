@@ -16,4 +16,4 @@ export interface Taker {
   readonly attemptTag?: string | undefined;
 }
 
-export const takerOf = ({ nonce, attemptTag }: Budget): Taker => ({ nonce, attemptTag });
+export const takerOf = ({ nonce, attemptTag }: Taker): Taker => ({ nonce, attemptTag });

@@ -37,8 +37,7 @@ export async function patchGroup(
 /** As `SubscriptionRegistry.put`. Consumers that wait look for what is there already, and are woken by what comes. */
 export async function putSubscription(
   { subscriptions, arrivals }: Dependencies,
-  group: string,
-  topic: string,
+  { group, topic }: { readonly group: string; readonly topic: string },
   settings: SubscriptionSettings,
   match?: VersionMatch,
 ): Promise<{ subscription: Subscription; created: boolean }> {

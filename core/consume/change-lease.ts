@@ -1,19 +1,9 @@
 import { PARTS_TOGETHER_MS_MAX, PARTS_TOGETHER_SHARE, SETTLE_ROUNDS_MAX } from "../limits.ts";
-import type { Change, Condition, Item } from "../ports/item-store.ts";
-import type { ConsumedQueue, Consumption } from "./consumption.ts";
+import type { Consumption, ProgressQueue } from "./consumption.ts";
+import type { HeldMessage } from "./held.ts";
 import { givenBackClaim, heldClaim } from "./held-claim.ts";
-import {
-  type Claim,
-  type ClaimMeta,
-  claimId,
-  exactClaim,
-  givenBackNonce,
-  metaOf,
-  openAsRead,
-  type Progress,
-  progressOf,
-} from "./progress.ts";
-import type { ReceiptHandle } from "./receipt-handle.ts";
+import { type Claim, type ClaimMeta, claimId, freeClaimId, givenBackNonce, metaOf, type Progress } from "./progress.ts";
+import { ProgressChange } from "./progress-change.ts";
 import { repeatUnknown } from "./repeat-unknown.ts";
 import { waitsOutside } from "./waits-outside.ts";
 
@@ -26,162 +16,153 @@ export type LeaseChange =
 /** Where a message is after the change. */
 export type Changed = Pick<Claim, "id" | "dueMs">;
 
-/** A handle, or a message that was taken and not handed out: that is given back only if no repeat of its attempt handed it out. */
-export type Named = Omit<ReceiptHandle, "offsets"> & { readonly attemptTag?: string | undefined };
-
-type Queue = Pick<ConsumedQueue, "subscription" | "queueId">;
-
-/** Messages of one claim that change together. */
-interface Target<H extends Named> {
+/** Messages of one delivery that one claim holds, and that change together. */
+interface Part<H extends HeldMessage> {
   readonly claim: Claim;
-  readonly named: readonly H[];
-  /** Absent: the claim was not read, and is taken to be as the handles have it. */
-  readonly item: Item | undefined;
+  readonly named: readonly [H, ...H[]];
+  /** What the claim was read from. Absent: it was not read, and is taken to be as the handles have it. */
+  readonly progress: Progress | undefined;
+}
+
+/** One conditional write, and where its messages are once it is applied. */
+interface PartChange {
+  readonly write: ProgressChange;
+  readonly changed: Changed;
 }
 
 /**
- * Extends, or gives back, messages of one delivery, each in the claim that holds it now. All open messages of a claim change in
- * place; a part moves to a claim of its own in the same update, or to that of another part of the delivery that is due at the
- * same time. An ordered claim is never split: it changes whole, whatever part is named. An extend never shortens.
+ * Extends, or gives back, messages of one delivery, each in the claim that holds it now.
  *
- * Every update wants the claim as it was read, and may be repeated: after a lost reply an extend finds the message where it moved
- * it, under a lease that is long enough, and a nack finds it given back by this delivery.
+ *   whole    all open messages of a claim are named: the claim changes in place. An ordered claim is never split: it changes whole,
+ *            whatever part is named.
+ *   part     the named ones leave the claim, in the same write, for a claim of their own; or for that of another part of the delivery
+ *            that is due at the same time.
+ *
+ * An extend leaves the messages under the delivery's nonce, and never shortens the lease. A nack leaves them under the nonce of what
+ * the delivery has given back, where none of its handles works any more.
+ *
+ * Each write wants the claim as it was read: applied twice it changes nothing more. After a lost reply, or a crash between two writes,
+ * a repeat of the call finds what was done by what that left. A nack finds the message given back by this delivery, in the item or
+ * outside. An extend finds it where it was moved, and extends it there. The id of a part's claim follows from the delivery and the
+ * offsets, and a message is open in one claim only: no repeat makes a second claim of it. What is neither held nor given back by this
+ * delivery is lost to it.
  */
-export async function changeLease<H extends Named>(
+export async function changeLease<H extends HeldMessage>(
   consumption: Consumption,
-  queue: Queue,
+  queue: ProgressQueue,
   handles: readonly H[],
   change: LeaseChange,
 ): Promise<ReadonlyMap<H, Changed | "lost">> {
   const answers = new Map<H, Changed | "lost">();
-  const read = () => consumption.progress.read(queue.subscription.uid, queue.queueId);
-  let target = firstTarget(consumption, queue, handles);
-  let item = target?.item;
+  let part = firstPart(consumption, queue, handles);
+  let progress = part?.progress;
   for (let round = 0; round < SETTLE_ROUNDS_MAX && answers.size < handles.length; round++) {
-    if (!target) {
-      item ??= await read();
-      await answerLost(consumption, queue, item, { handles, change, answers });
-      target = item && heldTogether(item, handles, answers);
-      if (!target) break;
+    if (!part) {
+      progress ??= await consumption.progress.read(queue);
+      for (const handle of handles) {
+        if (answers.has(handle) || (progress && heldClaim(progress, handle))) continue;
+        const givenBack = change.kind === "giveBack" ? await givenBackBefore(consumption, queue, progress, handle) : undefined;
+        answers.set(handle, givenBack ?? "lost");
+      }
+      part = progress && heldTogether(progress, handles, answers);
+      if (!part) break;
     }
-    const update = leaseUpdate(target, change, consumption.clock.nowMs());
-    const result = await repeatUnknown(consumption, () =>
-      consumption.progress.update(queue.subscription.uid, queue.queueId, { ...update, returning: "allNew" }),
-    );
-    if (result.ok) for (const handle of target.named) answers.set(handle, update.changed);
-    item = result.ok ? result.item : result.current;
-    target = undefined;
-    if (!item) break;
+    const { write, changed } = partChange(part, change, consumption.clock.nowMs());
+    const written = await repeatUnknown(consumption, () => consumption.progress.update(queue, write));
+    if (written.ok) for (const handle of part.named) answers.set(handle, changed);
+    progress = written.progress;
+    part = undefined;
+    if (!progress) break;
   }
   for (const handle of handles) if (!answers.has(handle)) answers.set(handle, "lost");
   return answers;
 }
 
 /** On an image that is at hand, or else unread. Which message an ordered claim's attempts count for, and an attempt's tag, must be read. */
-function firstTarget<H extends Named>(consumption: Consumption, queue: Queue, handles: readonly H[]): Target<H> | undefined {
+function firstPart<H extends HeldMessage>(
+  consumption: Consumption,
+  queue: ProgressQueue,
+  handles: readonly H[],
+): Part<H> | undefined {
   const [first] = handles;
   if (!first) return undefined;
-  const seen = consumption.progress.recent(queue.subscription.uid, queue.queueId);
-  const held = seen && heldTogether(seen, handles, new Map());
-  if (held || first.order || first.tagged) return held;
-  const claim: Claim = {
-    id: first.claimId,
-    first: first.first,
-    nonce: first.nonce,
-    attempt: first.attempt,
-    dueMs: first.leaseUntilMs,
-    open: [...offsetsOf(handles)].sort((a, b) => a - b),
-  };
-  return { claim, named: handles.filter(({ claimId: id }) => id === first.claimId), item: undefined };
+  const seen = consumption.progress.recent(queue);
+  const part = seen && heldTogether(seen, handles, new Map());
+  if (part || first.held.order || first.held.tagged) return part;
+  const open = [...offsetsOf(handles)].sort((a, b) => a - b);
+  const { id } = first.held;
+  return partOf(
+    { ...first.held, open },
+    handles.filter(({ held }) => held.id === id),
+    undefined,
+  );
 }
 
 /** Those of the handles without an answer that are held in one claim. */
-function heldTogether<H extends Named>(
-  item: Item,
+function heldTogether<H extends HeldMessage>(
+  progress: Progress,
   handles: readonly H[],
   answers: ReadonlyMap<H, unknown>,
-): Target<H> | undefined {
-  const progress = progressOf(item);
+): Part<H> | undefined {
   let claim: Claim | undefined;
   const named = handles.filter((handle) => {
     const held = answers.has(handle) ? undefined : heldClaim(progress, handle);
     claim ??= held;
     return held !== undefined && held === claim;
   });
-  return claim && { claim, named, item };
+  return claim && partOf(claim, named, progress);
 }
 
-/** Of those that this delivery holds no more: given back by it already, or lost. */
-async function answerLost<H extends Named>(
-  consumption: Consumption,
-  queue: Queue,
-  item: Item | undefined,
-  asked: { readonly handles: readonly H[]; readonly change: LeaseChange; readonly answers: Map<H, Changed | "lost"> },
-): Promise<void> {
-  const progress = item && progressOf(item);
-  for (const handle of asked.handles) {
-    if (asked.answers.has(handle) || (progress && heldClaim(progress, handle))) continue;
-    const givenBack =
-      asked.change.kind === "giveBack" && progress && (await givenBackBefore(consumption, queue, progress, handle));
-    asked.answers.set(handle, givenBack || "lost");
-  }
+function partOf<H extends HeldMessage>(claim: Claim, named: readonly H[], progress: Progress | undefined): Part<H> | undefined {
+  const [first, ...others] = named;
+  return first && { claim, named: [first, ...others], progress };
 }
 
 /** Where a message waits that this delivery gave back: while its lease runs nobody else can have brought it outside. */
 async function givenBackBefore(
   consumption: Consumption,
-  queue: Queue,
-  progress: Progress,
-  handle: Named,
+  queue: ProgressQueue,
+  progress: Progress | undefined,
+  handle: HeldMessage,
 ): Promise<Changed | undefined> {
-  const inside = givenBackClaim(progress, handle);
-  if (inside || progress.spilled === 0 || progress.generation !== handle.generation) return inside;
-  const offset = handle.first + handle.relativeOffset;
-  const outside = await waitsOutside(consumption, queue, progress, offset, handle.order?.bucket);
-  const dueMs = handle.leaseUntilMs;
-  return outside && consumption.clock.nowMs() < dueMs ? { id: handle.claimId, dueMs } : undefined;
+  const { id, dueMs, generation } = handle.held;
+  const inside = progress && givenBackClaim(progress, handle);
+  if (inside || !progress || progress.spilled === 0 || progress.generation !== generation) return inside;
+  const outside = await waitsOutside(consumption, queue, progress, handle);
+  return outside && consumption.clock.nowMs() < dueMs ? { id, dueMs } : undefined;
 }
 
-function leaseUpdate(
-  { claim, named, item }: Target<Named>,
-  change: LeaseChange,
-  nowMs: number,
-): { readonly changed: Changed; readonly changes: readonly Change[]; readonly when: readonly Condition[] } {
-  const [first] = named as readonly [Named, ...Named[]];
-  const offsets = offsetsOf(named);
-  const exact = exactClaim(first.generation, claim);
-  const whole = claim.order !== undefined || offsets.size >= (item ? claim.open.length : first.handedOut);
-  const changed = { ...changedMeta(claim, offsets, change, nowMs, whole), id: claim.id, first: claim.first };
-  if (whole) {
-    const changes: readonly Change[] = [{ op: "set", name: `m${claim.id}`, value: metaOf(changed) }];
-    return { changed, changes, when: [...exact, openAsRead(claim)] };
-  }
-  const sibling = item && partDueTogether(item, claim, changed);
-  const id = sibling?.id ?? claimId(`${claim.nonce}/${[...offsets].join(".")}`, (taken) => isTaken(item, claim, taken));
-  const there: readonly Change[] = sibling
-    ? [{ op: "addToSet", name: `o${id}`, values: offsets }]
-    : [
-        { op: "set", name: `f${id}`, value: claim.first },
-        { op: "set", name: `m${id}`, value: metaOf(changed) },
-        { op: "set", name: `o${id}`, value: offsets },
-      ];
-  const stillOpen = [...offsets].map((value): Condition => ({ op: "contains", name: `o${claim.id}`, value }));
-  return {
-    changed: { id, dueMs: changed.dueMs },
-    changes: [...there, { op: "deleteFromSet", name: `o${claim.id}`, values: offsets }],
-    when: [
-      ...exact,
-      ...stillOpen,
-      ...(sibling
-        ? exactClaim(first.generation, sibling).filter(({ name }) => name !== "g")
-        : [{ op: "absent", name: `f${id}` } as const]),
-    ],
-  };
-}
-
-function changedMeta(claim: Claim, named: ReadonlySet<number>, change: LeaseChange, nowMs: number, whole: boolean): ClaimMeta {
+function partChange(part: Part<HeldMessage>, change: LeaseChange, nowMs: number): PartChange {
+  const { claim, named, progress } = part;
   const ms = change.kind === "extend" ? change.leaseMs : change.delayMs;
-  const dueMs = whole ? nowMs + ms : dueTogether(nowMs, ms);
+  const open = progress ? claim.open.length : named[0].held.handedOut;
+  const whole = claim.order !== undefined || offsetsOf(named).size >= open;
+  return whole ? wholeChange(part, change, nowMs + ms) : splitChange(part, change, dueTogether(nowMs, ms));
+}
+
+function wholeChange({ claim, named }: Part<HeldMessage>, change: LeaseChange, dueMs: number): PartChange {
+  const meta = metaAfter(claim, offsetsOf(named), change, dueMs);
+  const write = new ProgressChange(named[0].held).wantClaim(claim).wantOpen(claim).setMeta(claim.id, meta);
+  return { write, changed: { id: claim.id, dueMs: meta.dueMs } };
+}
+
+function splitChange({ claim, named, progress }: Part<HeldMessage>, change: LeaseChange, dueMs: number): PartChange {
+  const offsets = offsetsOf(named);
+  const meta = metaAfter(claim, offsets, change, dueMs);
+  const write = new ProgressChange(named[0].held).wantClaim(claim).wantStillOpen(claim.id, offsets).settle(claim.id, offsets);
+  const sibling = progress && partDueTogether(progress, claim, meta);
+  if (sibling) {
+    write.wantClaim(sibling).join(sibling.id, offsets);
+    return { write, changed: { id: sibling.id, dueMs: meta.dueMs } };
+  }
+  const seed = `${claim.nonce}/${[...offsets].join(".")}`;
+  const id = progress ? freeClaimId(progress, seed) : claimId(seed, (taken) => taken === claim.id);
+  write.putClaim({ id, first: claim.first, open: [...offsets], ...meta });
+  return { write, changed: { id, dueMs: meta.dueMs } };
+}
+
+/** Who has the messages then, and until when. */
+function metaAfter(claim: Claim, named: ReadonlySet<number>, change: LeaseChange, dueMs: number): ClaimMeta {
   const { nonce, attempt, order, attemptTag } = claim;
   if (change.kind === "extend") return { nonce, attempt, dueMs: Math.max(claim.dueMs, dueMs), order, attemptTag };
   const head = claim.open[0] ?? 0;
@@ -202,12 +183,8 @@ function dueTogether(nowMs: number, ms: number): number {
   return Math.ceil((nowMs + ms) / step) * step;
 }
 
-const partDueTogether = (item: Item, claim: Claim, changed: ClaimMeta & Pick<Claim, "first">): Claim | undefined =>
-  [...progressOf(item).claims.values()].find(
-    (other) => other.id !== claim.id && other.first === changed.first && metaOf(other) === metaOf(changed),
-  );
+const partDueTogether = ({ claims }: Progress, claim: Claim, meta: ClaimMeta): Claim | undefined =>
+  [...claims.values()].find((other) => other.id !== claim.id && other.first === claim.first && metaOf(other) === metaOf(meta));
 
-const isTaken = (item: Item | undefined, claim: Claim, id: string): boolean => id === claim.id || item?.[`m${id}`] !== undefined;
-
-const offsetsOf = (handles: readonly Named[]): ReadonlySet<number> =>
+const offsetsOf = (handles: readonly HeldMessage[]): ReadonlySet<number> =>
   new Set(handles.map(({ relativeOffset }) => relativeOffset));

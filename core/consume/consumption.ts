@@ -10,8 +10,8 @@ import type { ConsumerGroup, StoredMessage, Subscription, Topic } from "../terms
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 import type { Arrivals } from "./arrivals.ts";
 import type { AttemptTags } from "./attempt-tags.ts";
+import type { Held } from "./held.ts";
 import type { LeaseClock } from "./lease-clock.ts";
-import type { ClaimOrder } from "./progress.ts";
 import type { ProgressStore } from "./progress-store.ts";
 import type { ReceiptHandles } from "./receipt-handle.ts";
 import type { Rotation } from "./rotation.ts";
@@ -48,24 +48,19 @@ export interface ConsumedQueue {
   readonly filter: MessageFilter;
 }
 
-/** Messages a receive took from one claim, under a lease. */
+/** What names the progress of a group on a queue. */
+export type ProgressQueue = Pick<ConsumedQueue, "subscription" | "queueId">;
+
+/** Messages that a receive took from one claim, under a lease. */
 export interface Delivery {
   readonly queue: ConsumedQueue;
-  readonly generation: number;
-  readonly claimId: string;
-  readonly first: number;
-  readonly nonce: string;
-  readonly attempt: number;
-  readonly leaseUntilMs: number;
+  readonly held: Held;
+  /** They may be fewer than were handed out, when one has expired meanwhile. */
   readonly messages: readonly StoredMessage[];
-  /** Messages the claim handed out; `messages` may be fewer when one has expired meanwhile. */
-  readonly handedOut: number;
-  /** Of an ordered claim. */
-  readonly order?: ClaimOrder | undefined;
   /** Of a claim taken by an attempt. */
   readonly attemptTag?: string | undefined;
-  /** Another receive of the attempt took it, and may have been answered with it. */
-  readonly repeated?: boolean;
+  /** Another receive of the attempt took them, and may have been answered with them. */
+  readonly repeated?: boolean | undefined;
 }
 
 export const logQueue = (queue: ConsumedQueue): { topicUid: string; queueId: number } => ({

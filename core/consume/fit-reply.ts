@@ -6,7 +6,7 @@ import type { Delivery } from "./consumption.ts";
  * its size; an ordered delivery comes whole or not at all, since what is given back of it takes the rest along.
  */
 export function countThatFits(
-  { messages, order }: Delivery,
+  { messages, held: { order } }: Delivery,
   reply: { readonly empty: boolean; readonly bytesLeft: number },
 ): number {
   let bytes = 0;

@@ -15,23 +15,8 @@ export async function giveBackUnsent(
 ): Promise<void> {
   // Without a tag nothing tells whether a repeat of the attempt has them by now; what was repeated, a consumer may have already.
   if (delivery.attemptTag === UNTAGGED || delivery.repeated) return;
-  const { queue, generation, claimId, first, nonce, attempt, leaseUntilMs, handedOut, order, attemptTag } = delivery;
-  const handles = messages.map(({ offset }) => ({
-    groupUid: queue.group.uid,
-    subscriptionUid: queue.subscription.uid,
-    queueId: queue.queueId,
-    generation,
-    claimId,
-    first,
-    relativeOffset: offset - first,
-    nonce,
-    attempt,
-    leaseUntilMs,
-    handedOut,
-    order,
-    tagged: attemptTag !== undefined,
-    attemptTag,
-  }));
-  await changeLease(consumption, queue, handles, { kind: "giveBack", delayMs: 0, countAttempt: false });
+  const { queue, held, attemptTag } = delivery;
+  const unsent = messages.map(({ offset }) => ({ held, relativeOffset: offset - held.first, attemptTag }));
+  await changeLease(consumption, queue, unsent, { kind: "giveBack", delayMs: 0, countAttempt: false });
   consumption.arrivals.ring(consumerLane(queue.subscription.uid), queue.queueId);
 }

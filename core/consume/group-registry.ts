@@ -14,6 +14,7 @@ import type { GroupSettings, ListPage, ListRequest, Nullable, VersionMatch } fro
 import type { ConsumerGroup } from "../terms.ts";
 import { topicItem, topicOf } from "../topic/topic-codec.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
+import { ofVersion } from "../uid-items.ts";
 import { checkVersion } from "../version-match.ts";
 import { groupItem, groupOf } from "./group-codec.ts";
 
@@ -92,7 +93,7 @@ export class GroupRegistry {
     const topic = await this.#store.items.get(topicKey(deadLetters));
     const nowMs = this.#store.clock.nowMs();
     const writes: TransactWrite[] = [
-      { kind: "delete", key: groupKey(group.name), when: sameVersion(group) },
+      { kind: "delete", key: groupKey(group.name), when: ofVersion(group) },
       { kind: "delete", key: topicKey(deadLetters) },
       departs({ kind: "group", uid: group.uid, name: "", queues: 0 }, nowMs),
     ];
@@ -129,7 +130,7 @@ export class GroupRegistry {
     const merged = merge(current, settings);
     if (JSON.stringify(merged) === JSON.stringify(merge(current, {}))) return current;
     const group = { ...current, ...merged, updatedAtMs: this.#store.clock.nowMs(), version: current.version + 1 };
-    const result = await this.#store.items.put(groupItem(group), { when: sameVersion(current) });
+    const result = await this.#store.items.put(groupItem(group), { when: ofVersion(current) });
     this.#cache.forget(current.name);
     return result.ok ? group : undefined;
   }
@@ -161,9 +162,3 @@ function merge(current: Configurable, settings: Nullable<GroupSettings>): Config
     assignment: pick("assignment"),
   };
 }
-
-const sameVersion = (group: ConsumerGroup) =>
-  [
-    { op: "=", name: "u", value: group.uid },
-    { op: "=", name: "v", value: group.version },
-  ] as const;

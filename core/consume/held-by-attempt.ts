@@ -1,7 +1,9 @@
 import { TAKE_ROUNDS_MAX } from "../limits.ts";
-import type { Change, Condition, Item } from "../ports/item-store.ts";
 import type { ConsumedQueue, Consumption, Delivery } from "./consumption.ts";
-import { ATTEMPT_TAG_CHARS, type Claim, exactClaim, isGivenBack, metaOf, progressOf, repeatedTag, UNTAGGED } from "./progress.ts";
+import { deliveriesFrom } from "./held.ts";
+import { ATTEMPT_TAG_CHARS, type Claim, isGivenBack, type Progress, repeatedTag, UNTAGGED } from "./progress.ts";
+import { ProgressChange } from "./progress-change.ts";
+import type { Written } from "./progress-store.ts";
 import { messagesOfClaim } from "./take-due.ts";
 
 /** How its claims are known. */
@@ -20,78 +22,57 @@ export async function heldByAttempt(
   queues: readonly ConsumedQueue[],
   attempt: Attempt,
 ): Promise<readonly Delivery[]> {
-  const items = await consumption.progress.readAll(queues);
+  const read = await consumption.progress.readAll(queues);
   const deliveries: Delivery[] = [];
   for (const [index, queue] of queues.entries()) {
-    let item: Item | undefined = items[index];
-    for (let round = 0; item && round < TAKE_ROUNDS_MAX; round++) {
-      const held = claimsOf(item, attempt, consumption.clock.nowMs());
+    let progress = read[index];
+    for (let round = 0; progress && round < TAKE_ROUNDS_MAX; round++) {
+      const held = claimsOf(progress, attempt, consumption.clock.nowMs());
       if (held.length === 0) break;
-      const repeated = held.map((claim) => ({ ...claim, attemptTag: claim.attemptTag && repeatedTag(claim.attemptTag) }));
-      const shown = repeated.every(({ attemptTag }) => attemptTag === undefined)
-        ? { ok: true, item }
-        : await countRepeat(consumption, queue, item, held, repeated);
-      if (!shown.ok) {
-        item = shown.item;
-        continue;
-      }
-      deliveries.push(...(await deliveriesOf(consumption, queue, item, repeated, shown.item)));
+      const counted = await countRepeat(consumption, queue, progress, held);
+      progress = counted.progress;
+      if (!counted.ok) continue;
+      deliveries.push(...(await stillOpen(consumption, queue, progress, held)));
       break;
     }
   }
   return deliveries;
 }
 
-const claimsOf = (item: Item, { tag, nonceBefore }: Attempt, nowMs: number): readonly Claim[] =>
-  [...progressOf(item).claims.values()].filter((claim) => {
+const claimsOf = ({ claims }: Progress, { tag, nonceBefore }: Attempt, nowMs: number): readonly Claim[] =>
+  [...claims.values()].filter((claim) => {
     if (isGivenBack(claim) || claim.dueMs <= nowMs) return false;
     return claim.attemptTag?.slice(0, ATTEMPT_TAG_CHARS) === tag.slice(0, ATTEMPT_TAG_CHARS) || claim.nonce === nonceBefore;
   });
 
+/** In the claims that have a tag; where none has, there is nothing to write. */
 async function countRepeat(
-  { progress }: Consumption,
-  queue: ConsumedQueue,
-  item: Item,
-  held: readonly Claim[],
-  repeated: readonly Claim[],
-): Promise<{ readonly ok: boolean; readonly item: Item | undefined }> {
-  const { generation } = progressOf(item);
-  const result = await progress.update(queue.subscription.uid, queue.queueId, {
-    changes: repeated.map((claim): Change => ({ op: "set", name: `m${claim.id}`, value: metaOf(claim) })),
-    when: [
-      { op: "=", name: "g", value: generation },
-      ...held.flatMap((claim): readonly Condition[] => exactClaim(generation, claim).filter(({ name }) => name !== "g")),
-    ],
-    returning: "allNew",
-  });
-  return { ok: result.ok, item: result.ok ? result.item : result.current };
-}
-
-/** What is still open of the claims: some may have been acked meanwhile. */
-async function deliveriesOf(
   consumption: Consumption,
   queue: ConsumedQueue,
-  item: Item,
-  claims: readonly Claim[],
-  after: Item | undefined,
+  progress: Progress,
+  held: readonly Claim[],
+): Promise<Written> {
+  if (held.every(({ attemptTag }) => attemptTag === undefined)) return { ok: true, progress };
+  const change = new ProgressChange(progress);
+  for (const claim of held)
+    change.wantClaim(claim).setMeta(claim.id, { ...claim, attemptTag: claim.attemptTag && repeatedTag(claim.attemptTag) });
+  return consumption.progress.update(queue, change);
+}
+
+/** What the claims still hold: some may have been acked meanwhile. */
+async function stillOpen(
+  consumption: Consumption,
+  queue: ConsumedQueue,
+  after: Progress | undefined,
+  held: readonly Claim[],
 ): Promise<readonly Delivery[]> {
-  const { generation } = progressOf(item);
   const deliveries: Delivery[] = [];
-  for (const claim of claims) {
-    const open = (after && progressOf(after).claims.get(claim.id)?.open) ?? [];
-    const { messages } = await messagesOfClaim(consumption, queue, { ...claim, open });
-    if (messages.length === 0) continue;
-    deliveries.push({
-      ...claim,
-      attemptTag: claim.attemptTag ?? UNTAGGED,
-      queue,
-      generation,
-      claimId: claim.id,
-      leaseUntilMs: claim.dueMs,
-      repeated: true,
-      messages,
-      handedOut: open.length,
-    });
+  for (const { id } of held) {
+    const claim = after?.claims.get(id);
+    if (!claim) continue;
+    const { messages } = await messagesOfClaim(consumption, queue, claim);
+    const attemptTag = claim.attemptTag ?? UNTAGGED;
+    deliveries.push(...deliveriesFrom(queue, after, { id, messages, attemptTag, repeated: true }));
   }
   return deliveries;
 }

@@ -3,7 +3,7 @@ import { LAG_QUEUES_AT_ONCE, LAG_SPILLED_CLAIMS_MAX } from "../limits.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import { storedAtMsOf } from "../log/slices.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { Item, ItemStore } from "../ports/item-store.ts";
+import type { ItemStore } from "../ports/item-store.ts";
 import type { Subscription, Topic } from "../terms.ts";
 import { visitedQueues } from "../topic/visited-queues.ts";
 import { offsetsOfBacklog } from "./backlog.ts";
@@ -78,8 +78,13 @@ export async function queueLags(
     // Progress before bounds: what is handed out meanwhile counts as waiting, and nothing is missed.
     const items = await store.items.batchGet(queueIds.map((queueId) => progressKey(subscription.uid, queueId)));
     const some = queueIds.map(async (queueId, index) => {
-      const item = items[index] ?? freshProgress(subscription.uid, queueId, 0, 0);
-      return queueLag(store, { subscriptionUid: subscription.uid, topicUid: topic.uid, queueId }, item, await bounds(queueId));
+      const progress = progressOf(items[index] ?? freshProgress(subscription.uid, queueId, 0, 0));
+      return queueLag(
+        store,
+        { subscriptionUid: subscription.uid, topicUid: topic.uid, queueId },
+        progress,
+        await bounds(queueId),
+      );
     });
     lags.push(...(await Promise.all(some)));
   }
@@ -102,8 +107,12 @@ interface Place {
   readonly queueId: number;
 }
 
-async function queueLag(store: LagDependencies, place: Place, item: Item, { minOffset, maxOffset }: Bounds): Promise<QueueLag> {
-  const progress = progressOf(item);
+async function queueLag(
+  store: LagDependencies,
+  place: Place,
+  progress: Progress,
+  { minOffset, maxOffset }: Bounds,
+): Promise<QueueLag> {
   // After total expiry both bounds are the cap, above `next`: nothing waits.
   const waitingFrom = Math.max(progress.next, minOffset);
   const waiting = Math.max(0, maxOffset - waitingFrom);

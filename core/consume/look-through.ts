@@ -1,12 +1,12 @@
 import { PROBES_MAX } from "../limits.ts";
 import { bodyBytes } from "../message/body-bytes.ts";
-import type { Item } from "../ports/item-store.ts";
 import type { Budget } from "./budget.ts";
 import { type ConsumedQueue, type Consumption, type Delivery, logQueue } from "./consumption.ts";
-import { type Progress, progressOf } from "./progress.ts";
+import type { Progress } from "./progress.ts";
 import { waitingOutside } from "./refill.ts";
 import { dueAgainMs, dueClaim } from "./take-due.ts";
 import { type QueueTake, takeFromQueue } from "./take-from-queue.ts";
+import type { Step } from "./taken.ts";
 
 /** What one pass over a group's queues found. */
 export interface Look {
@@ -20,18 +20,81 @@ export interface Look {
 }
 
 /**
- * One pass, in the order of `queues`, until the budget is spent. The first queue goes ahead on a warm image; what is then missing
- * is looked for in the others, sixteen at once. Errors: the first failure, but only where nothing was taken: what other queues
- * gave is leased already, and nobody would have it.
+ * One pass over queues, in their order, until the budget is spent. The first queue goes ahead on a warm image; what is then missing
+ * is looked for in the others, sixteen at once.
  */
-export async function lookThrough(consumption: Consumption, queues: readonly ConsumedQueue[], budget: Budget): Promise<Look> {
-  const pass = new Pass(consumption, budget);
-  const [first] = queues;
-  const warm = first && consumption.progress.recent(first.subscription.uid, first.queueId);
-  if (first && warm && isWorthwhile(consumption, first, warm)) await pass.takeWarm(first, warm);
-  for (let from = 0; from < queues.length && !pass.spent; from += PROBES_MAX)
-    await pass.probe(queues.slice(from, from + PROBES_MAX));
-  return pass.look();
+export class Pass {
+  readonly #consumption: Consumption;
+  readonly #budget: Budget;
+  readonly #deliveries: Delivery[] = [];
+  #messages: number;
+  #bytes: number;
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(consumption: Consumption, budget: Budget) {
+    this.#consumption = consumption;
+    this.#budget = budget;
+    this.#messages = budget.messages;
+    this.#bytes = budget.bytes;
+  }
+
+  /** Errors: the first failure, but only where nothing was taken: what other queues gave is leased already, and nobody would have it. */
+  async through(queues: readonly ConsumedQueue[]): Promise<Look> {
+    const { progress: store } = this.#consumption;
+    const [first] = queues;
+    const warm = first && store.recent(first);
+    // What it does not find is looked for again, on the item as it is: an older image does not say that there is nothing, or no room.
+    if (first && warm && isWorthwhile(this.#consumption, first, warm))
+      this.#add(await takeFromQueue(this.#consumption, this.#step(first, warm)).catch(this.#failed));
+    let nextDueMs: number | undefined;
+    let full: ConsumedQueue | undefined;
+    let more = false;
+    for (let from = 0; from < queues.length && !this.#spent; from += PROBES_MAX) {
+      const some = queues.slice(from, from + PROBES_MAX);
+      const read = (await store.readAll(some).catch(this.#failed)) ?? [];
+      const pairs = read.map((progress, index) => ({ progress, queue: some[index] as ConsumedQueue }));
+      const promising = await Promise.all(
+        pairs.map(({ queue, progress }) => pairs.length === 1 || this.#hasSomething(queue, progress).catch(this.#failed)),
+      );
+      for (const [index, { queue, progress }] of pairs.entries()) {
+        if (promising[index] && !this.#spent) {
+          const taken = this.#add(await takeFromQueue(this.#consumption, this.#step(queue, progress)).catch(this.#failed));
+          if (taken?.full) full ??= queue;
+          more ||= taken?.more ?? false;
+        }
+        nextDueMs = earliestDueMs(this.#consumption, progress, nextDueMs);
+      }
+    }
+    if (this.#failure && this.#deliveries.length === 0) throw this.#failure.error;
+    return { deliveries: this.#deliveries, nextDueMs, full, more };
+  }
+
+  get #spent(): boolean {
+    return this.#messages <= 0 || this.#bytes <= 0;
+  }
+
+  #step(queue: ConsumedQueue, progress: Progress): Step {
+    return { queue, progress, budget: { ...this.#budget, messages: this.#messages, bytes: this.#bytes } };
+  }
+
+  #add(taken: QueueTake | undefined): QueueTake | undefined {
+    for (const delivery of taken?.deliveries ?? []) {
+      this.#deliveries.push(delivery);
+      this.#messages -= delivery.held.handedOut;
+      this.#bytes -= bodyBytes(delivery.messages);
+    }
+    return taken;
+  }
+
+  async #hasSomething(queue: ConsumedQueue, progress: Progress): Promise<boolean> {
+    if (isWaiting(this.#consumption, progress)) return true;
+    const run = await this.#consumption.log.reader.run(logQueue(queue), progress.next, 1, progress.hint);
+    return run.available > 0;
+  }
+
+  readonly #failed = (error: unknown): undefined => {
+    this.#failure ??= { error };
+  };
 }
 
 /**
@@ -39,11 +102,11 @@ export async function lookThrough(consumption: Consumption, queues: readonly Con
  * What they miss, the next one sees. At most a hundred queues.
  */
 export async function pollThrough(consumption: Consumption, queues: readonly ConsumedQueue[], budget: Budget): Promise<Look> {
-  const items = await consumption.progress.peekAll(queues);
+  const seen = await consumption.progress.peekAll(queues);
   let nextDueMs: number | undefined;
   const promising = await Promise.all(
     queues.map(async (queue, index) => {
-      const progress = items[index] && progressOf(items[index]);
+      const progress = seen[index];
       if (!progress) return true;
       nextDueMs = earliestDueMs(consumption, progress, nextDueMs);
       if (isWaiting(consumption, progress)) return true;
@@ -51,7 +114,7 @@ export async function pollThrough(consumption: Consumption, queues: readonly Con
     }),
   );
   const worthwhile = queues.filter((_, index) => promising[index]);
-  return worthwhile.length === 0 ? { deliveries: [], nextDueMs } : lookThrough(consumption, worthwhile, budget);
+  return worthwhile.length === 0 ? { deliveries: [], nextDueMs } : new Pass(consumption, budget).through(worthwhile);
 }
 
 function earliestDueMs({ skewMarginMs }: Consumption, progress: Progress, soFarMs: number | undefined): number | undefined {
@@ -62,78 +125,6 @@ function earliestDueMs({ skewMarginMs }: Consumption, progress: Progress, soFarM
   }
   if (progress.spilled > 0) earliestMs = Math.min(earliestMs ?? progress.spilledDueMs, progress.spilledDueMs);
   return earliestMs;
-}
-
-class Pass {
-  readonly #consumption: Consumption;
-  readonly #budget: Budget;
-  readonly #deliveries: Delivery[] = [];
-  #messages: number;
-  #bytes: number;
-  #nextDueMs: number | undefined;
-  #full: ConsumedQueue | undefined;
-  #more = false;
-  #failure: { readonly error: unknown } | undefined;
-
-  constructor(consumption: Consumption, budget: Budget) {
-    this.#consumption = consumption;
-    this.#budget = budget;
-    this.#messages = budget.messages;
-    this.#bytes = budget.bytes;
-  }
-
-  get spent(): boolean {
-    return this.#messages <= 0 || this.#bytes <= 0;
-  }
-
-  /** What it does not find is looked for again, on the item as it is: an older image does not say that there is nothing, or no room. */
-  async takeWarm(queue: ConsumedQueue, item: Item): Promise<void> {
-    await this.#take(queue, item);
-  }
-
-  async take(queue: ConsumedQueue, item: Item): Promise<void> {
-    const taken = await this.#take(queue, item);
-    if (taken?.full) this.#full ??= queue;
-    this.#more ||= taken?.more ?? false;
-  }
-
-  async #take(queue: ConsumedQueue, item: Item): Promise<QueueTake | undefined> {
-    const left = { ...this.#budget, messages: this.#messages, bytes: this.#bytes };
-    const taken = await this.#guarded(() => takeFromQueue(this.#consumption, queue, { item, fresh: true }, left));
-    for (const delivery of taken?.deliveries ?? []) {
-      this.#deliveries.push(delivery);
-      this.#messages -= delivery.handedOut;
-      this.#bytes -= bodyBytes(delivery.messages);
-    }
-    return taken;
-  }
-
-  async probe(queues: readonly ConsumedQueue[]): Promise<void> {
-    const items = await this.#guarded(() => this.#consumption.progress.readAll(queues));
-    if (!items) return;
-    const pairs = queues.map((queue, index) => ({ queue, item: items[index] as Item }));
-    const promising = await Promise.all(
-      pairs.map(({ queue, item }) => pairs.length === 1 || this.#guarded(() => hasSomething(this.#consumption, queue, item))),
-    );
-    for (const [index, { queue, item }] of pairs.entries()) {
-      if (promising[index] && !this.spent) await this.take(queue, item);
-      this.#nextDueMs = earliestDueMs(this.#consumption, progressOf(item), this.#nextDueMs);
-    }
-  }
-
-  look(): Look {
-    if (this.#failure && this.#deliveries.length === 0) throw this.#failure.error;
-    return { deliveries: this.#deliveries, nextDueMs: this.#nextDueMs, full: this.#full, more: this.#more };
-  }
-
-  async #guarded<T>(part: () => Promise<T>): Promise<T | undefined> {
-    try {
-      return await part();
-    } catch (error) {
-      this.#failure ??= { error };
-      return undefined;
-    }
-  }
 }
 
 /** Whether something is due again, or parked: perhaps for a message group that is free by now. */
@@ -148,11 +139,5 @@ function isWaiting({ clock, skewMarginMs }: Consumption, progress: Progress): bo
 }
 
 /** Whether an image that may be seconds old promises enough to go ahead on it alone. */
-const isWorthwhile = (consumption: Consumption, queue: ConsumedQueue, item: Item): boolean =>
-  consumption.progress.hadPlenty(queue) || isWaiting(consumption, progressOf(item));
-
-async function hasSomething(consumption: Consumption, queue: ConsumedQueue, item: Item): Promise<boolean> {
-  const progress = progressOf(item);
-  if (isWaiting(consumption, progress)) return true;
-  return (await consumption.log.reader.run(logQueue(queue), progress.next, 1, progress.hint)).available > 0;
-}
+const isWorthwhile = (consumption: Consumption, queue: ConsumedQueue, progress: Progress): boolean =>
+  consumption.progress.hadPlenty(queue) || isWaiting(consumption, progress);

@@ -14,17 +14,17 @@ import {
   WAITING_CLAIMS_MAX,
   WAITING_WORTH_MOVING,
 } from "../limits.ts";
-import type { Change, Condition, Item, TransactWrite } from "../ports/item-store.ts";
+import type { TransactWrite } from "../ports/item-store.ts";
 import { StoreCorrupt, StoreUnavailable } from "../ports/store-failures.ts";
-import { Backlogs, movedChanges, unmoved } from "./backlog.ts";
+import { Backlogs } from "./backlog.ts";
 import type { ConsumedQueue, Consumption } from "./consumption.ts";
 import { deliveryOrder, heldBuckets } from "./delivery-order.ts";
-import { attributeBytes, itemBytes } from "./item-bytes.ts";
+import { itemBytes } from "./item-bytes.ts";
 import { mayMoveOut } from "./ordered-room.ts";
-import { offsetsByBucket, parkedAsRead, parkedChanges, withoutBuckets } from "./parked.ts";
-import { type Claim, exactClaim, isGivenBack, openAsRead, type Progress, progressOf, removalOf } from "./progress.ts";
+import { offsetsByBucket, parkedBytes, withoutBuckets } from "./parked.ts";
+import { type Claim, isGivenBack, type Progress } from "./progress.ts";
+import { ProgressChange } from "./progress-change.ts";
 import { spilledItem } from "./spilled-claim.ts";
-import { transactMoves } from "./transact-moves.ts";
 
 /** What leaves the item. */
 interface Leaving {
@@ -39,16 +39,16 @@ const NOTHING: Leaving = { claims: [], buckets: [] };
 /**
  * Moves claims that wait after a nack out of the item, those due last first, so that failing messages never fill it; an ordered
  * one with all that is parked behind it. Where messages of held claims crowd it, what is parked behind them goes. One transaction
- * a step, as many steps as it takes within one round of a receive; the next round goes on. Answers the item as it is then. Where
+ * a step, as many steps as it takes within one round of a receive; the next round goes on. Answers the progress as it is then. Where
  * the store fails or holds a damaged backlog, as it was: it only makes room.
  */
-export async function makeRoom(consumption: Consumption, queue: ConsumedQueue, item: Item): Promise<Item> {
-  let current = item;
+export async function makeRoom(consumption: Consumption, queue: ConsumedQueue, progress: Progress): Promise<Progress> {
+  let current = progress;
   for (let step = 0; step < SPILLS_PER_ROUND_MAX; step++) {
     const leaving = leavingFrom(consumption, queue, current);
     if (leaving.claims.length === 0 && leaving.buckets.length === 0) break;
     try {
-      const { item: after } = await moveOut(consumption, queue, current, leaving);
+      const { progress: after } = await moveOut(consumption, queue, current, leaving);
       if (!after) break;
       current = after;
     } catch (error) {
@@ -59,20 +59,19 @@ export async function makeRoom(consumption: Consumption, queue: ConsumedQueue, i
   return current;
 }
 
-function leavingFrom(consumption: Consumption, queue: ConsumedQueue, item: Item): Leaving {
-  const progress = progressOf(item);
+function leavingFrom(consumption: Consumption, queue: ConsumedQueue, progress: Progress): Leaving {
   const ordered = mayMoveOut(consumption, queue);
   if (!ordered && deliveryOrder(queue.group, queue.topic) !== "none") return NOTHING;
-  const excess = ordered ? orderedExcess(item) : unorderedExcess(progress);
+  const excess = ordered ? orderedExcess(progress) : unorderedExcess(progress);
   // Mostly there is nothing to do.
-  if (excess === 0 && !(ordered && isOverfull(item)) && progress.claims.size <= WAITING_CLAIMS_MAX) return NOTHING;
+  if (excess === 0 && !(ordered && isOverfull(progress)) && progress.claims.size <= WAITING_CLAIMS_MAX) return NOTHING;
   const claims = leavingClaims(progress, { excess, ordered }, consumption.clock.nowMs());
-  return { claims, buckets: ordered && claims.length === 0 && isOverfull(item) ? crowdingBuckets(progress) : [] };
+  return { claims, buckets: ordered && claims.length === 0 && isOverfull(progress) ? crowdingBuckets(progress) : [] };
 }
 
 /** Claims that should leave an ordered item, by its size: as if all were of the smallest. */
-function orderedExcess(item: Item): number {
-  const bytes = itemBytes(item);
+function orderedExcess({ stored }: Progress): number {
+  const bytes = itemBytes(stored);
   return bytes <= ORDERED_CROWDED_BYTES ? 0 : Math.ceil((bytes - ORDERED_ROOMY_BYTES) / CLAIM_BYTES_MIN);
 }
 
@@ -80,7 +79,7 @@ const unorderedExcess = ({ claims }: Progress): number =>
   claims.size < CLAIMS_MAX ? 0 : claims.size - CLAIMS_MAX + WAITING_CLAIMS_KEPT;
 
 /** What a due claim had no room for may have been parked on top of what a scan and a refill parked. */
-const isOverfull = ({ k }: Item): boolean => k !== undefined && attributeBytes(k) > PARKED_REFILLED_BYTES_MAX;
+const isOverfull = ({ stored }: Progress): boolean => parkedBytes(stored) > PARKED_REFILLED_BYTES_MAX;
 
 function leavingClaims(
   progress: Progress,
@@ -107,8 +106,7 @@ function crowdingBuckets(progress: Progress): readonly number[] {
     .map(([bucket]) => bucket);
 }
 
-async function moveOut(consumption: Consumption, queue: ConsumedQueue, item: Item, { claims, buckets }: Leaving) {
-  const progress = progressOf(item);
+async function moveOut(consumption: Consumption, queue: ConsumedQueue, progress: Progress, { claims, buckets }: Leaving) {
   const place = { subscriptionUid: queue.subscription.uid, queueId: queue.queueId, generation: progress.generation };
   const backlogs = new Backlogs(consumption.items, queue, progress);
   const out = claims.flatMap(({ order }) => (order ? [order.bucket] : []));
@@ -128,38 +126,20 @@ async function moveOut(consumption: Consumption, queue: ConsumedQueue, item: Ite
     backlogged.delete(bucket);
   }
   const dueMs = Math.min(progress.spilledDueMs, ...claims.map((claim) => claim.dueMs));
-  const bucketsOut = progress.bucketsOut + out.length;
-  const account: readonly Change[] =
-    emptied.size > 0 ? movedChanges(progress, { spilled, bucketsOut, backlogged }) : [{ op: "set", name: "r", value: spilled }];
-  return transactMoves(
-    consumption,
-    queue,
-    item,
-    {
-      changes: [
-        ...claims.flatMap(removalOf),
-        ...account,
-        { op: "set", name: "rd", value: dueMs },
-        ...(emptied.size > 0 ? parkedChanges(item, withoutBuckets(progress.parked, emptied)) : []),
-      ],
-      when: [
-        ...unmoved(progress),
-        ...(emptied.size > 0 ? [parkedAsRead(item)] : []),
-        ...claims.flatMap((claim): readonly Condition[] => [
-          ...exactClaim(progress.generation, claim).filter(({ name }) => name !== "g"),
-          openAsRead(claim),
-        ]),
-      ],
-    },
-    [
-      ...claims.map(
-        (claim): TransactWrite => ({
-          kind: "put",
-          item: spilledItem(spilledKey({ ...place, claim }), claim),
-          when: [{ op: "absent", name: "pk" }],
-        }),
-      ),
-      ...backlogs.writes,
-    ],
+  const change = new ProgressChange(progress).setSpilledDue(dueMs);
+  for (const claim of claims) change.wantClaim(claim).wantOpen(claim).dropClaim(claim.id);
+  if (emptied.size === 0) change.setSpilled(progress, spilled);
+  else {
+    change
+      .move(progress, { spilled, bucketsOut: progress.bucketsOut + out.length, backlogged })
+      .park(progress, withoutBuckets(progress.parked, emptied));
+  }
+  const moved = claims.map(
+    (claim): TransactWrite => ({
+      kind: "put",
+      item: spilledItem(spilledKey({ ...place, claim }), claim),
+      when: [{ op: "absent", name: "pk" }],
+    }),
   );
+  return consumption.progress.transact(queue, progress, change, [...moved, ...backlogs.writes]);
 }

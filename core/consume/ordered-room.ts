@@ -1,8 +1,7 @@
 import { CLAIMS_MAX, CLAIMS_ORDERED_MAX, WAITING_OUTSIDE_MAX } from "../limits.ts";
-import type { Item } from "../ports/item-store.ts";
 import type { ConsumedQueue, Consumption } from "./consumption.ts";
 import { deliveryOrder } from "./delivery-order.ts";
-import { progressOf } from "./progress.ts";
+import type { Progress } from "./progress.ts";
 import { waitingOutside } from "./refill.ts";
 
 /** Whether message groups that wait may leave the progress item. */
@@ -10,8 +9,7 @@ export const mayMoveOut = ({ format }: Consumption, { group, topic }: Pick<Consu
   format.version >= 3 && deliveryOrder(group, topic) === "messageGroup";
 
 /** How many claims may come back into the item. */
-export function roomForReturning(consumption: Consumption, queue: ConsumedQueue, item: Item): number {
-  const progress = progressOf(item);
+export function roomForReturning(consumption: Consumption, queue: ConsumedQueue, progress: Progress): number {
   const { claims } = progress;
   if (deliveryOrder(queue.group, queue.topic) === "none") return CLAIMS_MAX - claims.size;
   const room = CLAIMS_ORDERED_MAX - claims.size;

@@ -31,6 +31,9 @@ export function parkedOf(item: Item): Parked {
   return parked;
 }
 
+/** What they weigh in the item. */
+export const parkedBytes = (item: Item): number => (item[NAME] as Uint8Array | undefined)?.length ?? 0;
+
 /** What makes the item hold these and no others. */
 export function parkedChanges(item: Item, parked: Parked): readonly Change[] {
   if (parked.offsets.length > 0) return [{ op: "set", name: NAME, value: writeParked(parked) }];

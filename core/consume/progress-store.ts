@@ -5,9 +5,18 @@ import { progressKey, subscriptionKey } from "../keys.ts";
 import { PROGRESS_CACHE_BYTES, PROGRESS_CACHE_MS } from "../limits.ts";
 import { QUEUE_ENDS_MAX } from "../log/log-limits.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { Change, Condition, Item, ItemStore, Key, WriteResult } from "../ports/item-store.ts";
-import type { ConsumedQueue } from "./consumption.ts";
-import { freshProgress } from "./progress.ts";
+import type { Condition, Item, ItemStore, Key, TransactWrite } from "../ports/item-store.ts";
+import { StoreUnavailable } from "../ports/store-failures.ts";
+import { ofUid } from "../uid-items.ts";
+import type { ConsumedQueue, ProgressQueue } from "./consumption.ts";
+import { freshProgress, type Progress, progressOf } from "./progress.ts";
+import type { ProgressChange } from "./progress-change.ts";
+
+/** What became of a change, and the progress that it left or, where it failed, that stood in the way. */
+export interface Written {
+  readonly ok: boolean;
+  readonly progress: Progress | undefined;
+}
 
 /** Progress items, with the last image each call returned: a warm receive starts from it instead of reading. */
 export class ProgressStore {
@@ -26,59 +35,91 @@ export class ProgressStore {
   }
 
   /** Whether the last receive by this process, seconds ago, found as much on the queue as it asked for. */
-  hadPlenty({ subscription, queueId }: Pick<ConsumedQueue, "subscription" | "queueId">): boolean {
-    const seenAtMs = this.#plenty.get(progressKey(subscription.uid, queueId).pk);
+  hadPlenty(queue: ProgressQueue): boolean {
+    const seenAtMs = this.#plenty.get(keyOf(queue).pk);
     return seenAtMs !== undefined && this.#isRecent(seenAtMs);
   }
 
-  sawPlenty({ subscription, queueId }: Pick<ConsumedQueue, "subscription" | "queueId">, plenty: boolean): void {
-    const { pk } = progressKey(subscription.uid, queueId);
+  sawPlenty(queue: ProgressQueue, plenty: boolean): void {
+    const { pk } = keyOf(queue);
     if (plenty) this.#plenty.set(pk, this.#clock.nowMs());
     else this.#plenty.delete(pk);
   }
 
   /** An image at most three seconds old, if one is at hand. */
-  recent(subscriptionUid: string, queueId: number): Item | undefined {
-    const image = this.#images.get(progressKey(subscriptionUid, queueId).pk);
-    return image && this.#isRecent(image.seenAtMs) ? image.item : undefined;
+  recent(queue: ProgressQueue): Progress | undefined {
+    const image = this.#images.get(keyOf(queue).pk);
+    return image && this.#isRecent(image.seenAtMs) ? progressOf(image.item) : undefined;
   }
 
-  /** The stored items of some queues, in their order. A queue added after the subscription starts at offset 0. */
-  async readAll(queues: readonly ConsumedQueue[]): Promise<readonly Item[]> {
-    const found: Item[] = [];
+  /** The stored progress of some queues, in their order. A queue added after the subscription starts at offset 0. */
+  async readAll(queues: readonly ConsumedQueue[]): Promise<readonly Progress[]> {
+    const found: Progress[] = [];
     for (let from = 0; from < queues.length; from += 100) {
       const some = queues.slice(from, from + 100);
-      const items = await this.#items.batchGet(some.map((queue) => progressKey(queue.subscription.uid, queue.queueId)));
-      for (const [index, queue] of some.entries()) found.push(this.saw(items[index] ?? (await this.#create(queue))));
+      const items = await this.#items.batchGet(some.map(keyOf));
+      for (const [index, queue] of some.entries()) found.push(this.#saw(items[index] ?? (await this.#create(queue))));
     }
     return found;
   }
 
   /** As they were a moment ago: cheaper, and not kept. `undefined` for one that was not read yet by anybody. */
-  peekAll(queues: readonly ConsumedQueue[]): Promise<readonly (Item | undefined)[]> {
-    const keys = queues.map((queue) => progressKey(queue.subscription.uid, queue.queueId));
-    return this.#items.batchGet(keys, { consistent: false });
+  async peekAll(queues: readonly ConsumedQueue[]): Promise<readonly (Progress | undefined)[]> {
+    const items = await this.#items.batchGet(queues.map(keyOf), { consistent: false });
+    return items.map((item) => item && progressOf(item));
   }
 
   /** As stored now; nothing where the subscription is gone. */
-  async read(subscriptionUid: string, queueId: number): Promise<Item | undefined> {
-    const item = await this.#items.get(progressKey(subscriptionUid, queueId));
-    return item && this.saw(item);
+  async read(queue: ProgressQueue): Promise<Progress | undefined> {
+    const item = await this.#items.get(keyOf(queue));
+    return item && this.#saw(item);
   }
 
-  async update(subscriptionUid: string, queueId: number, change: ProgressChange): Promise<WriteResult> {
-    const result = await this.#items.update(progressKey(subscriptionUid, queueId), change.changes, {
-      when: change.when,
-      returning: change.returning,
-    });
-    const seen = result.ok ? (change.returning === "allNew" ? result.item : afterRemovals(result.item, change)) : result.current;
-    if (seen) this.saw(seen);
-    else if (!result.ok) this.forget(subscriptionUid, queueId);
-    return result;
+  /** Answers the progress after the change. */
+  async update(queue: ProgressQueue, { changes, when }: ProgressChange): Promise<Written> {
+    const result = await this.#items.update(keyOf(queue), changes, { when, returning: "allNew" });
+    return { ok: result.ok, progress: this.#met(queue, result.ok ? result.item : result.current) };
   }
 
-  forget(subscriptionUid: string, queueId: number): void {
-    this.#images.delete(progressKey(subscriptionUid, queueId).pk);
+  /** For a change that only takes away. Answers the progress before it: what it took away is known by that. */
+  async take(queue: ProgressQueue, change: ProgressChange): Promise<Written> {
+    const result = await this.#items.update(keyOf(queue), change.changes, { when: change.when, returning: "allOld" });
+    if (!result.ok || !result.item) return { ok: result.ok, progress: this.#met(queue, result.ok ? undefined : result.current) };
+    this.#keep(change.appliedTo(result.item));
+    return { ok: true, progress: progressOf(result.item) };
+  }
+
+  /**
+   * Changes a progress item together with what is outside it. Answers it after the change, as far as this process knows: others may
+   * have settled something since `before` was read. Errors: `StoreUnavailable`.
+   */
+  async transact(
+    queue: ProgressQueue,
+    before: Progress,
+    change: ProgressChange,
+    writes: readonly TransactWrite[],
+  ): Promise<Written> {
+    try {
+      const result = await this.#items.transact([change.writeTo(queue), ...writes]);
+      if (result.ok) return { ok: true, progress: this.#saw(change.appliedTo(before.stored)) };
+      const met = result.failures[0]?.current;
+      this.forget(queue);
+      return { ok: false, progress: met ? this.#saw(met) : await this.read(queue) };
+    } catch (error) {
+      if (StoreUnavailable.is(error)) this.forget(queue);
+      throw error;
+    }
+  }
+
+  /** Starts the queue anew in place of what is there, whatever it is, or only while `when` holds. */
+  async replace(item: Item, when?: readonly Condition[]): Promise<boolean> {
+    const { ok } = await this.#items.put(item, when && { when });
+    if (ok) this.#keep(item);
+    return ok;
+  }
+
+  forget(queue: ProgressQueue): void {
+    this.#images.delete(keyOf(queue).pk);
   }
 
   /** Only while the subscription is there: else the progress is gone with it, and offset 0 would hand out everything again. */
@@ -86,7 +127,7 @@ export class ProgressStore {
     const item = freshProgress(subscription.uid, queueId, 0, 0);
     const key = subscriptionKey(group.uid, subscription.topic);
     const result = await this.#items.transact([
-      { kind: "check", key, when: [{ op: "=", name: "u", value: subscription.uid }] },
+      { kind: "check", key, when: ofUid(subscription.uid) },
       { kind: "put", item, when: [{ op: "absent", name: "pk" }] },
     ]);
     if (result.ok) return item;
@@ -100,41 +141,22 @@ export class ProgressStore {
     return ageMs >= 0 && ageMs <= PROGRESS_CACHE_MS;
   }
 
-  /** Keeps an image as the newest one. */
-  saw(item: Item): Item {
+  #met(queue: ProgressQueue, item: Item | undefined): Progress | undefined {
+    if (item) return this.#saw(item);
+    this.forget(queue);
+    return undefined;
+  }
+
+  #saw(item: Item): Progress {
+    const progress = progressOf(item);
+    this.#keep(item);
+    return progress;
+  }
+
+  /** As the newest image. */
+  #keep(item: Item): void {
     this.#images.set(item.pk, { item, seenAtMs: this.#clock.nowMs() });
-    return item;
   }
 }
 
-export interface ProgressChange {
-  readonly changes: readonly Change[];
-  readonly when: readonly Condition[];
-  readonly returning: "allOld" | "allNew";
-}
-
-/** The image after an update that only took away; `undefined` for any other. */
-function afterRemovals(before: Item | undefined, { changes }: ProgressChange): Item | undefined {
-  if (!before) return undefined;
-  const left = new Map<string, Item[string] | undefined>();
-  for (const change of changes) {
-    if (change.op === "deleteFromSet") left.set(change.name, difference(before[change.name], change.values));
-    else if (change.op === "remove") left.set(change.name, undefined);
-    else return undefined;
-  }
-  const after: Record<string, Item[string]> & Key = { pk: before.pk, sk: before.sk };
-  for (const name in before) {
-    const value = left.has(name) ? left.get(name) : before[name];
-    if (value !== undefined) after[name] = value;
-  }
-  return after;
-}
-
-function difference(
-  members: Item[string] | undefined,
-  gone: ReadonlySet<string> | ReadonlySet<number>,
-): Item[string] | undefined {
-  const left = new Set(members as ReadonlySet<number> | undefined);
-  for (const member of gone as ReadonlySet<number>) left.delete(member);
-  return left.size > 0 ? left : undefined;
-}
+const keyOf = ({ subscription, queueId }: ProgressQueue): Key => progressKey(subscription.uid, queueId);

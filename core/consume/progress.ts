@@ -1,7 +1,7 @@
 import { base64urlToNumber, numberToBase64url } from "../bytes/base64url.ts";
 import { hash32 } from "../bytes/hash32.ts";
 import { progressKey } from "../keys.ts";
-import type { Change, Condition, Item } from "../ports/item-store.ts";
+import type { Item } from "../ports/item-store.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
 import { type Parked, parkedOf } from "./parked.ts";
 
@@ -53,6 +53,8 @@ export interface Progress {
   readonly moves: number | undefined;
   /** Ids of claims that only left f and m. */
   readonly husks: readonly string[];
+  /** The item itself. Only the files that write it look inside: this one, `parked.ts` and `progress-change.ts`. */
+  readonly stored: Item;
 }
 
 export interface Claim {
@@ -110,26 +112,9 @@ export const metaOf = (claim: ClaimMeta): string => {
   return metaPrefix(claim) + numberToBase64url(claim.dueMs, DUE_DIGITS) + bucket + attemptTag;
 };
 
-/** What a settle must find at the start of the meta: the same delivery, however often its lease was extended. */
+/** The start of the meta: which delivery holds the claim, however often its lease was extended. */
 export const metaPrefix = (claim: Pick<Claim, "nonce" | "attempt">): string =>
   claim.nonce + numberToBase64url(claim.attempt, ATTEMPT_DIGITS);
-
-/** The claim's meta exactly as it was read or handed out. */
-export const exactClaim = (generation: number, claim: ClaimMeta & Pick<Claim, "id" | "first">): readonly Condition[] => [
-  { op: "=", name: "g", value: generation },
-  { op: "=", name: `f${claim.id}`, value: claim.first },
-  { op: "=", name: `m${claim.id}`, value: metaOf(claim) },
-];
-
-/** That nothing was settled of the claim since it was read. */
-export const openAsRead = (claim: Pick<Claim, "id" | "open">): Condition => ({
-  op: "=",
-  name: `o${claim.id}`,
-  value: new Set(claim.open),
-});
-
-export const removalOf = ({ id }: Pick<Claim, "id">): readonly Change[] =>
-  ["f", "m", "o"].map((attribute): Change => ({ op: "remove", name: attribute + id }));
 
 /** The nonce of a claim given back by the delivery with this nonce: the same for every repeat, and for no other delivery. */
 export const givenBackNonce = (nonce: string, attempt: number): string =>
@@ -151,6 +136,10 @@ export function claimId(seed: string, taken: (id: string) => boolean): string {
   }
 }
 
+/** An id for a new claim of the item. `others`: those that the same write makes. */
+export const freeClaimId = ({ claims, husks }: Progress, seed: string, others?: ReadonlySet<string>): string =>
+  claimId(seed, (id) => claims.has(id) || husks.includes(id) || others?.has(id) === true);
+
 /** Messages below `next` that are neither settled nor expired: out with consumers, waiting after a nack, or parked. */
 export function unsettledCount({ claims, parked, spilled }: Progress): number {
   let count = spilled + parked.offsets.length;
@@ -158,9 +147,9 @@ export function unsettledCount({ claims, parked, spilled }: Progress): number {
   return count;
 }
 
-export const freshProgress = (subscriptionUid: string, queueId: number, next: number, hint: number): Item => ({
+export const freshProgress = (subscriptionUid: string, queueId: number, next: number, hint: number, generation = 0): Item => ({
   ...progressKey(subscriptionUid, queueId),
-  g: 0,
+  g: generation,
   n: next,
   nb: hint,
   r: 0,
@@ -191,7 +180,7 @@ function parse(item: Item): Progress {
     if (open) claims.set(id, claimOf(item, id, open));
     else husks.push(id);
   }
-  return {
+  return checked({
     generation: item.g as number,
     next: item.n as number,
     hint: item.nb as number,
@@ -206,7 +195,19 @@ function parse(item: Item): Progress {
     backlogged: (item.bk as ReadonlySet<number> | undefined) ?? NO_BUCKETS,
     moves: item.ov as number | undefined,
     husks,
-  };
+    stored: item,
+  });
+}
+
+/** What every write leaves so. Errors: `StoreCorrupt`. */
+function checked(progress: Progress): Progress {
+  const { next, spilled, bucketsOut, claims, parked, stored } = progress;
+  const broken = (what: string) => new StoreCorrupt(`progress ${stored.pk} ${what}`, { key: { pk: stored.pk, sk: stored.sk } });
+  if (spilled < 0 || bucketsOut < 0) throw broken("counts less than nothing outside it");
+  if ((parked.offsets.at(-1) ?? -1) >= next) throw broken("has parked what was not met yet");
+  for (const { id, first, open } of claims.values())
+    if (first + (open.at(-1) ?? 0) >= next) throw broken(`has a claim ${id} on what was not handed out yet`);
+  return progress;
 }
 
 /** They nearly always are already: then sorting them would cost more than all the rest of the claim. */

@@ -40,8 +40,7 @@ interface Pull extends Pick<PullRequest, "limit" | "maxBytes"> {
  */
 export async function pullMessages(
   pulling: Pulling,
-  topicName: string,
-  queueId: number,
+  { topic: topicName, queueId }: { readonly topic: string; readonly queueId: number },
   request: PullRequest,
   signal?: AbortSignal,
 ): Promise<PullResult> {
@@ -67,14 +66,13 @@ export async function pullMessages(
   };
   const offset = await startOffset(pulling.log, queue, request.from);
   if (request.waitMs <= 0) return pullOnce(pull, offset);
-  return pullAndWait(pulling, pull, offset, request.waitMs, signal);
+  return pullAndWait(pulling, pull, { offset, waitMs: request.waitMs }, signal);
 }
 
 async function pullAndWait(
   { clock, arrivals }: Pulling,
   pull: Pull,
-  offset: number,
-  waitMs: number,
+  { offset, waitMs }: { readonly offset: number; readonly waitMs: number },
   signal: AbortSignal | undefined,
 ): Promise<PullResult> {
   const { topicUid } = pull.queue;

@@ -5,7 +5,7 @@ import { ByteWriter } from "../bytes/byte-writer.ts";
 import { BrokerError } from "../errors.ts";
 import { RECENT_DELIVERIES_MAX } from "../limits.ts";
 import type { Signer } from "../ports/signer.ts";
-import type { ClaimOrder } from "./progress.ts";
+import type { Held, HeldMessage } from "./held.ts";
 
 /**
  * The right to settle one message of one delivery.
@@ -21,28 +21,14 @@ import type { ClaimOrder } from "./progress.ts";
  * lead from one to the next. A tag is a slice of HMAC(key, delivery · place's fifth): slices of a pseudo-random function are
  * independent of one another, and so five messages share one computation.
  */
-export interface ReceiptHandle extends HandedDelivery {
-  readonly relativeOffset: number;
-}
+export interface ReceiptHandle extends HandedDelivery, HeldMessage {}
 
 /** What all handles of one delivery have in common. */
 export interface HandedDelivery {
   readonly groupUid: string;
   readonly subscriptionUid: string;
   readonly queueId: number;
-  readonly generation: number;
-  readonly claimId: string;
-  /** The claim's first offset. */
-  readonly first: number;
-  readonly nonce: string;
-  readonly attempt: number;
-  readonly leaseUntilMs: number;
-  /** Messages this delivery handed out from the claim: who settles all of them may take it that they are all that it holds. */
-  readonly handedOut: number;
-  /** The claim carries an attempt's tag. */
-  readonly tagged: boolean;
-  /** Of an ordered claim. */
-  readonly order?: ClaimOrder | undefined;
+  readonly held: Held;
   /** Of an ordered claim: the messages of this delivery, relative to `first`, ascending. */
   readonly offsets?: readonly number[] | undefined;
 }
@@ -73,27 +59,28 @@ export class ReceiptHandles {
 
   /** Writes the handles of one delivery, each from its message's offset relative to `first`. */
   forDelivery(delivery: HandedDelivery): (relativeOffset: number) => string {
+    const { held, offsets } = delivery;
     const out = new ByteWriter(96);
-    out.u8(delivery.tagged ? VERSION.tagged : VERSION.plain);
+    out.u8(held.tagged ? VERSION.tagged : VERSION.plain);
     out.text(delivery.groupUid);
     out.text(delivery.subscriptionUid);
     out.varint(delivery.queueId);
-    out.varint(delivery.generation);
-    out.text(delivery.claimId);
-    out.varint(delivery.first);
-    out.text(delivery.nonce);
-    out.varint(delivery.attempt);
-    out.u48(delivery.leaseUntilMs);
-    out.varint(delivery.handedOut);
-    if (delivery.order) {
-      out.varint(delivery.order.bucket);
-      out.varint(delivery.order.head);
-      writeSteps(out, delivery.offsets ?? []);
+    out.varint(held.generation);
+    out.text(held.id);
+    out.varint(held.first);
+    out.text(held.nonce);
+    out.varint(held.attempt);
+    out.u48(held.dueMs);
+    out.varint(held.handedOut);
+    if (held.order) {
+      out.varint(held.order.bucket);
+      out.varint(held.order.head);
+      writeSteps(out, offsets ?? []);
     }
     const signed = { delivery, text: toBase64url(out.view()), bytes: out.view(), hmacs: new Map<number, Uint8Array>() };
     this.#recent.set(signed.text, signed);
     return (relativeOffset) => {
-      const place = delivery.order && delivery.offsets ? delivery.offsets.indexOf(relativeOffset) : relativeOffset;
+      const place = held.order && offsets ? offsets.indexOf(relativeOffset) : relativeOffset;
       const tail = new ByteWriter(TAG_BYTES + 4);
       tail.varint(place);
       tail.raw(this.#tag(signed, place));
@@ -149,21 +136,20 @@ function readDelivery(bytes: Uint8Array): HandedDelivery {
   const reader = new ByteReader(bytes);
   const version = reader.u8();
   if (version !== VERSION.plain && version !== VERSION.tagged) throw invalidHandle();
-  const delivery = {
-    groupUid: reader.text(),
-    subscriptionUid: reader.text(),
-    queueId: reader.varint(),
+  const [groupUid, subscriptionUid, queueId] = [reader.text(), reader.text(), reader.varint()];
+  const held: Held = {
     generation: reader.varint(),
-    claimId: reader.text(),
+    id: reader.text(),
     first: reader.varint(),
     nonce: reader.text(),
     attempt: reader.varint(),
-    leaseUntilMs: reader.u48(),
+    dueMs: reader.u48(),
     handedOut: reader.varint(),
     tagged: version === VERSION.tagged,
   };
-  if (reader.remaining === 0) return delivery;
-  return { ...delivery, order: { bucket: reader.varint(), head: reader.varint() }, offsets: readSteps(reader) };
+  if (reader.remaining === 0) return { groupUid, subscriptionUid, queueId, held };
+  const order = { bucket: reader.varint(), head: reader.varint() };
+  return { groupUid, subscriptionUid, queueId, held: { ...held, order }, offsets: readSteps(reader) };
 }
 
 function writeSteps(out: ByteWriter, offsets: readonly number[]): void {

@@ -11,7 +11,7 @@ import type { Budget, Taker } from "./budget.ts";
 import type { ConsumedQueue, Consumption } from "./consumption.ts";
 import { giveBackUnsent } from "./give-back.ts";
 import { type Attempt, heldByAttempt } from "./held-by-attempt.ts";
-import { type Look, lookThrough, pollThrough } from "./look-through.ts";
+import { type Look, Pass, pollThrough } from "./look-through.ts";
 import { NONCE_CHARS, NONCE_CHARS_BEFORE, UNTAGGED } from "./progress.ts";
 import { receivedMessages } from "./received-messages.ts";
 import { rungOf, type SubscribedTopic, someOf, subscribedTopics, visitingOrder } from "./subscribed-topics.ts";
@@ -37,25 +37,34 @@ export async function receiveMessages(
   request: ReceiveRequest,
   signal?: AbortSignal,
 ): Promise<readonly ReceivedMessage[]> {
-  const receive = await Receive.begin(receiving, groupName, request);
-  const waits = request.waitMs > 0;
-  const { deliveries, full } = waits ? await receive.lookAndWait(signal) : await receive.look();
+  const receive = await Receive.begin(receiving, groupName, request, signal);
+  let looked: Look;
+  try {
+    do looked = await receive.look();
+    while (await receive.waits(looked));
+  } finally {
+    receive.end();
+  }
+  const { deliveries, full } = looked;
   if (deliveries.length === 0 && full && !signal?.aborted) throw tooManyInFlight(full);
-  const { group, queues, budget } = receive;
   // Waiting is what may be cut short; a request that does not wait is always answered.
-  if (!waits || !signal?.aborted) return receivedMessages(receiving, group, queues, deliveries, budget.bytes);
+  if (request.waitMs === 0 || !signal?.aborted) return receivedMessages(receiving, receive, deliveries);
   // The consumer went away while messages were taken for it: others need not wait for the lease to end.
   for (const delivery of deliveries) await giveBackUnsent(receiving, delivery, delivery.messages);
   return [];
 }
 
-/** One receive on its way: what it may look at, which changes while it waits, and what it wants. */
+/**
+ * One receive on its way: what it may look at, which changes while it waits, and what it wants. One that waits is registered with those
+ * who are rung before it looks first, so that nothing that arrives while it looks is missed.
+ */
 class Receive {
   readonly #receiving: Receiving;
   readonly #request: ReceiveRequest;
   readonly #groupName: string;
   readonly #turn: number;
   readonly #untilMs: number;
+  readonly #signal: AbortSignal | undefined;
   readonly budget: Budget;
   group: ConsumerGroup;
   queues: readonly ConsumedQueue[];
@@ -63,18 +72,40 @@ class Receive {
   #polls = 0;
   /** When the first of the claims that were seen out falls due. */
   #nextDueMs: number | undefined;
+  /** Of one that waits, for what arrives in these topics. */
+  #waiter: Waiter | undefined;
+  #joinedFor: readonly SubscribedTopic[] = [];
+  #stopCounting: (() => void) | undefined;
+  /** Why it looks again. */
+  #woken: Woken | undefined;
+  /** Until it is known that there was nothing: whoever fails or goes away passes its ring on. */
+  #passOn: PassOn = "looked";
 
-  static async begin(receiving: Receiving, groupName: string, request: ReceiveRequest): Promise<Receive> {
+  static async begin(
+    receiving: Receiving,
+    groupName: string,
+    request: ReceiveRequest,
+    signal: AbortSignal | undefined,
+  ): Promise<Receive> {
     const group = await receiving.subscriptions.groups.resolve(groupName);
-    return new Receive(receiving, groupName, request, group, await subscribedTopics(receiving, group, request.topics));
+    const topics = await subscribedTopics(receiving, group, request.topics);
+    const receive = new Receive(receiving, groupName, request, { group, topics, signal });
+    if (request.waitMs > 0) {
+      receive.#join();
+      receive.#stopCounting = receiving.waiting.begin(group.uid);
+    }
+    return receive;
   }
 
   private constructor(
     receiving: Receiving,
     groupName: string,
     request: ReceiveRequest,
-    group: ConsumerGroup,
-    topics: readonly SubscribedTopic[],
+    {
+      group,
+      topics,
+      signal,
+    }: { readonly group: ConsumerGroup; readonly topics: readonly SubscribedTopic[]; readonly signal: AbortSignal | undefined },
   ) {
     const { attemptId } = request;
     this.#receiving = receiving;
@@ -84,6 +115,7 @@ class Receive {
     this.#untilMs = receiving.clock.nowMs() + request.waitMs;
     this.group = group;
     this.#topics = topics;
+    this.#signal = signal;
     this.queues = visitingOrder(group, topics, this.#turn, receiving.clock.wallMs());
     this.budget = {
       ...takerOf(receiving, group, attemptId),
@@ -94,72 +126,67 @@ class Receive {
   }
 
   /** Looks where something may be: everywhere, or where the ring came from that woke it. */
-  look(woken?: Woken): Promise<Look> {
-    return this.#receiving.reading.admit(
-      () => this.#look(woken),
-      ({ deliveries }) => deliveries.reduce((bytes, { messages }) => bytes + bodyBytes(messages), 0),
+  look(): Promise<Look> {
+    const receiving = this.#receiving;
+    const woken = this.#woken;
+    const { attemptId } = this.#request;
+    const read = async (): Promise<Look> => {
+      // While a request waits, topics go, come and grow.
+      if (woken) await this.#refresh();
+      if (this.group.paused) return { deliveries: [], nextDueMs: undefined };
+      if (attemptId !== undefined) {
+        const held = await heldByAttempt(receiving, this.queues, attemptOf(receiving, this.group, attemptId));
+        if (held.length > 0) return { deliveries: held, nextDueMs: undefined };
+      }
+      const budget = { ...this.budget, searchUntilMs: receiving.clock.nowMs() + SEARCH_MS_MAX };
+      const polled = woken?.by === "poll";
+      const rung = woken?.by === "ring" && !woken.queues.has(groupLane(this.group.uid)) ? woken.queues : undefined;
+      const looked = polled
+        ? await pollThrough(receiving, someOf(this.queues, this.#polls++ * PROBES_MAX), budget)
+        : await new Pass(receiving, budget).through(rung ? rungOf(this.queues, rung) : this.queues);
+      // Only a look at every queue tells that nothing falls due before.
+      this.#nextDueMs = polled || rung ? earlierOf(this.#nextDueMs, looked.nextDueMs) : looked.nextDueMs;
+      return looked;
+    };
+    return receiving.reading.admit(read, ({ deliveries }) =>
+      deliveries.reduce((sum, { messages }) => sum + bodyBytes(messages), 0),
     );
   }
 
-  async #look(woken: Woken | undefined): Promise<Look> {
-    const receiving = this.#receiving;
-    // While a request waits, topics go, come and grow.
-    if (woken) await this.#refresh();
-    if (this.group.paused) return { deliveries: [], nextDueMs: undefined };
-    if (this.#request.attemptId !== undefined) {
-      const held = await heldByAttempt(receiving, this.queues, attemptOf(receiving, this.group, this.#request.attemptId));
-      if (held.length > 0) return { deliveries: held, nextDueMs: undefined };
+  /** After a look: false where the receive is over; else it waits until there may be something to look for. */
+  async waits(looked: Look): Promise<boolean> {
+    if (!this.#waiter) return false;
+    const nowMs = this.#receiving.clock.nowMs();
+    const found = looked.deliveries.length > 0;
+    const aborted = this.#signal?.aborted === true;
+    if (found || nowMs >= this.#untilMs || aborted || this.#receiving.arrivals.stopped) {
+      // Who leaves takes along what it knew of what falls due.
+      this.#passOn = found || aborted ? "looked" : this.#nextDueMs === undefined ? "nothing" : "everything";
+      return false;
     }
-    const budget = { ...this.budget, searchUntilMs: receiving.clock.nowMs() + SEARCH_MS_MAX };
-    const polled = woken?.by === "poll";
-    const rung = woken?.by === "ring" && !woken.queues.has(groupLane(this.group.uid)) ? woken.queues : undefined;
-    const looked = polled
-      ? await pollThrough(receiving, someOf(this.queues, this.#polls++ * PROBES_MAX), budget)
-      : await lookThrough(receiving, rung ? rungOf(this.queues, rung) : this.queues, budget);
-    // Only a look at every queue tells that nothing falls due before.
-    this.#nextDueMs = polled || rung ? earlierOf(this.#nextDueMs, looked.nextDueMs) : looked.nextDueMs;
-    return looked;
+    if (!sameTopics(this.#joinedFor, this.#topics)) {
+      // Where something arrives that it is subscribed to by now, it wants to be rung too; what came before that, it looks for.
+      this.#waiter.leave("nothing");
+      this.#join();
+      this.#woken = { by: "time" };
+      return true;
+    }
+    // What lies behind is there already: nothing will ring for it.
+    const wakeMs = Math.min(this.#untilMs, Math.max(this.#nextDueMs ?? this.#untilMs, nowMs + 1));
+    this.#woken = looked.more ? { by: "time" } : await this.#waiter.wait(wakeMs - nowMs);
+    return !this.#signal?.aborted;
   }
 
-  async lookAndWait(signal: AbortSignal | undefined): Promise<Look> {
-    const { clock, arrivals } = this.#receiving;
-    let waiter = this.#join(signal);
-    const ended = this.#receiving.waiting.begin(this.group.uid);
-    // Until it is known that there was nothing: whoever fails or goes away passes its ring on.
-    let passOn: PassOn = "looked";
-    let woken: Woken | undefined;
-    try {
-      for (;;) {
-        const topics = this.#topics;
-        const looked = await this.look(woken);
-        const nowMs = clock.nowMs();
-        const found = looked.deliveries.length > 0;
-        if (found || nowMs >= this.#untilMs || signal?.aborted || arrivals.stopped) {
-          // Who leaves takes along what it knew of what falls due.
-          passOn = found || signal?.aborted ? "looked" : this.#nextDueMs === undefined ? "nothing" : "everything";
-          return looked;
-        }
-        if (!sameTopics(topics, this.#topics)) {
-          // Where something arrives that it is subscribed to by now, it wants to be rung too; what came before that, it looks for.
-          waiter.leave("nothing");
-          waiter = this.#join(signal);
-          woken = { by: "time" };
-          continue;
-        }
-        // What lies behind is there already: nothing will ring for it.
-        const wakeMs = Math.min(this.#untilMs, Math.max(this.#nextDueMs ?? this.#untilMs, nowMs + 1));
-        woken = looked.more ? { by: "time" } : await waiter.wait(wakeMs - nowMs);
-        if (signal?.aborted) return { deliveries: [], nextDueMs: undefined };
-      }
-    } finally {
-      ended();
-      waiter.leave(passOn);
-    }
+  /** Must be called in the end. */
+  end(): void {
+    this.#stopCounting?.();
+    this.#waiter?.leave(this.#passOn);
   }
 
-  #join(signal: AbortSignal | undefined): Waiter {
+  #join(): void {
     const lanes = this.#topics.map(({ subscription, topic }) => ({ topicUid: topic.uid, lane: consumerLane(subscription.uid) }));
-    return this.#receiving.arrivals.join([...lanes, { lane: groupLane(this.group.uid) }], signal);
+    this.#joinedFor = this.#topics;
+    this.#waiter = this.#receiving.arrivals.join([...lanes, { lane: groupLane(this.group.uid) }], this.#signal);
   }
 
   async #refresh(): Promise<void> {

@@ -1,17 +1,24 @@
 import { shownTopicName } from "../names.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
 import type { ConsumerGroup, ReceivedMessage, StoredMessage } from "../terms.ts";
+import type { Budget } from "./budget.ts";
 import type { ConsumedQueue, Consumption, Delivery } from "./consumption.ts";
 import { countThatFits } from "./fit-reply.ts";
 import { giveBackUnsent } from "./give-back.ts";
 
+/** The receive whose answer it is. */
+interface ReceivedBy {
+  readonly group: ConsumerGroup;
+  /** In the order of its visit. */
+  readonly queues: readonly ConsumedQueue[];
+  readonly budget: Budget;
+}
+
 /** In the order of the visit, then of the offsets: a repeated call answers alike. What the reply has no room for goes back. */
 export async function receivedMessages(
   consumption: Consumption,
-  group: ConsumerGroup,
-  queues: readonly ConsumedQueue[],
+  { group, queues, budget }: ReceivedBy,
   deliveries: readonly Delivery[],
-  bytesMax: number,
 ): Promise<readonly ReceivedMessage[]> {
   const place = new Map(queues.map(({ subscription, queueId }, index) => [`${subscription.uid}#${queueId}`, index]));
   const placeOf = ({ queue }: Delivery): number => place.get(`${queue.subscription.uid}#${queue.queueId}`) ?? 0;
@@ -22,7 +29,7 @@ export async function receivedMessages(
   let bytes = 0;
   for (const delivery of ordered) {
     const show = receivedBy(consumption, group, delivery);
-    const count = countThatFits(delivery, { empty: received.length === 0, bytesLeft: bytesMax - bytes });
+    const count = countThatFits(delivery, { empty: received.length === 0, bytesLeft: budget.bytes - bytes });
     for (const message of delivery.messages.slice(0, count)) {
       bytes += message.body.length;
       received.push(show(message));
@@ -43,27 +50,20 @@ function receivedBy(
   group: ConsumerGroup,
   delivery: Delivery,
 ): (message: StoredMessage) => ReceivedMessage {
-  const { queue, generation, claimId, first, nonce, attempt, leaseUntilMs, handedOut, order, attemptTag } = delivery;
+  const { queue, held, messages } = delivery;
+  const { first, order, attempt } = held;
   const topic = shownTopicName(queue.topic.name);
   const { maxAttempts } = group;
   const receiptHandle = consumption.handles.forDelivery({
     groupUid: group.uid,
     subscriptionUid: queue.subscription.uid,
     queueId: queue.queueId,
-    generation,
-    claimId,
-    first,
-    nonce,
-    attempt,
-    leaseUntilMs,
-    handedOut,
-    tagged: Boolean(attemptTag),
-    order,
-    offsets: order && delivery.messages.map(({ offset }) => offset - first),
+    held,
+    offsets: order && messages.map(({ offset }) => offset - first),
   });
   // The attempts of an ordered claim are those of its head.
   const attemptOf = (offset: number): number => (order && offset - first !== order.head ? 1 : attempt);
-  const shownUntilMs = consumption.clock.wallMs(leaseUntilMs);
+  const shownUntilMs = consumption.clock.wallMs(held.dueMs);
   // Spelt out: this runs for every message, and a spread takes several times as long.
   return (message) => ({
     messageId: message.messageId,

@@ -1,13 +1,11 @@
 import { BACKLOG_OFFSETS_MAX, PARKED_BYTES, PARKED_REFILLED_BYTES_MAX, REFILLS_PER_WRITE_MAX } from "../limits.ts";
-import type { Item } from "../ports/item-store.ts";
-import { Backlogs, movedChanges, unmoved } from "./backlog.ts";
-import type { ConsumedQueue, Consumption } from "./consumption.ts";
+import { Backlogs } from "./backlog.ts";
+import type { Consumption } from "./consumption.ts";
 import { heldBuckets } from "./delivery-order.ts";
-import { attributeBytes } from "./item-bytes.ts";
-import { parkedAsRead, parkedChanges, withParked } from "./parked.ts";
-import { type Progress, progressOf } from "./progress.ts";
-import type { Taken } from "./taken.ts";
-import { transactMoves } from "./transact-moves.ts";
+import { parkedBytes, withParked } from "./parked.ts";
+import type { Progress } from "./progress.ts";
+import { ProgressChange } from "./progress-change.ts";
+import type { Step, Taken } from "./taken.ts";
 
 /** Buckets that are free to be delivered, and whose next messages are outside the item. */
 export function waitingOutside(progress: Progress): readonly number[] {
@@ -18,17 +16,14 @@ export function waitingOutside(progress: Progress): readonly number[] {
 }
 
 /** Offsets that the item takes from backlogs now; 0 where it does not take as many as one may give, or nothing waits there. */
-export function roomForRefill(item: Item): number {
-  const progress = progressOf(item);
+export function roomForRefill(progress: Progress): number {
   if (waitingOutside(progress).length === 0) return 0;
-  const parkedBytes = item.k === undefined ? 0 : attributeBytes(item.k);
-  const room = Math.floor((PARKED_REFILLED_BYTES_MAX - parkedBytes) / PARKED_BYTES);
+  const room = Math.floor((PARKED_REFILLED_BYTES_MAX - parkedBytes(progress.stored)) / PARKED_BYTES);
   return room < BACKLOG_OFFSETS_MAX ? 0 : room;
 }
 
 /** Brings the oldest piece of some backlogs back into the item, where it is taken like everything parked. */
-export async function refill(consumption: Consumption, queue: ConsumedQueue, item: Item, room: number): Promise<Taken> {
-  const progress = progressOf(item);
+export async function refill(consumption: Consumption, { queue, progress }: Step, room: number): Promise<Taken> {
   const backlogs = new Backlogs(consumption.items, queue, progress);
   const buckets = waitingOutside(progress).slice(0, REFILLS_PER_WRITE_MAX);
   await backlogs.read(buckets);
@@ -41,18 +36,8 @@ export async function refill(consumption: Consumption, queue: ConsumedQueue, ite
     spilled -= offsets.length;
     if (backlogs.isEmpty(bucket)) backlogged.delete(bucket);
   }
-  const { item: after } = await transactMoves(
-    consumption,
-    queue,
-    item,
-    {
-      changes: [
-        ...movedChanges(progress, { spilled, bucketsOut: progress.bucketsOut, backlogged }),
-        ...parkedChanges(item, parked),
-      ],
-      when: [...unmoved(progress), parkedAsRead(item)],
-    },
-    backlogs.writes,
-  );
-  return { item: after, deliveries: [] };
+  const { bucketsOut } = progress;
+  const change = new ProgressChange(progress).move(progress, { spilled, bucketsOut, backlogged }).park(progress, parked);
+  const { progress: after } = await consumption.progress.transact(queue, progress, change, backlogs.writes);
+  return { progress: after, deliveries: [] };
 }

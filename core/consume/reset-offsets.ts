@@ -1,15 +1,14 @@
 import { BrokerError } from "../errors.ts";
-import { progressKey } from "../keys.ts";
 import { RESET_ROUNDS_MAX } from "../limits.ts";
 import { departs } from "../maintenance/departure.ts";
-import type { Condition, Item } from "../ports/item-store.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
 import { finishing } from "../store-errors.ts";
 import type { Topic } from "../terms.ts";
 import { visitedQueues } from "../topic/visited-queues.ts";
 import { consumerLane } from "./arrivals.ts";
 import { type ConsumedQueue, type Consumption, logQueue } from "./consumption.ts";
-import { freshProgress, progressOf } from "./progress.ts";
+import { freshProgress, type Progress } from "./progress.ts";
+import { replacementOf } from "./progress-change.ts";
 import type { SubscriptionRegistry } from "./subscription-registry.ts";
 
 type Resetting = Consumption & { readonly subscriptions: SubscriptionRegistry };
@@ -42,8 +41,8 @@ export async function resetOffsets(resetting: Resetting, groupName: string, rese
   const queues = queueIdsOf(resetting, topic, reset.queueId).map((queueId) => ({ group, subscription, topic, queueId, filter }));
   const planned: QueueReset[] = [];
   for (const queue of queues) {
-    const item = await unlessDamaged(() => resetting.items.get(progressKey(subscription.uid, queue.queueId)));
-    const before = item && item !== "damaged" ? progressOf(item).next : 0;
+    const progress = await unlessDamaged(() => resetting.progress.read(queue));
+    const before = progress && progress !== "damaged" ? progress.next : 0;
     planned.push({ queueId: queue.queueId, before, after: await offsetFor(resetting, queue, reset.to) });
   }
   if (reset.dryRun) return planned;
@@ -84,33 +83,21 @@ async function offsetFor({ log }: Resetting, queue: ConsumedQueue, to: OffsetRes
  */
 async function resetQueue(resetting: Resetting, queue: ConsumedQueue, offset: number | undefined): Promise<QueueReset> {
   const { subscription, queueId } = queue;
-  resetting.progress.forget(subscription.uid, queueId);
+  resetting.progress.forget(queue);
   let leaves = false;
   for (let round = 0; round < RESET_ROUNDS_MAX; round++) {
-    const items = await unlessDamaged(() => resetting.progress.readAll([queue]));
-    if (items === "damaged") return replaceDamaged(resetting, queue, offset);
-    const [item] = items as readonly [Item];
-    const { next, generation, deadLettered, expired, spilled } = progressOf(item);
+    const read = await unlessDamaged(() => resetting.progress.readAll([queue]));
+    if (read === "damaged") return replaceDamaged(resetting, queue, offset);
+    const [progress] = read as readonly [Progress];
+    const { next, spilled } = progress;
     // Before it: what waits outside the item is lost sight of.
     if (spilled > 0 && !leaves) await leaveOutside(resetting, subscription.uid, queueId);
     leaves ||= spilled > 0;
     // The latest is asked for after the item was read: it is never behind.
     const after = offset ?? (await offsetFor(resetting, queue, "latest"));
     const hint = await resetting.log.reader.hintFor(logQueue(queue), after);
-    const replaced: Item = {
-      ...freshProgress(subscription.uid, queueId, after, hint),
-      g: generation + 1,
-      dl: deadLettered,
-      ex: expired,
-      ...(item.ur !== undefined && { ur: item.ur }),
-    };
-    const when = ["g", "n", "r", "dl", "ex"].map((name): Condition => ({ op: "=", name, value: item[name] as number }));
-    const counted: Condition = item.ur === undefined ? { op: "absent", name: "ur" } : { op: "=", name: "ur", value: item.ur };
-    const result = await resetting.items.put(replaced, { when: [...when, counted] });
-    if (result.ok) {
-      resetting.progress.saw(replaced);
-      return { queueId, before: next, after };
-    }
+    const { item, when } = replacementOf(progress, freshProgress(subscription.uid, queueId, after, hint));
+    if (await resetting.progress.replace(item, when)) return { queueId, before: next, after };
   }
   throw new BrokerError(
     "TOO_MANY_REQUESTS",
@@ -125,7 +112,7 @@ async function replaceDamaged(resetting: Resetting, queue: ConsumedQueue, offset
   const after = offset ?? (await offsetFor(resetting, queue, "latest"));
   const hint = await resetting.log.reader.hintFor(logQueue(queue), after);
   const generation = Math.floor(resetting.clock.wallMs() / 1_000);
-  await resetting.items.put({ ...freshProgress(subscription.uid, queueId, after, hint), g: generation });
+  await resetting.progress.replace(freshProgress(subscription.uid, queueId, after, hint, generation));
   return { queueId, before: 0, after };
 }
 

@@ -7,7 +7,8 @@ import { backoffMs } from "./backoff.ts";
 import { type Changed, changeLease, type LeaseChange } from "./change-lease.ts";
 import type { ConsumedQueue, Consumption } from "./consumption.ts";
 import { deadLetterHeld } from "./dead-letter-held.ts";
-import { deliveryOf, leaseLost } from "./held-claim.ts";
+import { deliveryKey } from "./held.ts";
+import { leaseLost } from "./held-claim.ts";
 import { makeRoom } from "./make-room.ts";
 import { invalidHandle, type ReceiptHandle } from "./receipt-handle.ts";
 import type { SubscriptionRegistry } from "./subscription-registry.ts";
@@ -94,17 +95,17 @@ async function settleQueue(settling: Settling, tasks: readonly Task[]): Promise<
       ringForOrdered(settling, [task]);
     });
   }
-  for (const together of groupBy(kept, (task) => `${deliveryOf(task.handle)}/${changeName(task)}`).values()) {
+  for (const together of groupBy(kept, (task) => `${deliveryKey(task.handle)}/${changeName(task)}`).values()) {
     await attempt(together, () => changeTogether(settling, together));
   }
   const [given] = kept.filter(({ entry }) => entry.action === "nack");
   // However many are given back without a receive in between, the item stays small.
-  const item = given && settling.progress.recent(given.queue.subscription.uid, given.queue.queueId);
-  if (item) await makeRoom(settling, given.queue, item);
+  const progress = given && settling.progress.recent(given.queue);
+  if (progress) await makeRoom(settling, given.queue, progress);
 }
 
 /** The attempts of an ordered claim are those of one message; what comes behind it has not begun. */
-const isLastAttempt = ({ attempt, order, relativeOffset }: ReceiptHandle, { group }: ConsumedQueue): boolean =>
+const isLastAttempt = ({ held: { attempt, order }, relativeOffset }: ReceiptHandle, { group }: ConsumedQueue): boolean =>
   attempt >= group.maxAttempts && (order === undefined || order.head === relativeOffset);
 
 /** A store that fails fails these entries, not the others. */
@@ -135,7 +136,7 @@ async function settleAcks(settling: Settling, tasks: readonly Task[]): Promise<v
 
 /** What is settled in order makes way for what waits behind it. */
 function ringForOrdered({ arrivals }: Settling, tasks: readonly Task[]): void {
-  const [freeing] = tasks.filter(({ handle }) => handle.order !== undefined);
+  const [freeing] = tasks.filter(({ handle }) => handle.held.order !== undefined);
   if (freeing) arrivals.ring(consumerLane(freeing.queue.subscription.uid), freeing.queue.queueId);
 }
 
@@ -166,17 +167,14 @@ async function changeTogether(settling: Settling, tasks: readonly Task[]): Promi
 function leaseChange({ entry, handle, queue }: Task): LeaseChange {
   if (entry.action === "extend") return { kind: "extend", leaseMs: entry.leaseMs };
   const nack = entry.action === "nack" ? entry : undefined;
-  const delayMs = nack?.delayMs ?? backoffMs(queue.group.backoff, handle.attempt);
+  const delayMs = nack?.delayMs ?? backoffMs(queue.group.backoff, handle.held.attempt);
   return { kind: "giveBack", delayMs, countAttempt: nack?.countAttempt ?? true };
 }
 
 function changedResult(settling: Settling, { entry, handle }: Task, changed: Changed): SettleResult {
   if (entry.action !== "extend") return { status: "nacked", receiptHandle: entry.receiptHandle };
-  const newReceiptHandle = settling.handles.forDelivery({
-    ...handle,
-    claimId: changed.id,
-    leaseUntilMs: changed.dueMs,
-  })(handle.relativeOffset);
+  const held = { ...handle.held, ...changed };
+  const newReceiptHandle = settling.handles.forDelivery({ ...handle, held })(handle.relativeOffset);
   return {
     status: "extended",
     receiptHandle: entry.receiptHandle,

@@ -9,12 +9,13 @@ import { departs } from "../maintenance/departure.ts";
 import { MetadataCache } from "../metadata-cache.ts";
 import { isRetryTopic } from "../names.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { Condition, Item, ItemStore, Key, TransactWrite } from "../ports/item-store.ts";
+import type { Item, ItemStore, Key, TransactWrite } from "../ports/item-store.ts";
 import type { Random } from "../ports/random.ts";
 import { checkQuotas, subscriberQuota, subscriptionQuota, transactCounted } from "../quotas.ts";
 import type { SubscriptionDeletion, VersionMatch } from "../requests.ts";
 import type { ConsumerGroup, Filter, StartFrom, Subscription, Topic } from "../terms.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
+import { inPlaceOf, ofUid, ofVersion } from "../uid-items.ts";
 import { checkVersion } from "../version-match.ts";
 import type { GroupRegistry } from "./group-registry.ts";
 import { freshProgress, progressOf, unsettledCount } from "./progress.ts";
@@ -133,7 +134,7 @@ export class SubscriptionRegistry {
   /** What receives go by is gone at once; the progress, which nobody names then, goes with maintenance. */
   async unsubscribe(groupUid: string, subscription: Subscription, queues: number): Promise<void> {
     // Only this subscription: another may have been made in its place meanwhile, by a group of the same name too.
-    const when = [{ op: "=", name: "u", value: subscription.uid }] as const;
+    const when = ofUid(subscription.uid);
     const key = subscriptionKey(groupUid, subscription.topic);
     const leaving = departs({ kind: "subscription", uid: subscription.uid, name: "", queues }, this.#store.clock.nowMs());
     const ending = { kind: "delete", key, when } as const;
@@ -174,10 +175,7 @@ export class SubscriptionRegistry {
       version: current.version + 1,
     };
     const result = await this.#store.items.put(subscriptionItem(group.uid, subscription), {
-      when: [
-        { op: "=", name: "u", value: current.uid },
-        { op: "=", name: "v", value: current.version },
-      ],
+      when: ofVersion(current),
     });
     this.#cache.forget(group.uid);
     return result.ok ? subscription : undefined;
@@ -215,8 +213,8 @@ export class SubscriptionRegistry {
       version: 1,
     };
     const writes: readonly TransactWrite[] = [
-      { kind: "check", key: groupKey(group.name), when: [{ op: "=", name: "u", value: group.uid }] },
-      { kind: "check", key: topicKey(topic.name), when: [{ op: "=", name: "u", value: topic.uid }] },
+      { kind: "check", key: groupKey(group.name), when: ofUid(group.uid) },
+      { kind: "check", key: topicKey(topic.name), when: ofUid(topic.uid) },
       { kind: "put", item: subscriptionItem(group.uid, subscription), when: inPlaceOf(ofOldTopic) },
       { kind: "put", item: subscriberItem(group.uid, subscription), when: inPlaceOf(ofOldGroup) },
       { kind: "delete", key: keyOf(unmade.item), when: [{ op: "exists", name: "pk" }] },
@@ -270,7 +268,3 @@ const tooSlow = ({ name }: Topic): BrokerError =>
     "SERVER_BUSY",
     `It took too long to find out where to start on topic '${name}'. Nothing was changed; try again.`,
   );
-
-const inPlaceOf = (item: Item | undefined): readonly Condition[] => [
-  item ? { op: "=", name: "u", value: item.u as string } : { op: "absent", name: "pk" },
-];

@@ -1,23 +1,14 @@
 import type { ReadMessages } from "../log/run-messages.ts";
-import type { Change, Item } from "../ports/item-store.ts";
-import { type Budget, takerOf } from "./budget.ts";
+import { takerOf } from "./budget.ts";
 import type { ConsumedQueue, Consumption } from "./consumption.ts";
 import { deadLetterClaim } from "./dead-letter.ts";
-import {
-  type Claim,
-  type ClaimMeta,
-  claimId,
-  exactClaim,
-  isGivenBack,
-  metaOf,
-  openAsRead,
-  type Progress,
-  progressOf,
-} from "./progress.ts";
+import { deliveriesFrom } from "./held.ts";
+import { type Claim, freeClaimId, isGivenBack, type Progress } from "./progress.ts";
+import { ProgressChange } from "./progress-change.ts";
 import { putAside } from "./put-aside.ts";
 import { readOffsets } from "./read-offsets.ts";
 import { takeDueOrdered } from "./take-due-ordered.ts";
-import type { Taken } from "./taken.ts";
+import type { Step, Taken } from "./taken.ts";
 
 /** When a claim may be handed out again. A lease waits for the slowest clock; a wait that nobody believes in does not. */
 export const dueAgainMs = (claim: Claim, skewMarginMs: number): number => claim.dueMs + (isGivenBack(claim) ? 0 : skewMarginMs);
@@ -35,73 +26,37 @@ export function dueClaim(progress: Progress, nowMs: number, skewMarginMs: number
  * Hands a due claim out again, in place: no copy, no revive job. It is taken on its exact meta, and what the update returns is
  * what is handed out: a late ack may have settled some of it since it was read. After the last attempt it is dead-lettered.
  */
-export async function takeDue(
-  consumption: Consumption,
-  queue: ConsumedQueue,
-  item: Item,
-  claim: Claim,
-  budget: Budget,
-): Promise<Taken> {
-  if (claim.order) return takeDueOrdered(consumption, queue, item, { ...claim, order: claim.order }, budget);
-  const progress = progressOf(item);
+export async function takeDue(consumption: Consumption, step: Step, claim: Claim): Promise<Taken> {
+  if (claim.order) return takeDueOrdered(consumption, step, { ...claim, order: claim.order });
+  const { queue, progress, budget } = step;
   const { messages, unreadable } = await messagesOfClaim(consumption, queue, claim);
-  if (unreadable.length > 0) return { item: await putAside(consumption, queue, item, claim, unreadable), deliveries: [] };
+  if (unreadable.length > 0) return { progress: await putAside(consumption, step, claim, unreadable), deliveries: [] };
   if (messages.length > 0 && claim.attempt >= queue.group.maxAttempts) {
-    return { item: await deadLetterClaim(consumption, queue, progress.generation, claim, messages), deliveries: [] };
+    const reason = `not acknowledged in ${claim.attempt} attempts`;
+    const { generation } = progress;
+    const dying = { generation, claim, messages, death: { attempts: claim.attempt, reason } };
+    return { progress: await deadLetterClaim(consumption, queue, dying), deliveries: [] };
   }
-  const gone = claim.open.filter((relative) => !messages.some((message) => message.offset === claim.first + relative));
-  const fits = messages.length <= budget.messages;
-  const leaseUntilMs = consumption.clock.nowMs() + budget.leaseMs;
-  const taken = { ...takerOf(budget), attempt: claim.attempt + 1, dueMs: leaseUntilMs };
-  const exact = exactClaim(progress.generation, claim);
-  const id = fits ? claim.id : claimId(`${budget.nonce}+${claim.id}`, (used) => item[`m${used}`] !== undefined);
-  const part = fits ? undefined : new Set(messages.slice(0, budget.messages).map(({ offset }) => offset - claim.first));
-  const result = await consumption.progress.update(queue.subscription.uid, queue.queueId, {
-    changes: part ? splitChanges(claim, id, taken, part) : wholeChanges(claim, taken, gone),
-    when: [
-      ...exact,
-      // What a late ack settled since must neither be handed out again, nor count as expired; what a nack has just added to a
-      // claim that was given back must not be leased without being handed out.
-      ...(part || gone.length > 0 || isGivenBack(claim) ? [openAsRead(claim)] : []),
-      ...(part ? [{ op: "absent", name: `f${id}` } as const] : []),
-    ],
-    returning: "allNew",
-  });
-  if (!result.ok) return { item: result.current, deliveries: [] };
-  const open = result.item?.[`o${id}`] as ReadonlySet<number> | undefined;
-  const still = messages.filter(({ offset }) => open?.has(offset - claim.first));
-  if (still.length === 0) return { item: result.item, deliveries: [] };
-  const { generation } = progress;
-  const delivery = {
-    queue,
-    generation,
-    claimId: id,
-    first: claim.first,
-    ...taken,
-    leaseUntilMs,
-    messages: still,
-    handedOut: open?.size ?? 0,
-  };
-  return { item: result.item, deliveries: [delivery] };
-}
-
-function wholeChanges(claim: Claim, taken: ClaimMeta, gone: readonly number[]): readonly Change[] {
-  const meta: Change = { op: "set", name: `m${claim.id}`, value: metaOf(taken) };
-  if (gone.length === 0) return [meta];
-  return [
-    meta,
-    { op: "deleteFromSet", name: `o${claim.id}`, values: new Set(gone) },
-    { op: "increment", name: "ex", by: gone.length },
-  ];
-}
-
-function splitChanges(claim: Claim, id: string, taken: ClaimMeta, part: ReadonlySet<number>): readonly Change[] {
-  return [
-    { op: "set", name: `f${id}`, value: claim.first },
-    { op: "set", name: `m${id}`, value: metaOf(taken) },
-    { op: "set", name: `o${id}`, value: part },
-    { op: "deleteFromSet", name: `o${claim.id}`, values: part },
-  ];
+  const live = messages.map(({ offset }) => offset - claim.first);
+  const meta = { ...takerOf(budget), attempt: claim.attempt + 1, dueMs: consumption.clock.nowMs() + budget.leaseMs };
+  const change = new ProgressChange(progress).wantClaim(claim);
+  let { id } = claim;
+  if (messages.length > budget.messages) {
+    id = freeClaimId(progress, `${budget.nonce}+${claim.id}`);
+    const part = live.slice(0, budget.messages);
+    change
+      .putClaim({ ...meta, id, first: claim.first, open: part })
+      .settle(claim.id, new Set(part))
+      .wantOpen(claim);
+  } else {
+    const gone = claim.open.filter((relative) => !live.includes(relative));
+    change.setMeta(id, meta).settle(id, new Set(gone)).countExpired(gone.length);
+    // What a late ack settled since must not count as expired; what a nack has just added to a claim that was given back must not
+    // be leased without being handed out.
+    if (gone.length > 0 || isGivenBack(claim)) change.wantOpen(claim);
+  }
+  const { ok, progress: after } = await consumption.progress.update(queue, change);
+  return { progress: after, deliveries: ok ? deliveriesFrom(queue, after, { ...meta, id, messages }) : [] };
 }
 
 /** The claim's open messages that have not expired, in order, and those that cannot be read. */

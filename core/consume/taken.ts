@@ -1,10 +1,18 @@
 import type { Unreadable } from "../log/frame.ts";
-import type { Item } from "../ports/item-store.ts";
-import type { Delivery } from "./consumption.ts";
+import type { Budget } from "./budget.ts";
+import type { ConsumedQueue, Delivery } from "./consumption.ts";
+import type { Progress } from "./progress.ts";
 
-/** What one step took, and the progress item after it. */
+/** Where one step of a receive begins: a queue, its progress as it was last seen, and what is still wanted. */
+export interface Step {
+  readonly queue: ConsumedQueue;
+  readonly progress: Progress;
+  readonly budget: Budget;
+}
+
+/** What one step took, and the progress after it; `undefined` where the subscription is gone. */
 export interface Taken {
-  readonly item: Item | undefined;
+  readonly progress: Progress | undefined;
   readonly deliveries: readonly Delivery[];
   /** What was claimed and cannot be read: to be put aside. */
   readonly unreadable?: UnreadableInClaim | undefined;
@@ -12,14 +20,9 @@ export interface Taken {
 
 /** Messages of one claim that cannot be read. */
 export interface UnreadableInClaim {
-  readonly claimId: string;
+  readonly id: string;
   readonly unreadable: readonly Unreadable[];
 }
 
 /** `full`: there is more, but as many claims are out as a queue may have. */
 export type NotTaken = "nothing" | "full";
-
-export const unreadableIn = (
-  { claimId }: Pick<Delivery, "claimId">,
-  unreadable: readonly Unreadable[],
-): UnreadableInClaim | undefined => (unreadable.length > 0 ? { claimId, unreadable } : undefined);

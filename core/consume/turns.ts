@@ -1,17 +1,19 @@
 /** Lets those who would only lose races against each other in one process go one after the other. */
 export class Turns {
-  readonly #last = new Map<string, Promise<unknown>>();
+  readonly #last = new Map<string, Promise<void>>();
 
-  /** Runs `work` once all that came before under the same key has ended, well or not. */
-  async take<T>(key: string, work: () => Promise<T>): Promise<T> {
-    const before = this.#last.get(key) ?? Promise.resolve();
-    const mine = before.then(work, work);
-    const ended = mine.catch(() => undefined);
-    this.#last.set(key, ended);
-    try {
-      return await mine;
-    } finally {
-      if (this.#last.get(key) === ended) this.#last.delete(key);
-    }
+  /** Waits until all that began before under the same key have ended. Whoever calls it calls what it answers in the end. */
+  async begin(key: string): Promise<() => void> {
+    const before = this.#last.get(key);
+    let end = (): void => undefined;
+    const mine = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    this.#last.set(key, mine);
+    await before;
+    return () => {
+      if (this.#last.get(key) === mine) this.#last.delete(key);
+      end();
+    };
   }
 }

@@ -2,21 +2,23 @@ import { backlogKey, spilledFrom, spilledPk, spilledUntil } from "../keys.ts";
 import { LOOKED_UP_OUTSIDE_MAX } from "../limits.ts";
 import type { Item, Query } from "../ports/item-store.ts";
 import { offsetsOfBacklog } from "./backlog.ts";
-import type { ConsumedQueue, Consumption } from "./consumption.ts";
+import type { Consumption, ProgressQueue } from "./consumption.ts";
+import { type HeldMessage, offsetOf } from "./held.ts";
 import type { Progress } from "./progress.ts";
 import { spilledClaimOf } from "./spilled-claim.ts";
 
 /**
- * Whether an offset waits outside its progress item, in a claim or in the backlog of its bucket. Asked only where a settle finds its
+ * Whether a message waits outside its progress item, in a claim or in the backlog of its bucket. Asked only where a settle finds its
  * work done, perhaps by itself. `undefined` where too much waits there to look at.
  */
 export async function waitsOutside(
   { items }: Consumption,
-  { subscription, queueId }: Pick<ConsumedQueue, "subscription" | "queueId">,
+  { subscription, queueId }: ProgressQueue,
   { generation }: Progress,
-  offset: number,
-  bucket: number | undefined,
+  message: HeldMessage,
 ): Promise<boolean | undefined> {
+  const offset = offsetOf(message);
+  const bucket = message.held.order?.bucket;
   const place = { subscriptionUid: subscription.uid, queueId, generation };
   const claims = { pk: spilledPk(subscription.uid, queueId), from: spilledFrom(generation), to: spilledUntil(generation) };
   const among = (item: Item): boolean => {

@@ -2,6 +2,7 @@ import { groupOf } from "../consume/group-codec.ts";
 import { groupKey, RUNNING_REDRIVES_PK } from "../keys.ts";
 import { REDRIVE_TURN_MS } from "../limits.ts";
 import { continueRedrive, type Redriving } from "./redrive.ts";
+import { runningRedriveOf } from "./redrive-job.ts";
 
 const JOBS_PER_PAGE = 25;
 
@@ -19,19 +20,21 @@ export interface RedrivesReport {
 export async function continueRedrives(store: Redriving, untilMs: number, signal?: AbortSignal): Promise<RedrivesReport> {
   const { items, clock } = store;
   const errors: unknown[] = [];
-  let running = false;
+  let unfinished = false;
   for (let from: string | undefined; ; ) {
     const page = await items.query({ pk: RUNNING_REDRIVES_PK, ...(from && { from }), limit: JOBS_PER_PAGE });
     for (const item of page.items) {
       if (clock.nowMs() >= untilMs || signal?.aborted) return { running: true, errors };
-      const group = await items.get(groupKey(item.gn as string));
+      const running = runningRedriveOf(item);
+      const stored = await items.get(groupKey(running.group));
+      const group = stored && groupOf(stored);
       const turnEndMs = Math.min(untilMs, clock.nowMs() + REDRIVE_TURN_MS);
       try {
         const job =
-          group && group.u === item.gu
-            ? await continueRedrive(store, groupOf(group), item.j as string, { untilMs: turnEndMs, signal })
+          group?.uid === running.groupUid
+            ? await continueRedrive(store, group, running.jobId, { untilMs: turnEndMs, signal })
             : undefined;
-        if (job?.state === "RUNNING") running = true;
+        if (job?.state === "RUNNING") unfinished = true;
         // Of a group that is gone, or forgotten.
         else if (!job) await items.delete(item);
       } catch (error) {
@@ -39,7 +42,7 @@ export async function continueRedrives(store: Redriving, untilMs: number, signal
       }
     }
     const last = page.items.at(-1);
-    if (!page.more || !last) return { running, errors };
+    if (!page.more || !last) return { running: unfinished, errors };
     from = `${last.sk}\u0000`;
   }
 }

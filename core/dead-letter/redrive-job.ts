@@ -79,6 +79,13 @@ export const startOf = (job: RedriveJob, nowMs: number): readonly TransactWrite[
   },
 ];
 
+/** Which redrive runs. */
+export const runningRedriveOf = (item: Item): Pick<RedriveJob, "group" | "groupUid" | "jobId"> => ({
+  group: item.gn as string,
+  groupUid: item.gu as string,
+  jobId: item.j as string,
+});
+
 /** A step: `moved` messages, `unreadable` ones passed over, and where to go on. */
 export const stepOf = (
   job: RedriveJob,

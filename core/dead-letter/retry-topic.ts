@@ -1,6 +1,6 @@
 import { toBase64url } from "../bytes/base64url.ts";
 import { freshProgress } from "../consume/progress.ts";
-import { subscriberItem, subscriptionItem } from "../consume/subscription-codec.ts";
+import { subscriberItem, subscriptionItem, subscriptionOf } from "../consume/subscription-codec.ts";
 import type { SubscriptionRegistry } from "../consume/subscription-registry.ts";
 import { groupKey, subscriptionKey, topicKey } from "../keys.ts";
 import { retryTopicName } from "../names.ts";
@@ -10,6 +10,7 @@ import type { Random } from "../ports/random.ts";
 import type { ConsumerGroup, Subscription, Topic } from "../terms.ts";
 import { topicItem, topicOf } from "../topic/topic-codec.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
+import { inPlaceOf, ofUid, uidOf } from "../uid-items.ts";
 
 export interface RetryTopics {
   readonly items: ItemStore;
@@ -28,8 +29,9 @@ export async function retryTopic(store: RetryTopics, group: ConsumerGroup, origi
   const name = retryTopicName(group.name, origin);
   for (;;) {
     const [topic, subscription] = await items.batchGet([topicKey(name), subscriptionKey(group.uid, name)]);
-    if (topic && subscription?.tu === topicOf(topic).uid) return topicOf(topic);
-    if ((await items.get(groupKey(group.name)))?.u !== group.uid) return undefined;
+    if (topic && subscription && subscriptionOf(subscription).topicUid === topicOf(topic).uid) return topicOf(topic);
+    const stored = await items.get(groupKey(group.name));
+    if (!stored || uidOf(stored) !== group.uid) return undefined;
     const like = await topics.lookUp(origin);
     const settings = like ? { type: like.type, retentionHours: like.retentionHours, flushMode: like.flushMode } : {};
     const made = topics.fresh(name, { ...settings, queues: 1 });
@@ -58,12 +60,10 @@ function creation(
     updatedAtMs: nowMs,
     version: 1,
   };
-  const as = (item: Item | undefined) =>
-    item ? ([{ op: "=", name: "u", value: item.u as string }] as const) : ([{ op: "absent", name: "pk" }] as const);
   return [
-    { kind: "check", key: groupKey(group.name), when: [{ op: "=", name: "u", value: group.uid }] },
-    { kind: "put", item: topicItem(topic), when: as(found.topic) },
-    { kind: "put", item: subscriptionItem(group.uid, subscription), when: as(found.subscription) },
+    { kind: "check", key: groupKey(group.name), when: ofUid(group.uid) },
+    { kind: "put", item: topicItem(topic), when: inPlaceOf(found.topic) },
+    { kind: "put", item: subscriptionItem(group.uid, subscription), when: inPlaceOf(found.subscription) },
     { kind: "put", item: subscriberItem(group.uid, subscription) },
     { kind: "put", item: freshProgress(subscription.uid, 0, 0, 0) },
   ];

@@ -18,6 +18,9 @@ export const tombstone = (topic: Topic, message: StoredMessage, by: string): Ite
   x: endOf(topic, message.storedAtMs) + EXPIRY_GUARD_SECONDS,
 });
 
+/** Who deleted or redrove it. */
+export const takerOf = (item: Item): string => item.by as string;
+
 /** Whether its retention still runs. Its block may live on for a younger message's sake, but its tombstone does not. */
 export const isRetained = (topic: Topic, message: StoredMessage, nowMs: number): boolean =>
   endOf(topic, message.storedAtMs) * 1_000 > nowMs;

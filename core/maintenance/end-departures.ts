@@ -23,6 +23,7 @@ import type { Random } from "../ports/random.ts";
 import { subscriberQuota, subscriptionQuota, transactCounted } from "../quotas.ts";
 import type { Subscription } from "../terms.ts";
 import { topicOf } from "../topic/topic-codec.ts";
+import { ofUid, uidOf } from "../uid-items.ts";
 import { type Departure, departureOf } from "./departure.ts";
 
 const DEPARTURES_PER_PAGE = 25;
@@ -97,7 +98,7 @@ async function deleteEarlierGenerations(store: Dependencies, subscriptionUid: st
 /** One that read a deleted topic. Under the topic's name there may be another by now, with subscriptions of its own. */
 async function endSubscriber(store: Dependencies, topic: Departure, item: Item): Promise<void> {
   const { groupUid, subscriptionUid } = subscriberOf(item);
-  const when = [{ op: "=", name: "u", value: subscriptionUid }] as const;
+  const when = ofUid(subscriptionUid);
   // Where the group lives on.
   const quotas = isRetryTopic(topic.name) ? [] : [subscriptionQuota(groupUid)];
   await transactCounted(store, [{ kind: "delete", key: subscriptionKey(groupUid, topic.name), when }], quotas, -1);
@@ -109,12 +110,12 @@ async function endSubscription(store: Dependencies, { uid, topic, topicUid, grou
   const item = await store.items.get(topicKey(topic));
   if (item === undefined || topicOf(item).uid !== topicUid) return;
   await deleteProgress(store, uid, topicOf(item).queuesEver);
-  const when = [{ op: "=", name: "u", value: uid }] as const;
+  const when = ofUid(uid);
   const quotas = isRetryTopic(topic) ? [] : [subscriberQuota(topicUid)];
   await transactCounted(store, [{ kind: "delete", key: subscriberKey(topicUid, group), when }], quotas, -1);
   if (!isRetryTopic(topic)) return;
   await store.items.delete(anchorKey(topicUid, 0));
-  await store.items.delete(topicKey(topic), { when: [{ op: "=", name: "u", value: topicUid }] });
+  await store.items.delete(topicKey(topic), { when: ofUid(topicUid) });
 }
 
 async function deleteProgress(store: Dependencies, subscriptionUid: string, queues: number): Promise<void> {
@@ -141,7 +142,7 @@ async function eachOf(store: Dependencies, pk: string, endOne: (item: Item) => P
     if (items.length === 0) return;
     for (const item of items) {
       await endOne(item);
-      await store.items.delete(item, { when: [{ op: "=", name: "u", value: item.u as string }] });
+      await store.items.delete(item, { when: ofUid(uidOf(item)) });
     }
   }
 }

@@ -7,6 +7,7 @@ import { groupKey, subscribersPk, subscriptionKey } from "../keys.ts";
 import { listNames } from "../list-names.ts";
 import type { ListPage, ListRequest } from "../requests.ts";
 import type { Subscription, Topic, TopicType } from "../terms.ts";
+import { uidOf } from "../uid-items.ts";
 import type { TopicRegistry } from "./topic-registry.ts";
 import { visitedQueues } from "./visited-queues.ts";
 
@@ -70,5 +71,6 @@ async function subscriptionBehind(
   { group, groupUid, subscriptionUid }: Subscriber,
 ): Promise<Subscription | undefined> {
   const [groupItem, item] = await store.items.batchGet([groupKey(group), subscriptionKey(groupUid, topic.name)]);
-  return groupItem?.u === groupUid && item?.u === subscriptionUid ? subscriptionOf(item) : undefined;
+  const isThere = groupItem && item && uidOf(groupItem) === groupUid && uidOf(item) === subscriptionUid;
+  return isThere ? subscriptionOf(item) : undefined;
 }

@@ -14,6 +14,7 @@ import { TOPIC_QUOTA, transactCounted } from "../quotas.ts";
 import type { ListPage, ListRequest, Nullable, TopicSettings, VersionMatch } from "../requests.ts";
 import { finishing } from "../store-errors.ts";
 import type { Topic, TopicType } from "../terms.ts";
+import { ofVersion } from "../uid-items.ts";
 import { checkVersion } from "../version-match.ts";
 import { topicItem, topicOf } from "./topic-codec.ts";
 import { mergeTopicSettings, sameTopicSettings, TOPIC_DEFAULTS } from "./topic-settings.ts";
@@ -107,7 +108,7 @@ export class TopicRegistry {
   async remove(topic: Topic): Promise<boolean> {
     const { uid, name, queuesEver } = topic;
     const writes: readonly TransactWrite[] = [
-      { kind: "delete", key: topicKey(name), when: sameVersion(topic) },
+      { kind: "delete", key: topicKey(name), when: ofVersion(topic) },
       departs({ kind: "topic", uid, name, queues: queuesEver }, this.#store.clock.nowMs()),
     ];
     const result = await transactCounted(this.#store, writes, isSystemTopic(name) ? [] : [TOPIC_QUOTA], -1);
@@ -118,7 +119,7 @@ export class TopicRegistry {
   /** Writes `next` over `current`; `undefined` when someone was quicker. */
   async replace(current: Topic, next: Topic): Promise<Topic | undefined> {
     const stored = { ...next, updatedAtMs: this.#store.clock.nowMs(), version: current.version + 1 };
-    const result = await this.#store.items.put(topicItem(stored), { when: sameVersion(current) });
+    const result = await this.#store.items.put(topicItem(stored), { when: ofVersion(current) });
     this.#cache.forget(current.name);
     return result.ok ? stored : undefined;
   }
@@ -200,12 +201,6 @@ export class TopicRegistry {
     );
   }
 }
-
-const sameVersion = (topic: Topic) =>
-  [
-    { op: "=", name: "u", value: topic.uid },
-    { op: "=", name: "v", value: topic.version },
-  ] as const;
 
 /** On a new topic, writeQueues alone sets both. */
 const withReadQueues = (settings: TopicSettings): TopicSettings => ({

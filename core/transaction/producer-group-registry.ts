@@ -11,6 +11,7 @@ import type { Random } from "../ports/random.ts";
 import { type Quota, transactCounted } from "../quotas.ts";
 import type { ListPage, ListRequest, VersionMatch } from "../requests.ts";
 import type { ProducerGroup } from "../terms.ts";
+import { ofVersion } from "../uid-items.ts";
 import { checkVersion } from "../version-match.ts";
 import { decodeWebhookSecret } from "../webhooks/webhook-secret.ts";
 import type { WebhookTargets } from "../webhooks/webhook-targets.ts";
@@ -93,7 +94,7 @@ export class ProducerGroupRegistry {
     for (;;) {
       const current = await this.get(name);
       checkVersion(current, match);
-      const deletion = { kind: "delete", key: producerGroupKey(name), when: sameVersion(current) } as const;
+      const deletion = { kind: "delete", key: producerGroupKey(name), when: ofVersion(current) } as const;
       const result = await transactCounted(this.#store, [deletion], [PRODUCER_GROUP_QUOTA], -1);
       this.#cache.forget(name);
       if (result.ok) return;
@@ -117,7 +118,7 @@ export class ProducerGroupRegistry {
     };
     const item = producerGroupItem(group);
     const result = current
-      ? await this.#store.items.put(item, { when: sameVersion(current) })
+      ? await this.#store.items.put(item, { when: ofVersion(current) })
       : await transactCounted(
           this.#store,
           [{ kind: "put", item, when: [{ op: "absent", name: "pk" }] }],
@@ -133,12 +134,6 @@ export class ProducerGroupRegistry {
     return item && producerGroupOf(item);
   }
 }
-
-const sameVersion = (group: ProducerGroup) =>
-  [
-    { op: "=", name: "u", value: group.uid },
-    { op: "=", name: "v", value: group.version },
-  ] as const;
 
 function secretWithoutUrl(): BrokerError {
   const detail = "A secret signs what is posted to a url: give both.";

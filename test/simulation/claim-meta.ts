@@ -4,7 +4,7 @@ import type { Change, Item } from "../../core/ports/item-store.ts";
 /** All that planted bugs know of how a claim is stored: three attributes, of which `m` and its id holds who has it until when. */
 
 const META = /^m.{4}$/;
-const SOMEWHERE = { pk: "g#", sk: "g", g: 0, n: 0, nb: 0, r: 0, dl: 0, ex: 0 };
+const SOMEWHERE = { pk: "g#", sk: "g", g: 0, n: 1, nb: 0, r: 0, dl: 0, ex: 0 };
 
 export const isMeta = (name: string): boolean => META.test(name);
 

@@ -1,7 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { backoffMs } from "../../../core/consume/backoff.ts";
+import { parkedChanges } from "../../../core/consume/parked.ts";
 import { claimId, freshProgress, givenBackNonce, metaOf, progressOf } from "../../../core/consume/progress.ts";
+import { ProgressChange } from "../../../core/consume/progress-change.ts";
 import { BACKOFF_SECONDS_DEFAULT, MAX_ATTEMPTS_DEFAULT } from "../../../core/limits.ts";
+import { StoreCorrupt } from "../../../core/ports/store-failures.ts";
 
 describe("progress", () => {
   it("reads what operations write", () => {
@@ -31,6 +34,22 @@ describe("progress", () => {
     expect(metaOf({ nonce: "abcDE_", attempt: 1, dueMs: 1_800_000_000_000 })).toBe("abcDE_ABaMYXFAA");
     expect(givenBackNonce("abcDE_", 1)).toBe(givenBackNonce("abcDE_", 1));
     expect(givenBackNonce("abcDE_", 1)).toMatch(/^~[\w-]{5}$/);
+  });
+
+  it("refuses what no write leaves", () => {
+    const fresh = freshProgress("subscrip", 2, 8, 0);
+    const claim = { fAAAA: 5, mAAAA: metaOf({ nonce: "abcDE_", attempt: 1, dueMs: 1 }) };
+    expect(progressOf({ ...fresh, ...claim, oAAAA: new Set([2, 0]) }).claims.size).toBe(1);
+    expect(() => progressOf({ ...fresh, ...claim, oAAAA: new Set([3, 0]) })).toThrow(StoreCorrupt);
+    const parking = (offset: number) =>
+      parkedChanges(fresh, { offsets: [3, offset], buckets: [1, undefined] })[0] as { value: Uint8Array };
+    expect(progressOf({ ...fresh, k: parking(7).value }).parked.offsets).toEqual([3, 7]);
+    expect(() => progressOf({ ...fresh, k: parking(8).value })).toThrow(StoreCorrupt);
+    expect(() => progressOf({ ...fresh, r: -1 })).toThrow(StoreCorrupt);
+    expect(() => progressOf({ ...fresh, oc: -1 })).toThrow(StoreCorrupt);
+    const progress = progressOf({ ...fresh, r: 2 });
+    expect(() => new ProgressChange(progress).setSpilled(progress, -1)).toThrow(StoreCorrupt);
+    expect(() => new ProgressChange(progress).handOut(progress, { next: 7, hint: 0 })).toThrow(RangeError);
   });
 
   it("hashes a claim id again where it is taken", () => {

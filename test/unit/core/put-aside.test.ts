@@ -226,14 +226,16 @@ describe("a damaged block", () => {
   }
 });
 
-describe("a damaged progress item", () => {
-  it("is answered so, and replaced by a reset", async () => {
+describe("a progress item", () => {
+  it.each(["garbled", "that says what no write leaves"])("%s is answered so, and replaced by a reset", async (how) => {
     const { send, items, process } = await setUp();
     await send("ab");
     const broker = await process();
     const { uid } = await broker.getSubscription("billing", "orders");
     const [before] = await receive(broker, 1);
-    items.damage(progressKey(uid, 0));
+    const key = progressKey(uid, 0);
+    if (how === "garbled") items.damage(key);
+    else await items.update(key, [{ op: "set", name: "n", value: 0 }]);
     const other = await process();
     await expect(receive(other)).rejects.toMatchObject({ code: "STORE_CORRUPT", retryable: false });
     await other.resetOffsets("billing", { topic: "orders", to: "earliest", dryRun: false });

@@ -14,14 +14,16 @@ const delivery: HandedDelivery = {
   groupUid: "groupUid",
   subscriptionUid: "subscrip",
   queueId: 3,
-  generation: 1,
-  claimId: "aB-_",
-  first: 123_456_789,
-  nonce: "nonce1",
-  attempt: 2,
-  leaseUntilMs: 1_800_000_000_000,
-  handedOut: 32,
-  tagged: false,
+  held: {
+    generation: 1,
+    id: "aB-_",
+    first: 123_456_789,
+    nonce: "nonce1",
+    attempt: 2,
+    dueMs: 1_800_000_000_000,
+    handedOut: 32,
+    tagged: false,
+  },
 };
 const codeOf = (text: string): string | undefined => {
   try {
@@ -43,7 +45,7 @@ describe("a receipt handle", () => {
 
   it("of an ordered delivery names messages that lie far apart", () => {
     const offsets = [0, 7, 300, 70_000, 70_001, 200_000];
-    const ordered = { ...delivery, order: { bucket: 65_535, head: 7 }, offsets };
+    const ordered = { ...delivery, held: { ...delivery.held, order: { bucket: 65_535, head: 7 } }, offsets };
     const write = handles.forDelivery(ordered);
     const texts = offsets.map((offset) => write(offset));
     for (const reader of [handles, new ReceiptHandles(signer, new Uint8Array(32).fill(7))])
@@ -59,7 +61,10 @@ describe("a receipt handle", () => {
   });
 
   it("is refused when its parts come from two handles, or from another key", () => {
-    const [a, b] = [handles.forDelivery(delivery)(1), handles.forDelivery({ ...delivery, attempt: 3 })(1)];
+    const [a, b] = [
+      handles.forDelivery(delivery)(1),
+      handles.forDelivery({ ...delivery, held: { ...delivery.held, attempt: 3 } })(1),
+    ];
     expect(codeOf(`${a.split(".")[0]}.${b.split(".")[1]}`)).toBe("INVALID_RECEIPT_HANDLE");
     expect(codeOf(new ReceiptHandles(signer, new Uint8Array(32)).forDelivery(delivery)(1))).toBe("INVALID_RECEIPT_HANDLE");
   });
