@@ -1,9 +1,11 @@
-import type { Item } from "../ports/item-store.ts";
+import type { FailedWrites, Item } from "../ports/item-store.ts";
 import { type Outcome, type StoreCorrupt, StoreUnavailable } from "../ports/store-failures.ts";
 import type { ChainWrite, ChainWriteResult } from "./chain-write.ts";
 
 /** A write under way. */
 export interface Attempt {
+  /** Unique; kept in the block, where it fences repeats of this write. */
+  readonly id: string;
   readonly write: ChainWrite;
   pinned: Pinned | undefined;
   /** Its block is gone or about to go: nothing can tell any more. */
@@ -25,7 +27,7 @@ export type CallResult =
   | { readonly done: Item | undefined }
   | {
       readonly lost: Item | undefined;
-      readonly companions?: readonly ({ readonly current: Item | undefined } | undefined)[] | undefined;
+      readonly companions?: FailedWrites | undefined;
     };
 
 export function giveUp(attempt: Attempt): StoreUnavailable {

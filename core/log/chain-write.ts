@@ -1,5 +1,5 @@
 import type { Clock } from "../ports/clock.ts";
-import type { Item, ItemStore, TransactWrite } from "../ports/item-store.ts";
+import type { FailedWrites, ItemStore, TransactWrite } from "../ports/item-store.ts";
 import type { Random } from "../ports/random.ts";
 import type { StoreFormat } from "../store-format.ts";
 import type { Block } from "./block.ts";
@@ -18,8 +18,6 @@ export type Companions = (block: { readonly base: number }) => readonly Transact
 
 /** Frames that go into a queue together, or not at all. */
 export interface ChainWrite {
-  /** Unique; kept in the block, where it fences repeats of this write. */
-  readonly id: string;
   readonly frames: readonly Uint8Array[];
   /** Id of the first frame: finds the write's offset again after a lost reply. */
   readonly firstFrameId: Uint8Array;
@@ -35,7 +33,40 @@ export interface ChainWrite {
   readonly companions?: Companions | undefined;
 }
 
-export type ChainWriteResult =
-  | { readonly status: "stored"; readonly offset: number; readonly block: Block; readonly lostRaces: number }
-  /** A companion's condition did not hold; nothing was written. `currents[i]` is what companion i met, where it failed. */
-  | { readonly status: "refused"; readonly currents: readonly ({ readonly current: Item | undefined } | undefined)[] };
+/** The offset of the write's first message. */
+export interface Appended {
+  readonly status: "stored";
+  readonly offset: number;
+  readonly block: Block;
+  readonly lostRaces: number;
+}
+
+/** The condition of a companion did not hold: nothing was written. */
+export interface Refused {
+  readonly status: "refused";
+  /** One for each companion. */
+  readonly currents: FailedWrites;
+}
+
+export type ChainWriteResult = Appended | Refused;
+
+/** Several writes as one, in their order. None of them has companions, or it is alone. */
+export function joined([first, ...others]: readonly [ChainWrite, ...ChainWrite[]]): ChainWrite {
+  if (others.length === 0) return first;
+  const all = [first, ...others];
+  return {
+    frames: all.flatMap(({ frames }) => frames),
+    firstFrameId: first.firstFrameId,
+    count: sum(all.map(({ count }) => count)),
+    bytes: sum(all.map(({ bytes }) => bytes)),
+    storedAtMs: Math.max(...all.map(({ storedAtMs }) => storedAtMs)),
+    retentionHours: Math.max(...all.map(({ retentionHours }) => retentionHours)),
+    giveUpAtMs: latest(all.map(({ giveUpAtMs }) => giveUpAtMs)),
+  };
+}
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
+
+/** The latest of all; none where one has none. */
+const latest = (times: readonly (number | undefined)[]): number | undefined =>
+  times.reduce((one, other) => (one === undefined || other === undefined ? undefined : Math.max(one, other)));

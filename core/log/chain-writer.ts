@@ -1,3 +1,4 @@
+import { toBase64url } from "../bytes/base64url.ts";
 import { blockKey, queuePk } from "../keys.ts";
 import { SEND_DEADLINE_MS } from "../limits.ts";
 import type { Condition, Item, TransactWrite } from "../ports/item-store.ts";
@@ -18,6 +19,7 @@ interface Tail {
   readonly seenAtMs: number;
 }
 
+const WRITE_ID_BYTES = 6;
 const RETRY_MS = { first: 5, most: 500 } as const;
 
 /**
@@ -54,7 +56,8 @@ export class ChainWriter {
   /** Errors: `StoreUnavailable`, with outcome `unknown` when the write may have happened or may still. Gives up after 10 s. */
   async write(write: ChainWrite): Promise<ChainWriteResult> {
     const lastMs = this.#nowMs() + SEND_DEADLINE_MS;
-    const attempt: Attempt = { write, pinned: undefined, undecidable: false, lostRaces: 0 };
+    const id = toBase64url(this.#store.random.bytes(WRITE_ID_BYTES));
+    const attempt: Attempt = { id, write, pinned: undefined, undecidable: false, lostRaces: 0 };
     // Only what certainly did not happen may be given up early.
     const over = (): boolean => this.#nowMs() >= (attempt.pinned ? lastMs : Math.min(lastMs, write.giveUpAtMs ?? lastMs));
     for (let failures = 0; ; ) {
@@ -97,7 +100,7 @@ export class ChainWriter {
     const item = await this.#store.items.get(blockKey(this.#topicUid, this.#queueId, pinned.base));
     const block = item && blockOf(item);
     const nowMs = this.#nowMs();
-    if (block?.writeIds.has(attempt.write.id)) return this.#stored(attempt, block);
+    if (block?.writeIds.has(attempt.id)) return this.#stored(attempt, block);
     if (!block) return this.#resolveAbsent(attempt, pinned);
     if (block.expiresAtSeconds <= nowMs / 1_000 + EXPIRY_GUARD_SECONDS) throw giveUp(attempt);
     this.#see(block);
@@ -121,7 +124,7 @@ export class ChainWriter {
     const { base } = tail;
     const nowMs = this.#nowMs();
     const key = blockKey(this.#topicUid, this.#queueId, base);
-    const { when, changes } = appendUpdate(write, { base, cap, x, nowMs });
+    const { when, changes } = appendUpdate(attempt, { base, cap, x, nowMs });
     return this.#decide(attempt, base, "append", async () => {
       if (write.companions) return this.#together(write, base, [{ kind: "update", key, changes, when }]);
       const result = await this.#store.items.update(key, changes, { when, returning: "allNew", purpose: "append" });
@@ -133,7 +136,7 @@ export class ChainWriter {
     const { write } = attempt;
     const base = nextBase(predecessor);
     const storedFromMs = Math.max(write.storedAtMs, storedUntilMs(predecessor));
-    const item = this.#newBlock(write, base, storedFromMs, x);
+    const item = this.#newBlock(attempt, base, storedFromMs, x);
     return this.#decide(attempt, base, "create", async () => {
       const when: readonly Condition[] = [{ op: "absent", name: "pk" }];
       if (write.companions) return this.#together(write, base, [{ kind: "put", item, when }]);
@@ -153,7 +156,7 @@ export class ChainWriter {
     const x = Math.max(expiresAtSeconds, dead?.expiresAtSeconds ?? 0);
     const storedFromMs = Math.max(write.storedAtMs, dead ? storedUntilMs(dead) : 0);
     const format3 = (this.#store.format?.version ?? NEWEST_FORMAT) >= 3;
-    const block = this.#newBlock(write, cap, storedFromMs, x, format3 && tail ? nextBase(tail) : undefined);
+    const block = this.#newBlock(attempt, cap, storedFromMs, x, format3 && tail ? nextBase(tail) : undefined);
     const writes: TransactWrite[] = [
       { kind: "put", item: block, when: [{ op: "absent", name: "pk" }] },
       this.#anchor.raisedFrom(cap),
@@ -203,7 +206,7 @@ export class ChainWriter {
         return "again";
       }
       const block = result.lost && blockOf(result.lost);
-      if (block?.writeIds.has(attempt.write.id)) return this.#stored(attempt, block);
+      if (block?.writeIds.has(attempt.id)) return this.#stored(attempt, block);
       if (result.companions) return { status: "refused", currents: result.companions };
       attempt.lostRaces++;
       this.#contention.lost(this.#nowMs());
@@ -230,14 +233,14 @@ export class ChainWriter {
     return { lost: result.failures[0]?.current, companions: companions.some((failure) => failure) ? companions : undefined };
   }
 
-  #stored({ write, lostRaces }: Attempt, block: Block): ChainWriteResult {
+  #stored({ id, write, lostRaces }: Attempt, block: Block): ChainWriteResult {
     const offset = offsetOfFrame(block, write.firstFrameId);
-    if (offset === undefined) throw new Error(`block ${block.base} holds write ${write.id} but not its frames`);
+    if (offset === undefined) throw new Error(`block ${block.base} holds write ${id} but not its frames`);
     this.#see(block);
     return { status: "stored", offset, block, lostRaces };
   }
 
-  #newBlock(write: ChainWrite, base: number, storedFromMs: number, x: number, chainBeforeEnd?: number): Item {
+  #newBlock({ id, write }: Attempt, base: number, storedFromMs: number, x: number, chainBeforeEnd?: number): Item {
     return blockItem(
       blockKey(this.#topicUid, this.#queueId, base),
       {
@@ -247,7 +250,7 @@ export class ChainWriter {
         expiresAtSeconds: x,
         storedFromMs,
         frames: write.frames,
-        writeIds: new Set([write.id]),
+        writeIds: new Set([id]),
         chainBeforeEnd,
       },
       write.storedAtMs,

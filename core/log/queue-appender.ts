@@ -1,32 +1,12 @@
-import { toBase64url } from "../bytes/base64url.ts";
 import { BrokerError } from "../errors.ts";
-import type { Item } from "../ports/item-store.ts";
-import type { Random } from "../ports/random.ts";
 import type { Block } from "./block.ts";
-import type { AppendDependencies, Companions } from "./chain-write.ts";
+import { type AppendDependencies, type ChainWrite, type ChainWriteResult, joined } from "./chain-write.ts";
 import { ChainWriter } from "./chain-writer.ts";
 import { PENDING_BYTES_MAX, UPDATE_FRAME_BYTES_MAX } from "./log-limits.ts";
 
-/** One frame on its way into a queue. */
-export interface FrameAppend {
-  readonly frame: Uint8Array;
-  readonly frameId: Uint8Array;
-  readonly count: number;
-  readonly storedAtMs: number;
-  readonly retentionHours: number;
-  /** As in `ChainWrite`. */
-  readonly giveUpAtMs?: number | undefined;
-  /** Writes of the same transaction, if any: such an append travels alone. */
-  readonly companions?: Companions | undefined;
-}
-
-export type AppendResult =
-  | { readonly status: "stored"; readonly offset: number; readonly lostRaces: number }
-  | { readonly status: "refused"; readonly currents: readonly ({ readonly current: Item | undefined } | undefined)[] };
-
 interface Pending {
-  readonly append: FrameAppend;
-  resolve(result: AppendResult): void;
+  readonly write: ChainWrite;
+  resolve(result: ChainWriteResult): void;
   reject(error: unknown): void;
 }
 
@@ -36,7 +16,6 @@ interface Pending {
  */
 export class QueueAppender {
   readonly #writer: ChainWriter;
-  readonly #random: Random;
   readonly #onStored: (block: Block) => void;
   #pending: Pending[] = [];
   #pendingBytes = 0;
@@ -48,7 +27,6 @@ export class QueueAppender {
     onStored: (block: Block) => void,
   ) {
     this.#writer = new ChainWriter(store, queue.topicUid, queue.queueId);
-    this.#random = store.random;
     this.#onStored = onStored;
   }
 
@@ -56,76 +34,56 @@ export class QueueAppender {
     return !this.#running;
   }
 
-  /** Resolves when the frame is stored. Errors: TOO_MANY_REQUESTS when 16 MB wait already; `StoreUnavailable`. */
-  append(append: FrameAppend): Promise<AppendResult> {
+  /** Resolves when it is stored. Errors: TOO_MANY_REQUESTS when 16 MB wait already; `StoreUnavailable`. */
+  append(write: ChainWrite): Promise<ChainWriteResult> {
     if (this.#pendingBytes > PENDING_BYTES_MAX) {
       return Promise.reject(
         new BrokerError("TOO_MANY_REQUESTS", "Too many sends wait for this queue. Send less at once, or add queues."),
       );
     }
     return new Promise((resolve, reject) => {
-      this.#pending.push({ append, resolve, reject });
-      this.#pendingBytes += append.frame.length;
+      this.#pending.push({ write, resolve, reject });
+      this.#pendingBytes += write.bytes;
       if (!this.#running) void this.#run();
     });
   }
 
   async #run(): Promise<void> {
     this.#running = true;
-    while (this.#pending.length > 0) {
-      const together = this.#take();
+    for (let next = this.#take(); next; next = this.#take()) {
       try {
-        await this.#write(together);
+        await this.#write(next);
       } catch (error) {
-        for (const { reject } of together) reject(error);
+        for (const { reject } of next) reject(error);
       }
     }
     this.#running = false;
   }
 
-  #take(): Pending[] {
+  /** The next ones that go together; one with companions goes alone. */
+  #take(): readonly [Pending, ...Pending[]] | undefined {
     let bytes = 0;
     let taken = 0;
-    for (const { append } of this.#pending) {
-      const alone = append.companions !== undefined;
-      if (taken > 0 && (alone || bytes + append.frame.length > UPDATE_FRAME_BYTES_MAX)) break;
-      bytes += append.frame.length;
+    for (const { write } of this.#pending) {
+      const alone = write.companions !== undefined;
+      if (taken > 0 && (alone || bytes + write.bytes > UPDATE_FRAME_BYTES_MAX)) break;
+      bytes += write.bytes;
       taken++;
       if (alone) break;
     }
     this.#pendingBytes -= bytes;
-    return this.#pending.splice(0, taken);
+    const [first, ...others] = this.#pending.splice(0, taken);
+    return first && [first, ...others];
   }
 
-  async #write(together: readonly Pending[]): Promise<void> {
-    const appends = together.map(({ append }) => append);
-    const [first] = appends;
-    if (!first) return;
-    const result = await this.#writer.write({
-      id: toBase64url(this.#random.bytes(6)),
-      frames: appends.map(({ frame }) => frame),
-      firstFrameId: first.frameId,
-      count: appends.reduce((sum, { count }) => sum + count, 0),
-      bytes: appends.reduce((sum, { frame }) => sum + frame.length, 0),
-      storedAtMs: appends.reduce((latest, { storedAtMs }) => Math.max(latest, storedAtMs), 0),
-      retentionHours: appends.reduce((longest, { retentionHours }) => Math.max(longest, retentionHours), 0),
-      giveUpAtMs: latest(appends.map(({ giveUpAtMs }) => giveUpAtMs)),
-      companions: first.companions,
-    });
-    if (result.status === "refused") {
-      for (const { resolve } of together) resolve(result);
-      return;
-    }
-    this.#onStored(result.block);
-    const { lostRaces } = result;
-    let { offset } = result;
-    for (const { append, resolve } of together) {
-      resolve({ status: "stored", offset, lostRaces });
-      offset += append.count;
+  async #write(next: readonly [Pending, ...Pending[]]): Promise<void> {
+    const [first, ...others] = next;
+    const result = await this.#writer.write(joined([first.write, ...others.map(({ write }) => write)]));
+    if (result.status === "stored") this.#onStored(result.block);
+    let before = 0;
+    for (const { write, resolve } of next) {
+      resolve(result.status === "stored" ? { ...result, offset: result.offset + before } : result);
+      before += write.count;
     }
   }
 }
-
-/** The latest of all; none where one has none. */
-const latest = (times: readonly (number | undefined)[]): number | undefined =>
-  times.reduce((one, other) => (one === undefined || other === undefined ? undefined : Math.max(one, other)));

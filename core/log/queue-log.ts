@@ -6,9 +6,10 @@ import { SCAN_BYTES } from "../limits.ts";
 import { makeFrameId, messageIdOf, toHex } from "../message/message-id.ts";
 import type { MessageRecord } from "../message/record-codec.ts";
 import type { RecordView } from "../message/record-view.ts";
-import type { Item, TransactWrite } from "../ports/item-store.ts";
+import type { TransactWrite } from "../ports/item-store.ts";
 import type { Topic } from "../terms.ts";
 import { blockOf, offsetOfFrame, storedUntilMs } from "./block.ts";
+import type { Appended, Refused } from "./chain-write.ts";
 import { countWithin } from "./count-within.ts";
 import { DetachedFrames } from "./detached-frames.ts";
 import { encodeBatch, encodePointer, type Unreadable } from "./frame.ts";
@@ -23,14 +24,7 @@ import { type Looked, lookAt, type Matches, matchingOf, messagesOf, type ReadMes
 import type { Run } from "./run-walk.ts";
 import { firstStoredAt } from "./slices.ts";
 
-export type AppendOutcome =
-  | {
-      readonly status: "stored";
-      readonly offset: number;
-      readonly messageIds: readonly string[];
-      readonly lostRaces: number;
-    }
-  | { readonly status: "refused"; readonly currents: readonly ({ readonly current: Item | undefined } | undefined)[] };
+export type AppendOutcome = (Appended & { readonly messageIds: readonly string[] }) | Refused;
 
 /** Where the messages of one append are: their offset is that of their frame in its block. */
 export interface FramePlace {
@@ -88,9 +82,11 @@ export class QueueLog {
     const inline = batch.length <= inlineBytesMax && topic.flushMode === "ASYNC_FLUSH";
     const place = inline ? undefined : await this.#objects.put(batch, retentionClassDays(topic.retentionHours), objectUntilMs);
     const storedAtMs = place ? clock.nowMs() : head.storedAtMs;
+    const frame = place ? encodePointer({ ...head, ...place, storedAtMs, count: records.length }) : batch;
     const result = await this.#appender(topic.uid, queueId).append({
-      frame: place ? encodePointer({ ...head, ...place, storedAtMs, count: records.length }) : batch,
-      frameId: head.id,
+      frames: [frame],
+      firstFrameId: head.id,
+      bytes: frame.length,
       count: records.length,
       storedAtMs,
       retentionHours: topic.retentionHours,

@@ -68,10 +68,11 @@ export type TransactWrite =
   | { readonly kind: "delete"; readonly key: Key; readonly when?: readonly Condition[] }
   | { readonly kind: "check"; readonly key: Key; readonly when: readonly Condition[] };
 
-/** On failure `failures[i]` is set for each write whose condition did not hold, with the item it met. Nothing was applied. */
-export type TransactResult =
-  | { readonly ok: true }
-  | { readonly ok: false; readonly failures: readonly ({ readonly current: Item | undefined } | undefined)[] };
+/** One for each write of a transaction: set where its condition did not hold, with the item it met. */
+export type FailedWrites = readonly ({ readonly current: Item | undefined } | undefined)[];
+
+/** On failure nothing was applied. */
+export type TransactResult = { readonly ok: true } | { readonly ok: false; readonly failures: FailedWrites };
 
 export interface Query {
   readonly pk: string;

@@ -4,19 +4,31 @@ import type { MessageInput, SendReceipt, Topic } from "../terms.ts";
 import { deliveryTimeMs } from "../timer/delivery-time.ts";
 import { fixedQueue } from "./choose-queue.ts";
 import { orderDoubt } from "./confirm-groups.ts";
+import { type Destination, stopsAll } from "./destination.ts";
 import { checkMessage } from "./message-rules.ts";
-import { type Delay, type Portion, type Producing, storePortion } from "./store-portion.ts";
-import { stopsAll } from "./stored-once.ts";
+import type { Producing } from "./producing.ts";
+import { QueueDestination } from "./queue-destination.ts";
+import { storeEntries } from "./store-entries.ts";
+import { type Delay, TimerDestination } from "./timer-destination.ts";
 
-/** An entry that may be sent, by its index in the call, and where it goes. */
+type SendResult = SendReceipt | BrokerError;
+
+/** An entry that may be sent, and where it goes. */
 interface Planned {
-  readonly index: number;
   readonly entry: MessageInput;
   /** `undefined`: to its queue at once. */
   readonly delay: Delay | undefined;
   /** The one queue it may go to, where it is not delayed: a delayed one is given its queue when it is due. */
   readonly fixed: number | undefined;
 }
+
+/** Entries of one call that are stored together: those of a queue, or one that is delayed. */
+interface Portion {
+  readonly planned: readonly Planned[];
+  readonly destination: Destination<SendReceipt>;
+}
+
+type Results = readonly (readonly [Planned, SendResult])[];
 
 /**
  * Stores messages: each is acknowledged once it is durable, with its queue and offset, or with its due time and recall handle where
@@ -31,57 +43,21 @@ export async function sendMessages(
   producing: Producing,
   topicName: string,
   entries: readonly MessageInput[],
-): Promise<readonly (SendReceipt | BrokerError)[]> {
+): Promise<readonly SendResult[]> {
   const startedAtMs = producing.clock.nowMs();
   const topic = await writableTopic(producing, topicName);
-  const results = new Array<SendReceipt | BrokerError>(entries.length);
-  const planned = plan(producing, topic, entries, results);
-  const anywhere = planned.some(goesAnywhere) ? producing.choice.choose(topic) : 0;
-  if (planned.some(({ entry }) => entry.once?.kind === "sequence")) {
-    await storeRuns(producing, topic, runsOf(planned, anywhere), results);
-  } else {
-    await Promise.all(portionsOf(planned, anywhere).map((portion) => storePortion(producing, topic, portion, results)));
-  }
-  await confirmGroups(producing, topic, planned, results, startedAtMs);
+  const plans = plan(producing, topic, entries);
+  const planned = plans.filter((one): one is Planned => !BrokerError.is(one));
+  const stored = new Map(await store(producing, topic, planned));
+  const doubt = planned.some(isOrdered) ? await orderDoubt(producing, topic, startedAtMs) : undefined;
+  const results = plans.map((one): SendResult => {
+    if (BrokerError.is(one)) return one;
+    const result = stored.get(one) as SendResult;
+    // What was stored by message group is answered so only while the topic's queues stand.
+    return doubt && isOrdered(one) && !BrokerError.is(result) ? doubt : result;
+  });
   if (planned.some(({ delay }) => !delay)) ring(producing, topic, results);
   return results;
-}
-
-/** Wakes those who wait for what was stored; one that failed is perhaps stored, nobody knows where. */
-function ring({ arrivals }: Producing, topic: Topic, results: readonly (SendReceipt | BrokerError)[]): void {
-  if (results.some((result) => BrokerError.is(result))) arrivals.topicRings(topic.uid);
-  const queueIds = results.map((result) => ("queueId" in result ? result.queueId : undefined));
-  for (const queueId of new Set(queueIds)) if (queueId !== undefined) arrivals.topicRings(topic.uid, queueId);
-}
-
-/** What was stored by message group is answered so only while the topic's queues stand. */
-async function confirmGroups(
-  producing: Producing,
-  topic: Topic,
-  planned: readonly Planned[],
-  results: (SendReceipt | BrokerError)[],
-  startedAtMs: number,
-): Promise<void> {
-  const byGroup = planned.filter(({ entry, delay }) => !delay && entry.messageGroup !== undefined);
-  const doubt = byGroup.length === 0 ? undefined : await orderDoubt(producing, topic, startedAtMs);
-  if (doubt) for (const { index } of byGroup) if (!BrokerError.is(results[index])) results[index] = doubt;
-}
-
-/** A producer's sequences are stored one after the other. When the store fails, what follows fails with it. */
-async function storeRuns(
-  producing: Producing,
-  topic: Topic,
-  runs: readonly Portion[],
-  results: (SendReceipt | BrokerError)[],
-): Promise<void> {
-  let failure: BrokerError | undefined;
-  for (const run of runs) {
-    if (failure) for (const { index } of run.entries) results[index] = failure;
-    else await storePortion(producing, topic, run, results);
-    failure ??= run.entries.map(({ index }) => results[index]).find((result) => BrokerError.is(result) && stopsAll(result)) as
-      | BrokerError
-      | undefined;
-  }
 }
 
 /** Errors: TOPIC_NOT_FOUND, ILLEGAL_TOPIC, FORBIDDEN. */
@@ -92,66 +68,97 @@ export async function writableTopic({ topics }: Pick<Producing, "topics">, name:
   throw new BrokerError("FORBIDDEN", `Topic '${topic.name}' does not allow writing: its perm is ${topic.perm}.`);
 }
 
-function plan(
-  { clock, log }: Producing,
-  topic: Topic,
-  entries: readonly MessageInput[],
-  results: (SendReceipt | BrokerError)[],
-): readonly Planned[] {
-  const planned: Planned[] = [];
+/** One for each entry: where it goes, or why it is not sent. */
+function plan({ clock, log }: Producing, topic: Topic, entries: readonly MessageInput[]): readonly (Planned | BrokerError)[] {
   const nowMs = clock.nowMs();
   let ids: readonly string[] | undefined;
-  for (const [index, entry] of entries.entries()) {
+  return entries.map((entry, at) => {
     try {
       checkMessage(topic, entry);
       const dueMs = deliveryTimeMs(entry, nowMs);
-      if (dueMs !== undefined) ids ??= log.detached.newIds(entries.length);
-      const delay = dueMs === undefined ? undefined : { dueMs, id: ids?.[index] as string };
-      planned.push({ index, entry, delay, fixed: delay ? undefined : fixedQueue(topic, entry) });
+      if (dueMs === undefined) return { entry, delay: undefined, fixed: fixedQueue(topic, entry) };
+      ids ??= log.detached.newIds(entries.length);
+      return { entry, delay: { dueMs, id: ids[at] as string }, fixed: undefined };
     } catch (error) {
-      results[index] = asBrokerError(error);
+      return asBrokerError(error);
     }
-  }
-  return planned;
+  });
 }
 
-const goesAnywhere = ({ delay, fixed }: Planned): boolean => delay === undefined && fixed === undefined;
+const isOrdered = ({ entry, delay }: Planned): boolean => !delay && entry.messageGroup !== undefined;
+
+async function store(producing: Producing, topic: Topic, planned: readonly Planned[]): Promise<Results> {
+  const goesAnywhere = planned.some(({ delay, fixed }) => delay === undefined && fixed === undefined);
+  const anywhere = goesAnywhere ? producing.choice.choose(topic) : 0;
+  if (planned.some(({ entry }) => entry.once?.kind === "sequence"))
+    return oneByOne(producing, topic, runsOf(producing, topic, planned, anywhere));
+  const portions = portionsOf(producing, topic, planned, anywhere);
+  return (await Promise.all(portions.map((portion) => storePortion(producing, topic, portion)))).flat();
+}
+
+async function storePortion(producing: Producing, topic: Topic, { planned, destination }: Portion): Promise<Results> {
+  const entries = planned.map(({ entry }) => entry);
+  const results = await storeEntries(producing, topic.uid, entries, destination);
+  return planned.map((one, at) => [one, results[at] as SendResult]);
+}
+
+/** A producer's sequences are stored one after the other. When the store fails, what follows fails with it. */
+async function oneByOne(producing: Producing, topic: Topic, runs: readonly Portion[]): Promise<Results> {
+  const results: (readonly [Planned, SendResult])[] = [];
+  let failure: BrokerError | undefined;
+  for (const run of runs) {
+    const failed = failure;
+    const stored: Results = failed ? run.planned.map((one) => [one, failed]) : await storePortion(producing, topic, run);
+    results.push(...stored);
+    failure ??= stored.map(([, result]) => result).find((result) => BrokerError.is(result) && stopsAll(result)) as
+      | BrokerError
+      | undefined;
+  }
+  return results;
+}
+
+/** Wakes those who wait for what was stored; one that failed is perhaps stored, nobody knows where. */
+function ring({ arrivals }: Producing, topic: Topic, results: readonly SendResult[]): void {
+  if (results.some((result) => BrokerError.is(result))) arrivals.topicRings(topic.uid);
+  const queueIds = results.map((result) => ("queueId" in result ? result.queueId : undefined));
+  for (const queueId of new Set(queueIds)) if (queueId !== undefined) arrivals.topicRings(topic.uid, queueId);
+}
 
 /** Sorts the entries by queue; those that may go anywhere go together, and delayed ones alone. */
-function portionsOf(planned: readonly Planned[], anywhere: number): readonly Portion[] {
+function portionsOf(producing: Producing, topic: Topic, planned: readonly Planned[], anywhere: number): readonly Portion[] {
   const delayed: Portion[] = [];
-  const queues = new Map<number, Portion>();
+  const queues = new Map<number, Planned[]>();
   for (const one of planned) {
-    if (one.delay) {
-      delayed.push(alone(one));
-      continue;
-    }
     const queueId = one.fixed ?? anywhere;
-    const portion = queues.get(queueId) ?? { delay: undefined, queueId, free: true, entries: [] };
-    portion.free &&= one.fixed === undefined;
-    portion.entries.push(one);
-    queues.set(queueId, portion);
+    const sameQueue = queues.get(queueId);
+    if (one.delay) delayed.push({ planned: [one], destination: new TimerDestination(producing, topic, one.delay) });
+    else if (sameQueue) sameQueue.push(one);
+    else queues.set(queueId, [one]);
   }
-  if (queues.size > 1) for (const portion of queues.values()) portion.free = false;
-  return [...queues.values(), ...delayed];
+  const portions = [...queues].map(([queueId, some]) => {
+    // Another queue would do as well: not where others of the call have theirs, with which order is kept.
+    const anyWouldDo = queues.size === 1 && some.every(({ fixed }) => fixed === undefined);
+    return { planned: some, destination: new QueueDestination(producing, topic, queueId, anyWouldDo) };
+  });
+  return [...portions, ...delayed];
 }
 
 /** Entries as they follow each other, together while they go to one queue and their sequences, if any, follow each other too. */
-function runsOf(planned: readonly Planned[], anywhere: number): readonly Portion[] {
-  const runs: Portion[] = [];
+function runsOf(producing: Producing, topic: Topic, planned: readonly Planned[], anywhere: number): readonly Portion[] {
+  const runs: (Portion & { readonly planned: Planned[] })[] = [];
   let before: Planned | undefined;
   for (const one of planned) {
     const run = runs.at(-1);
     const queueId = one.fixed ?? anywhere;
-    if (one.delay) runs.push(alone(one));
-    else if (run && before && !run.delay && run.queueId === queueId && follows(before.entry, one.entry)) run.entries.push(one);
-    else runs.push({ delay: undefined, queueId, free: false, entries: [one] });
+    const goesOn =
+      before && !before.delay && !one.delay && (before.fixed ?? anywhere) === queueId && follows(before.entry, one.entry);
+    if (run && goesOn) run.planned.push(one);
+    else if (one.delay) runs.push({ planned: [one], destination: new TimerDestination(producing, topic, one.delay) });
+    else runs.push({ planned: [one], destination: new QueueDestination(producing, topic, queueId, false) });
     before = one;
   }
   return runs;
 }
-
-const alone = (one: Planned): Portion => ({ delay: one.delay, queueId: 0, free: false, entries: [one] });
 
 function follows({ once: before }: MessageInput, { once }: MessageInput): boolean {
   if (before?.kind !== "sequence" || once?.kind !== "sequence") return before?.kind !== "sequence" && once?.kind !== "sequence";

@@ -4,28 +4,28 @@ import { ONCE_ENTRIES_PER_WRITE } from "../limits.ts";
 import { INLINE_FRAME_BYTES_MAX } from "../log/log-limits.ts";
 import type { Item, TransactWrite } from "../ports/item-store.ts";
 import { asBrokerError } from "../store-errors.ts";
+import type { MessageInput } from "../terms.ts";
+import { answerRepeat, type Destination, type Identities, type OnceStore, stopsAll } from "./destination.ts";
 import type { KnownPlace } from "./known-place.ts";
 import { isKnownSend, knownSendItem, knownSendOf } from "./known-send.ts";
-import { type AnswerRepeat, answered, type OnceEntry, type OnceStore, stopsAll, type WriteTogether } from "./stored-once.ts";
 
 /**
  * Stores entries of one queue, some of which are known by a dedup key: each key's item is put in the transaction that stores its
  * message, on condition that there is none. Who meets one leaves that entry out, answers it as its first send was answered, and
  * stores the rest. One result per entry.
  */
-export async function storeByKey<E extends OnceEntry, R>(
+export async function storeByKey<Receipt>(
   store: OnceStore,
   topicUid: string,
-  entries: readonly E[],
-  write: WriteTogether<E, R>,
-  answer: AnswerRepeat<R>,
-): Promise<(R | BrokerError)[]> {
-  const results = new Array<R | BrokerError>(entries.length);
+  entries: readonly MessageInput[],
+  destination: Destination<Receipt>,
+): Promise<readonly (Receipt | BrokerError)[]> {
+  const results = new Array<Receipt | BrokerError>(entries.length);
   let waiting = entries.map((_, index) => index);
   while (waiting.length > 0) {
     const { now, later } = firstOfEachKey(entries, waiting);
     try {
-      await storePart(store, topicUid, { entries, indexes: now, results }, write, answer);
+      await storePart(store, topicUid, destination, { entries, indexes: now, results });
     } catch (error) {
       const failure = asBrokerError(error);
       // What comes after a failed store is not tried: it would be stored ahead of what comes before it.
@@ -38,7 +38,7 @@ export async function storeByKey<E extends OnceEntry, R>(
 }
 
 /** As many of the first as fit one transaction; a key's second entry waits for what becomes of its first. */
-function firstOfEachKey(entries: readonly OnceEntry[], waiting: readonly number[]): { now: number[]; later: number[] } {
+function firstOfEachKey(entries: readonly MessageInput[], waiting: readonly number[]): { now: number[]; later: number[] } {
   const keys = new Set<string>();
   const now: number[] = [];
   const later: number[] = [];
@@ -51,18 +51,17 @@ function firstOfEachKey(entries: readonly OnceEntry[], waiting: readonly number[
   return { now, later };
 }
 
-interface Part<E, R> {
-  readonly entries: readonly E[];
+interface Part<Receipt> {
+  readonly entries: readonly MessageInput[];
   readonly indexes: readonly number[];
-  readonly results: (R | BrokerError)[];
+  readonly results: (Receipt | BrokerError)[];
 }
 
-async function storePart<E extends OnceEntry, R>(
+async function storePart<Receipt>(
   { items, clock }: OnceStore,
   topicUid: string,
-  { entries, indexes, results }: Part<E, R>,
-  write: WriteTogether<E, R>,
-  answer: AnswerRepeat<R>,
+  destination: Destination<Receipt>,
+  { entries, indexes, results }: Part<Receipt>,
 ): Promise<void> {
   /** What lies under a key though its window is over, or its message was cancelled: it may be replaced. */
   const forgotten = new Map<string, Item>();
@@ -73,7 +72,7 @@ async function storePart<E extends OnceEntry, R>(
     if (!current || !known) forgotten.delete(key);
     else if (known.untilMs <= clock.nowMs()) forgotten.set(key, current);
     else {
-      results[index] = await answered(answer, known);
+      results[index] = await answerRepeat(destination, known);
       left = left.filter((other) => other !== index);
     }
   };
@@ -85,16 +84,16 @@ async function storePart<E extends OnceEntry, R>(
   }
   while (left.length > 0) {
     const keyed = left.filter((index) => keyOf(entries[index]) !== undefined);
-    const identities = (place: KnownPlace): readonly TransactWrite[] =>
+    const identities: Identities = (place) =>
       keyed.map((index) =>
-        putKnown(topicUid, entries[index] as E, { place, ordinal: left.indexOf(index) }, clock.nowMs(), forgotten),
+        putKnown(topicUid, entries[index] as MessageInput, { place, ordinal: left.indexOf(index) }, clock.nowMs(), forgotten),
       );
-    const outcome = await write(
-      left.map((index) => entries[index] as E),
+    const outcome = await destination.store(
+      left.map((index) => entries[index] as MessageInput),
       identities,
     );
     if (outcome.status === "stored") {
-      for (const [ordinal, index] of left.entries()) results[index] = outcome.receipts[ordinal] as R;
+      for (const [ordinal, index] of left.entries()) results[index] = outcome.receipts[ordinal] as Receipt;
       return;
     }
     for (const [nth, index] of keyed.entries()) {
@@ -106,7 +105,7 @@ async function storePart<E extends OnceEntry, R>(
 
 function putKnown(
   topicUid: string,
-  { once, messageId }: OnceEntry,
+  { once, messageId }: MessageInput,
   at: { readonly place: KnownPlace; readonly ordinal: number },
   nowMs: number,
   forgotten: ReadonlyMap<string, Item>,
@@ -120,4 +119,4 @@ function putKnown(
   };
 }
 
-const keyOf = (entry: OnceEntry | undefined): string | undefined => (entry?.once?.kind === "key" ? entry.once.key : undefined);
+const keyOf = (entry: MessageInput | undefined): string | undefined => (entry?.once?.kind === "key" ? entry.once.key : undefined);

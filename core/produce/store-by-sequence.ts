@@ -1,8 +1,9 @@
 import { BrokerError } from "../errors.ts";
 import { producerStateKey } from "../keys.ts";
 import { asBrokerError } from "../store-errors.ts";
+import type { MessageInput } from "../terms.ts";
+import { answerRepeat, type Destination, type OnceStore } from "./destination.ts";
 import { asRead, type ProducerState, producerItem, producerOf, sentBefore } from "./producer-state.ts";
-import { type AnswerRepeat, answered, type OnceEntry, type OnceStore, type WriteTogether } from "./stored-once.ts";
 
 interface Sequenced {
   readonly producerId: string;
@@ -14,16 +15,15 @@ interface Sequenced {
  * must follow the last that was stored. Entries that were stored before are answered as they were then, where they are among the
  * latest; a gap is refused, and with it all that comes after. One result per entry. Source: Kafka's idempotent producer.
  */
-export async function storeBySequence<E extends OnceEntry, R>(
+export async function storeBySequence<Receipt>(
   store: OnceStore,
   topicUid: string,
-  entries: readonly E[],
-  write: WriteTogether<E, R>,
-  answer: AnswerRepeat<R>,
-): Promise<(R | BrokerError)[]> {
-  const results: (R | BrokerError)[] = [];
+  entries: readonly MessageInput[],
+  destination: Destination<Receipt>,
+): Promise<readonly (Receipt | BrokerError)[]> {
+  const results: (Receipt | BrokerError)[] = [];
   try {
-    while (results.length < entries.length) await step(store, topicUid, entries, results, write, answer);
+    while (results.length < entries.length) await step(store, { topicUid, entries, destination }, results);
   } catch (error) {
     const failure = asBrokerError(error);
     while (results.length < entries.length) results.push(failure);
@@ -31,14 +31,20 @@ export async function storeBySequence<E extends OnceEntry, R>(
   return results;
 }
 
-/** Answers repeats up to the first entry that is new, then stores the rest, unless someone wrote meanwhile. */
-async function step<E extends OnceEntry, R>(
+interface Run<Receipt> {
+  readonly topicUid: string;
+  readonly entries: readonly MessageInput[];
+  readonly destination: Destination<Receipt>;
+}
+
+/**
+ * Answers repeats up to the first entry that is new, then stores the rest, unless someone wrote meanwhile. `results`: of the first
+ * entries; it adds to them.
+ */
+async function step<Receipt>(
   { items, clock }: OnceStore,
-  topicUid: string,
-  entries: readonly E[],
-  results: (R | BrokerError)[],
-  write: WriteTogether<E, R>,
-  answer: AnswerRepeat<R>,
+  { topicUid, entries, destination }: Run<Receipt>,
+  results: (Receipt | BrokerError)[],
 ): Promise<void> {
   const { producerId } = sequenceOf(entries[0]);
   const item = await items.get(producerStateKey(topicUid, producerId));
@@ -47,14 +53,14 @@ async function step<E extends OnceEntry, R>(
     const { sequence } = sequenceOf(entry);
     if (!state || sequence > state.last) break;
     const sent = sentBefore(state, sequence);
-    results.push(sent ? await answered(answer, sent) : longAgo(state, sequence));
+    results.push(sent ? await answerRepeat(destination, sent) : longAgo(state, sequence));
   }
   const fresh = entries.slice(results.length);
   if (fresh.length === 0) return;
   const first = sequenceOf(fresh[0]).sequence;
   if (state && first !== state.last + 1) throw gap(state, first);
   const chosenIds = fresh.some(({ messageId }) => messageId !== undefined) ? fresh.map(({ messageId }) => messageId) : undefined;
-  const outcome = await write(fresh, (place) => [
+  const outcome = await destination.store(fresh, (place) => [
     {
       kind: "put",
       item: producerItem(topicUid, producerId, state, { first, count: fresh.length, place, chosenIds }, clock.nowMs()),
@@ -64,7 +70,7 @@ async function step<E extends OnceEntry, R>(
   if (outcome.status === "stored") results.push(...outcome.receipts);
 }
 
-function sequenceOf(entry: OnceEntry | undefined): Sequenced {
+function sequenceOf(entry: MessageInput | undefined): Sequenced {
   if (entry?.once?.kind !== "sequence") throw new Error("an entry of a sequenced run has no sequence");
   return entry.once;
 }

@@ -3,7 +3,7 @@ import { SEND_DEADLINE_MS } from "../limits.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import type { MessageRecord } from "../message/record-codec.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { Item, ItemStore, TransactWrite } from "../ports/item-store.ts";
+import type { FailedWrites, ItemStore, TransactWrite } from "../ports/item-store.ts";
 import type { Random } from "../ports/random.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
 import type { Topic } from "../terms.ts";
@@ -23,11 +23,9 @@ export interface Scheduling {
   readonly flightMs: number;
 }
 
-type Refusals = readonly ({ readonly current: Item | undefined } | undefined)[];
-
 export type ScheduleOutcome =
   | { readonly status: "stored"; readonly place: TimerPlace }
-  | { readonly status: "refused"; readonly place: TimerPlace; readonly currents: Refusals };
+  | { readonly status: "refused"; readonly place: TimerPlace; readonly currents: FailedWrites };
 
 const HOUR_MS = 3_600_000;
 const RETRY_MS = { first: 5, most: 500 } as const;
@@ -75,7 +73,7 @@ export async function scheduleMessage(
     dedupKey,
     moves: 0,
   });
-  const write = async (): Promise<Refusals | undefined> => {
+  const write = async (): Promise<FailedWrites | undefined> => {
     if (!companions) {
       await items.put(item, { when: isFree, purpose: "append" });
       return undefined;

@@ -1,15 +1,15 @@
 import { hash32 } from "../bytes/hash32.ts";
 import { repeatUnknown } from "../consume/repeat-unknown.ts";
 import { BrokerError } from "../errors.ts";
+import type { Item } from "../ports/item-store.ts";
+import type { Destination, Identities, SentBefore } from "../produce/destination.ts";
 import { checkHalfMessage } from "../produce/message-rules.ts";
+import { recordOf } from "../produce/producing.ts";
 import { writableTopic } from "../produce/send-messages.ts";
-import { storeByKey } from "../produce/store-by-key.ts";
-import { storeBySequence } from "../produce/store-by-sequence.ts";
-import { recordOf } from "../produce/store-portion.ts";
-import type { AnswerRepeat, WriteTogether } from "../produce/stored-once.ts";
+import { storeEntries } from "../produce/store-entries.ts";
 import type { HalfMessageReceipt, MessageInput, Topic } from "../terms.ts";
 import type { Scheduling } from "../timer/schedule-message.ts";
-import { checkTimerItem, isFree, shardOf } from "../timer/timer.ts";
+import { checkTimerItem, isFree, shardOf, type TimerPlace } from "../timer/timer.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 import { preparedItem } from "./half-message.ts";
 import { checkProducerGroupName } from "./producer-group-name.ts";
@@ -37,65 +37,71 @@ export async function sendHalfMessage(
   checkProducerGroupName(options.producerGroup);
   const topic = await writableTopic(preparing, topicName);
   checkHalfMessage(topic, message);
-  const write = prepare(preparing, topic, message, options);
-  const [result] = await storeOnce(preparing, topic, message, write);
+  const destination = new TransactionDestination(preparing, topic, options);
+  const [result] = await storeEntries(preparing, topic.uid, [message], destination);
   if (result === undefined || BrokerError.is(result)) throw result ?? new Error("a half message was not answered");
   return result;
 }
 
-type Write = WriteTogether<MessageInput, HalfMessageReceipt>;
+/** A transaction of one half message, under an id of its own. */
+class TransactionDestination implements Destination<HalfMessageReceipt> {
+  readonly #preparing: Preparing;
+  readonly #topic: Topic;
+  readonly #producerGroup: string;
+  readonly #createdAtMs: number;
+  readonly #check: TimerPlace;
+  #frame: Uint8Array | undefined;
 
-async function storeOnce(
-  preparing: Preparing,
-  topic: Topic,
-  message: MessageInput,
-  write: Write,
-): Promise<readonly (HalfMessageReceipt | BrokerError)[]> {
-  if (message.once?.kind === "sequence") return storeBySequence(preparing, topic.uid, [message], write, answerRepeat);
-  if (message.once) return storeByKey(preparing, topic.uid, [message], write, answerRepeat);
-  const outcome = await write([message]);
-  if (outcome.status === "refused") throw new Error("a write without companions was refused");
-  return outcome.receipts;
-}
+  constructor(preparing: Preparing, topic: Topic, { producerGroup, checkAfterMs }: HalfMessageOptions) {
+    const { clock, log, shards } = preparing;
+    const [id = ""] = log.detached.newIds(1);
+    this.#preparing = preparing;
+    this.#topic = topic;
+    this.#producerGroup = producerGroup;
+    this.#createdAtMs = clock.nowMs();
+    this.#check = { shard: shardOf(hash32(id), shards.count), dueMs: this.#createdAtMs + checkAfterMs, id };
+  }
 
-/** The write of this half message under an id of its own, whatever is stored with it. */
-function prepare(preparing: Preparing, topic: Topic, message: MessageInput, options: HalfMessageOptions): Write {
-  const { items, clock, log, bell } = preparing;
-  const [id = ""] = log.detached.newIds(1);
-  const { messageId, ...record } = recordOf(message, clock.nowMs());
-  const createdAtMs = clock.nowMs();
-  const check = { shard: shardOf(hash32(id), preparing.shards.count), dueMs: createdAtMs + options.checkAfterMs, id };
-  let frame: Uint8Array | undefined;
-  return async (_, identities) => {
-    frame ??= await log.detached.encode({ ...record, messageId: undefined }, HALF_MESSAGE_LIFE_HOURS);
-    const half = preparedItem({
-      id,
-      topicUid: topic.uid,
-      topic: topic.name,
-      producerGroup: options.producerGroup,
-      frame,
-      chosenId: messageId,
-      nextCheckAtMs: check.dueMs,
-      createdAtMs,
-    });
-    const refused = await repeatUnknown(preparing, async () => {
+  async store([message]: readonly MessageInput[], identities?: Identities) {
+    if (!message) throw new Error("a transaction without a message");
+    const { items, bell } = this.#preparing;
+    const { id, dueMs } = this.#check;
+    const half = await this.#half(message);
+    const refused = await repeatUnknown(this.#preparing, async () => {
       const writes = [
         { kind: "put", item: half, when: isFree } as const,
-        { kind: "put", item: checkTimerItem({ ...check, checks: 0, producerGroup: options.producerGroup }) } as const,
+        { kind: "put", item: checkTimerItem({ ...this.#check, checks: 0, producerGroup: this.#producerGroup }) } as const,
         ...(identities?.({ kind: "transaction", id }) ?? []),
       ];
       const result = await items.transact(writes, { purpose: "append" });
       // The half message is there: an earlier try of this very write.
       return result.ok || result.failures[0] ? undefined : result.failures.slice(2);
     });
-    if (refused) return { status: "refused", currents: refused };
-    await bell.written(check.dueMs);
-    return { status: "stored", receipts: [{ transactionId: id, messageId: messageId ?? id, duplicate: false }] };
-  };
-}
+    if (refused) return { status: "refused", currents: refused } as const;
+    await bell.written(dueMs);
+    const receipt = { transactionId: id, messageId: message.messageId ?? id, duplicate: false };
+    return { status: "stored", receipts: [receipt] } as const;
+  }
 
-const answerRepeat: AnswerRepeat<HalfMessageReceipt> = async ({ place, messageId }) => {
-  if (place.kind === "transaction") return { transactionId: place.id, messageId, duplicate: true };
-  const detail = "A message was sent with this key or sequence before, without a transaction. Use another one.";
-  throw new BrokerError("IDEMPOTENCY_KEY_REUSED", detail);
-};
+  async receiptOf({ place, messageId }: SentBefore): Promise<HalfMessageReceipt> {
+    if (place.kind === "transaction") return { transactionId: place.id, messageId, duplicate: true };
+    const detail = "A message was sent with this key or sequence before, without a transaction. Use another one.";
+    throw new BrokerError("IDEMPOTENCY_KEY_REUSED", detail);
+  }
+
+  async #half(message: MessageInput): Promise<Item> {
+    const { log } = this.#preparing;
+    const record = recordOf(message, this.#createdAtMs);
+    this.#frame ??= await log.detached.encode({ ...record, messageId: undefined }, HALF_MESSAGE_LIFE_HOURS);
+    return preparedItem({
+      id: this.#check.id,
+      topicUid: this.#topic.uid,
+      topic: this.#topic.name,
+      producerGroup: this.#producerGroup,
+      frame: this.#frame,
+      chosenId: message.messageId,
+      nextCheckAtMs: this.#check.dueMs,
+      createdAtMs: this.#createdAtMs,
+    });
+  }
+}

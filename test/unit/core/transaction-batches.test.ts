@@ -3,7 +3,7 @@ import { Arrivals } from "../../../core/consume/arrivals.ts";
 import type { RunningBroker } from "../../../core/create-broker.ts";
 import type { ItemStore, TransactWrite } from "../../../core/ports/item-store.ts";
 import { StoreCorrupt, StoreUnavailable } from "../../../core/ports/store-failures.ts";
-import type { Producing } from "../../../core/produce/store-portion.ts";
+import type { Producing } from "../../../core/produce/producing.ts";
 import { type CheckTimer, timerOf } from "../../../core/timer/timer.ts";
 import { TimerBell } from "../../../core/timer/timer-bell.ts";
 import { CHECKS_PER_BATCH_MAX, TIMER_SHARDS } from "../../../core/timer/timer-limits.ts";

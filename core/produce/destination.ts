@@ -1,0 +1,56 @@
+import { BrokerError, type ErrorCodeName } from "../errors.ts";
+import type { Refused } from "../log/chain-write.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { ItemStore, TransactWrite } from "../ports/item-store.ts";
+import type { MessageInput } from "../terms.ts";
+import type { KnownPlace } from "./known-place.ts";
+
+/** Writes that make messages known by what identifies them, in the transaction that stores them at this place. */
+export type Identities = (place: KnownPlace) => readonly TransactWrite[];
+
+/** Where a message was stored before, as its identity tells: it is number `ordinal` of that write. */
+export interface SentBefore {
+  readonly place: KnownPlace;
+  readonly ordinal: number;
+  readonly messageId: string;
+}
+
+/** Where messages of one call go together: a queue, a timer, a transaction. `Receipt`: what is answered for each. */
+export interface Destination<Receipt> {
+  /**
+   * Stores the messages in their order, with the writes that make them known, if any: all of it or nothing. `refused` says which of
+   * those writes met something else. Errors: `StoreUnavailable`.
+   */
+  store(
+    messages: readonly MessageInput[],
+    identities?: Identities,
+  ): Promise<{ readonly status: "stored"; readonly receipts: readonly Receipt[] } | Refused>;
+  /** What is answered for a message that was stored before. Errors: MESSAGE_EXPIRED when it can no longer be found. */
+  receiptOf(sent: SentBefore): Promise<Receipt>;
+}
+
+export interface OnceStore {
+  readonly items: ItemStore;
+  readonly clock: Clock;
+}
+
+/** The answer to a repeat, or what it fails with: another message is not to suffer for it. Errors: `StoreUnavailable`. */
+export async function answerRepeat<Receipt>(destination: Destination<Receipt>, sent: SentBefore): Promise<Receipt | BrokerError> {
+  try {
+    return await destination.receiptOf(sent);
+  } catch (error) {
+    if (BrokerError.is(error)) return error;
+    throw error;
+  }
+}
+
+/** Whether what follows would meet the same: a store that fails, does not answer in time, or cannot be read. */
+export const stopsAll = ({ code }: BrokerError): boolean => STOPPING.has(code);
+
+const STOPPING: ReadonlySet<ErrorCodeName> = new Set([
+  "STORE_UNAVAILABLE",
+  "STORE_CORRUPT",
+  "REQUEST_TIMEOUT",
+  "SERVER_BUSY",
+  "TOO_MANY_REQUESTS",
+]);
