@@ -1,15 +1,15 @@
-import type { Heartbeat, HeartbeatRequest } from "./client/heartbeat.ts";
-import type { ListedMember } from "./client/members.ts";
-import type { GroupWithLag, TopicLag, WithLag } from "./consume/group-lag.ts";
-import type { OffsetReset, QueueReset } from "./consume/reset-offsets.ts";
-import type { UnreadableMessage } from "./consume/unreadable-message.ts";
+import type { GroupWithLag, TopicLag, WithLag } from "./admin/group-lag.ts";
+import type { OffsetReset, QueueReset } from "./admin/reset-offsets.ts";
+import type { Heartbeat, HeartbeatRequest } from "./assignment/heartbeat.ts";
+import type { ListedMember } from "./assignment/members.ts";
 import type { DeadLetter, DeadLetterPage } from "./dead-letter/dead-letter.ts";
 import type { RedriveRequest } from "./dead-letter/redrive.ts";
 import type { RedriveJob } from "./dead-letter/redrive-job.ts";
+import type { MaintenanceReport } from "./deletions/end-departures.ts";
 import type { BrokerError } from "./errors.ts";
 import type { KeyedRequest } from "./idempotency/known-request.ts";
 import type { KeyedResult, KeyedWork } from "./idempotency/run-once.ts";
-import type { MaintenanceReport } from "./maintenance/end-departures.ts";
+import type { UnreadableMessage } from "./progress/unreadable-message.ts";
 import type {
   DeadLetterListRequest,
   GroupDeletion,
@@ -28,7 +28,7 @@ import type {
   TopicSettings,
   VersionMatch,
 } from "./requests.ts";
-import type { StoreFormats } from "./store-format.ts";
+import type { StoreFormats } from "./store/store-format.ts";
 import type {
   ConsumerGroup,
   Filter,

@@ -1,4 +1,4 @@
-import { groupOf } from "../consume/group-codec.ts";
+import { groupOf } from "../group/group-codec.ts";
 import { groupKey, RUNNING_REDRIVES_PK } from "../keys.ts";
 import { REDRIVE_TURN_MS } from "../limits.ts";
 import { continueRedrive, type Redriving } from "./redrive.ts";

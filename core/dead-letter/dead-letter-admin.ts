@@ -1,6 +1,6 @@
 import { toBase64url } from "../bytes/base64url.ts";
-import type { GroupRegistry } from "../consume/group-registry.ts";
 import { BrokerError } from "../errors.ts";
+import type { GroupRegistry } from "../group/group-registry.ts";
 import { SCAN_CHUNK, SCAN_MESSAGES_MAX } from "../limits.ts";
 import type { Unreadable } from "../log/frame.ts";
 import { deadLetterTopicName } from "../names.ts";

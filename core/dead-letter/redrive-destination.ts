@@ -1,10 +1,10 @@
-import { type Arrivals, groupLane } from "../consume/arrivals.ts";
 import { BrokerError } from "../errors.ts";
 import { isSystemTopic } from "../names.ts";
 import { fixedQueue } from "../produce/choose-queue.ts";
 import { checkMessage } from "../produce/message-rules.ts";
 import type { QueueChoice } from "../produce/queue-choice.ts";
 import type { ConsumerGroup, Topic } from "../terms.ts";
+import { type Arrivals, groupLane } from "../wake/arrivals.ts";
 import type { DeadLetter } from "./dead-letter.ts";
 import { type RetryTopics, retryTopic } from "./retry-topic.ts";
 

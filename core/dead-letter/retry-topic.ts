@@ -1,16 +1,16 @@
 import { toBase64url } from "../bytes/base64url.ts";
-import { freshProgress } from "../consume/progress.ts";
-import { subscriberItem, subscriptionItem, subscriptionOf } from "../consume/subscription-codec.ts";
-import type { SubscriptionRegistry } from "../consume/subscription-registry.ts";
+import { subscriberItem, subscriptionItem, subscriptionOf } from "../group/subscription-codec.ts";
+import type { SubscriptionRegistry } from "../group/subscription-registry.ts";
 import { groupKey, subscriptionKey, topicKey } from "../keys.ts";
 import { retryTopicName } from "../names.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Item, ItemStore, TransactWrite } from "../ports/item-store.ts";
 import type { Random } from "../ports/random.ts";
+import { freshProgress } from "../progress/progress.ts";
+import { inPlaceOf, ofUid, uidOf } from "../store/uid-items.ts";
 import type { ConsumerGroup, Subscription, Topic } from "../terms.ts";
 import { topicItem, topicOf } from "../topic/topic-codec.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
-import { inPlaceOf, ofUid, uidOf } from "../uid-items.ts";
 
 export interface RetryTopics {
   readonly items: ItemStore;

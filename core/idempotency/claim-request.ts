@@ -1,10 +1,10 @@
 import { toBase64url } from "../bytes/base64url.ts";
-import { repeatUnknown } from "../consume/repeat-unknown.ts";
 import { BrokerError } from "../errors.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Condition, Item, ItemStore } from "../ports/item-store.ts";
 import type { Random } from "../ports/random.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
+import { repeatUnknown } from "../store/repeat-unknown.ts";
 import { type KeyedRequest, type KnownRequest, knownRequestOf, runningItem } from "./known-request.ts";
 
 export interface RequestStore {

@@ -1,9 +1,9 @@
-import { repeatUnknown } from "../consume/repeat-unknown.ts";
 import { BrokerError } from "../errors.ts";
 import { knownRequestKey } from "../keys.ts";
 import { KEPT_REPLY_BYTES_MAX } from "../limits.ts";
 import type { Change, Condition } from "../ports/item-store.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
+import { repeatUnknown } from "../store/repeat-unknown.ts";
 import { claimRequest, type RequestStore } from "./claim-request.ts";
 import { type KeyedRequest, type KnownRequest, knownRequestOf } from "./known-request.ts";
 

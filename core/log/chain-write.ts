@@ -1,7 +1,7 @@
 import type { Clock } from "../ports/clock.ts";
 import type { FailedWrites, ItemStore, TransactWrite } from "../ports/item-store.ts";
 import type { Random } from "../ports/random.ts";
-import type { StoreFormat } from "../store-format.ts";
+import type { StoreFormat } from "../store/store-format.ts";
 import type { Block } from "./block.ts";
 
 /** What appending works with. */

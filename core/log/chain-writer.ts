@@ -3,7 +3,7 @@ import { blockKey, queuePk } from "../keys.ts";
 import { SEND_DEADLINE_MS } from "../limits.ts";
 import type { Condition, Item, TransactWrite } from "../ports/item-store.ts";
 import { StoreCorrupt, StoreUnavailable } from "../ports/store-failures.ts";
-import { NEWEST_FORMAT } from "../store-format.ts";
+import { NEWEST_FORMAT } from "../store/store-format.ts";
 import { Anchor } from "./anchor.ts";
 import { type Attempt, atDamage, type CallResult, giveUp, type Pinned, type Step, withOutcome } from "./append-attempt.ts";
 import { appendUpdate } from "./append-update.ts";

@@ -8,7 +8,7 @@ import type { Compressor } from "../ports/compressor.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
 import type { Random } from "../ports/random.ts";
 import { StoreCorrupt, StoreUnavailable } from "../ports/store-failures.ts";
-import { StoreFormat } from "../store-format.ts";
+import { StoreFormat } from "../store/store-format.ts";
 import { type BatchFrame, decodeFrame, frameWeight, type PointerFrame } from "./frame.ts";
 import {
   BATCH_CACHE_BYTES,

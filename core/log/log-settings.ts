@@ -3,7 +3,7 @@ import type { Compressor } from "../ports/compressor.ts";
 import type { ItemStore } from "../ports/item-store.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
 import type { Random } from "../ports/random.ts";
-import type { StoreFormat } from "../store-format.ts";
+import type { StoreFormat } from "../store/store-format.ts";
 
 /** What the log works with. */
 export interface LogDependencies {

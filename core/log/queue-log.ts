@@ -1,12 +1,12 @@
 import { LRUCache } from "lru-cache";
 import type { MessageFilter } from "../filter/compile-filter.ts";
-import { growingTo } from "../growing-to.ts";
 import { blockKey, queuePk, retentionClassDays } from "../keys.ts";
 import { SCAN_BYTES } from "../limits.ts";
 import { makeFrameId, messageIdOf, toHex } from "../message/message-id.ts";
 import type { MessageRecord } from "../message/record-codec.ts";
 import type { RecordView } from "../message/record-view.ts";
 import type { TransactWrite } from "../ports/item-store.ts";
+import { growingTo } from "../store/growing-to.ts";
 import type { Topic } from "../terms.ts";
 import { blockOf, offsetOfFrame, storedUntilMs } from "./block.ts";
 import type { Appended, Refused } from "./chain-write.ts";

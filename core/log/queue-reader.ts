@@ -1,8 +1,8 @@
 import { LRUCache } from "lru-cache";
-import { growingTo } from "../growing-to.ts";
 import { anchorKey, offsetSk, queuePk } from "../keys.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ItemStore } from "../ports/item-store.ts";
+import { growingTo } from "../store/growing-to.ts";
 import { type Block, isLive, isOpen, nextBase } from "./block.ts";
 import { BlockCache } from "./block-cache.ts";
 import { BlockPages } from "./block-pages.ts";

@@ -1,10 +1,10 @@
-import type { Arrivals } from "../consume/arrivals.ts";
 import { BrokerError } from "../errors.ts";
 import type { MessageRecord } from "../message/record-codec.ts";
 import type { MessageInput, SendReceipt, Topic } from "../terms.ts";
 import type { RecallHandles } from "../timer/recall-handle.ts";
 import type { Scheduling } from "../timer/schedule-message.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
+import type { Arrivals } from "../wake/arrivals.ts";
 import type { SentBefore } from "./destination.ts";
 import type { QueueChoice } from "./queue-choice.ts";
 

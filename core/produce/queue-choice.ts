@@ -1,5 +1,4 @@
 import { LRUCache } from "lru-cache";
-import { growingTo } from "../growing-to.ts";
 import {
   QUEUE_FAILURE_LATENCY_MS,
   QUEUE_TIMEOUTS_MS,
@@ -10,6 +9,7 @@ import {
 } from "../log/log-limits.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Random } from "../ports/random.ts";
+import { growingTo } from "../store/growing-to.ts";
 import type { Topic } from "../terms.ts";
 
 /** `roundRobin` spreads evenly; `sticky` stays where the chain's tail is known, which saves a read per send. */

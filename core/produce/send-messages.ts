@@ -1,5 +1,5 @@
 import { BrokerError } from "../errors.ts";
-import { asBrokerError } from "../store-errors.ts";
+import { asBrokerError } from "../store/store-errors.ts";
 import type { MessageInput, SendReceipt, Topic } from "../terms.ts";
 import { deliveryTimeMs } from "../timer/delivery-time.ts";
 import { fixedQueue } from "./choose-queue.ts";

@@ -3,7 +3,7 @@ import { knownSendKey } from "../keys.ts";
 import { ONCE_ENTRIES_PER_WRITE } from "../limits.ts";
 import { INLINE_FRAME_BYTES_MAX } from "../log/log-limits.ts";
 import type { Item, TransactWrite } from "../ports/item-store.ts";
-import { asBrokerError } from "../store-errors.ts";
+import { asBrokerError } from "../store/store-errors.ts";
 import type { MessageInput } from "../terms.ts";
 import { answerRepeat, type Destination, type Identities, type OnceStore, stopsAll } from "./destination.ts";
 import type { KnownPlace } from "./known-place.ts";

@@ -1,6 +1,6 @@
 import { BrokerError } from "../errors.ts";
 import { producerStateKey } from "../keys.ts";
-import { asBrokerError } from "../store-errors.ts";
+import { asBrokerError } from "../store/store-errors.ts";
 import type { MessageInput } from "../terms.ts";
 import { answerRepeat, type Destination, type OnceStore } from "./destination.ts";
 import { asRead, type ProducerState, producerItem, producerOf, sentBefore } from "./producer-state.ts";

@@ -1,5 +1,5 @@
 import type { BrokerError } from "../errors.ts";
-import { asBrokerError } from "../store-errors.ts";
+import { asBrokerError } from "../store/store-errors.ts";
 import type { MessageInput } from "../terms.ts";
 import type { Destination, OnceStore } from "./destination.ts";
 import { storeByKey } from "./store-by-key.ts";

@@ -1,4 +1,3 @@
-import type { Arrivals } from "../consume/arrivals.ts";
 import { topicKey } from "../keys.ts";
 import { frameWeight } from "../log/frame.ts";
 import type { QueueLog } from "../log/queue-log.ts";
@@ -11,6 +10,7 @@ import { queuesChange } from "../produce/choose-queue.ts";
 import type { QueueChoice } from "../produce/queue-choice.ts";
 import type { Topic } from "../terms.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
+import type { Arrivals } from "../wake/arrivals.ts";
 import { type HeldShards, isOfShards } from "./held-shards.ts";
 import { parkedKey, parking } from "./parked-timers.ts";
 import { type CheckTimer, isMessage, type MessageTimer, timerKey, unitsOfTimer } from "./timer.ts";

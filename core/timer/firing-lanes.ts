@@ -1,5 +1,6 @@
 import { StoreUnavailable } from "../ports/store-failures.ts";
 import type { Topic } from "../terms.ts";
+import { Sleeper } from "../wake/sleeper.ts";
 import type { Firing } from "./fire-batch.ts";
 import { type Batch, type Fired, FiringLane, type LaneKind, type Stream } from "./firing-lane.ts";
 import type { HeldShards } from "./held-shards.ts";
@@ -8,7 +9,6 @@ import { roomOfLane, roomOfStream } from "./memory-room.ts";
 import type { Cursor } from "./passed-over.ts";
 import { laneOf, type ReadTimer, type TopicsNow } from "./route.ts";
 import type { ShardUnits } from "./shard-units.ts";
-import { Sleeper } from "./sleeper.ts";
 import { unitsOfTimer } from "./timer.ts";
 import { REFILL_TIMERS_MIN } from "./timer-limits.ts";
 

@@ -1,8 +1,8 @@
 import { timersPk } from "../keys.ts";
-import { mergedPage } from "../merged-page.ts";
 import { timeOfId } from "../message/message-id.ts";
 import type { ItemStore } from "../ports/item-store.ts";
 import type { ListPage } from "../requests.ts";
+import { mergedPage } from "../store/merged-page.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 import type { RecallHandles } from "./recall-handle.ts";
 import { readableTimer } from "./timer.ts";

@@ -1,8 +1,8 @@
-import { repeatUnknown } from "../consume/repeat-unknown.ts";
 import { BrokerError } from "../errors.ts";
 import { knownSendKey, recallKey } from "../keys.ts";
 import type { ItemStore, TransactWrite } from "../ports/item-store.ts";
 import { freeing, isOfTimer } from "../produce/known-send.ts";
+import { repeatUnknown } from "../store/repeat-unknown.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 import { checkDeliveryTime } from "./delivery-time.ts";
 import { parkedKey } from "./parked-timers.ts";

@@ -1,6 +1,6 @@
 import { StoreUnavailable } from "../ports/store-failures.ts";
+import { Sleeper } from "../wake/sleeper.ts";
 import { isHeld, type LeaseHolder, type Leases, ShardLeases, type Taken } from "./shard-leases.ts";
-import { Sleeper } from "./sleeper.ts";
 import {
   RING_QUIET_MS,
   SCAN_AHEAD_MS,

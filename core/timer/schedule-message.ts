@@ -7,8 +7,8 @@ import type { FailedWrites, ItemStore, TransactWrite } from "../ports/item-store
 import type { Random } from "../ports/random.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
 import type { Topic } from "../terms.ts";
+import type { TimerBell } from "../wake/timer-bell.ts";
 import { isFree, messageTimerItem, shardOf, type TimerPlace, timerKey } from "./timer.ts";
-import type { TimerBell } from "./timer-bell.ts";
 import { OVERDUE_TIMER_LIFE_MS } from "./timer-limits.ts";
 import type { TimerShards } from "./timer-shards.ts";
 

@@ -2,13 +2,13 @@ import type { Clock } from "../ports/clock.ts";
 import type { HearGauges, TimerGauges } from "../ports/gauges.ts";
 import type { ItemStore } from "../ports/item-store.ts";
 import type { Random } from "../ports/random.ts";
+import { Sleeper } from "../wake/sleeper.ts";
+import type { TimerBell } from "../wake/timer-bell.ts";
 import type { Firing } from "./fire-batch.ts";
 import { FiringLanes } from "./firing-lanes.ts";
 import { ALL_SHARDS, type HeldShards } from "./held-shards.ts";
 import { ShardReader } from "./shard-reader.ts";
 import { ShardUnits } from "./shard-units.ts";
-import { Sleeper } from "./sleeper.ts";
-import type { TimerBell } from "./timer-bell.ts";
 import { GLANCE_MS_MAX } from "./timer-limits.ts";
 import type { TimerShards } from "./timer-shards.ts";
 

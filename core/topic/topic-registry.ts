@@ -1,21 +1,21 @@
 import { toBase64url } from "../bytes/base64url.ts";
+import { departs } from "../deletions/departure.ts";
 import { BrokerError } from "../errors.ts";
 import { TOPICS_PK, topicKey } from "../keys.ts";
 import { SUGGESTION_CANDIDATES_MAX } from "../limits.ts";
 import { listNames, namesNear } from "../list-names.ts";
-import { departs } from "../maintenance/departure.ts";
-import { MetadataCache } from "../metadata-cache.ts";
 import { checkReadableTopicName, checkTopicName, checkUserTopicName, isSystemTopic, suggestion } from "../names.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ItemStore, TransactWrite } from "../ports/item-store.ts";
 import type { Random } from "../ports/random.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
-import { TOPIC_QUOTA, transactCounted } from "../quotas.ts";
 import type { ListPage, ListRequest, Nullable, TopicSettings, VersionMatch } from "../requests.ts";
-import { finishing } from "../store-errors.ts";
+import { MetadataCache } from "../store/metadata-cache.ts";
+import { TOPIC_QUOTA, transactCounted } from "../store/quotas.ts";
+import { finishing } from "../store/store-errors.ts";
+import { ofVersion } from "../store/uid-items.ts";
+import { checkVersion } from "../store/version-match.ts";
 import type { Topic, TopicType } from "../terms.ts";
-import { ofVersion } from "../uid-items.ts";
-import { checkVersion } from "../version-match.ts";
 import { topicItem, topicOf } from "./topic-codec.ts";
 import { mergeTopicSettings, sameTopicSettings, TOPIC_DEFAULTS } from "./topic-settings.ts";
 

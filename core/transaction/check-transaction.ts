@@ -1,4 +1,3 @@
-import type { Arrivals } from "../consume/arrivals.ts";
 import { waitingCheckKey } from "../keys.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Events } from "../ports/events.ts";
@@ -6,6 +5,7 @@ import type { Item, ItemStore, TransactResult } from "../ports/item-store.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
 import type { ProducerGroup } from "../terms.ts";
 import { type CheckTimer, checkTimerItem, isCheck, isFree, timerKey } from "../timer/timer.ts";
+import type { Arrivals } from "../wake/arrivals.ts";
 import type { Endpoint } from "./endpoints.ts";
 import { discarding, failing, type HalfMessage, halfMessageKey, halfMessageOf, inState } from "./half-message.ts";
 import type { PostedChecks } from "./posted-checks.ts";

@@ -1,7 +1,7 @@
 import type { Item } from "../ports/item-store.ts";
 import { StoreCorrupt, StoreUnavailable } from "../ports/store-failures.ts";
 import type { CheckTimer } from "../timer/timer.ts";
-import type { TimerBell } from "../timer/timer-bell.ts";
+import type { TimerBell } from "../wake/timer-bell.ts";
 import {
   type AskedGroup,
   type AskedGroupOf,

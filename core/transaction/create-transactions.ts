@@ -1,7 +1,7 @@
 import type { Events } from "../ports/events.ts";
 import type { Reading } from "../ports/reading.ts";
 import type { Producing } from "../produce/producing.ts";
-import { answering } from "../store-errors.ts";
+import { answering } from "../store/store-errors.ts";
 import type { CheckTimer } from "../timer/timer.ts";
 import type { WebhookTargets } from "../webhooks/webhook-targets.ts";
 import type { AskProducer } from "./ask-producer.ts";

@@ -1,5 +1,3 @@
-import type { Arrivals } from "../consume/arrivals.ts";
-import { repeatUnknown } from "../consume/repeat-unknown.ts";
 import { BrokerError } from "../errors.ts";
 import { SEND_PATIENCE_MS } from "../limits.ts";
 import type { QueueLog } from "../log/queue-log.ts";
@@ -10,8 +8,10 @@ import { StoreUnavailable } from "../ports/store-failures.ts";
 import { fixedQueue } from "../produce/choose-queue.ts";
 import { orderDoubt } from "../produce/confirm-groups.ts";
 import type { QueueChoice } from "../produce/queue-choice.ts";
+import { repeatUnknown } from "../store/repeat-unknown.ts";
 import type { Resolution, Topic, Transaction, TransactionState } from "../terms.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
+import type { Arrivals } from "../wake/arrivals.ts";
 import { getHalfMessage, showTransaction } from "./get-transaction.ts";
 import { committing, frameOf, type HalfMessage, halfMessageKey, inState, rollingBack, transactionOf } from "./half-message.ts";
 

@@ -1,5 +1,5 @@
 import { LRUCache } from "lru-cache";
-import { growingTo } from "../growing-to.ts";
+import { growingTo } from "../store/growing-to.ts";
 import type { ProducerGroup } from "../terms.ts";
 import { EndpointBreaker } from "./endpoint-breaker.ts";
 import type { EndpointStates } from "./endpoint-states.ts";

@@ -1,9 +1,9 @@
 import { halfMessagesPk } from "../keys.ts";
 import type { QueueLog } from "../log/queue-log.ts";
-import { mergedPage } from "../merged-page.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ItemStore } from "../ports/item-store.ts";
 import type { ListPage } from "../requests.ts";
+import { mergedPage } from "../store/merged-page.ts";
 import type { Transaction } from "../terms.ts";
 import { showTransaction } from "./get-transaction.ts";
 import { type HalfMessage, rememberedHalf } from "./half-message.ts";

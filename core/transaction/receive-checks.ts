@@ -1,4 +1,3 @@
-import type { Arrivals, PassOn } from "../consume/arrivals.ts";
 import { waitingCheckKey, waitingChecksPk } from "../keys.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import { bodyBytes } from "../message/body-bytes.ts";
@@ -7,6 +6,7 @@ import type { ItemStore } from "../ports/item-store.ts";
 import type { Reading } from "../ports/reading.ts";
 import { StoreCorrupt, StoreUnavailable } from "../ports/store-failures.ts";
 import type { TransactionCheck } from "../terms.ts";
+import type { Arrivals, PassOn } from "../wake/arrivals.ts";
 import { ASKED, type HalfMessage, halfMessageKey, halfMessageOf, inState } from "./half-message.ts";
 import { checkProducerGroupName } from "./producer-group-name.ts";
 import { sideBySide } from "./side-by-side.ts";

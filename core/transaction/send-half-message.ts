@@ -1,5 +1,4 @@
 import { hash32 } from "../bytes/hash32.ts";
-import { repeatUnknown } from "../consume/repeat-unknown.ts";
 import { BrokerError } from "../errors.ts";
 import type { Item } from "../ports/item-store.ts";
 import type { Destination, Identities, SentBefore } from "../produce/destination.ts";
@@ -7,6 +6,7 @@ import { checkHalfMessage } from "../produce/message-rules.ts";
 import { recordOf } from "../produce/producing.ts";
 import { writableTopic } from "../produce/send-messages.ts";
 import { storeEntries } from "../produce/store-entries.ts";
+import { repeatUnknown } from "../store/repeat-unknown.ts";
 import type { HalfMessageReceipt, MessageInput, Topic } from "../terms.ts";
 import type { Scheduling } from "../timer/schedule-message.ts";
 import { checkTimerItem, isFree, shardOf, type TimerPlace } from "../timer/timer.ts";

@@ -1,6 +1,6 @@
 import { badField, notAvailableYet } from "../../core/errors.ts";
 import type { VersionMatch } from "../../core/requests.ts";
-import { versionTag } from "../../core/version-match.ts";
+import { versionTag } from "../../core/store/version-match.ts";
 
 export const ETAG_LIST = /^\s*(?:W\/)?"[\x21\x23-\x7e]*"(?:\s*,\s*(?:W\/)?"[\x21\x23-\x7e]*")*\s*$/;
 const ETAG = /(W\/)?"([\x21\x23-\x7e]*)"/g;

@@ -1,6 +1,6 @@
 import { BrokerError, type Effect, ERROR_CODES, type ErrorCodeName } from "../../core/errors.ts";
 import { StoreCorrupt, StoreUnavailable } from "../../core/ports/store-failures.ts";
-import { asBrokerError } from "../../core/store-errors.ts";
+import { asBrokerError } from "../../core/store/store-errors.ts";
 import type { Reply } from "./reply.ts";
 
 /** Seconds a client should wait before it tries again. */

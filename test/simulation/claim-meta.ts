@@ -1,5 +1,5 @@
-import { type Claim, metaOf, progressOf } from "../../core/consume/progress.ts";
 import type { Change, Item } from "../../core/ports/item-store.ts";
+import { type Claim, metaOf, progressOf } from "../../core/progress/progress.ts";
 
 /** All that planted bugs know of how a claim is stored: three attributes, of which `m` and its id holds who has it until when. */
 

@@ -1,4 +1,4 @@
-import type { OffsetReset } from "../../core/consume/reset-offsets.ts";
+import type { OffsetReset } from "../../core/admin/reset-offsets.ts";
 import type { RunningBroker } from "../../core/create-broker.ts";
 import { BrokerError } from "../../core/errors.ts";
 import type { TopicSettings } from "../../core/requests.ts";

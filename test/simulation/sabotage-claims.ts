@@ -1,5 +1,5 @@
-import { isGivenBack, progressOf } from "../../core/consume/progress.ts";
 import type { Change, Condition, Item, Key } from "../../core/ports/item-store.ts";
+import { isGivenBack, progressOf } from "../../core/progress/progress.ts";
 import { changedClaim, isMeta } from "./claim-meta.ts";
 import { isProgress, type Sabotage, tamper } from "./sabotage.ts";
 

@@ -1,10 +1,10 @@
-import { Arrivals } from "../../core/consume/arrivals.ts";
 import { BrokerError } from "../../core/errors.ts";
 import { offsetSk, queuePk } from "../../core/keys.ts";
 import { blockOf, nextBase } from "../../core/log/block.ts";
 import { QueueLog } from "../../core/log/queue-log.ts";
 import { QueueReader } from "../../core/log/queue-reader.ts";
 import type { ItemStore } from "../../core/ports/item-store.ts";
+import { Arrivals } from "../../core/wake/arrivals.ts";
 import type { Plant } from "./sabotage.ts";
 
 /** Bugs inside a process, which no store shows: planted in the place of one method, or between a client and its handler. */

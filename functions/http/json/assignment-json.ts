@@ -1,4 +1,4 @@
-import { compareNames } from "../../../core/client/message-queue.ts";
+import { compareNames } from "../../../core/assignment/message-queue.ts";
 import type { AssignedQueue, Assignment } from "../../../core/terms.ts";
 
 type ConfigJson = { readonly strategy: "CONFIG"; readonly queues: Readonly<Record<string, readonly AssignedQueue[]>> };

@@ -1,5 +1,5 @@
-import type { WithLag } from "../../../core/consume/group-lag.ts";
-import type { Lag } from "../../../core/consume/lag.ts";
+import type { WithLag } from "../../../core/admin/group-lag.ts";
+import type { Lag } from "../../../core/admin/lag.ts";
 import { formatInstant } from "../times.ts";
 
 export const lagJson = ({ lag, inFlight, unreadable, oldestUnackedAtMs }: Lag, nowMs: number) => ({

@@ -1,5 +1,5 @@
-import { expiresAtMs } from "../../../core/client/member-codec.ts";
-import type { ListedMember } from "../../../core/client/members.ts";
+import { expiresAtMs } from "../../../core/assignment/member-codec.ts";
+import type { ListedMember } from "../../../core/assignment/members.ts";
 import { listReply } from "../list-page.ts";
 import { emptyReply, jsonReply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";

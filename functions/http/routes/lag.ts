@@ -1,4 +1,4 @@
-import { type QueueLag, sumOf } from "../../../core/consume/lag.ts";
+import { type QueueLag, sumOf } from "../../../core/admin/lag.ts";
 import { lagJson, listedLagJson } from "../json/lag-json.ts";
 import { listReply, pageEnd, pageStart } from "../list-page.ts";
 import { jsonReply } from "../reply.ts";

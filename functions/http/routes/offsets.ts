@@ -1,4 +1,4 @@
-import type { OffsetReset } from "../../../core/consume/reset-offsets.ts";
+import type { OffsetReset } from "../../../core/admin/reset-offsets.ts";
 import { badField } from "../../../core/errors.ts";
 import { jsonReply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";

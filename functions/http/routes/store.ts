@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { StoreFormats } from "../../../core/store-format.ts";
+import type { StoreFormats } from "../../../core/store/store-format.ts";
 import { jsonReply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import { count } from "../schemas/shared.ts";

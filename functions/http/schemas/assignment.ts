@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { CLIENT_ID_PATTERN, CLIENT_ID_RULE, isClientId } from "../../../core/client/client-id.ts";
+import { CLIENT_ID_PATTERN, CLIENT_ID_RULE, isClientId } from "../../../core/assignment/client-id.ts";
 import { CLIENTS_MAX, CONFIGURED_QUEUES_MAX, QUEUES_MAX, ROOMS_MAX } from "../../../core/limits.ts";
 import { type AssignedQueue, PLAIN_STRATEGIES } from "../../../core/terms.ts";
 import { inPlainWords } from "../validation-words.ts";

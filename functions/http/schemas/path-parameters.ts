@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { CLIENT_ID_PATTERN } from "../../../core/client/client-id.ts";
+import { CLIENT_ID_PATTERN } from "../../../core/assignment/client-id.ts";
 import { QUEUES_MAX } from "../../../core/limits.ts";
 import { NAME_PATTERN, shownAs } from "./shared.ts";
 

@@ -1,4 +1,4 @@
-import type { QueueReset } from "../../../core/consume/reset-offsets.ts";
+import type { QueueReset } from "../../../core/admin/reset-offsets.ts";
 
 /** One reset of one queue, as whoever asked for it saw it: when it may have taken effect, and where to. */
 interface Reset {

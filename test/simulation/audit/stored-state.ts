@@ -1,9 +1,9 @@
-import { freshProgress, progressOf } from "../../../core/consume/progress.ts";
-import { subscriptionOf } from "../../../core/consume/subscription-codec.ts";
 import type { RunningBroker } from "../../../core/create-broker.ts";
+import { subscriptionOf } from "../../../core/group/subscription-codec.ts";
 import { progressKey, subscriptionsPk } from "../../../core/keys.ts";
 import type { ItemStore } from "../../../core/ports/item-store.ts";
 import { StoreCorrupt } from "../../../core/ports/store-failures.ts";
+import { freshProgress, progressOf } from "../../../core/progress/progress.ts";
 import { REMADE_TOPIC } from "../remade.ts";
 import { GROUP, TOPIC } from "../scenario.ts";
 import { seenOf } from "../stage.ts";

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { assignedQueues } from "../../../core/assignment/assignment.ts";
+import type { DividedTopic } from "../../../core/assignment/division.ts";
 import { md5 } from "../../../core/bytes/md5.ts";
-import { assignedQueues } from "../../../core/client/assignment.ts";
-import type { DividedTopic } from "../../../core/client/division.ts";
 import { type Assignment, type Member, PLAIN_STRATEGIES } from "../../../core/terms.ts";
 
 const member = (clientId: string, more: { room?: string; subscriptions?: readonly string[] } = {}): Member => ({

@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { type BrokerSettings, SHARED_STORE, SOLE_PROCESS } from "../../../core/broker-settings.ts";
-import { claimId } from "../../../core/consume/progress.ts";
 import type { RunningBroker } from "../../../core/create-broker.ts";
 import { progressKey } from "../../../core/keys.ts";
 import type { Item } from "../../../core/ports/item-store.ts";
+import { claimId } from "../../../core/progress/progress.ts";
 import type { SettleEntry, SettleResult } from "../../../core/requests.ts";
 import type { ReceivedMessage } from "../../../core/terms.ts";
 import { brokerOverTable } from "../../support/broker/broker-over-table.ts";

@@ -5,7 +5,7 @@ import { BrokerError, ERROR_CODES, type ErrorCodeName } from "../../../core/erro
 import { blockKey } from "../../../core/keys.ts";
 import type { ItemStore } from "../../../core/ports/item-store.ts";
 import { StoreCorrupt, StoreUnavailable } from "../../../core/ports/store-failures.ts";
-import { answering, asBrokerError, finishing } from "../../../core/store-errors.ts";
+import { answering, asBrokerError, finishing } from "../../../core/store/store-errors.ts";
 import { brokerOverTable } from "../../support/broker/broker-over-table.ts";
 
 const CODES = Object.keys(ERROR_CODES) as ErrorCodeName[];

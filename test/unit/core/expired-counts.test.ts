@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { progressOf } from "../../../core/consume/progress.ts";
 import { progressKey } from "../../../core/keys.ts";
+import { progressOf } from "../../../core/progress/progress.ts";
 import type { Filter } from "../../../core/terms.ts";
 import { brokerOverTable, receivedTexts } from "../../support/broker/broker-over-table.ts";
 

@@ -3,7 +3,7 @@ import { SHARED_STORE } from "../../../core/broker-settings.ts";
 import type { RunningBroker } from "../../../core/create-broker.ts";
 import { backlogPk, FORMAT_KEY } from "../../../core/keys.ts";
 import { PARKED_MAX, WAITING_CLAIMS_MAX } from "../../../core/limits.ts";
-import { OLDEST_FORMAT } from "../../../core/store-format.ts";
+import { OLDEST_FORMAT } from "../../../core/store/store-format.ts";
 import type { ReceivedMessage } from "../../../core/terms.ts";
 import { brokerOverTable } from "../../support/broker/broker-over-table.ts";
 import { expectWithinDynamoDb, FOUR_WRITE_UNITS, measuredProgress } from "../../support/broker/measured-progress.ts";

@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
 import { type BrokerSettings, SHARED_STORE, SOLE_PROCESS } from "../../../core/broker-settings.ts";
-import { progressOf } from "../../../core/consume/progress.ts";
 import type { RunningBroker } from "../../../core/create-broker.ts";
 import { progressKey } from "../../../core/keys.ts";
 import { CLAIMS_MAX } from "../../../core/limits.ts";
+import { progressOf } from "../../../core/progress/progress.ts";
 import type { ReceivedMessage } from "../../../core/terms.ts";
 import { brokerOverTable } from "../../support/broker/broker-over-table.ts";
 

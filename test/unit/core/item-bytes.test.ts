@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { itemSize } from "../../../adapters/items/item-size.ts";
-import { itemBytes } from "../../../core/consume/item-bytes.ts";
 import type { Attribute } from "../../../core/ports/item-store.ts";
+import { itemBytes } from "../../../core/progress/item-bytes.ts";
 
 const number = fc.oneof(fc.nat({ max: 1_000 }), fc.maxSafeNat());
 const attribute: fc.Arbitrary<Attribute> = fc.oneof(

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { SHARED_STORE } from "../../../core/broker-settings.ts";
-import { metaOf } from "../../../core/consume/progress.ts";
 import type { RunningBroker } from "../../../core/create-broker.ts";
 import { anchorKey, FORMAT_KEY, progressKey } from "../../../core/keys.ts";
 import type { ItemStore } from "../../../core/ports/item-store.ts";
+import { metaOf } from "../../../core/progress/progress.ts";
 import { brokerOverTable } from "../../support/broker/broker-over-table.ts";
 import { FAULTS, faulty } from "../../support/faults/one-faulty-write.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { MemoryItemStore } from "../../../adapters/memory/memory-item-store.ts";
+import { memberItem } from "../../../core/assignment/member-codec.ts";
 import { SHARED_STORE, SOLE_PROCESS } from "../../../core/broker-settings.ts";
-import { memberItem } from "../../../core/client/member-codec.ts";
 import type { RunningBroker } from "../../../core/create-broker.ts";
 import { GROUPS_PK, generationKey, membersPk } from "../../../core/keys.ts";
 import { CLIENT_LEASE_MS, CLIENTS_MAX, EXPIRED_CLIENTS_SWEPT_MAX } from "../../../core/limits.ts";

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { SHARED_STORE } from "../../../core/broker-settings.ts";
-import { bucketOf } from "../../../core/consume/delivery-order.ts";
 import type { RunningBroker } from "../../../core/create-broker.ts";
 import { BrokerError } from "../../../core/errors.ts";
 import type { ItemStore } from "../../../core/ports/item-store.ts";
 import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
+import { bucketOf } from "../../../core/progress/delivery-order.ts";
 import type { ReceivedMessage } from "../../../core/terms.ts";
 import { brokerOverTable } from "../../support/broker/broker-over-table.ts";
 import { expectWithinDynamoDb, measuredProgress } from "../../support/broker/measured-progress.ts";

@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
 import { MemoryItemStore } from "../../../adapters/memory/memory-item-store.ts";
 import { FORMAT_KEY } from "../../../core/keys.ts";
-import { openStore } from "../../../core/open-store.ts";
 import { StoreCorrupt } from "../../../core/ports/store-failures.ts";
+import { openStore } from "../../../core/store/open-store.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 
 const store = () => new MemoryItemStore();

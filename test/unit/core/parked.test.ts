@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Parked, parkedAsRead, parkedChanges, parkedOf } from "../../../core/consume/parked.ts";
-import { freshProgress } from "../../../core/consume/progress.ts";
 import type { Item } from "../../../core/ports/item-store.ts";
+import { type Parked, parkedAsRead, parkedChanges, parkedOf } from "../../../core/progress/parked.ts";
+import { freshProgress } from "../../../core/progress/progress.ts";
 
 const nothing: Parked = { offsets: [], buckets: [] };
 const empty = freshProgress("subscrip", 2, 40, 32);

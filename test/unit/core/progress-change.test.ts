@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { MemoryItemStore } from "../../../adapters/memory/memory-item-store.ts";
-import { freshProgress, type Progress, progressOf } from "../../../core/consume/progress.ts";
-import { ProgressChange } from "../../../core/consume/progress-change.ts";
+import { freshProgress, type Progress, progressOf } from "../../../core/progress/progress.ts";
+import { ProgressChange } from "../../../core/progress/progress-change.ts";
 
 const claim = { id: "AAAA", first: 2, nonce: "nonce12345", attempt: 1, dueMs: 1_000, open: [0, 1, 5] };
 const other = { ...claim, id: "BBBB", first: 8, open: [0] };

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { backoffMs } from "../../../core/consume/backoff.ts";
-import { parkedChanges } from "../../../core/consume/parked.ts";
-import { claimId, freshProgress, givenBackNonce, metaOf, progressOf } from "../../../core/consume/progress.ts";
-import { ProgressChange } from "../../../core/consume/progress-change.ts";
 import { BACKOFF_SECONDS_DEFAULT, MAX_ATTEMPTS_DEFAULT } from "../../../core/limits.ts";
 import { StoreCorrupt } from "../../../core/ports/store-failures.ts";
+import { parkedChanges } from "../../../core/progress/parked.ts";
+import { claimId, freshProgress, givenBackNonce, metaOf, progressOf } from "../../../core/progress/progress.ts";
+import { ProgressChange } from "../../../core/progress/progress-change.ts";
+import { backoffMs } from "../../../core/settle/backoff.ts";
 
 describe("progress", () => {
   it("reads what operations write", () => {

@@ -5,7 +5,7 @@ import { anchorKey, blockKey, queuePk } from "../../../core/keys.ts";
 import { FrameObjects } from "../../../core/log/frame-objects.ts";
 import { CAP_STEP, OBJECT_PAGE_BYTES, PENDING_OBJECT_BYTES_MAX } from "../../../core/log/log-limits.ts";
 import { QueueLog } from "../../../core/log/queue-log.ts";
-import { StoreFormat } from "../../../core/store-format.ts";
+import { StoreFormat } from "../../../core/store/store-format.ts";
 import { deflateCompressor as compressor } from "../../../functions/runtime/compressor.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 

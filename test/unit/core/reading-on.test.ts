@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { MemoryObjectStore } from "../../../adapters/memory/memory-object-store.ts";
-import { findMatching } from "../../../core/consume/find-matching.ts";
-import { nextHint } from "../../../core/consume/run-hint.ts";
 import { compileFilter } from "../../../core/filter/compile-filter.ts";
 import { anchorKey, blockKey } from "../../../core/keys.ts";
 import { isLive, isOpen, nextBase } from "../../../core/log/block.ts";
 import { CAP_STEP } from "../../../core/log/log-limits.ts";
 import { QueueLog } from "../../../core/log/queue-log.ts";
 import type { ItemStore } from "../../../core/ports/item-store.ts";
+import { findMatching } from "../../../core/pull/find-matching.ts";
+import { nextHint } from "../../../core/pull/run-hint.ts";
 import type { StoredMessage } from "../../../core/terms.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 import { GrowingChain, isWanted, NOW_MS, QUEUE } from "./growing-chain.ts";

@@ -1,9 +1,9 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type HandedDelivery, ReceiptHandles } from "../../../core/consume/receipt-handle.ts";
 import { BrokerError } from "../../../core/errors.ts";
 import type { Signer } from "../../../core/ports/signer.ts";
+import { type HandedDelivery, ReceiptHandles } from "../../../core/settle/receipt-handle.ts";
 
 const signer: Signer = {
   sign: (key, bytes) => createHmac("sha512", key).update(bytes).digest(),

@@ -1,11 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { Arrivals } from "../../../core/consume/arrivals.ts";
 import type { RunningBroker } from "../../../core/create-broker.ts";
 import type { ItemStore, TransactWrite } from "../../../core/ports/item-store.ts";
 import { StoreCorrupt, StoreUnavailable } from "../../../core/ports/store-failures.ts";
 import type { Producing } from "../../../core/produce/producing.ts";
 import { type CheckTimer, timerOf } from "../../../core/timer/timer.ts";
-import { TimerBell } from "../../../core/timer/timer-bell.ts";
 import { CHECKS_PER_BATCH_MAX, TIMER_SHARDS } from "../../../core/timer/timer-limits.ts";
 import { TimerShards } from "../../../core/timer/timer-shards.ts";
 import { createTransactions } from "../../../core/transaction/create-transactions.ts";
@@ -14,6 +12,8 @@ import {
   CHECKS_WRITTEN_AT_ONCE,
   UNREADABLE_CHECK_INTERVAL_MS,
 } from "../../../core/transaction/transaction-limits.ts";
+import { Arrivals } from "../../../core/wake/arrivals.ts";
+import { TimerBell } from "../../../core/wake/timer-bell.ts";
 import { brokerOverTable } from "../../support/broker/broker-over-table.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { WaitingReceives } from "../../../core/consume/waiting-receives.ts";
+import { WaitingReceives } from "../../../core/wake/waiting-receives.ts";
 import { ManualClock } from "../../support/clocks/manual-clock.ts";
 
 it("groups that nobody polls any more are forgotten, those that wait are not", async () => {

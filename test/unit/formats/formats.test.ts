@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { SHARED_STORE, SOLE_PROCESS } from "../../../core/broker-settings.ts";
 import type { RunningBroker } from "../../../core/create-broker.ts";
 import { FORMAT_KEY } from "../../../core/keys.ts";
-import { NEWEST_FORMAT, OLDEST_FORMAT } from "../../../core/store-format.ts";
+import { NEWEST_FORMAT, OLDEST_FORMAT } from "../../../core/store/store-format.ts";
 import { brokerOverTable } from "../../support/broker/broker-over-table.ts";
 import type { GoldenStore } from "./golden.ts";
 import { goOn } from "./history.ts";

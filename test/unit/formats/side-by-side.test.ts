@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { SHARED_STORE } from "../../../core/broker-settings.ts";
 import type { RunningBroker } from "../../../core/create-broker.ts";
 import { FORMAT_KEY } from "../../../core/keys.ts";
-import { OLDEST_FORMAT } from "../../../core/store-format.ts";
+import { OLDEST_FORMAT } from "../../../core/store/store-format.ts";
 import type { ReceivedMessage, StoredReceipt } from "../../../core/terms.ts";
 import { brokerOverTable } from "../../support/broker/broker-over-table.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";

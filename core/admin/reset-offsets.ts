@@ -1,0 +1,133 @@
+import { departs } from "../deletions/departure.ts";
+import { BrokerError } from "../errors.ts";
+import type { SubscriptionRegistry } from "../group/subscription-registry.ts";
+import { RESET_ROUNDS_MAX } from "../limits.ts";
+import { StoreCorrupt } from "../ports/store-failures.ts";
+import { type ConsumedQueue, type Consumption, logQueue } from "../progress/consumption.ts";
+import { freshProgress, type Progress } from "../progress/progress.ts";
+import { replacementOf } from "../progress/progress-change.ts";
+import { finishing } from "../store/store-errors.ts";
+import type { Topic } from "../terms.ts";
+import { visitedQueues } from "../topic/visited-queues.ts";
+import { consumerLane } from "../wake/arrivals.ts";
+
+type Resetting = Consumption & { readonly subscriptions: SubscriptionRegistry };
+
+export interface OffsetReset {
+  readonly topic: string;
+  /** Default: every queue. */
+  readonly queueId?: number | undefined;
+  readonly to: "earliest" | "latest" | { readonly timestampMs: number } | { readonly offset: number };
+  readonly dryRun: boolean;
+}
+
+export interface QueueReset {
+  readonly queueId: number;
+  readonly before: number;
+  readonly after: number;
+}
+
+/**
+ * Moves a group to other offsets of a topic, queue by queue, and voids every handle given out before. Whatever was in flight is
+ * delivered again where it lies at or behind the new offset, and is settled where it lies before. `dryRun` changes nothing.
+ *
+ * Errors: CONSUMER_GROUP_NOT_FOUND, TOPIC_NOT_FOUND, NOT_FOUND (no such subscription or queue), OFFSET_ILLEGAL (nothing was
+ * changed), TOO_MANY_REQUESTS. Idempotent: it may be repeated, though handles given out in between are void too.
+ * Source: RocketMQ resetOffsetByTimestamp; invariant I4.
+ */
+export async function resetOffsets(resetting: Resetting, groupName: string, reset: OffsetReset): Promise<readonly QueueReset[]> {
+  const { subscription, group, topic } = await resetting.subscriptions.get(groupName, reset.topic);
+  const filter = resetting.filters.of(subscription);
+  const queues = queueIdsOf(resetting, topic, reset.queueId).map((queueId) => ({ group, subscription, topic, queueId, filter }));
+  const planned: QueueReset[] = [];
+  for (const queue of queues) {
+    const progress = await unlessDamaged(() => resetting.progress.read(queue));
+    const before = progress && progress !== "damaged" ? progress.next : 0;
+    planned.push({ queueId: queue.queueId, before, after: await offsetFor(resetting, queue, reset.to) });
+  }
+  if (reset.dryRun) return planned;
+  const done: QueueReset[] = [];
+  for (const [index, queue] of queues.entries()) {
+    const one = () => resetQueue(resetting, queue, reset.to === "latest" ? undefined : planned[index]?.after);
+    done.push(await (done.length === 0 ? one() : finishing(one)));
+  }
+  // One ring wakes one waiter, and passes on as long as there is something to take.
+  resetting.arrivals.ring(consumerLane(subscription.uid));
+  return done;
+}
+
+function queueIdsOf(resetting: Resetting, topic: Topic, queueId: number | undefined): readonly number[] {
+  if (queueId === undefined) return Array.from({ length: visitedQueues(topic, resetting.clock.nowMs()) }, (_, id) => id);
+  if (queueId < topic.queuesEver) return [queueId];
+  const detail = `Topic '${topic.name}' has no queue ${queueId}: its queues are 0 to ${topic.queuesEver - 1}.`;
+  throw new BrokerError("NOT_FOUND", detail);
+}
+
+async function offsetFor({ log }: Resetting, queue: ConsumedQueue, to: OffsetReset["to"]): Promise<number> {
+  if (to === "earliest") return log.reader.minOffset(logQueue(queue));
+  if (to === "latest") return log.reader.maxOffset(logQueue(queue));
+  if ("timestampMs" in to) return log.offsetAt(logQueue(queue), to.timestampMs);
+  const minOffset = await log.reader.minOffset(logQueue(queue));
+  const maxOffset = await log.reader.maxOffset(logQueue(queue));
+  if (to.offset >= minOffset && to.offset <= maxOffset) return to.offset;
+  throw new BrokerError(
+    "OFFSET_ILLEGAL",
+    `Offset ${to.offset} is outside queue ${queue.queueId}. Use one from ${minOffset} to ${maxOffset}. No queue was changed.`,
+    { members: { queueId: queue.queueId, minOffset: String(minOffset), maxOffset: String(maxOffset) } },
+  );
+}
+
+/**
+ * To `offset`, or to the latest. Replaces the item on its generation, offset and counters as read: a call that is applied late finds
+ * another, and does nothing.
+ */
+async function resetQueue(resetting: Resetting, queue: ConsumedQueue, offset: number | undefined): Promise<QueueReset> {
+  const { subscription, queueId } = queue;
+  resetting.progress.forget(queue);
+  let leaves = false;
+  for (let round = 0; round < RESET_ROUNDS_MAX; round++) {
+    const read = await unlessDamaged(() => resetting.progress.readAll([queue]));
+    if (read === "damaged") return replaceDamaged(resetting, queue, offset);
+    const [progress] = read as readonly [Progress];
+    const { next, spilled } = progress;
+    // Before it: what waits outside the item is lost sight of.
+    if (spilled > 0 && !leaves) await leaveOutside(resetting, subscription.uid, queueId);
+    leaves ||= spilled > 0;
+    // The latest is asked for after the item was read: it is never behind.
+    const after = offset ?? (await offsetFor(resetting, queue, "latest"));
+    const hint = await resetting.log.reader.hintFor(logQueue(queue), after);
+    const { item, when } = replacementOf(progress, freshProgress(subscription.uid, queueId, after, hint));
+    if (await resetting.progress.replace(item, when)) return { queueId, before: next, after };
+  }
+  throw new BrokerError(
+    "TOO_MANY_REQUESTS",
+    `Consumers of group '${queue.group.name}' move too fast on queue ${queueId}. Pause the group, reset it, and resume it. ` +
+      "Queues before this one are reset already.",
+  );
+}
+
+/** In place of an item that cannot be read. Its generation is not known: the seconds of now are above any that was counted. */
+async function replaceDamaged(resetting: Resetting, queue: ConsumedQueue, offset: number | undefined): Promise<QueueReset> {
+  const { subscription, queueId } = queue;
+  const after = offset ?? (await offsetFor(resetting, queue, "latest"));
+  const hint = await resetting.log.reader.hintFor(logQueue(queue), after);
+  const generation = Math.floor(resetting.clock.wallMs() / 1_000);
+  await resetting.progress.replace(freshProgress(subscription.uid, queueId, after, hint, generation));
+  return { queueId, before: 0, after };
+}
+
+async function unlessDamaged<T>(read: () => Promise<T>): Promise<T | "damaged"> {
+  try {
+    return await read();
+  } catch (error) {
+    if (StoreCorrupt.is(error)) return "damaged";
+    throw error;
+  }
+}
+
+/** Has maintenance delete what waited outside the progress item. An older version does not know of it. */
+async function leaveOutside({ items, clock, format }: Resetting, subscriptionUid: string, queueId: number): Promise<void> {
+  if (format.version < 3) return;
+  const uid = `${subscriptionUid}#${queueId}`;
+  await items.transact([departs({ kind: "reset", uid, name: "", queues: 1 }, clock.nowMs())]);
+}

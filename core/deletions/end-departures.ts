@@ -1,0 +1,148 @@
+import { subscriberOf, subscriptionOf } from "../group/subscription-codec.ts";
+import {
+  anchorKey,
+  backlogPk,
+  DEPARTURES_PK,
+  departuresUntil,
+  generationKey,
+  membersPk,
+  progressKey,
+  spilledFrom,
+  spilledPk,
+  subscriberKey,
+  subscribersPk,
+  subscriptionKey,
+  subscriptionsPk,
+  topicKey,
+} from "../keys.ts";
+import { isRetryTopic } from "../names.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Item, ItemStore } from "../ports/item-store.ts";
+import type { Random } from "../ports/random.ts";
+import { progressOf } from "../progress/progress.ts";
+import { subscriberQuota, subscriptionQuota, transactCounted } from "../store/quotas.ts";
+import { ofUid, uidOf } from "../store/uid-items.ts";
+import type { Subscription } from "../terms.ts";
+import { topicOf } from "../topic/topic-codec.ts";
+import { type Departure, departureOf } from "./departure.ts";
+
+const DEPARTURES_PER_PAGE = 25;
+const ITEMS_PER_PAGE = 100;
+
+export interface MaintenanceReport {
+  /** Deletions whose leftovers are gone. */
+  readonly departures: number;
+  /** False when the time was over before the work was. */
+  readonly complete: boolean;
+}
+
+interface Dependencies {
+  readonly items: ItemStore;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/**
+ * Deletes what deleted topics, groups and subscriptions, and resets, left behind, until the clock says `untilMs`. Every step can be repeated,
+ * by two at once too; the record of a departure goes last.
+ */
+export async function endDepartures(store: Dependencies, untilMs: number): Promise<MaintenanceReport> {
+  let departures = 0;
+  for (;;) {
+    const { items, more } = await store.items.query({
+      pk: DEPARTURES_PK,
+      to: departuresUntil(store.clock.nowMs()),
+      limit: DEPARTURES_PER_PAGE,
+    });
+    for (const item of items) {
+      if (store.clock.nowMs() >= untilMs) return { departures, complete: false };
+      await end(store, departureOf(item));
+      await store.items.delete(item);
+      departures++;
+    }
+    if (!more) return { departures, complete: true };
+  }
+}
+
+async function end(store: Dependencies, departure: Departure): Promise<void> {
+  switch (departure.kind) {
+    case "topic":
+      await eachOf(store, subscribersPk(departure.uid), (item) => endSubscriber(store, departure, item));
+      for (let queueId = 0; queueId < departure.queues; queueId++) await store.items.delete(anchorKey(departure.uid, queueId));
+      await store.items.delete(subscriberQuota(departure.uid).key);
+      return;
+    case "group":
+      await deleteAll(store, membersPk(departure.uid));
+      await store.items.delete(generationKey(departure.uid));
+      await eachOf(store, subscriptionsPk(departure.uid), (item) => endSubscription(store, subscriptionOf(item)));
+      await store.items.delete(subscriptionQuota(departure.uid).key);
+      return;
+    case "subscription":
+      return deleteProgress(store, departure.uid, departure.queues);
+    case "reset": {
+      const [subscriptionUid = "", queueId = ""] = departure.uid.split("#");
+      return deleteEarlierGenerations(store, subscriptionUid, Number(queueId));
+    }
+  }
+}
+
+/** What waited outside a progress item before it was reset. Where the item is gone, another departure deletes all of it. */
+async function deleteEarlierGenerations(store: Dependencies, subscriptionUid: string, queueId: number): Promise<void> {
+  const item = await store.items.get(progressKey(subscriptionUid, queueId));
+  if (!item) return;
+  const to = spilledFrom(progressOf(item).generation);
+  await deleteAll(store, spilledPk(subscriptionUid, queueId), to);
+  await deleteAll(store, backlogPk(subscriptionUid, queueId), to);
+}
+
+/** One that read a deleted topic. Under the topic's name there may be another by now, with subscriptions of its own. */
+async function endSubscriber(store: Dependencies, topic: Departure, item: Item): Promise<void> {
+  const { groupUid, subscriptionUid } = subscriberOf(item);
+  const when = ofUid(subscriptionUid);
+  // Where the group lives on.
+  const quotas = isRetryTopic(topic.name) ? [] : [subscriptionQuota(groupUid)];
+  await transactCounted(store, [{ kind: "delete", key: subscriptionKey(groupUid, topic.name), when }], quotas, -1);
+  await deleteProgress(store, subscriptionUid, topic.queues);
+}
+
+/** One of a deleted group. Where its topic went too, that one's departure ends what hangs on its queues. */
+async function endSubscription(store: Dependencies, { uid, topic, topicUid, group }: Subscription): Promise<void> {
+  const item = await store.items.get(topicKey(topic));
+  if (item === undefined || topicOf(item).uid !== topicUid) return;
+  await deleteProgress(store, uid, topicOf(item).queuesEver);
+  const when = ofUid(uid);
+  const quotas = isRetryTopic(topic) ? [] : [subscriberQuota(topicUid)];
+  await transactCounted(store, [{ kind: "delete", key: subscriberKey(topicUid, group), when }], quotas, -1);
+  if (!isRetryTopic(topic)) return;
+  await store.items.delete(anchorKey(topicUid, 0));
+  await store.items.delete(topicKey(topic), { when: ofUid(topicUid) });
+}
+
+async function deleteProgress(store: Dependencies, subscriptionUid: string, queues: number): Promise<void> {
+  for (let queueId = 0; queueId < queues; queueId++) {
+    // The item first: claims and backlogs only move out of one that is there.
+    await store.items.delete(progressKey(subscriptionUid, queueId));
+    await deleteAll(store, spilledPk(subscriptionUid, queueId));
+    await deleteAll(store, backlogPk(subscriptionUid, queueId));
+  }
+}
+
+async function deleteAll(store: Dependencies, pk: string, to?: string): Promise<void> {
+  for (;;) {
+    const { items, more } = await store.items.query({ pk, limit: ITEMS_PER_PAGE, ...(to !== undefined && { to }) });
+    for (const item of items) await store.items.delete(item);
+    if (!more) return;
+  }
+}
+
+/** Ends each item of a partition: first what hangs on it, then itself. */
+async function eachOf(store: Dependencies, pk: string, endOne: (item: Item) => Promise<void>): Promise<void> {
+  for (;;) {
+    const { items } = await store.items.query({ pk, limit: ITEMS_PER_PAGE });
+    if (items.length === 0) return;
+    for (const item of items) {
+      await endOne(item);
+      await store.items.delete(item, { when: ofUid(uidOf(item)) });
+    }
+  }
+}

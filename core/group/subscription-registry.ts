@@ -1,0 +1,270 @@
+import { toBase64url } from "../bytes/base64url.ts";
+import { departs } from "../deletions/departure.ts";
+import { BrokerError } from "../errors.ts";
+import { compileFilter } from "../filter/compile-filter.ts";
+import { groupKey, progressKey, subscriberKey, subscribersPk, subscriptionKey, subscriptionsPk, topicKey } from "../keys.ts";
+import { EARLIER_FILTERS_MAX } from "../limits.ts";
+import { FLIGHT_MS_MAX } from "../log/log-limits.ts";
+import type { QueueLog } from "../log/queue-log.ts";
+import { isRetryTopic } from "../names.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Item, ItemStore, Key, TransactWrite } from "../ports/item-store.ts";
+import type { Random } from "../ports/random.ts";
+import { freshProgress, progressOf, unsettledCount } from "../progress/progress.ts";
+import type { SubscriptionDeletion, VersionMatch } from "../requests.ts";
+import { MetadataCache } from "../store/metadata-cache.ts";
+import { checkQuotas, subscriberQuota, subscriptionQuota, transactCounted } from "../store/quotas.ts";
+import { inPlaceOf, ofUid, ofVersion } from "../store/uid-items.ts";
+import { checkVersion } from "../store/version-match.ts";
+import type { ConsumerGroup, Filter, StartFrom, Subscription, Topic } from "../terms.ts";
+import type { TopicRegistry } from "../topic/topic-registry.ts";
+import type { GroupRegistry } from "./group-registry.ts";
+import { type Subscriber, subscriberItem, subscriberOf, subscriptionItem, subscriptionOf } from "./subscription-codec.ts";
+
+const EVERYTHING: Filter = { type: "TAG", expression: "*" };
+const SUBSCRIBERS_PER_PAGE = 100;
+/** A subscription that is not made by then is given up. */
+const MAKING_MS_MAX = 60_000;
+
+interface Dependencies {
+  readonly items: ItemStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: QueueLog;
+}
+
+export interface SubscriptionSettings {
+  readonly filter?: Filter | undefined;
+  readonly startFrom?: StartFrom | undefined;
+}
+
+/** Which group reads which topic, and the progress items that go with it. */
+export class SubscriptionRegistry {
+  readonly groups: GroupRegistry;
+  readonly #store: Dependencies;
+  readonly #topics: TopicRegistry;
+  readonly #cache: MetadataCache<readonly Subscription[]>;
+
+  constructor(store: Dependencies, groups: GroupRegistry, topics: TopicRegistry) {
+    this.groups = groups;
+    this.#store = store;
+    this.#topics = topics;
+    this.#cache = new MetadataCache(store.clock);
+  }
+
+  /** For the request path: up to two seconds old. */
+  async of(group: ConsumerGroup): Promise<readonly Subscription[]> {
+    return (await this.#cache.get(group.uid, () => this.list(group))) ?? [];
+  }
+
+  /** As stored, those to deleted topics left out by nobody: the caller compares topicUid. */
+  async list(group: ConsumerGroup): Promise<readonly Subscription[]> {
+    const subscriptions: Subscription[] = [];
+    // All of them: subscribers that come together may pass the limit, and none of them may be left unread.
+    for (let from: string | undefined; ; ) {
+      const page = await this.#store.items.query({
+        pk: subscriptionsPk(group.uid),
+        ...(from && { from }),
+        limit: SUBSCRIBERS_PER_PAGE,
+      });
+      for (const item of page.items) subscriptions.push(subscriptionOf(item));
+      const last = page.items.at(-1);
+      if (!page.more || !last) return subscriptions;
+      from = `${last.sk}\u0000`;
+    }
+  }
+
+  /** Those that were asked for: the broker makes others, to bring back what is redriven. */
+  async listed(group: ConsumerGroup): Promise<readonly Subscription[]> {
+    return (await this.list(group)).filter(({ topic }) => !isRetryTopic(topic));
+  }
+
+  forget(groupUid: string): void {
+    this.#cache.forget(groupUid);
+  }
+
+  /** Errors: CONSUMER_GROUP_NOT_FOUND, TOPIC_NOT_FOUND, NOT_FOUND. */
+  async get(groupName: string, topicName: string): Promise<{ subscription: Subscription; group: ConsumerGroup; topic: Topic }> {
+    const group = await this.groups.get(groupName);
+    const topic = await this.#topics.get(topicName);
+    const subscription = await this.#read(group, topic);
+    if (subscription) return { subscription, group, topic };
+    throw new BrokerError("NOT_FOUND", `Group '${groupName}' is not subscribed to topic '${topicName}'. Subscribe it with PUT.`);
+  }
+
+  /**
+   * Subscribes, or changes the filter; progress of an existing subscription stays where it is. `startFrom` is turned into
+   * offsets before the answer, so nothing sent after it is missed.
+   * Errors: CONSUMER_GROUP_NOT_FOUND, TOPIC_NOT_FOUND, ILLEGAL_FILTER_EXPRESSION, PRECONDITION_FAILED, QUOTA_EXCEEDED.
+   */
+  async put(
+    groupName: string,
+    topicName: string,
+    settings: SubscriptionSettings,
+    match?: VersionMatch,
+  ): Promise<{ subscription: Subscription; created: boolean }> {
+    if (settings.filter) compileFilter(settings.filter);
+    for (;;) {
+      const group = await this.groups.get(groupName);
+      const topic = await this.#topics.get(topicName);
+      const current = await this.#read(group, topic);
+      checkVersion(current, match);
+      if (current) {
+        const changed = await this.#change(group, current, settings.filter);
+        if (changed) return { subscription: changed, created: false };
+        continue;
+      }
+      const subscription = await this.#create(group, topic, settings);
+      if (subscription) return { subscription, created: true };
+    }
+  }
+
+  async remove(
+    groupName: string,
+    topicName: string,
+    options: { dryRun: boolean; ifMatch?: VersionMatch | undefined },
+  ): Promise<SubscriptionDeletion> {
+    const { subscription, group, topic } = await this.get(groupName, topicName);
+    checkVersion(subscription, options.ifMatch);
+    const deletion = { subscription, ...(await this.#left(subscription, topic)) };
+    if (!options.dryRun) await this.unsubscribe(group.uid, subscription, topic.queuesEver);
+    return deletion;
+  }
+
+  /** What receives go by is gone at once; the progress, which nobody names then, goes with maintenance. */
+  async unsubscribe(groupUid: string, subscription: Subscription, queues: number): Promise<void> {
+    // Only this subscription: another may have been made in its place meanwhile, by a group of the same name too.
+    const when = ofUid(subscription.uid);
+    const key = subscriptionKey(groupUid, subscription.topic);
+    const leaving = departs({ kind: "subscription", uid: subscription.uid, name: "", queues }, this.#store.clock.nowMs());
+    const ending = { kind: "delete", key, when } as const;
+    const subscriber = { kind: "delete", key: subscriberKey(subscription.topicUid, subscription.group), when } as const;
+    const quotas = isRetryTopic(subscription.topic) ? [] : [subscriptionQuota(groupUid), subscriberQuota(subscription.topicUid)];
+    const both = await transactCounted(this.#store, [ending, subscriber, leaving], quotas, -1);
+    if (!both.ok) await transactCounted(this.#store, [ending, leaving], quotas.slice(0, 1), -1);
+    this.#cache.forget(groupUid);
+  }
+
+  /** Every group that reads the topic, a page at a time. */
+  async *subscribers(topic: Topic): AsyncGenerator<Subscriber> {
+    let from: string | undefined;
+    for (;;) {
+      const page = await this.#store.items.query({
+        pk: subscribersPk(topic.uid),
+        ...(from && { from }),
+        limit: SUBSCRIBERS_PER_PAGE,
+      });
+      for (const item of page.items) yield subscriberOf(item);
+      const last = page.items.at(-1);
+      if (!page.more || !last) return;
+      from = `${last.sk}\u0000`;
+    }
+  }
+
+  /** `undefined` when someone else changed it meanwhile. The new filter applies from the next receive on, to what it did not pass over. */
+  async #change(group: ConsumerGroup, current: Subscription, filter: Filter | undefined): Promise<Subscription | undefined> {
+    const { type, expression } = current.filter;
+    if (!filter || (filter.type === type && filter.expression === expression)) return current;
+    const nowMs = this.#store.clock.nowMs();
+    const replaced = { type, expression, version: current.version, replacedAtMs: nowMs };
+    const subscription = {
+      ...current,
+      filter,
+      earlierFilters: [replaced, ...current.earlierFilters].slice(0, EARLIER_FILTERS_MAX),
+      updatedAtMs: nowMs,
+      version: current.version + 1,
+    };
+    const result = await this.#store.items.put(subscriptionItem(group.uid, subscription), {
+      when: ofVersion(current),
+    });
+    this.#cache.forget(group.uid);
+    return result.ok ? subscription : undefined;
+  }
+
+  async #create(
+    group: ConsumerGroup,
+    topic: Topic,
+    { filter = EVERYTHING, startFrom = "latest" }: SubscriptionSettings,
+  ): Promise<Subscription | undefined> {
+    // What is there already is of a topic, or a group, that had the name before, and makes way.
+    const [ofOldTopic, ofOldGroup] = await this.#store.items.batchGet([
+      subscriptionKey(group.uid, topic.name),
+      subscriberKey(topic.uid, group.name),
+    ]);
+    const quotas = [...(ofOldTopic ? [] : [subscriptionQuota(group.uid)]), ...(ofOldGroup ? [] : [subscriberQuota(topic.uid)])];
+    await checkQuotas(this.#store, quotas);
+    const nowMs = this.#store.clock.nowMs();
+    const uid = toBase64url(this.#store.random.bytes(6));
+    // Its progress comes first, and is the leftover of a departure until the subscription is there: whatever ends this before, it goes.
+    const unmade = departs({ kind: "subscription", uid, name: "", queues: topic.queuesEver }, nowMs + FLIGHT_MS_MAX);
+    await this.#store.items.put(unmade.item);
+    await this.#createProgress(uid, topic, startFrom);
+    // What is sent from here on is applied before the departure is due.
+    if (this.#store.clock.nowMs() - nowMs > MAKING_MS_MAX) throw tooSlow(topic);
+    const subscription: Subscription = {
+      group: group.name,
+      topic: topic.name,
+      uid,
+      topicUid: topic.uid,
+      filter,
+      earlierFilters: [],
+      createdAtMs: nowMs,
+      updatedAtMs: nowMs,
+      version: 1,
+    };
+    const writes: readonly TransactWrite[] = [
+      { kind: "check", key: groupKey(group.name), when: ofUid(group.uid) },
+      { kind: "check", key: topicKey(topic.name), when: ofUid(topic.uid) },
+      { kind: "put", item: subscriptionItem(group.uid, subscription), when: inPlaceOf(ofOldTopic) },
+      { kind: "put", item: subscriberItem(group.uid, subscription), when: inPlaceOf(ofOldGroup) },
+      { kind: "delete", key: keyOf(unmade.item), when: [{ op: "exists", name: "pk" }] },
+    ];
+    const result = await transactCounted(this.#store, writes, quotas, 1);
+    this.#cache.forget(group.uid);
+    return result.ok ? subscription : undefined;
+  }
+
+  async #createProgress(uid: string, topic: Topic, startFrom: StartFrom): Promise<void> {
+    for (let queueId = 0; queueId < topic.queuesEver; queueId++) {
+      const queue = { topicUid: topic.uid, queueId };
+      const next = await this.#startOffset(queue, startFrom);
+      const hint = await this.#store.log.reader.hintFor(queue, next);
+      await this.#store.items.put(freshProgress(uid, queueId, next, hint));
+    }
+  }
+
+  #startOffset(queue: { topicUid: string; queueId: number }, startFrom: StartFrom): Promise<number> {
+    const { log } = this.#store;
+    if (startFrom === "latest") return log.reader.maxOffset(queue);
+    return startFrom === "earliest" ? log.reader.minOffset(queue) : log.offsetAt(queue, startFrom.timestampMs);
+  }
+
+  async #left(subscription: Subscription, topic: Topic): Promise<{ waiting: number; inFlight: number }> {
+    let waiting = 0;
+    let inFlight = 0;
+    for (let queueId = 0; queueId < topic.queuesEver; queueId++) {
+      const item = await this.#store.items.get(progressKey(subscription.uid, queueId));
+      if (!item) continue;
+      const progress = progressOf(item);
+      const queue = { topicUid: topic.uid, queueId };
+      const maxOffset = await this.#store.log.reader.maxOffset(queue);
+      waiting += Math.max(0, maxOffset - Math.max(progress.next, await this.#store.log.reader.minOffset(queue)));
+      inFlight += unsettledCount(progress);
+    }
+    return { waiting, inFlight };
+  }
+
+  async #read(group: ConsumerGroup, topic: Topic): Promise<Subscription | undefined> {
+    const item = await this.#store.items.get(subscriptionKey(group.uid, topic.name));
+    const subscription = item && subscriptionOf(item);
+    return subscription?.topicUid === topic.uid ? subscription : undefined;
+  }
+}
+
+const keyOf = ({ pk, sk }: Item): Key => ({ pk, sk });
+
+const tooSlow = ({ name }: Topic): BrokerError =>
+  new BrokerError(
+    "SERVER_BUSY",
+    `It took too long to find out where to start on topic '${name}'. Nothing was changed; try again.`,
+  );

@@ -1,0 +1,145 @@
+import { spilledKey } from "../keys.ts";
+import {
+  BACKLOGS_PER_WRITE_MAX,
+  CLAIMS_MAX,
+  ORDERED_CROWDED_BYTES,
+  ORDERED_ROOMY_BYTES,
+  PARKED_REFILLED_BYTES_MAX,
+  PARKED_WORTH_MOVING,
+  SPILL_AHEAD_MS,
+  SPILL_CLAIMS_MAX,
+  SPILL_ORDERED_CLAIMS_MAX,
+  SPILLS_PER_ROUND_MAX,
+  WAITING_CLAIMS_KEPT,
+  WAITING_CLAIMS_MAX,
+  WAITING_WORTH_MOVING,
+} from "../limits.ts";
+import type { TransactWrite } from "../ports/item-store.ts";
+import { StoreCorrupt, StoreUnavailable } from "../ports/store-failures.ts";
+import { mayMoveOut } from "../receive/ordered-room.ts";
+import { Backlogs } from "./backlog.ts";
+import type { ConsumedQueue, Consumption } from "./consumption.ts";
+import { deliveryOrder, heldBuckets } from "./delivery-order.ts";
+import { itemBytes } from "./item-bytes.ts";
+import { offsetsByBucket, parkedBytes, withoutBuckets } from "./parked.ts";
+import { type Claim, isGivenBack, type Progress } from "./progress.ts";
+import { ProgressChange } from "./progress-change.ts";
+import { spilledItem } from "./spilled-claim.ts";
+
+/** What leaves the item. */
+interface Leaving {
+  readonly claims: readonly Claim[];
+  /** Buckets whose claim stays, and whose parked offsets go. */
+  readonly buckets: readonly number[];
+}
+
+const CLAIM_BYTES_MIN = 40;
+const NOTHING: Leaving = { claims: [], buckets: [] };
+
+/**
+ * Moves claims that wait after a nack out of the item, those due last first, so that failing messages never fill it; an ordered
+ * one with all that is parked behind it. Where messages of held claims crowd it, what is parked behind them goes. One transaction
+ * a step, as many steps as it takes within one round of a receive; the next round goes on. Answers the progress as it is then. Where
+ * the store fails or holds a damaged backlog, as it was: it only makes room.
+ */
+export async function makeRoom(consumption: Consumption, queue: ConsumedQueue, progress: Progress): Promise<Progress> {
+  let current = progress;
+  for (let step = 0; step < SPILLS_PER_ROUND_MAX; step++) {
+    const leaving = leavingFrom(consumption, queue, current);
+    if (leaving.claims.length === 0 && leaving.buckets.length === 0) break;
+    try {
+      const { progress: after } = await moveOut(consumption, queue, current, leaving);
+      if (!after) break;
+      current = after;
+    } catch (error) {
+      if (!StoreUnavailable.is(error) && !StoreCorrupt.is(error)) throw error;
+      break;
+    }
+  }
+  return current;
+}
+
+function leavingFrom(consumption: Consumption, queue: ConsumedQueue, progress: Progress): Leaving {
+  const ordered = mayMoveOut(consumption, queue);
+  if (!ordered && deliveryOrder(queue.group, queue.topic) !== "none") return NOTHING;
+  const excess = ordered ? orderedExcess(progress) : unorderedExcess(progress);
+  // Mostly there is nothing to do.
+  if (excess === 0 && !(ordered && isOverfull(progress)) && progress.claims.size <= WAITING_CLAIMS_MAX) return NOTHING;
+  const claims = leavingClaims(progress, { excess, ordered }, consumption.clock.nowMs());
+  return { claims, buckets: ordered && claims.length === 0 && isOverfull(progress) ? crowdingBuckets(progress) : [] };
+}
+
+/** Claims that should leave an ordered item, by its size: as if all were of the smallest. */
+function orderedExcess({ stored }: Progress): number {
+  const bytes = itemBytes(stored);
+  return bytes <= ORDERED_CROWDED_BYTES ? 0 : Math.ceil((bytes - ORDERED_ROOMY_BYTES) / CLAIM_BYTES_MIN);
+}
+
+const unorderedExcess = ({ claims }: Progress): number =>
+  claims.size < CLAIMS_MAX ? 0 : claims.size - CLAIMS_MAX + WAITING_CLAIMS_KEPT;
+
+/** What a due claim had no room for may have been parked on top of what a scan and a refill parked. */
+const isOverfull = ({ stored }: Progress): boolean => parkedBytes(stored) > PARKED_REFILLED_BYTES_MAX;
+
+function leavingClaims(
+  progress: Progress,
+  { excess, ordered }: { readonly excess: number; readonly ordered: boolean },
+  nowMs: number,
+): readonly Claim[] {
+  const waiting = [...progress.claims.values()].filter(
+    (claim) => isGivenBack(claim) && claim.dueMs > nowMs && (ordered || !claim.order),
+  );
+  waiting.sort((a, b) => b.dueMs - a.dueMs);
+  const long = waiting.filter(({ dueMs }) => dueMs > nowMs + SPILL_AHEAD_MS).length;
+  const worthwhile = ordered && waiting.length < WAITING_WORTH_MOVING ? 0 : excess;
+  const most = Math.max(long > WAITING_CLAIMS_MAX ? long - WAITING_CLAIMS_KEPT : 0, worthwhile);
+  return waiting.slice(0, Math.min(ordered ? SPILL_ORDERED_CLAIMS_MAX : SPILL_CLAIMS_MAX, most));
+}
+
+/** Those with most parked behind their claim. */
+function crowdingBuckets(progress: Progress): readonly number[] {
+  const held = heldBuckets("messageGroup", progress);
+  return [...offsetsByBucket(progress.parked)]
+    .filter(([bucket, offsets]) => held.has(bucket) && offsets.length >= PARKED_WORTH_MOVING)
+    .sort(([, a], [, b]) => b.length - a.length)
+    .slice(0, BACKLOGS_PER_WRITE_MAX)
+    .map(([bucket]) => bucket);
+}
+
+async function moveOut(consumption: Consumption, queue: ConsumedQueue, progress: Progress, { claims, buckets }: Leaving) {
+  const place = { subscriptionUid: queue.subscription.uid, queueId: queue.queueId, generation: progress.generation };
+  const backlogs = new Backlogs(consumption.items, queue, progress);
+  const out = claims.flatMap(({ order }) => (order ? [order.bucket] : []));
+  const emptied = new Set([...out, ...buckets]);
+  await backlogs.read([...emptied].filter((bucket) => progress.backlogged.has(bucket)));
+  const backlogged = new Set(progress.backlogged);
+  const parked = offsetsByBucket(progress.parked);
+  let spilled = progress.spilled + claims.reduce((sum, { open }) => sum + open.length, 0);
+  for (const bucket of emptied) {
+    const offsets = parked.get(bucket) ?? [];
+    backlogs.prepend(bucket, offsets);
+    spilled += offsets.length;
+    backlogged.add(bucket);
+  }
+  for (const bucket of out) {
+    backlogs.setOut(bucket, true);
+    backlogged.delete(bucket);
+  }
+  const dueMs = Math.min(progress.spilledDueMs, ...claims.map((claim) => claim.dueMs));
+  const change = new ProgressChange(progress).setSpilledDue(dueMs);
+  for (const claim of claims) change.wantClaim(claim).wantOpen(claim).dropClaim(claim.id);
+  if (emptied.size === 0) change.setSpilled(progress, spilled);
+  else {
+    change
+      .move(progress, { spilled, bucketsOut: progress.bucketsOut + out.length, backlogged })
+      .park(progress, withoutBuckets(progress.parked, emptied));
+  }
+  const moved = claims.map(
+    (claim): TransactWrite => ({
+      kind: "put",
+      item: spilledItem(spilledKey({ ...place, claim }), claim),
+      when: [{ op: "absent", name: "pk" }],
+    }),
+  );
+  return consumption.progress.transact(queue, progress, change, [...moved, ...backlogs.writes]);
+}

@@ -1,0 +1,159 @@
+import { BrokerError } from "../errors.ts";
+import { compileFilter, type MessageFilter } from "../filter/compile-filter.ts";
+import { SCAN_MESSAGES_MAX } from "../limits.ts";
+import type { Unreadable } from "../log/frame.ts";
+import type { QueueLog } from "../log/queue-log.ts";
+import type { Queue } from "../log/queue-reader.ts";
+import { bodyBytes } from "../message/body-bytes.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Reading } from "../ports/reading.ts";
+import type { PullRequest, PullResult } from "../requests.ts";
+import type { StoredMessage } from "../terms.ts";
+import type { TopicRegistry } from "../topic/topic-registry.ts";
+import { type Arrivals, pullLane } from "../wake/arrivals.ts";
+import { findMatching } from "./find-matching.ts";
+
+export interface Pulling {
+  readonly topics: TopicRegistry;
+  readonly log: QueueLog;
+  readonly arrivals: Arrivals;
+  readonly clock: Clock;
+  readonly reading: Reading;
+}
+
+/** One pull, from a known offset. */
+interface Pull extends Pick<PullRequest, "limit" | "maxBytes"> {
+  readonly log: QueueLog;
+  readonly reading: Reading;
+  readonly queue: Queue;
+  readonly filter: MessageFilter | undefined;
+}
+
+/**
+ * Reads a queue from an offset, a time (RocketMQ's LOWER boundary) or its end. Changes nothing.
+ *
+ * With a filter it looks at SCAN_MESSAGES_MAX at a time: where none of so many matches the answer is NO_MATCHED_MSG, and the next
+ * pull goes on behind them. At the end it waits up to `waitMs` for something that matches. Outside [min, max] the answer is
+ * OFFSET_ILLEGAL with both. What cannot be read is passed over, and the answer names it.
+ * Errors: TOPIC_NOT_FOUND, NOT_FOUND (no such queue), FORBIDDEN, ILLEGAL_FILTER_EXPRESSION, TOO_MANY_REQUESTS.
+ * Source: RocketMQ PullMessage.
+ */
+export async function pullMessages(
+  pulling: Pulling,
+  { topic: topicName, queueId }: { readonly topic: string; readonly queueId: number },
+  request: PullRequest,
+  signal?: AbortSignal,
+): Promise<PullResult> {
+  const filter = request.filter && compileFilter(request.filter);
+  const topic = await pulling.topics.resolve(topicName);
+  if (queueId >= topic.queuesEver) {
+    throw new BrokerError(
+      "NOT_FOUND",
+      `Topic '${topicName}' has no queue ${queueId}: its queues are 0 to ${topic.queuesEver - 1}.`,
+    );
+  }
+  if (!(topic.perm & 4))
+    throw new BrokerError("FORBIDDEN", `Topic '${topicName}' does not allow reading: its perm is ${topic.perm}.`);
+  const queue = { topicUid: topic.uid, queueId };
+  const { limit, maxBytes } = request;
+  const pull = {
+    log: pulling.log,
+    reading: pulling.reading,
+    queue,
+    filter: filter?.everything ? undefined : filter,
+    limit,
+    maxBytes,
+  };
+  const offset = await startOffset(pulling.log, queue, request.from);
+  if (request.waitMs <= 0) return pullOnce(pull, offset);
+  return pullAndWait(pulling, pull, { offset, waitMs: request.waitMs }, signal);
+}
+
+async function pullAndWait(
+  { clock, arrivals }: Pulling,
+  pull: Pull,
+  { offset, waitMs }: { readonly offset: number; readonly waitMs: number },
+  signal: AbortSignal | undefined,
+): Promise<PullResult> {
+  const { topicUid } = pull.queue;
+  const untilMs = clock.nowMs() + waitMs;
+  const waiter = arrivals.join([{ topicUid, lane: pullLane(topicUid) }], signal);
+  try {
+    for (let from = offset; ; ) {
+      const result = await pullOnce(pull, from);
+      if (result.status === "FOUND" || result.status === "OFFSET_ILLEGAL" || result.unreadable) return result;
+      const passed = result.nextOffset - from;
+      from = result.nextOffset;
+      // Past a gap, or behind a whole scan, there is something to go on with at once.
+      if (passed > 0 && (result.status === "NO_NEW_MSG" || passed >= SCAN_MESSAGES_MAX)) return result;
+      // What did not match while it waited stays passed over.
+      if (clock.nowMs() >= untilMs || signal?.aborted || arrivals.stopped)
+        return from === offset ? result : { ...result, status: "NO_MATCHED_MSG" };
+      await waiter.wait(untilMs - clock.nowMs());
+    }
+  } finally {
+    waiter.leave("nothing");
+  }
+}
+
+async function startOffset(log: QueueLog, queue: Queue, from: PullRequest["from"]): Promise<number> {
+  if ("offset" in from) return from.offset;
+  if ("timestampMs" in from) return log.offsetAt(queue, from.timestampMs);
+  const [minOffset, maxOffset] = await Promise.all([log.reader.minOffset(queue), log.reader.maxOffset(queue)]);
+  return Math.max(minOffset, maxOffset - from.tail);
+}
+
+const pullOnce = (pull: Pull, offset: number): Promise<PullResult> =>
+  pull.reading.admit(
+    () => (pull.filter ? pullMatching(pull, pull.filter, offset) : pullEvery(pull, offset)),
+    (result) => (result.status === "OFFSET_ILLEGAL" ? 0 : bodyBytes(result.messages)),
+  );
+
+async function pullEvery(pull: Pull, offset: number): Promise<PullResult> {
+  const { log, queue, limit, maxBytes } = pull;
+  const run = await log.reader.run(queue, offset, limit);
+  if (run.available > 0 && run.from === offset) {
+    const count = await log.countWithin(run, limit, maxBytes);
+    const read = await log.messages(run, offset, count, queue);
+    const messages = fitting(read.messages, maxBytes);
+    const nextOffset = read.messages[messages.length]?.offset ?? offset + count;
+    const status = messages.length > 0 ? "FOUND" : "NO_NEW_MSG";
+    return { status, messages, nextOffset, ...unreadableBefore(nextOffset, read.unreadable), ...(await rangeOf(pull)) };
+  }
+  const range = await rangeOf(pull);
+  if (offset < range.minOffset || offset > range.maxOffset) return { status: "OFFSET_ILLEGAL", ...range };
+  // A gap inside the chain, or something new since the run was read: go on where the messages are.
+  const nextOffset = run.available > 0 ? run.from : offset;
+  return { status: "NO_NEW_MSG", messages: [], nextOffset, ...range };
+}
+
+async function pullMatching(pull: Pull, filter: MessageFilter, offset: number): Promise<PullResult> {
+  const { log, queue, limit, maxBytes } = pull;
+  const search = { from: offset, messages: limit, bytes: maxBytes, pause: () => pull.reading.pause() };
+  const { messages, next, unreadable } = await findMatching(log, queue, filter, search);
+  const range = await rangeOf(pull);
+  if (offset < range.minOffset || offset > range.maxOffset) return { status: "OFFSET_ILLEGAL", ...range };
+  const nothing = next === offset ? "NO_NEW_MSG" : "NO_MATCHED_MSG";
+  const status = messages.length > 0 ? "FOUND" : nothing;
+  return { status, messages, nextOffset: next, ...unreadableBefore(next, unreadable), ...range };
+}
+
+/** The first messages whose bodies make `maxBytes` at most; the first comes whatever its size. */
+function fitting(messages: readonly StoredMessage[], maxBytes: number): readonly StoredMessage[] {
+  let bytes = 0;
+  const end = messages.findIndex(({ body }, index) => {
+    bytes += body.length;
+    return index > 0 && bytes > maxBytes;
+  });
+  return end < 0 ? messages : messages.slice(0, end);
+}
+
+function unreadableBefore(offset: number, all: readonly Unreadable[]): { readonly unreadable?: readonly Unreadable[] } {
+  const unreadable = all.filter((one) => one.offset < offset);
+  return unreadable.length === 0 ? {} : { unreadable };
+}
+
+async function rangeOf({ log, queue }: Pull): Promise<{ readonly minOffset: number; readonly maxOffset: number }> {
+  const [minOffset, maxOffset] = await Promise.all([log.reader.minOffset(queue), log.reader.maxOffset(queue)]);
+  return { minOffset, maxOffset };
+}

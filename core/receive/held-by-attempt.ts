@@ -1,0 +1,78 @@
+import { TAKE_ROUNDS_MAX } from "../limits.ts";
+import type { ConsumedQueue, Consumption, Delivery } from "../progress/consumption.ts";
+import { deliveriesFrom } from "../progress/held.ts";
+import { ATTEMPT_TAG_CHARS, type Claim, isGivenBack, type Progress, repeatedTag, UNTAGGED } from "../progress/progress.ts";
+import { ProgressChange } from "../progress/progress-change.ts";
+import type { Written } from "../progress/progress-store.ts";
+import { messagesOfClaim } from "./take-due.ts";
+
+/** How its claims are known. */
+export interface Attempt {
+  readonly tag: string;
+  /** In format 2. */
+  readonly nonceBefore: string;
+}
+
+/**
+ * What an earlier receive of the same attempt still holds: its reply was lost, or it still runs. Counting the repeat in the claims
+ * tells the earlier one that it may no longer give back what it has no room for, or nobody to send it to.
+ */
+export async function heldByAttempt(
+  consumption: Consumption,
+  queues: readonly ConsumedQueue[],
+  attempt: Attempt,
+): Promise<readonly Delivery[]> {
+  const read = await consumption.progress.readAll(queues);
+  const deliveries: Delivery[] = [];
+  for (const [index, queue] of queues.entries()) {
+    let progress = read[index];
+    for (let round = 0; progress && round < TAKE_ROUNDS_MAX; round++) {
+      const held = claimsOf(progress, attempt, consumption.clock.nowMs());
+      if (held.length === 0) break;
+      const counted = await countRepeat(consumption, queue, progress, held);
+      progress = counted.progress;
+      if (!counted.ok) continue;
+      deliveries.push(...(await stillOpen(consumption, queue, progress, held)));
+      break;
+    }
+  }
+  return deliveries;
+}
+
+const claimsOf = ({ claims }: Progress, { tag, nonceBefore }: Attempt, nowMs: number): readonly Claim[] =>
+  [...claims.values()].filter((claim) => {
+    if (isGivenBack(claim) || claim.dueMs <= nowMs) return false;
+    return claim.attemptTag?.slice(0, ATTEMPT_TAG_CHARS) === tag.slice(0, ATTEMPT_TAG_CHARS) || claim.nonce === nonceBefore;
+  });
+
+/** In the claims that have a tag; where none has, there is nothing to write. */
+async function countRepeat(
+  consumption: Consumption,
+  queue: ConsumedQueue,
+  progress: Progress,
+  held: readonly Claim[],
+): Promise<Written> {
+  if (held.every(({ attemptTag }) => attemptTag === undefined)) return { ok: true, progress };
+  const change = new ProgressChange(progress);
+  for (const claim of held)
+    change.wantClaim(claim).setMeta(claim.id, { ...claim, attemptTag: claim.attemptTag && repeatedTag(claim.attemptTag) });
+  return consumption.progress.update(queue, change);
+}
+
+/** What the claims still hold: some may have been acked meanwhile. */
+async function stillOpen(
+  consumption: Consumption,
+  queue: ConsumedQueue,
+  after: Progress | undefined,
+  held: readonly Claim[],
+): Promise<readonly Delivery[]> {
+  const deliveries: Delivery[] = [];
+  for (const { id } of held) {
+    const claim = after?.claims.get(id);
+    if (!claim) continue;
+    const { messages } = await messagesOfClaim(consumption, queue, claim);
+    const attemptTag = claim.attemptTag ?? UNTAGGED;
+    deliveries.push(...deliveriesFrom(queue, after, { id, messages, attemptTag, repeated: true }));
+  }
+  return deliveries;
+}

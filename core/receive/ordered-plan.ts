@@ -1,0 +1,164 @@
+import { BACKLOGS_PER_WRITE_MAX, MESSAGES_PER_ORDERED_CLAIM, PARKED_MAX } from "../limits.ts";
+import type { Unreadable } from "../log/frame.ts";
+import type { ReadMessages } from "../log/run-messages.ts";
+import { bucketOf, type DeliveryOrder, heldBuckets } from "../progress/delivery-order.ts";
+import type { Parked } from "../progress/parked.ts";
+import { CLAIM_SPAN, type Progress } from "../progress/progress.ts";
+import type { StoredMessage } from "../terms.ts";
+
+/** How much a receive may take. */
+interface Room {
+  readonly messages: number;
+  readonly bytes: number;
+  readonly claims: number;
+}
+
+/**
+ * What an ordered receive is going to take and to park.
+ *
+ * Every message waits for its bucket: those parked before, then those the scan meets. A bucket is held while messages of it are
+ * out with some consumer, else free. What is taken comes from free buckets, the one that has waited longest first and as much of
+ * each as there is: a claim costs the same for one message as for many, so the scan goes on until few buckets fill the receive.
+ * All that is not taken is parked, but what belongs to a bucket with a backlog outside the item: that goes to the backlog.
+ */
+export class OrderedPlan {
+  /** Messages to deliver by bucket; those without a message group under `undefined`. */
+  readonly taken = new Map<number | undefined, StoredMessage[]>();
+  /** Messages passed over because they have expired. */
+  expired = 0;
+  /** What was met that cannot be read. */
+  readonly unreadable: Unreadable[] = [];
+  /** What the scan met of buckets with a backlog outside. */
+  readonly behind = new Map<number, number[]>();
+  /** The scan stopped since as many messages wait as the item has room for. */
+  crowded = false;
+  readonly #order: DeliveryOrder;
+  readonly #room: Room;
+  readonly #held: ReadonlySet<number | undefined>;
+  readonly #outside: Set<number | undefined>;
+  /** All that waits, as it is parked: offsets ascending, and their buckets. */
+  readonly #offsets: number[];
+  readonly #buckets: (number | undefined)[];
+  /** Messages that wait in each free bucket, the longest waiting one first. */
+  readonly #free = new Map<number | undefined, number>();
+  #freeMessages = 0;
+
+  constructor(order: DeliveryOrder, progress: Progress, room: Room) {
+    this.#order = order;
+    this.#room = room;
+    this.#held = heldBuckets(order, progress);
+    this.#outside = new Set(progress.backlogged);
+    this.#offsets = [...progress.parked.offsets];
+    this.#buckets = [...progress.parked.buckets];
+    for (const bucket of this.#buckets) this.#count(bucket);
+  }
+
+  /** Few buckets fill the receive: there is no need to look further. */
+  get enough(): boolean {
+    if (this.#freeMessages < this.#room.messages) return false;
+    let few = Math.ceil(this.#room.messages / MESSAGES_PER_ORDERED_CLAIM);
+    let missing = this.#room.messages;
+    for (const count of this.#free.values()) {
+      missing -= count;
+      if (missing <= 0) return true;
+      if (--few <= 0) return false;
+    }
+    return false;
+  }
+
+  /** The bucket of a message, if the item does not tell whether its claim is outside. */
+  unknownBucket(messageGroup: string | undefined): number | undefined {
+    const bucket = bucketOf(this.#order, messageGroup);
+    return this.#held.has(bucket) || this.#outside.has(bucket) || this.#free.has(bucket) ? undefined : bucket;
+  }
+
+  /** The claim of the bucket is outside. */
+  isOut(bucket: number): void {
+    this.#outside.add(bucket);
+  }
+
+  /** Takes in the next message of the queue. False: the scan stops before it, and the next offset waits there. */
+  offer(offset: number, messageGroup: string | undefined): boolean {
+    const bucket = bucketOf(this.#order, messageGroup);
+    if (bucket !== undefined && this.#outside.has(bucket)) return this.#putBehind(bucket, offset);
+    const takeable = Math.min(this.#freeMessages + (this.#held.has(bucket) ? 0 : 1), this.#room.messages);
+    // A queue in order does not go on past a message that waits.
+    this.crowded = this.#offsets.length + 1 - takeable > (this.#order === "queue" ? 0 : PARKED_MAX);
+    if (this.crowded) return false;
+    this.#offsets.push(offset);
+    this.#buckets.push(bucket);
+    this.#count(bucket);
+    return true;
+  }
+
+  /** Offsets to take, ascending, as far as there is room by count. */
+  choose(): readonly number[] {
+    const quotas = new Map<number | undefined, number>();
+    let { messages } = this.#room;
+    for (const [bucket, count] of this.#free) {
+      if (messages <= 0 || quotas.size >= this.#room.claims) break;
+      quotas.set(bucket, Math.min(count, messages));
+      messages -= count;
+    }
+    return this.#offsets.filter((_, index) => {
+      const bucket = this.#buckets[index];
+      const quota = quotas.get(bucket) ?? 0;
+      if (quota > 0) quotas.set(bucket, quota - 1);
+      return quota > 0;
+    });
+  }
+
+  /**
+   * Takes of what was chosen as much as there is room for by size; what is neither among `messages` nor unreadable has expired.
+   * Answers what to park.
+   */
+  take(chosen: readonly number[], { messages, unreadable }: ReadMessages): Parked {
+    const damaged = new Map(unreadable.map((one) => [one.offset, one]));
+    const offsets: number[] = [];
+    const buckets: (number | undefined)[] = [];
+    let { bytes } = this.#room;
+    let nextChosen = 0;
+    let nextMessage = 0;
+    for (let index = 0; index < this.#offsets.length; index++) {
+      const offset = this.#offsets[index] as number;
+      const bucket = this.#buckets[index];
+      const message = messages[nextMessage]?.offset === offset ? messages[nextMessage] : undefined;
+      // The first message comes whatever its size: else a large one would hold its queue for ever.
+      const roomLeft = message === undefined || message.body.length <= bytes || this.taken.size === 0;
+      const [claimed] = this.taken.get(bucket) ?? [];
+      const fits = roomLeft && (claimed === undefined || offset - claimed.offset < CLAIM_SPAN);
+      if (offset !== chosen[nextChosen] || !fits) {
+        offsets.push(offset);
+        buckets.push(bucket);
+        continue;
+      }
+      nextChosen++;
+      if (message === undefined) {
+        const unreadableOne = damaged.get(offset);
+        if (unreadableOne) this.unreadable.push(unreadableOne);
+        else this.expired++;
+        continue;
+      }
+      nextMessage++;
+      bytes -= message.body.length;
+      const taken = this.taken.get(bucket);
+      if (taken) taken.push(message);
+      else this.taken.set(bucket, [message]);
+    }
+    return { offsets, buckets };
+  }
+
+  #putBehind(bucket: number, offset: number): boolean {
+    const some = this.behind.get(bucket);
+    if (!some && this.behind.size >= BACKLOGS_PER_WRITE_MAX) return false;
+    if (some) some.push(offset);
+    else this.behind.set(bucket, [offset]);
+    return true;
+  }
+
+  #count(bucket: number | undefined): void {
+    if (this.#held.has(bucket)) return;
+    this.#free.set(bucket, (this.#free.get(bucket) ?? 0) + 1);
+    this.#freeMessages++;
+  }
+}

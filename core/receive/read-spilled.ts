@@ -1,0 +1,134 @@
+import { spilledFrom, spilledPk, spilledUntil } from "../keys.ts";
+import { SPILL_CLAIMS_MAX } from "../limits.ts";
+import { bodyBytes } from "../message/body-bytes.ts";
+import type { Item, TransactWrite } from "../ports/item-store.ts";
+import { Backlogs } from "../progress/backlog.ts";
+import type { Consumption } from "../progress/consumption.ts";
+import { deliveriesFrom } from "../progress/held.ts";
+import { freeClaimId, givenBackNonce, type Progress } from "../progress/progress.ts";
+import { ProgressChange } from "../progress/progress-change.ts";
+import { type SpilledClaim, spilledClaimOf } from "../progress/spilled-claim.ts";
+import type { StoredMessage } from "../terms.ts";
+import { takerOf } from "./budget.ts";
+import { messagesOfClaim } from "./take-due.ts";
+import type { Step, Taken } from "./taken.ts";
+
+/**
+ * A claim on its way back: delivered at once, or only put back, where its attempts are used up or it is too much for this receive.
+ * So is an ordered one, whose attempts are those of its head: it is due, and taken next.
+ */
+interface Returning {
+  readonly claim: SpilledClaim;
+  readonly id: string;
+  readonly messages: readonly StoredMessage[];
+  /** Of the claim, relative to its first: what comes back. */
+  readonly open: readonly number[];
+  readonly deliver: boolean;
+}
+
+/**
+ * Brings claims that are due back into the item, at most `room` of them, under the receive's lease where they fit: one transaction
+ * with the deletion of their own items. What moved as it was read: whoever else moved claims comes first.
+ */
+export async function readSpilled(consumption: Consumption, step: Step, room: number): Promise<Taken> {
+  const { queue, progress, budget } = step;
+  const { due, nextDueMs } = await dueOutside(consumption, step, room);
+  const change = new ProgressChange(progress).setSpilledDue(nextDueMs);
+  if (due.length === 0) {
+    const later = await consumption.progress.update(queue, change.wantUnmoved(progress));
+    return { progress: later.progress, deliveries: [] };
+  }
+  const returning = await choose(consumption, step, due.map(spilledClaimOf));
+  const dueMs = consumption.clock.nowMs() + budget.leaseMs;
+  for (const { claim, id, open, deliver } of returning) {
+    change.countExpired(claim.open.length - open.length);
+    if (open.length === 0) continue;
+    const { first, attempt, order } = claim;
+    const held = { ...takerOf(budget), attempt: attempt + 1, dueMs };
+    const waiting = { nonce: givenBackNonce(`${budget.nonce}/${id}`, attempt), attempt, dueMs: claim.dueMs, order };
+    change.putClaim({ id, first, open, ...(deliver ? held : waiting) });
+  }
+  const backlogs = new Backlogs(consumption.items, queue, progress);
+  await moveIn(change, progress, returning, backlogs);
+  const taken = due.map(
+    ({ pk, sk }): TransactWrite => ({ kind: "delete", key: { pk, sk }, when: [{ op: "exists", name: "pk" }] }),
+  );
+  const { ok, progress: after } = await consumption.progress.transact(queue, progress, change, [...taken, ...backlogs.writes]);
+  const delivered = ok ? returning.filter(({ deliver }) => deliver) : [];
+  return {
+    progress: after,
+    deliveries: delivered.flatMap(({ id, messages }) => deliveriesFrom(queue, after, { id, messages, ...takerOf(budget) })),
+  };
+}
+
+/** The claims outside that are due, and when the next one is. */
+async function dueOutside(consumption: Consumption, { queue, progress, budget }: Step, room: number) {
+  const nowMs = consumption.clock.nowMs();
+  const most = Math.min(SPILL_CLAIMS_MAX, budget.messages, room);
+  // One more than is taken: it tells when the next one is due.
+  const page = await consumption.items.query({
+    pk: spilledPk(queue.subscription.uid, queue.queueId),
+    from: spilledFrom(progress.generation),
+    to: spilledUntil(progress.generation),
+    limit: most + 1,
+  });
+  const due: readonly Item[] = page.items.slice(0, most).filter((one) => spilledClaimOf(one).dueMs <= nowMs);
+  const behind = page.items[due.length];
+  // A page may end early: then the next one is not known, and looked for at once.
+  const unseenDueMs = page.more ? nowMs : Number.MAX_SAFE_INTEGER;
+  return { due, nextDueMs: behind ? spilledClaimOf(behind).dueMs : unseenDueMs };
+}
+
+/** What remains outside. The buckets of ordered claims come back with them; what waits behind stays there. */
+async function moveIn(
+  change: ProgressChange,
+  progress: Progress,
+  returning: readonly Returning[],
+  backlogs: Backlogs,
+): Promise<void> {
+  const spilled = returning.reduce((left, { claim }) => left - claim.open.length, progress.spilled);
+  const buckets = returning.flatMap(({ claim }) => claim.order?.bucket ?? []);
+  if (buckets.length === 0) {
+    change.setSpilled(progress, spilled);
+    return;
+  }
+  await backlogs.read(buckets);
+  const backlogged = new Set(progress.backlogged);
+  for (const bucket of buckets) {
+    backlogs.setOut(bucket, false);
+    if (!backlogs.isEmpty(bucket)) backlogged.add(bucket);
+  }
+  change.move(progress, { spilled, bucketsOut: progress.bucketsOut - buckets.length, backlogged });
+}
+
+async function choose(
+  consumption: Consumption,
+  { queue, progress, budget }: Step,
+  due: readonly SpilledClaim[],
+): Promise<readonly Returning[]> {
+  const returning: Returning[] = [];
+  const ids = new Set<string>();
+  let { messages: room, bytes } = budget;
+  for (const claim of due) {
+    const id = freeClaimId(progress, `${budget.nonce}/${claim.first}`, ids);
+    ids.add(id);
+    if (claim.order) {
+      returning.push({ claim, id, messages: [], open: claim.open, deliver: false });
+      continue;
+    }
+    const { messages, unreadable } = await messagesOfClaim(consumption, queue, claim);
+    const size = bodyBytes(messages);
+    const first = returning.length === 0;
+    const fits = messages.length <= room && (first || size <= bytes);
+    // What cannot be read is put aside by the step that takes the claim then.
+    const deliver = fits && claim.attempt < queue.group.maxAttempts && unreadable.length === 0;
+    if (deliver) {
+      room -= messages.length;
+      bytes -= size;
+    }
+    // What has expired meanwhile does not come back.
+    const open = [...messages, ...unreadable].map(({ offset }) => offset - claim.first);
+    returning.push({ claim, id, messages, open, deliver });
+  }
+  return returning;
+}

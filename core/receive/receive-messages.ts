@@ -1,0 +1,224 @@
+import { numberToBase64url, toBase64url } from "../bytes/base64url.ts";
+import { hash32 } from "../bytes/hash32.ts";
+import { BrokerError } from "../errors.ts";
+import type { SubscriptionRegistry } from "../group/subscription-registry.ts";
+import { PROBES_MAX, RECEIVE_BYTES_MAX, SEARCH_MS_MAX } from "../limits.ts";
+import { bodyBytes } from "../message/body-bytes.ts";
+import { shownTopicName } from "../names.ts";
+import type { ConsumedQueue, Consumption } from "../progress/consumption.ts";
+import { NONCE_CHARS, NONCE_CHARS_BEFORE, UNTAGGED } from "../progress/progress.ts";
+import type { ReceiveRequest } from "../requests.ts";
+import { giveBackUnsent } from "../settle/give-back.ts";
+import type { ConsumerGroup, ReceivedMessage } from "../terms.ts";
+import { consumerLane, groupLane, type PassOn, type Waiter, type Woken } from "../wake/arrivals.ts";
+import type { WaitingReceives } from "../wake/waiting-receives.ts";
+import type { Budget, Taker } from "./budget.ts";
+import { type Attempt, heldByAttempt } from "./held-by-attempt.ts";
+import { type Look, Pass, pollThrough } from "./look-through.ts";
+import { receivedMessages } from "./received-messages.ts";
+import { rungOf, type SubscribedTopic, someOf, subscribedTopics, visitingOrder } from "./subscribed-topics.ts";
+
+type Receiving = Consumption & { readonly subscriptions: SubscriptionRegistry; readonly waiting: WaitingReceives };
+
+/**
+ * Takes up to `max` messages for a consumer of the group, each under a lease and with a handle to settle it.
+ *
+ * Queues are visited in an order that turns with every call (highest priority first on PRIORITY topics) until `max` is
+ * reached; an empty answer means that every readable queue had nothing, all through `waitMs`. A call with an attemptId that
+ * holds messages already, because its reply was lost, gets the same messages, order and handles while their lease runs.
+ *
+ * Errors: CONSUMER_GROUP_NOT_FOUND, BAD_REQUEST (no such subscription), FORBIDDEN, TOO_MANY_REQUESTS (too many wait; or all that
+ * there is to receive is behind deliveries that are still out).
+ * Source: RocketMQ POP; invariants I4, I5.
+ */
+export async function receiveMessages(
+  receiving: Receiving,
+  groupName: string,
+  request: ReceiveRequest,
+  signal?: AbortSignal,
+): Promise<readonly ReceivedMessage[]> {
+  const receive = await Receive.begin(receiving, groupName, request, signal);
+  let looked: Look;
+  try {
+    do looked = await receive.look();
+    while (await receive.waits(looked));
+  } finally {
+    receive.end();
+  }
+  const { deliveries, full } = looked;
+  if (deliveries.length === 0 && full && !signal?.aborted) throw tooManyInFlight(full);
+  // Waiting is what may be cut short; a request that does not wait is always answered.
+  if (request.waitMs === 0 || !signal?.aborted) return receivedMessages(receiving, receive, deliveries);
+  // The consumer went away while messages were taken for it: others need not wait for the lease to end.
+  for (const delivery of deliveries) await giveBackUnsent(receiving, delivery, delivery.messages);
+  return [];
+}
+
+/**
+ * One receive on its way: what it may look at, which changes while it waits, and what it wants. One that waits is registered with those
+ * who are rung before it looks first, so that nothing that arrives while it looks is missed.
+ */
+class Receive {
+  readonly #receiving: Receiving;
+  readonly #request: ReceiveRequest;
+  readonly #groupName: string;
+  readonly #turn: number;
+  readonly #untilMs: number;
+  readonly #signal: AbortSignal | undefined;
+  readonly budget: Budget;
+  group: ConsumerGroup;
+  queues: readonly ConsumedQueue[];
+  #topics: readonly SubscribedTopic[];
+  #polls = 0;
+  /** When the first of the claims that were seen out falls due. */
+  #nextDueMs: number | undefined;
+  /** Of one that waits, for what arrives in these topics. */
+  #waiter: Waiter | undefined;
+  #joinedFor: readonly SubscribedTopic[] = [];
+  #stopCounting: (() => void) | undefined;
+  /** Why it looks again. */
+  #woken: Woken | undefined;
+  /** Until it is known that there was nothing: whoever fails or goes away passes its ring on. */
+  #passOn: PassOn = "looked";
+
+  static async begin(
+    receiving: Receiving,
+    groupName: string,
+    request: ReceiveRequest,
+    signal: AbortSignal | undefined,
+  ): Promise<Receive> {
+    const group = await receiving.subscriptions.groups.resolve(groupName);
+    const topics = await subscribedTopics(receiving, group, request.topics);
+    const receive = new Receive(receiving, groupName, request, { group, topics, signal });
+    if (request.waitMs > 0) {
+      receive.#join();
+      receive.#stopCounting = receiving.waiting.begin(group.uid);
+    }
+    return receive;
+  }
+
+  private constructor(
+    receiving: Receiving,
+    groupName: string,
+    request: ReceiveRequest,
+    {
+      group,
+      topics,
+      signal,
+    }: { readonly group: ConsumerGroup; readonly topics: readonly SubscribedTopic[]; readonly signal: AbortSignal | undefined },
+  ) {
+    const { attemptId } = request;
+    this.#receiving = receiving;
+    this.#groupName = groupName;
+    this.#request = request;
+    this.#turn = attemptId === undefined ? receiving.rotation.next(group.uid, request.topics) : hash32(attemptId);
+    this.#untilMs = receiving.clock.nowMs() + request.waitMs;
+    this.group = group;
+    this.#topics = topics;
+    this.#signal = signal;
+    this.queues = visitingOrder(group, topics, this.#turn, receiving.clock.wallMs());
+    this.budget = {
+      ...takerOf(receiving, group, attemptId),
+      messages: request.max,
+      bytes: request.maxBytes ?? RECEIVE_BYTES_MAX,
+      leaseMs: request.leaseMs ?? group.leaseSeconds * 1_000,
+    };
+  }
+
+  /** Looks where something may be: everywhere, or where the ring came from that woke it. */
+  look(): Promise<Look> {
+    const receiving = this.#receiving;
+    const woken = this.#woken;
+    const { attemptId } = this.#request;
+    const read = async (): Promise<Look> => {
+      // While a request waits, topics go, come and grow.
+      if (woken) await this.#refresh();
+      if (this.group.paused) return { deliveries: [], nextDueMs: undefined };
+      if (attemptId !== undefined) {
+        const held = await heldByAttempt(receiving, this.queues, attemptOf(receiving, this.group, attemptId));
+        if (held.length > 0) return { deliveries: held, nextDueMs: undefined };
+      }
+      const budget = { ...this.budget, searchUntilMs: receiving.clock.nowMs() + SEARCH_MS_MAX };
+      const polled = woken?.by === "poll";
+      const rung = woken?.by === "ring" && !woken.queues.has(groupLane(this.group.uid)) ? woken.queues : undefined;
+      const looked = polled
+        ? await pollThrough(receiving, someOf(this.queues, this.#polls++ * PROBES_MAX), budget)
+        : await new Pass(receiving, budget).through(rung ? rungOf(this.queues, rung) : this.queues);
+      // Only a look at every queue tells that nothing falls due before.
+      this.#nextDueMs = polled || rung ? earlierOf(this.#nextDueMs, looked.nextDueMs) : looked.nextDueMs;
+      return looked;
+    };
+    return receiving.reading.admit(read, ({ deliveries }) =>
+      deliveries.reduce((sum, { messages }) => sum + bodyBytes(messages), 0),
+    );
+  }
+
+  /** After a look: false where the receive is over; else it waits until there may be something to look for. */
+  async waits(looked: Look): Promise<boolean> {
+    if (!this.#waiter) return false;
+    const nowMs = this.#receiving.clock.nowMs();
+    const found = looked.deliveries.length > 0;
+    const aborted = this.#signal?.aborted === true;
+    if (found || nowMs >= this.#untilMs || aborted || this.#receiving.arrivals.stopped) {
+      // Who leaves takes along what it knew of what falls due.
+      this.#passOn = found || aborted ? "looked" : this.#nextDueMs === undefined ? "nothing" : "everything";
+      return false;
+    }
+    if (!sameTopics(this.#joinedFor, this.#topics)) {
+      // Where something arrives that it is subscribed to by now, it wants to be rung too; what came before that, it looks for.
+      this.#waiter.leave("nothing");
+      this.#join();
+      this.#woken = { by: "time" };
+      return true;
+    }
+    // What lies behind is there already: nothing will ring for it.
+    const wakeMs = Math.min(this.#untilMs, Math.max(this.#nextDueMs ?? this.#untilMs, nowMs + 1));
+    this.#woken = looked.more ? { by: "time" } : await this.#waiter.wait(wakeMs - nowMs);
+    return !this.#signal?.aborted;
+  }
+
+  /** Must be called in the end. */
+  end(): void {
+    this.#stopCounting?.();
+    this.#waiter?.leave(this.#passOn);
+  }
+
+  #join(): void {
+    const lanes = this.#topics.map(({ subscription, topic }) => ({ topicUid: topic.uid, lane: consumerLane(subscription.uid) }));
+    this.#joinedFor = this.#topics;
+    this.#waiter = this.#receiving.arrivals.join([...lanes, { lane: groupLane(this.group.uid) }], this.#signal);
+  }
+
+  async #refresh(): Promise<void> {
+    this.group = await this.#receiving.subscriptions.groups.resolve(this.#groupName);
+    this.#topics = await subscribedTopics(this.#receiving, this.group, this.#request.topics);
+    this.queues = visitingOrder(this.group, this.#topics, this.#turn, this.#receiving.clock.wallMs());
+  }
+}
+
+/** How claims are marked that this receive takes. Older versions know an attempt by its nonce. */
+function takerOf(receiving: Receiving, group: ConsumerGroup, attemptId: string | undefined): Taker {
+  const { random, format } = receiving;
+  const nonce = (chars: number): string => toBase64url(random.bytes(9)).slice(0, chars);
+  const attempt = attemptId === undefined ? undefined : attemptOf(receiving, group, attemptId);
+  if (format.version >= 3) return { nonce: nonce(NONCE_CHARS), attemptTag: attempt?.tag };
+  return attempt ? { nonce: attempt.nonceBefore, attemptTag: UNTAGGED } : { nonce: nonce(NONCE_CHARS_BEFORE) };
+}
+
+const attemptOf = ({ attempts }: Receiving, { uid }: ConsumerGroup, attemptId: string): Attempt => ({
+  tag: attempts.first(uid, attemptId),
+  nonceBefore: numberToBase64url(hash32(`${uid}/${attemptId}`), NONCE_CHARS_BEFORE),
+});
+
+const sameTopics = (before: readonly SubscribedTopic[], now: readonly SubscribedTopic[]): boolean =>
+  before.length === now.length && before.every(({ subscription }, index) => subscription.uid === now[index]?.subscription.uid);
+
+const earlierOf = (a: number | undefined, b: number | undefined): number | undefined =>
+  a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
+
+const tooManyInFlight = ({ group, topic, queueId }: ConsumedQueue): BrokerError =>
+  new BrokerError(
+    "TOO_MANY_REQUESTS",
+    `Group '${group.name}' has as many deliveries of queue ${queueId} of topic '${shownTopicName(topic.name)}' in flight as it may have. ` +
+      "Settle some, or wait until their leases end.",
+  );

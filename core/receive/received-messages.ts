@@ -1,0 +1,86 @@
+import { shownTopicName } from "../names.ts";
+import { StoreUnavailable } from "../ports/store-failures.ts";
+import type { ConsumedQueue, Consumption, Delivery } from "../progress/consumption.ts";
+import { giveBackUnsent } from "../settle/give-back.ts";
+import type { ConsumerGroup, ReceivedMessage, StoredMessage } from "../terms.ts";
+import type { Budget } from "./budget.ts";
+import { countThatFits } from "./fit-reply.ts";
+
+/** The receive whose answer it is. */
+interface ReceivedBy {
+  readonly group: ConsumerGroup;
+  /** In the order of its visit. */
+  readonly queues: readonly ConsumedQueue[];
+  readonly budget: Budget;
+}
+
+/** In the order of the visit, then of the offsets: a repeated call answers alike. What the reply has no room for goes back. */
+export async function receivedMessages(
+  consumption: Consumption,
+  { group, queues, budget }: ReceivedBy,
+  deliveries: readonly Delivery[],
+): Promise<readonly ReceivedMessage[]> {
+  const place = new Map(queues.map(({ subscription, queueId }, index) => [`${subscription.uid}#${queueId}`, index]));
+  const placeOf = ({ queue }: Delivery): number => place.get(`${queue.subscription.uid}#${queue.queueId}`) ?? 0;
+  const ordered = [...deliveries].sort(
+    (a, b) => placeOf(a) - placeOf(b) || (a.messages[0]?.offset ?? 0) - (b.messages[0]?.offset ?? 0),
+  );
+  const received: ReceivedMessage[] = [];
+  let bytes = 0;
+  for (const delivery of ordered) {
+    const show = receivedBy(consumption, group, delivery);
+    const count = countThatFits(delivery, { empty: received.length === 0, bytesLeft: budget.bytes - bytes });
+    for (const message of delivery.messages.slice(0, count)) {
+      bytes += message.body.length;
+      received.push(show(message));
+    }
+    if (count < delivery.messages.length) {
+      // What cannot be given back comes again when its lease ends; what is sent must not be lost for it.
+      await giveBackUnsent(consumption, delivery, delivery.messages.slice(count)).catch((error: unknown) => {
+        if (!StoreUnavailable.is(error)) throw error;
+      });
+    }
+  }
+  return received;
+}
+
+/** How this delivery's messages are shown to the consumer. */
+function receivedBy(
+  consumption: Consumption,
+  group: ConsumerGroup,
+  delivery: Delivery,
+): (message: StoredMessage) => ReceivedMessage {
+  const { queue, held, messages } = delivery;
+  const { first, order, attempt } = held;
+  const topic = shownTopicName(queue.topic.name);
+  const { maxAttempts } = group;
+  const receiptHandle = consumption.handles.forDelivery({
+    groupUid: group.uid,
+    subscriptionUid: queue.subscription.uid,
+    queueId: queue.queueId,
+    held,
+    offsets: order && messages.map(({ offset }) => offset - first),
+  });
+  // The attempts of an ordered claim are those of its head.
+  const attemptOf = (offset: number): number => (order && offset - first !== order.head ? 1 : attempt);
+  const shownUntilMs = consumption.clock.wallMs(held.dueMs);
+  // Spelt out: this runs for every message, and a spread takes several times as long.
+  return (message) => ({
+    messageId: message.messageId,
+    topic,
+    queueId: message.queueId,
+    offset: message.offset,
+    bornAtMs: message.bornAtMs,
+    storedAtMs: message.storedAtMs,
+    tag: message.tag,
+    keys: message.keys,
+    properties: message.properties,
+    messageGroup: message.messageGroup,
+    priority: message.priority,
+    body: message.body,
+    attempt: attemptOf(message.offset),
+    maxAttempts,
+    leaseUntilMs: shownUntilMs,
+    receiptHandle: receiptHandle(message.offset - first),
+  });
+}

@@ -1,0 +1,72 @@
+import { deadLetterClaim } from "../dead-letter/move-to-dead-letters.ts";
+import type { ReadMessages } from "../log/run-messages.ts";
+import type { ConsumedQueue, Consumption } from "../progress/consumption.ts";
+import { deliveriesFrom } from "../progress/held.ts";
+import { type Claim, freeClaimId, isGivenBack, type Progress } from "../progress/progress.ts";
+import { ProgressChange } from "../progress/progress-change.ts";
+import { takerOf } from "./budget.ts";
+import { putAside } from "./put-aside.ts";
+import { readOffsets } from "./read-offsets.ts";
+import { takeDueOrdered } from "./take-due-ordered.ts";
+import type { Step, Taken } from "./taken.ts";
+
+/** When a claim may be handed out again. A lease waits for the slowest clock; a wait that nobody believes in does not. */
+export const dueAgainMs = (claim: Claim, skewMarginMs: number): number => claim.dueMs + (isGivenBack(claim) ? 0 : skewMarginMs);
+
+/** The claim that has been due longest, if any is. */
+export function dueClaim(progress: Progress, nowMs: number, skewMarginMs: number): Claim | undefined {
+  let due: Claim | undefined;
+  for (const claim of progress.claims.values()) {
+    if (dueAgainMs(claim, skewMarginMs) <= nowMs && (!due || claim.dueMs < due.dueMs)) due = claim;
+  }
+  return due;
+}
+
+/**
+ * Hands a due claim out again, in place: no copy, no revive job. It is taken on its exact meta, and what the update returns is
+ * what is handed out: a late ack may have settled some of it since it was read. After the last attempt it is dead-lettered.
+ */
+export async function takeDue(consumption: Consumption, step: Step, claim: Claim): Promise<Taken> {
+  if (claim.order) return takeDueOrdered(consumption, step, { ...claim, order: claim.order });
+  const { queue, progress, budget } = step;
+  const { messages, unreadable } = await messagesOfClaim(consumption, queue, claim);
+  if (unreadable.length > 0) return { progress: await putAside(consumption, step, claim, unreadable), deliveries: [] };
+  if (messages.length > 0 && claim.attempt >= queue.group.maxAttempts) {
+    const reason = `not acknowledged in ${claim.attempt} attempts`;
+    const { generation } = progress;
+    const dying = { generation, claim, messages, death: { attempts: claim.attempt, reason } };
+    return { progress: await deadLetterClaim(consumption, queue, dying), deliveries: [] };
+  }
+  const live = messages.map(({ offset }) => offset - claim.first);
+  const meta = { ...takerOf(budget), attempt: claim.attempt + 1, dueMs: consumption.clock.nowMs() + budget.leaseMs };
+  const change = new ProgressChange(progress).wantClaim(claim);
+  let { id } = claim;
+  if (messages.length > budget.messages) {
+    id = freeClaimId(progress, `${budget.nonce}+${claim.id}`);
+    const part = live.slice(0, budget.messages);
+    change
+      .putClaim({ ...meta, id, first: claim.first, open: part })
+      .settle(claim.id, new Set(part))
+      .wantOpen(claim);
+  } else {
+    const gone = claim.open.filter((relative) => !live.includes(relative));
+    change.setMeta(id, meta).settle(id, new Set(gone)).countExpired(gone.length);
+    // What a late ack settled since must not count as expired; what a nack has just added to a claim that was given back must not
+    // be leased without being handed out.
+    if (gone.length > 0 || isGivenBack(claim)) change.wantOpen(claim);
+  }
+  const { ok, progress: after } = await consumption.progress.update(queue, change);
+  return { progress: after, deliveries: ok ? deliveriesFrom(queue, after, { ...meta, id, messages }) : [] };
+}
+
+/** The claim's open messages that have not expired, in order, and those that cannot be read. */
+export const messagesOfClaim = (
+  consumption: Consumption,
+  queue: ConsumedQueue,
+  claim: Pick<Claim, "first" | "open">,
+): Promise<ReadMessages> =>
+  readOffsets(
+    consumption,
+    queue,
+    claim.open.map((relative) => claim.first + relative),
+  );

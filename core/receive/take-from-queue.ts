@@ -1,0 +1,113 @@
+import { PUT_ASIDE_MAX, SEARCH_ROUNDS_MAX, TAKE_ROUNDS_MAX } from "../limits.ts";
+import { bodyBytes } from "../message/body-bytes.ts";
+import type { ConsumedQueue, Consumption, Delivery } from "../progress/consumption.ts";
+import { deliveryOrder } from "../progress/delivery-order.ts";
+import { makeRoom } from "../progress/make-room.ts";
+import type { Claim, Progress } from "../progress/progress.ts";
+import { roomForReturning } from "./ordered-room.ts";
+import { putAside } from "./put-aside.ts";
+import { readSpilled } from "./read-spilled.ts";
+import { refill, roomForRefill } from "./refill.ts";
+import { dueClaim, takeDue } from "./take-due.ts";
+import { takeMatching } from "./take-matching.ts";
+import { takeNew } from "./take-new.ts";
+import { takeOrdered } from "./take-ordered.ts";
+import type { NotTaken, Step, Taken, UnreadableInClaim } from "./taken.ts";
+
+export interface QueueTake {
+  readonly deliveries: readonly Delivery[];
+  readonly full: boolean;
+  /** It stopped before the end of the queue: what it passed over took all its rounds. */
+  readonly more: boolean;
+}
+
+type Take = (consumption: Consumption, step: Step) => Promise<Taken | NotTaken>;
+
+/**
+ * Takes up to the budget from one queue, step by step, each on what the one before left: claims due again first, then new messages.
+ * Where the store fails after something was taken, that is the answer: it is leased already, and nobody would have it.
+ */
+export async function takeFromQueue(consumption: Consumption, { queue, progress: seen, budget }: Step): Promise<QueueTake> {
+  const { progress: store, clock, skewMarginMs } = consumption;
+  // These want the next offset as they read it: in one process they take turns, on what the one before left.
+  const alone = isTakenInOrder(queue, seen) || !queue.filter.everything;
+  const endTurn = alone ? await consumption.turns.begin(`${queue.subscription.uid}#${queue.queueId}`) : undefined;
+  const deliveries: Delivery[] = [];
+  let { messages, bytes } = budget;
+  try {
+    let progress: Progress | undefined = (alone ? store.recent(queue) : undefined) ?? seen;
+    for (let round = 0; messages > 0 && bytes > 0 && mayGoOn(consumption, { queue, budget }, round); round++) {
+      if (!progress) return { deliveries, full: false, more: false };
+      const nowMs = clock.nowMs();
+      const due = dueClaim(progress, nowMs, skewMarginMs);
+      // Taken in order, a due claim may leave something to be parked.
+      const makesRoom = !due || deliveryOrder(queue.group, queue.topic) !== "none";
+      const roomy: Progress = makesRoom ? await makeRoom(consumption, queue, progress) : progress;
+      if (roomy !== progress) {
+        progress = roomy;
+        continue;
+      }
+      const dueOutside = progress.spilled > 0 && progress.spilledDueMs <= nowMs;
+      const take = nextTake(consumption, { queue, progress }, { due, dueOutside });
+      const begun = deliveries.length > 0;
+      const taken = await take(consumption, { queue, progress, budget: { ...budget, messages, bytes, begun } });
+      if (taken === "nothing" || taken === "full") return { deliveries, full: taken === "full" || dueOutside, more: false };
+      deliveries.push(...taken.deliveries);
+      for (const { held, messages: some } of taken.deliveries) {
+        messages -= held.handedOut;
+        bytes -= bodyBytes(some);
+      }
+      progress = taken.unreadable ? await putAsideTaken(consumption, queue, taken.progress, taken.unreadable) : taken.progress;
+    }
+    return { deliveries, full: false, more: true };
+  } catch (error) {
+    store.forget(queue);
+    if (deliveries.length === 0) throw error;
+    return { deliveries, full: false, more: false };
+  } finally {
+    endTurn?.();
+  }
+}
+
+/** A filter may pass over very much: its time bounds that, and elsewhere the rounds do, each of which settles one race or claim. */
+function mayGoOn({ clock }: Consumption, { queue, budget }: Pick<Step, "queue" | "budget">, round: number): boolean {
+  if (round === 0) return true;
+  const { searchUntilMs } = budget;
+  const searching = !queue.filter.everything && searchUntilMs !== undefined;
+  return round < (searching ? SEARCH_ROUNDS_MAX : TAKE_ROUNDS_MAX) && !(searching && clock.nowMs() >= searchUntilMs);
+}
+
+/** What to take next: what is due, in the item and then outside; what waits in backlogs; and what is new. */
+function nextTake(
+  consumption: Consumption,
+  { queue, progress }: Pick<Step, "queue" | "progress">,
+  { due, dueOutside }: { readonly due: Claim | undefined; readonly dueOutside: boolean },
+): Take {
+  if (due) return (_, step) => takeDue(consumption, step, due);
+  const returning = dueOutside ? roomForReturning(consumption, queue, progress) : 0;
+  if (returning > 0) return (_, step) => readSpilled(consumption, step, returning);
+  const refilled = roomForRefill(progress);
+  if (refilled > 0) return (_, step) => refill(consumption, step, refilled);
+  if (isTakenInOrder(queue, progress)) return takeOrdered;
+  return queue.filter.everything ? takeNew : takeMatching;
+}
+
+/** A queue that is no longer in order may have parked messages left. */
+const isTakenInOrder = ({ group, topic }: ConsumedQueue, { parked }: Progress): boolean =>
+  deliveryOrder(group, topic) !== "none" || parked.offsets.length > 0;
+
+/** Out of the claim it was just taken in. What another has changed meanwhile is put aside when the claim falls due. */
+async function putAsideTaken(
+  consumption: Consumption,
+  queue: ConsumedQueue,
+  after: Progress | undefined,
+  { id, unreadable }: UnreadableInClaim,
+): Promise<Progress | undefined> {
+  let progress = after;
+  for (let from = 0; from < unreadable.length; from += PUT_ASIDE_MAX) {
+    const claim = progress?.claims.get(id);
+    if (!progress || !claim) break;
+    progress = await putAside(consumption, { queue, progress }, claim, unreadable.slice(from));
+  }
+  return progress;
+}

@@ -1,0 +1,44 @@
+import { CLAIMS_MAX, HUSKS_PER_RESERVE_MAX } from "../limits.ts";
+import { type Consumption, logQueue } from "../progress/consumption.ts";
+import { deliveriesFrom } from "../progress/held.ts";
+import { freeClaimId } from "../progress/progress.ts";
+import { ProgressChange } from "../progress/progress-change.ts";
+import { findMatching } from "../pull/find-matching.ts";
+import { takerOf } from "./budget.ts";
+import type { NotTaken, Step, Taken } from "./taken.ts";
+
+/**
+ * Hands out messages that the subscription's filter lets through. The next offset also moves past those it does not, so that
+ * nobody looks at them again: therefore the update wants it as read.
+ */
+export async function takeMatching(consumption: Consumption, { queue, progress, budget }: Step): Promise<Taken | NotTaken> {
+  const found = await findMatching(consumption.log, logQueue(queue), queue.filter, {
+    from: progress.next,
+    hint: progress.hint,
+    messages: budget.messages,
+    bytes: budget.bytes,
+    pause: () => consumption.reading.pause(),
+    over: () => budget.searchUntilMs !== undefined && consumption.clock.nowMs() >= budget.searchUntilMs,
+  });
+  consumption.progress.sawPlenty(queue, found.messages.length >= budget.messages);
+  if (found.next === progress.next) return "nothing";
+  const { messages, unreadable } = found;
+  // What cannot be read is claimed with the others, and then put aside: what a claim holds is not forgotten.
+  const offsets = [...messages, ...unreadable].map(({ offset }) => offset).sort((a, b) => a - b);
+  const [first] = offsets;
+  if (first !== undefined && progress.claims.size >= CLAIMS_MAX) return "full";
+  const id = freeClaimId(progress, budget.nonce);
+  const change = new ProgressChange(progress)
+    .handOut(progress, { next: found.next, hint: found.hint ?? progress.hint })
+    .countExpired(found.expired)
+    .sweep(progress, HUSKS_PER_RESERVE_MAX);
+  if (first !== undefined) {
+    const open = offsets.map((offset) => offset - first);
+    const dueMs = consumption.clock.nowMs() + budget.leaseMs;
+    change.putClaim({ id, first, open, ...takerOf(budget), attempt: 1, dueMs });
+  }
+  const { ok, progress: after } = await consumption.progress.update(queue, change);
+  if (!ok) return { progress: after, deliveries: [] };
+  const deliveries = deliveriesFrom(queue, after, { id, ...takerOf(budget), messages });
+  return { progress: after, deliveries, unreadable: { id, unreadable } };
+}

@@ -1,0 +1,157 @@
+import { BACKLOGS_PER_WRITE_MAX, CLAIMS_ORDERED_MAX, HUSKS_PER_RESERVE_MAX, SCAN_CHUNK, SCAN_MESSAGES_MAX } from "../limits.ts";
+import type { Run } from "../log/run-walk.ts";
+import type { RecordView } from "../message/record-view.ts";
+import { Backlogs } from "../progress/backlog.ts";
+import { type ConsumedQueue, type Consumption, logQueue } from "../progress/consumption.ts";
+import { deliveryOrder } from "../progress/delivery-order.ts";
+import { deliveriesFrom } from "../progress/held.ts";
+import { offsetsByBucket, type Parked, withoutBuckets } from "../progress/parked.ts";
+import { type ClaimOrder, freeClaimId, type Progress } from "../progress/progress.ts";
+import { type Outside, ProgressChange } from "../progress/progress-change.ts";
+import { nextHint } from "../pull/run-hint.ts";
+import { takerOf } from "./budget.ts";
+import { OrderedPlan } from "./ordered-plan.ts";
+import { mayMoveOut } from "./ordered-room.ts";
+import { readOffsets } from "./read-offsets.ts";
+import { waitingOutside } from "./refill.ts";
+import type { NotTaken, Step, Taken } from "./taken.ts";
+
+/** What a receive in order is going to do: what it takes and parks, and what goes to backlogs. */
+interface Plans {
+  readonly plan: OrderedPlan;
+  readonly backlogs: Backlogs;
+}
+
+/** How far a scan went, and where to start the next one. */
+type Scanned = Pick<Progress, "next" | "hint">;
+
+/**
+ * Hands out messages in the order of their message groups, or of the queue: those that waited for a group that is free now, and
+ * from the group's next offset on, parking what must wait.
+ *
+ * One update, on the next offset, what is parked and what moved exactly as read: what the plan was made from. It is a transaction
+ * with the backlogs that messages go to (`backlog.ts`). Where the parked leave a receive nothing to take, they go there too.
+ */
+export async function takeOrdered(consumption: Consumption, step: Step): Promise<Taken | NotTaken> {
+  const { queue, progress, budget } = step;
+  const { messages, bytes } = budget;
+  const claims = CLAIMS_ORDERED_MAX - progress.claims.size;
+  if (claims <= 0) return "full";
+  const plan = new OrderedPlan(deliveryOrder(queue.group, queue.topic), progress, { messages, bytes, claims });
+  const backlogs = new Backlogs(consumption.items, queue, progress);
+  const scanned = await scan(consumption, step, { plan, backlogs });
+  const chosen = plan.choose();
+  consumption.progress.sawPlenty(queue, chosen.length >= messages);
+  // A receive that took something leaves it at that: others may be about to settle what is in the way.
+  const inTheWay = plan.crowded || waitingOutside(progress).length > 0;
+  const clearing = inTheWay && chosen.length === 0 && !budget.begun && mayMoveOut(consumption, queue);
+  if (scanned.next === progress.next && chosen.length === 0 && !clearing) return "nothing";
+  const left = plan.take(chosen, await readOffsets(consumption, queue, chosen));
+  const { outside, parked } = await moveToBacklogs(progress, { plan, backlogs }, clearing ? left : undefined);
+  // The next offset also where it does not move: whoever moved it may have parked behind what was taken here.
+  const change = new ProgressChange(progress)
+    .handOut(progress, scanned)
+    .park(progress, parked ?? left)
+    .countExpired(plan.expired)
+    .sweep(progress, HUSKS_PER_RESERVE_MAX);
+  const claimed = putClaims(change, step, plan, consumption.clock.nowMs() + budget.leaseMs);
+  const written = outside
+    ? await consumption.progress.transact(queue, progress, change.move(progress, outside), backlogs.writes)
+    : await consumption.progress.update(queue, change.wantBacklogs(progress));
+  const after = written.progress;
+  if (!written.ok) return { progress: after, deliveries: [] };
+  const deliveries = claimed.taken.flatMap((one) => deliveriesFrom(queue, after, { ...one, ...takerOf(budget) }));
+  return { progress: after, deliveries, unreadable: claimed.unreadable };
+}
+
+/** One claim for each bucket; and what cannot be read in another, to be put aside then: what a claim holds is not forgotten. */
+function putClaims(change: ProgressChange, { progress, budget }: Step, plan: OrderedPlan, dueMs: number) {
+  const ids = new Set<string>();
+  const put = (name: string | number, messages: readonly { readonly offset: number }[], order?: ClaimOrder): string => {
+    const id = freeClaimId(progress, `${budget.nonce}/${name}`, ids);
+    ids.add(id);
+    const first = messages[0]?.offset as number;
+    const open = messages.map(({ offset }) => offset - first);
+    change.putClaim({ id, first, open, ...takerOf(budget), attempt: 1, dueMs, order });
+    return id;
+  };
+  const taken = [...plan.taken].map(([bucket, messages]) => {
+    const order = bucket === undefined ? undefined : { bucket, head: 0 };
+    return { id: put(bucket ?? "", messages, order), messages };
+  });
+  const unreadable = plan.unreadable.toSorted((a, b) => a.offset - b.offset);
+  return { taken, unreadable: unreadable.length === 0 ? undefined : { id: put("unreadable", unreadable), unreadable } };
+}
+
+/** What goes to backlogs: what the scan met of their buckets, and of what was `left` to be parked the buckets with most of it. */
+async function moveToBacklogs(
+  progress: Progress,
+  { plan, backlogs }: Plans,
+  left: Parked | undefined,
+): Promise<{ readonly outside?: Outside; readonly parked?: Parked }> {
+  const leaving = left ? mostParked(left, BACKLOGS_PER_WRITE_MAX - plan.behind.size) : new Map<number, number[]>();
+  if (plan.behind.size === 0 && leaving.size === 0) return {};
+  await backlogs.read([...plan.behind.keys(), ...leaving.keys()].filter((bucket) => progress.backlogged.has(bucket)));
+  let { spilled } = progress;
+  for (const [bucket, offsets] of leaving) {
+    backlogs.prepend(bucket, offsets);
+    spilled += offsets.length;
+  }
+  for (const [bucket, offsets] of plan.behind) {
+    backlogs.append(bucket, offsets);
+    spilled += offsets.length;
+  }
+  const backlogged = new Set([...progress.backlogged, ...leaving.keys()]);
+  const outside = { spilled, bucketsOut: progress.bucketsOut, backlogged };
+  return left ? { outside, parked: withoutBuckets(left, new Set(leaving.keys())) } : { outside };
+}
+
+const mostParked = (parked: Parked, most: number): Map<number, number[]> =>
+  new Map([...offsetsByBucket(parked)].sort(([, a], [, b]) => b.length - a.length).slice(0, most));
+
+/**
+ * Reads on from the next offset until the plan is filled, has to stop, or enough was looked at: first as many as are wanted,
+ * which often is all it takes.
+ */
+async function scan(consumption: Consumption, { queue, progress, budget }: Step, plans: Plans): Promise<Scanned> {
+  const { plan } = plans;
+  const { filter } = queue;
+  let { next, hint } = progress;
+  for (let most = budget.messages; !plan.enough && next - progress.next < SCAN_MESSAGES_MAX; most = SCAN_CHUNK) {
+    const run = await consumption.log.reader.run(logQueue(queue), next, most, hint);
+    if (run.available === 0) break;
+    plan.expired += run.expired;
+    const count = await consumption.log.countToLookAt(run, most);
+    const passes = (view: RecordView): boolean => filter.everything || filter.matches(view);
+    // What is out must be known before it is decided on: first see what there is.
+    if (progress.bucketsOut > 0) await lookUpBuckets(consumption, queue, { run, count, passes }, plans);
+    const { stoppedAt, gone, unreadable } = await consumption.log.look(run, count, logQueue(queue), (view, offset) => {
+      if (plan.enough) return false;
+      return !passes(view) || plan.offer(offset, view.messageGroup);
+    });
+    // Its message group cannot be told: it is put aside, and holds up none.
+    plan.unreadable.push(...unreadable.filter(({ offset }) => stoppedAt === undefined || offset < stoppedAt));
+    plan.expired += gone;
+    next = stoppedAt ?? run.from + count;
+    hint = nextHint(run, next);
+    if (stoppedAt !== undefined) break;
+  }
+  return { next, hint };
+}
+
+/** Tells the plan which buckets of a run have their claim outside. */
+async function lookUpBuckets(
+  consumption: Consumption,
+  queue: ConsumedQueue,
+  seen: { readonly run: Run; readonly count: number; readonly passes: (view: RecordView) => boolean },
+  { plan, backlogs }: Plans,
+): Promise<void> {
+  const buckets = new Set<number>();
+  await consumption.log.look(seen.run, seen.count, logQueue(queue), (view) => {
+    const bucket = seen.passes(view) ? plan.unknownBucket(view.messageGroup) : undefined;
+    if (bucket !== undefined) buckets.add(bucket);
+    return true;
+  });
+  await backlogs.read(buckets);
+  for (const bucket of buckets) if (backlogs.of(bucket)) plan.isOut(bucket);
+}

@@ -1,0 +1,190 @@
+import { PARTS_TOGETHER_MS_MAX, PARTS_TOGETHER_SHARE, SETTLE_ROUNDS_MAX } from "../limits.ts";
+import type { Consumption, ProgressQueue } from "../progress/consumption.ts";
+import type { HeldMessage } from "../progress/held.ts";
+import { givenBackClaim, heldClaim } from "../progress/held-claim.ts";
+import { type Claim, type ClaimMeta, claimId, freeClaimId, givenBackNonce, metaOf, type Progress } from "../progress/progress.ts";
+import { ProgressChange } from "../progress/progress-change.ts";
+import { waitsOutside } from "../progress/waits-outside.ts";
+import { repeatUnknown } from "../store/repeat-unknown.ts";
+
+/** What becomes of messages that stay with the group. */
+export type LeaseChange =
+  | { readonly kind: "extend"; readonly leaseMs: number }
+  /** `countAttempt` false: this delivery does not count. */
+  | { readonly kind: "giveBack"; readonly delayMs: number; readonly countAttempt: boolean };
+
+/** Where a message is after the change. */
+export type Changed = Pick<Claim, "id" | "dueMs">;
+
+/** Messages of one delivery that one claim holds, and that change together. */
+interface Part<H extends HeldMessage> {
+  readonly claim: Claim;
+  readonly named: readonly [H, ...H[]];
+  /** What the claim was read from. Absent: it was not read, and is taken to be as the handles have it. */
+  readonly progress: Progress | undefined;
+}
+
+/** One conditional write, and where its messages are once it is applied. */
+interface PartChange {
+  readonly write: ProgressChange;
+  readonly changed: Changed;
+}
+
+/**
+ * Extends, or gives back, messages of one delivery, each in the claim that holds it now.
+ *
+ *   whole    all open messages of a claim are named: the claim changes in place. An ordered claim is never split: it changes whole,
+ *            whatever part is named.
+ *   part     the named ones leave the claim, in the same write, for a claim of their own; or for that of another part of the delivery
+ *            that is due at the same time.
+ *
+ * An extend leaves the messages under the delivery's nonce, and never shortens the lease. A nack leaves them under the nonce of what
+ * the delivery has given back, where none of its handles works any more.
+ *
+ * Each write wants the claim as it was read: applied twice it changes nothing more. After a lost reply, or a crash between two writes,
+ * a repeat of the call finds what was done by what that left. A nack finds the message given back by this delivery, in the item or
+ * outside. An extend finds it where it was moved, and extends it there. The id of a part's claim follows from the delivery and the
+ * offsets, and a message is open in one claim only: no repeat makes a second claim of it. What is neither held nor given back by this
+ * delivery is lost to it.
+ */
+export async function changeLease<H extends HeldMessage>(
+  consumption: Consumption,
+  queue: ProgressQueue,
+  handles: readonly H[],
+  change: LeaseChange,
+): Promise<ReadonlyMap<H, Changed | "lost">> {
+  const answers = new Map<H, Changed | "lost">();
+  let part = firstPart(consumption, queue, handles);
+  let progress = part?.progress;
+  for (let round = 0; round < SETTLE_ROUNDS_MAX && answers.size < handles.length; round++) {
+    if (!part) {
+      progress ??= await consumption.progress.read(queue);
+      for (const handle of handles) {
+        if (answers.has(handle) || (progress && heldClaim(progress, handle))) continue;
+        const givenBack = change.kind === "giveBack" ? await givenBackBefore(consumption, queue, progress, handle) : undefined;
+        answers.set(handle, givenBack ?? "lost");
+      }
+      part = progress && heldTogether(progress, handles, answers);
+      if (!part) break;
+    }
+    const { write, changed } = partChange(part, change, consumption.clock.nowMs());
+    const written = await repeatUnknown(consumption, () => consumption.progress.update(queue, write));
+    if (written.ok) for (const handle of part.named) answers.set(handle, changed);
+    progress = written.progress;
+    part = undefined;
+    if (!progress) break;
+  }
+  for (const handle of handles) if (!answers.has(handle)) answers.set(handle, "lost");
+  return answers;
+}
+
+/** On an image that is at hand, or else unread. Which message an ordered claim's attempts count for, and an attempt's tag, must be read. */
+function firstPart<H extends HeldMessage>(
+  consumption: Consumption,
+  queue: ProgressQueue,
+  handles: readonly H[],
+): Part<H> | undefined {
+  const [first] = handles;
+  if (!first) return undefined;
+  const seen = consumption.progress.recent(queue);
+  const part = seen && heldTogether(seen, handles, new Map());
+  if (part || first.held.order || first.held.tagged) return part;
+  const open = [...offsetsOf(handles)].sort((a, b) => a - b);
+  const { id } = first.held;
+  return partOf(
+    { ...first.held, open },
+    handles.filter(({ held }) => held.id === id),
+    undefined,
+  );
+}
+
+/** Those of the handles without an answer that are held in one claim. */
+function heldTogether<H extends HeldMessage>(
+  progress: Progress,
+  handles: readonly H[],
+  answers: ReadonlyMap<H, unknown>,
+): Part<H> | undefined {
+  let claim: Claim | undefined;
+  const named = handles.filter((handle) => {
+    const held = answers.has(handle) ? undefined : heldClaim(progress, handle);
+    claim ??= held;
+    return held !== undefined && held === claim;
+  });
+  return claim && partOf(claim, named, progress);
+}
+
+function partOf<H extends HeldMessage>(claim: Claim, named: readonly H[], progress: Progress | undefined): Part<H> | undefined {
+  const [first, ...others] = named;
+  return first && { claim, named: [first, ...others], progress };
+}
+
+/** Where a message waits that this delivery gave back: while its lease runs nobody else can have brought it outside. */
+async function givenBackBefore(
+  consumption: Consumption,
+  queue: ProgressQueue,
+  progress: Progress | undefined,
+  handle: HeldMessage,
+): Promise<Changed | undefined> {
+  const { id, dueMs, generation } = handle.held;
+  const inside = progress && givenBackClaim(progress, handle);
+  if (inside || !progress || progress.spilled === 0 || progress.generation !== generation) return inside;
+  const outside = await waitsOutside(consumption, queue, progress, handle);
+  return outside && consumption.clock.nowMs() < dueMs ? { id, dueMs } : undefined;
+}
+
+function partChange(part: Part<HeldMessage>, change: LeaseChange, nowMs: number): PartChange {
+  const { claim, named, progress } = part;
+  const ms = change.kind === "extend" ? change.leaseMs : change.delayMs;
+  const open = progress ? claim.open.length : named[0].held.handedOut;
+  const whole = claim.order !== undefined || offsetsOf(named).size >= open;
+  return whole ? wholeChange(part, change, nowMs + ms) : splitChange(part, change, dueTogether(nowMs, ms));
+}
+
+function wholeChange({ claim, named }: Part<HeldMessage>, change: LeaseChange, dueMs: number): PartChange {
+  const meta = metaAfter(claim, offsetsOf(named), change, dueMs);
+  const write = new ProgressChange(named[0].held).wantClaim(claim).wantOpen(claim).setMeta(claim.id, meta);
+  return { write, changed: { id: claim.id, dueMs: meta.dueMs } };
+}
+
+function splitChange({ claim, named, progress }: Part<HeldMessage>, change: LeaseChange, dueMs: number): PartChange {
+  const offsets = offsetsOf(named);
+  const meta = metaAfter(claim, offsets, change, dueMs);
+  const write = new ProgressChange(named[0].held).wantClaim(claim).wantStillOpen(claim.id, offsets).settle(claim.id, offsets);
+  const sibling = progress && partDueTogether(progress, claim, meta);
+  if (sibling) {
+    write.wantClaim(sibling).join(sibling.id, offsets);
+    return { write, changed: { id: sibling.id, dueMs: meta.dueMs } };
+  }
+  const seed = `${claim.nonce}/${[...offsets].join(".")}`;
+  const id = progress ? freeClaimId(progress, seed) : claimId(seed, (taken) => taken === claim.id);
+  write.putClaim({ id, first: claim.first, open: [...offsets], ...meta });
+  return { write, changed: { id, dueMs: meta.dueMs } };
+}
+
+/** Who has the messages then, and until when. */
+function metaAfter(claim: Claim, named: ReadonlySet<number>, change: LeaseChange, dueMs: number): ClaimMeta {
+  const { nonce, attempt, order, attemptTag } = claim;
+  if (change.kind === "extend") return { nonce, attempt, dueMs: Math.max(claim.dueMs, dueMs), order, attemptTag };
+  const head = claim.open[0] ?? 0;
+  const moved = order !== undefined && order.head !== head && named.has(head);
+  // Those before it are acked: this delivery was the first attempt of what is now the head.
+  const attempts = moved ? 1 : attempt;
+  return {
+    nonce: givenBackNonce(nonce, attempt),
+    attempt: change.countAttempt ? attempts : attempts - 1,
+    dueMs,
+    order: moved ? { bucket: order.bucket, head } : order,
+  };
+}
+
+/** A little later than asked for, so that parts changed one after the other are due together and share a claim. */
+function dueTogether(nowMs: number, ms: number): number {
+  const step = Math.min(PARTS_TOGETHER_MS_MAX, Math.max(1, Math.floor(ms * PARTS_TOGETHER_SHARE)));
+  return Math.ceil((nowMs + ms) / step) * step;
+}
+
+const partDueTogether = ({ claims }: Progress, claim: Claim, meta: ClaimMeta): Claim | undefined =>
+  [...claims.values()].find((other) => other.id !== claim.id && other.first === claim.first && metaOf(other) === metaOf(meta));
+
+const offsetsOf = (handles: readonly HeldMessage[]): ReadonlySet<number> =>
+  new Set(handles.map(({ relativeOffset }) => relativeOffset));

@@ -1,0 +1,22 @@
+import type { Consumption, Delivery } from "../progress/consumption.ts";
+import { UNTAGGED } from "../progress/progress.ts";
+import type { StoredMessage } from "../terms.ts";
+import { consumerLane } from "../wake/arrivals.ts";
+import { changeLease } from "./change-lease.ts";
+
+/**
+ * Messages that were taken but cannot be sent go back at once, as if never delivered. Those of an attempt only by the receive
+ * that took them, and only while no repeat of it was answered with them.
+ */
+export async function giveBackUnsent(
+  consumption: Consumption,
+  delivery: Delivery,
+  messages: readonly StoredMessage[],
+): Promise<void> {
+  // Without a tag nothing tells whether a repeat of the attempt has them by now; what was repeated, a consumer may have already.
+  if (delivery.attemptTag === UNTAGGED || delivery.repeated) return;
+  const { queue, held, attemptTag } = delivery;
+  const unsent = messages.map(({ offset }) => ({ held, relativeOffset: offset - held.first, attemptTag }));
+  await changeLease(consumption, queue, unsent, { kind: "giveBack", delayMs: 0, countAttempt: false });
+  consumption.arrivals.ring(consumerLane(queue.subscription.uid), queue.queueId);
+}

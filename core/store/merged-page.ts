@@ -1,0 +1,19 @@
+import type { Item, ItemStore } from "../ports/item-store.ts";
+
+/**
+ * Items of several partitions in the order of their sort keys, behind `after`: as far as a page of `limit` items of each reaches.
+ */
+export async function mergedPage(
+  items: ItemStore,
+  pks: readonly string[],
+  after: string | undefined,
+  limit: number,
+): Promise<{ readonly items: readonly Item[]; readonly more: boolean }> {
+  const from = after === undefined ? undefined : `${after}\u0000`;
+  const pages = await Promise.all(pks.map((pk) => items.query({ pk, ...(from !== undefined && { from }), limit })));
+  // Behind the end of the shortest page there may be items of its partition that were not read.
+  const ends = pages.filter((page) => page.more).map((page) => page.items.at(-1)?.sk ?? "");
+  const end = ends.length === 0 ? undefined : ends.reduce((first, sk) => (sk < first ? sk : first));
+  const read = pages.flatMap((page) => page.items).filter(({ sk }) => end === undefined || sk <= end);
+  return { items: read.sort((one, other) => (one.sk < other.sk ? -1 : 1)), more: end !== undefined };
+}

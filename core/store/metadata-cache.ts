@@ -1,0 +1,32 @@
+import { LRUCache } from "lru-cache";
+import { METADATA_CACHE_MS, METADATA_ENTRIES_MAX } from "../limits.ts";
+import type { Clock } from "../ports/clock.ts";
+import { growingTo } from "./growing-to.ts";
+
+/** Keeps what was read for two seconds, absence excepted. What this process changes it forgets at once; others it hears of late. */
+export class MetadataCache<T extends object> {
+  readonly #clock: Clock;
+  readonly #entries = new LRUCache<string, { readonly value: T; readonly readAtMs: number }>(growingTo(METADATA_ENTRIES_MAX));
+  #changes = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  async get(key: string, read: () => Promise<T | undefined>): Promise<T | undefined> {
+    const entry = this.#entries.get(key);
+    const nowMs = this.#clock.nowMs();
+    if (entry && nowMs >= entry.readAtMs && nowMs - entry.readAtMs <= METADATA_CACHE_MS) return entry.value;
+    const changes = this.#changes;
+    const value = await read();
+    // A change in between may be newer than what was read.
+    if (changes !== this.#changes) return value;
+    if (value) this.#entries.set(key, { value, readAtMs: nowMs });
+    return value;
+  }
+
+  forget(key: string): void {
+    this.#changes++;
+    this.#entries.delete(key);
+  }
+}

@@ -1,0 +1,132 @@
+import { BrokerError } from "../errors.ts";
+import { countKey, GROUPS_PK, subscribersPk, subscriptionsPk, TOPICS_PK } from "../keys.ts";
+import { CONFLICTS_MAX, GROUPS_MAX, SUBSCRIBERS_MAX, SUBSCRIPTIONS_MAX, TOPICS_MAX } from "../limits.ts";
+import { isRetryTopic, isSystemTopic } from "../names.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Item, ItemStore, Key, TransactResult, TransactWrite } from "../ports/item-store.ts";
+import type { Random } from "../ports/random.ts";
+import { StoreUnavailable } from "../ports/store-failures.ts";
+
+/**
+ * A limit on how many of something there are. What there is is counted by an item that changes in the transaction that makes or
+ * deletes one: those who come together do not pass the limit, nobody counts on the way, and no crash parts the count from what is
+ * there.
+ *
+ *   count  topics | groups | subscriptions-<group uid> | subscribers-<topic uid>   [n] how many there are
+ */
+export interface Quota {
+  readonly key: Key;
+  readonly max: number;
+  /** Said when it is used up: what there is too much of, and what makes room. */
+  readonly usedUp: string;
+  /** Where what it counts is kept. The broker's own things do not count. */
+  readonly pk: string;
+  readonly counts: (item: Item) => boolean;
+}
+
+interface Store {
+  readonly items: ItemStore;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+export const TOPIC_QUOTA: Quota = {
+  key: countKey("topics"),
+  max: TOPICS_MAX,
+  usedUp: `There are ${TOPICS_MAX} topics, the most there can be. Delete one first.`,
+  pk: TOPICS_PK,
+  counts: ({ sk }) => !isSystemTopic(sk),
+};
+
+export const GROUP_QUOTA: Quota = {
+  key: countKey("groups"),
+  max: GROUPS_MAX,
+  usedUp: `There are ${GROUPS_MAX} groups, the most there can be. Delete one first.`,
+  pk: GROUPS_PK,
+  counts: () => true,
+};
+
+/** Topics that a group reads. */
+export const subscriptionQuota = (groupUid: string): Quota => ({
+  key: countKey(`subscriptions-${groupUid}`),
+  max: SUBSCRIPTIONS_MAX,
+  usedUp: `The group has ${SUBSCRIPTIONS_MAX} subscriptions, the most a group can have. Delete one, or use another group.`,
+  pk: subscriptionsPk(groupUid),
+  counts: ({ sk }) => !isRetryTopic(sk),
+});
+
+/** Groups that read a topic. */
+export const subscriberQuota = (topicUid: string): Quota => ({
+  key: countKey(`subscribers-${topicUid}`),
+  max: SUBSCRIBERS_MAX,
+  usedUp: `${SUBSCRIBERS_MAX} groups read the topic, the most there can be. Delete a subscription first.`,
+  pk: subscribersPk(topicUid),
+  counts: () => true,
+});
+
+const ITEMS_PER_PAGE = 1_000;
+const CONFLICT_MS = { first: 10, most: 500 } as const;
+
+/**
+ * Runs a transaction that makes what the quotas count, `by` 1, or deletes it, `by` −1. Answers the failures of `writes` alone.
+ * Errors: QUOTA_EXCEEDED when a quota is used up, `StoreUnavailable`; nothing was changed by either but for an unknown outcome.
+ */
+export async function transactCounted(
+  store: Store,
+  writes: readonly TransactWrite[],
+  quotas: readonly Quota[],
+  by: 1 | -1,
+): Promise<TransactResult> {
+  const counting = quotas.map((quota) => countingWrite(quota, by));
+  for (;;) {
+    const result = await afterConflicts(store, () => store.items.transact([...writes, ...counting]));
+    if (result.ok) return result;
+    const failures = result.failures.slice(0, writes.length);
+    // Others make and delete too: what is there, or is not, says more than how many there are.
+    if (failures.some((failure) => failure !== undefined)) return { ok: false, failures };
+    for (const [index, quota] of quotas.entries()) {
+      const failure = result.failures[writes.length + index];
+      if (failure?.current) throw new BrokerError("QUOTA_EXCEEDED", quota.usedUp);
+      if (failure) await startCount(store.items, quota);
+    }
+  }
+}
+
+/** Whether there seems to be room, before anything is prepared; only the transaction decides. Errors: QUOTA_EXCEEDED. */
+export async function checkQuotas({ items }: Pick<Store, "items">, quotas: readonly Quota[]): Promise<void> {
+  if (quotas.length === 0) return;
+  const counts = await items.batchGet(quotas.map(({ key }) => key));
+  const usedUp = quotas.find(({ max }, index) => ((counts[index]?.n as number | undefined) ?? 0) >= max);
+  if (usedUp) throw new BrokerError("QUOTA_EXCEEDED", usedUp.usedUp);
+}
+
+function countingWrite({ key, max }: Quota, by: 1 | -1): TransactWrite {
+  const changes = [{ op: "increment", name: "n", by }] as const;
+  return { kind: "update", key, changes, when: [by > 0 ? { op: "<", name: "n", value: max } : { op: "exists", name: "n" }] };
+}
+
+/** The first time. As long as there is no count nothing is made or deleted, so that it starts right. */
+async function startCount(items: ItemStore, { key, pk, counts }: Quota): Promise<void> {
+  let count = 0;
+  for (let from: string | undefined; ; ) {
+    const page = await items.query({ pk, ...(from && { from }), limit: ITEMS_PER_PAGE });
+    count += page.items.filter(counts).length;
+    const last = page.items.at(-1);
+    if (!page.more || !last) break;
+    from = `${last.sk}\u0000`;
+  }
+  await items.put({ ...key, n: count }, { when: [{ op: "absent", name: "pk" }] });
+}
+
+/** Counts are written by many: whoever met another's transaction waits for a moment. */
+async function afterConflicts<T>({ clock, random }: Store, transact: () => Promise<T>): Promise<T> {
+  for (let conflicts = 0; ; conflicts++) {
+    try {
+      return await transact();
+    } catch (error) {
+      const conflict = StoreUnavailable.is(error) && error.reason === "conflict" && error.outcome === "not-applied";
+      if (!conflict || conflicts === CONFLICTS_MAX) throw error;
+      await clock.sleep(Math.min(CONFLICT_MS.most, CONFLICT_MS.first * 2 ** conflicts) * (0.5 + random.fraction() / 2));
+    }
+  }
+}

@@ -1,0 +1,65 @@
+import { BrokerError, type ProblemMembers } from "../errors.ts";
+import { blockPlaceOf } from "../keys.ts";
+import { StoreCorrupt, StoreUnavailable } from "../ports/store-failures.ts";
+
+/** The answer to a caller whose store call failed, or met what cannot be read. What is not a store's failure is thrown on: it is a bug. */
+export function asBrokerError(error: unknown): BrokerError {
+  if (BrokerError.is(error)) return error;
+  if (StoreCorrupt.is(error)) return corrupt(error);
+  if (!StoreUnavailable.is(error)) throw error;
+  if (error.outcome === "unknown") {
+    const detail =
+      "The store did not say in time whether it is done: it may be done or not. Check before you repeat what must happen once.";
+    return new BrokerError(error.reason === "full" ? "STORE_UNAVAILABLE" : "REQUEST_TIMEOUT", detail, { cause: error });
+  }
+  const detail =
+    error.reason === "full"
+      ? "The store has no room left. Nothing was changed."
+      : "The store is busy or away. Nothing was changed; try again.";
+  return new BrokerError("STORE_UNAVAILABLE", detail, { effect: "none", cause: error });
+}
+
+/** Says where, as far as it is known, in the terms of the API; what the store calls it is for the log. */
+function corrupt(error: StoreCorrupt): BrokerError {
+  const place = error.key && blockPlaceOf(error.key);
+  const where = place ? ` of queue ${place.queueId}, in the block that starts at offset ${place.base}` : "";
+  return new BrokerError("STORE_CORRUPT", `Stored data${where} is damaged and cannot be read. The server logged which.`, {
+    members: place ? { queueId: place.queueId, offset: String(place.base) } : {},
+    cause: error,
+  });
+}
+
+/** Runs a verb, and turns what a store's failure means into the caller's answer. `about`: what damaged data is known to be of. */
+export async function answering<T>(verb: () => Promise<T>, about: ProblemMembers = {}): Promise<T> {
+  try {
+    return await verb();
+  } catch (error) {
+    const answer = asBrokerError(error);
+    if (answer.code !== "STORE_CORRUPT") throw answer;
+    const { message, effect, members, cause } = answer;
+    throw new BrokerError("STORE_CORRUPT", message, { effect, members: { ...about, ...members }, cause });
+  }
+}
+
+/** The same of a verb that takes many steps: a store that fails in one does not tell that none was taken before. */
+export const answeringSteps = <T>(verb: () => Promise<T>): Promise<T> =>
+  answering(async () => {
+    try {
+      return await verb();
+    } catch (error) {
+      if (!StoreUnavailable.is(error) || error.outcome === "unknown") throw error;
+      const detail = "The store is busy, full or away. Some of it may be done already; try again.";
+      throw new BrokerError("STORE_UNAVAILABLE", detail, { effect: "unknown", cause: error });
+    }
+  });
+
+/** Runs what is left of a change whose decisive part is done: a failure must not promise that nothing was changed. */
+export async function finishing<T>(rest: () => Promise<T>): Promise<T> {
+  try {
+    return await rest();
+  } catch (error) {
+    if (BrokerError.is(error)) throw error.withUnknownEffect();
+    if (!StoreUnavailable.is(error)) throw error;
+    throw new StoreUnavailable("unknown", error.reason, error.message, { cause: error });
+  }
+}

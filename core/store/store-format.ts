@@ -1,0 +1,59 @@
+import { FORMAT_KEY } from "../keys.ts";
+import type { Item, ItemStore } from "../ports/item-store.ts";
+import { StoreCorrupt } from "../ports/store-failures.ts";
+
+/**
+ * The format of a store is what its writers may write; a reader knows every format since the oldest.
+ *
+ * A new version starts on a store of the format before, and goes on writing that one: older handlers, which know no other, may
+ * still run beside it. `raise` is a step of its own, once none is left.
+ *
+ *   2  claims know an attempt by 32 bits of its id; a pointer frame does not say what its messages weigh
+ *   3  a claim's delivery is unique, and says which attempt it was taken by; a pointer frame says what its messages weigh;
+ *      message groups that wait leave the progress item
+ */
+export const OLDEST_FORMAT = 2;
+export const NEWEST_FORMAT = 3;
+
+/** What a store holds, what this process writes to it, and what it could. */
+export interface StoreFormats {
+  readonly stored: number;
+  readonly written: number;
+  readonly newest: number;
+}
+
+export class StoreFormat {
+  #version: number;
+
+  constructor(version: number = NEWEST_FORMAT) {
+    this.#version = version;
+  }
+
+  /** What this process writes: at most the store's format, since it never falls. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** Raises the store to the newest format; from then on older versions refuse to start on it. Idempotent. Errors: `StoreUnavailable`. */
+  async raise(items: ItemStore): Promise<void> {
+    if (this.#version === NEWEST_FORMAT) return;
+    const result = await items.put({ ...FORMAT_KEY, v: NEWEST_FORMAT }, { when: [{ op: "<", name: "v", value: NEWEST_FORMAT }] });
+    this.#version = result.ok ? NEWEST_FORMAT : formatOf(result.current).version;
+  }
+
+  /** As it is stored now. Errors: `StoreUnavailable`. */
+  async read(items: ItemStore): Promise<StoreFormats> {
+    const { version } = formatOf(await items.get(FORMAT_KEY));
+    return { stored: version, written: this.#version, newest: NEWEST_FORMAT };
+  }
+}
+
+/** Errors: `StoreCorrupt` for a format this version does not know. */
+export function formatOf(item: Item | undefined): StoreFormat {
+  const version = item?.v;
+  if (typeof version === "number" && version >= OLDEST_FORMAT && version <= NEWEST_FORMAT) return new StoreFormat(version);
+  throw new StoreCorrupt(
+    `the stored data has format ${String(version)}, and this version knows formats ${OLDEST_FORMAT} to ${NEWEST_FORMAT}: ` +
+      "start the version that wrote it",
+  );
+}
