@@ -2,6 +2,7 @@ import { BrokerError, type ErrorCodeName } from "../errors.ts";
 import type { Refused } from "../log/chain-write.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ItemStore, TransactWrite } from "../ports/item-store.ts";
+import { StoreUnavailable } from "../ports/store-failures.ts";
 import type { MessageInput } from "../terms.ts";
 import type { KnownPlace } from "./known-place.ts";
 
@@ -42,6 +43,11 @@ export async function answerRepeat<Receipt>(destination: Destination<Receipt>, s
     if (BrokerError.is(error)) return error;
     throw error;
   }
+}
+
+/** What is not stored by then must not be stored any more: whoever sent it has gone. Errors: `StoreUnavailable`. */
+export function requireInTime(clock: Clock, untilMs: number): void {
+  if (clock.nowMs() >= untilMs) throw new StoreUnavailable("not-applied", "unavailable", "the send did not end in time");
 }
 
 /** Whether what follows would meet the same: a store that fails, does not answer in time, or cannot be read. */

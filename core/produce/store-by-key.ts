@@ -1,11 +1,11 @@
 import type { BrokerError } from "../errors.ts";
 import { knownSendKey } from "../keys.ts";
-import { ONCE_ENTRIES_PER_WRITE } from "../limits.ts";
+import { ONCE_ENTRIES_PER_WRITE, SEND_DEADLINE_MS } from "../limits.ts";
 import { INLINE_FRAME_BYTES_MAX } from "../log/log-limits.ts";
 import type { Item, TransactWrite } from "../ports/item-store.ts";
 import { asBrokerError } from "../store/store-errors.ts";
 import type { MessageInput } from "../terms.ts";
-import { answerRepeat, type Destination, type Identities, type OnceStore, stopsAll } from "./destination.ts";
+import { answerRepeat, type Destination, type Identities, type OnceStore, requireInTime, stopsAll } from "./destination.ts";
 import type { KnownPlace } from "./known-place.ts";
 import { isKnownSend, knownSendItem, knownSendOf } from "./known-send.ts";
 
@@ -82,7 +82,9 @@ async function storePart<Receipt>(
     const known = await items.batchGet(keyed.map((index) => knownSendKey(topicUid, keyOf(entries[index]) as string)));
     for (const [nth, index] of keyed.entries()) await meet(index, known[nth]);
   }
+  const untilMs = clock.nowMs() + SEND_DEADLINE_MS;
   while (left.length > 0) {
+    requireInTime(clock, untilMs);
     const keyed = left.filter((index) => keyOf(entries[index]) !== undefined);
     const identities: Identities = (place) =>
       keyed.map((index) =>

@@ -1,8 +1,9 @@
 import { BrokerError } from "../errors.ts";
 import { producerStateKey } from "../keys.ts";
+import { SEND_DEADLINE_MS } from "../limits.ts";
 import { asBrokerError } from "../store/store-errors.ts";
 import type { MessageInput } from "../terms.ts";
-import { answerRepeat, type Destination, type OnceStore } from "./destination.ts";
+import { answerRepeat, type Destination, type OnceStore, requireInTime } from "./destination.ts";
 import { asRead, type ProducerState, producerItem, producerOf, sentBefore } from "./producer-state.ts";
 
 interface Sequenced {
@@ -23,7 +24,11 @@ export async function storeBySequence<Receipt>(
 ): Promise<readonly (Receipt | BrokerError)[]> {
   const results: (Receipt | BrokerError)[] = [];
   try {
-    while (results.length < entries.length) await step(store, { topicUid, entries, destination }, results);
+    const untilMs = store.clock.nowMs() + SEND_DEADLINE_MS;
+    while (results.length < entries.length) {
+      requireInTime(store.clock, untilMs);
+      await step(store, { topicUid, entries, destination }, results);
+    }
   } catch (error) {
     const failure = asBrokerError(error);
     while (results.length < entries.length) results.push(failure);

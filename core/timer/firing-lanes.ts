@@ -9,6 +9,7 @@ import { roomOfLane, roomOfStream } from "./memory-room.ts";
 import type { Cursor } from "./passed-over.ts";
 import { laneOf, type ReadTimer, type TopicsNow } from "./route.ts";
 import type { ShardUnits } from "./shard-units.ts";
+import { TakenTimers } from "./taken-timers.ts";
 import { unitsOfTimer } from "./timer.ts";
 import { REFILL_TIMERS_MIN } from "./timer-limits.ts";
 
@@ -28,9 +29,6 @@ export interface LanesOptions {
   readonly onProgress: () => void;
 }
 
-/** More than are fired while a page is on its way. */
-const LATELY_MAX = 8_000;
-
 /**
  * Due timers in memory, on their way. Each is of a stream, whose order is kept, and each stream leads to a lane: a queue with the
  * messages bound to it, a topic's messages that may go to any, a producer group's checks, tombstones, and what must be parked. Lanes
@@ -45,10 +43,7 @@ export class FiringLanes {
   readonly #busy = new Set<FiringLane>();
   readonly #running = new Set<Promise<void>>();
   readonly #underWay = new Set<Batch>();
-  readonly #taken = new Set<string>();
-  /** Timers that were done with last, and which of all that was. */
-  readonly #lately = new Map<string, number>();
-  #ended = 0;
+  readonly #taken = new TakenTimers();
   readonly #kinds: LaneKinds;
   readonly #stopping = new AbortController();
   readonly #pauses: Sleeper;
@@ -109,13 +104,12 @@ export class FiringLanes {
 
   /** A moment, for `isTaken`: before a page of timers is asked for. */
   mark(): number {
-    return this.#ended;
+    return this.#taken.mark();
   }
 
   /** Whether it is in memory, or was fired after the moment that a page with it was asked for. */
   isTaken(read: ReadTimer, mark: number): boolean {
-    const name = nameOf(read);
-    return this.#taken.has(name) || (this.#lately.get(name) ?? -1) >= mark;
+    return this.#taken.has(read, mark);
   }
 
   /** For how many more timers of this one's stream there is room; `lane`: its lane, where none of its stream is in memory. */
@@ -152,7 +146,7 @@ export class FiringLanes {
     }
     stream.lane.push(stream, read);
     this.#busy.add(stream.lane);
-    this.#taken.add(nameOf(read));
+    this.#taken.add(read);
     this.#waiting++;
     return true;
   }
@@ -220,22 +214,12 @@ export class FiringLanes {
     for (const timer of batch.timers) if (!kept.includes(timer)) left.add(timer);
     lane.over(batch, left);
     this.#waiting += left.size;
-    for (const timer of batch.timers) if (!left.has(timer)) this.#end(timer);
+    for (const timer of batch.timers) if (!left.has(timer)) this.#taken.done(timer);
     for (const stream of new Set(batch.streams)) this.#settle(stream);
     if (reroute) for (const stream of lane.streams) this.#drop(stream);
     if (lane.waiting > 0) this.#busy.add(lane);
     if (still.length > 0 && !reroute) this.#pause(lane, batch.timers.length);
     this.go();
-  }
-
-  #end(read: ReadTimer): void {
-    const name = nameOf(read);
-    this.#taken.delete(name);
-    this.#lately.delete(name);
-    this.#lately.set(name, this.#ended++);
-    if (this.#lately.size <= LATELY_MAX) return;
-    const [oldest] = this.#lately.keys();
-    if (oldest !== undefined) this.#lately.delete(oldest);
   }
 
   #pause(lane: FiringLane, count: number): void {
@@ -283,7 +267,7 @@ export class FiringLanes {
   #remove(stream: Stream): readonly ReadTimer[] {
     const removed = stream.lane.remove(stream);
     this.#waiting -= removed.length;
-    for (const read of removed) this.#taken.delete(nameOf(read));
+    for (const read of removed) this.#taken.forget(read);
     this.#settle(stream);
     return removed;
   }
@@ -310,6 +294,3 @@ export class FiringLanes {
     return lane;
   }
 }
-
-/** A message that comes back takes the place of its tombstone, which may still be in memory. */
-const nameOf = ({ sk, timer }: ReadTimer): string => `${timer.kind} ${sk}`;

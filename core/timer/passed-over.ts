@@ -38,6 +38,18 @@ export class PassedOver {
     yield* this.#lanes.values();
   }
 
+  /** Where the first of them stands. */
+  oldest(): string | undefined {
+    return this.first(() => true)?.from;
+  }
+
+  /** The first of those that are wanted. */
+  first(isWanted: (cursor: Cursor) => boolean): Cursor | undefined {
+    let first: Cursor | undefined;
+    for (const cursor of this) if ((first === undefined || cursor.from < first.from) && isWanted(cursor)) first = cursor;
+    return first;
+  }
+
   has({ sk, stream }: ReadTimer, lane: string): boolean {
     const own = this.#streams.get(stream);
     if (own !== undefined && sk >= own.from) return true;

@@ -88,9 +88,9 @@ export class ShardReader {
 
   /** When the first of those that were not read yet, or passed over, was due. */
   oldestDueMs(): number | undefined {
-    let oldest = this.#unread && this.#front !== START ? this.#front : undefined;
-    for (const { from } of this.#behind) if (oldest === undefined || from < oldest) oldest = from;
-    return oldest === undefined ? undefined : dueOfTimer(oldest);
+    const front = this.#unread && this.#front !== START ? this.#front : undefined;
+    const passed = this.#behind.oldest() ?? front;
+    return passed === undefined ? undefined : dueOfTimer(front !== undefined && front < passed ? front : passed);
   }
 
   /**
@@ -267,12 +267,7 @@ export class ShardReader {
   }
 
   #firstWanted(barred: ReadonlySet<Cursor>): Cursor | undefined {
-    let first: Cursor | undefined;
-    for (const cursor of this.#behind) {
-      if (first !== undefined && cursor.from >= first.from) continue;
-      if (!barred.has(cursor) && this.#lanes.wanted(cursor) > 0) first = cursor;
-    }
-    return first;
+    return this.#behind.first((cursor) => !barred.has(cursor) && this.#lanes.wanted(cursor) > 0);
   }
 
   /** A page from the cursor on, no further than the front. It serves all cursors that it comes to; these move on past what was taken. */
