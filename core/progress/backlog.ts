@@ -1,7 +1,7 @@
 import { type BucketPlace, backlogChunkKey, backlogKey } from "../keys.ts";
 import { BACKLOG_OFFSETS_MAX } from "../limits.ts";
 import type { Item, ItemStore, TransactWrite } from "../ports/item-store.ts";
-import type { ProgressQueue } from "./consumption.ts";
+import type { ProgressQueue } from "./consumed-queue.ts";
 import { readParked, writeParked } from "./parked.ts";
 import type { Progress } from "./progress.ts";
 

@@ -1,4 +1,3 @@
-import type { MessageFilter } from "../filter/compile-filter.ts";
 import type { CompiledFilters } from "../filter/compiled-filters.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import type { Events } from "../ports/events.ts";
@@ -8,11 +7,10 @@ import type { Reading } from "../ports/reading.ts";
 import type { Rotation } from "../receive/rotation.ts";
 import type { ReceiptHandles } from "../settle/receipt-handle.ts";
 import type { StoreFormat } from "../store/store-format.ts";
-import type { ConsumerGroup, StoredMessage, Subscription, Topic } from "../terms.ts";
+
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 import type { Arrivals } from "../wake/arrivals.ts";
 import type { AttemptTags } from "./attempt-tags.ts";
-import type { Held } from "./held.ts";
 import type { LeaseClock } from "./lease-clock.ts";
 import type { ProgressStore } from "./progress-store.ts";
 import type { Turns } from "./turns.ts";
@@ -37,33 +35,3 @@ export interface Consumption {
   /** The largest difference between two handlers' clocks: a lease is over for others only this long after its end. */
   readonly skewMarginMs: number;
 }
-
-/** A queue as one group consumes it. */
-export interface ConsumedQueue {
-  readonly group: ConsumerGroup;
-  readonly subscription: Subscription;
-  readonly topic: Topic;
-  readonly queueId: number;
-  /** What the subscription lets through. */
-  readonly filter: MessageFilter;
-}
-
-/** What names the progress of a group on a queue. */
-export type ProgressQueue = Pick<ConsumedQueue, "subscription" | "queueId">;
-
-/** Messages that a receive took from one claim, under a lease. */
-export interface Delivery {
-  readonly queue: ConsumedQueue;
-  readonly held: Held;
-  /** They may be fewer than were handed out, when one has expired meanwhile. */
-  readonly messages: readonly StoredMessage[];
-  /** Of a claim taken by an attempt. */
-  readonly attemptTag?: string | undefined;
-  /** Another receive of the attempt took them, and may have been answered with them. */
-  readonly repeated?: boolean | undefined;
-}
-
-export const logQueue = (queue: ConsumedQueue): { topicUid: string; queueId: number } => ({
-  topicUid: queue.topic.uid,
-  queueId: queue.queueId,
-});

@@ -1,5 +1,6 @@
 import { BrokerError } from "../errors.ts";
-import type { Consumption, ProgressQueue } from "./consumption.ts";
+import type { ProgressQueue } from "./consumed-queue.ts";
+import type { Consumption } from "./consumption.ts";
 import { type HeldMessage, offsetOf } from "./held.ts";
 import { type Claim, givenBackNonce, type Progress } from "./progress.ts";
 import { waitsOutside } from "./waits-outside.ts";

@@ -1,5 +1,5 @@
 import type { StoredMessage } from "../terms.ts";
-import type { ConsumedQueue, Delivery } from "./consumption.ts";
+import type { ConsumedQueue } from "./consumed-queue.ts";
 import type { ClaimMeta, Progress } from "./progress.ts";
 
 /**
@@ -60,4 +60,16 @@ export function deliveriesFrom(
   const tagged = Boolean(attemptTag);
   const held: Held = { generation, id, first, nonce, attempt, dueMs, order, handedOut: open.size, tagged };
   return [{ queue, held, messages, attemptTag, repeated }];
+}
+
+/** Messages that a receive took from one claim, under a lease. */
+export interface Delivery {
+  readonly queue: ConsumedQueue;
+  readonly held: Held;
+  /** They may be fewer than were handed out, when one has expired meanwhile. */
+  readonly messages: readonly StoredMessage[];
+  /** Of a claim taken by an attempt. */
+  readonly attemptTag?: string | undefined;
+  /** Another receive of the attempt took them, and may have been answered with them. */
+  readonly repeated?: boolean | undefined;
 }

@@ -1,7 +1,7 @@
 import { progressKey } from "../keys.ts";
 import type { Attribute, Change, Condition, Item, TransactWrite } from "../ports/item-store.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
-import type { ProgressQueue } from "./consumption.ts";
+import type { ProgressQueue } from "./consumed-queue.ts";
 import { type Parked, parkedAsRead, parkedChanges } from "./parked.ts";
 import { type Claim, type ClaimMeta, metaOf, metaPrefix, type Progress } from "./progress.ts";
 

@@ -8,7 +8,7 @@ import type { Condition, Item, ItemStore, Key, TransactWrite } from "../ports/it
 import { StoreUnavailable } from "../ports/store-failures.ts";
 import { growingTo } from "../store/growing-to.ts";
 import { ofUid } from "../store/uid-items.ts";
-import type { ConsumedQueue, ProgressQueue } from "./consumption.ts";
+import type { ConsumedQueue, ProgressQueue } from "./consumed-queue.ts";
 import { freshProgress, type Progress, progressOf } from "./progress.ts";
 import type { ProgressChange } from "./progress-change.ts";
 

@@ -3,7 +3,7 @@ import { expiryOf } from "../log/block.ts";
 import type { Unreadable } from "../log/frame.ts";
 import { shownTopicName } from "../names.ts";
 import type { Item, ItemStore } from "../ports/item-store.ts";
-import type { ConsumedQueue } from "./consumption.ts";
+import type { ConsumedQueue } from "./consumed-queue.ts";
 
 /**
  * A message that was to be delivered to a group and cannot be read: its object is lost, or its bytes are not what was written.

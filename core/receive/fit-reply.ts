@@ -1,4 +1,4 @@
-import type { Delivery } from "../progress/consumption.ts";
+import type { Delivery } from "../progress/held.ts";
 import type { StoredMessage } from "../terms.ts";
 
 /**

@@ -1,5 +1,7 @@
 import { TAKE_ROUNDS_MAX } from "../limits.ts";
-import type { ConsumedQueue, Consumption, Delivery } from "../progress/consumption.ts";
+import type { ConsumedQueue } from "../progress/consumed-queue.ts";
+import type { Consumption } from "../progress/consumption.ts";
+import type { Delivery } from "../progress/held.ts";
 import { deliveriesFrom } from "../progress/held.ts";
 import { ATTEMPT_TAG_CHARS, type Claim, isGivenBack, type Progress, repeatedTag, UNTAGGED } from "../progress/progress.ts";
 import { ProgressChange } from "../progress/progress-change.ts";

@@ -1,6 +1,8 @@
 import { PROBES_MAX } from "../limits.ts";
 import { bodyBytes } from "../message/body-bytes.ts";
-import { type ConsumedQueue, type Consumption, type Delivery, logQueue } from "../progress/consumption.ts";
+import { type ConsumedQueue, logQueue } from "../progress/consumed-queue.ts";
+import type { Consumption } from "../progress/consumption.ts";
+import type { Delivery } from "../progress/held.ts";
 import type { Progress } from "../progress/progress.ts";
 import type { Budget } from "./budget.ts";
 import { waitingOutside } from "./refill.ts";

@@ -1,5 +1,6 @@
 import { CLAIMS_MAX, CLAIMS_ORDERED_MAX, WAITING_OUTSIDE_MAX } from "../limits.ts";
-import type { ConsumedQueue, Consumption } from "../progress/consumption.ts";
+import type { ConsumedQueue } from "../progress/consumed-queue.ts";
+import type { Consumption } from "../progress/consumption.ts";
 import { deliveryOrder } from "../progress/delivery-order.ts";
 import type { Progress } from "../progress/progress.ts";
 import { waitingOutside } from "./refill.ts";

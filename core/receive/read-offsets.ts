@@ -1,6 +1,7 @@
 import type { Unreadable } from "../log/frame.ts";
 import type { ReadMessages } from "../log/run-messages.ts";
-import { type ConsumedQueue, type Consumption, logQueue } from "../progress/consumption.ts";
+import { type ConsumedQueue, logQueue } from "../progress/consumed-queue.ts";
+import type { Consumption } from "../progress/consumption.ts";
 import type { StoredMessage } from "../terms.ts";
 
 /** Offsets further apart than this are read on their own rather than with all that lies between. */

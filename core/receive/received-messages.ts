@@ -1,6 +1,8 @@
 import { shownTopicName } from "../names.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
-import type { ConsumedQueue, Consumption, Delivery } from "../progress/consumption.ts";
+import type { ConsumedQueue } from "../progress/consumed-queue.ts";
+import type { Consumption } from "../progress/consumption.ts";
+import type { Delivery } from "../progress/held.ts";
 import { giveBackUnsent } from "../settle/give-back.ts";
 import type { ConsumerGroup, ReceivedMessage, StoredMessage } from "../terms.ts";
 import type { Budget } from "./budget.ts";

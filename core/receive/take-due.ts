@@ -1,6 +1,7 @@
 import { deadLetterClaim } from "../dead-letter/move-to-dead-letters.ts";
 import type { ReadMessages } from "../log/run-messages.ts";
-import type { ConsumedQueue, Consumption } from "../progress/consumption.ts";
+import type { ConsumedQueue } from "../progress/consumed-queue.ts";
+import type { Consumption } from "../progress/consumption.ts";
 import { deliveriesFrom } from "../progress/held.ts";
 import { type Claim, freeClaimId, isGivenBack, type Progress } from "../progress/progress.ts";
 import { ProgressChange } from "../progress/progress-change.ts";

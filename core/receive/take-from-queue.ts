@@ -1,7 +1,9 @@
 import { PUT_ASIDE_MAX, SEARCH_ROUNDS_MAX, TAKE_ROUNDS_MAX } from "../limits.ts";
 import { bodyBytes } from "../message/body-bytes.ts";
-import type { ConsumedQueue, Consumption, Delivery } from "../progress/consumption.ts";
+import type { ConsumedQueue } from "../progress/consumed-queue.ts";
+import type { Consumption } from "../progress/consumption.ts";
 import { deliveryOrder } from "../progress/delivery-order.ts";
+import type { Delivery } from "../progress/held.ts";
 import { makeRoom } from "../progress/make-room.ts";
 import type { Claim, Progress } from "../progress/progress.ts";
 import { roomForReturning } from "./ordered-room.ts";

@@ -1,5 +1,6 @@
 import { CLAIMS_MAX, HUSKS_PER_RESERVE_MAX } from "../limits.ts";
-import { type Consumption, logQueue } from "../progress/consumption.ts";
+import { logQueue } from "../progress/consumed-queue.ts";
+import type { Consumption } from "../progress/consumption.ts";
 import { deliveriesFrom } from "../progress/held.ts";
 import { freeClaimId } from "../progress/progress.ts";
 import { ProgressChange } from "../progress/progress-change.ts";

@@ -1,6 +1,7 @@
 import { CLAIMS_MAX, HUSKS_PER_RESERVE_MAX, RECEIVES_AHEAD } from "../limits.ts";
 import type { Run } from "../log/run-walk.ts";
-import { type Consumption, logQueue } from "../progress/consumption.ts";
+import { logQueue } from "../progress/consumed-queue.ts";
+import type { Consumption } from "../progress/consumption.ts";
 import { deliveriesFrom } from "../progress/held.ts";
 import { freeClaimId } from "../progress/progress.ts";
 import { ProgressChange } from "../progress/progress-change.ts";

@@ -2,7 +2,8 @@ import { BACKLOGS_PER_WRITE_MAX, CLAIMS_ORDERED_MAX, HUSKS_PER_RESERVE_MAX, SCAN
 import type { Run } from "../log/run-walk.ts";
 import type { RecordView } from "../message/record-view.ts";
 import { Backlogs } from "../progress/backlog.ts";
-import { type ConsumedQueue, type Consumption, logQueue } from "../progress/consumption.ts";
+import { type ConsumedQueue, logQueue } from "../progress/consumed-queue.ts";
+import type { Consumption } from "../progress/consumption.ts";
 import { deliveryOrder } from "../progress/delivery-order.ts";
 import { deliveriesFrom } from "../progress/held.ts";
 import { offsetsByBucket, type Parked, withoutBuckets } from "../progress/parked.ts";

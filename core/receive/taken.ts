@@ -1,5 +1,6 @@
 import type { Unreadable } from "../log/frame.ts";
-import type { ConsumedQueue, Delivery } from "../progress/consumption.ts";
+import type { ConsumedQueue } from "../progress/consumed-queue.ts";
+import type { Delivery } from "../progress/held.ts";
 import type { Progress } from "../progress/progress.ts";
 import type { Budget } from "./budget.ts";
 

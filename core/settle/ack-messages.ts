@@ -1,5 +1,6 @@
 import { CLAIMS_PER_UPDATE_MAX, SETTLE_ROUNDS_MAX } from "../limits.ts";
-import type { Consumption, ProgressQueue } from "../progress/consumption.ts";
+import type { ProgressQueue } from "../progress/consumed-queue.ts";
+import type { Consumption } from "../progress/consumption.ts";
 import { deliveryKey, type HeldMessage } from "../progress/held.ts";
 import { heldClaim, settledBefore } from "../progress/held-claim.ts";
 import type { Progress } from "../progress/progress.ts";

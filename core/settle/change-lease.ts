@@ -1,5 +1,6 @@
 import { PARTS_TOGETHER_MS_MAX, PARTS_TOGETHER_SHARE, SETTLE_ROUNDS_MAX } from "../limits.ts";
-import type { Consumption, ProgressQueue } from "../progress/consumption.ts";
+import type { ProgressQueue } from "../progress/consumed-queue.ts";
+import type { Consumption } from "../progress/consumption.ts";
 import type { HeldMessage } from "../progress/held.ts";
 import { givenBackClaim, heldClaim } from "../progress/held-claim.ts";
 import { type Claim, type ClaimMeta, claimId, freeClaimId, givenBackNonce, metaOf, type Progress } from "../progress/progress.ts";

@@ -2,7 +2,8 @@ import { deadLetterHead, deadLetterOne } from "../dead-letter/move-to-dead-lette
 import { BrokerError } from "../errors.ts";
 import { SETTLE_ROUNDS_MAX } from "../limits.ts";
 import { shownTopicName } from "../names.ts";
-import type { ConsumedQueue, Consumption } from "../progress/consumption.ts";
+import type { ConsumedQueue } from "../progress/consumed-queue.ts";
+import type { Consumption } from "../progress/consumption.ts";
 import { type HeldMessage, offsetOf } from "../progress/held.ts";
 import { heldClaim, leaseLost } from "../progress/held-claim.ts";
 import type { Claim } from "../progress/progress.ts";

@@ -1,4 +1,5 @@
-import type { Consumption, Delivery } from "../progress/consumption.ts";
+import type { Consumption } from "../progress/consumption.ts";
+import type { Delivery } from "../progress/held.ts";
 import { UNTAGGED } from "../progress/progress.ts";
 import type { StoredMessage } from "../terms.ts";
 import { consumerLane } from "../wake/arrivals.ts";

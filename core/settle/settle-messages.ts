@@ -1,6 +1,7 @@
 import type { BrokerError } from "../errors.ts";
 import type { SubscriptionRegistry } from "../group/subscription-registry.ts";
-import type { ConsumedQueue, Consumption } from "../progress/consumption.ts";
+import type { ConsumedQueue } from "../progress/consumed-queue.ts";
+import type { Consumption } from "../progress/consumption.ts";
 import { deliveryKey } from "../progress/held.ts";
 import { leaseLost } from "../progress/held-claim.ts";
 import { makeRoom } from "../progress/make-room.ts";

@@ -256,18 +256,15 @@ export class ShardReader {
   async #refill(): Promise<boolean> {
     // Those that nobody takes now, though there is room: the queues of their message groups change.
     const barred = new Set<Cursor>();
-    let first = this.#firstWanted(barred);
+    const firstWanted = () => this.#behind.first((cursor) => !barred.has(cursor) && this.#lanes.wanted(cursor) > 0);
+    let first = firstWanted();
     for (let pages = 0; first && pages < REFILL_PAGES_MAX; pages++) {
       await this.#readAgain(first, barred);
       this.#lanes.go();
-      first = this.#firstWanted(barred);
+      first = firstWanted();
     }
     this.#heldUp = barred.size > 0;
     return first !== undefined;
-  }
-
-  #firstWanted(barred: ReadonlySet<Cursor>): Cursor | undefined {
-    return this.#behind.first((cursor) => !barred.has(cursor) && this.#lanes.wanted(cursor) > 0);
   }
 
   /** A page from the cursor on, no further than the front. It serves all cursors that it comes to; these move on past what was taken. */

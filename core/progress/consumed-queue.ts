@@ -1,0 +1,20 @@
+import type { MessageFilter } from "../filter/compile-filter.ts";
+import type { ConsumerGroup, Subscription, Topic } from "../terms.ts";
+
+/** A queue as one group consumes it. */
+export interface ConsumedQueue {
+  readonly group: ConsumerGroup;
+  readonly subscription: Subscription;
+  readonly topic: Topic;
+  readonly queueId: number;
+  /** What the subscription lets through. */
+  readonly filter: MessageFilter;
+}
+
+/** What names the progress of a group on a queue. */
+export type ProgressQueue = Pick<ConsumedQueue, "subscription" | "queueId">;
+
+export const logQueue = (queue: ConsumedQueue): { topicUid: string; queueId: number } => ({
+  topicUid: queue.topic.uid,
+  queueId: queue.queueId,
+});
