@@ -58,8 +58,10 @@ const textual: fc.Arbitrary<Operand> = fc.oneof(
 );
 const equality = fc.constantFrom("=" as const, "<>" as const);
 
-const above = (low: Operand, high: Operand): boolean =>
-  low.is !== "property" && high.is !== "property" && (read(low, "decimal", {}) as number) > (read(high, "decimal", {}) as number);
+/** A whole number of 64 bits is compared with a broken one as it is, not as the double next to it. */
+const above = (low: Operand, high: Operand): boolean => "digits" in low && "digits" in high && exact(low) > exact(high);
+const exact = (operand: Operand & { readonly is: "integer" | "decimal" }): number | bigint =>
+  read(operand, operand.is, {}) as number | bigint;
 
 export const trees: fc.Arbitrary<Tree> = fc.letrec<{ tree: Tree }>((tie) => {
   const tree = tie("tree");
