@@ -139,21 +139,21 @@ export const departureKey = (dueMs: number, uid: string): Key => ({ pk: DEPARTUR
 export const departuresUntil = (nowMs: number): string => timeSk(nowMs + 1);
 export const uidOfDeparture = (sk: string): string => sk.slice(TIME_DIGITS + 1);
 
-export const spilledPk = (subscriptionUid: string, queueId: number): string => `r#${subscriptionUid}#${queueId}`;
+export const movedOutPk = (subscriptionUid: string, queueId: number): string => `r#${subscriptionUid}#${queueId}`;
 /** Sorted by due time within a generation: what an older one left behind is never read. */
-export const spilledKey = (place: {
+export const movedOutKey = (place: {
   readonly subscriptionUid: string;
   readonly queueId: number;
   readonly generation: number;
   readonly claim: { readonly id: string; readonly first: number; readonly dueMs: number };
 }): Key => {
   const { subscriptionUid, queueId, generation, claim } = place;
-  const sk = `${spilledFrom(generation)}${timeSk(claim.dueMs)}-${offsetSk(claim.first)}-${claim.id}`;
-  return { pk: spilledPk(subscriptionUid, queueId), sk };
+  const sk = `${movedOutFrom(generation)}${timeSk(claim.dueMs)}-${offsetSk(claim.first)}-${claim.id}`;
+  return { pk: movedOutPk(subscriptionUid, queueId), sk };
 };
-export const spilledFrom = (generation: number): string => `${String(generation).padStart(GENERATION_DIGITS, "0")}-`;
+export const movedOutFrom = (generation: number): string => `${String(generation).padStart(GENERATION_DIGITS, "0")}-`;
 /** '.' follows '-'. */
-export const spilledUntil = (generation: number): string => `${String(generation).padStart(GENERATION_DIGITS, "0")}.`;
+export const movedOutUntil = (generation: number): string => `${String(generation).padStart(GENERATION_DIGITS, "0")}.`;
 
 export interface BucketPlace {
   readonly subscriptionUid: string;
@@ -163,7 +163,7 @@ export interface BucketPlace {
 export const backlogPk = (subscriptionUid: string, queueId: number): string => `w#${subscriptionUid}#${queueId}`;
 export const backlogKey = ({ subscriptionUid, queueId, generation }: BucketPlace, bucket: number): Key => ({
   pk: backlogPk(subscriptionUid, queueId),
-  sk: spilledFrom(generation) + String(bucket).padStart(BUCKET_DIGITS, "0"),
+  sk: movedOutFrom(generation) + String(bucket).padStart(BUCKET_DIGITS, "0"),
 });
 /** What a backlog has no room for: the chunk that starts at `first`. They sort behind the backlog, by their offsets. */
 export const backlogChunkKey = (place: BucketPlace, bucket: number, first: number): Key => {

@@ -87,17 +87,17 @@ export const CLAIMS_MAX = 64;
 /** The same where order is kept: there is a claim for each message group. */
 export const CLAIMS_ORDERED_MAX = 256;
 /** Offsets in one group state item that wait for their message group. */
-export const PARKED_MAX = 256;
+export const DEFERRED_MAX = 256;
 /**
  * In an order of message groups, claims that wait leave an item of more bytes than the first, until it is down to the second. With
- * what one receive takes, what a scan and a refill park, and what is left of the claims that wait it stays below 4 KB, four write units.
+ * what one receive takes, what a scan and a refill defer, and what is left of the claims that wait it stays below 4 KB, four write units.
  */
 export const ORDERED_CROWDED_BYTES = 2_600;
 export const ORDERED_ROOMY_BYTES = 1_600;
 /** Fewer are not worth a transaction. */
 export const WAITING_WORTH_MOVING = 8;
-/** A parked offset takes about so much; it is as much in the worst case that is not absurd. */
-export const PARKED_BYTES = 5;
+/** A deferred offset takes about so much; it is as much in the worst case that is not absurd. */
+export const DEFERRED_BYTES = 5;
 /** Offsets in one item of a backlog, well below 1 KB; a refill brings as many. */
 export const BACKLOG_OFFSETS_MAX = 64;
 /** Backlogs changed by one transaction: with their chunks it stays below 100 items. */
@@ -106,10 +106,10 @@ export const BACKLOGS_PER_WRITE_MAX = 36;
 export const WAITING_OUTSIDE_MAX = 64;
 /** Buckets refilled by one transaction. */
 export const REFILLS_PER_WRITE_MAX = 32;
-/** What is parked grows so far by refills: one always finds room beside what a scan parks. */
-export const PARKED_REFILLED_BYTES_MAX = 1_640;
-/** Parked offsets of a bucket that are worth moving out to make room. */
-export const PARKED_WORTH_MOVING = 8;
+/** What is deferred grows so far by refills: one always finds room beside what a scan defers. */
+export const DEFERRED_REFILLED_BYTES_MAX = 1_640;
+/** Deferred offsets of a bucket that are worth moving out to make room. */
+export const DEFERRED_WORTH_MOVING = 8;
 /** An ordered receive looks ahead until its claims hold about so many messages each. */
 export const MESSAGES_PER_ORDERED_CLAIM = 4;
 /** Messages an ordered or filtered receive looks at in one round on one queue. */
@@ -122,7 +122,7 @@ export const SCAN_BYTES = 512 * KIB;
 export const WAITING_CLAIMS_MAX = 24;
 export const WAITING_CLAIMS_KEPT = 8;
 /** A claim due so soon is not worth moving out. */
-export const SPILL_AHEAD_MS = 5 * SECOND_MS;
+export const MOVE_OUT_AHEAD_MS = 5 * SECOND_MS;
 /** Filters one process keeps compiled. */
 export const COMPILED_FILTERS_MAX = 1_024;
 /**
@@ -136,11 +136,11 @@ export const LOOKED_UP_OUTSIDE_MAX = 1_000;
 /** Messages that cannot be read put aside by one transaction. */
 export const PUT_ASIDE_MAX = 48;
 /** Claims moved in or out by one transaction. */
-export const SPILL_CLAIMS_MAX = 40;
+export const MOVE_OUT_CLAIMS_MAX = 40;
 /** The same in order, where each may bring two more writes along. */
-export const SPILL_ORDERED_CLAIMS_MAX = 30;
+export const MOVE_OUT_ORDERED_CLAIMS_MAX = 30;
 /** Such transactions in one round of a receive. */
-export const SPILLS_PER_ROUND_MAX = 8;
+export const MOVES_OUT_PER_ROUND_MAX = 8;
 /** A queue's end is asked for when it is not known to lie this many receives ahead: as many as can hold claims at once. */
 export const RECEIVES_AHEAD = CLAIMS_MAX;
 /** Claims in one settling update: about 70 bytes and 6 operators each stay under DynamoDB's 4 KB and 300 operators. */
@@ -160,8 +160,8 @@ export const SEARCH_MS_MAX = 5 * SECOND_MS;
 export const PROBES_MAX = 16;
 /** Groups of which one process remembers where the next receive starts. */
 export const ROTATIONS_MAX = 4_096;
-/** Husks swept by one reserve. */
-export const HUSKS_PER_RESERVE_MAX = 8;
+/** Empty claims swept by one reserve. */
+export const EMPTY_CLAIMS_PER_RESERVE_MAX = 8;
 export const SETTLE_DEADLINE_MS = 10 * SECOND_MS;
 /** Rounds of a settling update against others that change the same claims. */
 export const SETTLE_ROUNDS_MAX = 16;
@@ -200,7 +200,7 @@ export const CLIENTS_PER_LAG_QUEUE = 10;
 /** Of these so many in parallel. */
 export const LAG_QUEUES_AT_ONCE = 16;
 /** Claims outside a queue's progress item that are looked at for the oldest message. */
-export const LAG_SPILLED_CLAIMS_MAX = 100;
+export const LAG_MOVED_OUT_CLAIMS_MAX = 100;
 /** Tries of an offset reset against consumers that receive meanwhile. */
 export const RESET_ROUNDS_MAX = 16;
 

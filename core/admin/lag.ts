@@ -1,12 +1,12 @@
-import { backlogPk, progressKey, spilledFrom, spilledPk, spilledUntil } from "../keys.ts";
-import { LAG_QUEUES_AT_ONCE, LAG_SPILLED_CLAIMS_MAX } from "../limits.ts";
+import { backlogPk, movedOutFrom, movedOutPk, movedOutUntil, progressKey } from "../keys.ts";
+import { LAG_MOVED_OUT_CLAIMS_MAX, LAG_QUEUES_AT_ONCE } from "../limits.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import { storedAtMsOf } from "../log/slices.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ItemStore } from "../ports/item-store.ts";
 import { offsetsOfBacklog } from "../progress/backlog.ts";
+import { movedOutClaimOf } from "../progress/moved-out-claim.ts";
 import { freshProgress, type Progress, progressOf } from "../progress/progress.ts";
-import { spilledClaimOf } from "../progress/spilled-claim.ts";
 import type { Subscription, Topic } from "../terms.ts";
 import { visitedQueues } from "../topic/visited-queues.ts";
 
@@ -117,9 +117,9 @@ async function queueLag(
   const waitingFrom = Math.max(progress.next, minOffset);
   const waiting = Math.max(0, maxOffset - waitingFrom);
   const held = heldOffsets(progress);
-  const inFlight = held.length + progress.spilled;
-  const spilled = progress.spilled > 0 ? await spilledOffsets(store, place, progress) : [];
-  const live = [...held, ...spilled, ...(waiting > 0 ? [waitingFrom] : [])].filter((offset) => offset >= minOffset);
+  const inFlight = held.length + progress.movedOut;
+  const movedOut = progress.movedOut > 0 ? await movedOutOffsets(store, place, progress) : [];
+  const live = [...held, ...movedOut, ...(waiting > 0 ? [waitingFrom] : [])].filter((offset) => offset >= minOffset);
   const oldestUnackedAtMs =
     live.length === 0
       ? undefined
@@ -133,9 +133,9 @@ async function queueLag(
   return { queueId, committed, minOffset, maxOffset, lag: waiting + inFlight, inFlight, unreadable, oldestUnackedAtMs };
 }
 
-/** Open in a claim of the item, or parked. */
-function heldOffsets({ claims, parked }: Progress): readonly number[] {
-  const offsets = [...parked.offsets];
+/** Open in a claim of the item, or deferred. */
+function heldOffsets({ claims, deferred }: Progress): readonly number[] {
+  const offsets = [...deferred.offsets];
   for (const { first, open } of claims.values()) for (const relative of open) offsets.push(first + relative);
   return offsets;
 }
@@ -144,15 +144,15 @@ function heldOffsets({ claims, parked }: Progress): readonly number[] {
  * The lowest offset of each claim outside the item, those due first, and of backlogs whose claim is not: what waits behind a claim is
  * younger.
  */
-async function spilledOffsets(store: LagDependencies, place: Place, progress: Progress): Promise<readonly number[]> {
+async function movedOutOffsets(store: LagDependencies, place: Place, progress: Progress): Promise<readonly number[]> {
   const within = {
-    from: spilledFrom(progress.generation),
-    to: spilledUntil(progress.generation),
-    limit: LAG_SPILLED_CLAIMS_MAX,
+    from: movedOutFrom(progress.generation),
+    to: movedOutUntil(progress.generation),
+    limit: LAG_MOVED_OUT_CLAIMS_MAX,
   };
-  const claims = await store.items.query({ pk: spilledPk(place.subscriptionUid, place.queueId), ...within });
+  const claims = await store.items.query({ pk: movedOutPk(place.subscriptionUid, place.queueId), ...within });
   const offsets = claims.items.map((item) => {
-    const { first, open } = spilledClaimOf(item);
+    const { first, open } = movedOutClaimOf(item);
     return first + (open[0] ?? 0);
   });
   if (progress.backlogged.size === 0) return offsets;

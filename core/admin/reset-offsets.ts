@@ -90,10 +90,10 @@ async function resetQueue(resetting: Resetting, queue: ConsumedQueue, offset: nu
     const read = await unlessDamaged(() => resetting.progress.readAll([queue]));
     if (read === "damaged") return replaceDamaged(resetting, queue, offset);
     const [progress] = read as readonly [Progress];
-    const { next, spilled } = progress;
+    const { next, movedOut } = progress;
     // Before it: what waits outside the item is lost sight of.
-    if (spilled > 0 && !leaves) await leaveOutside(resetting, subscription.uid, queueId);
-    leaves ||= spilled > 0;
+    if (movedOut > 0 && !leaves) await leaveOutside(resetting, subscription.uid, queueId);
+    leaves ||= movedOut > 0;
     // The latest is asked for after the item was read: it is never behind.
     const after = offset ?? (await offsetFor(resetting, queue, "latest"));
     const hint = await resetting.log.reader.hintFor(logQueue(queue), after);

@@ -6,9 +6,9 @@ import {
   departuresUntil,
   generationKey,
   membersPk,
+  movedOutFrom,
+  movedOutPk,
   progressKey,
-  spilledFrom,
-  spilledPk,
   subscriberKey,
   subscribersPk,
   subscriptionKey,
@@ -90,8 +90,8 @@ async function end(store: Dependencies, departure: Departure): Promise<void> {
 async function deleteEarlierGenerations(store: Dependencies, subscriptionUid: string, queueId: number): Promise<void> {
   const item = await store.items.get(progressKey(subscriptionUid, queueId));
   if (!item) return;
-  const to = spilledFrom(progressOf(item).generation);
-  await deleteAll(store, spilledPk(subscriptionUid, queueId), to);
+  const to = movedOutFrom(progressOf(item).generation);
+  await deleteAll(store, movedOutPk(subscriptionUid, queueId), to);
   await deleteAll(store, backlogPk(subscriptionUid, queueId), to);
 }
 
@@ -122,7 +122,7 @@ async function deleteProgress(store: Dependencies, subscriptionUid: string, queu
   for (let queueId = 0; queueId < queues; queueId++) {
     // The item first: claims and backlogs only move out of one that is there.
     await store.items.delete(progressKey(subscriptionUid, queueId));
-    await deleteAll(store, spilledPk(subscriptionUid, queueId));
+    await deleteAll(store, movedOutPk(subscriptionUid, queueId));
     await deleteAll(store, backlogPk(subscriptionUid, queueId));
   }
 }

@@ -2,22 +2,22 @@ import { type BucketPlace, backlogChunkKey, backlogKey } from "../keys.ts";
 import { BACKLOG_OFFSETS_MAX } from "../limits.ts";
 import type { Item, ItemStore, TransactWrite } from "../ports/item-store.ts";
 import type { ProgressQueue } from "./consumed-queue.ts";
-import { readParked, writeParked } from "./parked.ts";
+import { readDeferred, writeDeferred } from "./deferred.ts";
 import type { Progress } from "./progress.ts";
 
 /**
  * Where the messages of a bucket are that may not be delivered yet. A bucket of a queue, as one group consumes it, is
  *
  *   free        nothing of it is handed out, and nothing waits.
- *   inside      its claim is in the progress item, held or given back. What the scan meets of it meanwhile is parked in `k`.
+ *   inside      its claim is in the progress item, held or given back. What the scan meets of it meanwhile is deferred in `k`.
  *   backlogged  its claim is in the progress item or just settled, and messages wait outside, behind those in `k`. `bk` names
  *               it. What the scan meets of it goes to the end of its backlog.
- *   out         its claim waits outside, among the spilled ones, and everything behind it in its backlog. The progress item
+ *   out         its claim waits outside, among those that were moved out, and everything behind it in its backlog. The progress item
  *               names it nowhere: `oc` only counts such buckets. Its backlog is there, even if it is empty.
  *
- * A bucket goes from inside to backlogged when its parked offsets crowd the item (`make-room.ts`, `take-ordered.ts`); from either
+ * A bucket goes from inside to backlogged when its deferred offsets crowd the item (`make-room.ts`, `take-ordered.ts`); from either
  * to out when its claim waits long or the item is crowded (`make-room.ts`); from out to inside or backlogged when its claim is due
- * (`read-spilled.ts`); and from backlogged back to inside piece by piece, once its claim is settled and nothing of it is left in
+ * (`read-moved-out.ts`); and from backlogged back to inside piece by piece, once its claim is settled and nothing of it is left in
  * `k` (`refill.ts`). So of each bucket the order is: claim, `k`, chunks of the backlog, backlog.
  *
  * A scan must not hand out a message of a bucket that is out. While `oc` is above 0 it looks up the backlog of each bucket that
@@ -26,7 +26,7 @@ import type { Progress } from "./progress.ts";
  * Backlogs are written only in a transaction with the progress item that finds `ov` as it was read before them, and counts it up.
  * So what was read of them still holds when such a transaction succeeds, or an update that finds `ov` as read.
  *
- *   w#…  <generation>-<bucket>           [o] offsets (those of `parked.ts`, without buckets) · [c] chunks · [q] 1: out
+ *   w#…  <generation>-<bucket>           [o] offsets (those of `deferred.ts`, without buckets) · [c] chunks · [q] 1: out
  *   w#…  <generation>-<bucket>-<first>   [o] offsets of a chunk, in front of the backlog's own
  */
 export interface Backlog {
@@ -78,7 +78,7 @@ export class Backlogs {
     this.#changed.set(bucket, { ...before, offsets: all, chunks });
   }
 
-  /** In front of everything: the bucket's parked offsets. */
+  /** In front of everything: the bucket's deferred offsets. */
   prepend(bucket: number, offsets: readonly number[]): void {
     const before = this.of(bucket) ?? EMPTY;
     if (this.isEmpty(bucket)) {
@@ -134,13 +134,13 @@ export class Backlogs {
   }
 }
 
-const encoded = (offsets: readonly number[]): Uint8Array => writeParked({ offsets, buckets: offsets.map(() => undefined) });
+const encoded = (offsets: readonly number[]): Uint8Array => writeDeferred({ offsets, buckets: offsets.map(() => undefined) });
 
 const backlogOf = (item: Item): Backlog => ({ offsets: offsetsOfBacklog(item), chunks: item.c as number, out: item.q === 1 });
 
 /** Of a backlog or a chunk. */
 export const offsetsOfBacklog = (item: Item): readonly number[] =>
-  item.o === undefined ? [] : readParked(item.o as Uint8Array).offsets;
+  item.o === undefined ? [] : readDeferred(item.o as Uint8Array).offsets;
 
 const backlogItem = (key: { readonly pk: string; readonly sk: string }, { offsets, chunks, out }: Backlog): Item => ({
   ...key,

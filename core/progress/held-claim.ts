@@ -46,18 +46,18 @@ export async function settledBefore(
 ): Promise<boolean> {
   const isOver = () => consumption.clock.nowMs() >= handle.held.dueMs;
   if (!progress || isOver() || !isNowhere(progress, handle)) return false;
-  if (progress.spilled === 0) return true;
+  if (progress.movedOut === 0) return true;
   if ((await waitsOutside(consumption, queue, progress, handle)) !== false) return false;
   // Nothing has moved meanwhile, from where it was looked for last to where it was looked for first.
   const now = await consumption.progress.read(queue);
-  const unmoved = now?.spilled === progress.spilled && now.moves === progress.moves;
+  const unmoved = now?.movedOut === progress.movedOut && now.moves === progress.moves;
   return unmoved && isNowhere(now, handle) && !isOver();
 }
 
-/** Handed out in this generation, and neither in a claim of the item nor parked there. */
-function isNowhere({ generation, next, claims, parked }: Progress, handle: HeldMessage): boolean {
+/** Handed out in this generation, and neither in a claim of the item nor deferred there. */
+function isNowhere({ generation, next, claims, deferred }: Progress, handle: HeldMessage): boolean {
   const offset = offsetOf(handle);
-  if (generation !== handle.held.generation || offset >= next || parked.offsets.includes(offset)) return false;
+  if (generation !== handle.held.generation || offset >= next || deferred.offsets.includes(offset)) return false;
   for (const claim of claims.values()) if (claim.open.includes(offset - claim.first)) return false;
   return true;
 }

@@ -1,15 +1,15 @@
-import { spilledKey } from "../keys.ts";
+import { movedOutKey } from "../keys.ts";
 import {
   BACKLOGS_PER_WRITE_MAX,
   CLAIMS_MAX,
+  DEFERRED_REFILLED_BYTES_MAX,
+  DEFERRED_WORTH_MOVING,
+  MOVE_OUT_AHEAD_MS,
+  MOVE_OUT_CLAIMS_MAX,
+  MOVE_OUT_ORDERED_CLAIMS_MAX,
+  MOVES_OUT_PER_ROUND_MAX,
   ORDERED_CROWDED_BYTES,
   ORDERED_ROOMY_BYTES,
-  PARKED_REFILLED_BYTES_MAX,
-  PARKED_WORTH_MOVING,
-  SPILL_AHEAD_MS,
-  SPILL_CLAIMS_MAX,
-  SPILL_ORDERED_CLAIMS_MAX,
-  SPILLS_PER_ROUND_MAX,
   WAITING_CLAIMS_KEPT,
   WAITING_CLAIMS_MAX,
   WAITING_WORTH_MOVING,
@@ -20,17 +20,17 @@ import { mayMoveOut } from "../receive/ordered-room.ts";
 import { Backlogs } from "./backlog.ts";
 import type { ConsumedQueue } from "./consumed-queue.ts";
 import type { Consumption } from "./consumption.ts";
+import { deferredBytes, offsetsByBucket, withoutBuckets } from "./deferred.ts";
 import { deliveryOrder, heldBuckets } from "./delivery-order.ts";
 import { itemBytes } from "./item-bytes.ts";
-import { offsetsByBucket, parkedBytes, withoutBuckets } from "./parked.ts";
+import { movedOutItem } from "./moved-out-claim.ts";
 import { type Claim, isGivenBack, type Progress } from "./progress.ts";
 import { ProgressChange } from "./progress-change.ts";
-import { spilledItem } from "./spilled-claim.ts";
 
 /** What leaves the item. */
 interface Leaving {
   readonly claims: readonly Claim[];
-  /** Buckets whose claim stays, and whose parked offsets go. */
+  /** Buckets whose claim stays, and whose deferred offsets go. */
   readonly buckets: readonly number[];
 }
 
@@ -39,13 +39,13 @@ const NOTHING: Leaving = { claims: [], buckets: [] };
 
 /**
  * Moves claims that wait after a nack out of the item, those due last first, so that failing messages never fill it; an ordered
- * one with all that is parked behind it. Where messages of held claims crowd it, what is parked behind them goes. One transaction
+ * one with all that is deferred behind it. Where messages of held claims crowd it, what is deferred behind them goes. One transaction
  * a step, as many steps as it takes within one round of a receive; the next round goes on. Answers the progress as it is then. Where
  * the store fails or holds a damaged backlog, as it was: it only makes room.
  */
 export async function makeRoom(consumption: Consumption, queue: ConsumedQueue, progress: Progress): Promise<Progress> {
   let current = progress;
-  for (let step = 0; step < SPILLS_PER_ROUND_MAX; step++) {
+  for (let step = 0; step < MOVES_OUT_PER_ROUND_MAX; step++) {
     const leaving = leavingFrom(consumption, queue, current);
     if (leaving.claims.length === 0 && leaving.buckets.length === 0) break;
     try {
@@ -79,8 +79,8 @@ function orderedExcess({ stored }: Progress): number {
 const unorderedExcess = ({ claims }: Progress): number =>
   claims.size < CLAIMS_MAX ? 0 : claims.size - CLAIMS_MAX + WAITING_CLAIMS_KEPT;
 
-/** What a due claim had no room for may have been parked on top of what a scan and a refill parked. */
-const isOverfull = ({ stored }: Progress): boolean => parkedBytes(stored) > PARKED_REFILLED_BYTES_MAX;
+/** What a due claim had no room for may have been deferred on top of what a scan and a refill deferred. */
+const isOverfull = ({ stored }: Progress): boolean => deferredBytes(stored) > DEFERRED_REFILLED_BYTES_MAX;
 
 function leavingClaims(
   progress: Progress,
@@ -91,17 +91,17 @@ function leavingClaims(
     (claim) => isGivenBack(claim) && claim.dueMs > nowMs && (ordered || !claim.order),
   );
   waiting.sort((a, b) => b.dueMs - a.dueMs);
-  const long = waiting.filter(({ dueMs }) => dueMs > nowMs + SPILL_AHEAD_MS).length;
+  const long = waiting.filter(({ dueMs }) => dueMs > nowMs + MOVE_OUT_AHEAD_MS).length;
   const worthwhile = ordered && waiting.length < WAITING_WORTH_MOVING ? 0 : excess;
   const most = Math.max(long > WAITING_CLAIMS_MAX ? long - WAITING_CLAIMS_KEPT : 0, worthwhile);
-  return waiting.slice(0, Math.min(ordered ? SPILL_ORDERED_CLAIMS_MAX : SPILL_CLAIMS_MAX, most));
+  return waiting.slice(0, Math.min(ordered ? MOVE_OUT_ORDERED_CLAIMS_MAX : MOVE_OUT_CLAIMS_MAX, most));
 }
 
-/** Those with most parked behind their claim. */
+/** Those with most deferred behind their claim. */
 function crowdingBuckets(progress: Progress): readonly number[] {
   const held = heldBuckets("messageGroup", progress);
-  return [...offsetsByBucket(progress.parked)]
-    .filter(([bucket, offsets]) => held.has(bucket) && offsets.length >= PARKED_WORTH_MOVING)
+  return [...offsetsByBucket(progress.deferred)]
+    .filter(([bucket, offsets]) => held.has(bucket) && offsets.length >= DEFERRED_WORTH_MOVING)
     .sort(([, a], [, b]) => b.length - a.length)
     .slice(0, BACKLOGS_PER_WRITE_MAX)
     .map(([bucket]) => bucket);
@@ -114,31 +114,31 @@ async function moveOut(consumption: Consumption, queue: ConsumedQueue, progress:
   const emptied = new Set([...out, ...buckets]);
   await backlogs.read([...emptied].filter((bucket) => progress.backlogged.has(bucket)));
   const backlogged = new Set(progress.backlogged);
-  const parked = offsetsByBucket(progress.parked);
-  let spilled = progress.spilled + claims.reduce((sum, { open }) => sum + open.length, 0);
+  const deferred = offsetsByBucket(progress.deferred);
+  let movedOut = progress.movedOut + claims.reduce((sum, { open }) => sum + open.length, 0);
   for (const bucket of emptied) {
-    const offsets = parked.get(bucket) ?? [];
+    const offsets = deferred.get(bucket) ?? [];
     backlogs.prepend(bucket, offsets);
-    spilled += offsets.length;
+    movedOut += offsets.length;
     backlogged.add(bucket);
   }
   for (const bucket of out) {
     backlogs.setOut(bucket, true);
     backlogged.delete(bucket);
   }
-  const dueMs = Math.min(progress.spilledDueMs, ...claims.map((claim) => claim.dueMs));
-  const change = new ProgressChange(progress).setSpilledDue(dueMs);
+  const dueMs = Math.min(progress.movedOutDueMs, ...claims.map((claim) => claim.dueMs));
+  const change = new ProgressChange(progress).setMovedOutDue(dueMs);
   for (const claim of claims) change.wantClaim(claim).wantOpen(claim).dropClaim(claim.id);
-  if (emptied.size === 0) change.setSpilled(progress, spilled);
+  if (emptied.size === 0) change.setMovedOut(progress, movedOut);
   else {
     change
-      .move(progress, { spilled, bucketsOut: progress.bucketsOut + out.length, backlogged })
-      .park(progress, withoutBuckets(progress.parked, emptied));
+      .move(progress, { movedOut, bucketsOut: progress.bucketsOut + out.length, backlogged })
+      .defer(progress, withoutBuckets(progress.deferred, emptied));
   }
   const moved = claims.map(
     (claim): TransactWrite => ({
       kind: "put",
-      item: spilledItem(spilledKey({ ...place, claim }), claim),
+      item: movedOutItem(movedOutKey({ ...place, claim }), claim),
       when: [{ op: "absent", name: "pk" }],
     }),
   );

@@ -2,15 +2,15 @@ import { progressKey } from "../keys.ts";
 import type { Attribute, Change, Condition, Item, TransactWrite } from "../ports/item-store.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
 import type { ProgressQueue } from "./consumed-queue.ts";
-import { type Parked, parkedAsRead, parkedChanges } from "./parked.ts";
+import { type Deferred, deferredAsRead, deferredChanges } from "./deferred.ts";
 import { type Claim, type ClaimMeta, metaOf, metaPrefix, type Progress } from "./progress.ts";
 
 /** Where the claims and offsets are that are not in the item. */
-export type Outside = Pick<Progress, "spilled" | "bucketsOut" | "backlogged">;
+export type Outside = Pick<Progress, "movedOut" | "bucketsOut" | "backlogged">;
 
 /**
  * One write of a progress item: what changes, and what must be as it was read. All writes of it are made here, so that its
- * attributes are known to `progress.ts`, `parked.ts` and this file alone. Each wants its generation: what a reset left behind
+ * attributes are known to `progress.ts`, `deferred.ts` and this file alone. Each wants its generation: what a reset left behind
  * changes nothing.
  */
 export class ProgressChange {
@@ -60,7 +60,7 @@ export class ProgressChange {
 
   /** Wants that no claim or offset moved out of the item, or into it, since it was read. */
   wantUnmoved(progress: Progress): this {
-    return this.wantBacklogs(progress).#want({ op: "=", name: "r", value: progress.spilled });
+    return this.wantBacklogs(progress).#want({ op: "=", name: "r", value: progress.movedOut });
   }
 
   /** A new claim. Wants its id to be free. */
@@ -100,7 +100,7 @@ export class ProgressChange {
     return this;
   }
 
-  /** Messages leave a claim. When its last one goes, a husk stays. */
+  /** Messages leave a claim. When its last one goes, an empty claim stays. */
   settle(id: string, offsets: ReadonlySet<number>): this {
     if (offsets.size > 0) this.changes.push({ op: "deleteFromSet", name: `o${id}`, values: offsets });
     return this;
@@ -117,19 +117,19 @@ export class ProgressChange {
     return this;
   }
 
-  /** Removes some husks; only while they are empty still. */
-  sweep({ husks }: Progress, most: number): this {
-    for (const id of husks.slice(0, most)) {
+  /** Removes some emptyClaims; only while they are empty still. */
+  sweep({ emptyClaims }: Progress, most: number): this {
+    for (const id of emptyClaims.slice(0, most)) {
       this.changes.push({ op: "remove", name: `f${id}` }, { op: "remove", name: `m${id}` });
       this.#want({ op: "absent", name: `o${id}` });
     }
     return this;
   }
 
-  /** What is parked. Wants it as it was read. */
-  park({ stored }: Progress, parked: Parked): this {
-    this.changes.push(...parkedChanges(stored, parked));
-    return this.#want(parkedAsRead(stored));
+  /** What is deferred. Wants it as it was read. */
+  defer({ stored }: Progress, deferred: Deferred): this {
+    this.changes.push(...deferredChanges(stored, deferred));
+    return this.#want(deferredAsRead(stored));
   }
 
   /** Counts messages that expired before they were settled. */
@@ -149,25 +149,25 @@ export class ProgressChange {
   }
 
   /** How many messages are outside. Errors: `StoreCorrupt` for fewer than none. Wants that nothing moved since the item was read. */
-  setSpilled(progress: Progress, spilled: number): this {
-    if (spilled < 0) throw new StoreCorrupt(`more came back to ${progress.stored.pk} than was outside`);
-    this.changes.push({ op: "set", name: "r", value: spilled });
+  setMovedOut(progress: Progress, movedOut: number): this {
+    if (movedOut < 0) throw new StoreCorrupt(`more came back to ${progress.stored.pk} than was outside`);
+    this.changes.push({ op: "set", name: "r", value: movedOut });
     return this.wantUnmoved(progress);
   }
 
   /** When the first of the claims outside is due. */
-  setSpilledDue(dueMs: number): this {
+  setMovedOutDue(dueMs: number): this {
     this.changes.push({ op: "set", name: "rd", value: dueMs });
     return this;
   }
 
   /** What is outside once backlogs are written beside this. Wants that nothing moved since the item was read. */
-  move(progress: Progress, { spilled, bucketsOut, backlogged }: Outside): this {
+  move(progress: Progress, { movedOut, bucketsOut, backlogged }: Outside): this {
     this.changes.push({ op: "set", name: "ov", value: (progress.moves ?? 0) + 1 });
     if (bucketsOut !== progress.bucketsOut) this.changes.push({ op: "set", name: "oc", value: bucketsOut });
     if (backlogged.size > 0) this.changes.push({ op: "set", name: "bk", value: backlogged });
     else if (progress.backlogged.size > 0) this.changes.push({ op: "remove", name: "bk" });
-    return this.setSpilled(progress, spilled);
+    return this.setMovedOut(progress, movedOut);
   }
 
   /** As a part of a transaction. */

@@ -3,7 +3,7 @@ import { hash32 } from "../bytes/hash32.ts";
 import { progressKey } from "../keys.ts";
 import type { Item } from "../ports/item-store.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
-import { type Parked, parkedOf } from "./parked.ts";
+import { type Deferred, deferredOf } from "./deferred.ts";
 
 /**
  * A group's progress on one queue: one item, the attributes in brackets.
@@ -18,10 +18,10 @@ import { type Parked, parkedOf } from "./parked.ts";
  * that of another part that is due at the same time. A nonce that starts with `~` says nobody holds the claim: it was given
  * back, by the delivery whose nonce goes on alike, and waits for its due time.
  * An ordered claim holds messages of one bucket (a hash of their message group); its head is the offset, relative to f, that the
- * attempts are counted for. While it is open, later messages of the bucket met on the way are parked (`parked.ts`).
+ * attempts are counted for. While it is open, later messages of the bucket met on the way are deferred (`deferred.ts`).
  * A claim taken by a receive with an attemptId carries that attempt's tag (`attempt-tags.ts`) while it is held; every receive
  * that repeats the attempt counts `repeat` on.
- * When acks empty a claim bit by bit, its f and m stay behind (a husk) until a later reserve sweeps them.
+ * When acks empty a claim bit by bit, its f and m stay behind (an empty claim) until a later reserve sweeps them.
  *
  * Format 2 had a nonce of 6 digits and no tag: an attempt's nonce was a hash of its id.
  */
@@ -33,9 +33,9 @@ export interface Progress {
   /** [nb] Base of a block at or before `next`. */
   readonly hint: number;
   /** [r] Messages outside this item: of claims moved out of it, and in backlogs (`backlog.ts`). */
-  readonly spilled: number;
+  readonly movedOut: number;
   /** [rd] None of the claims among them is due before; meaningless where there are none. */
-  readonly spilledDueMs: number;
+  readonly movedOutDueMs: number;
   /** [dl] Messages sent to the dead-letter topic. */
   readonly deadLettered: number;
   /** [ex] Messages that expired before they were settled. */
@@ -44,7 +44,7 @@ export interface Progress {
   readonly unreadable: number;
   readonly claims: ReadonlyMap<string, Claim>;
   /** [k] Offsets below `next` that wait for their bucket. */
-  readonly parked: Parked;
+  readonly deferred: Deferred;
   /** [oc] Buckets whose claim is outside this item. */
   readonly bucketsOut: number;
   /** [bk] Buckets with a backlog outside this item, and no claim outside. */
@@ -52,8 +52,8 @@ export interface Progress {
   /** [ov] Counts what moved out of this item or into it in an order of message groups; absent where nothing has. */
   readonly moves: number | undefined;
   /** Ids of claims that only left f and m. */
-  readonly husks: readonly string[];
-  /** The item itself. Only the files that write it look inside: this one, `parked.ts` and `progress-change.ts`. */
+  readonly emptyClaims: readonly string[];
+  /** The item itself. Only the files that write it look inside: this one, `deferred.ts` and `progress-change.ts`. */
   readonly stored: Item;
 }
 
@@ -137,12 +137,12 @@ export function claimId(seed: string, taken: (id: string) => boolean): string {
 }
 
 /** An id for a new claim of the item. `others`: those that the same write makes. */
-export const freeClaimId = ({ claims, husks }: Progress, seed: string, others?: ReadonlySet<string>): string =>
-  claimId(seed, (id) => claims.has(id) || husks.includes(id) || others?.has(id) === true);
+export const freeClaimId = ({ claims, emptyClaims }: Progress, seed: string, others?: ReadonlySet<string>): string =>
+  claimId(seed, (id) => claims.has(id) || emptyClaims.includes(id) || others?.has(id) === true);
 
-/** Messages below `next` that are neither settled nor expired: out with consumers, waiting after a nack, or parked. */
-export function unsettledCount({ claims, parked, spilled }: Progress): number {
-  let count = spilled + parked.offsets.length;
+/** Messages below `next` that are neither settled nor expired: out with consumers, waiting after a nack, or deferred. */
+export function unsettledCount({ claims, deferred, movedOut }: Progress): number {
+  let count = movedOut + deferred.offsets.length;
   for (const { open } of claims.values()) count += open.length;
   return count;
 }
@@ -172,39 +172,39 @@ export function progressOf(item: Item): Progress {
 
 function parse(item: Item): Progress {
   const claims = new Map<string, Claim>();
-  const husks: string[] = [];
+  const emptyClaims: string[] = [];
   for (const name in item) {
     if (name.length !== CLAIM_ATTRIBUTE_CHARS || name.charAt(0) !== "m") continue;
     const id = name.slice(1);
     const open = item[`o${id}`] as ReadonlySet<number> | undefined;
     if (open) claims.set(id, claimOf(item, id, open));
-    else husks.push(id);
+    else emptyClaims.push(id);
   }
   return checked({
     generation: item.g as number,
     next: item.n as number,
     hint: item.nb as number,
-    spilled: item.r as number,
-    spilledDueMs: (item.rd as number | undefined) ?? Number.MAX_SAFE_INTEGER,
+    movedOut: item.r as number,
+    movedOutDueMs: (item.rd as number | undefined) ?? Number.MAX_SAFE_INTEGER,
     deadLettered: item.dl as number,
     expired: item.ex as number,
     unreadable: (item.ur as number | undefined) ?? 0,
     claims,
-    parked: parkedOf(item),
+    deferred: deferredOf(item),
     bucketsOut: (item.oc as number | undefined) ?? 0,
     backlogged: (item.bk as ReadonlySet<number> | undefined) ?? NO_BUCKETS,
     moves: item.ov as number | undefined,
-    husks,
+    emptyClaims,
     stored: item,
   });
 }
 
 /** What every write leaves so. Errors: `StoreCorrupt`. */
 function checked(progress: Progress): Progress {
-  const { next, spilled, bucketsOut, claims, parked, stored } = progress;
+  const { next, movedOut, bucketsOut, claims, deferred, stored } = progress;
   const broken = (what: string) => new StoreCorrupt(`progress ${stored.pk} ${what}`, { key: { pk: stored.pk, sk: stored.sk } });
-  if (spilled < 0 || bucketsOut < 0) throw broken("counts less than nothing outside it");
-  if ((parked.offsets.at(-1) ?? -1) >= next) throw broken("has parked what was not met yet");
+  if (movedOut < 0 || bucketsOut < 0) throw broken("counts less than nothing outside it");
+  if ((deferred.offsets.at(-1) ?? -1) >= next) throw broken("has deferred what was not met yet");
   for (const { id, first, open } of claims.values())
     if (first + (open.at(-1) ?? 0) >= next) throw broken(`has a claim ${id} on what was not handed out yet`);
   return progress;

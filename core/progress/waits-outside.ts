@@ -1,12 +1,12 @@
-import { backlogKey, spilledFrom, spilledPk, spilledUntil } from "../keys.ts";
+import { backlogKey, movedOutFrom, movedOutPk, movedOutUntil } from "../keys.ts";
 import { LOOKED_UP_OUTSIDE_MAX } from "../limits.ts";
 import type { Item, Query } from "../ports/item-store.ts";
 import { offsetsOfBacklog } from "./backlog.ts";
 import type { ProgressQueue } from "./consumed-queue.ts";
 import type { Consumption } from "./consumption.ts";
 import { type HeldMessage, offsetOf } from "./held.ts";
+import { movedOutClaimOf } from "./moved-out-claim.ts";
 import type { Progress } from "./progress.ts";
-import { spilledClaimOf } from "./spilled-claim.ts";
 
 /**
  * Whether a message waits outside its progress item, in a claim or in the backlog of its bucket. Asked only where a settle finds its
@@ -21,9 +21,9 @@ export async function waitsOutside(
   const offset = offsetOf(message);
   const bucket = message.held.order?.bucket;
   const place = { subscriptionUid: subscription.uid, queueId, generation };
-  const claims = { pk: spilledPk(subscription.uid, queueId), from: spilledFrom(generation), to: spilledUntil(generation) };
+  const claims = { pk: movedOutPk(subscription.uid, queueId), from: movedOutFrom(generation), to: movedOutUntil(generation) };
   const among = (item: Item): boolean => {
-    const { first, open } = spilledClaimOf(item);
+    const { first, open } = movedOutClaimOf(item);
     return open.includes(offset - first);
   };
   const inClaims = await anyItem({ items }, claims, among);

@@ -125,17 +125,17 @@ function earliestDueMs({ skewMarginMs }: Consumption, progress: Progress, soFarM
     const dueMs = dueAgainMs(claim, skewMarginMs);
     earliestMs = Math.min(earliestMs ?? dueMs, dueMs);
   }
-  if (progress.spilled > 0) earliestMs = Math.min(earliestMs ?? progress.spilledDueMs, progress.spilledDueMs);
+  if (progress.movedOut > 0) earliestMs = Math.min(earliestMs ?? progress.movedOutDueMs, progress.movedOutDueMs);
   return earliestMs;
 }
 
-/** Whether something is due again, or parked: perhaps for a message group that is free by now. */
+/** Whether something is due again, or deferred: perhaps for a message group that is free by now. */
 function isWaiting({ clock, skewMarginMs }: Consumption, progress: Progress): boolean {
   const nowMs = clock.nowMs();
   return (
-    progress.parked.offsets.length > 0 ||
+    progress.deferred.offsets.length > 0 ||
     waitingOutside(progress).length > 0 ||
-    (progress.spilled > 0 && progress.spilledDueMs <= nowMs) ||
+    (progress.movedOut > 0 && progress.movedOutDueMs <= nowMs) ||
     dueClaim(progress, nowMs, skewMarginMs) !== undefined
   );
 }

@@ -1,8 +1,8 @@
-import { BACKLOGS_PER_WRITE_MAX, MESSAGES_PER_ORDERED_CLAIM, PARKED_MAX } from "../limits.ts";
+import { BACKLOGS_PER_WRITE_MAX, DEFERRED_MAX, MESSAGES_PER_ORDERED_CLAIM } from "../limits.ts";
 import type { Unreadable } from "../log/frame.ts";
 import type { ReadMessages } from "../log/run-messages.ts";
+import type { Deferred } from "../progress/deferred.ts";
 import { bucketOf, type DeliveryOrder, heldBuckets } from "../progress/delivery-order.ts";
-import type { Parked } from "../progress/parked.ts";
 import { CLAIM_SPAN, type Progress } from "../progress/progress.ts";
 import type { StoredMessage } from "../terms.ts";
 
@@ -14,12 +14,12 @@ interface Room {
 }
 
 /**
- * What an ordered receive is going to take and to park.
+ * What an ordered receive is going to take and to defer.
  *
- * Every message waits for its bucket: those parked before, then those the scan meets. A bucket is held while messages of it are
+ * Every message waits for its bucket: those deferred before, then those the scan meets. A bucket is held while messages of it are
  * out with some consumer, else free. What is taken comes from free buckets, the one that has waited longest first and as much of
  * each as there is: a claim costs the same for one message as for many, so the scan goes on until few buckets fill the receive.
- * All that is not taken is parked, but what belongs to a bucket with a backlog outside the item: that goes to the backlog.
+ * All that is not taken is deferred, but what belongs to a bucket with a backlog outside the item: that goes to the backlog.
  */
 export class OrderedPlan {
   /** Messages to deliver by bucket; those without a message group under `undefined`. */
@@ -36,7 +36,7 @@ export class OrderedPlan {
   readonly #room: Room;
   readonly #held: ReadonlySet<number | undefined>;
   readonly #outside: Set<number | undefined>;
-  /** All that waits, as it is parked: offsets ascending, and their buckets. */
+  /** All that waits, as it is deferred: offsets ascending, and their buckets. */
   readonly #offsets: number[];
   readonly #buckets: (number | undefined)[];
   /** Messages that wait in each free bucket, the longest waiting one first. */
@@ -48,8 +48,8 @@ export class OrderedPlan {
     this.#room = room;
     this.#held = heldBuckets(order, progress);
     this.#outside = new Set(progress.backlogged);
-    this.#offsets = [...progress.parked.offsets];
-    this.#buckets = [...progress.parked.buckets];
+    this.#offsets = [...progress.deferred.offsets];
+    this.#buckets = [...progress.deferred.buckets];
     for (const bucket of this.#buckets) this.#count(bucket);
   }
 
@@ -83,7 +83,7 @@ export class OrderedPlan {
     if (bucket !== undefined && this.#outside.has(bucket)) return this.#putBehind(bucket, offset);
     const takeable = Math.min(this.#freeMessages + (this.#held.has(bucket) ? 0 : 1), this.#room.messages);
     // A queue in order does not go on past a message that waits.
-    this.crowded = this.#offsets.length + 1 - takeable > (this.#order === "queue" ? 0 : PARKED_MAX);
+    this.crowded = this.#offsets.length + 1 - takeable > (this.#order === "queue" ? 0 : DEFERRED_MAX);
     if (this.crowded) return false;
     this.#offsets.push(offset);
     this.#buckets.push(bucket);
@@ -110,9 +110,9 @@ export class OrderedPlan {
 
   /**
    * Takes of what was chosen as much as there is room for by size; what is neither among `messages` nor unreadable has expired.
-   * Answers what to park.
+   * Answers what to defer.
    */
-  take(chosen: readonly number[], { messages, unreadable }: ReadMessages): Parked {
+  take(chosen: readonly number[], { messages, unreadable }: ReadMessages): Deferred {
     const damaged = new Map(unreadable.map((one) => [one.offset, one]));
     const offsets: number[] = [];
     const buckets: (number | undefined)[] = [];

@@ -1,8 +1,8 @@
-import { BACKLOG_OFFSETS_MAX, PARKED_BYTES, PARKED_REFILLED_BYTES_MAX, REFILLS_PER_WRITE_MAX } from "../limits.ts";
+import { BACKLOG_OFFSETS_MAX, DEFERRED_BYTES, DEFERRED_REFILLED_BYTES_MAX, REFILLS_PER_WRITE_MAX } from "../limits.ts";
 import { Backlogs } from "../progress/backlog.ts";
 import type { Consumption } from "../progress/consumption.ts";
+import { deferredBytes, withDeferred } from "../progress/deferred.ts";
 import { heldBuckets } from "../progress/delivery-order.ts";
-import { parkedBytes, withParked } from "../progress/parked.ts";
 import type { Progress } from "../progress/progress.ts";
 import { ProgressChange } from "../progress/progress-change.ts";
 import type { Step, Taken } from "./taken.ts";
@@ -11,33 +11,33 @@ import type { Step, Taken } from "./taken.ts";
 export function waitingOutside(progress: Progress): readonly number[] {
   if (progress.backlogged.size === 0) return [];
   const held = heldBuckets("messageGroup", progress);
-  const inside = new Set(progress.parked.buckets);
+  const inside = new Set(progress.deferred.buckets);
   return [...progress.backlogged].filter((bucket) => !held.has(bucket) && !inside.has(bucket));
 }
 
 /** Offsets that the item takes from backlogs now; 0 where it does not take as many as one may give, or nothing waits there. */
 export function roomForRefill(progress: Progress): number {
   if (waitingOutside(progress).length === 0) return 0;
-  const room = Math.floor((PARKED_REFILLED_BYTES_MAX - parkedBytes(progress.stored)) / PARKED_BYTES);
+  const room = Math.floor((DEFERRED_REFILLED_BYTES_MAX - deferredBytes(progress.stored)) / DEFERRED_BYTES);
   return room < BACKLOG_OFFSETS_MAX ? 0 : room;
 }
 
-/** Brings the oldest piece of some backlogs back into the item, where it is taken like everything parked. */
+/** Brings the oldest piece of some backlogs back into the item, where it is taken like everything deferred. */
 export async function refill(consumption: Consumption, { queue, progress }: Step, room: number): Promise<Taken> {
   const backlogs = new Backlogs(consumption.items, queue, progress);
   const buckets = waitingOutside(progress).slice(0, REFILLS_PER_WRITE_MAX);
   await backlogs.read(buckets);
   const backlogged = new Set(progress.backlogged);
-  let { parked, spilled } = progress;
+  let { deferred, movedOut } = progress;
   for (const bucket of buckets) {
-    if (progress.spilled - spilled + backlogs.sizeOfOldest(bucket) > room) break;
+    if (progress.movedOut - movedOut + backlogs.sizeOfOldest(bucket) > room) break;
     const offsets = await backlogs.shift(bucket);
-    parked = withParked(parked, bucket, offsets);
-    spilled -= offsets.length;
+    deferred = withDeferred(deferred, bucket, offsets);
+    movedOut -= offsets.length;
     if (backlogs.isEmpty(bucket)) backlogged.delete(bucket);
   }
   const { bucketsOut } = progress;
-  const change = new ProgressChange(progress).move(progress, { spilled, bucketsOut, backlogged }).park(progress, parked);
+  const change = new ProgressChange(progress).move(progress, { movedOut, bucketsOut, backlogged }).defer(progress, deferred);
   const { progress: after } = await consumption.progress.transact(queue, progress, change, backlogs.writes);
   return { progress: after, deliveries: [] };
 }

@@ -1,7 +1,7 @@
 import { deadLetterHead, type OrderedClaim } from "../dead-letter/move-to-dead-letters.ts";
 import type { Consumption } from "../progress/consumption.ts";
+import { withDeferred } from "../progress/deferred.ts";
 import { deliveriesFrom } from "../progress/held.ts";
-import { withParked } from "../progress/parked.ts";
 import { ProgressChange } from "../progress/progress-change.ts";
 import type { StoredMessage } from "../terms.ts";
 import { type Budget, takerOf } from "./budget.ts";
@@ -12,7 +12,7 @@ import type { Step, Taken } from "./taken.ts";
 /**
  * Hands a due ordered claim out again, from its first open message on. The attempts are those of that message: another one than
  * they were counted for begins anew, and only it is dead-lettered when they are used up. What has expired leaves the claim. What
- * this receive has no room for is parked, in front of the others of its bucket.
+ * this receive has no room for is deferred, in front of the others of its bucket.
  */
 export async function takeDueOrdered(consumption: Consumption, step: Step, claim: OrderedClaim): Promise<Taken> {
   const { queue, progress, budget } = step;
@@ -38,9 +38,9 @@ export async function takeDueOrdered(consumption: Consumption, step: Step, claim
     .setMeta(claim.id, { ...takerOf(budget), attempt: counted + 1, dueMs, order })
     .settle(claim.id, new Set(leaving))
     .countExpired(leaving.length - left.length);
-  // A message acked since it was read must not be parked again, nor count as expired.
+  // A message acked since it was read must not be deferred again, nor count as expired.
   if (leaving.length > 0) change.wantOpen(claim);
-  if (left.length > 0) change.park(progress, withParked(progress.parked, claim.order.bucket, left));
+  if (left.length > 0) change.defer(progress, withDeferred(progress.deferred, claim.order.bucket, left));
   const { ok, progress: after } = await consumption.progress.update(queue, change);
   const deliveries = ok ? deliveriesFrom(queue, after, { id: claim.id, ...takerOf(budget), messages: taken }) : [];
   return { progress: after, deliveries };

@@ -8,7 +8,7 @@ import { makeRoom } from "../progress/make-room.ts";
 import type { Claim, Progress } from "../progress/progress.ts";
 import { roomForReturning } from "./ordered-room.ts";
 import { putAside } from "./put-aside.ts";
-import { readSpilled } from "./read-spilled.ts";
+import { readMovedOut } from "./read-moved-out.ts";
 import { refill, roomForRefill } from "./refill.ts";
 import { dueClaim, takeDue } from "./take-due.ts";
 import { takeMatching } from "./take-matching.ts";
@@ -42,14 +42,14 @@ export async function takeFromQueue(consumption: Consumption, { queue, progress:
       if (!progress) return { deliveries, full: false, more: false };
       const nowMs = clock.nowMs();
       const due = dueClaim(progress, nowMs, skewMarginMs);
-      // Taken in order, a due claim may leave something to be parked.
+      // Taken in order, a due claim may leave something to be deferred.
       const makesRoom = !due || deliveryOrder(queue.group, queue.topic) !== "none";
       const roomy: Progress = makesRoom ? await makeRoom(consumption, queue, progress) : progress;
       if (roomy !== progress) {
         progress = roomy;
         continue;
       }
-      const dueOutside = progress.spilled > 0 && progress.spilledDueMs <= nowMs;
+      const dueOutside = progress.movedOut > 0 && progress.movedOutDueMs <= nowMs;
       const take = nextTake(consumption, { queue, progress }, { due, dueOutside });
       const begun = deliveries.length > 0;
       const taken = await take(consumption, { queue, progress, budget: { ...budget, messages, bytes, begun } });
@@ -87,16 +87,16 @@ function nextTake(
 ): Take {
   if (due) return (_, step) => takeDue(consumption, step, due);
   const returning = dueOutside ? roomForReturning(consumption, queue, progress) : 0;
-  if (returning > 0) return (_, step) => readSpilled(consumption, step, returning);
+  if (returning > 0) return (_, step) => readMovedOut(consumption, step, returning);
   const refilled = roomForRefill(progress);
   if (refilled > 0) return (_, step) => refill(consumption, step, refilled);
   if (isTakenInOrder(queue, progress)) return takeOrdered;
   return queue.filter.everything ? takeNew : takeMatching;
 }
 
-/** A queue that is no longer in order may have parked messages left. */
-const isTakenInOrder = ({ group, topic }: ConsumedQueue, { parked }: Progress): boolean =>
-  deliveryOrder(group, topic) !== "none" || parked.offsets.length > 0;
+/** A queue that is no longer in order may have deferred messages left. */
+const isTakenInOrder = ({ group, topic }: ConsumedQueue, { deferred }: Progress): boolean =>
+  deliveryOrder(group, topic) !== "none" || deferred.offsets.length > 0;
 
 /** Out of the claim it was just taken in. What another has changed meanwhile is put aside when the claim falls due. */
 async function putAsideTaken(

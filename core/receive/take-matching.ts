@@ -1,4 +1,4 @@
-import { CLAIMS_MAX, HUSKS_PER_RESERVE_MAX } from "../limits.ts";
+import { CLAIMS_MAX, EMPTY_CLAIMS_PER_RESERVE_MAX } from "../limits.ts";
 import { logQueue } from "../progress/consumed-queue.ts";
 import type { Consumption } from "../progress/consumption.ts";
 import { deliveriesFrom } from "../progress/held.ts";
@@ -32,7 +32,7 @@ export async function takeMatching(consumption: Consumption, { queue, progress, 
   const change = new ProgressChange(progress)
     .handOut(progress, { next: found.next, hint: found.hint ?? progress.hint })
     .countExpired(found.expired)
-    .sweep(progress, HUSKS_PER_RESERVE_MAX);
+    .sweep(progress, EMPTY_CLAIMS_PER_RESERVE_MAX);
   if (first !== undefined) {
     const open = offsets.map((offset) => offset - first);
     const dueMs = consumption.clock.nowMs() + budget.leaseMs;

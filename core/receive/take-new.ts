@@ -1,4 +1,4 @@
-import { CLAIMS_MAX, HUSKS_PER_RESERVE_MAX, RECEIVES_AHEAD } from "../limits.ts";
+import { CLAIMS_MAX, EMPTY_CLAIMS_PER_RESERVE_MAX, RECEIVES_AHEAD } from "../limits.ts";
 import type { Run } from "../log/run-walk.ts";
 import { logQueue } from "../progress/consumed-queue.ts";
 import type { Consumption } from "../progress/consumption.ts";
@@ -37,7 +37,7 @@ export async function takeNew(consumption: Consumption, step: Step): Promise<Tak
       .handOut(progress, { next, hint })
       .countExpired(run.expired);
   } else change.reserve(claim, count, { end, hint });
-  const { ok, progress: after } = await store.update(queue, change.sweep(progress, HUSKS_PER_RESERVE_MAX));
+  const { ok, progress: after } = await store.update(queue, change.sweep(progress, EMPTY_CLAIMS_PER_RESERVE_MAX));
   const taken = after?.claims.get(id);
   if (!ok || !taken) return { progress: after, deliveries: [] };
   store.sawPlenty(queue, run.available >= budget.messages);

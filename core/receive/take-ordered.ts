@@ -1,12 +1,18 @@
-import { BACKLOGS_PER_WRITE_MAX, CLAIMS_ORDERED_MAX, HUSKS_PER_RESERVE_MAX, SCAN_CHUNK, SCAN_MESSAGES_MAX } from "../limits.ts";
+import {
+  BACKLOGS_PER_WRITE_MAX,
+  CLAIMS_ORDERED_MAX,
+  EMPTY_CLAIMS_PER_RESERVE_MAX,
+  SCAN_CHUNK,
+  SCAN_MESSAGES_MAX,
+} from "../limits.ts";
 import type { Run } from "../log/run-walk.ts";
 import type { RecordView } from "../message/record-view.ts";
 import { Backlogs } from "../progress/backlog.ts";
 import { type ConsumedQueue, logQueue } from "../progress/consumed-queue.ts";
 import type { Consumption } from "../progress/consumption.ts";
+import { type Deferred, offsetsByBucket, withoutBuckets } from "../progress/deferred.ts";
 import { deliveryOrder } from "../progress/delivery-order.ts";
 import { deliveriesFrom } from "../progress/held.ts";
-import { offsetsByBucket, type Parked, withoutBuckets } from "../progress/parked.ts";
 import { type ClaimOrder, freeClaimId, type Progress } from "../progress/progress.ts";
 import { type Outside, ProgressChange } from "../progress/progress-change.ts";
 import { nextHint } from "../pull/run-hint.ts";
@@ -17,7 +23,7 @@ import { readOffsets } from "./read-offsets.ts";
 import { waitingOutside } from "./refill.ts";
 import type { NotTaken, Step, Taken } from "./taken.ts";
 
-/** What a receive in order is going to do: what it takes and parks, and what goes to backlogs. */
+/** What a receive in order is going to do: what it takes and defers, and what goes to backlogs. */
 interface Plans {
   readonly plan: OrderedPlan;
   readonly backlogs: Backlogs;
@@ -28,10 +34,10 @@ type Scanned = Pick<Progress, "next" | "hint">;
 
 /**
  * Hands out messages in the order of their message groups, or of the queue: those that waited for a group that is free now, and
- * from the group's next offset on, parking what must wait.
+ * from the group's next offset on, deferring what must wait.
  *
- * One update, on the next offset, what is parked and what moved exactly as read: what the plan was made from. It is a transaction
- * with the backlogs that messages go to (`backlog.ts`). Where the parked leave a receive nothing to take, they go there too.
+ * One update, on the next offset, what is deferred and what moved exactly as read: what the plan was made from. It is a transaction
+ * with the backlogs that messages go to (`backlog.ts`). Where the deferred leave a receive nothing to take, they go there too.
  */
 export async function takeOrdered(consumption: Consumption, step: Step): Promise<Taken | NotTaken> {
   const { queue, progress, budget } = step;
@@ -48,13 +54,13 @@ export async function takeOrdered(consumption: Consumption, step: Step): Promise
   const clearing = inTheWay && chosen.length === 0 && !budget.begun && mayMoveOut(consumption, queue);
   if (scanned.next === progress.next && chosen.length === 0 && !clearing) return "nothing";
   const left = plan.take(chosen, await readOffsets(consumption, queue, chosen));
-  const { outside, parked } = await moveToBacklogs(progress, { plan, backlogs }, clearing ? left : undefined);
-  // The next offset also where it does not move: whoever moved it may have parked behind what was taken here.
+  const { outside, deferred } = await moveToBacklogs(progress, { plan, backlogs }, clearing ? left : undefined);
+  // The next offset also where it does not move: whoever moved it may have deferred behind what was taken here.
   const change = new ProgressChange(progress)
     .handOut(progress, scanned)
-    .park(progress, parked ?? left)
+    .defer(progress, deferred ?? left)
     .countExpired(plan.expired)
-    .sweep(progress, HUSKS_PER_RESERVE_MAX);
+    .sweep(progress, EMPTY_CLAIMS_PER_RESERVE_MAX);
   const claimed = putClaims(change, step, plan, consumption.clock.nowMs() + budget.leaseMs);
   const written = outside
     ? await consumption.progress.transact(queue, progress, change.move(progress, outside), backlogs.writes)
@@ -84,31 +90,31 @@ function putClaims(change: ProgressChange, { progress, budget }: Step, plan: Ord
   return { taken, unreadable: unreadable.length === 0 ? undefined : { id: put("unreadable", unreadable), unreadable } };
 }
 
-/** What goes to backlogs: what the scan met of their buckets, and of what was `left` to be parked the buckets with most of it. */
+/** What goes to backlogs: what the scan met of their buckets, and of what was `left` to be deferred the buckets with most of it. */
 async function moveToBacklogs(
   progress: Progress,
   { plan, backlogs }: Plans,
-  left: Parked | undefined,
-): Promise<{ readonly outside?: Outside; readonly parked?: Parked }> {
-  const leaving = left ? mostParked(left, BACKLOGS_PER_WRITE_MAX - plan.behind.size) : new Map<number, number[]>();
+  left: Deferred | undefined,
+): Promise<{ readonly outside?: Outside; readonly deferred?: Deferred }> {
+  const leaving = left ? mostDeferred(left, BACKLOGS_PER_WRITE_MAX - plan.behind.size) : new Map<number, number[]>();
   if (plan.behind.size === 0 && leaving.size === 0) return {};
   await backlogs.read([...plan.behind.keys(), ...leaving.keys()].filter((bucket) => progress.backlogged.has(bucket)));
-  let { spilled } = progress;
+  let { movedOut } = progress;
   for (const [bucket, offsets] of leaving) {
     backlogs.prepend(bucket, offsets);
-    spilled += offsets.length;
+    movedOut += offsets.length;
   }
   for (const [bucket, offsets] of plan.behind) {
     backlogs.append(bucket, offsets);
-    spilled += offsets.length;
+    movedOut += offsets.length;
   }
   const backlogged = new Set([...progress.backlogged, ...leaving.keys()]);
-  const outside = { spilled, bucketsOut: progress.bucketsOut, backlogged };
-  return left ? { outside, parked: withoutBuckets(left, new Set(leaving.keys())) } : { outside };
+  const outside = { movedOut, bucketsOut: progress.bucketsOut, backlogged };
+  return left ? { outside, deferred: withoutBuckets(left, new Set(leaving.keys())) } : { outside };
 }
 
-const mostParked = (parked: Parked, most: number): Map<number, number[]> =>
-  new Map([...offsetsByBucket(parked)].sort(([, a], [, b]) => b.length - a.length).slice(0, most));
+const mostDeferred = (deferred: Deferred, most: number): Map<number, number[]> =>
+  new Map([...offsetsByBucket(deferred)].sort(([, a], [, b]) => b.length - a.length).slice(0, most));
 
 /**
  * Reads on from the next offset until the plan is filled, has to stop, or enough was looked at: first as many as are wanted,

@@ -128,7 +128,7 @@ async function givenBackBefore(
 ): Promise<Changed | undefined> {
   const { id, dueMs, generation } = handle.held;
   const inside = progress && givenBackClaim(progress, handle);
-  if (inside || !progress || progress.spilled === 0 || progress.generation !== generation) return inside;
+  if (inside || !progress || progress.movedOut === 0 || progress.generation !== generation) return inside;
   const outside = await waitsOutside(consumption, queue, progress, handle);
   return outside && consumption.clock.nowMs() < dueMs ? { id, dueMs } : undefined;
 }

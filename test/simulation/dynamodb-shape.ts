@@ -28,7 +28,7 @@ export interface Met {
   throttled: number;
   cutPages: number;
   /** Claims that moved out of their item. */
-  spilled: number;
+  movedOut: number;
   /** Writes of backlogs: messages of a message group that wait outside their item. */
   backlogged: number;
 }

@@ -207,7 +207,7 @@ class History {
       auditor,
       scenario: this.#scenario,
       repliesGetLost: losesReplies(this.#rates),
-      claimsMoved: () => table.met.spilled > 0,
+      claimsMoved: () => table.met.movedOut > 0,
       over: () => world.nowMs >= endMs,
       age,
       leapt,

@@ -21,7 +21,7 @@ export class SimulatedTable {
   readonly honest = new MemoryItemStore();
   readonly #honestObjects = new MemoryObjectStore();
   readonly objects: ObjectStore;
-  readonly met: Met = { conflicts: 0, throttled: 0, cutPages: 0, spilled: 0, backlogged: 0 };
+  readonly met: Met = { conflicts: 0, throttled: 0, cutPages: 0, movedOut: 0, backlogged: 0 };
   /** What handlers write to and read from. */
   readonly items: ItemStore;
   readonly #shape: DynamoDbShape;
@@ -30,7 +30,7 @@ export class SimulatedTable {
   constructor(world: World, { plant, shaped, looseness }: TableOptions) {
     this.#world = world;
     this.#shape = new DynamoDbShape(this.honest, world, this.met);
-    const table = new LooseReads(countingSpills(shaped ? this.#shape : this.honest, this.met), world, looseness);
+    const table = new LooseReads(countingMovesOut(shaped ? this.#shape : this.honest, this.met), world, looseness);
     this.items = plant.items ? plant.items(table, world.random) : table;
     this.objects = plant.objects ? plant.objects(this.#honestObjects) : this.#honestObjects;
   }
@@ -54,7 +54,7 @@ export class SimulatedTable {
 }
 
 /** Counts claims that move out of their item: a run in which none does proves nothing of them. */
-const countingSpills = (items: ItemStore, met: Met): ItemStore => ({
+const countingMovesOut = (items: ItemStore, met: Met): ItemStore => ({
   get: (key, options) => items.get(key, options),
   batchGet: (keys, options) => items.batchGet(keys, options),
   query: (query) => items.query(query),
@@ -62,7 +62,7 @@ const countingSpills = (items: ItemStore, met: Met): ItemStore => ({
   update: (key, changes, options) => items.update(key, changes, options),
   delete: (key, options) => items.delete(key, options),
   transact: (writes) => {
-    met.spilled += writes.filter((write) => write.kind === "put" && write.item.pk.startsWith("r#")).length;
+    met.movedOut += writes.filter((write) => write.kind === "put" && write.item.pk.startsWith("r#")).length;
     met.backlogged += writes.filter((write) => write.kind === "put" && write.item.pk.startsWith("w#")).length;
     return items.transact(writes);
   },

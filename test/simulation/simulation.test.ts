@@ -62,18 +62,18 @@ describe("send, receive and settle over failing stores", () => {
   }
 
   it("meets the limits of a DynamoDB table on the way, and of an item", async () => {
-    const sum = { conflicts: 0, throttled: 0, cutPages: 0, spilled: 0 };
+    const sum = { conflicts: 0, throttled: 0, cutPages: 0, movedOut: 0 };
     const metAll = () => Object.values(sum).every((times) => times > 0);
     for (let seed = 1; seed <= SHAPED_SEEDS_MAX && !metAll(); seed++) {
       const { met } = await simulate({ seed, shaped: seed % 2 === 0, scenario: "failing" });
-      for (const limit of ["conflicts", "throttled", "cutPages", "spilled"] as const) sum[limit] += met[limit];
+      for (const limit of ["conflicts", "throttled", "cutPages", "movedOut"] as const) sum[limit] += met[limit];
     }
     for (const [limit, times] of Object.entries(sum)) expect(times, limit).toBeGreaterThan(0);
   });
 
   it("brings message groups out of their item on the way", async () => {
     const { met } = await simulate({ seed: 1, scenario: "busyGroups" });
-    expect(met.spilled, "claims").toBeGreaterThan(0);
+    expect(met.movedOut, "claims").toBeGreaterThan(0);
     expect(met.backlogged, "what waits behind them").toBeGreaterThan(0);
   });
 

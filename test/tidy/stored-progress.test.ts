@@ -5,7 +5,7 @@ import { read, sourceFiles } from "./source-files.ts";
 /** Attributes of a progress item. Those of its claims are a letter and the claim's id. */
 const ATTRIBUTES = "(?:g|n|nb|r|rd|dl|ex|ur|k|oc|bk|ov)";
 /** The files that know them. */
-const CODECS: ReadonlySet<string> = new Set(["progress.ts", "progress-change.ts", "parked.ts"]);
+const CODECS: ReadonlySet<string> = new Set(["progress.ts", "progress-change.ts", "deferred.ts"]);
 
 const WAYS: Readonly<Record<string, { readonly pattern: RegExp; readonly examples: readonly string[] }>> = {
   "a condition or a change by hand": {
@@ -42,7 +42,7 @@ function filesNear(core: readonly string[]): readonly string[] {
   return core.filter((path) => {
     if (CODECS.has(basename(path))) return false;
     return (
-      folders.has(dirname(path)) || /\/(progress[a-z-]*|parked|consumption|held|taken)\.ts"|\bprogressKey\b/.test(read(path))
+      folders.has(dirname(path)) || /\/(progress[a-z-]*|deferred|consumption|held|taken)\.ts"|\bprogressKey\b/.test(read(path))
     );
   });
 }

@@ -120,7 +120,7 @@ export function testGroupState({ store, partition }: ItemStoreFixture): void {
     expect(await update(key, changes, exactMeta)).toMatchObject({ ok: false });
   });
 
-  test("ordered groups swap a parked list on its exact bytes", async () => {
+  test("ordered groups swap a deferred list on its exact bytes", async () => {
     const key = await state({ kx1: bytes(1, 2, 3) });
     const swap = (before: Uint8Array, after: Uint8Array) =>
       update(key, [{ op: "set", name: "kx1", value: after }], [{ op: "=", name: "kx1", value: before }]);

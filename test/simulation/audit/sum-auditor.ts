@@ -9,7 +9,7 @@ export interface QueueProgress {
   /** The first live offset, and the end; equal where everything has expired. */
   readonly min: number;
   readonly max: number;
-  /** Places in claims, parked, or moved out. */
+  /** Places in claims, deferred, or moved out. */
   readonly open: readonly number[];
   /** Messages that lie in claims nobody holds, since they cannot be read. */
   readonly unreadable: number;

@@ -147,7 +147,7 @@ function storesOf(
   { seed, sabotage, shaped = seed % 2 === 0 }: TimeSimulationOptions,
   calm: boolean,
 ): { readonly stores: SimulatedStores; readonly shape: DynamoDbShape; readonly honest: ItemStore } {
-  const met: Met = { conflicts: 0, throttled: 0, cutPages: 0, spilled: 0, backlogged: 0 };
+  const met: Met = { conflicts: 0, throttled: 0, cutPages: 0, movedOut: 0, backlogged: 0 };
   const honest = new MemoryItemStore();
   const shape = new DynamoDbShape(honest, world, met);
   const table = shaped && !calm ? shape : honest;

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { SHARED_STORE } from "../../../core/broker-settings.ts";
 import type { RunningBroker } from "../../../core/create-broker.ts";
 import { backlogPk, FORMAT_KEY } from "../../../core/keys.ts";
-import { PARKED_MAX, WAITING_CLAIMS_MAX } from "../../../core/limits.ts";
+import { DEFERRED_MAX, WAITING_CLAIMS_MAX } from "../../../core/limits.ts";
 import { OLDEST_FORMAT } from "../../../core/store/store-format.ts";
 import type { ReceivedMessage } from "../../../core/terms.ts";
 import { brokerOverTable } from "../../support/broker/broker-over-table.ts";
@@ -144,16 +144,16 @@ describe("message groups that fail", () => {
     expectWithinDynamoDb(measured.seen);
   });
 
-  it("do not stop one that waits outside, when it is free, by what is parked behind them", async () => {
+  it("do not stop one that waits outside, when it is free, by what is deferred behind them", async () => {
     const one = (max = 1) => broker.receiveMessages("billing", { max, waitMs: 0 });
     await send([["slow", "head"]]);
     const head = await one();
-    await send(Array.from({ length: 2 * PARKED_MAX }, (_, index) => ["slow", String(index)]));
+    await send(Array.from({ length: 2 * DEFERRED_MAX }, (_, index) => ["slow", String(index)]));
     expect(await receive()).toEqual([]);
     const groups = Array.from({ length: 26 }, (_, index) => `group ${index}`);
     await send(groups.map((group) => [group, "held"]));
     for (const _ of groups) expect(texts(await one())).toEqual(["held"]);
-    for (let turn = 0; turn < 11; turn++) await send(groups.map((group) => [group, "parked"]));
+    for (let turn = 0; turn < 11; turn++) await send(groups.map((group) => [group, "deferred"]));
     expect(await receive()).toEqual([]);
     await ack(head);
     const came: string[] = [];
@@ -161,11 +161,11 @@ describe("message groups that fail", () => {
       came.push(...texts(messages));
       await ack(messages);
     });
-    expect(came).toEqual(Array.from({ length: 2 * PARKED_MAX }, (_, index) => String(index)));
+    expect(came).toEqual(Array.from({ length: 2 * DEFERRED_MAX }, (_, index) => String(index)));
   });
 
   it("are given back, though what waits behind one of them cannot be read, and come after a reset", async () => {
-    const numbers = Array.from({ length: 2 * PARKED_MAX }, (_, index) => String(index));
+    const numbers = Array.from({ length: 2 * DEFERRED_MAX }, (_, index) => String(index));
     await send([["busy", "head"]]);
     const head = await receive();
     await send(numbers.map((number) => ["busy", number]));
@@ -211,7 +211,7 @@ describe("message groups that fail", () => {
     await broker.putSubscription("billing", "orders", { startFrom: "earliest" });
     await send([["busy", "head"]]);
     await nack(await receive(), HOUR_MS);
-    await send(Array.from({ length: PARKED_MAX + 1 }, (_, index) => ["busy", String(index)]));
+    await send(Array.from({ length: DEFERRED_MAX + 1 }, (_, index) => ["busy", String(index)]));
     await send([["quiet", "other"]]);
     expect(await receive()).toEqual([]);
     expect(measured.seen.moves).toBe(0);

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { MemoryItemStore } from "../../../adapters/memory/memory-item-store.ts";
 import type { RunningBroker } from "../../../core/create-broker.ts";
-import { progressKey, spilledPk } from "../../../core/keys.ts";
+import { movedOutPk, progressKey } from "../../../core/keys.ts";
 import { WAITING_CLAIMS_KEPT, WAITING_CLAIMS_MAX } from "../../../core/limits.ts";
 import { FLIGHT_MS_MAX } from "../../../core/log/log-limits.ts";
 import type { SettleEntry } from "../../../core/requests.ts";
@@ -36,7 +36,7 @@ const reset = (to: "earliest" | "latest" | { offset: number }) =>
  * Gives so many messages back for a while that claims leave the progress item, those due last first; the last message stays
  * under a lease. Each is sent a second after the one before.
  */
-async function spill(dueFirst: "oldest" | "youngest" = "oldest"): Promise<number> {
+async function moveOut(dueFirst: "oldest" | "youngest" = "oldest"): Promise<number> {
   const count = WAITING_CLAIMS_MAX + 1;
   for (let index = 0; index <= count; index++) {
     if (index > 0) await clock.pass(1_000);
@@ -51,12 +51,12 @@ async function spill(dueFirst: "oldest" | "youngest" = "oldest"): Promise<number
   return count + 1;
 }
 
-let spilledQueue = "";
+let movedOutQueue = "";
 /** Claims outside the progress item, of whatever generation; those of a deleted subscription too. */
-async function spilledItems(): Promise<number> {
+async function movedOutItems(): Promise<number> {
   const { subscriptions } = await broker.getGroup("billing");
-  spilledQueue = subscriptions[0] ? spilledPk(subscriptions[0].uid, 0) : spilledQueue;
-  return (await items.query({ pk: spilledQueue, limit: 100 })).items.length;
+  movedOutQueue = subscriptions[0] ? movedOutPk(subscriptions[0].uid, 0) : movedOutQueue;
+  return (await items.query({ pk: movedOutQueue, limit: 100 })).items.length;
 }
 
 describe("lag", () => {
@@ -79,8 +79,8 @@ describe("lag", () => {
     "is as old as the oldest message, when claims outside are due %s first",
     async (first) => {
       const startedMs = clock.nowMs();
-      const sent = await spill(first);
-      expect(await spilledItems()).toBe(WAITING_CLAIMS_MAX + 1 - WAITING_CLAIMS_KEPT);
+      const sent = await moveOut(first);
+      expect(await movedOutItems()).toBe(WAITING_CLAIMS_MAX + 1 - WAITING_CLAIMS_KEPT);
       await send(1);
       expect(await lagOfQueue()).toMatchObject({ lag: sent + 1, inFlight: sent, oldestUnackedAtMs: startedMs });
     },
@@ -118,10 +118,10 @@ describe("an offset reset", () => {
   });
 
   it("never brings back claims that were outside the item", async () => {
-    const dropped = await spill();
+    const dropped = await moveOut();
     await reset("latest");
     expect(await lagOfQueue()).toMatchObject({ committed: dropped, lag: 0, inFlight: 0 });
-    const sent = await spill();
+    const sent = await moveOut();
     await clock.pass(HOUR_MS);
     const offsets: number[] = [];
     for (let received = await receive({ leaseMs: HOUR_MS }); received.length > 0; received = await receive({ leaseMs: HOUR_MS }))
@@ -208,13 +208,13 @@ describe("an offset reset", () => {
 });
 
 it("what a reset and a deletion leave outside the item goes with maintenance", async () => {
-  await spill();
-  const before = await spilledItems();
+  await moveOut();
+  const before = await movedOutItems();
   await reset("earliest");
-  expect(await spilledItems()).toBe(before);
+  expect(await movedOutItems()).toBe(before);
   await broker.deleteSubscription("billing", "orders", { dryRun: false });
   await clock.pass(FLIGHT_MS_MAX + 1);
   await broker.maintain({ untilMs: clock.nowMs() + 60_000 });
   expect(before).toBeGreaterThan(0);
-  expect(await spilledItems()).toBe(0);
+  expect(await movedOutItems()).toBe(0);
 });

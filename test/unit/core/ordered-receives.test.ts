@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { MemoryItemStore } from "../../../adapters/memory/memory-item-store.ts";
 import { MemoryObjectStore } from "../../../adapters/memory/memory-object-store.ts";
 import type { RunningBroker } from "../../../core/create-broker.ts";
-import { PARKED_MAX } from "../../../core/limits.ts";
+import { DEFERRED_MAX } from "../../../core/limits.ts";
 import type { GroupSettings, SettleEntry, TopicSettings } from "../../../core/requests.ts";
 import type { ReceivedMessage } from "../../../core/terms.ts";
 import { testBroker } from "../../support/broker/broker-over-table.ts";
@@ -182,15 +182,15 @@ describe("an ordered receive", () => {
     await subscribed({ type: "FIFO" });
     await sendTo("slow", "first");
     const held = await receive({ max: 1 });
-    const parked = Array.from({ length: 2 * PARKED_MAX }, (_, index) => String(index));
-    for (let from = 0; from < parked.length; from += 64) await sendTo("slow", ...parked.slice(from, from + 64));
+    const deferred = Array.from({ length: 2 * DEFERRED_MAX }, (_, index) => String(index));
+    for (let from = 0; from < deferred.length; from += 64) await sendTo("slow", ...deferred.slice(from, from + 64));
     await sendTo("other", "past");
     expect(texts(await receive())).toEqual(["past"]);
     await sendTo("slow", "one more");
     await sendTo("third", "past that too");
     expect(texts(await receive())).toEqual(["past that too"]);
     await settle(held, "ack");
-    expect(texts(await receive())).toEqual(parked.slice(0, 32));
+    expect(texts(await receive())).toEqual(deferred.slice(0, 32));
   });
 
   it("delivers what has no message group beside what has, and out of its way", async () => {
@@ -225,7 +225,7 @@ describe("receives one after the other", () => {
   });
 });
 
-describe("parked messages", () => {
+describe("deferred messages", () => {
   it("come though the group is no longer ordered", async () => {
     await subscribed({}, { ordered: true });
     await send("0", "1", "2", "3");
@@ -243,7 +243,7 @@ describe("parked messages", () => {
     expect(await receive()).toEqual([]);
   });
 
-  it("are not lost when another handler parks some at the same time", async () => {
+  it("are not lost when another handler defers some at the same time", async () => {
     await subscribed({ type: "FIFO" });
     const other = await startHandler(2);
     await sendTo("a", "a0", "a1", "a2");
@@ -253,7 +253,7 @@ describe("parked messages", () => {
     await giveBack(first);
     await sendTo("b", "b1");
     await sendTo("c", "c0");
-    // The other one still knows the first delivery as running. It parks the message of the group that it holds, and takes the next.
+    // The other one still knows the first delivery as running. It defers the message of the group that it holds, and takes the next.
     items.meanwhile = async () => expect(texts(await other.receiveMessages("billing", { max: 1, waitMs: 0 }))).toEqual(["c0"]);
     const again = await receive({ max: 1 });
     expect(texts(again)).toEqual(["a0"]);
@@ -261,7 +261,7 @@ describe("parked messages", () => {
     expect(texts(await receive())).toEqual(["a1", "a2", "b1"]);
   });
 
-  it("an ack of a message that was parked again is lost", async () => {
+  it("an ack of a message that was deferred again is lost", async () => {
     await subscribed({ type: "FIFO" });
     await sendTo("a", "0", "1", "2");
     const first = await receive();
@@ -328,7 +328,7 @@ describe("an ordered delivery given back", () => {
 });
 
 describe("a queue is not drained", () => {
-  it("while messages are parked", async () => {
+  it("while messages are deferred", async () => {
     await subscribed({ type: "FIFO", queues: 4 });
     const [sent] = await sendTo("A", "0", "1", "2");
     // Of the queues that shrinking takes away.
@@ -341,9 +341,9 @@ describe("a queue is not drained", () => {
       code: "PRECONDITION_FAILED",
       message: expect.stringContaining("2 in-flight"),
     });
-    const parked = await receive();
-    expect(texts(parked)).toEqual(["1", "2"]);
-    await settle(parked, "ack");
+    const deferred = await receive();
+    expect(texts(deferred)).toEqual(["1", "2"]);
+    await settle(deferred, "ack");
     const shrunk = shrink();
     for (let second = 0; second < 3; second++) await clock.pass(1_000);
     expect(await shrunk).toMatchObject({ readQueues: 1 });

@@ -5,7 +5,7 @@ import { ProgressChange } from "../../../core/progress/progress-change.ts";
 
 const claim = { id: "AAAA", first: 2, nonce: "nonce12345", attempt: 1, dueMs: 1_000, open: [0, 1, 5] };
 const other = { ...claim, id: "BBBB", first: 8, open: [0] };
-const parked = { offsets: [4, 6], buckets: [1, undefined] };
+const deferred = { offsets: [4, 6], buckets: [1, undefined] };
 
 /** A store with an item of two claims that has seen much, and its progress. */
 async function stored() {
@@ -15,7 +15,7 @@ async function stored() {
   const apply = async (change: ProgressChange) => items.update(item, change.changes, { when: change.when, returning: "allNew" });
   const fresh = progressOf(item);
   await apply(
-    new ProgressChange(fresh).putClaim(claim).putClaim(other).park(fresh, parked).setSpilled(fresh, 3).setSpilledDue(9),
+    new ProgressChange(fresh).putClaim(claim).putClaim(other).defer(fresh, deferred).setMovedOut(fresh, 3).setMovedOutDue(9),
   );
   const read = async () => progressOf((await items.get(item)) ?? item);
   return { apply, read };
@@ -33,8 +33,8 @@ const CHANGES: Readonly<Record<string, (change: ProgressChange, progress: Progre
       .countDead(1),
   "a move to the outside": (change, progress) =>
     change
-      .move(progress, { spilled: 5, bucketsOut: 1, backlogged: new Set([1]) })
-      .park(progress, { offsets: [6], buckets: [undefined] })
+      .move(progress, { movedOut: 5, bucketsOut: 1, backlogged: new Set([1]) })
+      .defer(progress, { offsets: [6], buckets: [undefined] })
       .dropClaim("BBBB"),
   "a receive": (change, progress) =>
     change
@@ -65,7 +65,7 @@ describe("a change of progress", () => {
       drop(before).wantOpen({ id: "AAAA", open: [0, 1] }),
       drop(before).wantStillOpen("AAAA", [2]),
       drop(before).wantNext({ ...before, next: 9 }),
-      drop(before).wantUnmoved({ ...before, spilled: 2 }),
+      drop(before).wantUnmoved({ ...before, movedOut: 2 }),
       drop(before).wantUnmoved({ ...before, moves: 1 }),
       drop(before).putClaim(other),
       drop(before).reserve({ ...claim, id: "CCCC" }, 3, { end: 12, hint: 0 }),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { BACKOFF_SECONDS_DEFAULT, MAX_ATTEMPTS_DEFAULT } from "../../../core/limits.ts";
 import { StoreCorrupt } from "../../../core/ports/store-failures.ts";
-import { parkedChanges } from "../../../core/progress/parked.ts";
+import { deferredChanges } from "../../../core/progress/deferred.ts";
 import { claimId, freshProgress, givenBackNonce, metaOf, progressOf } from "../../../core/progress/progress.ts";
 import { ProgressChange } from "../../../core/progress/progress-change.ts";
 import { backoffMs } from "../../../core/settle/backoff.ts";
@@ -22,10 +22,10 @@ describe("progress", () => {
       generation: 0,
       next: 40,
       hint: 32,
-      spilled: 0,
+      movedOut: 0,
       deadLettered: 0,
       expired: 0,
-      husks: ["BBBB"],
+      emptyClaims: ["BBBB"],
     });
     expect([...progress.claims]).toEqual([["AAAA", { id: "AAAA", first: 8, ...meta, open: [0, 4, 31] }]]);
   });
@@ -41,14 +41,14 @@ describe("progress", () => {
     const claim = { fAAAA: 5, mAAAA: metaOf({ nonce: "abcDE_", attempt: 1, dueMs: 1 }) };
     expect(progressOf({ ...fresh, ...claim, oAAAA: new Set([2, 0]) }).claims.size).toBe(1);
     expect(() => progressOf({ ...fresh, ...claim, oAAAA: new Set([3, 0]) })).toThrow(StoreCorrupt);
-    const parking = (offset: number) =>
-      parkedChanges(fresh, { offsets: [3, offset], buckets: [1, undefined] })[0] as { value: Uint8Array };
-    expect(progressOf({ ...fresh, k: parking(7).value }).parked.offsets).toEqual([3, 7]);
-    expect(() => progressOf({ ...fresh, k: parking(8).value })).toThrow(StoreCorrupt);
+    const deferring = (offset: number) =>
+      deferredChanges(fresh, { offsets: [3, offset], buckets: [1, undefined] })[0] as { value: Uint8Array };
+    expect(progressOf({ ...fresh, k: deferring(7).value }).deferred.offsets).toEqual([3, 7]);
+    expect(() => progressOf({ ...fresh, k: deferring(8).value })).toThrow(StoreCorrupt);
     expect(() => progressOf({ ...fresh, r: -1 })).toThrow(StoreCorrupt);
     expect(() => progressOf({ ...fresh, oc: -1 })).toThrow(StoreCorrupt);
     const progress = progressOf({ ...fresh, r: 2 });
-    expect(() => new ProgressChange(progress).setSpilled(progress, -1)).toThrow(StoreCorrupt);
+    expect(() => new ProgressChange(progress).setMovedOut(progress, -1)).toThrow(StoreCorrupt);
     expect(() => new ProgressChange(progress).handOut(progress, { next: 7, hint: 0 })).toThrow(RangeError);
   });
 

@@ -6,8 +6,8 @@ import type { Claim } from "./progress.ts";
  *
  *   inside    the claim is in the progress item, given back, and nobody holds it. Those due last leave first (`make-room.ts`).
  *   outside   it is an item of its own. The progress item knows of it in sum: how many messages are outside, and that none of them is
- *             due before `spilledDueMs`. No handle works on it, and it does not count towards the claims a queue may have.
- *   back      the first receive that finds it due takes it in (`read-spilled.ts`): under its own lease where it has room for it;
+ *             due before `movedOutDueMs`. No handle works on it, and it does not count towards the claims a queue may have.
+ *   back      the first receive that finds it due takes it in (`read-moved-out.ts`): under its own lease where it has room for it;
  *             else given back as it was, to be taken like any claim that is due. What has expired meanwhile does not come back.
  *
  * Either way is one transaction of both items, which wants the count outside as it was read: a crash leaves the claim in one place,
@@ -16,9 +16,9 @@ import type { Claim } from "./progress.ts";
  *   r#…  <generation>-<due>-…   [f] first offset · [a] deliveries so far · [d] due ms · [o] open offsets relative to f, and of an
  *                               ordered one [b] bucket · [h] head
  */
-export type SpilledClaim = Pick<Claim, "first" | "attempt" | "dueMs" | "open" | "order">;
+export type MovedOutClaim = Pick<Claim, "first" | "attempt" | "dueMs" | "open" | "order">;
 
-export const spilledItem = (key: Key, { first, attempt, dueMs, open, order }: SpilledClaim): Item => ({
+export const movedOutItem = (key: Key, { first, attempt, dueMs, open, order }: MovedOutClaim): Item => ({
   ...key,
   f: first,
   a: attempt,
@@ -27,7 +27,7 @@ export const spilledItem = (key: Key, { first, attempt, dueMs, open, order }: Sp
   ...(order && { b: order.bucket, h: order.head }),
 });
 
-export const spilledClaimOf = (item: Item): SpilledClaim => ({
+export const movedOutClaimOf = (item: Item): MovedOutClaim => ({
   first: item.f as number,
   attempt: item.a as number,
   dueMs: item.d as number,

@@ -10,44 +10,44 @@ import type { Change, Condition, Item } from "../ports/item-store.ts";
  *
  * A step is twice the distance from the offset before, the first one's from the lowest; odd where there is no bucket.
  */
-export interface Parked {
+export interface Deferred {
   readonly offsets: readonly number[];
   readonly buckets: readonly (number | undefined)[];
 }
 
 const NAME = "k";
-const NOTHING: Parked = { offsets: [], buckets: [] };
+const NOTHING: Deferred = { offsets: [], buckets: [] };
 
-// Bytes never change, and an update that does not park hands them on.
-const parsed = new WeakMap<Uint8Array, Parked>();
+// Bytes never change, and an update that does not defer hands them on.
+const parsed = new WeakMap<Uint8Array, Deferred>();
 
-export function parkedOf(item: Item): Parked {
+export function deferredOf(item: Item): Deferred {
   const bytes = item[NAME] as Uint8Array | undefined;
   if (!bytes) return NOTHING;
   const known = parsed.get(bytes);
   if (known) return known;
-  const parked = readParked(bytes);
-  parsed.set(bytes, parked);
-  return parked;
+  const deferred = readDeferred(bytes);
+  parsed.set(bytes, deferred);
+  return deferred;
 }
 
 /** What they weigh in the item. */
-export const parkedBytes = (item: Item): number => (item[NAME] as Uint8Array | undefined)?.length ?? 0;
+export const deferredBytes = (item: Item): number => (item[NAME] as Uint8Array | undefined)?.length ?? 0;
 
 /** What makes the item hold these and no others. */
-export function parkedChanges(item: Item, parked: Parked): readonly Change[] {
-  if (parked.offsets.length > 0) return [{ op: "set", name: NAME, value: writeParked(parked) }];
+export function deferredChanges(item: Item, deferred: Deferred): readonly Change[] {
+  if (deferred.offsets.length > 0) return [{ op: "set", name: NAME, value: writeDeferred(deferred) }];
   return item[NAME] === undefined ? [] : [{ op: "remove", name: NAME }];
 }
 
-/** Nobody has parked anything, or taken what was parked, since the item was read. */
-export function parkedAsRead(item: Item): Condition {
+/** Nobody has deferred anything, or taken what was deferred, since the item was read. */
+export function deferredAsRead(item: Item): Condition {
   const value = item[NAME];
   return value === undefined ? { op: "absent", name: NAME } : { op: "=", name: NAME, value };
 }
 
 /** What waits for each bucket, ascending. */
-export function offsetsByBucket({ offsets, buckets }: Parked): Map<number, number[]> {
+export function offsetsByBucket({ offsets, buckets }: Deferred): Map<number, number[]> {
   const byBucket = new Map<number, number[]>();
   for (const [index, offset] of offsets.entries()) {
     const bucket = buckets[index];
@@ -59,20 +59,20 @@ export function offsetsByBucket({ offsets, buckets }: Parked): Map<number, numbe
   return byBucket;
 }
 
-export function withoutBuckets({ offsets, buckets }: Parked, gone: ReadonlySet<number>): Parked {
+export function withoutBuckets({ offsets, buckets }: Deferred, gone: ReadonlySet<number>): Deferred {
   const stays = (_: unknown, index: number): boolean => !gone.has(buckets[index] ?? -1);
   return { offsets: offsets.filter(stays), buckets: buckets.filter(stays) };
 }
 
 /** Those of `more` among the others, in the order of the offsets. */
-export function withParked(parked: Parked, bucket: number, more: readonly number[]): Parked {
-  const behind = parked.offsets.map((offset, index) => ({ offset, bucket: parked.buckets[index] }));
+export function withDeferred(deferred: Deferred, bucket: number, more: readonly number[]): Deferred {
+  const behind = deferred.offsets.map((offset, index) => ({ offset, bucket: deferred.buckets[index] }));
   const all = [...behind, ...more.map((offset) => ({ offset, bucket }))].sort((a, b) => a.offset - b.offset);
   return { offsets: all.map(({ offset }) => offset), buckets: all.map((one) => one.bucket) };
 }
 
 /** The encoding alone. */
-export function readParked(bytes: Uint8Array): Parked {
+export function readDeferred(bytes: Uint8Array): Deferred {
   const reader = new ByteReader(bytes);
   const offsets: number[] = [];
   const buckets: (number | undefined)[] = [];
@@ -86,7 +86,7 @@ export function readParked(bytes: Uint8Array): Parked {
   return { offsets, buckets };
 }
 
-export function writeParked({ offsets, buckets }: Parked): Uint8Array {
+export function writeDeferred({ offsets, buckets }: Deferred): Uint8Array {
   const lowest = offsets[0] ?? 0;
   const out = new ByteWriter(8 + 4 * offsets.length);
   out.u8(Math.floor(lowest / 2 ** 32));

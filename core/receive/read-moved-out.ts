@@ -1,13 +1,13 @@
-import { spilledFrom, spilledPk, spilledUntil } from "../keys.ts";
-import { SPILL_CLAIMS_MAX } from "../limits.ts";
+import { movedOutFrom, movedOutPk, movedOutUntil } from "../keys.ts";
+import { MOVE_OUT_CLAIMS_MAX } from "../limits.ts";
 import { bodyBytes } from "../message/body-bytes.ts";
 import type { Item, TransactWrite } from "../ports/item-store.ts";
 import { Backlogs } from "../progress/backlog.ts";
 import type { Consumption } from "../progress/consumption.ts";
 import { deliveriesFrom } from "../progress/held.ts";
+import { type MovedOutClaim, movedOutClaimOf } from "../progress/moved-out-claim.ts";
 import { freeClaimId, givenBackNonce, type Progress } from "../progress/progress.ts";
 import { ProgressChange } from "../progress/progress-change.ts";
-import { type SpilledClaim, spilledClaimOf } from "../progress/spilled-claim.ts";
 import type { StoredMessage } from "../terms.ts";
 import { takerOf } from "./budget.ts";
 import { messagesOfClaim } from "./take-due.ts";
@@ -18,7 +18,7 @@ import type { Step, Taken } from "./taken.ts";
  * So is an ordered one, whose attempts are those of its head: it is due, and taken next.
  */
 interface Returning {
-  readonly claim: SpilledClaim;
+  readonly claim: MovedOutClaim;
   readonly id: string;
   readonly messages: readonly StoredMessage[];
   /** Of the claim, relative to its first: what comes back. */
@@ -30,15 +30,15 @@ interface Returning {
  * Brings claims that are due back into the item, at most `room` of them, under the receive's lease where they fit: one transaction
  * with the deletion of their own items. What moved as it was read: whoever else moved claims comes first.
  */
-export async function readSpilled(consumption: Consumption, step: Step, room: number): Promise<Taken> {
+export async function readMovedOut(consumption: Consumption, step: Step, room: number): Promise<Taken> {
   const { queue, progress, budget } = step;
   const { due, nextDueMs } = await dueOutside(consumption, step, room);
-  const change = new ProgressChange(progress).setSpilledDue(nextDueMs);
+  const change = new ProgressChange(progress).setMovedOutDue(nextDueMs);
   if (due.length === 0) {
     const later = await consumption.progress.update(queue, change.wantUnmoved(progress));
     return { progress: later.progress, deliveries: [] };
   }
-  const returning = await choose(consumption, step, due.map(spilledClaimOf));
+  const returning = await choose(consumption, step, due.map(movedOutClaimOf));
   const dueMs = consumption.clock.nowMs() + budget.leaseMs;
   for (const { claim, id, open, deliver } of returning) {
     change.countExpired(claim.open.length - open.length);
@@ -64,19 +64,19 @@ export async function readSpilled(consumption: Consumption, step: Step, room: nu
 /** The claims outside that are due, and when the next one is. */
 async function dueOutside(consumption: Consumption, { queue, progress, budget }: Step, room: number) {
   const nowMs = consumption.clock.nowMs();
-  const most = Math.min(SPILL_CLAIMS_MAX, budget.messages, room);
+  const most = Math.min(MOVE_OUT_CLAIMS_MAX, budget.messages, room);
   // One more than is taken: it tells when the next one is due.
   const page = await consumption.items.query({
-    pk: spilledPk(queue.subscription.uid, queue.queueId),
-    from: spilledFrom(progress.generation),
-    to: spilledUntil(progress.generation),
+    pk: movedOutPk(queue.subscription.uid, queue.queueId),
+    from: movedOutFrom(progress.generation),
+    to: movedOutUntil(progress.generation),
     limit: most + 1,
   });
-  const due: readonly Item[] = page.items.slice(0, most).filter((one) => spilledClaimOf(one).dueMs <= nowMs);
+  const due: readonly Item[] = page.items.slice(0, most).filter((one) => movedOutClaimOf(one).dueMs <= nowMs);
   const behind = page.items[due.length];
   // A page may end early: then the next one is not known, and looked for at once.
   const unseenDueMs = page.more ? nowMs : Number.MAX_SAFE_INTEGER;
-  return { due, nextDueMs: behind ? spilledClaimOf(behind).dueMs : unseenDueMs };
+  return { due, nextDueMs: behind ? movedOutClaimOf(behind).dueMs : unseenDueMs };
 }
 
 /** What remains outside. The buckets of ordered claims come back with them; what waits behind stays there. */
@@ -86,10 +86,10 @@ async function moveIn(
   returning: readonly Returning[],
   backlogs: Backlogs,
 ): Promise<void> {
-  const spilled = returning.reduce((left, { claim }) => left - claim.open.length, progress.spilled);
+  const movedOut = returning.reduce((left, { claim }) => left - claim.open.length, progress.movedOut);
   const buckets = returning.flatMap(({ claim }) => claim.order?.bucket ?? []);
   if (buckets.length === 0) {
-    change.setSpilled(progress, spilled);
+    change.setMovedOut(progress, movedOut);
     return;
   }
   await backlogs.read(buckets);
@@ -98,13 +98,13 @@ async function moveIn(
     backlogs.setOut(bucket, false);
     if (!backlogs.isEmpty(bucket)) backlogged.add(bucket);
   }
-  change.move(progress, { spilled, bucketsOut: progress.bucketsOut - buckets.length, backlogged });
+  change.move(progress, { movedOut, bucketsOut: progress.bucketsOut - buckets.length, backlogged });
 }
 
 async function choose(
   consumption: Consumption,
   { queue, progress, budget }: Step,
-  due: readonly SpilledClaim[],
+  due: readonly MovedOutClaim[],
 ): Promise<readonly Returning[]> {
   const returning: Returning[] = [];
   const ids = new Set<string>();
