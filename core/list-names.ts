@@ -1,5 +1,6 @@
 import type { Item, ItemStore } from "./ports/item-store.ts";
 import type { ListPage, ListRequest } from "./requests.ts";
+import { keyAfter } from "./store/every-item.ts";
 
 /** Names are ASCII, so this follows every name that starts with a prefix. */
 const AFTER_ALL = "\u007f";
@@ -15,7 +16,7 @@ export async function listNames<T>(
   const found: T[] = [];
   let last = after;
   for (let pages = 0; pages < PAGES_MAX; pages++) {
-    const from = last === undefined || last < prefix ? prefix : `${last}\u0000`;
+    const from = last === undefined || last < prefix ? prefix : keyAfter(last);
     const page = await items.query({ pk, ...(from && { from }), to: prefix + AFTER_ALL, limit: limit - found.length + 1 });
     for (const item of page.items) {
       const picked = pick(item);

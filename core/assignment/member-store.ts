@@ -1,6 +1,7 @@
 import { memberKey, membersPk } from "../keys.ts";
 import { CLIENT_LEASE_MS, CLIENTS_MAX } from "../limits.ts";
 import type { ItemStore } from "../ports/item-store.ts";
+import { everyItem } from "../store/every-item.ts";
 import type { Member } from "../terms.ts";
 import { expiresAtMs, memberItem, memberOf } from "./member-codec.ts";
 
@@ -9,14 +10,10 @@ export const isLive = (member: Member, atMs: number): boolean => expiresAtMs(mem
 /** All that are stored, the expired ones included, in the order of their ids. */
 export async function readMembers(items: ItemStore, groupUid: string): Promise<readonly Member[]> {
   const members: Member[] = [];
-  for (let from: string | undefined; ; ) {
-    // One more than there should be: a page that is not full is the last.
-    const page = await items.query({ pk: membersPk(groupUid), ...(from && { from }), limit: CLIENTS_MAX + 1 });
-    for (const item of page.items) members.push(memberOf(item));
-    const last = page.items.at(-1);
-    if (!page.more || !last) return members;
-    from = `${last.sk}\u0000`;
-  }
+  // One more than there should be: a page that is not full is the last.
+  const query = { pk: membersPk(groupUid), limit: CLIENTS_MAX + 1 };
+  for await (const item of everyItem(items, query)) members.push(memberOf(item));
+  return members;
 }
 
 /** How many are members at `nowMs`. */

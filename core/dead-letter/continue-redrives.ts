@@ -1,6 +1,7 @@
 import { groupOf } from "../group/group-codec.ts";
 import { groupKey, RUNNING_REDRIVES_PK } from "../keys.ts";
 import { REDRIVE_TURN_MS } from "../limits.ts";
+import { keyAfter } from "../store/every-item.ts";
 import { continueRedrive, type Redriving } from "./redrive.ts";
 import { runningRedriveOf } from "./redrive-job.ts";
 
@@ -43,6 +44,6 @@ export async function continueRedrives(store: Redriving, untilMs: number, signal
     }
     const last = page.items.at(-1);
     if (!page.more || !last) return { running: unfinished, errors };
-    from = `${last.sk}\u0000`;
+    from = keyAfter(last.sk);
   }
 }

@@ -12,6 +12,7 @@ import type { Item, ItemStore, Key, TransactWrite } from "../ports/item-store.ts
 import type { Random } from "../ports/random.ts";
 import { freshProgress, progressOf, unsettledCount } from "../progress/progress.ts";
 import type { SubscriptionDeletion, VersionMatch } from "../requests.ts";
+import { everyItem } from "../store/every-item.ts";
 import { MetadataCache } from "../store/metadata-cache.ts";
 import { checkQuotas, subscriberQuota, subscriptionQuota, transactCounted } from "../store/quotas.ts";
 import { inPlaceOf, ofUid, ofVersion } from "../store/uid-items.ts";
@@ -61,17 +62,9 @@ export class SubscriptionRegistry {
   async list(group: ConsumerGroup): Promise<readonly Subscription[]> {
     const subscriptions: Subscription[] = [];
     // All of them: subscribers that come together may pass the limit, and none of them may be left unread.
-    for (let from: string | undefined; ; ) {
-      const page = await this.#store.items.query({
-        pk: subscriptionsPk(group.uid),
-        ...(from && { from }),
-        limit: SUBSCRIBERS_PER_PAGE,
-      });
-      for (const item of page.items) subscriptions.push(subscriptionOf(item));
-      const last = page.items.at(-1);
-      if (!page.more || !last) return subscriptions;
-      from = `${last.sk}\u0000`;
-    }
+    const query = { pk: subscriptionsPk(group.uid), limit: SUBSCRIBERS_PER_PAGE };
+    for await (const item of everyItem(this.#store.items, query)) subscriptions.push(subscriptionOf(item));
+    return subscriptions;
   }
 
   /** Those that were asked for: the broker makes others, to bring back what is redriven. */
@@ -147,18 +140,8 @@ export class SubscriptionRegistry {
 
   /** Every group that reads the topic, a page at a time. */
   async *subscribers(topic: Topic): AsyncGenerator<Subscriber> {
-    let from: string | undefined;
-    for (;;) {
-      const page = await this.#store.items.query({
-        pk: subscribersPk(topic.uid),
-        ...(from && { from }),
-        limit: SUBSCRIBERS_PER_PAGE,
-      });
-      for (const item of page.items) yield subscriberOf(item);
-      const last = page.items.at(-1);
-      if (!page.more || !last) return;
-      from = `${last.sk}\u0000`;
-    }
+    const query = { pk: subscribersPk(topic.uid), limit: SUBSCRIBERS_PER_PAGE };
+    for await (const item of everyItem(this.#store.items, query)) yield subscriberOf(item);
   }
 
   /** `undefined` when someone else changed it meanwhile. The new filter applies from the next receive on, to what it did not pass over. */

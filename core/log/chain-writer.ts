@@ -3,6 +3,7 @@ import { blockKey, queuePk } from "../keys.ts";
 import { SEND_DEADLINE_MS } from "../limits.ts";
 import type { Condition, Item, TransactWrite } from "../ports/item-store.ts";
 import { StoreCorrupt, StoreUnavailable } from "../ports/store-failures.ts";
+import { RETRY_MS, retryPauseMs } from "../store/retry-pause.ts";
 import { NEWEST_FORMAT } from "../store/store-format.ts";
 import { Anchor } from "./anchor.ts";
 import { type Attempt, atDamage, type CallResult, giveUp, type Pinned, type Step, withOutcome } from "./append-attempt.ts";
@@ -20,7 +21,6 @@ interface Tail {
 }
 
 const WRITE_ID_BYTES = 6;
-const RETRY_MS = { first: 5, most: 500 } as const;
 
 /**
  * Appends to one queue's chain of blocks.
@@ -279,7 +279,6 @@ export class ChainWriter {
   }
 
   #pause(failures: number): Promise<void> {
-    const most = Math.min(RETRY_MS.most, RETRY_MS.first * 2 ** failures);
-    return this.#store.clock.sleep(most * (0.5 + this.#store.random.fraction() / 2));
+    return this.#store.clock.sleep(retryPauseMs(RETRY_MS, failures, this.#store.random.fraction()));
   }
 }

@@ -8,6 +8,7 @@ import type { Compressor } from "../ports/compressor.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
 import type { Random } from "../ports/random.ts";
 import { StoreCorrupt, StoreUnavailable } from "../ports/store-failures.ts";
+import { retryPauseMs } from "../store/retry-pause.ts";
 import { StoreFormat } from "../store/store-format.ts";
 import { type BatchFrame, decodeFrame, frameWeight, type PointerFrame } from "./frame.ts";
 import {
@@ -45,7 +46,7 @@ interface Part {
   unpackedBytes: number;
 }
 
-const RETRY_MS = { first: 20, most: 1_000 } as const;
+const OBJECT_RETRY_MS = { first: 20, most: 1_000 } as const;
 
 /**
  * Batch frames too large for the table, several to an object: what arrives while one is being written shares the next.
@@ -246,7 +247,7 @@ export class FrameObjects {
         return;
       } catch (error) {
         if (!StoreUnavailable.is(error) || error.reason === "full" || this.#clock.nowMs() >= untilMs) throw error;
-        const pauseMs = Math.min(RETRY_MS.most, RETRY_MS.first * 2 ** failures) * (0.5 + this.#random.fraction() / 2);
+        const pauseMs = retryPauseMs(OBJECT_RETRY_MS, failures, this.#random.fraction());
         await this.#clock.sleep(Math.min(pauseMs, untilMs - this.#clock.nowMs()));
       }
     }

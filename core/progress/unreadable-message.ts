@@ -3,6 +3,7 @@ import { expiryOf } from "../log/block.ts";
 import type { Unreadable } from "../log/frame.ts";
 import { shownTopicName } from "../names.ts";
 import type { Item, ItemStore } from "../ports/item-store.ts";
+import { keyAfter } from "../store/every-item.ts";
 import type { ConsumedQueue } from "./consumed-queue.ts";
 
 /**
@@ -43,7 +44,7 @@ export async function listUnreadable(
 ) {
   const page = await items.query({
     pk: unreadablePk(groupUid),
-    ...(after !== undefined && { from: `${after}\u0000` }),
+    ...(after !== undefined && { from: keyAfter(after) }),
     limit,
   });
   return {

@@ -1,6 +1,7 @@
 import { backlogKey, movedOutFrom, movedOutPk, movedOutUntil } from "../keys.ts";
 import { LOOKED_UP_OUTSIDE_MAX } from "../limits.ts";
 import type { Item, Query } from "../ports/item-store.ts";
+import { keyAfter } from "../store/every-item.ts";
 import { offsetsOfBacklog } from "./backlog.ts";
 import type { ProgressQueue } from "./consumed-queue.ts";
 import type { Consumption } from "./consumption.ts";
@@ -45,7 +46,7 @@ async function anyItem(
     const last = page.items.at(-1);
     if (!page.more || !last) return false;
     looked += page.items.length;
-    from = `${last.sk}\u0000`;
+    from = keyAfter(last.sk);
   }
   return undefined;
 }

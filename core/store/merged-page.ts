@@ -1,4 +1,5 @@
 import type { Item, ItemStore } from "../ports/item-store.ts";
+import { keyAfter } from "./every-item.ts";
 
 /**
  * Items of several partitions in the order of their sort keys, behind `after`: as far as a page of `limit` items of each reaches.
@@ -9,7 +10,7 @@ export async function mergedPage(
   after: string | undefined,
   limit: number,
 ): Promise<{ readonly items: readonly Item[]; readonly more: boolean }> {
-  const from = after === undefined ? undefined : `${after}\u0000`;
+  const from = after === undefined ? undefined : keyAfter(after);
   const pages = await Promise.all(pks.map((pk) => items.query({ pk, ...(from !== undefined && { from }), limit })));
   // Behind the end of the shortest page there may be items of its partition that were not read.
   const ends = pages.filter((page) => page.more).map((page) => page.items.at(-1)?.sk ?? "");

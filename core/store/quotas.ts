@@ -6,6 +6,8 @@ import type { Clock } from "../ports/clock.ts";
 import type { Item, ItemStore, Key, TransactResult, TransactWrite } from "../ports/item-store.ts";
 import type { Random } from "../ports/random.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
+import { everyItem } from "./every-item.ts";
+import { retryPauseMs } from "./retry-pause.ts";
 
 /**
  * A limit on how many of something there are. What there is is counted by an item that changes in the transaction that makes or
@@ -108,13 +110,7 @@ function countingWrite({ key, max }: Quota, by: 1 | -1): TransactWrite {
 /** The first time. As long as there is no count nothing is made or deleted, so that it starts right. */
 async function startCount(items: ItemStore, { key, pk, counts }: Quota): Promise<void> {
   let count = 0;
-  for (let from: string | undefined; ; ) {
-    const page = await items.query({ pk, ...(from && { from }), limit: ITEMS_PER_PAGE });
-    count += page.items.filter(counts).length;
-    const last = page.items.at(-1);
-    if (!page.more || !last) break;
-    from = `${last.sk}\u0000`;
-  }
+  for await (const item of everyItem(items, { pk, limit: ITEMS_PER_PAGE })) if (counts(item)) count++;
   await items.put({ ...key, n: count }, { when: [{ op: "absent", name: "pk" }] });
 }
 
@@ -126,7 +122,7 @@ async function afterConflicts<T>({ clock, random }: Store, transact: () => Promi
     } catch (error) {
       const conflict = StoreUnavailable.is(error) && error.reason === "conflict" && error.outcome === "not-applied";
       if (!conflict || conflicts === CONFLICTS_MAX) throw error;
-      await clock.sleep(Math.min(CONFLICT_MS.most, CONFLICT_MS.first * 2 ** conflicts) * (0.5 + random.fraction() / 2));
+      await clock.sleep(retryPauseMs(CONFLICT_MS, conflicts, random.fraction()));
     }
   }
 }

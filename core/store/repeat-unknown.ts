@@ -3,8 +3,7 @@ import { SETTLE_DEADLINE_MS } from "../limits.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Random } from "../ports/random.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
-
-const RETRY_MS = { first: 5, most: 500 } as const;
+import { RETRY_MS, retryPauseMs } from "./retry-pause.ts";
 
 /** Repeats a call that may be repeated although its reply was lost. Errors: the last `StoreUnavailable`, at once when the store is full. */
 export async function repeatUnknown<T>(
@@ -24,7 +23,7 @@ export async function repeatUnknown<T>(
       // One refusal after a lost reply does not tell what became of the call before.
       if (error.reason === "full" || store.clock.nowMs() >= deadlineMs)
         throw unknown ? new StoreUnavailable("unknown", error.reason, error.message, { cause: error }) : error;
-      await store.clock.sleep(Math.min(RETRY_MS.most, RETRY_MS.first * 2 ** failures) * (0.5 + store.random.fraction() / 2));
+      await store.clock.sleep(retryPauseMs(RETRY_MS, failures, store.random.fraction()));
     }
   }
 }

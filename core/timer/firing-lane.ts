@@ -1,3 +1,4 @@
+import { retryPauseMs } from "../store/retry-pause.ts";
 import type { ReadTimer } from "./route.ts";
 import type { UnitsFlow } from "./shard-units.ts";
 import { LANE_RETRY_MS } from "./timer-limits.ts";
@@ -152,7 +153,7 @@ export class FiringLane {
   /** Answers until when it pauses. `fraction`: a random one, so that lanes that failed together do not return together. */
   failed(nowMs: number, count: number, fraction: number): number {
     this.#batchMost = Math.max(1, Math.floor(count / 2));
-    const pauseMs = Math.min(LANE_RETRY_MS.most, LANE_RETRY_MS.first * 2 ** this.#failures++) * (0.5 + fraction / 2);
+    const pauseMs = retryPauseMs(LANE_RETRY_MS, this.#failures++, fraction);
     this.pausedUntilMs = nowMs + pauseMs;
     return this.pausedUntilMs;
   }

@@ -6,6 +6,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { FailedWrites, ItemStore, TransactWrite } from "../ports/item-store.ts";
 import type { Random } from "../ports/random.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
+import { RETRY_MS, retryPauseMs } from "../store/retry-pause.ts";
 import type { Topic } from "../terms.ts";
 import type { TimerBell } from "../wake/timer-bell.ts";
 import { isFree, messageTimerItem, shardOf, type TimerPlace, timerKey } from "./timer.ts";
@@ -28,7 +29,6 @@ export type ScheduleOutcome =
   | { readonly status: "refused"; readonly place: TimerPlace; readonly currents: FailedWrites };
 
 const HOUR_MS = 3_600_000;
-const RETRY_MS = { first: 5, most: 500 } as const;
 
 /**
  * Stores a message that waits until `dueMs` under its timer's id: one put, or one transaction with `companions`.
@@ -124,7 +124,7 @@ async function repeatWhileFenced<T>(
       const over = error.reason === "full" || clock.nowMs() >= deadlineMs;
       if (over || (unknown && clock.nowMs() + 2 * flightMs >= fencedUntilMs))
         throw new StoreUnavailable(unknown ? "unknown" : "not-applied", error.reason, error.message, { cause: error });
-      await clock.sleep(Math.min(RETRY_MS.most, RETRY_MS.first * 2 ** failures) * (0.5 + random.fraction() / 2));
+      await clock.sleep(retryPauseMs(RETRY_MS, failures, random.fraction()));
     }
   }
 }

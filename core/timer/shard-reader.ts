@@ -1,6 +1,7 @@
 import { dueOfTimer, timersPk, timersUntil } from "../keys.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ItemStore, Query } from "../ports/item-store.ts";
+import { keyAfter } from "../store/every-item.ts";
 import type { FiringLanes } from "./firing-lanes.ts";
 import { LateSweeps } from "./late-sweeps.ts";
 import { type Cursor, PassedOver } from "./passed-over.ts";
@@ -17,8 +18,6 @@ import {
 } from "./timer-limits.ts";
 import type { TimerPage } from "./timer-page.ts";
 
-/** What follows a sort key. */
-const after = (sk: string): string => `${sk}\u0000`;
 const START = "";
 
 /**
@@ -141,7 +140,7 @@ export class ShardReader {
     }
     this.#unread = true;
     const nowMs = this.#clock.nowMs();
-    this.#fresh = after(timersUntil(nowMs));
+    this.#fresh = keyAfter(timersUntil(nowMs));
     // All of it is about to be read.
     if (this.#front === START) this.#late.wasReadFull(nowMs);
     this.#met = 0;
@@ -185,14 +184,14 @@ export class ShardReader {
     for (const one of due) if (!this.#meet(one, page)) this.#passedOver++;
     this.#met += due.length;
     const next = read.find(({ timer }) => timer.dueMs > nowMs && timer.kind !== "tombstone")?.timer;
-    const pastDue = after(timersUntil(nowMs));
+    const pastDue = keyAfter(timersUntil(nowMs));
     if (next || (glance && !page.more)) {
       this.#front = pastDue;
       this.#unread = false;
       this.#nextMs = next?.dueMs;
       return { beyond: true };
     }
-    this.#front = page.more && last !== undefined ? after(last) : pastDue;
+    this.#front = page.more && last !== undefined ? keyAfter(last) : pastDue;
     return { beyond: this.#front >= pastDue };
   }
 
@@ -224,7 +223,7 @@ export class ShardReader {
   }
 
   async #readFresh(): Promise<void> {
-    const now = after(timersUntil(this.#clock.nowMs()));
+    const now = keyAfter(timersUntil(this.#clock.nowMs()));
     if (now <= this.#fresh || this.#fresh <= this.#front) return;
     const isFresh = ({ timer }: ReadTimer): boolean => isUnordered(timer);
     const page = await this.#page({ from: this.#fresh, to: now, limit: TIMERS_PER_PAGE }, isFresh);
@@ -233,7 +232,7 @@ export class ShardReader {
     // Whatever finds no room now the front meets.
     for (const one of read.filter(isFresh))
       if (!this.#behind.has(one, laneOf(one.timer, topics)) && !this.#lanes.isTaken(one, mark)) this.#lanes.take(one, topics);
-    this.#fresh = more && last !== undefined ? after(last) : now;
+    this.#fresh = more && last !== undefined ? keyAfter(last) : now;
   }
 
   /** Answers whether more is to be read. */
@@ -247,7 +246,7 @@ export class ShardReader {
       if (!page) return true;
       const { read, last, more } = page;
       for (const one of read) this.#meet(one, page);
-      this.#late.wasRead(read.length, more && last !== undefined ? after(last) : undefined, this.#clock.nowMs());
+      this.#late.wasRead(read.length, more && last !== undefined ? keyAfter(last) : undefined, this.#clock.nowMs());
     }
     return true;
   }
@@ -290,7 +289,7 @@ export class ShardReader {
       stopped.add(stop);
       if (this.#lanes.roomFor(read, lane) > 0) barred.add(stop);
     }
-    const readTo = more && last !== undefined ? after(last) : undefined;
+    const readTo = more && last !== undefined ? keyAfter(last) : undefined;
     for (const cursor of [...this.#behind]) {
       if (stopped.has(cursor) || cursor.from < from) continue;
       if (readTo === undefined) this.#behind.delete(cursor);

@@ -2,6 +2,7 @@ import { hash32 } from "../bytes/hash32.ts";
 import { ENDPOINTS_PK, endpointKey } from "../keys.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Item, ItemStore } from "../ports/item-store.ts";
+import { everyItem } from "../store/every-item.ts";
 import type { ProducerGroup, ShownProducerGroup } from "../terms.ts";
 import { type EndpointTrouble, stateOf } from "./endpoint-breaker.ts";
 import { ENDPOINT_STATE_LIFE_MS } from "./post-limits.ts";
@@ -54,13 +55,9 @@ export class EndpointStates {
 
   async #between(first: string, last: string): Promise<ReadonlyMap<string, Item>> {
     const found = new Map<string, Item>();
-    for (let from = first; ; ) {
-      const { items, more } = await this.#items.query({ pk: ENDPOINTS_PK, from, to: last, limit: PAGE });
-      for (const item of items) found.set(item.sk, item);
-      const end = items.at(-1);
-      if (!more || !end) return found;
-      from = `${end.sk}\u0000`;
-    }
+    const query = { pk: ENDPOINTS_PK, from: first, to: last, limit: PAGE };
+    for await (const item of everyItem(this.#items, query)) found.set(item.sk, item);
+    return found;
   }
 }
 

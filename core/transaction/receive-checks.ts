@@ -5,6 +5,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { ItemStore } from "../ports/item-store.ts";
 import type { Reading } from "../ports/reading.ts";
 import { StoreCorrupt, StoreUnavailable } from "../ports/store-failures.ts";
+import { keyAfter } from "../store/every-item.ts";
 import type { TransactionCheck } from "../terms.ts";
 import type { Arrivals, PassOn } from "../wake/arrivals.ts";
 import { ASKED, type HalfMessage, halfMessageKey, halfMessageOf, inState } from "./half-message.ts";
@@ -90,7 +91,7 @@ async function take(
     const last = page.items.at(-1);
     if (checks.length > 0 || !page.more || !last) return { checks, more: false };
     if (clock.nowMs() >= untilMs) break;
-    from = `${last.sk}\u0000`;
+    from = keyAfter(last.sk);
   }
   return { checks: [], more: true };
 }
