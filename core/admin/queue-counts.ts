@@ -8,6 +8,7 @@ import type { ItemStore } from "../ports/item-store.ts";
 import { queuesChange } from "../produce/choose-queue.ts";
 import { progressOf, unsettledCount } from "../progress/progress.ts";
 import { finishing } from "../store/store-errors.ts";
+import { uidOf } from "../store/uid-items.ts";
 import type { Topic } from "../terms.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 import { visitedQueues } from "../topic/visited-queues.ts";
@@ -97,7 +98,8 @@ async function requireDrained(store: Dependencies, topic: Topic, from: number, a
   const queues = from === 0 ? visitedQueues(topic, store.clock.nowMs()) : topic.readQueues;
   for await (const { group, groupUid, subscriptionUid } of store.subscriptions.subscribers(topic)) {
     // A deletion that was cut short leaves its subscriptions behind; nobody will drain those.
-    if ((await store.items.get(groupKey(group)))?.u !== groupUid) continue;
+    const owner = await store.items.get(groupKey(group));
+    if (!owner || uidOf(owner) !== groupUid) continue;
     for (let queueId = from; queueId < queues; queueId++) {
       const item = await store.items.get(progressKey(subscriptionUid, queueId));
       const queue = { topicUid: topic.uid, queueId };

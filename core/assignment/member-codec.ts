@@ -1,6 +1,6 @@
 import { memberKey } from "../keys.ts";
 import { CLIENT_LEASE_MS } from "../limits.ts";
-import type { Item } from "../ports/item-store.ts";
+import type { Condition, Item } from "../ports/item-store.ts";
 import type { Member } from "../terms.ts";
 
 export const expiresAtMs = (member: Member): number => member.lastSeenAtMs + CLIENT_LEASE_MS;
@@ -14,6 +14,12 @@ export const memberItem = (groupUid: string, member: Member): Item => ({
   ls: member.lastSeenAtMs,
   x: Math.ceil(expiresAtMs(member) / 1_000),
 });
+
+/** That it is a member at `atMs`. */
+export const isMemberAt = (atMs: number): readonly Condition[] => [{ op: ">", name: "ls", value: atMs - CLIENT_LEASE_MS }];
+
+/** That it was not seen again since it was read. */
+export const lastSeenAsRead = ({ lastSeenAtMs }: Member): readonly Condition[] => [{ op: "=", name: "ls", value: lastSeenAtMs }];
 
 export const memberOf = (item: Item): Member => ({
   clientId: item.sk,

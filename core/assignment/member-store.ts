@@ -1,9 +1,9 @@
 import { memberKey, membersPk } from "../keys.ts";
-import { CLIENT_LEASE_MS, CLIENTS_MAX } from "../limits.ts";
+import { CLIENTS_MAX } from "../limits.ts";
 import type { ItemStore } from "../ports/item-store.ts";
 import { everyItem } from "../store/every-item.ts";
 import type { Member } from "../terms.ts";
-import { expiresAtMs, memberItem, memberOf } from "./member-codec.ts";
+import { expiresAtMs, isMemberAt, lastSeenAsRead, memberItem, memberOf } from "./member-codec.ts";
 
 export const isLive = (member: Member, atMs: number): boolean => expiresAtMs(member) > atMs;
 
@@ -26,13 +26,10 @@ export async function putMember(items: ItemStore, groupUid: string, member: Memb
 
 /** False where there is none. */
 export async function deleteLive(items: ItemStore, groupUid: string, clientId: string, nowMs: number): Promise<boolean> {
-  const { ok } = await items.delete(memberKey(groupUid, clientId), {
-    when: [{ op: ">", name: "ls", value: nowMs - CLIENT_LEASE_MS }],
-  });
-  return ok;
+  return (await items.delete(memberKey(groupUid, clientId), { when: isMemberAt(nowMs) })).ok;
 }
 
 /** Unless it came back since it was read. */
-export async function deleteExpired(items: ItemStore, groupUid: string, { clientId, lastSeenAtMs }: Member): Promise<void> {
-  await items.delete(memberKey(groupUid, clientId), { when: [{ op: "=", name: "ls", value: lastSeenAtMs }] });
+export async function deleteExpired(items: ItemStore, groupUid: string, member: Member): Promise<void> {
+  await items.delete(memberKey(groupUid, member.clientId), { when: lastSeenAsRead(member) });
 }

@@ -5,7 +5,7 @@ import type { Condition, Item, ItemStore } from "../ports/item-store.ts";
 import type { Random } from "../ports/random.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
 import { repeatUnknown } from "../store/repeat-unknown.ts";
-import { type KeyedRequest, type KnownRequest, knownRequestOf, runningItem } from "./known-request.ts";
+import { isAsMet, type KeyedRequest, type KnownRequest, knownRequestOf, runningItem } from "./known-request.ts";
 
 export interface RequestStore {
   readonly items: ItemStore;
@@ -24,12 +24,6 @@ const ROUNDS_MAX = 4;
 
 const ABSENT: readonly Condition[] = [{ op: "absent", name: "pk" }];
 
-/** An owner is in one state once: nothing happened since it was seen in this one. */
-const asMet = (item: Item): readonly Condition[] => [
-  { op: "=", name: "o", value: item.o as string },
-  { op: "=", name: "s", value: item.s as string },
-];
-
 /**
  * Makes the caller the one who runs the request, unless it ran before. Idempotent: the owner's token tells what a lost reply hid.
  * Errors: REQUEST_IN_PROGRESS, IDEMPOTENCY_KEY_REUSED; `StoreUnavailable`, never with an unknown outcome: nothing ran.
@@ -41,10 +35,9 @@ export async function claimRequest(store: RequestStore, request: KeyedRequest): 
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const nowMs = store.clock.nowMs();
     const result = await putClaim(store, runningItem(request, owner, nowMs), when);
-    if (result.ok || result.current?.o === owner) return { status: "claimed", owner, first };
-    const { current } = result;
-    const known = current && knownRequestOf(current);
-    when = current ? asMet(current) : ABSENT;
+    const known = result.ok || !result.current ? undefined : knownRequestOf(result.current);
+    if (result.ok || known?.owner === owner) return { status: "claimed", owner, first };
+    when = known ? isAsMet(known) : ABSENT;
     first = !known || known.expiresAtMs <= nowMs;
     if (!known || first) continue;
     if (known.fingerprint !== request.fingerprint) throw keyReused();

@@ -1,6 +1,6 @@
 import { knownRequestKey } from "../keys.ts";
 import { IDEMPOTENCY_WINDOW_MS, REQUEST_RUN_MS_MAX } from "../limits.ts";
-import type { Item } from "../ports/item-store.ts";
+import type { Change, Condition, Item } from "../ports/item-store.ts";
 
 /** A request whose repeats can be told. */
 export interface KeyedRequest {
@@ -51,3 +51,21 @@ export const runningItem = (request: KeyedRequest, owner: string, nowMs: number)
   d: nowMs + REQUEST_RUN_MS_MAX,
   x: Math.ceil((nowMs + IDEMPOTENCY_WINDOW_MS) / 1_000),
 });
+
+export const ownedBy = (owner: string): readonly Condition[] => [{ op: "=", name: "o", value: owner }];
+
+/** An owner is in one state once: nothing happened since it was seen in this one. */
+export const isAsMet = ({ owner, state }: KnownRequest): readonly Condition[] => [
+  ...ownedBy(owner),
+  { op: "=", name: "s", value: state },
+];
+
+/** The same request may take over at once. */
+export const OPENED: readonly Change[] = [{ op: "set", name: "s", value: "open" }];
+
+/** A repeat is answered with the reply or by the outline; where neither is given it runs again. */
+export const endedWith = ({ reply, outline }: Pick<KnownRequest, "reply" | "outline">): readonly Change[] => [
+  { op: "set", name: "s", value: "done" },
+  ...(reply ? [{ op: "set", name: "r", value: reply } as const] : []),
+  ...(outline ? [{ op: "set", name: "a", value: outline } as const] : []),
+];

@@ -1,11 +1,10 @@
 import { BrokerError } from "../errors.ts";
 import { knownRequestKey } from "../keys.ts";
 import { KEPT_REPLY_BYTES_MAX } from "../limits.ts";
-import type { Change, Condition } from "../ports/item-store.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
 import { repeatUnknown } from "../store/repeat-unknown.ts";
 import { claimRequest, type RequestStore } from "./claim-request.ts";
-import { type KeyedRequest, type KnownRequest, knownRequestOf } from "./known-request.ts";
+import { endedWith, type KeyedRequest, type KnownRequest, knownRequestOf, OPENED, ownedBy } from "./known-request.ts";
 
 /** What a request does, and how its result is kept. It must be safe to run again: a handler may die before it has kept the result. */
 export interface KeyedWork<T> {
@@ -30,8 +29,6 @@ export interface KeyedResult<T> {
   /** It is that of an earlier request. */
   readonly replayed: boolean;
 }
-
-const ownedBy = (owner: string): readonly Condition[] => [{ op: "=", name: "o", value: owner }];
 
 /**
  * Runs `work`, or answers with the result of the same request before. At most one runs at a time, unless one takes longer than
@@ -58,33 +55,31 @@ export async function runOnce<T>(store: RequestStore, request: KeyedRequest, wor
     await reopen(store, request, owner);
     return { result, replayed: false };
   }
-  const other = await keep(store, request, owner, changesFor(work, result));
+  const other = await keep(store, request, owner, keptOf(work, result));
   const earlier = other && (await kept(other, work));
   return earlier === undefined ? { result, replayed: false } : { result: earlier, replayed: true };
 }
 
+/** Of a result, what is kept. */
+type Kept = Pick<KnownRequest, "reply" | "outline">;
+
 /** The result that is known of a request; `undefined`: it could not be kept. */
-async function kept<T>({ reply, outline }: KnownRequest, { decode, outlines }: KeyedWork<T>): Promise<T | undefined> {
+async function kept<T>({ reply, outline }: Kept, { decode, outlines }: KeyedWork<T>): Promise<T | undefined> {
   if (reply) return decode(reply);
   return outline && outlines?.restore(outline);
 }
 
-function changesFor<T>(work: KeyedWork<T>, result: T): readonly Change[] {
+function keptOf<T>(work: KeyedWork<T>, result: T): Kept {
   const reply = work.encode(result);
-  if (reply && reply.length <= KEPT_REPLY_BYTES_MAX) return [{ op: "set", name: "r", value: reply }];
-  return work.outlines ? [{ op: "set", name: "a", value: work.outlines.of(result) }] : [];
+  if (reply && reply.length <= KEPT_REPLY_BYTES_MAX) return { reply, outline: undefined };
+  return { reply: undefined, outline: work.outlines?.of(result) };
 }
 
 const changedNothing = (error: unknown): boolean => BrokerError.is(error) && error.effect === "none";
 
 /** Keeps the result. Answers that of another owner, who took over and was faster: what is kept is the answer. */
-async function keep(
-  store: RequestStore,
-  request: KeyedRequest,
-  owner: string,
-  result: readonly Change[],
-): Promise<KnownRequest | undefined> {
-  const changes: readonly Change[] = [{ op: "set", name: "s", value: "done" }, ...result];
+async function keep(store: RequestStore, request: KeyedRequest, owner: string, result: Kept): Promise<KnownRequest | undefined> {
+  const changes = endedWith(result);
   try {
     const key = knownRequestKey(request.id);
     const written = await repeatUnknown(store, () => store.items.update(key, changes, { when: ownedBy(owner) }));
@@ -102,9 +97,7 @@ const forget = (store: RequestStore, request: KeyedRequest, owner: string): Prom
   attempt(() => store.items.delete(knownRequestKey(request.id), { when: ownedBy(owner) }));
 
 const reopen = (store: RequestStore, request: KeyedRequest, owner: string): Promise<void> =>
-  attempt(() =>
-    store.items.update(knownRequestKey(request.id), [{ op: "set", name: "s", value: "open" }], { when: ownedBy(owner) }),
-  );
+  attempt(() => store.items.update(knownRequestKey(request.id), OPENED, { when: ownedBy(owner) }));
 
 /** Lets a request go before its deadline would: the error that it failed with is the answer, whatever comes of this. */
 async function attempt(write: () => Promise<unknown>): Promise<void> {

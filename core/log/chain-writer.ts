@@ -7,9 +7,9 @@ import { RETRY_MS, retryPauseMs } from "../store/retry-pause.ts";
 import { NEWEST_FORMAT } from "../store/store-format.ts";
 import { Anchor } from "./anchor.ts";
 import { type Attempt, atDamage, type CallResult, giveUp, type Pinned, type Step, withOutcome } from "./append-attempt.ts";
-import { appendUpdate } from "./append-update.ts";
 import { type Block, blockItem, blockOf, expiryOf, isLive, isOpen, nextBase, offsetOfFrame, storedUntilMs } from "./block.ts";
 import { BlockPages } from "./block-pages.ts";
+import { appending, closing, expiryAsRead } from "./block-update.ts";
 import type { AppendDependencies, ChainWrite, ChainWriteResult } from "./chain-write.ts";
 import { Contention } from "./contention.ts";
 import { EXPIRY_GUARD_SECONDS, TAIL_CACHE_MS } from "./log-limits.ts";
@@ -82,17 +82,17 @@ export class ChainWriter {
     const { write } = attempt;
     const tail = await this.#freshTail();
     const nowMs = this.#nowMs();
-    const expiresAtSeconds = expiryOf(nowMs, write.retentionHours);
+    const expirySeconds = expiryOf(nowMs, write.retentionHours);
     if (tail?.damage !== undefined) {
       // Whoever knew the block before it was damaged may go on behind it for so long.
       await this.#store.clock.sleep(TAIL_CACHE_MS);
-      return this.#restart(attempt, expiresAtSeconds);
+      return this.#restart(attempt, expirySeconds);
     }
-    if (!tail || !isLive(tail, nowMs)) return this.#restart(attempt, expiresAtSeconds);
+    if (!tail || !isLive(tail, nowMs)) return this.#restart(attempt, expirySeconds);
     if (tail.expiresAtSeconds <= nowMs / 1_000 + EXPIRY_GUARD_SECONDS) return this.#touch(tail);
-    const x = Math.max(expiresAtSeconds, tail.expiresAtSeconds);
+    const expiresAtSeconds = Math.max(expirySeconds, tail.expiresAtSeconds);
     const cap = await this.#anchor.reaching(nextBase(tail) + write.count);
-    return isOpen(tail) ? this.#append(attempt, tail, x, cap) : this.#create(attempt, tail, x);
+    return isOpen(tail) ? this.#append(attempt, tail, expiresAtSeconds, cap) : this.#create(attempt, tail, expiresAtSeconds);
   }
 
   /** After a lost reply: what does the block of that call say now? */
@@ -108,8 +108,8 @@ export class ChainWriter {
       attempt.pinned = undefined;
       return "again";
     }
-    const x = Math.max(expiryOf(nowMs, attempt.write.retentionHours), block.expiresAtSeconds);
-    return this.#append(attempt, block, x, await this.#anchor.reaching(nextBase(block) + attempt.write.count));
+    const expiresAtSeconds = Math.max(expiryOf(nowMs, attempt.write.retentionHours), block.expiresAtSeconds);
+    return this.#append(attempt, block, expiresAtSeconds, await this.#anchor.reaching(nextBase(block) + attempt.write.count));
   }
 
   /** Nothing at the key: only a call that makes the block may be repeated, a restart only while the anchor stands where it wants it. */
@@ -119,12 +119,12 @@ export class ChainWriter {
     return pinned.retry();
   }
 
-  async #append(attempt: Attempt, tail: Block, x: number, cap: number): Promise<Step> {
+  async #append(attempt: Attempt, tail: Block, expiresAtSeconds: number, cap: number): Promise<Step> {
     const { write } = attempt;
     const { base } = tail;
     const nowMs = this.#nowMs();
     const key = blockKey(this.#topicUid, this.#queueId, base);
-    const { when, changes } = appendUpdate(attempt, { base, cap, x, nowMs });
+    const { when, changes } = appending(attempt, { base, cap, expiresAtSeconds, nowMs });
     return this.#decide(attempt, base, "append", async () => {
       if (write.companions) return this.#together(write, base, [{ kind: "update", key, changes, when }]);
       const result = await this.#store.items.update(key, changes, { when, returning: "allNew", purpose: "append" });
@@ -132,11 +132,11 @@ export class ChainWriter {
     });
   }
 
-  async #create(attempt: Attempt, predecessor: Block, x: number): Promise<Step> {
+  async #create(attempt: Attempt, predecessor: Block, expiresAtSeconds: number): Promise<Step> {
     const { write } = attempt;
     const base = nextBase(predecessor);
     const storedFromMs = Math.max(write.storedAtMs, storedUntilMs(predecessor));
-    const item = this.#newBlock(attempt, base, storedFromMs, x);
+    const item = this.#newBlock(attempt, { base, storedFromMs, expiresAtSeconds });
     return this.#decide(attempt, base, "create", async () => {
       const when: readonly Condition[] = [{ op: "absent", name: "pk" }];
       if (write.companions) return this.#together(write, base, [{ kind: "put", item, when }]);
@@ -146,24 +146,25 @@ export class ChainWriter {
   }
 
   /** The anchor is read before the tail: whoever restarts in between raises it, and this transaction fails. */
-  async #restart(attempt: Attempt, expiresAtSeconds: number): Promise<Step> {
+  async #restart(attempt: Attempt, expirySeconds: number): Promise<Step> {
     const { write } = attempt;
     const cap = await this.#anchor.read();
     const { tail, readable: dead } = await this.#pages.end(this.#pk);
     const nowMs = this.#nowMs();
     const damaged = tail?.damage !== undefined;
     if (tail && !damaged && isLive(tail, nowMs)) return "again";
-    const x = Math.max(expiresAtSeconds, dead?.expiresAtSeconds ?? 0);
+    const expiresAtSeconds = Math.max(expirySeconds, dead?.expiresAtSeconds ?? 0);
     const storedFromMs = Math.max(write.storedAtMs, dead ? storedUntilMs(dead) : 0);
     const format3 = (this.#store.format?.version ?? NEWEST_FORMAT) >= 3;
-    const block = this.#newBlock(attempt, cap, storedFromMs, x, format3 && tail ? nextBase(tail) : undefined);
+    const chainBeforeEnd = format3 && tail ? nextBase(tail) : undefined;
+    const block = this.#newBlock(attempt, { base: cap, storedFromMs, expiresAtSeconds, chainBeforeEnd });
     const writes: TransactWrite[] = [
       { kind: "put", item: block, when: [{ op: "absent", name: "pk" }] },
       this.#anchor.raisedFrom(cap),
     ];
     if (dead && !damaged) {
       const key = blockKey(this.#topicUid, this.#queueId, dead.base);
-      writes.push({ kind: "delete", key, when: [{ op: "=", name: "x", value: dead.expiresAtSeconds }] });
+      writes.push({ kind: "delete", key, when: expiryAsRead(dead) });
     }
     return this.#decide(attempt, cap, "restart", async () => {
       const result = await this.#together(write, cap, writes);
@@ -177,21 +178,9 @@ export class ChainWriter {
    * expiry by what was seen. It must not be earlier than that of the block in front of it, or offsets would be used twice.
    */
   async #touch(tail: Block): Promise<"again"> {
-    const x = tail.expiresAtSeconds + 2 * EXPIRY_GUARD_SECONDS;
+    const { changes, when } = closing(tail, tail.expiresAtSeconds + 2 * EXPIRY_GUARD_SECONDS);
     this.#tail = undefined;
-    await this.#store.items.update(
-      blockKey(this.#topicUid, this.#queueId, tail.base),
-      [
-        { op: "set", name: "x", value: x },
-        { op: "set", name: "lim", value: 0 },
-      ],
-      {
-        when: [
-          { op: "=", name: "x", value: tail.expiresAtSeconds },
-          { op: "=", name: "n", value: tail.count },
-        ],
-      },
-    );
+    await this.#store.items.update(blockKey(this.#topicUid, this.#queueId, tail.base), changes, { when });
     return "again";
   }
 
@@ -240,18 +229,19 @@ export class ChainWriter {
     return { status: "stored", offset, block, lostRaces };
   }
 
-  #newBlock({ id, write }: Attempt, base: number, storedFromMs: number, x: number, chainBeforeEnd?: number): Item {
+  #newBlock(
+    { id, write }: Attempt,
+    { base, ...chained }: Pick<Block, "base" | "storedFromMs" | "expiresAtSeconds" | "chainBeforeEnd">,
+  ): Item {
     return blockItem(
       blockKey(this.#topicUid, this.#queueId, base),
       {
+        ...chained,
         count: write.count,
         bytes: write.bytes,
         closingBytes: this.#contention.closingBytes(this.#nowMs()),
-        expiresAtSeconds: x,
-        storedFromMs,
         frames: write.frames,
         writeIds: new Set([id]),
-        chainBeforeEnd,
       },
       write.storedAtMs,
     );

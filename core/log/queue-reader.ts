@@ -1,8 +1,9 @@
 import { LRUCache } from "lru-cache";
-import { anchorKey, offsetSk, queuePk } from "../keys.ts";
+import { offsetSk, queuePk } from "../keys.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ItemStore } from "../ports/item-store.ts";
 import { growingTo } from "../store/growing-to.ts";
+import { Anchor } from "./anchor.ts";
 import { type Block, isLive, isOpen, nextBase } from "./block.ts";
 import { BlockCache } from "./block-cache.ts";
 import { BlockPages } from "./block-pages.ts";
@@ -179,8 +180,7 @@ export class QueueReader {
     return nextBase(block) > offset && isLive(block, this.#clock.nowMs()) ? block : undefined;
   }
 
-  async #cap(queue: Queue): Promise<number> {
-    const anchor = await this.#items.get(anchorKey(queue.topicUid, queue.queueId));
-    return (anchor?.cap as number | undefined) ?? 0;
+  #cap({ topicUid, queueId }: Queue): Promise<number> {
+    return new Anchor(this.#items, topicUid, queueId).read();
   }
 }

@@ -2,7 +2,7 @@ import { FORMAT_KEY, SIGNING_KEY, TIMER_SHARDS_KEY } from "../keys.ts";
 import type { Item, ItemStore } from "../ports/item-store.ts";
 import type { Random } from "../ports/random.ts";
 import { TimerShards } from "../timer/timer-shards.ts";
-import { formatOf, NEWEST_FORMAT, type StoreFormat } from "./store-format.ts";
+import { formatOf, NEWEST_FORMAT_ITEM, type StoreFormat } from "./store-format.ts";
 
 const SIGNING_KEY_BYTES = 32;
 
@@ -17,7 +17,7 @@ export interface OpenedStore {
 export async function openStore(items: ItemStore, random: Random): Promise<OpenedStore> {
   // Read first: nearly every start finds the first two, and a read costs a fifth of a refused write.
   const [knownFormat, knownKey, shards] = await items.batchGet([FORMAT_KEY, SIGNING_KEY, TIMER_SHARDS_KEY]);
-  const format = formatOf(knownFormat ?? (await createOnce(items, { ...FORMAT_KEY, v: NEWEST_FORMAT })));
+  const format = formatOf(knownFormat ?? (await createOnce(items, NEWEST_FORMAT_ITEM)));
   const signing = knownKey ?? (await createOnce(items, { ...SIGNING_KEY, k: random.bytes(SIGNING_KEY_BYTES) }));
   return { format, signingKey: signing.k as Uint8Array, timerShards: new TimerShards(shards) };
 }

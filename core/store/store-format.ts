@@ -15,6 +15,9 @@ import { StoreCorrupt } from "../ports/store-failures.ts";
 export const OLDEST_FORMAT = 2;
 export const NEWEST_FORMAT = 3;
 
+/** Of a store that holds the newest format. */
+export const NEWEST_FORMAT_ITEM: Item = { ...FORMAT_KEY, v: NEWEST_FORMAT };
+
 /** What a store holds, what this process writes to it, and what it could. */
 export interface StoreFormats {
   readonly stored: number;
@@ -37,7 +40,7 @@ export class StoreFormat {
   /** Raises the store to the newest format; from then on older versions refuse to start on it. Idempotent. Errors: `StoreUnavailable`. */
   async raise(items: ItemStore): Promise<void> {
     if (this.#version === NEWEST_FORMAT) return;
-    const result = await items.put({ ...FORMAT_KEY, v: NEWEST_FORMAT }, { when: [{ op: "<", name: "v", value: NEWEST_FORMAT }] });
+    const result = await items.put(NEWEST_FORMAT_ITEM, { when: [{ op: "<", name: "v", value: NEWEST_FORMAT }] });
     this.#version = result.ok ? NEWEST_FORMAT : formatOf(result.current).version;
   }
 

@@ -8,6 +8,7 @@ import type { ItemStore } from "../ports/item-store.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
 import { queuesChange } from "../produce/choose-queue.ts";
 import type { QueueChoice } from "../produce/queue-choice.ts";
+import { uidOf } from "../store/uid-items.ts";
 import type { Topic } from "../terms.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 import type { Arrivals } from "../wake/arrivals.ts";
@@ -128,8 +129,8 @@ export async function parkHomeless(
   timers: readonly MessageTimer[],
 ): Promise<{ readonly parked: number; readonly left: readonly MessageTimer[] }> {
   const names = [...new Set(timers.map(({ topic }) => topic))];
-  const topics = await firing.items.batchGet(names.map(topicKey));
-  const uids = new Map(names.map((name, at) => [name, topics[at]?.u]));
+  const stored = (await firing.items.batchGet(names.map(topicKey))).map((item) => item && uidOf(item));
+  const uids = new Map(names.map((name, at) => [name, stored[at]]));
   const isHomeless = ({ topic, topicUid }: MessageTimer): boolean => uids.get(topic) !== topicUid;
   for (const name of names) firing.topics.forget(name);
   const parked = await park(firing, timers.filter(isHomeless), "its topic was deleted");

@@ -7,7 +7,7 @@ import type { ProducerGroup } from "../terms.ts";
 import { type CheckTimer, checkTimerItem, isCheck, isFree, timerKey } from "../timer/timer.ts";
 import type { Arrivals } from "../wake/arrivals.ts";
 import type { Endpoint } from "./endpoints.ts";
-import { discarding, failing, type HalfMessage, halfMessageKey, halfMessageOf, inState } from "./half-message.ts";
+import { checked, discarding, failing, type HalfMessage, halfMessageKey, halfMessageOf, inState } from "./half-message.ts";
 import type { PostedChecks } from "./posted-checks.ts";
 import type { ProducerGroupRegistry } from "./producer-group-registry.ts";
 import {
@@ -123,18 +123,10 @@ async function ask(
   const checkNumber = timer.checks + 1;
   const refusal = endpoint && postedChecks.refusal(endpoint, transactionId);
   const noted = settings?.url !== undefined && !half.asked;
+  const key = halfMessageKey(transactionId);
   const result = await confirming(checking, { ...half, checks: checkNumber, nextCheckAtMs: nextMs }, () =>
     items.transact([
-      {
-        kind: "update",
-        key: halfMessageKey(transactionId),
-        changes: [
-          { op: "set", name: "c", value: checkNumber },
-          { op: "set", name: "nc", value: nextMs },
-          refusal === undefined ? { op: "remove", name: "w" } : failing(refusal),
-        ],
-        when: inState("PREPARED"),
-      },
+      { kind: "update", key, changes: checked(checkNumber, nextMs, refusal), when: inState("PREPARED") },
       { kind: "delete", key: timerKey(timer), when: isCheck },
       { kind: "put", item: checkTimerItem({ ...timer, dueMs: nextMs, checks: checkNumber, producerGroup }) },
       { kind: "put", item: waitingCheckItem(producerGroup, { transactionId, checkNumber, noted }, clock.nowMs()) },

@@ -110,6 +110,13 @@ export const ASKED: Change = { op: "set", name: "a", value: 1 };
 /** Why the latest check has no answer. */
 export const failing = (why: string): Change => ({ op: "set", name: "w", value: why });
 
+/** One more check was made; `refusal`: why it was not posted. */
+export const checked = (checks: number, nextMs: number, refusal: string | undefined): readonly Change[] => [
+  { op: "set", name: "c", value: checks },
+  { op: "set", name: "nc", value: nextMs },
+  refusal === undefined ? { op: "remove", name: "w" } : failing(refusal),
+];
+
 export const committing = (nowMs: number, place: FramePlace): readonly Change[] => [
   ...ending("COMMITTED", nowMs, ENDED_TRANSACTION_LIFE_MS),
   { op: "remove", name: "f" },

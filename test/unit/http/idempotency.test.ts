@@ -187,7 +187,7 @@ describe("an Idempotency-Key", () => {
     const options = { producerGroup: "till", checkAfterMs: 1_000 };
     const first = await broker.sendHalfMessage("payments", { body }, options);
     const second = await broker.sendHalfMessage("payments", { body }, options);
-    const scan = (ms: number) => broker.scan({ untilMs: pass(ms) + 500 });
+    const scan = (ms: number) => broker.scan({ untilMs: pass(ms) + 2_500 });
     const path = "/v1/producer-groups/till/checks/receive";
     const numbersOf = (text: string) =>
       (JSON.parse(text) as { checks: { transactionId: string; checkNumber: number }[] }).checks.map(

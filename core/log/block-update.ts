@@ -1,0 +1,52 @@
+import type { Change, Condition } from "../ports/item-store.ts";
+import type { Attempt } from "./append-attempt.ts";
+import type { Block } from "./block.ts";
+import { EXPIRY_GUARD_SECONDS } from "./log-limits.ts";
+
+/** All writes of a block that is there are made here, so that its attributes are known to `block.ts` and this file alone. */
+export interface BlockUpdate {
+  readonly when: readonly Condition[];
+  readonly changes: readonly Change[];
+}
+
+/**
+ * Appends to an open block. It fails when the block is gone or near its expiry, full, or has this write already; when the offsets
+ * would pass the cap; or when it lives longer than until `expiresAtSeconds`, the expiry the writer knows of.
+ */
+export function appending(
+  { id, write }: Attempt,
+  { base, cap, expiresAtSeconds, nowMs }: Readonly<Record<"base" | "cap" | "expiresAtSeconds" | "nowMs", number>>,
+): BlockUpdate {
+  return {
+    when: [
+      { op: "exists", name: "pk" },
+      { op: "lessThanAttribute", name: "b", other: "lim" },
+      { op: "notContains", name: "w", value: id },
+      { op: "<=", name: "n", value: cap - base - write.count },
+      { op: "<=", name: "x", value: expiresAtSeconds },
+      { op: ">", name: "x", value: Math.ceil(nowMs / 1_000) + EXPIRY_GUARD_SECONDS },
+    ],
+    changes: [
+      { op: "append", name: "f", values: write.frames },
+      { op: "increment", name: "n", by: write.count },
+      { op: "increment", name: "b", by: write.bytes },
+      { op: "set", name: "t1", value: write.storedAtMs },
+      { op: "set", name: "x", value: expiresAtSeconds },
+      { op: "addToSet", name: "w", values: new Set([id]) },
+    ],
+  };
+}
+
+/** Closes a block, which then lives until `expiresAtSeconds`, unless it grew since it was read. */
+export const closing = (block: Pick<Block, "count" | "expiresAtSeconds">, expiresAtSeconds: number): BlockUpdate => ({
+  when: [...expiryAsRead(block), { op: "=", name: "n", value: block.count }],
+  changes: [
+    { op: "set", name: "x", value: expiresAtSeconds },
+    { op: "set", name: "lim", value: 0 },
+  ],
+});
+
+/** That it lives no longer than it did when it was read. */
+export const expiryAsRead = ({ expiresAtSeconds }: Pick<Block, "expiresAtSeconds">): readonly Condition[] => [
+  { op: "=", name: "x", value: expiresAtSeconds },
+];
