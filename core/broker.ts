@@ -39,12 +39,12 @@ import type {
   Subscription,
   Topic,
   TopicType,
-  TransactionCheck,
 } from "./terms.ts";
 import type { ScheduledMessage, ScheduledRequest } from "./timer/list-scheduled.ts";
 import type { ParkedTimer } from "./timer/parked-timers.ts";
 import type { ScanReport, ScanRun } from "./timer/scanner.ts";
 import type { TakenCheck } from "./transaction/checks-again.ts";
+import type { TransactionCheck } from "./transaction/transaction.ts";
 import type { Transactions } from "./transaction/transactions.ts";
 
 /** Everything a caller can ask of the broker. Every verb throws `BrokerError` for what the caller did, and for a store that fails. */

@@ -1,18 +1,63 @@
 /**
- * The words of this codebase. RocketMQ's nouns, with the unit last.
+ * The words of this codebase: RocketMQ's where it has one. Names end with their unit.
  *
- * - topic: a named stream of messages, split into **queues** numbered from 0.
- * - queue: a dense sequence of **offsets** 0, 1, 2 … never reused; stored as a chain of **blocks**.
- * - block: one table item holding **frames**; a frame is one send: a binary batch of records, or a pointer to one.
- * - consumer group: shares the messages of its **subscriptions** among its consumers, each message to one of them.
+ * Topics and the log
+ * - topic: a named stream of messages, split into **queues** numbered from 0. Its **perm** says whether it may be read and written.
+ * - queue: a dense sequence of **offsets** 0, 1, 2 … that are never used twice; stored as a chain of blocks.
+ * - block: one table item that holds **frames**. A frame is one send: a batch of **records**, or a pointer to one in the object store.
+ * - chain: the blocks of a queue. Its last one is the **tail**; the **anchor** says how far its offsets may go.
+ * - append: one write of frames to a chain, by the queue's **appender**. An **attempt** of it may be repeated; **contention** is how
+ *   often others were first.
+ * - run: blocks that follow each other, as one read finds them; a **stretch** is some offsets of it, a **slice** those of one frame.
+ * - detached frame: a frame that is not in a queue: of a timer, or of a half message.
+ * - destination: where messages of one call are stored together: a queue, a timer, a transaction, a dead-letter topic.
+ * - identity: what a send is known by, so that a repeat stores nothing: a **dedup key**, or a producer's **sequence**.
+ * - place: where a write put its messages, known before it is made.
+ * - effect: whether a call that failed may have changed something.
+ *
+ * Groups
+ * - consumer group: shares the messages of its **subscriptions** among its consumers, each message to one of them. A subscription is of
+ *   a group to a topic, with a **filter**; seen from the topic it is a **subscriber**.
+ * - consumption: all that receiving and settling work with.
+ * - progress: what a group has done on a queue: one item, with its next offset, its claims and its counters.
+ * - generation: counts the resets of a progress; what an older one handed out is void.
  * - claim: messages of one queue handed to one consumer, under a **lease** (RocketMQ: invisible duration).
- * - attempt: one delivery of a message to a group. The first is 1.
- * - member: a client of a consumer group that heartbeats. Who pulls for itself asks which queues are its own: its **assignment**.
+ * - delivery: messages that one receive took from one claim. What its consumer may settle is **held**.
+ * - attempt: one delivery of a message to a group. The first is 1. **Backoff** is how long the next one waits.
+ * - receipt handle: the signed right to settle one message of one delivery: ack, nack, extend or dead-letter it.
+ * - bucket: a hash of message groups. What is behind a held bucket is **deferred** in the item, or in a **backlog** outside it.
+ * - moved out: of a claim that waits long, outside its progress item.
+ * - budget: what a receive may still take. A **pass** takes from the group's queues in **rotation**, one **step** after the other.
+ * - lag: what a group has not settled.
+ * - dead letter: a message that a group could not process; its **death** is why. A **redrive** brings dead letters back; what it
+ *   moved leaves a **tombstone**.
+ * - unreadable message: its bytes are damaged or lost; it is **put aside**.
+ * - member: a client of a consumer group that sends **heartbeats**. Who pulls for itself asks which queues are its own: its
+ *   **assignment**, by the **division** of a topic among the members, in their **sharing** of the group.
  * - room: where a queue or a member is (RocketMQ: machine room), such as an availability zone.
- * - receipt handle: the signed right to settle one message of one claim: ack, nack, extend or dead-letter it.
- * - generation: counts the resets of a group's progress on a queue; what an older one handed out is void.
- * - half message: the message of a **transaction** that is not decided yet: stored, and in no queue.
+ *
+ * Time
+ * - timer: what is due at a time: a delayed message, the check of a transaction, or the **tombstone** of a message that was cancelled
+ *   or moved. It lies in one of the **shards**.
+ * - scan: one run of whoever fires timers. It holds shards by leases, reads each by a **reader**, and fires by **lanes**.
+ * - stream: timers that must not wait for others: of a message group, a topic, a producer group. A **lane** leads streams to one place.
+ * - cursor: where a reader goes on with what it passed over. A **sweep** looks for timers that were written late.
+ * - units: write units of the table, of which a shard takes so many a second.
+ * - recall: cancelling or moving a delayed message, by its **recall handle**.
+ * - parked timer: a delayed message that cannot be delivered. It is **orphaned** when its topic was deleted.
+ * - bell: wakes who waits for timers in this process; a **doorbell** rings for a scanner elsewhere.
+ * - arrivals: wake requests that wait for messages or checks.
+ *
+ * Transactions
+ * - half message: the message of a **transaction** that is not decided yet: stored, and in no queue. Its **resolution** decides it.
  * - check: the broker asks a **producer group** what became of a transaction whose producer has not said.
+ * - endpoint: where a producer group's checks go, each by a **post**. Its **breaker** opens while it is in **trouble**.
+ *
+ * The store
+ * - item: what a table stores under a key. A **change** alters it, on a **condition**; **companions** are written beside an append.
+ * - format: the layout of what is stored; a **quota** counts what is stored.
+ * - departure: something deleted, whose leftovers maintenance removes.
+ * - known request: what an Idempotency-Key was used for, and the answer, if it is kept.
  */
 
 export const TOPIC_TYPES = ["NORMAL", "FIFO", "DELAY", "TRANSACTION", "PRIORITY", "MIXED"] as const;
@@ -199,78 +244,3 @@ export interface ScheduledReceipt {
 }
 
 export type SendReceipt = StoredReceipt | ScheduledReceipt;
-
-/** PREPARED until it is committed or rolled back; DISCARDED when its producer never said which. */
-export const TRANSACTION_STATES = ["PREPARED", "COMMITTED", "ROLLED_BACK", "DISCARDED"] as const;
-export type TransactionState = (typeof TRANSACTION_STATES)[number];
-
-export type Resolution = "commit" | "rollback";
-
-/** A message that is stored, and delivered only if its producer commits it. */
-export interface Transaction {
-  readonly id: string;
-  readonly messageId: string;
-  readonly topic: string;
-  readonly producerGroup: string;
-  readonly state: TransactionState;
-  /** Checks made. */
-  readonly checks: number;
-  /** While it is prepared. */
-  readonly nextCheckAtMs: number | undefined;
-  /** Why the last check got no answer from the group's endpoint, or was not posted to it. */
-  readonly checkFailure: string | undefined;
-  readonly createdAtMs: number;
-  readonly endedAtMs: number | undefined;
-  /** Of a committed one. */
-  readonly queueId: number | undefined;
-  /** Of a committed one whose message has not expired. */
-  readonly offset: number | undefined;
-}
-
-export interface HalfMessageReceipt {
-  readonly transactionId: string;
-  readonly messageId: string;
-  /** It was stored before, by a send with the same identity. */
-  readonly duplicate: boolean;
-}
-
-/** A question to a producer: what became of this transaction? */
-export interface TransactionCheck {
-  readonly transactionId: string;
-  /** The first is 1. */
-  readonly checkNumber: number;
-  readonly topic: string;
-  readonly producerGroup: string;
-  /** It has no queue yet. */
-  readonly message: Omit<StoredMessage, "queueId" | "offset">;
-}
-
-/** Producers that can answer for each other's transactions. One needs no settings: any name is one. */
-export interface ProducerGroup {
-  readonly name: string;
-  readonly uid: string;
-  /** Where checks are posted, signed with the secret; both or neither. */
-  readonly url: string | undefined;
-  readonly secret: Uint8Array | undefined;
-  readonly maxChecks: number;
-  readonly createdAtMs: number;
-  readonly updatedAtMs: number;
-  readonly version: number;
-}
-
-/** Whether a producer group's endpoint is called, by how it answered. */
-export interface EndpointState {
-  /** It is called; it is not; or the next check tries it. */
-  readonly state: "CLOSED" | "OPEN" | "HALF_OPEN";
-  /** Calls in a row that it left unanswered; 0 while it is CLOSED. */
-  readonly failures: number;
-  /** Until then it is, or was, not called. */
-  readonly openUntilMs: number | undefined;
-  readonly lastFailure: string | undefined;
-  readonly lastFailureAtMs: number | undefined;
-}
-
-/** Settings, and how their endpoint does where they have a url. */
-export interface ShownProducerGroup extends ProducerGroup {
-  readonly endpoint: EndpointState | undefined;
-}

@@ -124,17 +124,17 @@ async function read(
 export const PARKED_TOGETHER_MAX = 40;
 
 /** Puts aside messages of deleted topics, and answers those of topics that are there after all, by the store's word. */
-export async function parkHomeless(
+export async function parkOrphaned(
   firing: Firing,
   timers: readonly MessageTimer[],
 ): Promise<{ readonly parked: number; readonly left: readonly MessageTimer[] }> {
   const names = [...new Set(timers.map(({ topic }) => topic))];
   const stored = (await firing.items.batchGet(names.map(topicKey))).map((item) => item && uidOf(item));
   const uids = new Map(names.map((name, at) => [name, stored[at]]));
-  const isHomeless = ({ topic, topicUid }: MessageTimer): boolean => uids.get(topic) !== topicUid;
+  const isOrphaned = ({ topic, topicUid }: MessageTimer): boolean => uids.get(topic) !== topicUid;
   for (const name of names) firing.topics.forget(name);
-  const parked = await park(firing, timers.filter(isHomeless), "its topic was deleted");
-  return { parked, left: timers.filter((timer) => !isHomeless(timer)) };
+  const parked = await park(firing, timers.filter(isOrphaned), "its topic was deleted");
+  return { parked, left: timers.filter((timer) => !isOrphaned(timer)) };
 }
 
 /** Puts aside what cannot be delivered. What was fired or cancelled meanwhile is left out. Answers how many were parked. */

@@ -279,7 +279,7 @@ export class FiringLanes {
     if (timer.kind === "check") return this.#lane(key, () => kinds.checks());
     const { topicUid, groupHash } = timer;
     const topic = topics.get(timer.topic);
-    if (topic?.uid !== topicUid) return this.#lane(key, () => kinds.homeless());
+    if (topic?.uid !== topicUid) return this.#lane(key, () => kinds.orphaned());
     if (groupHash === undefined) return this.#lane(key, () => kinds.messages(timer));
     return topic.heldUntilMs > 0 ? undefined : this.#lane(key, () => kinds.ordered(timer, topic.writeQueues));
   }

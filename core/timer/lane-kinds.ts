@@ -1,6 +1,6 @@
 import { BrokerError } from "../errors.ts";
 import { clearTombstone } from "./clear-tombstone.ts";
-import { batchOf, type Firing, fireBatch, PARKED_TOGETHER_MAX, parkHomeless, weightOf } from "./fire-batch.ts";
+import { batchOf, type Firing, fireBatch, PARKED_TOGETHER_MAX, parkOrphaned, weightOf } from "./fire-batch.ts";
 import type { LaneKind } from "./firing-lane.ts";
 import type { HeldShards } from "./held-shards.ts";
 import { boundQueue, type ReadTimer } from "./route.ts";
@@ -86,13 +86,13 @@ export class LaneKinds {
   }
 
   /** Messages whose topic is not known: it was deleted, or made a moment ago. */
-  homeless(): LaneKind {
+  orphaned(): LaneKind {
     return {
       atOnce: 1,
       timersPerBatch: PARKED_TOGETHER_MAX,
       fitting: (timers) => timers.length,
       fire: async (read) => {
-        const { parked, left } = await parkHomeless(this.#firing, read.map(messageOf));
+        const { parked, left } = await parkOrphaned(this.#firing, read.map(messageOf));
         this.#parked += parked;
         return { left: read.filter(({ timer }) => left.includes(timer as MessageTimer)), reroute: left.length > 0 };
       },

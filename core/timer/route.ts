@@ -44,7 +44,7 @@ export function laneOf(timer: Timer, topics: TopicsNow): string {
   if (timer.kind !== "message") return aimOf(timer);
   const { topicUid, groupHash } = timer;
   const topic = topics.get(timer.topic);
-  if (topic?.uid !== topicUid) return `${topicUid}#homeless`;
+  if (topic?.uid !== topicUid) return `${topicUid}#orphaned`;
   if (groupHash === undefined) return aimOf(timer);
   return topic.heldUntilMs > 0 ? `${topicUid}#held` : `${topicUid}#q${boundQueue(topic, timer)}/${topic.writeQueues}`;
 }

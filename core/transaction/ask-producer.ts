@@ -1,4 +1,4 @@
-import type { Resolution, TransactionCheck } from "../terms.ts";
+import type { Resolution, TransactionCheck } from "./transaction.ts";
 
 /** What a producer group's endpoint said. `failure` is a sentence without secret, URL or anything the far side wrote. */
 export type ProducersAnswer =

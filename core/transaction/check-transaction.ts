@@ -3,13 +3,13 @@ import type { Clock } from "../ports/clock.ts";
 import type { Events } from "../ports/events.ts";
 import type { Item, ItemStore, TransactResult } from "../ports/item-store.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
-import type { ProducerGroup } from "../terms.ts";
 import { type CheckTimer, checkTimerItem, isCheck, isFree, timerKey } from "../timer/timer.ts";
 import type { Arrivals } from "../wake/arrivals.ts";
 import type { Endpoint } from "./endpoints.ts";
 import { checked, discarding, failing, type HalfMessage, halfMessageKey, halfMessageOf, inState } from "./half-message.ts";
 import type { PostedChecks } from "./posted-checks.ts";
 import type { ProducerGroupRegistry } from "./producer-group-registry.ts";
+import type { ProducerGroup } from "./transaction.ts";
 import {
   CHECK_INTERVAL_MS,
   MAX_CHECKS_DEFAULT,

@@ -4,8 +4,8 @@ import type { Clock } from "../ports/clock.ts";
 import type { ItemStore } from "../ports/item-store.ts";
 import type { Reading } from "../ports/reading.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
-import type { TransactionCheck } from "../terms.ts";
 import { halfMessageKey, rememberedHalf } from "./half-message.ts";
+import type { TransactionCheck } from "./transaction.ts";
 import { transactionCheck } from "./transaction-check.ts";
 
 /** What is left of a check that a producer received: it waits for nobody else. */

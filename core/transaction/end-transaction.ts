@@ -9,11 +9,12 @@ import { fixedQueue } from "../produce/choose-queue.ts";
 import { orderDoubt } from "../produce/confirm-groups.ts";
 import type { QueueChoice } from "../produce/queue-choice.ts";
 import { repeatUnknown } from "../store/repeat-unknown.ts";
-import type { Resolution, Topic, Transaction, TransactionState } from "../terms.ts";
+import type { Topic } from "../terms.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 import type { Arrivals } from "../wake/arrivals.ts";
 import { getHalfMessage, showTransaction } from "./get-transaction.ts";
 import { committing, frameOf, type HalfMessage, halfMessageKey, inState, rollingBack, transactionOf } from "./half-message.ts";
+import type { Resolution, Transaction, TransactionState } from "./transaction.ts";
 
 export interface EndingTransactions {
   readonly items: ItemStore;

@@ -1,5 +1,5 @@
-import type { EndpointState } from "../terms.ts";
 import { FAILURE_CHARS_MAX, FAILURES_TO_OPEN, OPEN_MS } from "./post-limits.ts";
+import type { EndpointState } from "./transaction.ts";
 
 /** What is remembered of an endpoint that fails. */
 export interface EndpointTrouble {

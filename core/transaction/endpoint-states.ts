@@ -3,9 +3,9 @@ import { ENDPOINTS_PK, endpointKey } from "../keys.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Item, ItemStore } from "../ports/item-store.ts";
 import { everyItem } from "../store/every-item.ts";
-import type { ProducerGroup, ShownProducerGroup } from "../terms.ts";
 import { type EndpointTrouble, stateOf } from "./endpoint-breaker.ts";
 import { ENDPOINT_STATE_LIFE_MS } from "./post-limits.ts";
+import type { ProducerGroup, ShownProducerGroup } from "./transaction.ts";
 
 const PAGE = 1_000;
 

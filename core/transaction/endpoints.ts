@@ -1,9 +1,9 @@
 import { LRUCache } from "lru-cache";
 import { growingTo } from "../store/growing-to.ts";
-import type { ProducerGroup } from "../terms.ts";
 import { EndpointBreaker } from "./endpoint-breaker.ts";
 import type { EndpointStates } from "./endpoint-states.ts";
 import type { Posted } from "./post-slots.ts";
+import type { ProducerGroup } from "./transaction.ts";
 import { PRODUCER_GROUPS_MAX } from "./transaction-limits.ts";
 
 /** A producer group's endpoint, as this process knows it. Another url, or a group made anew, is another. */

@@ -2,8 +2,8 @@ import { BrokerError } from "../errors.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ItemStore } from "../ports/item-store.ts";
-import type { Transaction } from "../terms.ts";
 import { type HalfMessage, halfMessageKey, rememberedHalf, transactionOf } from "./half-message.ts";
+import type { Transaction } from "./transaction.ts";
 
 interface TransactionStore {
   readonly items: ItemStore;

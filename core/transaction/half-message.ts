@@ -2,7 +2,7 @@ import { hash32 } from "../bytes/hash32.ts";
 import { halfMessagesPk } from "../keys.ts";
 import type { FramePlace } from "../log/queue-log.ts";
 import type { Change, Condition, Item, Key } from "../ports/item-store.ts";
-import type { Transaction, TransactionState } from "../terms.ts";
+import type { Transaction, TransactionState } from "./transaction.ts";
 import { DISCARDED_TRANSACTION_LIFE_MS, ENDED_TRANSACTION_LIFE_MS, HALF_MESSAGE_SHARDS } from "./transaction-limits.ts";
 
 /**

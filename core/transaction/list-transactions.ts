@@ -4,9 +4,9 @@ import type { Clock } from "../ports/clock.ts";
 import type { ItemStore } from "../ports/item-store.ts";
 import type { ListPage } from "../requests.ts";
 import { mergedPage } from "../store/merged-page.ts";
-import type { Transaction } from "../terms.ts";
 import { showTransaction } from "./get-transaction.ts";
 import { type HalfMessage, rememberedHalf } from "./half-message.ts";
+import type { Transaction } from "./transaction.ts";
 import { HALF_MESSAGE_SHARDS, TRANSACTIONS_LISTED_MAX } from "./transaction-limits.ts";
 import type { ListTransactionsRequest } from "./transactions.ts";
 

@@ -3,7 +3,6 @@ import { frameWeight } from "../log/frame.ts";
 import type { Events } from "../ports/events.ts";
 import type { Change } from "../ports/item-store.ts";
 import { StoreCorrupt, StoreUnavailable } from "../ports/store-failures.ts";
-import type { ProducerGroup, Resolution, TransactionCheck } from "../terms.ts";
 import type { AskProducer, ProducersAnswer } from "./ask-producer.ts";
 import { type EndingTransactions, endTransaction } from "./end-transaction.ts";
 import { closedOff, type Endpoint, type Endpoints, isOf, type WaitingPost } from "./endpoints.ts";
@@ -12,6 +11,7 @@ import { POSTS_WAITING_MAX, SLOW_POST_MS } from "./post-limits.ts";
 import { type Post, PostSlots } from "./post-slots.ts";
 import type { ProducerGroupRegistry } from "./producer-group-registry.ts";
 import { sideBySide } from "./side-by-side.ts";
+import type { ProducerGroup, Resolution, TransactionCheck } from "./transaction.ts";
 import { transactionCheck } from "./transaction-check.ts";
 import { NOTES_WRITTEN_AT_ONCE } from "./transaction-limits.ts";
 

@@ -1,6 +1,6 @@
 import { producerGroupKey } from "../keys.ts";
 import type { Item } from "../ports/item-store.ts";
-import type { ProducerGroup } from "../terms.ts";
+import type { ProducerGroup } from "./transaction.ts";
 
 /** producers <name>: [u] uid, [wu] webhook URL, [ws] its secret, [mc] max checks, [ca ua] created, updated ms, [v] version. */
 export const producerGroupItem = (group: ProducerGroup): Item => ({

@@ -12,12 +12,12 @@ import { MetadataCache } from "../store/metadata-cache.ts";
 import { type Quota, transactCounted } from "../store/quotas.ts";
 import { ofVersion } from "../store/uid-items.ts";
 import { checkVersion } from "../store/version-match.ts";
-import type { ProducerGroup } from "../terms.ts";
 import { decodeWebhookSecret } from "../webhooks/webhook-secret.ts";
 import type { WebhookTargets } from "../webhooks/webhook-targets.ts";
 import { checkWebhookUrl } from "../webhooks/webhook-url.ts";
 import { producerGroupItem, producerGroupOf } from "./producer-group-codec.ts";
 import { checkProducerGroupName } from "./producer-group-name.ts";
+import type { ProducerGroup } from "./transaction.ts";
 import { MAX_CHECKS_DEFAULT, PRODUCER_GROUPS_MAX } from "./transaction-limits.ts";
 import type { ProducerGroupSettings, PutProducerGroup } from "./transactions.ts";
 

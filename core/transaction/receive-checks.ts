@@ -6,11 +6,11 @@ import type { ItemStore } from "../ports/item-store.ts";
 import type { Reading } from "../ports/reading.ts";
 import { StoreCorrupt, StoreUnavailable } from "../ports/store-failures.ts";
 import { keyAfter } from "../store/every-item.ts";
-import type { TransactionCheck } from "../terms.ts";
 import type { Arrivals, PassOn } from "../wake/arrivals.ts";
 import { ASKED, type HalfMessage, halfMessageKey, halfMessageOf, inState } from "./half-message.ts";
 import { checkProducerGroupName } from "./producer-group-name.ts";
 import { sideBySide } from "./side-by-side.ts";
+import type { TransactionCheck } from "./transaction.ts";
 import { transactionCheck } from "./transaction-check.ts";
 import {
   NOTES_WRITTEN_AT_ONCE,

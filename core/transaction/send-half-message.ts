@@ -7,12 +7,13 @@ import { recordOf } from "../produce/producing.ts";
 import { writableTopic } from "../produce/send-messages.ts";
 import { storeEntries } from "../produce/store-entries.ts";
 import { repeatUnknown } from "../store/repeat-unknown.ts";
-import type { HalfMessageReceipt, MessageInput, Topic } from "../terms.ts";
+import type { MessageInput, Topic } from "../terms.ts";
 import type { Scheduling } from "../timer/schedule-message.ts";
 import { checkTimerItem, isFree, shardOf, type TimerPlace } from "../timer/timer.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 import { preparedItem } from "./half-message.ts";
 import { checkProducerGroupName } from "./producer-group-name.ts";
+import type { HalfMessageReceipt } from "./transaction.ts";
 import { HALF_MESSAGE_LIFE_MS } from "./transaction-limits.ts";
 import type { HalfMessageOptions } from "./transactions.ts";
 

@@ -1,6 +1,6 @@
 import type { QueueLog } from "../log/queue-log.ts";
-import type { TransactionCheck } from "../terms.ts";
 import { frameOf, type HalfMessage } from "./half-message.ts";
+import type { TransactionCheck } from "./transaction.ts";
 
 /** The question that a producer is asked, message and all. Errors: `StoreCorrupt`. */
 export async function transactionCheck(

@@ -1,13 +1,13 @@
 import type { ListPage, ListRequest, VersionMatch } from "../requests.ts";
+import type { MessageInput } from "../terms.ts";
 import type {
   HalfMessageReceipt,
-  MessageInput,
   Resolution,
   ShownProducerGroup,
   Transaction,
   TransactionCheck,
   TransactionState,
-} from "../terms.ts";
+} from "./transaction.ts";
 
 /** What a caller can ask of a broker about transactions. */
 export interface Transactions {

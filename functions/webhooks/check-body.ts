@@ -1,5 +1,5 @@
 import { isUtf8 } from "node:buffer";
-import type { TransactionCheck } from "../../core/terms.ts";
+import type { TransactionCheck } from "../../core/transaction/transaction.ts";
 import { checkJson } from "../http/json/check-json.ts";
 import { formatInstant } from "../http/times.ts";
 

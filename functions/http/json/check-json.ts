@@ -1,4 +1,4 @@
-import type { TransactionCheck } from "../../../core/terms.ts";
+import type { TransactionCheck } from "../../../core/transaction/transaction.ts";
 import { type Bodies, storedMessageJson } from "./message-json.ts";
 
 /** A check, as its producer receives it or is posted it. The message has no place in a queue yet. */

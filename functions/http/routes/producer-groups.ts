@@ -1,4 +1,4 @@
-import type { EndpointState, ShownProducerGroup } from "../../../core/terms.ts";
+import type { EndpointState, ShownProducerGroup } from "../../../core/transaction/transaction.ts";
 import { redactedUrl } from "../../../core/webhooks/redacted-url.ts";
 import { encodeWebhookSecret } from "../../../core/webhooks/webhook-secret.ts";
 import { etagOf, writeConditions } from "../etag.ts";

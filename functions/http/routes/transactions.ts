@@ -1,6 +1,6 @@
 import { RECEIVE_BYTES_MAX } from "../../../core/limits.ts";
-import type { Resolution, Transaction, TransactionCheck } from "../../../core/terms.ts";
 import type { TakenCheck } from "../../../core/transaction/checks-again.ts";
+import type { Resolution, Transaction, TransactionCheck } from "../../../core/transaction/transaction.ts";
 import { CHECK_AFTER_SECONDS_DEFAULT } from "../../../core/transaction/transaction-limits.ts";
 import type { AnswerLimits } from "../bounds/answer-limits.ts";
 import { knownByRequest } from "../idempotency-key.ts";

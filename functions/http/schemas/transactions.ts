@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { WAIT_SECONDS_MAX } from "../../../core/limits.ts";
-import { TRANSACTION_STATES, type TransactionState } from "../../../core/terms.ts";
+import { TRANSACTION_STATES, type TransactionState } from "../../../core/transaction/transaction.ts";
 import {
   CHECK_AFTER_SECONDS_DEFAULT,
   CHECK_AFTER_SECONDS_MAX,

@@ -1,5 +1,5 @@
 import type { RunningBroker } from "../../../core/create-broker.ts";
-import type { Transaction } from "../../../core/terms.ts";
+import type { Transaction } from "../../../core/transaction/transaction.ts";
 
 /** A message as it lies in its queue at the end. */
 export interface Delivery {

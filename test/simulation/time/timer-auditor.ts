@@ -62,8 +62,8 @@ export class TimerAuditor {
       if (found.length + parked > 0 && stepsOf(timer, "cancel", "done").length > 0)
         this.#bad(timer, "fires after its cancel was answered");
       if (found.length > 0 && parked > 0) this.#bad(timer, "is delivered, and parked");
-      if (this.#isHomeless(timer)) this.#checkHomeless(timer, found, parked);
-      else if (!this.#mayBeHomeless(timer)) this.#checkDelivery(timer, found[0], parked);
+      if (this.#isOrphaned(timer)) this.#checkOrphaned(timer, found, parked);
+      else if (!this.#mayBeOrphaned(timer)) this.#checkDelivery(timer, found[0], parked);
       if (found[0]) this.#checkTime(timer, found[0], end.latestMs);
     }
     for (const wrong of outOfOrder(this.#timers.values(), (text) => delivered.get(text)?.[0]))
@@ -95,7 +95,7 @@ export class TimerAuditor {
   }
 
   /** Its topic is gone: it may have been delivered there before, where nobody can see it. */
-  #checkHomeless(timer: Timer, found: readonly Delivery[], parked: number): void {
+  #checkOrphaned(timer: Timer, found: readonly Delivery[], parked: number): void {
     if (found.length > 0) this.#bad(timer, "is delivered to a topic that was made after its own was deleted");
     if (parked > 1) this.#bad(timer, `is parked ${parked} times`);
     const dueMs = Math.min(...lastMoves(timer).map((move) => move.dueMs));
@@ -120,12 +120,12 @@ export class TimerAuditor {
   }
 
   /** Whether it certainly belongs to a topic that was deleted. */
-  #isHomeless({ topic, steps: [send] }: Timer): boolean {
+  #isOrphaned({ topic, steps: [send] }: Timer): boolean {
     const deletion = this.#deletions.get(topic);
     return deletion !== undefined && send !== undefined && send.endedMs < deletion.startedMs;
   }
 
-  #mayBeHomeless({ topic, steps: [send] }: Timer): boolean {
+  #mayBeOrphaned({ topic, steps: [send] }: Timer): boolean {
     const deletion = this.#deletions.get(topic);
     return deletion !== undefined && send !== undefined && send.startedMs <= deletion.endedMs + TOPIC_KNOWN_MS;
   }

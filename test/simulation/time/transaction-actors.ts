@@ -1,5 +1,6 @@
 import { BrokerError } from "../../../core/errors.ts";
-import type { MessageInput, Resolution, TransactionState } from "../../../core/terms.ts";
+import type { MessageInput } from "../../../core/terms.ts";
+import type { Resolution, TransactionState } from "../../../core/transaction/transaction.ts";
 import { bodyOf, textOf } from "./delivery.ts";
 import { JOBS, type Stage } from "./stage.ts";
 

@@ -1,4 +1,4 @@
-import type { Resolution, Transaction, TransactionCheck, TransactionState } from "../../../core/terms.ts";
+import type { Resolution, Transaction, TransactionCheck, TransactionState } from "../../../core/transaction/transaction.ts";
 import { CHECK_INTERVAL_MS, UNASKED_LIFE_MS } from "../../../core/transaction/transaction-limits.ts";
 import type { Delivery } from "./delivery.ts";
 import { SKEW_MS } from "./frozen-clock.ts";

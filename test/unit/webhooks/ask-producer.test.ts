@@ -1,7 +1,7 @@
 import { Webhook } from "standardwebhooks";
 import { describe, expect, it } from "vitest";
 import type { Webhooks } from "../../../core/ports/webhooks.ts";
-import type { TransactionCheck } from "../../../core/terms.ts";
+import type { TransactionCheck } from "../../../core/transaction/transaction.ts";
 import { encodeWebhookSecret } from "../../../core/webhooks/webhook-secret.ts";
 import { askByWebhook } from "../../../functions/webhooks/ask-producer.ts";
 import { checkBody } from "../../../functions/webhooks/check-body.ts";

@@ -1,4 +1,4 @@
-import type { Resolution, Transaction, TransactionCheck } from "../../../../core/terms.ts";
+import type { Resolution, Transaction, TransactionCheck } from "../../../../core/transaction/transaction.ts";
 import { CHECK_INTERVAL_MS } from "../../../../core/transaction/transaction-limits.ts";
 import type { Delivery } from "../delivery.ts";
 import type { Allowance } from "./allowance.ts";

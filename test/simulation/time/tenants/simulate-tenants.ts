@@ -4,7 +4,7 @@ import type { BrokerDependencies, RunningBroker } from "../../../../core/create-
 import { timersPk } from "../../../../core/keys.ts";
 import type { ItemStore } from "../../../../core/ports/item-store.ts";
 import { StoreUnavailable } from "../../../../core/ports/store-failures.ts";
-import type { Transaction } from "../../../../core/terms.ts";
+import type { Transaction } from "../../../../core/transaction/transaction.ts";
 import { CHECK_INTERVAL_MS } from "../../../../core/transaction/transaction-limits.ts";
 import { SeededRandom } from "../../../support/seeded-random.ts";
 import { profileOf } from "../../fault-profile.ts";
