@@ -30,6 +30,22 @@ export interface Recalling extends Scheduling {
   readonly recallHandles: RecallHandles;
 }
 
+/*
+ * A delayed message, as whoever cancels or moves it finds it, is in one of these states. Its handle names its timer's id and the place
+ * that the timer had when the handle was made.
+ *
+ * - waiting: its timer is at the place. It may be cancelled, or moved.
+ * - moved: a tombstone that says so is at the place, or nothing once the scanner has cleared the tombstone. The recall item names the
+ *   place where the timer is now. A message may come back to a place that it left.
+ * - cancelled: a tombstone at its last place says so. The scanner clears the tombstone when it is due, and then the recall item says it.
+ * - parked: it could not be delivered. The parked item is there, and no timer.
+ * - delivered: nothing is at the place, nothing is parked, and no recall item names another place. Firing deletes the timer in the
+ *   transaction that appends the message, so that a cancel and a delivery meet at one item, and one of them wins.
+ *
+ * A cancel writes one tombstone; with a dedup key it frees the key in the same transaction. A move is one transaction: tombstone, timer
+ * and recall item. So a crash leaves either the state before or the state after. A repeat after a lost reply finds the state after.
+ */
+
 /** Tries of one request; each is lost to somebody who moves the same message meanwhile. */
 const ROUNDS_MAX = 32;
 
