@@ -178,7 +178,7 @@ export class ShardReader {
     // One that was written late, of the same message group, may be due before.
     if (due.some(({ timer }) => !isUnordered(timer) && this.#late.isWantedBefore(timer.dueMs))) {
       this.#late.hasten(this.#clock.nowMs());
-      await this.#readLate();
+      while ((await this.#readLate()) && this.#clock.nowMs() < nowMs + LOOK_MS_MAX);
       if (this.#left || this.#front !== front) return { beyond: false };
     }
     for (const one of due) if (!this.#meet(one, page)) this.#passedOver++;
