@@ -1,5 +1,5 @@
 import { timerSk } from "../keys.ts";
-import { LATE_SWEEP_MS, LATE_WRITE_MS, SHORT_SWEEP_TIMERS_MAX, TIMERS_PER_PAGE } from "./timer-limits.ts";
+import { LATE_SWEEP_MS, LATE_WRITE_MS, SHORT_SWEEP_PAGES_MAX, TIMERS_PER_PAGE } from "./timer-limits.ts";
 
 interface Sweep {
   from: string;
@@ -70,7 +70,7 @@ export class LateSweeps {
     }
     this.#sweep = undefined;
     const tookMs = nowMs - sweep.beganMs;
-    const isShort = sweep.read <= SHORT_SWEEP_TIMERS_MAX;
+    const isShort = sweep.read <= SHORT_SWEEP_PAGES_MAX * TIMERS_PER_PAGE;
     const leastMs = sweep.read <= TIMERS_PER_PAGE ? LATE_SWEEP_MS.least : LATE_SWEEP_MS.many;
     // One of all tells nothing of the others.
     this.#swept(sweep.beganMs, nowMs + Math.max(leastMs, tookMs), isShort || (sweep.full && this.#wasShort));

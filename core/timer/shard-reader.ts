@@ -13,6 +13,7 @@ import {
   LOOK_MS_MAX,
   REFILL_PAGES_MAX,
   REFILL_TIMERS_MIN,
+  SHORT_SWEEP_PAGES_MAX,
   TIMERS_PER_GLANCE,
   TIMERS_PER_PAGE,
 } from "./timer-limits.ts";
@@ -178,7 +179,7 @@ export class ShardReader {
     // One that was written late, of the same message group, may be due before.
     if (due.some(({ timer }) => !isUnordered(timer) && this.#late.isWantedBefore(timer.dueMs))) {
       this.#late.hasten(this.#clock.nowMs());
-      while ((await this.#readLate()) && this.#clock.nowMs() < nowMs + LOOK_MS_MAX);
+      await this.#readLate(SHORT_SWEEP_PAGES_MAX);
       if (this.#left || this.#front !== front) return { beyond: false };
     }
     for (const one of due) if (!this.#meet(one, page)) this.#passedOver++;
@@ -236,9 +237,9 @@ export class ShardReader {
   }
 
   /** Answers whether more is to be read. */
-  async #readLate(): Promise<boolean> {
+  async #readLate(pagesMax: number = LATE_PAGES_MAX): Promise<boolean> {
     if (this.#front === START) return false;
-    for (let pages = 0; pages < LATE_PAGES_MAX; pages++) {
+    for (let pages = 0; pages < pagesMax; pages++) {
       const range = this.#late.range(this.#front, START, this.#clock.nowMs());
       if (!range) return false;
       const { from, to } = range;

@@ -49,8 +49,8 @@ export const LOOK_MS_MAX = 300;
 export const LATE_WRITE_MS = 3 * SECOND_MS;
 /** Where much is due: how often the last seconds are read again for such timers, and how often all is. */
 export const LATE_SWEEP_MS = { least: SECOND_MS, many: 2 * SECOND_MS, full: 60 * SECOND_MS } as const;
-/** A message that must be in order waits for a sweep of so many timers, and for no longer one. */
-export const SHORT_SWEEP_TIMERS_MAX = 4 * TIMERS_PER_PAGE;
+/** A message that must be in order waits for so many pages of that, and not at all where they were not enough the last time. */
+export const SHORT_SWEEP_PAGES_MAX = 4;
 /** Pages of that in one look. */
 export const LATE_PAGES_MAX = 2;
 /** Pages read for those that were passed over, by one look. */
