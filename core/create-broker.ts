@@ -185,6 +185,7 @@ function assemble(dependencies: BrokerDependencies, { signingKey, format, timerS
     reading,
     skewMarginMs,
   };
+  // Receives and settles, in a process that is alone on its store, go by a clock that does not step back.
   const delivering = { ...consuming, clock: new LeaseClock(clock, settings.soleProcess) };
   const redriving = { ...consuming, groups, choice, bell: new RedriveBell(), onFailure };
   return { topics, groups, subscriptions, arrivals, admin, producing, transactions, scanning, consuming, delivering, redriving };

@@ -82,11 +82,11 @@ export const ATTEMPT_ID_CHARS_MAX = 128;
 export const REASON_CHARS_MAX = 1_024;
 export const PULL_MESSAGES_MAX = 32;
 export const PULL_BYTES_MAX = 4 * MIB;
-/** Claims in one group state item: at 64 a receive passes the queue over until one is settled or falls due. */
+/** Claims in one progress item: at 64 a receive passes the queue over until one is settled or falls due. */
 export const CLAIMS_MAX = 64;
 /** The same where order is kept: there is a claim for each message group. */
 export const CLAIMS_ORDERED_MAX = 256;
-/** Offsets in one group state item that wait for their message group. */
+/** Offsets in one progress item that wait for their message group. */
 export const DEFERRED_MAX = 256;
 /**
  * In an order of message groups, claims that wait leave an item of more bytes than the first, until it is down to the second. With

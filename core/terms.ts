@@ -21,9 +21,10 @@
  * - consumption: all that receiving and settling work with.
  * - progress: what a group has done on a queue: one item, with its next offset, its claims and its counters.
  * - generation: counts the resets of a progress; what an older one handed out is void.
- * - claim: messages of one queue handed to one consumer, under a **lease** (RocketMQ: invisible duration).
+ * - claim: messages of one queue handed to one consumer, under a **lease** (RocketMQ: invisible duration), or given back and waiting.
  * - delivery: messages that one receive took from one claim. What its consumer may settle is **held**.
- * - attempt: one delivery of a message to a group. The first is 1. **Backoff** is how long the next one waits.
+ * - attempt: one delivery of a message to a group. The first is 1. **Backoff** is how long the next one waits. An
+ *   **attemptId** names a receive that may be repeated.
  * - receipt handle: the signed right to settle one message of one delivery: ack, nack, extend or dead-letter it.
  * - bucket: a hash of message groups. What is behind a held bucket is **deferred** in the item, or in a **backlog** outside it.
  * - moved out: of a claim that waits long, outside its progress item.
@@ -170,7 +171,7 @@ export type StartFrom = "latest" | "earliest" | { readonly timestampMs: number }
 export interface Subscription {
   readonly group: string;
   readonly topic: string;
-  /** Names the group's state items on this topic's queues. */
+  /** Names the group's progress items on this topic's queues. */
   readonly uid: string;
   readonly topicUid: string;
   readonly filter: Filter;

@@ -10,7 +10,7 @@ import type { Topic } from "../terms.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 import { type DeadLetter, type DeadLetterPage, deadLetterOf, offsetOfDeadLetter } from "./dead-letter.ts";
 import { countOpen, type DeadLetterStore, type OpenMessages, readOpen } from "./read-open.ts";
-import { floorItem, sameFloor, takerOf, tombstone } from "./tombstone.ts";
+import { floorItem, redrivenBy, sameFloor, tombstone } from "./tombstone.ts";
 
 export interface DeadLetterAdmin extends DeadLetterStore {
   readonly random: Random;
@@ -76,7 +76,7 @@ export async function deleteDeadLetter(
   if (dryRun) return letter;
   const by = toBase64url(admin.random.bytes(6));
   const result = await admin.items.put(tombstone(topic, letter, by), { when: [{ op: "absent", name: "pk" }] });
-  if (!result.ok && (!result.current || takerOf(result.current) !== by)) throw notFound(groupName, id);
+  if (!result.ok && (!result.current || redrivenBy(result.current) !== by)) throw notFound(groupName, id);
   return letter;
 }
 

@@ -1,8 +1,8 @@
-import { BrokerError } from "../errors.ts";
 import { isSystemTopic } from "../names.ts";
 import { fixedQueue } from "../produce/choose-queue.ts";
 import { checkMessage } from "../produce/message-rules.ts";
 import type { QueueChoice } from "../produce/queue-choice.ts";
+import { ofTheBroker, requireWritable } from "../produce/send-messages.ts";
 import type { ConsumerGroup, Topic } from "../terms.ts";
 import { type Arrivals, groupLane } from "../wake/arrivals.ts";
 import type { DeadLetter } from "./dead-letter.ts";
@@ -30,14 +30,9 @@ export interface Route {
 
 /** Errors: TOPIC_NOT_FOUND, ILLEGAL_TOPIC, FORBIDDEN for the target. */
 export async function routeTo(store: Destinations, group: ConsumerGroup, target: string | undefined): Promise<Route> {
-  return target === undefined ? backToGroup(store, group) : toTopic(store, await writableTopic(store, target));
-}
-
-async function writableTopic({ topics }: Destinations, name: string): Promise<Topic> {
-  if (isSystemTopic(name)) throw new BrokerError("FORBIDDEN", "Only the broker writes to system topics.");
-  const topic = await topics.get(name);
-  if (topic.perm & 2) return topic;
-  throw new BrokerError("FORBIDDEN", `Topic '${topic.name}' does not allow writing: its perm is ${topic.perm}.`);
+  if (target === undefined) return backToGroup(store, group);
+  if (isSystemTopic(target)) throw ofTheBroker();
+  return toTopic(store, requireWritable(await store.topics.get(target)));
 }
 
 const toTopic = ({ choice, arrivals }: Destinations, topic: Topic): Route => ({

@@ -26,11 +26,11 @@ const WRITE_ID_BYTES = 6;
  * Appends to one queue's chain of blocks.
  *
  * A write is always in one of these states, by what the tail is:
- * - unknown, or cached longer than a second: read it; a read is cheaper than a failed write;
+ * - unknown, or cached for longer than `contention.ts` allows: read it; a read is cheaper than a failed write;
  * - dead (expired or never there): restart the chain at the anchor's cap, in one transaction;
  * - damaged: the same, since nobody can tell where it ends; it stays where it is;
  * - near its expiry: touch it (longer life, closed), then read again: a frozen writer must not meet a deleted block;
- * - open: one conditional update. The table puts concurrent writers in order, and the count it returns is the offset;
+ * - open: one conditional update. The table puts concurrent writers in order;
  * - full: its end never moves again, so create the next block there, unless someone just did.
  * A lost reply pins the write to its block: it is retried there alone until the block shows its id, or is closed without it.
  *

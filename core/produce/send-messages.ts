@@ -1,4 +1,5 @@
 import { BrokerError } from "../errors.ts";
+import { isSystemTopic } from "../names.ts";
 import { asBrokerError } from "../store/store-errors.ts";
 import type { MessageInput, SendReceipt, Topic } from "../terms.ts";
 import { deliveryTimeMs } from "../timer/delivery-time.ts";
@@ -63,7 +64,15 @@ export async function sendMessages(
 /** Errors: TOPIC_NOT_FOUND, ILLEGAL_TOPIC, FORBIDDEN. */
 export async function writableTopic({ topics }: Pick<Producing, "topics">, name: string): Promise<Topic> {
   const topic = await topics.resolve(name);
-  if (topic.name !== name || name.startsWith("%")) throw new BrokerError("FORBIDDEN", "Only the broker writes to system topics.");
+  if (topic.name !== name) throw ofTheBroker();
+  return requireWritable(topic);
+}
+
+export const ofTheBroker = (): BrokerError => new BrokerError("FORBIDDEN", "Only the broker writes to system topics.");
+
+/** Errors: FORBIDDEN. */
+export function requireWritable(topic: Topic): Topic {
+  if (isSystemTopic(topic.name)) throw ofTheBroker();
   if (topic.perm & 2) return topic;
   throw new BrokerError("FORBIDDEN", `Topic '${topic.name}' does not allow writing: its perm is ${topic.perm}.`);
 }

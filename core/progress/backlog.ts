@@ -17,7 +17,7 @@ import type { Progress } from "./progress.ts";
  *
  * A bucket goes from inside to backlogged when its deferred offsets crowd the item (`make-room.ts`, `take-ordered.ts`); from either
  * to out when its claim waits long or the item is crowded (`make-room.ts`); from out to inside or backlogged when its claim is due
- * (`read-moved-out.ts`); and from backlogged back to inside piece by piece, once its claim is settled and nothing of it is left in
+ * (`take-moved-out.ts`); and from backlogged back to inside piece by piece, once its claim is settled and nothing of it is left in
  * `k` (`refill.ts`). So of each bucket the order is: claim, `k`, chunks of the backlog, backlog.
  *
  * A scan must not hand out a message of a bucket that is out. While `oc` is above 0 it looks up the backlog of each bucket that

@@ -9,7 +9,7 @@ import type { ClaimMeta, Progress } from "./progress.ts";
  *
  *   held         a receive takes new messages, or a due claim, under its nonce. Acks take messages out; with the last one the
  *                claim goes. An extend moves the end of the lease on: of the whole claim in place, of a part in a claim of its own.
- *   given back   a nack puts the delivery's nonce aside (`givenBackNonce`), so that its handles no longer work, and lets the claim
+ *   given back   a nack marks the nonce of the delivery (`givenBackNonce`), so that its handles no longer work, and lets the claim
  *                wait. Many that wait long move out of the item (`moved-out-claim.ts`).
  *   due          the lease, or the wait, is over: nothing is written. What was held may still be settled, until the next receive
  *                takes the claim for itself, or moves it to the dead-letter topic after the last attempt.

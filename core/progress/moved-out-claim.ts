@@ -7,7 +7,7 @@ import type { Claim } from "./progress.ts";
  *   inside    the claim is in the progress item, given back, and nobody holds it. Those due last leave first (`make-room.ts`).
  *   outside   it is an item of its own. The progress item knows of it in sum: how many messages are outside, and that none of them is
  *             due before `movedOutDueMs`. No handle works on it, and it does not count towards the claims a queue may have.
- *   back      the first receive that finds it due takes it in (`read-moved-out.ts`): under its own lease where it has room for it;
+ *   back      the first receive that finds it due takes it in (`take-moved-out.ts`): under its own lease where it has room for it;
  *             else given back as it was, to be taken like any claim that is due. What has expired meanwhile does not come back.
  *
  * Either way is one transaction of both items, which wants the count outside as it was read: a crash leaves the claim in one place,

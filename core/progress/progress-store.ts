@@ -82,7 +82,7 @@ export class ProgressStore {
   }
 
   /** For a change that only takes away. Answers the progress before it: what it took away is known by that. */
-  async take(queue: ProgressQueue, change: ProgressChange): Promise<Written> {
+  async updateReturningOld(queue: ProgressQueue, change: ProgressChange): Promise<Written> {
     const result = await this.#items.update(keyOf(queue), change.changes, { when: change.when, returning: "allOld" });
     if (!result.ok || !result.item) return { ok: result.ok, progress: this.#met(queue, result.ok ? undefined : result.current) };
     this.#keep(change.appliedTo(result.item));

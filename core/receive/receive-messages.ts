@@ -9,7 +9,7 @@ import type { ConsumedQueue } from "../progress/consumed-queue.ts";
 import type { Consumption } from "../progress/consumption.ts";
 import { NONCE_CHARS, NONCE_CHARS_BEFORE, UNTAGGED } from "../progress/progress.ts";
 import type { ReceiveRequest } from "../requests.ts";
-import { giveBackUnsent } from "../settle/give-back.ts";
+import { giveBackUnsent } from "../settle/give-back-unsent.ts";
 import type { ConsumerGroup, ReceivedMessage } from "../terms.ts";
 import { consumerLane, groupLane, type PassOn, type Waiter, type Woken } from "../wake/arrivals.ts";
 import type { WaitingReceives } from "../wake/waiting-receives.ts";
@@ -119,7 +119,7 @@ class Receive {
     this.#signal = signal;
     this.queues = visitingOrder(group, topics, this.#turn, receiving.clock.wallMs());
     this.budget = {
-      ...takerOf(receiving, group, attemptId),
+      ...drawTaker(receiving, group, attemptId),
       messages: request.max,
       bytes: request.maxBytes ?? RECEIVE_BYTES_MAX,
       leaseMs: request.leaseMs ?? group.leaseSeconds * 1_000,
@@ -198,7 +198,7 @@ class Receive {
 }
 
 /** How claims are marked that this receive takes. Older versions know an attempt by its nonce. */
-function takerOf(receiving: Receiving, group: ConsumerGroup, attemptId: string | undefined): Taker {
+function drawTaker(receiving: Receiving, group: ConsumerGroup, attemptId: string | undefined): Taker {
   const { random, format } = receiving;
   const nonce = (chars: number): string => toBase64url(random.bytes(9)).slice(0, chars);
   const attempt = attemptId === undefined ? undefined : attemptOf(receiving, group, attemptId);

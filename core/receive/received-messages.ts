@@ -3,7 +3,7 @@ import { StoreUnavailable } from "../ports/store-failures.ts";
 import type { ConsumedQueue } from "../progress/consumed-queue.ts";
 import type { Consumption } from "../progress/consumption.ts";
 import type { Delivery } from "../progress/held.ts";
-import { giveBackUnsent } from "../settle/give-back.ts";
+import { giveBackUnsent } from "../settle/give-back-unsent.ts";
 import type { ConsumerGroup, ReceivedMessage, StoredMessage } from "../terms.ts";
 import type { Budget } from "./budget.ts";
 import { countThatFits } from "./fit-reply.ts";

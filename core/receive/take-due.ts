@@ -11,7 +11,10 @@ import { readOffsets } from "./read-offsets.ts";
 import { takeDueOrdered } from "./take-due-ordered.ts";
 import type { Step, Taken } from "./taken.ts";
 
-/** When a claim may be handed out again. A lease waits for the slowest clock; a wait that nobody believes in does not. */
+/**
+ * When a claim may be handed out again. A held claim is due `skewMarginMs` after its end, since the clock of its holder may be slower. A
+ * claim that was given back is due at its time: nobody holds it.
+ */
 export const dueAgainMs = (claim: Claim, skewMarginMs: number): number => claim.dueMs + (isGivenBack(claim) ? 0 : skewMarginMs);
 
 /** The claim that has been due longest, if any is. */

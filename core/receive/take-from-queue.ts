@@ -8,10 +8,10 @@ import { makeRoom } from "../progress/make-room.ts";
 import type { Claim, Progress } from "../progress/progress.ts";
 import { roomForReturning } from "./ordered-room.ts";
 import { putAside } from "./put-aside.ts";
-import { readMovedOut } from "./read-moved-out.ts";
 import { refill, roomForRefill } from "./refill.ts";
 import { dueClaim, takeDue } from "./take-due.ts";
 import { takeMatching } from "./take-matching.ts";
+import { takeMovedOut } from "./take-moved-out.ts";
 import { takeNew } from "./take-new.ts";
 import { takeOrdered } from "./take-ordered.ts";
 import type { NotTaken, Step, Taken, UnreadableInClaim } from "./taken.ts";
@@ -87,7 +87,7 @@ function nextTake(
 ): Take {
   if (due) return (_, step) => takeDue(consumption, step, due);
   const returning = dueOutside ? roomForReturning(consumption, queue, progress) : 0;
-  if (returning > 0) return (_, step) => readMovedOut(consumption, step, returning);
+  if (returning > 0) return (_, step) => takeMovedOut(consumption, step, returning);
   const refilled = roomForRefill(progress);
   if (refilled > 0) return (_, step) => refill(consumption, step, refilled);
   if (isTakenInOrder(queue, progress)) return takeOrdered;

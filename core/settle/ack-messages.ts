@@ -36,7 +36,7 @@ export async function ackMessages(
   for (let round = 0; waiting.length > 0 && round < SETTLE_ROUNDS_MAX; round++) {
     const shares = sharesOf(waiting, image);
     const change = ackChange(shares);
-    const { ok, progress } = await repeatUnknown(consumption, () => consumption.progress.take(queue, change));
+    const { ok, progress } = await repeatUnknown(consumption, () => consumption.progress.updateReturningOld(queue, change));
     image = progress;
     for (const { id, handles: acked } of shares) {
       for (const handle of acked) {

@@ -32,7 +32,7 @@ interface PartChange {
 }
 
 /**
- * Extends, or gives back, messages of one delivery, each in the claim that holds it now.
+ * Extends messages of one delivery, or gives them back, which is what a nack does, each in the claim that holds it now.
  *
  *   whole    all open messages of a claim are named: the claim changes in place. An ordered claim is never split: it changes whole,
  *            whatever part is named.

@@ -28,9 +28,10 @@ interface Returning {
 
 /**
  * Brings claims that are due back into the item, at most `room` of them, under the receive's lease where they fit: one transaction
- * with the deletion of their own items. What moved as it was read: whoever else moved claims comes first.
+ * with the deletion of their own items. It wants what moved as it was
+ * read: if another receive moved claims meanwhile, this one starts again.
  */
-export async function readMovedOut(consumption: Consumption, step: Step, room: number): Promise<Taken> {
+export async function takeMovedOut(consumption: Consumption, step: Step, room: number): Promise<Taken> {
   const { queue, progress, budget } = step;
   const { due, nextDueMs } = await dueOutside(consumption, step, room);
   const change = new ProgressChange(progress).setMovedOutDue(nextDueMs);
