@@ -21,11 +21,12 @@ export async function storeByKey<Receipt>(
   destination: Destination<Receipt>,
 ): Promise<readonly (Receipt | BrokerError)[]> {
   const results = new Array<Receipt | BrokerError>(entries.length);
+  const untilMs = store.clock.nowMs() + SEND_DEADLINE_MS;
   let waiting = entries.map((_, index) => index);
   while (waiting.length > 0) {
     const { now, later } = firstOfEachKey(entries, waiting);
     try {
-      await storePart(store, topicUid, destination, { entries, indexes: now, results });
+      await storePart(store, topicUid, destination, { entries, indexes: now, results, untilMs });
     } catch (error) {
       const failure = asBrokerError(error);
       // What comes after a failed store is not tried: it would be stored ahead of what comes before it.
@@ -55,13 +56,14 @@ interface Part<Receipt> {
   readonly entries: readonly MessageInput[];
   readonly indexes: readonly number[];
   readonly results: (Receipt | BrokerError)[];
+  readonly untilMs: number;
 }
 
 async function storePart<Receipt>(
   { items, clock }: OnceStore,
   topicUid: string,
   destination: Destination<Receipt>,
-  { entries, indexes, results }: Part<Receipt>,
+  { entries, indexes, results, untilMs }: Part<Receipt>,
 ): Promise<void> {
   /** What lies under a key though its window is over, or its message was cancelled: it may be replaced. */
   const forgotten = new Map<string, Item>();
@@ -82,7 +84,6 @@ async function storePart<Receipt>(
     const known = await items.batchGet(keyed.map((index) => knownSendKey(topicUid, keyOf(entries[index]) as string)));
     for (const [nth, index] of keyed.entries()) await meet(index, known[nth]);
   }
-  const untilMs = clock.nowMs() + SEND_DEADLINE_MS;
   while (left.length > 0) {
     requireInTime(clock, untilMs);
     const keyed = left.filter((index) => keyOf(entries[index]) !== undefined);
