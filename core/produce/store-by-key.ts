@@ -10,7 +10,7 @@ import type { KnownPlace } from "./known-place.ts";
 import { isKnownSend, knownSendItem, knownSendOf } from "./known-send.ts";
 
 /**
- * Stores entries of one queue, some of which are known by a dedup key: each key's item is put in the transaction that stores its
+ * Stores entries of one destination, some of which are known by a dedup key: each key's item is put in the transaction that stores its
  * message, on condition that there is none. Who meets one leaves that entry out, answers it as its first send was answered, and
  * stores the rest. One result per entry.
  */

@@ -12,7 +12,6 @@ import { uidOf } from "../store/uid-items.ts";
 import type { Topic } from "../terms.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 import type { Arrivals } from "../wake/arrivals.ts";
-import { type HeldShards, isOfShards } from "./held-shards.ts";
 import { parkedKey, parking } from "./parked-timers.ts";
 import { type CheckTimer, isMessage, type MessageTimer, timerKey, unitsOfTimer } from "./timer.ts";
 import { BATCH_BYTES_MAX, BATCH_UNITS_MAX, FIRE_PATIENCE_MS, TIMERS_PER_BATCH_MAX } from "./timer-limits.ts";
@@ -52,19 +51,16 @@ export function batchOf(timers: readonly MessageTimer[]): number {
 }
 
 /**
- * Delivers due messages of one topic to one queue, one of those of the shards that are held where `bound` is undefined: one transaction appends them and deletes
- * their timers, so that each is delivered once, whoever tries. What was cancelled or moved meanwhile is left out, what cannot be
- * read is parked. Errors: `StoreUnavailable`; SERVER_BUSY while the queues of message groups change.
+ * Delivers due messages of one topic to one queue: one transaction appends them and deletes their timers, so that each is delivered
+ * once, whoever tries. What was cancelled or moved meanwhile is left out, what cannot be read is parked. Errors: `StoreUnavailable`; SERVER_BUSY while the queues of message groups change.
  */
 export async function fireBatch(
   firing: Firing,
   topic: Topic,
-  bound: number | undefined,
+  queueId: number,
   timers: readonly MessageTimer[],
-  held: HeldShards,
 ): Promise<{ readonly fired: number; readonly parked: number }> {
   const { log, clock, choice, arrivals } = firing;
-  const queueId = bound ?? choice.choose(topic, (queue) => isOfShards(queue, topic.writeQueues, held));
   const { readable, parked } = await read(firing, timers);
   let batch = readable;
   while (batch.length > 0) {

@@ -211,7 +211,10 @@ export class FiringLanes {
     }
     const { left: still = [], reroute } = fired;
     const left = new Set(still);
-    for (const timer of batch.timers) if (!kept.includes(timer)) left.add(timer);
+    if (kept.length < batch.timers.length) {
+      const tried = new Set(kept);
+      for (const timer of batch.timers) if (!tried.has(timer)) left.add(timer);
+    }
     lane.over(batch, left);
     this.#waiting += left.size;
     for (const timer of batch.timers) if (!left.has(timer)) this.#taken.done(timer);

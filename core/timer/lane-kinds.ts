@@ -1,8 +1,9 @@
 import { BrokerError } from "../errors.ts";
+import type { Topic } from "../terms.ts";
 import { clearTombstone } from "./clear-tombstone.ts";
 import { batchOf, type Firing, fireBatch, PARKED_TOGETHER_MAX, parkOrphaned, weightOf } from "./fire-batch.ts";
 import type { LaneKind } from "./firing-lane.ts";
-import type { HeldShards } from "./held-shards.ts";
+import { type HeldShards, isOfShards } from "./held-shards.ts";
 import { boundQueue, type ReadTimer } from "./route.ts";
 import { Slots } from "./slots.ts";
 import type { CheckTimer, MessageTimer, Tombstone } from "./timer.ts";
@@ -117,7 +118,7 @@ export class LaneKinds {
           try {
             const bound = first && boundQueue(topic, first);
             const { fired, parked } = await this.#weighed(timers, () =>
-              fireBatch(this.#firing, topic, bound, timers, this.#held()),
+              fireBatch(this.#firing, topic, bound ?? this.#anyQueue(topic), timers),
             );
             this.#fired += fired;
             this.#parked += parked;
@@ -130,6 +131,11 @@ export class LaneKinds {
           }
         }),
     };
+  }
+
+  /** One that no other scanner appends to, where there is one. */
+  #anyQueue(topic: Topic): number {
+    return this.#firing.choice.choose(topic, (queueId) => isOfShards(queueId, topic.writeQueues, this.#held()));
   }
 
   /** Lets batches be in memory, unpacked, while all of them together weigh no more than they may. */

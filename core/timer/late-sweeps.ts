@@ -40,11 +40,11 @@ export class LateSweeps {
 
   /** What is to be read now; `undefined`: nothing. `start`: the beginning of all. */
   range(front: string, start: string, nowMs: number): { readonly from: string; readonly to: string } | undefined {
-    if (!this.#sweep && nowMs >= this.#nextMs) {
-      const full = nowMs >= this.#nextFullMs;
-      // The clock may have been set back.
-      const sinceMs = Math.min(this.#beganMs, nowMs) - LATE_WRITE_MS;
-      const from = full ? start : timerSk(Math.max(0, sinceMs), "");
+    // Where the clock was set back, none of these times tells anything.
+    const setBack = nowMs < this.#beganMs;
+    if (!this.#sweep && (nowMs >= this.#nextMs || setBack)) {
+      const full = nowMs >= this.#nextFullMs || setBack;
+      const from = full ? start : timerSk(Math.max(0, this.#beganMs - LATE_WRITE_MS), "");
       this.#beganMs = nowMs;
       if (from < front) this.#sweep = { from, to: front, beganMs: nowMs, full, read: 0 };
       else this.#swept(nowMs, nowMs + LATE_SWEEP_MS.least, true);
