@@ -181,6 +181,7 @@ export class EmbeddedItemStore implements ItemStore {
   async close(): Promise<void> {
     await this.#queue.close();
     await this.#database.close();
+    await this.space.close();
   }
 
   async #write(write: Write, options: WriteOptions | undefined): Promise<WriteResult> {

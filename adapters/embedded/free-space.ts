@@ -31,6 +31,7 @@ export class FreeSpace {
   #begunBytes = 0;
   #checking: Promise<void> | undefined;
   #checkedAtMs = 0;
+  #closed = false;
   #reportedAtMs = Number.NEGATIVE_INFINITY;
 
   private constructor(path: string, reserveBytes: number, report: (line: string) => void) {
@@ -43,6 +44,12 @@ export class FreeSpace {
     const space = new FreeSpace(path, reserveBytes, report);
     await space.#check();
     return space;
+  }
+
+  /** Looks no more, and waits for the look under way: it would keep the file system from being unmounted. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#checking;
   }
 
   /** `bytes` went to the disk since. A compaction may write them once more. */
@@ -77,7 +84,8 @@ export class FreeSpace {
     const leftBytes = this.#freeBytes - this.#writtenBytes - this.#begunBytes;
     const overReserve = this.#freeBytes - this.#reserveBytes;
     const roomBytes = overReserve > 0 ? overReserve : Math.max(0, overReserve + this.#reserveBytes / 2);
-    if (performance.now() - this.#checkedAtMs >= CHECK_MS || this.#writtenBytes > roomBytes / 2) {
+    const outdated = performance.now() - this.#checkedAtMs >= CHECK_MS || this.#writtenBytes > roomBytes / 2;
+    if (outdated && !this.#closed) {
       this.#checking ??= this.#check().finally(() => {
         this.#checking = undefined;
       });

@@ -225,7 +225,8 @@ test("a disk that others fill under a running store: it goes on in the room it g
 
 test("an object that does not fit is refused and leaves nothing behind", async (context) => {
   const { path, fill, free } = needDisk(context);
-  const objects = await EmbeddedObjectStore.open(path, { space: await FreeSpace.watch(path, 0) });
+  const space = await FreeSpace.watch(path, 0);
+  const objects = await EmbeddedObjectStore.open(path, { space });
   await objects.put("a/kept", new Uint8Array(1_000).fill(1));
   await fill();
   await expect(objects.put("a/refused", new Uint8Array(MIB))).rejects.toMatchObject({ outcome: "not-applied", reason: "full" });
@@ -236,4 +237,5 @@ test("an object that does not fit is refused and leaves nothing behind", async (
   await free();
   await objects.put("a/refused", new Uint8Array(MIB));
   expect(await objectsIn(path)).toEqual(["a/kept", "a/refused"]);
+  await space.close();
 });

@@ -40,7 +40,8 @@ export async function smallDisk(megabytes: number): Promise<SmallDisk | { readon
     },
     free: () => rm(filler, { force: true }),
     async remove() {
-      spawnSync("umount", [directory.path]);
+      const unmount = spawnSync("umount", [directory.path], { encoding: "utf8" });
+      if (unmount.status !== 0) throw new Error(`cannot unmount it: ${unmount.stderr.trim()}`);
       await directory.remove();
     },
   };
