@@ -91,20 +91,32 @@ async function repeat(
   );
 }
 
+/** What one entry of a request may end: the message it names, and those behind it that its nack gives back. */
+interface Tried {
+  readonly own: Try;
+  readonly behind: readonly { readonly seen: Seen; readonly tried: Try }[];
+}
+
 async function ask(stage: Stage, consumer: Consumer, settlings: readonly Settling[]): Promise<readonly Try[]> {
   const { world, auditor } = stage;
   const sentMs = world.nowMs;
-  const tries = settlings.map((settling) => {
-    const { message, heldMs } = settling;
-    return auditor.settleStarted(seenOf(message), verbOf(settling), { heldMs, sentMs, leaseUntilMs: message.leaseUntilMs });
+  const tries = settlings.map((settling): Tried => {
+    const { message, heldMs, wish, claim } = settling;
+    const times = { heldMs, sentMs, leaseUntilMs: message.leaseUntilMs };
+    const own = seenOf(message);
+    const behind = wish.action === "nack" ? claim.filter((seen) => placeOf(seen) !== placeOf(own)) : [];
+    return {
+      own: auditor.settleStarted(own, verbOf(settling), times),
+      behind: behind.map((seen) => ({ seen, tried: auditor.settleStarted(seen, "nack", times) })),
+    };
   });
   for (const settling of settlings)
     if (givesUp(settling)) for (const seen of settling.claim) auditor.release(consumer.name, seen);
   const entries = settlings.map(({ message, wish }): SettleEntry => ({ ...wish, receiptHandle: message.receiptHandle }));
   const results = await call(stage, (broker) => broker.settleMessages(GROUP, entries), SETTLE_MS);
   for (const [index, settling] of settlings.entries())
-    conclude(stage, consumer, settling, tries[index] as Try, results === "unknown" ? undefined : results[index]);
-  return tries;
+    conclude(stage, consumer, settling, tries[index] as Tried, results === "unknown" ? undefined : results[index]);
+  return tries.map(({ own }) => own);
 }
 
 /** What is asked for twice is done once. */
@@ -115,7 +127,13 @@ const verbOf = ({ wish, original, contradicted }: Settling): Verb =>
 const givesUp = ({ wish, original }: Settling): boolean =>
   (wish.action === "nack" || wish.action === "deadLetter") && original?.outcome !== "done";
 
-function conclude(stage: Stage, consumer: Consumer, settling: Settling, tried: Try, result: SettleResult | undefined): void {
+function conclude(
+  stage: Stage,
+  consumer: Consumer,
+  settling: Settling,
+  { own: tried, behind }: Tried,
+  result: SettleResult | undefined,
+): void {
   const { world, auditor } = stage;
   const { message, wish, contradicted, original } = settling;
   const { name, skewMs } = consumer;
@@ -125,7 +143,9 @@ function conclude(stage: Stage, consumer: Consumer, settling: Settling, tried: T
   world.note(
     `${name} ${original ? "again " : ""}${wish.action} of ${placeOf(seen)}: ${result?.status === "error" ? result.error.code : (result?.status ?? "silence")}`,
   );
-  auditor.settleEnded(seen, tried, outcomeOf(stage, settling, result, running), nowMs);
+  const outcome = outcomeOf(stage, settling, result, running);
+  auditor.settleEnded(seen, tried, outcome, nowMs);
+  for (const other of behind) auditor.settleEnded(other.seen, other.tried, outcome, nowMs);
   if (original) return;
   if (isLost(result) && !contradicted && wish.action !== "deadLetter") {
     // Whoever believes to hold a message does: by this delivery, if its lease runs. Another settle of it may be under way; only an
@@ -137,7 +157,10 @@ function conclude(stage: Stage, consumer: Consumer, settling: Settling, tried: T
     // Clocks show whole milliseconds.
     if (result.leaseUntilMs < Math.floor(tried.sentMs) + wish.leaseMs - SKEW_MS_MAX - 1) auditor.extendedInVain(name, seen);
     auditor.extended(name, seen, result.leaseUntilMs - skewMs, nowMs);
-  } else if (wish.action !== "extend") auditor.release(name, seen);
+  } else if (wish.action !== "extend") {
+    // An answer to another receive may have come meanwhile, with what this request was about to give back.
+    for (const released of [seen, ...behind.map((other) => other.seen)]) auditor.release(name, released);
+  }
   if (result?.status === "nacked" && wish.action === "nack") {
     auditor.liveness?.givenBack(seen, nowMs + wish.delayMs, tried.heldMs);
     auditor.turns?.givenBack(seen, nowMs + wish.delayMs, tried.heldMs);
