@@ -1,4 +1,3 @@
-import { toBase64url } from "../bytes/base64url.ts";
 import { departs } from "../deletions/departure.ts";
 import { BrokerError } from "../errors.ts";
 import { compileFilter } from "../filter/compile-filter.ts";
@@ -15,7 +14,7 @@ import type { SubscriptionDeletion, VersionMatch } from "../requests.ts";
 import { everyItem } from "../store/every-item.ts";
 import { MetadataCache } from "../store/metadata-cache.ts";
 import { checkQuotas, subscriberQuota, subscriptionQuota, transactCounted } from "../store/quotas.ts";
-import { inPlaceOf, ofUid, ofVersion } from "../store/uid-items.ts";
+import { firstVersion, inPlaceOf, ofUid, ofVersion } from "../store/uid-items.ts";
 import { checkVersion } from "../store/version-match.ts";
 import type { ConsumerGroup, Filter, StartFrom, Subscription, Topic } from "../terms.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
@@ -176,24 +175,23 @@ export class SubscriptionRegistry {
     ]);
     const quotas = [...(ofOldTopic ? [] : [subscriptionQuota(group.uid)]), ...(ofOldGroup ? [] : [subscriberQuota(topic.uid)])];
     await checkQuotas(this.#store, quotas);
-    const nowMs = this.#store.clock.nowMs();
-    const uid = toBase64url(this.#store.random.bytes(6));
+    const first = firstVersion(this.#store);
     // Its progress comes first, and is the leftover of a departure until the subscription is there: whatever ends this before, it goes.
-    const unmade = departs({ kind: "subscription", uid, name: "", queues: topic.queuesEver }, nowMs + FLIGHT_MS_MAX);
+    const unmade = departs(
+      { kind: "subscription", uid: first.uid, name: "", queues: topic.queuesEver },
+      first.createdAtMs + FLIGHT_MS_MAX,
+    );
     await this.#store.items.put(unmade.item);
-    await this.#createProgress(uid, topic, startFrom);
+    await this.#createProgress(first.uid, topic, startFrom);
     // What is sent from here on is applied before the departure is due.
-    if (this.#store.clock.nowMs() - nowMs > MAKING_MS_MAX) throw tooSlow(topic);
+    if (this.#store.clock.nowMs() - first.createdAtMs > MAKING_MS_MAX) throw tooSlow(topic);
     const subscription: Subscription = {
       group: group.name,
       topic: topic.name,
-      uid,
       topicUid: topic.uid,
+      ...first,
       filter,
       earlierFilters: [],
-      createdAtMs: nowMs,
-      updatedAtMs: nowMs,
-      version: 1,
     };
     const writes: readonly TransactWrite[] = [
       { kind: "check", key: groupKey(group.name), when: ofUid(group.uid) },

@@ -26,7 +26,8 @@ export interface Quota {
   readonly counts: (item: Item) => boolean;
 }
 
-interface Store {
+/** Where things are made that count. */
+export interface CountedStore {
   readonly items: ItemStore;
   readonly clock: Clock;
   readonly random: Random;
@@ -74,7 +75,7 @@ const CONFLICT_MS = { first: 10, most: 500 } as const;
  * Errors: QUOTA_EXCEEDED when a quota is used up, `StoreUnavailable`; nothing was changed by either but for an unknown outcome.
  */
 export async function transactCounted(
-  store: Store,
+  store: CountedStore,
   writes: readonly TransactWrite[],
   quotas: readonly Quota[],
   by: 1 | -1,
@@ -95,7 +96,7 @@ export async function transactCounted(
 }
 
 /** Whether there seems to be room, before anything is prepared; only the transaction decides. Errors: QUOTA_EXCEEDED. */
-export async function checkQuotas({ items }: Pick<Store, "items">, quotas: readonly Quota[]): Promise<void> {
+export async function checkQuotas({ items }: Pick<CountedStore, "items">, quotas: readonly Quota[]): Promise<void> {
   if (quotas.length === 0) return;
   const counts = await items.batchGet(quotas.map(({ key }) => key));
   const usedUp = quotas.find(({ max }, index) => ((counts[index]?.n as number | undefined) ?? 0) >= max);
@@ -115,7 +116,7 @@ async function startCount(items: ItemStore, { key, pk, counts }: Quota): Promise
 }
 
 /** Counts are written by many: whoever met another's transaction waits for a moment. */
-async function afterConflicts<T>({ clock, random }: Store, transact: () => Promise<T>): Promise<T> {
+async function afterConflicts<T>({ clock, random }: CountedStore, transact: () => Promise<T>): Promise<T> {
   for (let conflicts = 0; ; conflicts++) {
     try {
       return await transact();
