@@ -5,7 +5,7 @@ import { GROUP_SEND_MS, METADATA_CACHE_MS, QUEUE_CHANGE_HOLD_MS, QUEUE_SHRINK_SE
 import type { QueueLog } from "../log/queue-log.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ItemStore } from "../ports/item-store.ts";
-import { queuesChange } from "../produce/choose-queue.ts";
+import { queuesChange } from "../produce/fixed-queue.ts";
 import { progressOf, unsettledCount } from "../progress/progress.ts";
 import { finishing } from "../store/store-errors.ts";
 import { uidOf } from "../store/uid-items.ts";

@@ -7,9 +7,9 @@ import { leaseLost } from "../progress/held-claim.ts";
 import { makeRoom } from "../progress/make-room.ts";
 import type { SettleEntry, SettleResult } from "../requests.ts";
 import { asBrokerError } from "../store/store-errors.ts";
+import type { Backoff } from "../terms.ts";
 import { consumerLane } from "../wake/arrivals.ts";
 import { ackMessages } from "./ack-messages.ts";
-import { backoffMs } from "./backoff.ts";
 import { type Changed, changeLease, type LeaseChange } from "./change-lease.ts";
 import { deadLetterHeld } from "./dead-letter-held.ts";
 import { invalidHandle, type ReceiptHandle } from "./receipt-handle.ts";
@@ -195,4 +195,13 @@ function groupBy<T>(all: readonly T[], keyOf: (value: T) => string): Map<string,
     else groups.set(key, [value]);
   }
   return groups;
+}
+
+const SECOND_MS = 1_000;
+
+/** How long a message waits after its `attempt`-th delivery failed. A list's last step repeats. */
+export function backoffMs(backoff: Backoff, attempt: number): number {
+  if (!("initialSeconds" in backoff)) return (backoff[Math.min(attempt, backoff.length) - 1] ?? 0) * SECOND_MS;
+  const { initialSeconds, multiplier, maxSeconds } = backoff;
+  return Math.min(maxSeconds, initialSeconds * multiplier ** (attempt - 1)) * SECOND_MS;
 }

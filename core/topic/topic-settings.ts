@@ -1,12 +1,9 @@
 import { BrokerError } from "../errors.ts";
 import { QUEUES_DEFAULT, RETENTION_HOURS_DEFAULT } from "../limits.ts";
-import type { Nullable, TopicSettings } from "../requests.ts";
+import type { Nullable, TopicConfig, TopicSettings } from "../requests.ts";
 import { mergeSettings } from "../store/merge-settings.ts";
-import type { Topic } from "../terms.ts";
 
-type Configurable = Pick<Topic, "type" | "writeQueues" | "readQueues" | "retentionHours" | "flushMode" | "perm" | "rooms">;
-
-export const TOPIC_DEFAULTS: Configurable = {
+export const TOPIC_DEFAULTS: TopicConfig = {
   type: "NORMAL",
   writeQueues: QUEUES_DEFAULT,
   readQueues: QUEUES_DEFAULT,
@@ -17,7 +14,7 @@ export const TOPIC_DEFAULTS: Configurable = {
 };
 
 /** `settings` over `current`; what they leave out stays, `null` restores the default. Errors: BAD_REQUEST. */
-export function mergeTopicSettings(current: Configurable, settings: Nullable<TopicSettings>): Configurable {
+export function mergeTopicSettings(current: TopicConfig, settings: Nullable<TopicSettings>): TopicConfig {
   const { queues } = settings;
   if (queues !== undefined && (settings.writeQueues !== undefined || settings.readQueues !== undefined)) {
     throw new BrokerError("BAD_REQUEST", "Give either queues, or writeQueues and readQueues.");

@@ -4,7 +4,7 @@ import { StoreCorrupt } from "../../../core/ports/store-failures.ts";
 import { deferredChanges } from "../../../core/progress/deferred.ts";
 import { claimId, freshProgress, givenBackNonce, metaOf, progressOf } from "../../../core/progress/progress.ts";
 import { ProgressChange } from "../../../core/progress/progress-change.ts";
-import { backoffMs } from "../../../core/settle/backoff.ts";
+import { backoffMs } from "../../../core/settle/settle-messages.ts";
 
 describe("progress", () => {
   it("reads what operations write", () => {
