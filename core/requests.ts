@@ -35,17 +35,17 @@ export type Nullable<T> = { readonly [K in keyof T]?: T[K] | null };
 type Optional<T> = { readonly [K in keyof T]?: T[K] | undefined };
 
 /** What users set of a topic. */
-export type TopicConfig = Pick<Topic, "type" | "writeQueues" | "readQueues" | "retentionHours" | "flushMode" | "perm" | "rooms">;
+export type TopicOptions = Pick<Topic, "type" | "writeQueues" | "readQueues" | "retentionHours" | "flushMode" | "perm" | "rooms">;
 
-export interface TopicSettings extends Optional<TopicConfig> {
+export interface TopicSettings extends Optional<TopicOptions> {
   /** Sets both counts. */
   readonly queues?: number | undefined;
 }
 
 /** What users set of a group. */
-export type GroupConfig = Pick<ConsumerGroup, "ordered" | "maxAttempts" | "backoff" | "leaseSeconds" | "paused" | "assignment">;
+export type GroupOptions = Pick<ConsumerGroup, "ordered" | "maxAttempts" | "backoff" | "leaseSeconds" | "paused" | "assignment">;
 
-export type GroupSettings = Optional<GroupConfig>;
+export type GroupSettings = Optional<GroupOptions>;
 
 export interface TopicDeletion {
   readonly topic: Topic;

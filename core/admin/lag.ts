@@ -101,7 +101,7 @@ export const sumOf = (lags: readonly Lag[]): Lag => {
   };
 };
 
-interface Place {
+interface SubscribedQueue {
   readonly subscriptionUid: string;
   readonly topicUid: string;
   readonly queueId: number;
@@ -109,7 +109,7 @@ interface Place {
 
 async function queueLag(
   store: LagDependencies,
-  place: Place,
+  queue: SubscribedQueue,
   progress: Progress,
   { minOffset, maxOffset }: Bounds,
 ): Promise<QueueLag> {
@@ -117,18 +117,18 @@ async function queueLag(
   const waitingFrom = Math.max(progress.next, minOffset);
   const waiting = Math.max(0, maxOffset - waitingFrom);
   const held = heldOffsets(progress);
-  const inFlight = held.length + progress.movedOut;
-  const movedOut = progress.movedOut > 0 ? await movedOutOffsets(store, place, progress) : [];
-  const live = [...held, ...movedOut, ...(waiting > 0 ? [waitingFrom] : [])].filter((offset) => offset >= minOffset);
+  const inFlight = held.length + progress.messagesOut;
+  const outside = progress.messagesOut > 0 ? await movedOutOffsets(store, queue, progress) : [];
+  const live = [...held, ...outside, ...(waiting > 0 ? [waitingFrom] : [])].filter((offset) => offset >= minOffset);
   const oldestUnackedAtMs =
     live.length === 0
       ? undefined
       : await storedAtMs(
           store,
-          place,
+          queue,
           live.reduce((a, b) => Math.min(a, b)),
         );
-  const { queueId } = place;
+  const { queueId } = queue;
   const { next: committed, unreadable } = progress;
   return { queueId, committed, minOffset, maxOffset, lag: waiting + inFlight, inFlight, unreadable, oldestUnackedAtMs };
 }
@@ -144,24 +144,24 @@ function heldOffsets({ claims, deferred }: Progress): readonly number[] {
  * The lowest offset of each claim outside the item, those due first, and of backlogs whose claim is not: what waits behind a claim is
  * younger.
  */
-async function movedOutOffsets(store: LagDependencies, place: Place, progress: Progress): Promise<readonly number[]> {
+async function movedOutOffsets(store: LagDependencies, queue: SubscribedQueue, progress: Progress): Promise<readonly number[]> {
   const within = {
     from: movedOutFrom(progress.generation),
     to: movedOutUntil(progress.generation),
     limit: LAG_MOVED_OUT_CLAIMS_MAX,
   };
-  const claims = await store.items.query({ pk: movedOutPk(place.subscriptionUid, place.queueId), ...within });
+  const claims = await store.items.query({ pk: movedOutPk(queue.subscriptionUid, queue.queueId), ...within });
   const offsets = claims.items.map((item) => {
     const { first, open } = movedOutClaimOf(item);
     return first + (open[0] ?? 0);
   });
   if (progress.backlogged.size === 0) return offsets;
-  const backlogs = await store.items.query({ pk: backlogPk(place.subscriptionUid, place.queueId), ...within });
+  const backlogs = await store.items.query({ pk: backlogPk(queue.subscriptionUid, queue.queueId), ...within });
   return [...offsets, ...backlogs.items.flatMap((item) => offsetsOfBacklog(item)[0] ?? [])];
 }
 
-async function storedAtMs(store: LagDependencies, place: Place, offset: number): Promise<number | undefined> {
-  const run = await store.log.reader.run(place, offset, 1);
+async function storedAtMs(store: LagDependencies, queue: SubscribedQueue, offset: number): Promise<number | undefined> {
+  const run = await store.log.reader.run(queue, offset, 1);
   const [block] = run.blocks;
   return block && storedAtMsOf(block, run.from);
 }

@@ -4,7 +4,7 @@ import { GROUPS_PK, topicKey } from "../keys.ts";
 import { BACKOFF_SECONDS_DEFAULT, LEASE_SECONDS_DEFAULT, MAX_ATTEMPTS_DEFAULT } from "../limits.ts";
 import { checkGroupName, deadLetterTopicName } from "../names.ts";
 import type { TransactWrite } from "../ports/item-store.ts";
-import type { GroupConfig, GroupSettings, ListPage, ListRequest, Nullable, VersionMatch } from "../requests.ts";
+import type { GroupOptions, GroupSettings, ListPage, ListRequest, Nullable, VersionMatch } from "../requests.ts";
 import { mergeSettings, sameSettings } from "../store/merge-settings.ts";
 import { NamedItems, type NamedKind } from "../store/named-items.ts";
 import { type CountedStore, GROUP_QUOTA } from "../store/quotas.ts";
@@ -14,7 +14,7 @@ import { topicItem, topicOf } from "../topic/topic-codec.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 import { groupItem, groupOf } from "./group-codec.ts";
 
-const GROUP_DEFAULTS: GroupConfig = {
+const GROUP_DEFAULTS: GroupOptions = {
   ordered: false,
   maxAttempts: MAX_ATTEMPTS_DEFAULT,
   backoff: BACKOFF_SECONDS_DEFAULT,

@@ -53,12 +53,12 @@ export class SubscriptionRegistry {
   }
 
   /** For the request path: up to two seconds old. */
-  async of(group: ConsumerGroup): Promise<readonly Subscription[]> {
-    return (await this.#cache.get(group.uid, () => this.list(group))) ?? [];
+  async resolveAll(group: ConsumerGroup): Promise<readonly Subscription[]> {
+    return (await this.#cache.get(group.uid, () => this.getAll(group))) ?? [];
   }
 
-  /** As stored, those to deleted topics left out by nobody: the caller compares topicUid. */
-  async list(group: ConsumerGroup): Promise<readonly Subscription[]> {
+  /** The stored state. Subscriptions to deleted topics are among them: the caller compares topicUid. */
+  async getAll(group: ConsumerGroup): Promise<readonly Subscription[]> {
     const subscriptions: Subscription[] = [];
     // All of them: subscribers that come together may pass the limit, and none of them may be left unread.
     const query = { pk: subscriptionsPk(group.uid), limit: SUBSCRIBERS_PER_PAGE };
@@ -66,9 +66,9 @@ export class SubscriptionRegistry {
     return subscriptions;
   }
 
-  /** Those that were asked for: the broker makes others, to bring back what is redriven. */
-  async listed(group: ConsumerGroup): Promise<readonly Subscription[]> {
-    return (await this.list(group)).filter(({ topic }) => !isRetryTopic(topic));
+  /** Those that users made: the broker makes others, to bring back what is redriven. */
+  async getUserMade(group: ConsumerGroup): Promise<readonly Subscription[]> {
+    return (await this.getAll(group)).filter(({ topic }) => !isRetryTopic(topic));
   }
 
   forget(groupUid: string): void {

@@ -94,13 +94,13 @@ async function keep(store: RequestStore, request: KeyedRequest, owner: string, r
 }
 
 const forget = (store: RequestStore, request: KeyedRequest, owner: string): Promise<void> =>
-  attempt(() => store.items.delete(knownRequestKey(request.id), { when: ownedBy(owner) }));
+  letGo(() => store.items.delete(knownRequestKey(request.id), { when: ownedBy(owner) }));
 
 const reopen = (store: RequestStore, request: KeyedRequest, owner: string): Promise<void> =>
-  attempt(() => store.items.update(knownRequestKey(request.id), OPENED, { when: ownedBy(owner) }));
+  letGo(() => store.items.update(knownRequestKey(request.id), OPENED, { when: ownedBy(owner) }));
 
 /** Lets a request go before its deadline would: the error that it failed with is the answer, whatever comes of this. */
-async function attempt(write: () => Promise<unknown>): Promise<void> {
+async function letGo(write: () => Promise<unknown>): Promise<void> {
   try {
     await write();
   } catch (error) {

@@ -80,9 +80,9 @@ export class QueueLog {
     const { inlineFrameBytesMax, transactedInlineBytesMax } = this.#settings;
     const inlineBytesMax = companions ? transactedInlineBytesMax : inlineFrameBytesMax;
     const inline = batch.length <= inlineBytesMax && topic.flushMode === "ASYNC_FLUSH";
-    const place = inline ? undefined : await this.#objects.put(batch, retentionClassDays(topic.retentionHours), objectUntilMs);
-    const storedAtMs = place ? clock.nowMs() : head.storedAtMs;
-    const frame = place ? encodePointer({ ...head, ...place, storedAtMs, count: records.length }) : batch;
+    const pointer = inline ? undefined : await this.#objects.put(batch, retentionClassDays(topic.retentionHours), objectUntilMs);
+    const storedAtMs = pointer ? clock.nowMs() : head.storedAtMs;
+    const frame = pointer ? encodePointer({ ...head, ...pointer, storedAtMs, count: records.length }) : batch;
     const result = await this.#appender(topic.uid, queueId).append({
       frames: [frame],
       firstFrameId: head.id,

@@ -33,7 +33,7 @@ export interface Progress {
   /** [nb] Base of a block at or before `next`. */
   readonly hint: number;
   /** [r] Messages outside this item: of claims moved out of it, and in backlogs (`backlog.ts`). */
-  readonly movedOut: number;
+  readonly messagesOut: number;
   /** [rd] None of the claims among them is due before; meaningless where there are none. */
   readonly movedOutDueMs: number;
   /** [dl] Messages sent to the dead-letter topic. */
@@ -141,8 +141,8 @@ export const freeClaimId = ({ claims, emptyClaims }: Progress, seed: string, oth
   claimId(seed, (id) => claims.has(id) || emptyClaims.includes(id) || others?.has(id) === true);
 
 /** Messages below `next` that are neither settled nor expired: out with consumers, waiting after a nack, or deferred. */
-export function unsettledCount({ claims, deferred, movedOut }: Progress): number {
-  let count = movedOut + deferred.offsets.length;
+export function unsettledCount({ claims, deferred, messagesOut }: Progress): number {
+  let count = messagesOut + deferred.offsets.length;
   for (const { open } of claims.values()) count += open.length;
   return count;
 }
@@ -184,7 +184,7 @@ function parse(item: Item): Progress {
     generation: item.g as number,
     next: item.n as number,
     hint: item.nb as number,
-    movedOut: item.r as number,
+    messagesOut: item.r as number,
     movedOutDueMs: (item.rd as number | undefined) ?? Number.MAX_SAFE_INTEGER,
     deadLettered: item.dl as number,
     expired: item.ex as number,
@@ -201,9 +201,9 @@ function parse(item: Item): Progress {
 
 /** What every write leaves so. Errors: `StoreCorrupt`. */
 function checked(progress: Progress): Progress {
-  const { next, movedOut, bucketsOut, claims, deferred, stored } = progress;
+  const { next, messagesOut, bucketsOut, claims, deferred, stored } = progress;
   const broken = (what: string) => new StoreCorrupt(`progress ${stored.pk} ${what}`, { key: { pk: stored.pk, sk: stored.sk } });
-  if (movedOut < 0 || bucketsOut < 0) throw broken("counts less than nothing outside it");
+  if (messagesOut < 0 || bucketsOut < 0) throw broken("counts less than nothing outside it");
   if ((deferred.offsets.at(-1) ?? -1) >= next) throw broken("has deferred what was not met yet");
   for (const { id, first, open } of claims.values())
     if (first + (open.at(-1) ?? 0) >= next) throw broken(`has a claim ${id} on what was not handed out yet`);

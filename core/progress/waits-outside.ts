@@ -21,7 +21,7 @@ export async function waitsOutside(
 ): Promise<boolean | undefined> {
   const offset = offsetOf(message);
   const bucket = message.held.order?.bucket;
-  const place = { subscriptionUid: subscription.uid, queueId, generation };
+  const source = { subscriptionUid: subscription.uid, queueId, generation };
   const claims = { pk: movedOutPk(subscription.uid, queueId), from: movedOutFrom(generation), to: movedOutUntil(generation) };
   const among = (item: Item): boolean => {
     const { first, open } = movedOutClaimOf(item);
@@ -29,7 +29,7 @@ export async function waitsOutside(
   };
   const inClaims = await anyItem({ items }, claims, among);
   if (inClaims !== false || bucket === undefined) return inClaims;
-  const { pk, sk } = backlogKey(place, bucket);
+  const { pk, sk } = backlogKey(source, bucket);
   // '.' follows '-'.
   return anyItem({ items }, { pk, from: sk, to: `${sk}.` }, (item) => offsetsOfBacklog(item).includes(offset));
 }

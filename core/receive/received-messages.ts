@@ -21,10 +21,10 @@ export async function receivedMessages(
   { group, queues, budget }: ReceivedBy,
   deliveries: readonly Delivery[],
 ): Promise<readonly ReceivedMessage[]> {
-  const place = new Map(queues.map(({ subscription, queueId }, index) => [`${subscription.uid}#${queueId}`, index]));
-  const placeOf = ({ queue }: Delivery): number => place.get(`${queue.subscription.uid}#${queue.queueId}`) ?? 0;
+  const ranks = new Map(queues.map(({ subscription, queueId }, index) => [`${subscription.uid}#${queueId}`, index]));
+  const rankOf = ({ queue }: Delivery): number => ranks.get(`${queue.subscription.uid}#${queue.queueId}`) ?? 0;
   const ordered = [...deliveries].sort(
-    (a, b) => placeOf(a) - placeOf(b) || (a.messages[0]?.offset ?? 0) - (b.messages[0]?.offset ?? 0),
+    (a, b) => rankOf(a) - rankOf(b) || (a.messages[0]?.offset ?? 0) - (b.messages[0]?.offset ?? 0),
   );
   const received: ReceivedMessage[] = [];
   let bytes = 0;

@@ -11,14 +11,13 @@ import { Backlogs } from "../progress/backlog.ts";
 import { type ConsumedQueue, logQueue } from "../progress/consumed-queue.ts";
 import type { Consumption } from "../progress/consumption.ts";
 import { type Deferred, offsetsByBucket, withoutBuckets } from "../progress/deferred.ts";
-import { deliveryOrder } from "../progress/delivery-order.ts";
+import { deliveryOrder, mayMoveOut } from "../progress/delivery-order.ts";
 import { deliveriesFrom } from "../progress/held.ts";
 import { type ClaimOrder, freeClaimId, type Progress } from "../progress/progress.ts";
 import { type Outside, ProgressChange } from "../progress/progress-change.ts";
 import { nextHint } from "../pull/run-hint.ts";
 import { takerOf } from "./budget.ts";
 import { OrderedPlan } from "./ordered-plan.ts";
-import { mayMoveOut } from "./ordered-room.ts";
 import { readOffsets } from "./read-offsets.ts";
 import { waitingOutside } from "./refill.ts";
 import type { NotTaken, Step, Taken } from "./taken.ts";
@@ -48,7 +47,7 @@ export async function takeOrdered(consumption: Consumption, step: Step): Promise
   const backlogs = new Backlogs(consumption.items, queue, progress);
   const scanned = await scan(consumption, step, { plan, backlogs });
   const chosen = plan.choose();
-  consumption.progress.sawPlenty(queue, chosen.length >= messages);
+  consumption.progressStore.sawPlenty(queue, chosen.length >= messages);
   // A receive that took something leaves it at that: others may be about to settle what is in the way.
   const inTheWay = plan.crowded || waitingOutside(progress).length > 0;
   const clearing = inTheWay && chosen.length === 0 && !budget.begun && mayMoveOut(consumption, queue);
@@ -63,8 +62,8 @@ export async function takeOrdered(consumption: Consumption, step: Step): Promise
     .sweep(progress, EMPTY_CLAIMS_PER_RESERVE_MAX);
   const claimed = putClaims(change, step, plan, consumption.clock.nowMs() + budget.leaseMs);
   const written = outside
-    ? await consumption.progress.transact(queue, progress, change.move(progress, outside), backlogs.writes)
-    : await consumption.progress.update(queue, change.wantBacklogs(progress));
+    ? await consumption.progressStore.transact(queue, progress, change.move(progress, outside), backlogs.writes)
+    : await consumption.progressStore.update(queue, change.wantBacklogs(progress));
   const after = written.progress;
   if (!written.ok) return { progress: after, deliveries: [] };
   const deliveries = claimed.taken.flatMap((one) => deliveriesFrom(queue, after, { ...one, ...takerOf(budget) }));
@@ -99,17 +98,17 @@ async function moveToBacklogs(
   const leaving = left ? mostDeferred(left, BACKLOGS_PER_WRITE_MAX - plan.behind.size) : new Map<number, number[]>();
   if (plan.behind.size === 0 && leaving.size === 0) return {};
   await backlogs.read([...plan.behind.keys(), ...leaving.keys()].filter((bucket) => progress.backlogged.has(bucket)));
-  let { movedOut } = progress;
+  let { messagesOut } = progress;
   for (const [bucket, offsets] of leaving) {
     backlogs.prepend(bucket, offsets);
-    movedOut += offsets.length;
+    messagesOut += offsets.length;
   }
   for (const [bucket, offsets] of plan.behind) {
     backlogs.append(bucket, offsets);
-    movedOut += offsets.length;
+    messagesOut += offsets.length;
   }
   const backlogged = new Set([...progress.backlogged, ...leaving.keys()]);
-  const outside = { movedOut, bucketsOut: progress.bucketsOut, backlogged };
+  const outside = { messagesOut, bucketsOut: progress.bucketsOut, backlogged };
   return left ? { outside, deferred: withoutBuckets(left, new Set(leaving.keys())) } : { outside };
 }
 

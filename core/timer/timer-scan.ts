@@ -76,7 +76,7 @@ export class TimerScan {
       held: () => this.#heldShards(),
       unitsOf: (shard) => this.#unitsOf(shard),
       onFailure,
-      onRoom: (shard) => this.#wakeBehind(shard),
+      onSpace: (shard) => this.#wakeBehind(shard),
       onDropped: (first, lane) => this.#readers.get(first.timer.shard)?.rewind(first, lane),
       onProgress: () => {
         if (!this.#lanes.isFiring) this.#changed.wake();

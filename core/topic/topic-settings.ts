@@ -1,9 +1,9 @@
 import { BrokerError } from "../errors.ts";
 import { QUEUES_DEFAULT, RETENTION_HOURS_DEFAULT } from "../limits.ts";
-import type { Nullable, TopicConfig, TopicSettings } from "../requests.ts";
+import type { Nullable, TopicOptions, TopicSettings } from "../requests.ts";
 import { mergeSettings } from "../store/merge-settings.ts";
 
-export const TOPIC_DEFAULTS: TopicConfig = {
+export const TOPIC_DEFAULTS: TopicOptions = {
   type: "NORMAL",
   writeQueues: QUEUES_DEFAULT,
   readQueues: QUEUES_DEFAULT,
@@ -14,7 +14,7 @@ export const TOPIC_DEFAULTS: TopicConfig = {
 };
 
 /** `settings` over `current`; what they leave out stays, `null` restores the default. Errors: BAD_REQUEST. */
-export function mergeTopicSettings(current: TopicConfig, settings: Nullable<TopicSettings>): TopicConfig {
+export function mergeTopicSettings(current: TopicOptions, settings: Nullable<TopicSettings>): TopicOptions {
   const { queues } = settings;
   if (queues !== undefined && (settings.writeQueues !== undefined || settings.readQueues !== undefined)) {
     throw new BrokerError("BAD_REQUEST", "Give either queues, or writeQueues and readQueues.");

@@ -119,14 +119,14 @@ export class PostedChecks {
 
   /** Starts what may be: an endpoint that has had its turn stands behind the others. */
   #start(): void {
-    let noRoom = false;
+    let noSpace = false;
     for (const endpoint of this.#turns) {
       const [next] = endpoint.waiting.values();
       const nowMs = this.#nowMs;
       if (!next) this.#turns.delete(endpoint);
       if (!next || !endpoint.breaker.admits(nowMs) || !this.#slots.hasShare(endpoint, next.bytes)) continue;
-      if (!this.#slots.hasRoom(endpoint, next.bytes, nowMs)) {
-        noRoom = true;
+      if (!this.#slots.hasSpace(endpoint, next.bytes, nowMs)) {
+        noSpace = true;
         continue;
       }
       endpoint.waiting.delete(next.transactionId);
@@ -135,7 +135,7 @@ export class PostedChecks {
       if (endpoint.waiting.size > 0) this.#turns.add(endpoint);
       this.#keep(this.#run(endpoint, next));
     }
-    if (noRoom) this.#wakeWhenOneIsSlow();
+    if (noSpace) this.#wakeWhenOneIsSlow();
   }
 
   #wakeWhenOneIsSlow(): void {

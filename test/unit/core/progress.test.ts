@@ -22,7 +22,7 @@ describe("progress", () => {
       generation: 0,
       next: 40,
       hint: 32,
-      movedOut: 0,
+      messagesOut: 0,
       deadLettered: 0,
       expired: 0,
       emptyClaims: ["BBBB"],
@@ -48,7 +48,7 @@ describe("progress", () => {
     expect(() => progressOf({ ...fresh, r: -1 })).toThrow(StoreCorrupt);
     expect(() => progressOf({ ...fresh, oc: -1 })).toThrow(StoreCorrupt);
     const progress = progressOf({ ...fresh, r: 2 });
-    expect(() => new ProgressChange(progress).setMovedOut(progress, -1)).toThrow(StoreCorrupt);
+    expect(() => new ProgressChange(progress).setMessagesOut(progress, -1)).toThrow(StoreCorrupt);
     expect(() => new ProgressChange(progress).handOut(progress, { next: 7, hint: 0 })).toThrow(RangeError);
   });
 
