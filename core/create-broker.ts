@@ -123,13 +123,13 @@ export async function createBroker(dependencies: BrokerDependencies): Promise<Ru
 
     checksAgain: (taken) => answering(() => checksAgain(parts.producing, taken)),
     runOnce: (request, work) => answering(() => runOnce({ items, clock, random }, request, work)),
-    scan: (run) =>
+    scan: (options) =>
       answering(async () => {
         try {
-          return await scan(scanning, { ...run, holder: newHolder() });
+          return await scan(scanning, { ...options, holder: newHolder() });
         } finally {
           // A process that freezes now would answer for them much later.
-          await transactions.finishChecks(run.untilMs);
+          await transactions.finishChecks(options.untilMs);
         }
       }),
     maintain: ({ untilMs }) =>

@@ -40,8 +40,9 @@
  * Time
  * - timer: what is due at a time: a delayed message, the check of a transaction, or the **tombstone** of a message that was cancelled
  *   or moved. It lies in one of the **shards**.
- * - scan: one run of whoever fires timers. It holds shards by leases, reads each by a **reader**, and fires by **lanes**.
- * - stream: timers that must not wait for others: of a message group, a topic, a producer group. A **lane** leads streams to one destination.
+ * - scan: firing timers for a while. It holds shards by leases, **looks** at each again and again by a **reader**, and fires by **lanes**.
+ * - stream: timers that must not wait for others: of a message group, a topic, a producer group. A **lane** leads streams to one
+ *   destination.
  * - cursor: where a reader goes on with what it passed over. A **sweep** looks for timers that were written late.
  * - units: write units of the table, of which a shard takes so many a second.
  * - recall: cancelling or moving a delayed message, by its **recall handle**.

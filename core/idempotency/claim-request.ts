@@ -15,7 +15,7 @@ export interface RequestStore {
 
 export type RequestClaim =
   /** `first`: as far as is known nobody ran it before. */
-  | { readonly status: "claimed"; readonly owner: string; readonly first: boolean }
+  | { readonly status: "claimed"; readonly owner: string; readonly isFirst: boolean }
   | { readonly status: "done"; readonly known: KnownRequest };
 
 const OWNER_BYTES = 9;
@@ -31,15 +31,15 @@ const ABSENT: readonly Condition[] = [{ op: "absent", name: "pk" }];
 export async function claimRequest(store: RequestStore, request: KeyedRequest): Promise<RequestClaim> {
   const owner = toBase64url(store.random.bytes(OWNER_BYTES));
   let when = ABSENT;
-  let first = true;
+  let isFirst = true;
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const nowMs = store.clock.nowMs();
     const result = await putClaim(store, runningItem(request, owner, nowMs), when);
     const known = result.ok || !result.current ? undefined : knownRequestOf(result.current);
-    if (result.ok || known?.owner === owner) return { status: "claimed", owner, first };
+    if (result.ok || known?.owner === owner) return { status: "claimed", owner, isFirst };
     when = known ? isAsMet(known) : ABSENT;
-    first = !known || known.expiresAtMs <= nowMs;
-    if (!known || first) continue;
+    isFirst = !known || known.expiresAtMs <= nowMs;
+    if (!known || isFirst) continue;
     if (known.fingerprint !== request.fingerprint) throw keyReused();
     if (known.state === "done") return { status: "done", known };
     if (known.state === "running" && known.deadlineMs > nowMs) throw inProgress();

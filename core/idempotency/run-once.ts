@@ -41,13 +41,13 @@ export interface KeyedResult<T> {
 export async function runOnce<T>(store: RequestStore, request: KeyedRequest, work: KeyedWork<T>): Promise<KeyedResult<T>> {
   const claim = await claimRequest(store, request);
   if (claim.status === "done") return { result: (await kept(claim.known, work)) ?? (await work.run()), replayed: true };
-  const { owner, first } = claim;
+  const { owner, isFirst } = claim;
   let result: T;
   try {
     result = await work.run();
   } catch (error) {
     // Where an earlier run may have changed something, that it was another request must still be told.
-    if (first && changedNothing(error)) await forget(store, request, owner);
+    if (isFirst && changedNothing(error)) await forget(store, request, owner);
     else await reopen(store, request, owner);
     throw error;
   }

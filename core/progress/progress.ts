@@ -207,7 +207,30 @@ function checked(progress: Progress): Progress {
   if ((deferred.offsets.at(-1) ?? -1) >= next) throw broken("has deferred what was not met yet");
   for (const { id, first, open } of claims.values())
     if (first + (open.at(-1) ?? 0) >= next) throw broken(`has a claim ${id} on what was not handed out yet`);
+  const twice = openTwice(progress);
+  if (twice !== undefined) throw broken(`has offset ${twice} open twice`);
   return progress;
+}
+
+/** An offset that two claims hold open, or that is deferred beside a claim. Looks closely only where they reach into each other. */
+function openTwice({ claims, deferred }: Progress): number | undefined {
+  const deferring = { first: 0, open: deferred.offsets };
+  const all = [...claims.values(), deferring].filter(({ open }) => open.length > 0);
+  const starts = (one: Pick<Claim, "first" | "open">): number => one.first + (one.open[0] as number);
+  all.sort((one, other) => starts(one) - starts(other));
+  const met = new Set<number>();
+  let before: (typeof all)[number] | undefined;
+  let reach = -1;
+  for (const one of all) {
+    if (starts(one) > reach) met.clear();
+    else {
+      for (const relative of before?.open ?? []) met.add((before?.first ?? 0) + relative);
+      for (const relative of one.open) if (met.has(one.first + relative)) return one.first + relative;
+    }
+    before = one;
+    reach = Math.max(reach, one.first + (one.open.at(-1) as number));
+  }
+  return undefined;
 }
 
 /** They nearly always are already: then sorting them would cost more than all the rest of the claim. */

@@ -40,12 +40,12 @@ async function anyItem(
   holds: (item: Item) => boolean,
 ): Promise<boolean | undefined> {
   let { from } = query;
-  for (let looked = 0; looked < LOOKED_UP_OUTSIDE_MAX; ) {
-    const page = await items.query({ ...query, ...(from !== undefined && { from }), limit: LOOKED_UP_OUTSIDE_MAX - looked });
+  for (let read = 0; read < LOOKED_UP_OUTSIDE_MAX; ) {
+    const page = await items.query({ ...query, ...(from !== undefined && { from }), limit: LOOKED_UP_OUTSIDE_MAX - read });
     if (page.items.some(holds)) return true;
     const last = page.items.at(-1);
     if (!page.more || !last) return false;
-    looked += page.items.length;
+    read += page.items.length;
     from = keyAfter(last.sk);
   }
   return undefined;

@@ -49,7 +49,7 @@ export async function findMatching(log: QueueLog, queue: Queue, filter: MessageF
     if (next > search.from && search.over?.()) break;
     const run = await log.reader.run(queue, next, SCAN_CHUNK, hint);
     if (run.available === 0) break;
-    const count = await log.countToLookAt(run, SCAN_CHUNK);
+    const count = await log.countToView(run, SCAN_CHUNK);
     const matches = await log.matching(run, count, queue, filter);
     expired += run.expired;
     const full = matches.messages.find((message) => {

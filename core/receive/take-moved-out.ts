@@ -134,8 +134,8 @@ async function choose(
     }
     const { messages, unreadable } = await messagesOfClaim(consumption, queue, claim);
     const size = bodyBytes(messages);
-    const first = returning.length === 0;
-    const fits = messages.length <= space && (first || size <= bytes);
+    const isFirst = returning.length === 0;
+    const fits = messages.length <= space && (isFirst || size <= bytes);
     // What cannot be read is put aside by the step that takes the claim then.
     const deliver = fits && claim.attempt < queue.group.maxAttempts && unreadable.length === 0;
     if (deliver) {

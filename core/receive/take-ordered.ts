@@ -127,11 +127,11 @@ async function scan(consumption: Consumption, { queue, progress, budget }: Step,
     const run = await consumption.log.reader.run(logQueue(queue), next, most, hint);
     if (run.available === 0) break;
     plan.expired += run.expired;
-    const count = await consumption.log.countToLookAt(run, most);
+    const count = await consumption.log.countToView(run, most);
     const passes = (view: RecordView): boolean => filter.everything || filter.matches(view);
     // What is out must be known before it is decided on: first see what there is.
     if (progress.bucketsOut > 0) await lookUpBuckets(consumption, queue, { run, count, passes }, plans);
-    const { stoppedAt, gone, unreadable } = await consumption.log.look(run, count, logQueue(queue), (view, offset) => {
+    const { stoppedAt, gone, unreadable } = await consumption.log.view(run, count, logQueue(queue), (view, offset) => {
       if (plan.enough) return false;
       return !passes(view) || plan.offer(offset, view.messageGroup);
     });
@@ -153,7 +153,7 @@ async function lookUpBuckets(
   { plan, backlogs }: Plans,
 ): Promise<void> {
   const buckets = new Set<number>();
-  await consumption.log.look(seen.run, seen.count, logQueue(queue), (view) => {
+  await consumption.log.view(seen.run, seen.count, logQueue(queue), (view) => {
     const bucket = seen.passes(view) ? plan.unknownBucket(view.messageGroup) : undefined;
     if (bucket !== undefined) buckets.add(bucket);
     return true;

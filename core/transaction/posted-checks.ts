@@ -15,7 +15,7 @@ import type { ProducerGroup, Resolution, TransactionCheck } from "./transaction.
 import { transactionCheck } from "./transaction-check.ts";
 import { NOTES_WRITTEN_AT_ONCE } from "./transaction-limits.ts";
 
-const RUN_ENDED = "It was not posted: its turn had not come when the scanner's run ended.";
+const SCAN_ENDED = "It was not posted: its turn had not come when the scanner's run ended.";
 const OTHERS_WAIT = "It was not posted: too many checks wait for their turn.";
 const CHANGED = "It was not posted: the endpoint of its producer group changed meanwhile.";
 const UNREADABLE = "It was not posted: its message cannot be read.";
@@ -107,7 +107,7 @@ export class PostedChecks {
   async finish(untilMs: number): Promise<void> {
     while (this.#running.size > 0 || this.#waiting > 0) {
       if (this.#nowMs >= untilMs || this.#running.size === 0)
-        for (const endpoint of this.#turns) this.#giveUpWaiting(endpoint, RUN_ENDED);
+        for (const endpoint of this.#turns) this.#giveUpWaiting(endpoint, SCAN_ENDED);
       await Promise.race(this.#running);
     }
     this.#waking?.abort();

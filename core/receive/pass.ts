@@ -11,7 +11,7 @@ import { type QueueTake, takeFromQueue } from "./take-from-queue.ts";
 import type { Step } from "./taken.ts";
 
 /** What one pass over a group's queues found. */
-export interface Look {
+export interface PassResult {
   readonly deliveries: readonly Delivery[];
   /** When the first claim that is out falls due. */
   readonly nextDueMs: number | undefined;
@@ -41,7 +41,7 @@ export class Pass {
   }
 
   /** Errors: the first failure, but only where nothing was taken: what other queues gave is leased already, and nobody would have it. */
-  async through(queues: readonly ConsumedQueue[]): Promise<Look> {
+  async through(queues: readonly ConsumedQueue[]): Promise<PassResult> {
     const { progressStore: store } = this.#consumption;
     const [first] = queues;
     const warm = first && store.recent(first);
@@ -103,7 +103,11 @@ export class Pass {
  * A cheaper pass for one that waits: eventually consistent reads, at half the price, tell which queues are worth a real one.
  * What they miss, the next one sees. At most a hundred queues.
  */
-export async function pollThrough(consumption: Consumption, queues: readonly ConsumedQueue[], budget: Budget): Promise<Look> {
+export async function polledPass(
+  consumption: Consumption,
+  queues: readonly ConsumedQueue[],
+  budget: Budget,
+): Promise<PassResult> {
   const seen = await consumption.progressStore.peekAll(queues);
   let nextDueMs: number | undefined;
   const promising = await Promise.all(
