@@ -68,8 +68,7 @@ async function offsetFor({ log }: Resetting, queue: ConsumedQueue, to: OffsetRes
   if (to === "earliest") return log.reader.minOffset(logQueue(queue));
   if (to === "latest") return log.reader.maxOffset(logQueue(queue));
   if ("timestampMs" in to) return log.offsetAt(logQueue(queue), to.timestampMs);
-  const minOffset = await log.reader.minOffset(logQueue(queue));
-  const maxOffset = await log.reader.maxOffset(logQueue(queue));
+  const { minOffset, maxOffset } = await log.reader.bounds(logQueue(queue));
   if (to.offset >= minOffset && to.offset <= maxOffset) return to.offset;
   throw new BrokerError(
     "OFFSET_ILLEGAL",

@@ -2,19 +2,15 @@ import { subscriberItem, subscriptionItem, subscriptionOf } from "../group/subsc
 import type { SubscriptionRegistry } from "../group/subscription-registry.ts";
 import { groupKey, subscriptionKey, topicKey } from "../keys.ts";
 import { retryTopicName } from "../names.ts";
-import type { Clock } from "../ports/clock.ts";
-import type { Item, ItemStore, TransactWrite } from "../ports/item-store.ts";
-import type { Random } from "../ports/random.ts";
+import type { Item, TransactWrite } from "../ports/item-store.ts";
 import { freshProgress } from "../progress/progress.ts";
+import type { StoreDependencies } from "../store/store-dependencies.ts";
 import { firstVersion, inPlaceOf, ofUid, uidOf } from "../store/uid-items.ts";
 import type { ConsumerGroup, Subscription, Topic } from "../terms.ts";
 import { topicItem, topicOf } from "../topic/topic-codec.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 
-export interface RetryTopics {
-  readonly items: ItemStore;
-  readonly clock: Clock;
-  readonly random: Random;
+export interface RetryTopics extends StoreDependencies {
   readonly topics: TopicRegistry;
   readonly subscriptions: SubscriptionRegistry;
 }

@@ -7,7 +7,8 @@ import type { TransactWrite } from "../ports/item-store.ts";
 import type { GroupOptions, GroupSettings, ListPage, ListRequest, Nullable, VersionMatch } from "../requests.ts";
 import { mergeSettings, sameSettings } from "../store/merge-settings.ts";
 import { NamedItems, type NamedKind } from "../store/named-items.ts";
-import { type CountedStore, GROUP_QUOTA } from "../store/quotas.ts";
+import { GROUP_QUOTA } from "../store/quotas.ts";
+import type { StoreDependencies } from "../store/store-dependencies.ts";
 import { firstVersion } from "../store/uid-items.ts";
 import type { ConsumerGroup } from "../terms.ts";
 import { topicItem, topicOf } from "../topic/topic-codec.ts";
@@ -37,11 +38,11 @@ const GROUPS: NamedKind<ConsumerGroup> = {
 
 /** Consumer groups as stored, and a short-lived copy for the request path. A group is made and removed with its dead-letter topic. */
 export class GroupRegistry {
-  readonly #store: CountedStore;
+  readonly #store: StoreDependencies;
   readonly #topics: TopicRegistry;
   readonly #groups: NamedItems<ConsumerGroup>;
 
-  constructor(store: CountedStore, topics: TopicRegistry) {
+  constructor(store: StoreDependencies, topics: TopicRegistry) {
     this.#store = store;
     this.#topics = topics;
     this.#groups = new NamedItems(store, GROUPS);

@@ -6,14 +6,13 @@ import { EARLIER_FILTERS_MAX } from "../limits.ts";
 import { FLIGHT_MS_MAX } from "../log/log-limits.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import { isRetryTopic } from "../names.ts";
-import type { Clock } from "../ports/clock.ts";
-import type { Item, ItemStore, Key, TransactWrite } from "../ports/item-store.ts";
-import type { Random } from "../ports/random.ts";
-import { freshProgress, progressOf, unsettledCount } from "../progress/progress.ts";
+import type { Item, Key, TransactWrite } from "../ports/item-store.ts";
+import { freshProgress, progressOf, unsettledIn } from "../progress/progress.ts";
 import type { SubscriptionDeletion, VersionMatch } from "../requests.ts";
 import { everyItem } from "../store/every-item.ts";
 import { MetadataCache } from "../store/metadata-cache.ts";
 import { checkQuotas, subscriberQuota, subscriptionQuota, transactCounted } from "../store/quotas.ts";
+import type { StoreDependencies } from "../store/store-dependencies.ts";
 import { firstVersion, inPlaceOf, ofUid, ofVersion } from "../store/uid-items.ts";
 import { checkVersion } from "../store/version-match.ts";
 import type { ConsumerGroup, Filter, StartFrom, Subscription, Topic } from "../terms.ts";
@@ -26,10 +25,7 @@ const SUBSCRIBERS_PER_PAGE = 100;
 /** A subscription that is not made by then is given up. */
 const MAKING_MS_MAX = 60_000;
 
-interface Dependencies {
-  readonly items: ItemStore;
-  readonly clock: Clock;
-  readonly random: Random;
+interface Dependencies extends StoreDependencies {
   readonly log: QueueLog;
 }
 
@@ -226,11 +222,9 @@ export class SubscriptionRegistry {
     for (let queueId = 0; queueId < topic.queuesEver; queueId++) {
       const item = await this.#store.items.get(progressKey(subscription.uid, queueId));
       if (!item) continue;
-      const progress = progressOf(item);
-      const queue = { topicUid: topic.uid, queueId };
-      const maxOffset = await this.#store.log.reader.maxOffset(queue);
-      waiting += Math.max(0, maxOffset - Math.max(progress.next, await this.#store.log.reader.minOffset(queue)));
-      inFlight += unsettledCount(progress);
+      const left = unsettledIn(await this.#store.log.reader.bounds({ topicUid: topic.uid, queueId }), progressOf(item));
+      waiting += left.waiting;
+      inFlight += left.inFlight;
     }
     return { waiting, inFlight };
   }

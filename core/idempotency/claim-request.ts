@@ -1,17 +1,10 @@
 import { toBase64url } from "../bytes/base64url.ts";
 import { BrokerError } from "../errors.ts";
-import type { Clock } from "../ports/clock.ts";
-import type { Condition, Item, ItemStore } from "../ports/item-store.ts";
-import type { Random } from "../ports/random.ts";
+import type { Condition, Item } from "../ports/item-store.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
 import { repeatUnknown } from "../store/repeat-unknown.ts";
+import type { StoreDependencies } from "../store/store-dependencies.ts";
 import { isAsMet, type KeyedRequest, type KnownRequest, knownRequestOf, runningItem } from "./known-request.ts";
-
-export interface RequestStore {
-  readonly items: ItemStore;
-  readonly clock: Clock;
-  readonly random: Random;
-}
 
 export type RequestClaim =
   /** `first`: as far as is known nobody ran it before. */
@@ -28,7 +21,7 @@ const ABSENT: readonly Condition[] = [{ op: "absent", name: "pk" }];
  * Makes the caller the one who runs the request, unless it ran before. Idempotent: the owner's token tells what a lost reply hid.
  * Errors: REQUEST_IN_PROGRESS, IDEMPOTENCY_KEY_REUSED; `StoreUnavailable`, never with an unknown outcome: nothing ran.
  */
-export async function claimRequest(store: RequestStore, request: KeyedRequest): Promise<RequestClaim> {
+export async function claimRequest(store: StoreDependencies, request: KeyedRequest): Promise<RequestClaim> {
   const owner = toBase64url(store.random.bytes(OWNER_BYTES));
   let when = ABSENT;
   let isFirst = true;
@@ -47,7 +40,7 @@ export async function claimRequest(store: RequestStore, request: KeyedRequest): 
   throw inProgress();
 }
 
-async function putClaim(store: RequestStore, item: Item, when: readonly Condition[]) {
+async function putClaim(store: StoreDependencies, item: Item, when: readonly Condition[]) {
   try {
     return await repeatUnknown(store, () => store.items.put(item, { when }));
   } catch (error) {

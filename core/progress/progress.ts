@@ -1,6 +1,7 @@
 import { base64urlToNumber, numberToBase64url } from "../bytes/base64url.ts";
 import { hash32 } from "../bytes/hash32.ts";
 import { progressKey } from "../keys.ts";
+import type { QueueBounds } from "../log/queue-reader.ts";
 import type { Item } from "../ports/item-store.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
 import { type Deferred, deferredOf } from "./deferred.ts";
@@ -141,11 +142,20 @@ export const freeClaimId = ({ claims, emptyClaims }: Progress, seed: string, oth
   claimId(seed, (id) => claims.has(id) || emptyClaims.includes(id) || others?.has(id) === true);
 
 /** Messages below `next` that are neither settled nor expired: out with consumers, waiting after a nack, or deferred. */
-export function unsettledCount({ claims, deferred, messagesOut }: Progress): number {
+function unsettledCount({ claims, deferred, messagesOut }: Progress): number {
   let count = messagesOut + deferred.offsets.length;
   for (const { open } of claims.values()) count += open.length;
   return count;
 }
+
+/**
+ * What of a queue a group has not settled, and how much of it was handed out. What has expired is not waiting; after total expiry both
+ * bounds are the cap.
+ */
+export const unsettledIn = ({ minOffset, maxOffset }: QueueBounds, progress: Progress | undefined) => ({
+  waiting: Math.max(0, maxOffset - Math.max(minOffset, progress?.next ?? 0)),
+  inFlight: progress ? unsettledCount(progress) : 0,
+});
 
 export const freshProgress = (subscriptionUid: string, queueId: number, next: number, hint: number, generation = 0): Item => ({
   ...progressKey(subscriptionUid, queueId),

@@ -3,8 +3,8 @@ import { SCAN_CHUNK, SCAN_MESSAGES_MAX } from "../limits.ts";
 import type { Unreadable } from "../log/frame.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import type { Queue } from "../log/queue-reader.ts";
+import { nextHint } from "../log/run-walk.ts";
 import type { StoredMessage } from "../terms.ts";
-import { nextHint } from "./run-hint.ts";
 
 export interface Search {
   readonly from: number;

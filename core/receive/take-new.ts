@@ -1,11 +1,10 @@
 import { CLAIMS_MAX, EMPTY_CLAIMS_PER_RESERVE_MAX, RECEIVES_AHEAD } from "../limits.ts";
-import type { Run } from "../log/run-walk.ts";
+import { nextHint, type Run } from "../log/run-walk.ts";
 import { logQueue } from "../progress/consumed-queue.ts";
 import type { Consumption } from "../progress/consumption.ts";
 import { deliveriesFrom } from "../progress/held.ts";
 import { freeClaimId } from "../progress/progress.ts";
 import { ProgressChange } from "../progress/progress-change.ts";
-import { nextHint } from "../pull/run-hint.ts";
 import { takerOf } from "./budget.ts";
 import type { NotTaken, Step, Taken } from "./taken.ts";
 

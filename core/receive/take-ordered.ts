@@ -5,7 +5,7 @@ import {
   SCAN_CHUNK,
   SCAN_MESSAGES_MAX,
 } from "../limits.ts";
-import type { Run } from "../log/run-walk.ts";
+import { nextHint, type Run } from "../log/run-walk.ts";
 import type { RecordView } from "../message/record-view.ts";
 import { Backlogs } from "../progress/backlog.ts";
 import { type ConsumedQueue, logQueue } from "../progress/consumed-queue.ts";
@@ -15,7 +15,6 @@ import { deliveryOrder, mayMoveOut } from "../progress/delivery-order.ts";
 import { deliveriesFrom } from "../progress/held.ts";
 import { type ClaimOrder, freeClaimId, type Progress } from "../progress/progress.ts";
 import { type Outside, ProgressChange } from "../progress/progress-change.ts";
-import { nextHint } from "../pull/run-hint.ts";
 import { takerOf } from "./budget.ts";
 import { OrderedPlan } from "./ordered-plan.ts";
 import { readOffsets } from "./read-offsets.ts";

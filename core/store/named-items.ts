@@ -5,7 +5,8 @@ import { suggestion } from "../names.ts";
 import type { Item, TransactWrite } from "../ports/item-store.ts";
 import type { ListPage, ListRequest, VersionMatch } from "../requests.ts";
 import { MetadataCache } from "./metadata-cache.ts";
-import { type CountedStore, type Quota, transactCounted } from "./quotas.ts";
+import { type Quota, transactCounted } from "./quotas.ts";
+import type { StoreDependencies } from "./store-dependencies.ts";
 import { ofVersion } from "./uid-items.ts";
 import { checkVersion } from "./version-match.ts";
 
@@ -31,11 +32,11 @@ export interface NamedKind<T extends Named> {
 
 /** Items of one kind, each under its name, as stored; and a short-lived copy of them for the request path. */
 export class NamedItems<T extends Named> {
-  readonly #store: CountedStore;
+  readonly #store: StoreDependencies;
   readonly #kind: NamedKind<T>;
   readonly #cache: MetadataCache<T>;
 
-  constructor(store: CountedStore, kind: NamedKind<T>) {
+  constructor(store: StoreDependencies, kind: NamedKind<T>) {
     this.#store = store;
     this.#kind = kind;
     this.#cache = new MetadataCache(store.clock);

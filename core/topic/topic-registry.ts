@@ -6,7 +6,8 @@ import { StoreUnavailable } from "../ports/store-failures.ts";
 import type { ListPage, ListRequest, Nullable, TopicSettings, VersionMatch } from "../requests.ts";
 import { sameSettings } from "../store/merge-settings.ts";
 import { NamedItems } from "../store/named-items.ts";
-import { type CountedStore, TOPIC_QUOTA } from "../store/quotas.ts";
+import { TOPIC_QUOTA } from "../store/quotas.ts";
+import type { StoreDependencies } from "../store/store-dependencies.ts";
 import { finishing } from "../store/store-errors.ts";
 import { firstVersion } from "../store/uid-items.ts";
 import type { Topic, TopicType } from "../terms.ts";
@@ -21,10 +22,10 @@ export type QueueChangeGuard = (current: Topic, wanted: Topic) => Promise<Topic>
 
 /** Topics as stored, and a short-lived copy of them for the request path. */
 export class TopicRegistry {
-  readonly #store: CountedStore;
+  readonly #store: StoreDependencies;
   readonly #topics: NamedItems<Topic>;
 
-  constructor(store: CountedStore) {
+  constructor(store: StoreDependencies) {
     this.#store = store;
     this.#topics = new NamedItems<Topic>(store, {
       pk: TOPICS_PK,

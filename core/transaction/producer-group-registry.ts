@@ -2,7 +2,8 @@ import { BrokerError, badField } from "../errors.ts";
 import { countKey, PRODUCER_GROUPS_PK } from "../keys.ts";
 import type { ListPage, ListRequest, VersionMatch } from "../requests.ts";
 import { NamedItems, type NamedKind } from "../store/named-items.ts";
-import type { CountedStore, Quota } from "../store/quotas.ts";
+import type { Quota } from "../store/quotas.ts";
+import type { StoreDependencies } from "../store/store-dependencies.ts";
 import { firstVersion } from "../store/uid-items.ts";
 import { decodeWebhookSecret } from "../webhooks/webhook-secret.ts";
 import type { WebhookTargets } from "../webhooks/webhook-targets.ts";
@@ -36,11 +37,11 @@ const NEW_SECRET_BYTES = 32;
 
 /** Settings of producer groups as stored, and a short-lived copy for those who make checks. */
 export class ProducerGroupRegistry {
-  readonly #store: CountedStore;
+  readonly #store: StoreDependencies;
   readonly #targets: WebhookTargets;
   readonly #groups: NamedItems<ProducerGroup>;
 
-  constructor(store: CountedStore, targets: WebhookTargets) {
+  constructor(store: StoreDependencies, targets: WebhookTargets) {
     this.#store = store;
     this.#targets = targets;
     this.#groups = new NamedItems(store, PRODUCER_GROUPS);
