@@ -42,7 +42,7 @@ import type {
 } from "./terms.ts";
 import type { ScheduledMessage, ScheduledRequest } from "./timer/list-scheduled.ts";
 import type { ParkedTimer } from "./timer/parked-timers.ts";
-import type { ScanReport, ScanRun } from "./timer/scanner.ts";
+import type { ScanOptions, ScanReport } from "./timer/scanner.ts";
 import type { TakenCheck } from "./transaction/checks-again.ts";
 import type { TransactionCheck } from "./transaction/transaction.ts";
 import type { Transactions } from "./transaction/transactions.ts";
@@ -146,8 +146,8 @@ export interface Broker extends Transactions {
   checksAgain(taken: readonly TakenCheck[]): Promise<readonly TransactionCheck[]>;
 
   // Time
-  /** One run of the scanner, as a schedule starts it every minute: fires what is due, until the next relieves it. */
-  scan(request: Omit<ScanRun, "holder">): Promise<ScanReport>;
+  /** One scan, as a schedule starts it every minute: fires what is due, until the next relieves it. */
+  scan(request: Omit<ScanOptions, "holder">): Promise<ScanReport>;
 
   // Stored format
   storeFormat(): Promise<StoreFormats>;

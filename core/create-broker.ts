@@ -33,9 +33,9 @@ import { StoreUnavailable } from "./ports/store-failures.ts";
 import { QueueChoice } from "./produce/queue-choice.ts";
 import { sendMessages } from "./produce/send-messages.ts";
 import { AttemptTags } from "./progress/attempt-tags.ts";
+import { KeyedMutex } from "./progress/keyed-mutex.ts";
 import { LeaseClock } from "./progress/lease-clock.ts";
 import { ProgressStore } from "./progress/progress-store.ts";
-import { Turns } from "./progress/turns.ts";
 import { listUnreadable } from "./progress/unreadable-message.ts";
 import { pullMessages } from "./pull/pull-messages.ts";
 import { receiveMessages } from "./receive/receive-messages.ts";
@@ -123,13 +123,13 @@ export async function createBroker(dependencies: BrokerDependencies): Promise<Ru
 
     checksAgain: (taken) => answering(() => checksAgain(parts.producing, taken)),
     runOnce: (request, work) => answering(() => runOnce({ items, clock, random }, request, work)),
-    scan: (run) =>
+    scan: (options) =>
       answering(async () => {
         try {
-          return await scan(scanning, { ...run, holder: newHolder() });
+          return await scan(scanning, { ...options, holder: newHolder() });
         } finally {
           // A process that freezes now would answer for them much later.
-          await transactions.finishChecks(run.untilMs);
+          await transactions.finishChecks(options.untilMs);
         }
       }),
     maintain: ({ untilMs }) =>
@@ -177,8 +177,8 @@ function assemble(dependencies: BrokerDependencies, { signingKey, format, timerS
     events,
     filters: new CompiledFilters(),
     rotation: new Rotation(random),
-    turns: new Turns(),
-    progress: new ProgressStore({ items, clock }),
+    mutex: new KeyedMutex(),
+    progressStore: new ProgressStore({ items, clock }),
     handles: new ReceiptHandles(signer, signingKey),
     attempts: new AttemptTags(signer, signingKey),
     arrivals,
@@ -213,7 +213,7 @@ function groupVerbs({ groups, subscriptions, admin, consuming }: Parts) {
       answering(async () => {
         const group = await groups.get(name);
         const online = await consumersOnline(admin, group.uid);
-        return { group, subscriptions: await subscriptions.listed(group), consumersOnline: online };
+        return { group, subscriptions: await subscriptions.getUserMade(group), consumersOnline: online };
       }),
     putGroup: (name, wanted, match) => answering(() => putGroup(consuming, name, wanted, match)),
     patchGroup: (name, patch, match) => answering(() => patchGroup(consuming, name, patch, match)),

@@ -67,7 +67,7 @@ export const blockKey = (topicUid: string, queueId: number, base: number): Key =
   sk: offsetSk(base),
 });
 /** The queue and base offset of a block's key; `undefined` for any other key. */
-export function blockPlaceOf({ pk, sk }: Key): { readonly queueId: number; readonly base: number } | undefined {
+export function blockNamedBy({ pk, sk }: Key): { readonly queueId: number; readonly base: number } | undefined {
   const [, queueId] = /^q#[^#]+#(\d+)$/.exec(pk) ?? [];
   return queueId === undefined ? undefined : { queueId: Number(queueId), base: skOffset(sk) };
 }
@@ -80,10 +80,10 @@ export const progressKey = (subscriptionUid: string, queueId: number): Key => ({
 export const unreadablePk = (groupUid: string): string => `u#${groupUid}`;
 export const unreadableKey = (
   groupUid: string,
-  place: { readonly subscriptionUid: string; readonly queueId: number; readonly offset: number },
+  at: { readonly subscriptionUid: string; readonly queueId: number; readonly offset: number },
 ): Key => ({
   pk: unreadablePk(groupUid),
-  sk: `${place.subscriptionUid}#${String(place.queueId).padStart(3, "0")}#${offsetSk(place.offset)}`,
+  sk: `${at.subscriptionUid}#${String(at.queueId).padStart(3, "0")}#${offsetSk(at.offset)}`,
 });
 
 export const membersPk = (groupUid: string): string => `m#${groupUid}`;
@@ -141,13 +141,13 @@ export const uidOfDeparture = (sk: string): string => sk.slice(TIME_DIGITS + 1);
 
 export const movedOutPk = (subscriptionUid: string, queueId: number): string => `r#${subscriptionUid}#${queueId}`;
 /** Sorted by due time within a generation: what an older one left behind is never read. */
-export const movedOutKey = (place: {
+export const movedOutKey = (at: {
   readonly subscriptionUid: string;
   readonly queueId: number;
   readonly generation: number;
   readonly claim: { readonly id: string; readonly first: number; readonly dueMs: number };
 }): Key => {
-  const { subscriptionUid, queueId, generation, claim } = place;
+  const { subscriptionUid, queueId, generation, claim } = at;
   const sk = `${movedOutFrom(generation)}${timeSk(claim.dueMs)}-${offsetSk(claim.first)}-${claim.id}`;
   return { pk: movedOutPk(subscriptionUid, queueId), sk };
 };
@@ -155,19 +155,19 @@ export const movedOutFrom = (generation: number): string => `${String(generation
 /** '.' follows '-'. */
 export const movedOutUntil = (generation: number): string => `${String(generation).padStart(GENERATION_DIGITS, "0")}.`;
 
-export interface BucketPlace {
+export interface ProgressGeneration {
   readonly subscriptionUid: string;
   readonly queueId: number;
   readonly generation: number;
 }
 export const backlogPk = (subscriptionUid: string, queueId: number): string => `w#${subscriptionUid}#${queueId}`;
-export const backlogKey = ({ subscriptionUid, queueId, generation }: BucketPlace, bucket: number): Key => ({
+export const backlogKey = ({ subscriptionUid, queueId, generation }: ProgressGeneration, bucket: number): Key => ({
   pk: backlogPk(subscriptionUid, queueId),
   sk: movedOutFrom(generation) + String(bucket).padStart(BUCKET_DIGITS, "0"),
 });
 /** What a backlog has no room for: the chunk that starts at `first`. They sort behind the backlog, by their offsets. */
-export const backlogChunkKey = (place: BucketPlace, bucket: number, first: number): Key => {
-  const { pk, sk } = backlogKey(place, bucket);
+export const backlogChunkKey = (at: ProgressGeneration, bucket: number, first: number): Key => {
+  const { pk, sk } = backlogKey(at, bucket);
   return { pk, sk: `${sk}-${offsetSk(first)}` };
 };
 

@@ -154,9 +154,9 @@ export const PROGRESS_CACHE_BYTES = 16 * MIB;
 export const TAKE_ROUNDS_MAX = 48;
 /** Rounds of one that looks for what a filter lets through, besides its time. */
 export const SEARCH_ROUNDS_MAX = 2_048;
-/** How long one look at all queues of a receive searches for what filters let through; what it passed over stays passed over. */
+/** How long one pass of a receive searches for what filters let through; what it passed over stays passed over. */
 export const SEARCH_MS_MAX = 5 * SECOND_MS;
-/** Queues looked at in parallel by one receive, and by each later look of one that waits for other processes. */
+/** Queues looked at in parallel by one receive, and by each later pass of one that waits for other processes. */
 export const PROBES_MAX = 16;
 /** Groups of which one process remembers where the next receive starts. */
 export const ROTATIONS_MAX = 4_096;

@@ -1,17 +1,6 @@
 import type { BrokerError } from "./errors.ts";
 import type { Unreadable } from "./log/frame.ts";
-import type {
-  Assignment,
-  Backoff,
-  ConsumerGroup,
-  Filter,
-  FlushMode,
-  Perm,
-  StoredMessage,
-  Subscription,
-  Topic,
-  TopicType,
-} from "./terms.ts";
+import type { ConsumerGroup, Filter, StoredMessage, Subscription, Topic } from "./terms.ts";
 
 export interface ListRequest {
   readonly limit: number;
@@ -43,26 +32,20 @@ export interface VersionMatch {
 
 export type Nullable<T> = { readonly [K in keyof T]?: T[K] | null };
 
-export interface TopicSettings {
-  readonly type?: TopicType | undefined;
+type Optional<T> = { readonly [K in keyof T]?: T[K] | undefined };
+
+/** What users set of a topic. */
+export type TopicOptions = Pick<Topic, "type" | "writeQueues" | "readQueues" | "retentionHours" | "flushMode" | "perm" | "rooms">;
+
+export interface TopicSettings extends Optional<TopicOptions> {
   /** Sets both counts. */
   readonly queues?: number | undefined;
-  readonly writeQueues?: number | undefined;
-  readonly readQueues?: number | undefined;
-  readonly retentionHours?: number | undefined;
-  readonly flushMode?: FlushMode | undefined;
-  readonly perm?: Perm | undefined;
-  readonly rooms?: readonly string[] | undefined;
 }
 
-export interface GroupSettings {
-  readonly ordered?: boolean | undefined;
-  readonly maxAttempts?: number | undefined;
-  readonly backoff?: Backoff | undefined;
-  readonly leaseSeconds?: number | undefined;
-  readonly paused?: boolean | undefined;
-  readonly assignment?: Assignment | undefined;
-}
+/** What users set of a group. */
+export type GroupOptions = Pick<ConsumerGroup, "ordered" | "maxAttempts" | "backoff" | "leaseSeconds" | "paused" | "assignment">;
+
+export type GroupSettings = Optional<GroupOptions>;
 
 export interface TopicDeletion {
   readonly topic: Topic;

@@ -6,8 +6,8 @@
  * - queue: a dense sequence of **offsets** 0, 1, 2 … that are never used twice; stored as a chain of blocks.
  * - block: one table item that holds **frames**. A frame is one send: a batch of **records**, or a pointer to one in the object store.
  * - chain: the blocks of a queue. Its last one is the **tail**; the **anchor** says how far its offsets may go.
- * - append: one write of frames to a chain, by the queue's **appender**. An **attempt** of it may be repeated; **contention** is how
- *   often others were first.
+ * - append: one write of frames to a chain, by the queue's **appender**. It is **pending** until it is known whether it was
+ *   applied; **contention** is how often others were first.
  * - run: blocks that follow each other, as one read finds them; a **stretch** is some offsets of it, a **slice** those of one frame.
  * - detached frame: a frame that is not in a queue: of a timer, or of a half message.
  * - destination: where messages of one call are stored together: a queue, a timer, a transaction, a dead-letter topic.
@@ -40,8 +40,9 @@
  * Time
  * - timer: what is due at a time: a delayed message, the check of a transaction, or the **tombstone** of a message that was cancelled
  *   or moved. It lies in one of the **shards**.
- * - scan: one run of whoever fires timers. It holds shards by leases, reads each by a **reader**, and fires by **lanes**.
- * - stream: timers that must not wait for others: of a message group, a topic, a producer group. A **lane** leads streams to one place.
+ * - scan: firing timers for a while. It holds shards by leases, **looks** at each again and again by a **reader**, and fires by **lanes**.
+ * - stream: timers that must not wait for others: of a message group, a topic, a producer group. A **lane** leads streams to one
+ *   destination.
  * - cursor: where a reader goes on with what it passed over. A **sweep** looks for timers that were written late.
  * - units: write units of the table, of which a shard takes so many a second.
  * - recall: cancelling or moving a delayed message, by its **recall handle**.

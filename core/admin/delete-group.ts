@@ -28,7 +28,7 @@ export async function deleteGroup(
   const { groups } = store.subscriptions;
   const group = await groups.get(name);
   checkVersion(group, options.ifMatch);
-  const subscriptions = await store.subscriptions.list(group);
+  const subscriptions = await store.subscriptions.getAll(group);
   const deadLetters = await store.topics.lookUp(deadLetterTopicName(name));
   const deletion = {
     group,

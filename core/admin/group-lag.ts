@@ -37,7 +37,7 @@ export interface GroupWithLag extends WithLag<ConsumerGroup> {
 /** How far a group is behind, by topic and queue. `after`: the last topic of the page before. Errors: CONSUMER_GROUP_NOT_FOUND. */
 export async function groupLag(store: Dependencies, name: string, after?: string): Promise<ListPage<TopicLag>> {
   const group = await store.subscriptions.groups.get(name);
-  const subscriptions = await store.subscriptions.list(group);
+  const subscriptions = await store.subscriptions.getAll(group);
   const items = subscriptions.filter(({ topic }) => after === undefined || topic > after);
   return lagPage(
     { items, next: undefined, complete: true },
@@ -62,7 +62,7 @@ export async function listGroupsWithLag(store: Dependencies, request: ListReques
       const lags: Lag[] = [];
       const online = await consumersOnline(store, group.uid);
       let complete = budget.take(1 + Math.floor(online / CLIENTS_PER_LAG_QUEUE));
-      for (const subscription of complete ? await store.subscriptions.list(group) : []) {
+      for (const subscription of complete ? await store.subscriptions.getAll(group) : []) {
         const topic = await topicRead(store, subscription);
         if (!topic) continue;
         complete = budget.take(visitedQueues(topic, store.clock.nowMs()));

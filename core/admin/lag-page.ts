@@ -13,7 +13,7 @@ export class QueueBudget {
   }
 }
 
-interface Looked<R> {
+interface Counted<R> {
   /** Absent: it does not belong to the list. */
   readonly item: R | undefined;
   /** False when the budget ended before all of it was looked at. */
@@ -27,13 +27,13 @@ interface Looked<R> {
 export async function lagPage<T, R>(
   page: ListPage<T>,
   nameOf: (item: T) => string,
-  look: (item: T, budget: QueueBudget) => Promise<Looked<R>>,
+  count: (item: T, budget: QueueBudget) => Promise<Counted<R>>,
 ): Promise<ListPage<R>> {
   const budget = new QueueBudget();
   const items: R[] = [];
   let last: string | undefined;
   for (const listed of page.items) {
-    const { item, complete } = await look(listed, budget);
+    const { item, complete } = await count(listed, budget);
     if (!complete && last !== undefined) return { items, next: last, complete: false };
     if (item !== undefined) items.push(item);
     last = nameOf(listed);

@@ -1,12 +1,13 @@
 import { backlogPk, movedOutFrom, movedOutPk, movedOutUntil, progressKey } from "../keys.ts";
 import { LAG_MOVED_OUT_CLAIMS_MAX, LAG_QUEUES_AT_ONCE } from "../limits.ts";
 import type { QueueLog } from "../log/queue-log.ts";
+import type { QueueBounds } from "../log/queue-reader.ts";
 import { storedAtMsOf } from "../log/slices.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ItemStore } from "../ports/item-store.ts";
 import { offsetsOfBacklog } from "../progress/backlog.ts";
 import { movedOutClaimOf } from "../progress/moved-out-claim.ts";
-import { freshProgress, type Progress, progressOf } from "../progress/progress.ts";
+import { freshProgress, type Progress, progressOf, unsettledIn } from "../progress/progress.ts";
 import type { Subscription, Topic } from "../terms.ts";
 import { visitedQueues } from "../topic/visited-queues.ts";
 
@@ -36,26 +37,16 @@ export interface LagDependencies {
   readonly clock: Clock;
 }
 
-interface Bounds {
-  readonly minOffset: number;
-  readonly maxOffset: number;
-}
+type BoundsOf = (queueId: number) => Promise<QueueBounds>;
 
-/** Where a topic's queues begin and end. */
-export type QueueBounds = (queueId: number) => Promise<Bounds>;
-
-export const boundsOf =
-  ({ log }: LagDependencies, topic: Topic): QueueBounds =>
-  async (queueId) => {
-    const queue = { topicUid: topic.uid, queueId };
-    // Both only grow, so a minimum read first is never above the maximum.
-    const minOffset = await log.reader.minOffset(queue);
-    return { minOffset, maxOffset: await log.reader.maxOffset(queue) };
-  };
+const boundsOf =
+  ({ log }: LagDependencies, topic: Topic): BoundsOf =>
+  (queueId) =>
+    log.reader.bounds({ topicUid: topic.uid, queueId });
 
 /** Reads each queue's bounds once, for all groups of a topic. */
-export function boundsOnce(store: LagDependencies, topic: Topic): QueueBounds {
-  const known = new Map<number, Promise<Bounds>>();
+export function boundsOnce(store: LagDependencies, topic: Topic): BoundsOf {
+  const known = new Map<number, Promise<QueueBounds>>();
   const read = boundsOf(store, topic);
   return (queueId) => {
     const bounds = known.get(queueId) ?? read(queueId);
@@ -69,7 +60,7 @@ export async function queueLags(
   store: LagDependencies,
   subscription: Pick<Subscription, "uid">,
   topic: Topic,
-  bounds: QueueBounds = boundsOf(store, topic),
+  bounds: BoundsOf = boundsOf(store, topic),
 ): Promise<readonly QueueLag[]> {
   const lags: QueueLag[] = [];
   const queues = visitedQueues(topic, store.clock.nowMs());
@@ -101,7 +92,7 @@ export const sumOf = (lags: readonly Lag[]): Lag => {
   };
 };
 
-interface Place {
+interface SubscribedQueue {
   readonly subscriptionUid: string;
   readonly topicUid: string;
   readonly queueId: number;
@@ -109,26 +100,25 @@ interface Place {
 
 async function queueLag(
   store: LagDependencies,
-  place: Place,
+  queue: SubscribedQueue,
   progress: Progress,
-  { minOffset, maxOffset }: Bounds,
+  { minOffset, maxOffset }: QueueBounds,
 ): Promise<QueueLag> {
-  // After total expiry both bounds are the cap, above `next`: nothing waits.
-  const waitingFrom = Math.max(progress.next, minOffset);
-  const waiting = Math.max(0, maxOffset - waitingFrom);
+  const { waiting, inFlight } = unsettledIn({ minOffset, maxOffset }, progress);
   const held = heldOffsets(progress);
-  const inFlight = held.length + progress.movedOut;
-  const movedOut = progress.movedOut > 0 ? await movedOutOffsets(store, place, progress) : [];
-  const live = [...held, ...movedOut, ...(waiting > 0 ? [waitingFrom] : [])].filter((offset) => offset >= minOffset);
+  const outside = progress.messagesOut > 0 ? await movedOutOffsets(store, queue, progress) : [];
+  const live = [...held, ...outside, ...(waiting > 0 ? [Math.max(progress.next, minOffset)] : [])].filter(
+    (offset) => offset >= minOffset,
+  );
   const oldestUnackedAtMs =
     live.length === 0
       ? undefined
       : await storedAtMs(
           store,
-          place,
+          queue,
           live.reduce((a, b) => Math.min(a, b)),
         );
-  const { queueId } = place;
+  const { queueId } = queue;
   const { next: committed, unreadable } = progress;
   return { queueId, committed, minOffset, maxOffset, lag: waiting + inFlight, inFlight, unreadable, oldestUnackedAtMs };
 }
@@ -144,24 +134,24 @@ function heldOffsets({ claims, deferred }: Progress): readonly number[] {
  * The lowest offset of each claim outside the item, those due first, and of backlogs whose claim is not: what waits behind a claim is
  * younger.
  */
-async function movedOutOffsets(store: LagDependencies, place: Place, progress: Progress): Promise<readonly number[]> {
+async function movedOutOffsets(store: LagDependencies, queue: SubscribedQueue, progress: Progress): Promise<readonly number[]> {
   const within = {
     from: movedOutFrom(progress.generation),
     to: movedOutUntil(progress.generation),
     limit: LAG_MOVED_OUT_CLAIMS_MAX,
   };
-  const claims = await store.items.query({ pk: movedOutPk(place.subscriptionUid, place.queueId), ...within });
+  const claims = await store.items.query({ pk: movedOutPk(queue.subscriptionUid, queue.queueId), ...within });
   const offsets = claims.items.map((item) => {
     const { first, open } = movedOutClaimOf(item);
     return first + (open[0] ?? 0);
   });
   if (progress.backlogged.size === 0) return offsets;
-  const backlogs = await store.items.query({ pk: backlogPk(place.subscriptionUid, place.queueId), ...within });
+  const backlogs = await store.items.query({ pk: backlogPk(queue.subscriptionUid, queue.queueId), ...within });
   return [...offsets, ...backlogs.items.flatMap((item) => offsetsOfBacklog(item)[0] ?? [])];
 }
 
-async function storedAtMs(store: LagDependencies, place: Place, offset: number): Promise<number | undefined> {
-  const run = await store.log.reader.run(place, offset, 1);
+async function storedAtMs(store: LagDependencies, queue: SubscribedQueue, offset: number): Promise<number | undefined> {
+  const run = await store.log.reader.run(queue, offset, 1);
   const [block] = run.blocks;
   return block && storedAtMsOf(block, run.from);
 }

@@ -5,8 +5,8 @@ import { GROUP_SEND_MS, METADATA_CACHE_MS, QUEUE_CHANGE_HOLD_MS, QUEUE_SHRINK_SE
 import type { QueueLog } from "../log/queue-log.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ItemStore } from "../ports/item-store.ts";
-import { queuesChange } from "../produce/choose-queue.ts";
-import { progressOf, unsettledCount } from "../progress/progress.ts";
+import { queuesChange } from "../produce/fixed-queue.ts";
+import { progressOf, unsettledIn } from "../progress/progress.ts";
 import { finishing } from "../store/store-errors.ts";
 import { uidOf } from "../store/uid-items.ts";
 import type { Topic } from "../terms.ts";
@@ -103,12 +103,7 @@ async function requireDrained(store: Dependencies, topic: Topic, from: number, a
     for (let queueId = from; queueId < queues; queueId++) {
       const item = await store.items.get(progressKey(subscriptionUid, queueId));
       const queue = { topicUid: topic.uid, queueId };
-      const maxOffset = await store.log.reader.maxOffset(queue);
-      // What has expired is not waiting; after total expiry min and max are the cap.
-      const minOffset = await store.log.reader.minOffset(queue);
-      const progress = item && progressOf(item);
-      const inFlight = progress ? unsettledCount(progress) : 0;
-      const waiting = Math.max(0, maxOffset - Math.max(minOffset, progress?.next ?? 0));
+      const { waiting, inFlight } = unsettledIn(await store.log.reader.bounds(queue), item && progressOf(item));
       if (waiting + inFlight === 0) continue;
       throw new BrokerError(
         "PRECONDITION_FAILED",

@@ -42,7 +42,7 @@ export async function resetOffsets(resetting: Resetting, groupName: string, rese
   const queues = queueIdsOf(resetting, topic, reset.queueId).map((queueId) => ({ group, subscription, topic, queueId, filter }));
   const planned: QueueReset[] = [];
   for (const queue of queues) {
-    const progress = await unlessDamaged(() => resetting.progress.read(queue));
+    const progress = await unlessDamaged(() => resetting.progressStore.read(queue));
     const before = progress && progress !== "damaged" ? progress.next : 0;
     planned.push({ queueId: queue.queueId, before, after: await offsetFor(resetting, queue, reset.to) });
   }
@@ -68,8 +68,7 @@ async function offsetFor({ log }: Resetting, queue: ConsumedQueue, to: OffsetRes
   if (to === "earliest") return log.reader.minOffset(logQueue(queue));
   if (to === "latest") return log.reader.maxOffset(logQueue(queue));
   if ("timestampMs" in to) return log.offsetAt(logQueue(queue), to.timestampMs);
-  const minOffset = await log.reader.minOffset(logQueue(queue));
-  const maxOffset = await log.reader.maxOffset(logQueue(queue));
+  const { minOffset, maxOffset } = await log.reader.bounds(logQueue(queue));
   if (to.offset >= minOffset && to.offset <= maxOffset) return to.offset;
   throw new BrokerError(
     "OFFSET_ILLEGAL",
@@ -84,21 +83,21 @@ async function offsetFor({ log }: Resetting, queue: ConsumedQueue, to: OffsetRes
  */
 async function resetQueue(resetting: Resetting, queue: ConsumedQueue, offset: number | undefined): Promise<QueueReset> {
   const { subscription, queueId } = queue;
-  resetting.progress.forget(queue);
+  resetting.progressStore.forget(queue);
   let leaves = false;
   for (let round = 0; round < RESET_ROUNDS_MAX; round++) {
-    const read = await unlessDamaged(() => resetting.progress.readAll([queue]));
+    const read = await unlessDamaged(() => resetting.progressStore.readAll([queue]));
     if (read === "damaged") return replaceDamaged(resetting, queue, offset);
     const [progress] = read as readonly [Progress];
-    const { next, movedOut } = progress;
+    const { next, messagesOut } = progress;
     // Before it: what waits outside the item is lost sight of.
-    if (movedOut > 0 && !leaves) await leaveOutside(resetting, subscription.uid, queueId);
-    leaves ||= movedOut > 0;
+    if (messagesOut > 0 && !leaves) await leaveOutside(resetting, subscription.uid, queueId);
+    leaves ||= messagesOut > 0;
     // The latest is asked for after the item was read: it is never behind.
     const after = offset ?? (await offsetFor(resetting, queue, "latest"));
     const hint = await resetting.log.reader.hintFor(logQueue(queue), after);
     const { item, when } = replacementOf(progress, freshProgress(subscription.uid, queueId, after, hint));
-    if (await resetting.progress.replace(item, when)) return { queueId, before: next, after };
+    if (await resetting.progressStore.replace(item, when)) return { queueId, before: next, after };
   }
   throw new BrokerError(
     "TOO_MANY_REQUESTS",
@@ -113,7 +112,7 @@ async function replaceDamaged(resetting: Resetting, queue: ConsumedQueue, offset
   const after = offset ?? (await offsetFor(resetting, queue, "latest"));
   const hint = await resetting.log.reader.hintFor(logQueue(queue), after);
   const generation = Math.floor(resetting.clock.wallMs() / 1_000);
-  await resetting.progress.replace(freshProgress(subscription.uid, queueId, after, hint, generation));
+  await resetting.progressStore.replace(freshProgress(subscription.uid, queueId, after, hint, generation));
   return { queueId, before: 0, after };
 }
 

@@ -1,9 +1,7 @@
 import type { AssignedQueue, Assignment, Member } from "../terms.ts";
-import type { Allocate } from "./allocate.ts";
-import { allocateByConfig } from "./allocate-by-config.ts";
+import { type Allocate, allocateAveragely, allocateByCircle, allocateByConfig } from "./allocate.ts";
 import { allocateByHash } from "./allocate-by-hash.ts";
 import { allocateNearby, allocateOwnRoom, allocateRooms } from "./allocate-by-room.ts";
-import { allocateAveragely, allocateByCircle } from "./allocate-evenly.ts";
 import { consumes, type Division } from "./division.ts";
 import { compareNames, messageQueues } from "./message-queue.ts";
 

@@ -41,7 +41,7 @@ export function fingerprintOf({ assignment, topics, members }: Division): string
     topics.every(({ name }) => consumes(member, name))
       ? "all"
       : topics.flatMap(({ name }, index) => (consumes(member, name) ? index : []));
-  const places = members.map((member) => [member.clientId, member.room ?? null, consumed(member)]);
-  const text = JSON.stringify([assignment, topics.map(({ name, queues, rooms }) => [name, queues, rooms]), places]);
+  const consumers = members.map((member) => [member.clientId, member.room ?? null, consumed(member)]);
+  const text = JSON.stringify([assignment, topics.map(({ name, queues, rooms }) => [name, queues, rooms]), consumers]);
   return toBase64url(md5(encoder.encode(text)));
 }

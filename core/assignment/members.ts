@@ -29,7 +29,7 @@ export async function listMembers(
   request: ListRequest,
 ): Promise<ListPage<ListedMember>> {
   const group = await subscriptions.groups.get(groupName);
-  const topics = (await subscriptions.list(group)).map(({ topic }) => topic);
+  const topics = (await subscriptions.getAll(group)).map(({ topic }) => topic);
   const all = new Set(topics.filter((topic) => !isRetryTopic(topic)));
   const nowMs = clock.nowMs();
   return listNames(items, membersPk(group.uid), request, (item) => {

@@ -22,7 +22,7 @@ export interface Sharing {
 /** For the request path: up to two seconds old. Errors: CONSUMER_GROUP_NOT_FOUND. */
 export async function knownSharing(store: Dependencies, groupName: string): Promise<Sharing> {
   const group = await store.subscriptions.groups.resolve(groupName);
-  const subscriptions = await store.subscriptions.of(group);
+  const subscriptions = await store.subscriptions.resolveAll(group);
   return { group, topics: await topicsOf(subscriptions, ({ topic }) => store.topics.lookUp(topic)) };
 }
 
@@ -35,7 +35,7 @@ export async function storedSharing(store: Dependencies, known: ConsumerGroup): 
       `Group '${known.name}' was deleted and made anew meanwhile. Repeat the request.`,
     );
   }
-  const subscriptions = await store.subscriptions.list(group);
+  const subscriptions = await store.subscriptions.getAll(group);
   return {
     group,
     topics: await topicsOf(subscriptions, async ({ topic }) => {

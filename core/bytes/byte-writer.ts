@@ -19,7 +19,7 @@ export class ByteWriter {
   }
 
   u8(value: number): void {
-    this.#room(1);
+    this.#space(1);
     this.#bytes[this.#length++] = value;
   }
 
@@ -53,7 +53,7 @@ export class ByteWriter {
   }
 
   raw(bytes: Uint8Array): void {
-    this.#room(bytes.length);
+    this.#space(bytes.length);
     this.#bytes.set(bytes, this.#length);
     this.#length += bytes.length;
   }
@@ -61,7 +61,7 @@ export class ByteWriter {
   /** UTF-8 behind its length in bytes. */
   text(value: string): void {
     const most = value.length * 3;
-    this.#room(most + 5);
+    this.#space(most + 5);
     const prefix = most < 128 ? 1 : varintBytes(most);
     const { written } = encoder.encodeInto(value, this.#bytes.subarray(this.#length + prefix));
     const at = this.#length;
@@ -75,7 +75,7 @@ export class ByteWriter {
     this.#length += prefix + written;
   }
 
-  #room(bytes: number): void {
+  #space(bytes: number): void {
     if (this.#length + bytes <= this.#bytes.length) return;
     const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + bytes));
     grown.set(this.#bytes.subarray(0, this.#length));

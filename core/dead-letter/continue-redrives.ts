@@ -1,7 +1,7 @@
 import { groupOf } from "../group/group-codec.ts";
 import { groupKey, RUNNING_REDRIVES_PK } from "../keys.ts";
 import { REDRIVE_TURN_MS } from "../limits.ts";
-import { keyAfter } from "../store/every-item.ts";
+import { everyItem } from "../store/every-item.ts";
 import { continueRedrive, type Redriving } from "./redrive.ts";
 import { runningRedriveOf } from "./redrive-job.ts";
 
@@ -22,28 +22,23 @@ export async function continueRedrives(store: Redriving, untilMs: number, signal
   const { items, clock } = store;
   const errors: unknown[] = [];
   let unfinished = false;
-  for (let from: string | undefined; ; ) {
-    const page = await items.query({ pk: RUNNING_REDRIVES_PK, ...(from && { from }), limit: JOBS_PER_PAGE });
-    for (const item of page.items) {
-      if (clock.nowMs() >= untilMs || signal?.aborted) return { running: true, errors };
-      const running = runningRedriveOf(item);
-      const stored = await items.get(groupKey(running.group));
-      const group = stored && groupOf(stored);
-      const turnEndMs = Math.min(untilMs, clock.nowMs() + REDRIVE_TURN_MS);
-      try {
-        const job =
-          group?.uid === running.groupUid
-            ? await continueRedrive(store, group, running.jobId, { untilMs: turnEndMs, signal })
-            : undefined;
-        if (job?.state === "RUNNING") unfinished = true;
-        // Of a group that is gone, or forgotten.
-        else if (!job) await items.delete(item);
-      } catch (error) {
-        errors.push(error);
-      }
+  for await (const item of everyItem(items, { pk: RUNNING_REDRIVES_PK, limit: JOBS_PER_PAGE })) {
+    if (clock.nowMs() >= untilMs || signal?.aborted) return { running: true, errors };
+    const running = runningRedriveOf(item);
+    const stored = await items.get(groupKey(running.group));
+    const group = stored && groupOf(stored);
+    const turnEndMs = Math.min(untilMs, clock.nowMs() + REDRIVE_TURN_MS);
+    try {
+      const job =
+        group?.uid === running.groupUid
+          ? await continueRedrive(store, group, running.jobId, { untilMs: turnEndMs, signal })
+          : undefined;
+      if (job?.state === "RUNNING") unfinished = true;
+      // Of a group that is gone, or forgotten.
+      else if (!job) await items.delete(item);
+    } catch (error) {
+      errors.push(error);
     }
-    const last = page.items.at(-1);
-    if (!page.more || !last) return { running: unfinished, errors };
-    from = keyAfter(last.sk);
   }
+  return { running: unfinished, errors };
 }

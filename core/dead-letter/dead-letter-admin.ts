@@ -32,7 +32,7 @@ export async function listDeadLetters(
   const unreadable: Unreadable[] = [];
   let next = Number(request.after ?? 0);
   let bytes = 0;
-  for (let looked = 0; looked < SCAN_MESSAGES_MAX; ) {
+  for (let read = 0; read < SCAN_MESSAGES_MAX; ) {
     // One more than fits: whether there is another page.
     const count = Math.min(SCAN_CHUNK, request.limit - items.length + 1);
     const page = await readOpen(admin, topic, next, { count, bytesMax: Math.max(1, request.maxBytes - bytes) });
@@ -50,7 +50,7 @@ export async function listDeadLetters(
     }
     unreadable.push(...page.unreadable);
     if (page.next === undefined) return { items, unreadable, next: undefined, complete: true };
-    looked += count;
+    read += count;
     next = page.next;
   }
   return { items, unreadable, next: String(next), complete: items.length === request.limit };

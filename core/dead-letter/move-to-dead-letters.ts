@@ -49,7 +49,7 @@ export async function deadLetterClaim(
     else release.dropClaim(claim.id).countExpired(open.length - messages.length);
     const outcome = await move(consumption, queue, { ...dying, messages }, release);
     if (outcome !== "moved") return outcome.met;
-    if (left.length === 0) return (await consumption.progress.readAll([queue]))[0];
+    if (left.length === 0) return (await consumption.progressStore.readAll([queue]))[0];
     open = open.filter((relative) => !leaving.has(relative));
   }
 }
@@ -64,7 +64,7 @@ export async function deadLetterOne(consumption: Consumption, queue: ConsumedQue
     .settle(claim.id, leaving)
     .countDead(messages.length);
   const outcome = await move(consumption, queue, dying, release);
-  consumption.progress.forget(queue);
+  consumption.progressStore.forget(queue);
   return outcome;
 }
 
@@ -86,7 +86,7 @@ export async function deadLetterHead(consumption: Consumption, queue: ConsumedQu
       .settle(claim.id, new Set([...expired, relative]));
   }
   const outcome = await move(consumption, queue, dying, release);
-  consumption.progress.forget(queue);
+  consumption.progressStore.forget(queue);
   return outcome;
 }
 

@@ -45,10 +45,10 @@ export async function readOpen(
   const floor = await floorOf(items, topic.uid);
   const run = await log.reader.run(queue, Math.max(from, floor), count);
   if (run.available === 0) return { messages: [], unreadable: [], next: undefined, floor };
-  const looked = await log.countWithin(run, Math.min(count, run.available), bytesMax);
-  const next = run.from + looked;
+  const read = await log.countWithin(run, Math.min(count, run.available), bytesMax);
+  const next = run.from + read;
   const [{ messages, unreadable }, gone] = await Promise.all([
-    log.messages(run, run.from, looked, queue),
+    log.messages(run, run.from, read, queue),
     buried(items, topic.uid, run.from, next),
   ]);
   const nowMs = clock.nowMs();

@@ -1,5 +1,5 @@
 import { isSystemTopic } from "../names.ts";
-import { fixedQueue } from "../produce/choose-queue.ts";
+import { fixedQueue } from "../produce/fixed-queue.ts";
 import { checkMessage } from "../produce/message-rules.ts";
 import type { QueueChoice } from "../produce/queue-choice.ts";
 import { ofTheBroker, requireWritable } from "../produce/send-messages.ts";

@@ -211,8 +211,8 @@ function together(letters: readonly DeadLetter[], route: Route, { ratePerSecond 
   const [first] = letters;
   if (!first) return [];
   const key = route.keyOf(first);
-  const room = Math.min(REDRIVE_BATCH_MAX, ratePerSecond ?? REDRIVE_BATCH_MAX);
-  const most = Math.min(room, countInFrame(letters));
+  const allowed = Math.min(REDRIVE_BATCH_MAX, ratePerSecond ?? REDRIVE_BATCH_MAX);
+  const most = Math.min(allowed, countInFrame(letters));
   const end = letters.findIndex((letter, index) => index >= most || (index > 0 && !mayFollow(route, letter, key)));
   return end < 0 ? letters : letters.slice(0, end);
 }

@@ -1,21 +1,16 @@
-import { toBase64url } from "../bytes/base64url.ts";
 import { subscriberItem, subscriptionItem, subscriptionOf } from "../group/subscription-codec.ts";
 import type { SubscriptionRegistry } from "../group/subscription-registry.ts";
 import { groupKey, subscriptionKey, topicKey } from "../keys.ts";
 import { retryTopicName } from "../names.ts";
-import type { Clock } from "../ports/clock.ts";
-import type { Item, ItemStore, TransactWrite } from "../ports/item-store.ts";
-import type { Random } from "../ports/random.ts";
+import type { Item, TransactWrite } from "../ports/item-store.ts";
 import { freshProgress } from "../progress/progress.ts";
-import { inPlaceOf, ofUid, uidOf } from "../store/uid-items.ts";
+import type { StoreDependencies } from "../store/store-dependencies.ts";
+import { firstVersion, inPlaceOf, ofUid, uidOf } from "../store/uid-items.ts";
 import type { ConsumerGroup, Subscription, Topic } from "../terms.ts";
 import { topicItem, topicOf } from "../topic/topic-codec.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 
-export interface RetryTopics {
-  readonly items: ItemStore;
-  readonly clock: Clock;
-  readonly random: Random;
+export interface RetryTopics extends StoreDependencies {
   readonly topics: TopicRegistry;
   readonly subscriptions: SubscriptionRegistry;
 }
@@ -43,22 +38,18 @@ export async function retryTopic(store: RetryTopics, group: ConsumerGroup, origi
 
 /** What is there under the name is of an older group, and nobody's any more. */
 function creation(
-  { clock, random }: RetryTopics,
+  store: RetryTopics,
   group: ConsumerGroup,
   topic: Topic,
   found: { readonly topic: Item | undefined; readonly subscription: Item | undefined },
 ): readonly TransactWrite[] {
-  const nowMs = clock.nowMs();
   const subscription: Subscription = {
     group: group.name,
     topic: topic.name,
-    uid: toBase64url(random.bytes(6)),
     topicUid: topic.uid,
+    ...firstVersion(store),
     filter: { type: "TAG", expression: "*" },
     earlierFilters: [],
-    createdAtMs: nowMs,
-    updatedAtMs: nowMs,
-    version: 1,
   };
   return [
     { kind: "check", key: groupKey(group.name), when: ofUid(group.uid) },

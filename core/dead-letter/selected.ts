@@ -7,7 +7,7 @@ import type { RedriveSelection } from "./redrive-job.ts";
 /** A selection, ready to use. */
 export interface Selected {
   includes(message: StoredMessage): boolean;
-  /** Whether a message at this place, of which no more is known, may be selected. */
+  /** Whether a message at this offset, of which no more is known, may be selected. */
   mayInclude(offset: number): boolean;
   /** The first offset from `offset` on that may be selected; `undefined` when none is. */
   from(offset: number): number | undefined;

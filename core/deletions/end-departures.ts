@@ -16,11 +16,10 @@ import {
   topicKey,
 } from "../keys.ts";
 import { isRetryTopic } from "../names.ts";
-import type { Clock } from "../ports/clock.ts";
-import type { Item, ItemStore } from "../ports/item-store.ts";
-import type { Random } from "../ports/random.ts";
+import type { Item } from "../ports/item-store.ts";
 import { progressOf } from "../progress/progress.ts";
 import { subscriberQuota, subscriptionQuota, transactCounted } from "../store/quotas.ts";
+import type { StoreDependencies } from "../store/store-dependencies.ts";
 import { ofUid, uidOf } from "../store/uid-items.ts";
 import type { Subscription } from "../terms.ts";
 import { topicOf } from "../topic/topic-codec.ts";
@@ -36,17 +35,11 @@ export interface MaintenanceReport {
   readonly complete: boolean;
 }
 
-interface Dependencies {
-  readonly items: ItemStore;
-  readonly clock: Clock;
-  readonly random: Random;
-}
-
 /**
  * Deletes what deleted topics, groups and subscriptions, and resets, left behind, until the clock says `untilMs`. Every step can be repeated,
  * by two at once too; the record of a departure goes last.
  */
-export async function endDepartures(store: Dependencies, untilMs: number): Promise<MaintenanceReport> {
+export async function endDepartures(store: StoreDependencies, untilMs: number): Promise<MaintenanceReport> {
   let departures = 0;
   for (;;) {
     const { items, more } = await store.items.query({
@@ -64,7 +57,7 @@ export async function endDepartures(store: Dependencies, untilMs: number): Promi
   }
 }
 
-async function end(store: Dependencies, departure: Departure): Promise<void> {
+async function end(store: StoreDependencies, departure: Departure): Promise<void> {
   switch (departure.kind) {
     case "topic":
       await eachOf(store, subscribersPk(departure.uid), (item) => endSubscriber(store, departure, item));
@@ -87,7 +80,7 @@ async function end(store: Dependencies, departure: Departure): Promise<void> {
 }
 
 /** What waited outside a progress item before it was reset. Where the item is gone, another departure deletes all of it. */
-async function deleteEarlierGenerations(store: Dependencies, subscriptionUid: string, queueId: number): Promise<void> {
+async function deleteEarlierGenerations(store: StoreDependencies, subscriptionUid: string, queueId: number): Promise<void> {
   const item = await store.items.get(progressKey(subscriptionUid, queueId));
   if (!item) return;
   const to = movedOutFrom(progressOf(item).generation);
@@ -96,7 +89,7 @@ async function deleteEarlierGenerations(store: Dependencies, subscriptionUid: st
 }
 
 /** One that read a deleted topic. Under the topic's name there may be another by now, with subscriptions of its own. */
-async function endSubscriber(store: Dependencies, topic: Departure, item: Item): Promise<void> {
+async function endSubscriber(store: StoreDependencies, topic: Departure, item: Item): Promise<void> {
   const { groupUid, subscriptionUid } = subscriberOf(item);
   const when = ofUid(subscriptionUid);
   // Where the group lives on.
@@ -106,7 +99,7 @@ async function endSubscriber(store: Dependencies, topic: Departure, item: Item):
 }
 
 /** One of a deleted group. Where its topic went too, that one's departure ends what hangs on its queues. */
-async function endSubscription(store: Dependencies, { uid, topic, topicUid, group }: Subscription): Promise<void> {
+async function endSubscription(store: StoreDependencies, { uid, topic, topicUid, group }: Subscription): Promise<void> {
   const item = await store.items.get(topicKey(topic));
   if (item === undefined || topicOf(item).uid !== topicUid) return;
   await deleteProgress(store, uid, topicOf(item).queuesEver);
@@ -118,7 +111,7 @@ async function endSubscription(store: Dependencies, { uid, topic, topicUid, grou
   await store.items.delete(topicKey(topic), { when: ofUid(topicUid) });
 }
 
-async function deleteProgress(store: Dependencies, subscriptionUid: string, queues: number): Promise<void> {
+async function deleteProgress(store: StoreDependencies, subscriptionUid: string, queues: number): Promise<void> {
   for (let queueId = 0; queueId < queues; queueId++) {
     // The item first: claims and backlogs only move out of one that is there.
     await store.items.delete(progressKey(subscriptionUid, queueId));
@@ -127,7 +120,7 @@ async function deleteProgress(store: Dependencies, subscriptionUid: string, queu
   }
 }
 
-async function deleteAll(store: Dependencies, pk: string, to?: string): Promise<void> {
+async function deleteAll(store: StoreDependencies, pk: string, to?: string): Promise<void> {
   for (;;) {
     const { items, more } = await store.items.query({ pk, limit: ITEMS_PER_PAGE, ...(to !== undefined && { to }) });
     for (const item of items) await store.items.delete(item);
@@ -136,7 +129,7 @@ async function deleteAll(store: Dependencies, pk: string, to?: string): Promise<
 }
 
 /** Ends each item of a partition: first what hangs on it, then itself. */
-async function eachOf(store: Dependencies, pk: string, endOne: (item: Item) => Promise<void>): Promise<void> {
+async function eachOf(store: StoreDependencies, pk: string, endOne: (item: Item) => Promise<void>): Promise<void> {
   for (;;) {
     const { items } = await store.items.query({ pk, limit: ITEMS_PER_PAGE });
     if (items.length === 0) return;

@@ -4,7 +4,7 @@ import { illegalExpression } from "./illegal-expression.ts";
 import { readDecimal, readInteger } from "./sql-numbers.ts";
 import type { Token, TokenKind } from "./sql-token.ts";
 import type { Comparator, Condition, Expression, Search } from "./sql-tree.ts";
-import { asCondition, between, compare, type Placed } from "./sql-types.ts";
+import { asCondition, between, compare, type Located } from "./sql-types.ts";
 import { shortened, TokenReader } from "./token-reader.ts";
 
 /**
@@ -50,11 +50,11 @@ class SqlParser {
     return condition;
   }
 
-  #expression(): Placed {
+  #expression(): Located {
     return this.#joined("OR", () => this.#joined("AND", () => this.#negation()));
   }
 
-  #joined(word: "AND" | "OR", part: () => Placed): Placed {
+  #joined(word: "AND" | "OR", part: () => Located): Located {
     const first = part();
     if (this.#tokens.next.kind !== word) return first;
     const terms = [asCondition(this.#source, first)];
@@ -62,25 +62,25 @@ class SqlParser {
     return { node: { kind: word === "AND" ? "and" : "or", terms }, from: first.from };
   }
 
-  #negation(): Placed {
+  #negation(): Located {
     const condition = this.#tokens.next.kind === "NOT" ? this.#negated() : this.#tested(this.#operand());
     if (!startsTest(this.#tokens.next.kind)) return condition;
     throw this.#tokens.unexpected("AND, OR or the end, or parentheses around what is tested");
   }
 
-  #negated(): Placed {
+  #negated(): Located {
     const not = this.#tokens.next;
     if (!this.#tokens.accept("NOT")) return this.#operand();
     const operand = this.#nested(not, () => asCondition(this.#source, this.#negated()));
     return { node: { kind: "not", operand }, from: not.from };
   }
 
-  #tested(left: Placed): Placed {
+  #tested(left: Located): Located {
     const { kind } = this.#tokens.next;
     return startsTest(kind) ? { node: this.#test(left, kind), from: left.from } : left;
   }
 
-  #test(left: Placed, kind: TokenKind): Condition {
+  #test(left: Located, kind: TokenKind): Condition {
     if (isComparator(kind)) {
       this.#tokens.take();
       return compare(this.#source, left, kind, this.#comparedWith());
@@ -93,7 +93,7 @@ class SqlParser {
     return this.#wordTest(left, this.#tokens.accept("NOT"));
   }
 
-  #wordTest(left: Placed, negated: boolean): Condition {
+  #wordTest(left: Located, negated: boolean): Condition {
     const { kind } = this.#tokens.next;
     if (isSearch(kind)) return this.#search(left, kind, negated);
     if (this.#tokens.accept("IN")) return this.#in(left, negated);
@@ -103,7 +103,7 @@ class SqlParser {
     return between(this.#source, { value: left, low, high: this.#comparedWith(), negated });
   }
 
-  #in({ node, from }: Placed, negated: boolean): Condition {
+  #in({ node, from }: Located, negated: boolean): Condition {
     if (node.kind !== "property") throw this.#illegal(from, "expected a property before IN.");
     this.#tokens.expect("(");
     const texts: string[] = [];
@@ -113,7 +113,7 @@ class SqlParser {
     return { kind: "in", property: node, texts, negated };
   }
 
-  #search({ node, from }: Placed, search: Search, negated: boolean): Condition {
+  #search({ node, from }: Located, search: Search, negated: boolean): Condition {
     if (node.kind !== "property" && node.kind !== "text") {
       throw this.#illegal(from, `expected a property or a text before ${search}.`);
     }
@@ -125,7 +125,7 @@ class SqlParser {
     return { kind: "search", search, within: node, text: text.value, negated };
   }
 
-  #comparedWith(): Placed {
+  #comparedWith(): Located {
     const { kind, from, to } = this.#tokens.next;
     if (kind !== "name" || this.#source[from] !== '"') return this.#operand();
     const written = shortened(this.#source.slice(from, to));
@@ -133,7 +133,7 @@ class SqlParser {
   }
 
   /** RocketMQ makes NULL of `-` before anything but a number; here that is refused. */
-  #operand(): Placed {
+  #operand(): Located {
     const { from } = this.#tokens.next;
     let minuses = 0;
     while (this.#tokens.next.kind === "+" || this.#tokens.next.kind === "-") {
@@ -144,7 +144,7 @@ class SqlParser {
     return { node: node.kind === "number" && minuses % 2 === 1 ? { ...node, value: -node.value } : node, from };
   }
 
-  #primary(): Placed {
+  #primary(): Located {
     const first = this.#tokens.next;
     if (++this.#operands > FILTER_OPERANDS_MAX)
       throw this.#illegal(first.from, `more than ${FILTER_OPERANDS_MAX} values and parentheses.`);

@@ -2,13 +2,13 @@ import { illegalExpression } from "./illegal-expression.ts";
 import type { Comparator, ComparedAs, Comparison, Condition, Expression } from "./sql-tree.ts";
 
 /** An expression, and where in the source it begins. */
-export interface Placed {
+export interface Located {
   readonly node: Expression;
   readonly from: number;
 }
 
 /** Source: RocketMQ SelectorParser.asBooleanExpression. */
-export function asCondition(source: string, { node, from }: Placed): Condition {
+export function asCondition(source: string, { node, from }: Located): Condition {
   if (isLiteral(node)) throw illegalExpression(source, from, `expected a condition, found a ${node.kind}.`);
   return node;
 }
@@ -17,7 +17,7 @@ export function asCondition(source: string, { node, from }: Placed): Condition {
  * Decides once what both sides are read as: the literal's type decides, since properties are texts.
  * Source: RocketMQ ComparisonExpression.checkLessThanOperand, checkEqualOperand, checkEqualOperandCompatability and __compare.
  */
-export function compare(source: string, left: Placed, comparator: Comparator, right: Placed): Comparison {
+export function compare(source: string, left: Located, comparator: Comparator, right: Located): Comparison {
   const sides = [left, right];
   const equality = comparator === "=" || comparator === "<>";
   for (const { node, from } of sides) {
@@ -47,9 +47,9 @@ function comparedAs(left: Expression, right: Expression, equality: boolean): Com
 }
 
 export interface Between {
-  readonly value: Placed;
-  readonly low: Placed;
-  readonly high: Placed;
+  readonly value: Located;
+  readonly low: Located;
+  readonly high: Located;
   readonly negated: boolean;
 }
 

@@ -1,4 +1,3 @@
-import { toBase64url } from "../bytes/base64url.ts";
 import { departs } from "../deletions/departure.ts";
 import { BrokerError } from "../errors.ts";
 import { compileFilter } from "../filter/compile-filter.ts";
@@ -7,15 +6,14 @@ import { EARLIER_FILTERS_MAX } from "../limits.ts";
 import { FLIGHT_MS_MAX } from "../log/log-limits.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import { isRetryTopic } from "../names.ts";
-import type { Clock } from "../ports/clock.ts";
-import type { Item, ItemStore, Key, TransactWrite } from "../ports/item-store.ts";
-import type { Random } from "../ports/random.ts";
-import { freshProgress, progressOf, unsettledCount } from "../progress/progress.ts";
+import type { Item, Key, TransactWrite } from "../ports/item-store.ts";
+import { freshProgress, progressOf, unsettledIn } from "../progress/progress.ts";
 import type { SubscriptionDeletion, VersionMatch } from "../requests.ts";
 import { everyItem } from "../store/every-item.ts";
 import { MetadataCache } from "../store/metadata-cache.ts";
 import { checkQuotas, subscriberQuota, subscriptionQuota, transactCounted } from "../store/quotas.ts";
-import { inPlaceOf, ofUid, ofVersion } from "../store/uid-items.ts";
+import type { StoreDependencies } from "../store/store-dependencies.ts";
+import { firstVersion, inPlaceOf, ofUid, ofVersion } from "../store/uid-items.ts";
 import { checkVersion } from "../store/version-match.ts";
 import type { ConsumerGroup, Filter, StartFrom, Subscription, Topic } from "../terms.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
@@ -27,10 +25,7 @@ const SUBSCRIBERS_PER_PAGE = 100;
 /** A subscription that is not made by then is given up. */
 const MAKING_MS_MAX = 60_000;
 
-interface Dependencies {
-  readonly items: ItemStore;
-  readonly clock: Clock;
-  readonly random: Random;
+interface Dependencies extends StoreDependencies {
   readonly log: QueueLog;
 }
 
@@ -54,12 +49,12 @@ export class SubscriptionRegistry {
   }
 
   /** For the request path: up to two seconds old. */
-  async of(group: ConsumerGroup): Promise<readonly Subscription[]> {
-    return (await this.#cache.get(group.uid, () => this.list(group))) ?? [];
+  async resolveAll(group: ConsumerGroup): Promise<readonly Subscription[]> {
+    return (await this.#cache.get(group.uid, () => this.getAll(group))) ?? [];
   }
 
-  /** As stored, those to deleted topics left out by nobody: the caller compares topicUid. */
-  async list(group: ConsumerGroup): Promise<readonly Subscription[]> {
+  /** The stored state. Subscriptions to deleted topics are among them: the caller compares topicUid. */
+  async getAll(group: ConsumerGroup): Promise<readonly Subscription[]> {
     const subscriptions: Subscription[] = [];
     // All of them: subscribers that come together may pass the limit, and none of them may be left unread.
     const query = { pk: subscriptionsPk(group.uid), limit: SUBSCRIBERS_PER_PAGE };
@@ -67,9 +62,9 @@ export class SubscriptionRegistry {
     return subscriptions;
   }
 
-  /** Those that were asked for: the broker makes others, to bring back what is redriven. */
-  async listed(group: ConsumerGroup): Promise<readonly Subscription[]> {
-    return (await this.list(group)).filter(({ topic }) => !isRetryTopic(topic));
+  /** Those that users made: the broker makes others, to bring back what is redriven. */
+  async getUserMade(group: ConsumerGroup): Promise<readonly Subscription[]> {
+    return (await this.getAll(group)).filter(({ topic }) => !isRetryTopic(topic));
   }
 
   forget(groupUid: string): void {
@@ -176,24 +171,23 @@ export class SubscriptionRegistry {
     ]);
     const quotas = [...(ofOldTopic ? [] : [subscriptionQuota(group.uid)]), ...(ofOldGroup ? [] : [subscriberQuota(topic.uid)])];
     await checkQuotas(this.#store, quotas);
-    const nowMs = this.#store.clock.nowMs();
-    const uid = toBase64url(this.#store.random.bytes(6));
+    const first = firstVersion(this.#store);
     // Its progress comes first, and is the leftover of a departure until the subscription is there: whatever ends this before, it goes.
-    const unmade = departs({ kind: "subscription", uid, name: "", queues: topic.queuesEver }, nowMs + FLIGHT_MS_MAX);
+    const unmade = departs(
+      { kind: "subscription", uid: first.uid, name: "", queues: topic.queuesEver },
+      first.createdAtMs + FLIGHT_MS_MAX,
+    );
     await this.#store.items.put(unmade.item);
-    await this.#createProgress(uid, topic, startFrom);
+    await this.#createProgress(first.uid, topic, startFrom);
     // What is sent from here on is applied before the departure is due.
-    if (this.#store.clock.nowMs() - nowMs > MAKING_MS_MAX) throw tooSlow(topic);
+    if (this.#store.clock.nowMs() - first.createdAtMs > MAKING_MS_MAX) throw tooSlow(topic);
     const subscription: Subscription = {
       group: group.name,
       topic: topic.name,
-      uid,
       topicUid: topic.uid,
+      ...first,
       filter,
       earlierFilters: [],
-      createdAtMs: nowMs,
-      updatedAtMs: nowMs,
-      version: 1,
     };
     const writes: readonly TransactWrite[] = [
       { kind: "check", key: groupKey(group.name), when: ofUid(group.uid) },
@@ -228,11 +222,9 @@ export class SubscriptionRegistry {
     for (let queueId = 0; queueId < topic.queuesEver; queueId++) {
       const item = await this.#store.items.get(progressKey(subscription.uid, queueId));
       if (!item) continue;
-      const progress = progressOf(item);
-      const queue = { topicUid: topic.uid, queueId };
-      const maxOffset = await this.#store.log.reader.maxOffset(queue);
-      waiting += Math.max(0, maxOffset - Math.max(progress.next, await this.#store.log.reader.minOffset(queue)));
-      inFlight += unsettledCount(progress);
+      const left = unsettledIn(await this.#store.log.reader.bounds({ topicUid: topic.uid, queueId }), progressOf(item));
+      waiting += left.waiting;
+      inFlight += left.inFlight;
     }
     return { waiting, inFlight };
   }

@@ -1,21 +1,14 @@
 import { toBase64url } from "../bytes/base64url.ts";
 import { BrokerError } from "../errors.ts";
-import type { Clock } from "../ports/clock.ts";
-import type { Condition, Item, ItemStore } from "../ports/item-store.ts";
-import type { Random } from "../ports/random.ts";
+import type { Condition, Item } from "../ports/item-store.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
 import { repeatUnknown } from "../store/repeat-unknown.ts";
+import type { StoreDependencies } from "../store/store-dependencies.ts";
 import { isAsMet, type KeyedRequest, type KnownRequest, knownRequestOf, runningItem } from "./known-request.ts";
-
-export interface RequestStore {
-  readonly items: ItemStore;
-  readonly clock: Clock;
-  readonly random: Random;
-}
 
 export type RequestClaim =
   /** `first`: as far as is known nobody ran it before. */
-  | { readonly status: "claimed"; readonly owner: string; readonly first: boolean }
+  | { readonly status: "claimed"; readonly owner: string; readonly isFirst: boolean }
   | { readonly status: "done"; readonly known: KnownRequest };
 
 const OWNER_BYTES = 9;
@@ -28,18 +21,18 @@ const ABSENT: readonly Condition[] = [{ op: "absent", name: "pk" }];
  * Makes the caller the one who runs the request, unless it ran before. Idempotent: the owner's token tells what a lost reply hid.
  * Errors: REQUEST_IN_PROGRESS, IDEMPOTENCY_KEY_REUSED; `StoreUnavailable`, never with an unknown outcome: nothing ran.
  */
-export async function claimRequest(store: RequestStore, request: KeyedRequest): Promise<RequestClaim> {
+export async function claimRequest(store: StoreDependencies, request: KeyedRequest): Promise<RequestClaim> {
   const owner = toBase64url(store.random.bytes(OWNER_BYTES));
   let when = ABSENT;
-  let first = true;
+  let isFirst = true;
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const nowMs = store.clock.nowMs();
     const result = await putClaim(store, runningItem(request, owner, nowMs), when);
     const known = result.ok || !result.current ? undefined : knownRequestOf(result.current);
-    if (result.ok || known?.owner === owner) return { status: "claimed", owner, first };
+    if (result.ok || known?.owner === owner) return { status: "claimed", owner, isFirst };
     when = known ? isAsMet(known) : ABSENT;
-    first = !known || known.expiresAtMs <= nowMs;
-    if (!known || first) continue;
+    isFirst = !known || known.expiresAtMs <= nowMs;
+    if (!known || isFirst) continue;
     if (known.fingerprint !== request.fingerprint) throw keyReused();
     if (known.state === "done") return { status: "done", known };
     if (known.state === "running" && known.deadlineMs > nowMs) throw inProgress();
@@ -47,7 +40,7 @@ export async function claimRequest(store: RequestStore, request: KeyedRequest): 
   throw inProgress();
 }
 
-async function putClaim(store: RequestStore, item: Item, when: readonly Condition[]) {
+async function putClaim(store: StoreDependencies, item: Item, when: readonly Condition[]) {
   try {
     return await repeatUnknown(store, () => store.items.put(item, { when }));
   } catch (error) {

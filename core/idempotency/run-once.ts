@@ -3,7 +3,8 @@ import { knownRequestKey } from "../keys.ts";
 import { KEPT_REPLY_BYTES_MAX } from "../limits.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
 import { repeatUnknown } from "../store/repeat-unknown.ts";
-import { claimRequest, type RequestStore } from "./claim-request.ts";
+import type { StoreDependencies } from "../store/store-dependencies.ts";
+import { claimRequest } from "./claim-request.ts";
 import { endedWith, type KeyedRequest, type KnownRequest, knownRequestOf, OPENED, ownedBy } from "./known-request.ts";
 
 /** What a request does, and how its result is kept. It must be safe to run again: a handler may die before it has kept the result. */
@@ -38,16 +39,16 @@ export interface KeyedResult<T> {
  * Limit: results up to KEPT_REPLY_BYTES_MAX are kept, for IDEMPOTENCY_WINDOW_MS; of larger ones their outline.
  * Errors: REQUEST_IN_PROGRESS, IDEMPOTENCY_KEY_REUSED, and those of `work`.
  */
-export async function runOnce<T>(store: RequestStore, request: KeyedRequest, work: KeyedWork<T>): Promise<KeyedResult<T>> {
+export async function runOnce<T>(store: StoreDependencies, request: KeyedRequest, work: KeyedWork<T>): Promise<KeyedResult<T>> {
   const claim = await claimRequest(store, request);
   if (claim.status === "done") return { result: (await kept(claim.known, work)) ?? (await work.run()), replayed: true };
-  const { owner, first } = claim;
+  const { owner, isFirst } = claim;
   let result: T;
   try {
     result = await work.run();
   } catch (error) {
     // Where an earlier run may have changed something, that it was another request must still be told.
-    if (first && changedNothing(error)) await forget(store, request, owner);
+    if (isFirst && changedNothing(error)) await forget(store, request, owner);
     else await reopen(store, request, owner);
     throw error;
   }
@@ -78,7 +79,12 @@ function keptOf<T>(work: KeyedWork<T>, result: T): Kept {
 const changedNothing = (error: unknown): boolean => BrokerError.is(error) && error.effect === "none";
 
 /** Keeps the result. Answers that of another owner, who took over and was faster: what is kept is the answer. */
-async function keep(store: RequestStore, request: KeyedRequest, owner: string, result: Kept): Promise<KnownRequest | undefined> {
+async function keep(
+  store: StoreDependencies,
+  request: KeyedRequest,
+  owner: string,
+  result: Kept,
+): Promise<KnownRequest | undefined> {
   const changes = endedWith(result);
   try {
     const key = knownRequestKey(request.id);
@@ -93,14 +99,14 @@ async function keep(store: RequestStore, request: KeyedRequest, owner: string, r
   }
 }
 
-const forget = (store: RequestStore, request: KeyedRequest, owner: string): Promise<void> =>
-  attempt(() => store.items.delete(knownRequestKey(request.id), { when: ownedBy(owner) }));
+const forget = (store: StoreDependencies, request: KeyedRequest, owner: string): Promise<void> =>
+  letGo(() => store.items.delete(knownRequestKey(request.id), { when: ownedBy(owner) }));
 
-const reopen = (store: RequestStore, request: KeyedRequest, owner: string): Promise<void> =>
-  attempt(() => store.items.update(knownRequestKey(request.id), OPENED, { when: ownedBy(owner) }));
+const reopen = (store: StoreDependencies, request: KeyedRequest, owner: string): Promise<void> =>
+  letGo(() => store.items.update(knownRequestKey(request.id), OPENED, { when: ownedBy(owner) }));
 
 /** Lets a request go before its deadline would: the error that it failed with is the answer, whatever comes of this. */
-async function attempt(write: () => Promise<unknown>): Promise<void> {
+async function letGo(write: () => Promise<unknown>): Promise<void> {
   try {
     await write();
   } catch (error) {

@@ -1,5 +1,5 @@
 import { anchorKey } from "../keys.ts";
-import type { ItemStore, TransactWrite } from "../ports/item-store.ts";
+import type { ItemStore, Key, TransactWrite } from "../ports/item-store.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
 import { CAP_STEP } from "./log-limits.ts";
 
@@ -9,14 +9,12 @@ import { CAP_STEP } from "./log-limits.ts";
  */
 export class Anchor {
   readonly #items: ItemStore;
-  readonly #topicUid: string;
-  readonly #queueId: number;
+  readonly #key: Key;
   #known: number | undefined;
 
   constructor(items: ItemStore, topicUid: string, queueId: number) {
     this.#items = items;
-    this.#topicUid = topicUid;
-    this.#queueId = queueId;
+    this.#key = anchorKey(topicUid, queueId);
   }
 
   /** The cap as last seen, or as stored. */
@@ -26,7 +24,7 @@ export class Anchor {
 
   /** The cap as stored; 0 for a queue nobody wrote to. */
   async read(): Promise<number> {
-    const item = await this.#items.get(anchorKey(this.#topicUid, this.#queueId));
+    const item = await this.#items.get(this.#key);
     this.#known = (item?.cap as number | undefined) ?? 0;
     return this.#known;
   }
@@ -37,13 +35,8 @@ export class Anchor {
       const known = await this.known();
       if (end <= known) return known;
       const cap = known + Math.ceil((end - known) / CAP_STEP) * CAP_STEP;
-      const result = await this.#items.update(
-        anchorKey(this.#topicUid, this.#queueId),
-        [{ op: "set", name: "cap", value: cap }],
-        {
-          when: [{ op: "<", name: "cap", value: cap }],
-        },
-      );
+      const raising = [{ op: "set", name: "cap", value: cap }] as const;
+      const result = await this.#items.update(this.#key, raising, { when: [{ op: "<", name: "cap", value: cap }] });
       this.#known = result.ok ? cap : (result.current?.cap as number | undefined);
       if (!result.ok && !result.current) {
         throw new StoreUnavailable("not-applied", "unavailable", "the queue's anchor is gone: its topic was deleted");
@@ -55,7 +48,7 @@ export class Anchor {
   raisedFrom(cap: number): TransactWrite {
     return {
       kind: "update",
-      key: anchorKey(this.#topicUid, this.#queueId),
+      key: this.#key,
       changes: [{ op: "set", name: "cap", value: cap + CAP_STEP }],
       when: cap === 0 ? [{ op: "absent", name: "cap" }] : [{ op: "=", name: "cap", value: cap }],
     };

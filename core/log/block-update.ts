@@ -1,7 +1,7 @@
 import type { Change, Condition } from "../ports/item-store.ts";
-import type { Attempt } from "./append-attempt.ts";
 import type { Block } from "./block.ts";
 import { EXPIRY_GUARD_SECONDS } from "./log-limits.ts";
+import type { PendingAppend } from "./pending-append.ts";
 
 /** All writes of a block that is there are made here, so that its attributes are known to `block.ts` and this file alone. */
 export interface BlockUpdate {
@@ -14,7 +14,7 @@ export interface BlockUpdate {
  * would pass the cap; or when it lives longer than until `expiresAtSeconds`, the expiry the writer knows of.
  */
 export function appending(
-  { id, write }: Attempt,
+  { id, write }: PendingAppend,
   { base, cap, expiresAtSeconds, nowMs }: Readonly<Record<"base" | "cap" | "expiresAtSeconds" | "nowMs", number>>,
 ): BlockUpdate {
   return {

@@ -1,14 +1,10 @@
-import type { Clock } from "../ports/clock.ts";
-import type { FailedWrites, ItemStore, TransactWrite } from "../ports/item-store.ts";
-import type { Random } from "../ports/random.ts";
+import type { FailedWrites, TransactWrite } from "../ports/item-store.ts";
+import type { StoreDependencies } from "../store/store-dependencies.ts";
 import type { StoreFormat } from "../store/store-format.ts";
 import type { Block } from "./block.ts";
 
 /** What appending works with. */
-export interface AppendDependencies {
-  readonly items: ItemStore;
-  readonly clock: Clock;
-  readonly random: Random;
+export interface AppendDependencies extends StoreDependencies {
   /** What may be written. Default: the newest. */
   readonly format?: StoreFormat;
 }

@@ -6,13 +6,13 @@ import { StoreCorrupt, StoreUnavailable } from "../ports/store-failures.ts";
 import { RETRY_MS, retryPauseMs } from "../store/retry-pause.ts";
 import { NEWEST_FORMAT } from "../store/store-format.ts";
 import { Anchor } from "./anchor.ts";
-import { type Attempt, atDamage, type CallResult, giveUp, type Pinned, type Step, withOutcome } from "./append-attempt.ts";
 import { type Block, blockItem, blockOf, expiryOf, isLive, isOpen, nextBase, offsetOfFrame, storedUntilMs } from "./block.ts";
 import { BlockPages } from "./block-pages.ts";
 import { appending, closing, expiryAsRead } from "./block-update.ts";
 import type { AppendDependencies, ChainWrite, ChainWriteResult } from "./chain-write.ts";
 import { Contention } from "./contention.ts";
 import { EXPIRY_GUARD_SECONDS, TAIL_CACHE_MS } from "./log-limits.ts";
+import { atDamage, type CallResult, giveUp, type PendingAppend, type Pinned, type Step, withOutcome } from "./pending-append.ts";
 
 /** What the last known end of the chain looked like. */
 interface Tail {
@@ -57,87 +57,87 @@ export class ChainWriter {
   async write(write: ChainWrite): Promise<ChainWriteResult> {
     const lastMs = this.#nowMs() + SEND_DEADLINE_MS;
     const id = toBase64url(this.#store.random.bytes(WRITE_ID_BYTES));
-    const attempt: Attempt = { id, write, pinned: undefined, undecidable: false, lostRaces: 0 };
+    const pending: PendingAppend = { id, write, pinned: undefined, undecidable: false, lostRaces: 0 };
     // Only what certainly did not happen may be given up early.
-    const over = (): boolean => this.#nowMs() >= (attempt.pinned ? lastMs : Math.min(lastMs, write.giveUpAtMs ?? lastMs));
+    const over = (): boolean => this.#nowMs() >= (pending.pinned ? lastMs : Math.min(lastMs, write.giveUpAtMs ?? lastMs));
     for (let failures = 0; ; ) {
       try {
-        const step = attempt.pinned ? await this.#resolve(attempt, attempt.pinned) : await this.#advance(attempt);
+        const step = pending.pinned ? await this.#resolve(pending, pending.pinned) : await this.#advance(pending);
         if (step !== "again") return step;
       } catch (caught) {
-        const error = StoreCorrupt.is(caught) ? atDamage(attempt, caught) : caught;
+        const error = StoreCorrupt.is(caught) ? atDamage(pending, caught) : caught;
         if (!StoreUnavailable.is(error)) throw error;
         this.#tail = undefined;
-        if (attempt.undecidable || error.reason === "full" || over())
-          throw withOutcome(error, attempt.pinned ? "unknown" : "not-applied");
+        if (pending.undecidable || error.reason === "full" || over())
+          throw withOutcome(error, pending.pinned ? "unknown" : "not-applied");
         await this.#pause(failures++);
       }
       if (over()) {
-        throw new StoreUnavailable(attempt.pinned ? "unknown" : "not-applied", "unavailable", "the append did not end in time");
+        throw new StoreUnavailable(pending.pinned ? "unknown" : "not-applied", "unavailable", "the append did not end in time");
       }
     }
   }
 
-  async #advance(attempt: Attempt): Promise<Step> {
-    const { write } = attempt;
+  async #advance(pending: PendingAppend): Promise<Step> {
+    const { write } = pending;
     const tail = await this.#freshTail();
     const nowMs = this.#nowMs();
     const expirySeconds = expiryOf(nowMs, write.retentionHours);
     if (tail?.damage !== undefined) {
       // Whoever knew the block before it was damaged may go on behind it for so long.
       await this.#store.clock.sleep(TAIL_CACHE_MS);
-      return this.#restart(attempt, expirySeconds);
+      return this.#restart(pending, expirySeconds);
     }
-    if (!tail || !isLive(tail, nowMs)) return this.#restart(attempt, expirySeconds);
+    if (!tail || !isLive(tail, nowMs)) return this.#restart(pending, expirySeconds);
     if (tail.expiresAtSeconds <= nowMs / 1_000 + EXPIRY_GUARD_SECONDS) return this.#touch(tail);
     const expiresAtSeconds = Math.max(expirySeconds, tail.expiresAtSeconds);
     const cap = await this.#anchor.reaching(nextBase(tail) + write.count);
-    return isOpen(tail) ? this.#append(attempt, tail, expiresAtSeconds, cap) : this.#create(attempt, tail, expiresAtSeconds);
+    return isOpen(tail) ? this.#append(pending, tail, expiresAtSeconds, cap) : this.#create(pending, tail, expiresAtSeconds);
   }
 
   /** After a lost reply: what does the block of that call say now? */
-  async #resolve(attempt: Attempt, pinned: Pinned): Promise<Step> {
+  async #resolve(pending: PendingAppend, pinned: Pinned): Promise<Step> {
     const item = await this.#store.items.get(blockKey(this.#topicUid, this.#queueId, pinned.base));
     const block = item && blockOf(item);
     const nowMs = this.#nowMs();
-    if (block?.writeIds.has(attempt.id)) return this.#stored(attempt, block);
-    if (!block) return this.#resolveAbsent(attempt, pinned);
-    if (block.expiresAtSeconds <= nowMs / 1_000 + EXPIRY_GUARD_SECONDS) throw giveUp(attempt);
+    if (block?.writeIds.has(pending.id)) return this.#stored(pending, block);
+    if (!block) return this.#resolveAbsent(pending, pinned);
+    if (block.expiresAtSeconds <= nowMs / 1_000 + EXPIRY_GUARD_SECONDS) throw giveUp(pending);
     this.#see(block);
     if (!isOpen(block)) {
-      attempt.pinned = undefined;
+      pending.pinned = undefined;
       return "again";
     }
-    const expiresAtSeconds = Math.max(expiryOf(nowMs, attempt.write.retentionHours), block.expiresAtSeconds);
-    return this.#append(attempt, block, expiresAtSeconds, await this.#anchor.reaching(nextBase(block) + attempt.write.count));
+    const expiresAtSeconds = Math.max(expiryOf(nowMs, pending.write.retentionHours), block.expiresAtSeconds);
+    return this.#append(pending, block, expiresAtSeconds, await this.#anchor.reaching(nextBase(block) + pending.write.count));
   }
 
   /** Nothing at the key: only a call that makes the block may be repeated, a restart only while the anchor stands where it wants it. */
-  async #resolveAbsent(attempt: Attempt, pinned: Pinned): Promise<Step> {
-    if (pinned.by === "append") throw giveUp(attempt);
-    if (pinned.by === "restart" && (await this.#anchor.read()) !== pinned.base) throw giveUp(attempt);
+  async #resolveAbsent(pending: PendingAppend, pinned: Pinned): Promise<Step> {
+    if (pinned.by === "append") throw giveUp(pending);
+    if (pinned.by === "restart" && (await this.#anchor.read()) !== pinned.base) throw giveUp(pending);
     return pinned.retry();
   }
 
-  async #append(attempt: Attempt, tail: Block, expiresAtSeconds: number, cap: number): Promise<Step> {
-    const { write } = attempt;
+  async #append(pending: PendingAppend, tail: Block, expiresAtSeconds: number, cap: number): Promise<Step> {
+    const { write } = pending;
     const { base } = tail;
     const nowMs = this.#nowMs();
     const key = blockKey(this.#topicUid, this.#queueId, base);
-    const { when, changes } = appending(attempt, { base, cap, expiresAtSeconds, nowMs });
-    return this.#decide(attempt, base, "append", async () => {
+    const { when, changes } = appending(pending, { base, cap, expiresAtSeconds, nowMs });
+    return this.#decide(pending, base, "append", async () => {
       if (write.companions) return this.#together(write, base, [{ kind: "update", key, changes, when }]);
       const result = await this.#store.items.update(key, changes, { when, returning: "allNew", purpose: "append" });
       return result.ok ? { done: result.item } : { lost: result.current };
     });
   }
 
-  async #create(attempt: Attempt, predecessor: Block, expiresAtSeconds: number): Promise<Step> {
-    const { write } = attempt;
+  async #create(pending: PendingAppend, predecessor: Block, expiresAtSeconds: number): Promise<Step> {
+    const { write } = pending;
     const base = nextBase(predecessor);
     const storedFromMs = Math.max(write.storedAtMs, storedUntilMs(predecessor));
-    const item = this.#newBlock(attempt, { base, storedFromMs, expiresAtSeconds });
-    return this.#decide(attempt, base, "create", async () => {
+    const item = this.#newBlock(pending, { base, storedFromMs, expiresAtSeconds });
+    return this.#decide(pending, base, "create", async () => {
       const when: readonly Condition[] = [{ op: "absent", name: "pk" }];
       if (write.companions) return this.#together(write, base, [{ kind: "put", item, when }]);
       const result = await this.#store.items.put(item, { when, purpose: "append" });
@@ -146,8 +146,8 @@ export class ChainWriter {
   }
 
   /** The anchor is read before the tail: whoever restarts in between raises it, and this transaction fails. */
-  async #restart(attempt: Attempt, expirySeconds: number): Promise<Step> {
-    const { write } = attempt;
+  async #restart(pending: PendingAppend, expirySeconds: number): Promise<Step> {
+    const { write } = pending;
     const cap = await this.#anchor.read();
     const { tail, readable: dead } = await this.#pages.end(this.#pk);
     const nowMs = this.#nowMs();
@@ -157,7 +157,7 @@ export class ChainWriter {
     const storedFromMs = Math.max(write.storedAtMs, dead ? storedUntilMs(dead) : 0);
     const format3 = (this.#store.format?.version ?? NEWEST_FORMAT) >= 3;
     const chainBeforeEnd = format3 && tail ? nextBase(tail) : undefined;
-    const block = this.#newBlock(attempt, { base: cap, storedFromMs, expiresAtSeconds, chainBeforeEnd });
+    const block = this.#newBlock(pending, { base: cap, storedFromMs, expiresAtSeconds, chainBeforeEnd });
     const writes: TransactWrite[] = [
       { kind: "put", item: block, when: [{ op: "absent", name: "pk" }] },
       this.#anchor.raisedFrom(cap),
@@ -166,7 +166,7 @@ export class ChainWriter {
       const key = blockKey(this.#topicUid, this.#queueId, dead.base);
       writes.push({ kind: "delete", key, when: expiryAsRead(dead) });
     }
-    return this.#decide(attempt, cap, "restart", async () => {
+    return this.#decide(pending, cap, "restart", async () => {
       const result = await this.#together(write, cap, writes);
       this.#anchor.restarted(cap, "done" in result);
       return result;
@@ -185,27 +185,27 @@ export class ChainWriter {
   }
 
   /** One call that writes the block at `base`: its reply, or that there was none, decides where the write stands. */
-  async #decide(attempt: Attempt, base: number, by: Pinned["by"], call: () => Promise<CallResult>): Promise<Step> {
+  async #decide(pending: PendingAppend, base: number, by: Pinned["by"], call: () => Promise<CallResult>): Promise<Step> {
     try {
       const result = await call();
       if ("done" in result) {
-        if (result.done) return this.#stored(attempt, blockOf(result.done));
+        if (result.done) return this.#stored(pending, blockOf(result.done));
         // A transaction does not return what it wrote: read the block as after a lost reply.
-        attempt.pinned = { base, by, retry: () => this.#decide(attempt, base, by, call) };
+        pending.pinned = { base, by, retry: () => this.#decide(pending, base, by, call) };
         return "again";
       }
       const block = result.lost && blockOf(result.lost);
-      if (block?.writeIds.has(attempt.id)) return this.#stored(attempt, block);
+      if (block?.writeIds.has(pending.id)) return this.#stored(pending, block);
       if (result.companions) return { status: "refused", currents: result.companions };
-      attempt.lostRaces++;
+      pending.lostRaces++;
       this.#contention.lost(this.#nowMs());
       // Whoever loses twice is behind: each step along the chain would be another refused write.
-      if (block && attempt.lostRaces < 2) this.#see(block);
+      if (block && pending.lostRaces < 2) this.#see(block);
       else this.#tail = undefined;
       return "again";
     } catch (error) {
-      if (StoreUnavailable.is(error) && error.outcome === "unknown" && !attempt.pinned) {
-        attempt.pinned = { base, by, retry: () => this.#decide(attempt, base, by, call) };
+      if (StoreUnavailable.is(error) && error.outcome === "unknown" && !pending.pinned) {
+        pending.pinned = { base, by, retry: () => this.#decide(pending, base, by, call) };
       }
       throw error;
     }
@@ -222,7 +222,7 @@ export class ChainWriter {
     return { lost: result.failures[0]?.current, companions: companions.some((failure) => failure) ? companions : undefined };
   }
 
-  #stored({ id, write, lostRaces }: Attempt, block: Block): ChainWriteResult {
+  #stored({ id, write, lostRaces }: PendingAppend, block: Block): ChainWriteResult {
     const offset = offsetOfFrame(block, write.firstFrameId);
     if (offset === undefined) throw new Error(`block ${block.base} holds write ${id} but not its frames`);
     this.#see(block);
@@ -230,7 +230,7 @@ export class ChainWriter {
   }
 
   #newBlock(
-    { id, write }: Attempt,
+    { id, write }: PendingAppend,
     { base, ...chained }: Pick<Block, "base" | "storedFromMs" | "expiresAtSeconds" | "chainBeforeEnd">,
   ): Item {
     return blockItem(

@@ -44,8 +44,8 @@ export class DetachedFrames {
     const plain = encodeBatch(head, [record]);
     const batch = plain.length < packFromBytes ? plain : encodeBatch(head, [record], compressor);
     if (batch.length <= detachedInlineBytesMax) return batch;
-    const place = await this.#objects.put(batch, retentionClassDays(lifeHours), untilMs);
-    return encodePointer({ ...head, ...place, count: 1 });
+    const pointer = await this.#objects.put(batch, retentionClassDays(lifeHours), untilMs);
+    return encodePointer({ ...head, ...pointer, count: 1 });
   }
 
   /** Whether a frame can be read for `lifeHours` from now on: one in an object goes with it. Errors: `StoreCorrupt`. */

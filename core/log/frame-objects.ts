@@ -20,13 +20,13 @@ import {
 } from "./log-limits.ts";
 
 /** Where a frame lies in the object store, and what its pointer may say of it: format 2 does not know of weights. */
-export type FramePlace = Pick<PointerFrame, "objectKey" | "byteOffset" | "byteLength" | "unpackedBytes">;
+export type FramePointer = Pick<PointerFrame, "objectKey" | "byteOffset" | "byteLength" | "unpackedBytes">;
 
 interface Pending {
   readonly frame: Uint8Array;
   /** It has failed if it is not durable by then. */
   readonly untilMs: number;
-  resolve(place: FramePlace): void;
+  resolve(pointer: FramePointer): void;
   reject(error: unknown): void;
 }
 
@@ -91,7 +91,7 @@ export class FrameObjects {
    * Resolves once the frame is durable, and has failed by `untilMs`: whoever waits has other calls to make in the time of a request.
    * Errors: TOO_MANY_REQUESTS when 64 MB wait already; `StoreUnavailable`, not applied.
    */
-  put(frame: Uint8Array, classDays: number, untilMs = this.#clock.nowMs() + SEND_DEADLINE_MS): Promise<FramePlace> {
+  put(frame: Uint8Array, classDays: number, untilMs = this.#clock.nowMs() + SEND_DEADLINE_MS): Promise<FramePointer> {
     const lane = this.#lanes.get(classDays) ?? { pending: [], running: 0 };
     this.#lanes.set(classDays, lane);
     const { pending } = lane;

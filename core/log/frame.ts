@@ -171,8 +171,8 @@ function readFrame(frame: Uint8Array, end: number, compressor: Compressor): Batc
     case KIND.pointer:
       return { ...head, kind: "pointer", objectKey: reader.text(), byteOffset: reader.varint(), byteLength: length };
     case KIND.weighedPointer: {
-      const place = { objectKey: reader.text(), byteOffset: reader.varint(), byteLength: length };
-      return { ...head, kind: "pointer", ...place, unpackedBytes: reader.varint() };
+      const pointer = { objectKey: reader.text(), byteOffset: reader.varint(), byteLength: length };
+      return { ...head, kind: "pointer", ...pointer, unpackedBytes: reader.varint() };
     }
     default:
       throw new RangeError(`unknown frame kind ${kind}`);
@@ -227,15 +227,15 @@ export function readMessages(
   batch: BatchFrame,
   from: number,
   count: number,
-  place: { readonly queueId: number; readonly offset: number; readonly storedAtMs: number },
+  at: { readonly queueId: number; readonly offset: number; readonly storedAtMs: number },
   wanted?: ReadonlySet<number>,
 ): { readonly messages: StoredMessage[]; readonly unreadable: Unreadable[] } {
-  const { queueId, storedAtMs } = place;
+  const { queueId, storedAtMs } = at;
   const reader = new ByteReader(batch.records);
   const messages: StoredMessage[] = [];
   const unreadable: Unreadable[] = [];
   for (let index = 0; index < count; index++) {
-    const offset = place.offset + index;
+    const offset = at.offset + index;
     if (wanted && !wanted.has(offset)) continue;
     try {
       reader.seek(batch.starts[from + index] as number);

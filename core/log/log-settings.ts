@@ -1,16 +1,11 @@
-import type { Clock } from "../ports/clock.ts";
 import type { Compressor } from "../ports/compressor.ts";
-import type { ItemStore } from "../ports/item-store.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
-import type { Random } from "../ports/random.ts";
+import type { StoreDependencies } from "../store/store-dependencies.ts";
 import type { StoreFormat } from "../store/store-format.ts";
 
 /** What the log works with. */
-export interface LogDependencies {
-  readonly items: ItemStore;
+export interface LogDependencies extends StoreDependencies {
   readonly objects: ObjectStore;
-  readonly clock: Clock;
-  readonly random: Random;
   readonly compressor: Compressor;
   /** What may be written. Default: the newest. */
   readonly format?: StoreFormat;

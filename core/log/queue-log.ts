@@ -20,7 +20,7 @@ import { APPENDERS_MAX } from "./log-limits.ts";
 import type { LogDependencies, LogSettings } from "./log-settings.ts";
 import { QueueAppender } from "./queue-appender.ts";
 import { type Queue, QueueReader } from "./queue-reader.ts";
-import { type Looked, lookAt, type Matches, matchingOf, messagesOf, type ReadMessages } from "./run-messages.ts";
+import { type Matches, matchingOf, messagesOf, type ReadMessages, type Viewed, viewMessages } from "./run-messages.ts";
 import type { Run } from "./run-walk.ts";
 import { firstStoredAt } from "./slices.ts";
 
@@ -80,9 +80,9 @@ export class QueueLog {
     const { inlineFrameBytesMax, transactedInlineBytesMax } = this.#settings;
     const inlineBytesMax = companions ? transactedInlineBytesMax : inlineFrameBytesMax;
     const inline = batch.length <= inlineBytesMax && topic.flushMode === "ASYNC_FLUSH";
-    const place = inline ? undefined : await this.#objects.put(batch, retentionClassDays(topic.retentionHours), objectUntilMs);
-    const storedAtMs = place ? clock.nowMs() : head.storedAtMs;
-    const frame = place ? encodePointer({ ...head, ...place, storedAtMs, count: records.length }) : batch;
+    const pointer = inline ? undefined : await this.#objects.put(batch, retentionClassDays(topic.retentionHours), objectUntilMs);
+    const storedAtMs = pointer ? clock.nowMs() : head.storedAtMs;
+    const frame = pointer ? encodePointer({ ...head, ...pointer, storedAtMs, count: records.length }) : batch;
     const result = await this.#appender(topic.uid, queueId).append({
       frames: [frame],
       firstFrameId: head.id,
@@ -120,8 +120,8 @@ export class QueueLog {
    * Shows the run's first `count` messages as they are encoded, until `see` answers false. What cannot be read is not shown.
    * Errors: `StoreUnavailable`.
    */
-  async look(run: Run, count: number, queue: Queue, see: (view: RecordView, offset: number) => boolean): Promise<Looked> {
-    return lookAt(await this.#load(run, count, queue), see);
+  async view(run: Run, count: number, queue: Queue, see: (view: RecordView, offset: number) => boolean): Promise<Viewed> {
+    return viewMessages(await this.#load(run, count, queue), see);
   }
 
   /** Which of the run's first `count` messages a filter lets through; only those are decoded. Errors: `StoreUnavailable`. */
@@ -137,8 +137,8 @@ export class QueueLog {
     return countWithin({ blocks, from, count: Math.min(count, available) }, bytesMax, this.#frames);
   }
 
-  /** How many of them may be held in memory, unpacked, to be looked at. Errors: `StoreUnavailable`. */
-  countToLookAt(run: Run, count: number): Promise<number> {
+  /** How many of them may be held in memory, unpacked, to be viewed. Errors: `StoreUnavailable`. */
+  countToView(run: Run, count: number): Promise<number> {
     return this.countWithin(run, count, SCAN_BYTES);
   }
 

@@ -15,6 +15,12 @@ export interface Queue {
   readonly queueId: number;
 }
 
+export interface QueueBounds {
+  readonly minOffset: number;
+  /** Exclusive: the next offset to be written. */
+  readonly maxOffset: number;
+}
+
 /**
  * Reads a queue's chain. Full blocks never change, so they are kept (16 MB); open ones are always read anew. How far a queue
  * was seen to reach is kept too: what is stored stays stored.
@@ -139,6 +145,12 @@ export class QueueReader {
     const cap = await this.#cap(queue);
     const settled = await this.firstBlock(queue, () => true);
     return settled ? settled.base : cap;
+  }
+
+  /** Where a queue begins and ends. Both only grow, so a minimum that is read first is never above the maximum. */
+  async bounds(queue: Queue): Promise<QueueBounds> {
+    const minOffset = await this.minOffset(queue);
+    return { minOffset, maxOffset: await this.maxOffset(queue) };
   }
 
   /** The first live block for which `holds` is true; it must stay true for all behind. A few queries, whatever the length. */

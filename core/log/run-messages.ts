@@ -47,7 +47,7 @@ export async function messagesOf(
   return messages;
 }
 
-export interface Looked {
+export interface Viewed {
   /** The message that was answered with false. */
   readonly stoppedAt: number | undefined;
   /** Messages met before it whose object went by age. */
@@ -57,7 +57,7 @@ export interface Looked {
 }
 
 /** Shows the messages as they are encoded, one after the other, until `see` answers false. */
-export function lookAt(loaded: readonly LoadedSlice[], see: (view: RecordView, offset: number) => boolean): Looked {
+export function viewMessages(loaded: readonly LoadedSlice[], see: (view: RecordView, offset: number) => boolean): Viewed {
   const unreadable: Unreadable[] = [];
   let gone = 0;
   for (const { slice, content } of loaded) {

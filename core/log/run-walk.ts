@@ -1,4 +1,4 @@
-import { type Block, nextBase } from "./block.ts";
+import { type Block, isOpen, nextBase } from "./block.ts";
 import {
   BLOCKS_PER_QUERY_MAX,
   CAP_STEP,
@@ -115,4 +115,14 @@ function expiredBefore(block: Block, asked: number, from: number): number {
   const end = Math.min(block.chainBeforeEnd ?? from, from);
   const restart = Math.floor(Math.max(0, block.chainBeforeEnd === undefined ? end : end - 1) / CAP_STEP) * CAP_STEP;
   return Math.max(0, end - Math.max(asked, restart));
+}
+
+/** Where the block that holds `offset` starts, as far as the run tells: behind a full block the next one does. It stays a valid hint. */
+export function nextHint(run: Run, offset: number): number {
+  let hint = run.blocks[0]?.base ?? run.from;
+  for (const block of run.blocks) {
+    if (block.base <= offset) hint = block.base;
+    if (!isOpen(block) && nextBase(block) <= offset) hint = nextBase(block);
+  }
+  return hint;
 }

@@ -1,5 +1,6 @@
 import type { ByteReader } from "../bytes/byte-reader.ts";
 import { ByteWriter, varintBytes } from "../bytes/byte-writer.ts";
+import type { StoredMessage } from "../terms.ts";
 
 /**
  * One message inside a frame.
@@ -10,16 +11,9 @@ import { ByteWriter, varintBytes } from "../bytes/byte-writer.ts";
  *
  * A flag bit says which optional part is there; the body is the rest of the length.
  */
-export interface MessageRecord {
+export interface MessageRecord extends Omit<StoredMessage, "messageId" | "queueId" | "offset" | "storedAtMs"> {
   /** Only where the producer chose it; else it follows from the frame. */
   readonly messageId: string | undefined;
-  readonly bornAtMs: number;
-  readonly tag: string | undefined;
-  readonly keys: readonly string[];
-  readonly properties: ReadonlyMap<string, string>;
-  readonly messageGroup: string | undefined;
-  readonly priority: number | undefined;
-  readonly body: Uint8Array;
 }
 
 /** Which optional parts a record has. */

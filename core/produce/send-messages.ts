@@ -3,9 +3,9 @@ import { isSystemTopic } from "../names.ts";
 import { asBrokerError } from "../store/store-errors.ts";
 import type { MessageInput, SendReceipt, Topic } from "../terms.ts";
 import { deliveryTimeMs } from "../timer/delivery-time.ts";
-import { fixedQueue } from "./choose-queue.ts";
 import { orderDoubt } from "./confirm-groups.ts";
 import { type Destination, stopsAll } from "./destination.ts";
+import { fixedQueue } from "./fixed-queue.ts";
 import { checkMessage } from "./message-rules.ts";
 import type { Producing } from "./producing.ts";
 import { QueueDestination } from "./queue-destination.ts";
@@ -100,7 +100,7 @@ async function store(producing: Producing, topic: Topic, planned: readonly Plann
   const goesAnywhere = planned.some(({ delay, fixed }) => delay === undefined && fixed === undefined);
   const anywhere = goesAnywhere ? producing.choice.choose(topic) : 0;
   if (planned.some(({ entry }) => entry.once?.kind === "sequence"))
-    return oneByOne(producing, topic, runsOf(producing, topic, planned, anywhere));
+    return oneByOne(producing, topic, portionsInOrder(producing, topic, planned, anywhere));
   const portions = portionsOf(producing, topic, planned, anywhere);
   return (await Promise.all(portions.map((portion) => storePortion(producing, topic, portion)))).flat();
 }
@@ -112,12 +112,12 @@ async function storePortion(producing: Producing, topic: Topic, { planned, desti
 }
 
 /** A producer's sequences are stored one after the other. When the store fails, what follows fails with it. */
-async function oneByOne(producing: Producing, topic: Topic, runs: readonly Portion[]): Promise<Results> {
+async function oneByOne(producing: Producing, topic: Topic, portions: readonly Portion[]): Promise<Results> {
   const results: (readonly [Planned, SendResult])[] = [];
   let failure: BrokerError | undefined;
-  for (const run of runs) {
+  for (const portion of portions) {
     const failed = failure;
-    const stored: Results = failed ? run.planned.map((one) => [one, failed]) : await storePortion(producing, topic, run);
+    const stored: Results = failed ? portion.planned.map((one) => [one, failed]) : await storePortion(producing, topic, portion);
     results.push(...stored);
     failure ??= stored.map(([, result]) => result).find((result) => BrokerError.is(result) && stopsAll(result)) as
       | BrokerError
@@ -153,20 +153,20 @@ function portionsOf(producing: Producing, topic: Topic, planned: readonly Planne
 }
 
 /** Entries as they follow each other, together while they go to one queue and their sequences, if any, follow each other too. */
-function runsOf(producing: Producing, topic: Topic, planned: readonly Planned[], anywhere: number): readonly Portion[] {
-  const runs: (Portion & { readonly planned: Planned[] })[] = [];
+function portionsInOrder(producing: Producing, topic: Topic, planned: readonly Planned[], anywhere: number): readonly Portion[] {
+  const portions: (Portion & { readonly planned: Planned[] })[] = [];
   let before: Planned | undefined;
   for (const one of planned) {
-    const run = runs.at(-1);
+    const portion = portions.at(-1);
     const queueId = one.fixed ?? anywhere;
     const goesOn =
       before && !before.delay && !one.delay && (before.fixed ?? anywhere) === queueId && follows(before.entry, one.entry);
-    if (run && goesOn) run.planned.push(one);
-    else if (one.delay) runs.push({ planned: [one], destination: new TimerDestination(producing, topic, one.delay) });
-    else runs.push({ planned: [one], destination: new QueueDestination(producing, topic, queueId, false) });
+    if (portion && goesOn) portion.planned.push(one);
+    else if (one.delay) portions.push({ planned: [one], destination: new TimerDestination(producing, topic, one.delay) });
+    else portions.push({ planned: [one], destination: new QueueDestination(producing, topic, queueId, false) });
     before = one;
   }
-  return runs;
+  return portions;
 }
 
 function follows({ once: before }: MessageInput, { once }: MessageInput): boolean {

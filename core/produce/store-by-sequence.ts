@@ -12,7 +12,7 @@ interface Sequenced {
 }
 
 /**
- * Stores a run of one producer's entries, whose sequences follow each other, in one transaction with the producer's state: the first
+ * Stores entries of one producer whose sequences follow each other, in one transaction with the producer's state: the first
  * must follow the last that was stored. Entries that were stored before are answered as they were then, where they are among the
  * latest; a gap is refused, and with it all that comes after. One result per entry. Source: Kafka's idempotent producer.
  */
@@ -36,7 +36,7 @@ export async function storeBySequence<Receipt>(
   return results;
 }
 
-interface Run<Receipt> {
+interface Sending<Receipt> {
   readonly topicUid: string;
   readonly entries: readonly MessageInput[];
   readonly destination: Destination<Receipt>;
@@ -48,7 +48,7 @@ interface Run<Receipt> {
  */
 async function step<Receipt>(
   { items, clock }: OnceStore,
-  { topicUid, entries, destination }: Run<Receipt>,
+  { topicUid, entries, destination }: Sending<Receipt>,
   results: (Receipt | BrokerError)[],
 ): Promise<void> {
   const { producerId } = sequenceOf(entries[0]);
@@ -76,7 +76,7 @@ async function step<Receipt>(
 }
 
 function sequenceOf(entry: MessageInput | undefined): Sequenced {
-  if (entry?.once?.kind !== "sequence") throw new Error("an entry of a sequenced run has no sequence");
+  if (entry?.once?.kind !== "sequence") throw new Error("an entry among sequenced ones has no sequence");
   return entry.once;
 }
 

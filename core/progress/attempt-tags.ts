@@ -16,7 +16,7 @@ export class AttemptTags {
   }
 
   /** The tag of a group's attempt that was not repeated yet. */
-  first(groupUid: string, attemptId: string): string {
+  tagOf(groupUid: string, attemptId: string): string {
     const hash = this.#signer.sign(this.#key, new TextEncoder().encode(`attempt/${groupUid}/${attemptId}`));
     return `${toBase64url(hash.subarray(0, 8)).slice(0, ATTEMPT_TAG_CHARS)}A`;
   }

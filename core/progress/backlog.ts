@@ -1,4 +1,4 @@
-import { type BucketPlace, backlogChunkKey, backlogKey } from "../keys.ts";
+import { backlogChunkKey, backlogKey, type ProgressGeneration } from "../keys.ts";
 import { BACKLOG_OFFSETS_MAX } from "../limits.ts";
 import type { Item, ItemStore, TransactWrite } from "../ports/item-store.ts";
 import type { ProgressQueue } from "./consumed-queue.ts";
@@ -15,8 +15,8 @@ import type { Progress } from "./progress.ts";
  *   out         its claim waits outside, among those that were moved out, and everything behind it in its backlog. The progress item
  *               names it nowhere: `oc` only counts such buckets. Its backlog is there, even if it is empty.
  *
- * A bucket goes from inside to backlogged when its deferred offsets crowd the item (`make-room.ts`, `take-ordered.ts`); from either
- * to out when its claim waits long or the item is crowded (`make-room.ts`); from out to inside or backlogged when its claim is due
+ * A bucket goes from inside to backlogged when its deferred offsets crowd the item (`make-space.ts`, `take-ordered.ts`); from either
+ * to out when its claim waits long or the item is crowded (`make-space.ts`); from out to inside or backlogged when its claim is due
  * (`take-moved-out.ts`); and from backlogged back to inside piece by piece, once its claim is settled and nothing of it is left in
  * `k` (`refill.ts`). So of each bucket the order is: claim, `k`, chunks of the backlog, backlog.
  *
@@ -40,21 +40,21 @@ const EMPTY: Backlog = { offsets: [], chunks: 0, out: false };
 /** The backlogs of a queue as they were read, and what is to become of them. */
 export class Backlogs {
   readonly #items: ItemStore;
-  readonly #place: BucketPlace;
+  readonly #source: ProgressGeneration;
   readonly #read = new Map<number, Backlog | undefined>();
   readonly #changed = new Map<number, Backlog>();
   readonly #chunks: TransactWrite[] = [];
 
   constructor(items: ItemStore, queue: ProgressQueue, { generation }: Progress) {
     this.#items = items;
-    this.#place = { subscriptionUid: queue.subscription.uid, queueId: queue.queueId, generation };
+    this.#source = { subscriptionUid: queue.subscription.uid, queueId: queue.queueId, generation };
   }
 
   async read(buckets: Iterable<number>): Promise<void> {
     const unread = [...new Set(buckets)].filter((bucket) => !this.#read.has(bucket));
     for (let from = 0; from < unread.length; from += 100) {
       const some = unread.slice(from, from + 100);
-      const items = await this.#items.batchGet(some.map((bucket) => backlogKey(this.#place, bucket)));
+      const items = await this.#items.batchGet(some.map((bucket) => backlogKey(this.#source, bucket)));
       for (const [index, bucket] of some.entries()) this.#read.set(bucket, items[index] && backlogOf(items[index]));
     }
   }
@@ -104,7 +104,7 @@ export class Backlogs {
       this.#changed.set(bucket, { ...before, offsets: [] });
       return before.offsets;
     }
-    const { pk, sk } = backlogKey(this.#place, bucket);
+    const { pk, sk } = backlogKey(this.#source, bucket);
     // '.' follows '-'.
     const { items } = await this.#items.query({ pk, from: `${sk}-`, to: `${sk}.`, limit: 1 });
     this.#changed.set(bucket, { ...before, chunks: before.chunks - 1 });
@@ -121,7 +121,7 @@ export class Backlogs {
 
   get writes(): readonly TransactWrite[] {
     const backlogs = [...this.#changed].map(([bucket, backlog]): TransactWrite => {
-      const key = backlogKey(this.#place, bucket);
+      const key = backlogKey(this.#source, bucket);
       if (!backlog.out && this.isEmpty(bucket)) return { kind: "delete", key };
       return { kind: "put", item: backlogItem(key, backlog) };
     });
@@ -129,7 +129,7 @@ export class Backlogs {
   }
 
   #putChunk(bucket: number, offsets: readonly number[]): void {
-    const key = backlogChunkKey(this.#place, bucket, offsets[0] as number);
+    const key = backlogChunkKey(this.#source, bucket, offsets[0] as number);
     this.#chunks.push({ kind: "put", item: { ...key, o: encoded(offsets) } });
   }
 }

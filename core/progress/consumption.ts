@@ -7,19 +7,18 @@ import type { Reading } from "../ports/reading.ts";
 import type { Rotation } from "../receive/rotation.ts";
 import type { ReceiptHandles } from "../settle/receipt-handle.ts";
 import type { StoreFormat } from "../store/store-format.ts";
-
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 import type { Arrivals } from "../wake/arrivals.ts";
 import type { AttemptTags } from "./attempt-tags.ts";
+import type { KeyedMutex } from "./keyed-mutex.ts";
 import type { LeaseClock } from "./lease-clock.ts";
 import type { ProgressStore } from "./progress-store.ts";
-import type { Turns } from "./turns.ts";
 
 /** What receiving and settling work with. */
 export interface Consumption {
   readonly items: ItemStore;
   readonly log: QueueLog;
-  readonly progress: ProgressStore;
+  readonly progressStore: ProgressStore;
   readonly topics: TopicRegistry;
   readonly handles: ReceiptHandles;
   readonly attempts: AttemptTags;
@@ -28,7 +27,7 @@ export interface Consumption {
   readonly reading: Reading;
   readonly random: Random;
   readonly rotation: Rotation;
-  readonly turns: Turns;
+  readonly mutex: KeyedMutex;
   readonly filters: CompiledFilters;
   readonly format: StoreFormat;
   readonly events: Events;

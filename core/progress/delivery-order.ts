@@ -1,5 +1,7 @@
 import { hash32 } from "../bytes/hash32.ts";
+import type { StoreFormat } from "../store/store-format.ts";
 import type { ConsumerGroup, Topic } from "../terms.ts";
+import type { ConsumedQueue } from "./consumed-queue.ts";
 import { BUCKETS, type Progress } from "./progress.ts";
 
 /**
@@ -14,6 +16,12 @@ export function deliveryOrder(group: Pick<ConsumerGroup, "ordered">, topic: Pick
   if (topic.type === "FIFO" || topic.type === "MIXED") return "messageGroup";
   return group.ordered ? "queue" : "none";
 }
+
+/** Whether claims and offsets of message groups may move out of the progress item. */
+export const mayMoveOut = (
+  { format }: { readonly format: StoreFormat },
+  { group, topic }: Pick<ConsumedQueue, "group" | "topic">,
+): boolean => format.version >= 3 && deliveryOrder(group, topic) === "messageGroup";
 
 /** Messages of one bucket are delivered one after the other. Groups that share a bucket only wait for each other more than they need. */
 export function bucketOf(order: DeliveryOrder, messageGroup: string | undefined): number | undefined {

@@ -46,11 +46,11 @@ export async function settledBefore(
 ): Promise<boolean> {
   const isOver = () => consumption.clock.nowMs() >= handle.held.dueMs;
   if (!progress || isOver() || !isNowhere(progress, handle)) return false;
-  if (progress.movedOut === 0) return true;
+  if (progress.messagesOut === 0) return true;
   if ((await waitsOutside(consumption, queue, progress, handle)) !== false) return false;
   // Nothing has moved meanwhile, from where it was looked for last to where it was looked for first.
-  const now = await consumption.progress.read(queue);
-  const unmoved = now?.movedOut === progress.movedOut && now.moves === progress.moves;
+  const now = await consumption.progressStore.read(queue);
+  const unmoved = now?.messagesOut === progress.messagesOut && now.moves === progress.moves;
   return unmoved && isNowhere(now, handle) && !isOver();
 }
 

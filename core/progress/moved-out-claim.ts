@@ -4,7 +4,7 @@ import type { Claim } from "./progress.ts";
 /**
  * A claim that was moved out of its progress item, since it waits after a nack for longer than the item has room for it.
  *
- *   inside    the claim is in the progress item, given back, and nobody holds it. Those due last leave first (`make-room.ts`).
+ *   inside    the claim is in the progress item, given back, and nobody holds it. Those due last leave first (`make-space.ts`).
  *   outside   it is an item of its own. The progress item knows of it in sum: how many messages are outside, and that none of them is
  *             due before `movedOutDueMs`. No handle works on it, and it does not count towards the claims a queue may have.
  *   back      the first receive that finds it due takes it in (`take-moved-out.ts`): under its own lease where it has room for it;

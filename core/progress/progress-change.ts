@@ -6,7 +6,7 @@ import { type Deferred, deferredAsRead, deferredChanges } from "./deferred.ts";
 import { type Claim, type ClaimMeta, metaOf, metaPrefix, type Progress } from "./progress.ts";
 
 /** Where the claims and offsets are that are not in the item. */
-export type Outside = Pick<Progress, "movedOut" | "bucketsOut" | "backlogged">;
+export type Outside = Pick<Progress, "messagesOut" | "bucketsOut" | "backlogged">;
 
 /**
  * One write of a progress item: what changes, and what must be as it was read. All writes of it are made here, so that its
@@ -60,7 +60,7 @@ export class ProgressChange {
 
   /** Wants that no claim or offset moved out of the item, or into it, since it was read. */
   wantUnmoved(progress: Progress): this {
-    return this.wantBacklogs(progress).#want({ op: "=", name: "r", value: progress.movedOut });
+    return this.wantBacklogs(progress).#want({ op: "=", name: "r", value: progress.messagesOut });
   }
 
   /** A new claim. Wants its id to be free. */
@@ -149,9 +149,9 @@ export class ProgressChange {
   }
 
   /** How many messages are outside. Errors: `StoreCorrupt` for fewer than none. Wants that nothing moved since the item was read. */
-  setMovedOut(progress: Progress, movedOut: number): this {
-    if (movedOut < 0) throw new StoreCorrupt(`more came back to ${progress.stored.pk} than was outside`);
-    this.changes.push({ op: "set", name: "r", value: movedOut });
+  setMessagesOut(progress: Progress, messagesOut: number): this {
+    if (messagesOut < 0) throw new StoreCorrupt(`more came back to ${progress.stored.pk} than was outside`);
+    this.changes.push({ op: "set", name: "r", value: messagesOut });
     return this.wantUnmoved(progress);
   }
 
@@ -162,12 +162,12 @@ export class ProgressChange {
   }
 
   /** What is outside once backlogs are written beside this. Wants that nothing moved since the item was read. */
-  move(progress: Progress, { movedOut, bucketsOut, backlogged }: Outside): this {
+  move(progress: Progress, { messagesOut, bucketsOut, backlogged }: Outside): this {
     this.changes.push({ op: "set", name: "ov", value: (progress.moves ?? 0) + 1 });
     if (bucketsOut !== progress.bucketsOut) this.changes.push({ op: "set", name: "oc", value: bucketsOut });
     if (backlogged.size > 0) this.changes.push({ op: "set", name: "bk", value: backlogged });
     else if (progress.backlogged.size > 0) this.changes.push({ op: "remove", name: "bk" });
-    return this.setMovedOut(progress, movedOut);
+    return this.setMessagesOut(progress, messagesOut);
   }
 
   /** As a part of a transaction. */

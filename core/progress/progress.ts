@@ -1,6 +1,7 @@
 import { base64urlToNumber, numberToBase64url } from "../bytes/base64url.ts";
 import { hash32 } from "../bytes/hash32.ts";
 import { progressKey } from "../keys.ts";
+import type { QueueBounds } from "../log/queue-reader.ts";
 import type { Item } from "../ports/item-store.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
 import { type Deferred, deferredOf } from "./deferred.ts";
@@ -33,7 +34,7 @@ export interface Progress {
   /** [nb] Base of a block at or before `next`. */
   readonly hint: number;
   /** [r] Messages outside this item: of claims moved out of it, and in backlogs (`backlog.ts`). */
-  readonly movedOut: number;
+  readonly messagesOut: number;
   /** [rd] None of the claims among them is due before; meaningless where there are none. */
   readonly movedOutDueMs: number;
   /** [dl] Messages sent to the dead-letter topic. */
@@ -141,11 +142,20 @@ export const freeClaimId = ({ claims, emptyClaims }: Progress, seed: string, oth
   claimId(seed, (id) => claims.has(id) || emptyClaims.includes(id) || others?.has(id) === true);
 
 /** Messages below `next` that are neither settled nor expired: out with consumers, waiting after a nack, or deferred. */
-export function unsettledCount({ claims, deferred, movedOut }: Progress): number {
-  let count = movedOut + deferred.offsets.length;
+function unsettledCount({ claims, deferred, messagesOut }: Progress): number {
+  let count = messagesOut + deferred.offsets.length;
   for (const { open } of claims.values()) count += open.length;
   return count;
 }
+
+/**
+ * What of a queue a group has not settled, and how much of it was handed out. What has expired is not waiting; after total expiry both
+ * bounds are the cap.
+ */
+export const unsettledIn = ({ minOffset, maxOffset }: QueueBounds, progress: Progress | undefined) => ({
+  waiting: Math.max(0, maxOffset - Math.max(minOffset, progress?.next ?? 0)),
+  inFlight: progress ? unsettledCount(progress) : 0,
+});
 
 export const freshProgress = (subscriptionUid: string, queueId: number, next: number, hint: number, generation = 0): Item => ({
   ...progressKey(subscriptionUid, queueId),
@@ -184,7 +194,7 @@ function parse(item: Item): Progress {
     generation: item.g as number,
     next: item.n as number,
     hint: item.nb as number,
-    movedOut: item.r as number,
+    messagesOut: item.r as number,
     movedOutDueMs: (item.rd as number | undefined) ?? Number.MAX_SAFE_INTEGER,
     deadLettered: item.dl as number,
     expired: item.ex as number,
@@ -201,13 +211,36 @@ function parse(item: Item): Progress {
 
 /** What every write leaves so. Errors: `StoreCorrupt`. */
 function checked(progress: Progress): Progress {
-  const { next, movedOut, bucketsOut, claims, deferred, stored } = progress;
+  const { next, messagesOut, bucketsOut, claims, deferred, stored } = progress;
   const broken = (what: string) => new StoreCorrupt(`progress ${stored.pk} ${what}`, { key: { pk: stored.pk, sk: stored.sk } });
-  if (movedOut < 0 || bucketsOut < 0) throw broken("counts less than nothing outside it");
+  if (messagesOut < 0 || bucketsOut < 0) throw broken("counts less than nothing outside it");
   if ((deferred.offsets.at(-1) ?? -1) >= next) throw broken("has deferred what was not met yet");
   for (const { id, first, open } of claims.values())
     if (first + (open.at(-1) ?? 0) >= next) throw broken(`has a claim ${id} on what was not handed out yet`);
+  const twice = openTwice(progress);
+  if (twice !== undefined) throw broken(`has offset ${twice} open twice`);
   return progress;
+}
+
+/** An offset that two claims hold open, or that is deferred beside a claim. Looks closely only where they reach into each other. */
+function openTwice({ claims, deferred }: Progress): number | undefined {
+  const deferring = { first: 0, open: deferred.offsets };
+  const all = [...claims.values(), deferring].filter(({ open }) => open.length > 0);
+  const starts = (one: Pick<Claim, "first" | "open">): number => one.first + (one.open[0] as number);
+  all.sort((one, other) => starts(one) - starts(other));
+  const met = new Set<number>();
+  let before: (typeof all)[number] | undefined;
+  let reach = -1;
+  for (const one of all) {
+    if (starts(one) > reach) met.clear();
+    else {
+      for (const relative of before?.open ?? []) met.add((before?.first ?? 0) + relative);
+      for (const relative of one.open) if (met.has(one.first + relative)) return one.first + relative;
+    }
+    before = one;
+    reach = Math.max(reach, one.first + (one.open.at(-1) as number));
+  }
+  return undefined;
 }
 
 /** They nearly always are already: then sorting them would cost more than all the rest of the claim. */

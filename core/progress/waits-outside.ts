@@ -21,7 +21,7 @@ export async function waitsOutside(
 ): Promise<boolean | undefined> {
   const offset = offsetOf(message);
   const bucket = message.held.order?.bucket;
-  const place = { subscriptionUid: subscription.uid, queueId, generation };
+  const source = { subscriptionUid: subscription.uid, queueId, generation };
   const claims = { pk: movedOutPk(subscription.uid, queueId), from: movedOutFrom(generation), to: movedOutUntil(generation) };
   const among = (item: Item): boolean => {
     const { first, open } = movedOutClaimOf(item);
@@ -29,7 +29,7 @@ export async function waitsOutside(
   };
   const inClaims = await anyItem({ items }, claims, among);
   if (inClaims !== false || bucket === undefined) return inClaims;
-  const { pk, sk } = backlogKey(place, bucket);
+  const { pk, sk } = backlogKey(source, bucket);
   // '.' follows '-'.
   return anyItem({ items }, { pk, from: sk, to: `${sk}.` }, (item) => offsetsOfBacklog(item).includes(offset));
 }
@@ -40,12 +40,12 @@ async function anyItem(
   holds: (item: Item) => boolean,
 ): Promise<boolean | undefined> {
   let { from } = query;
-  for (let looked = 0; looked < LOOKED_UP_OUTSIDE_MAX; ) {
-    const page = await items.query({ ...query, ...(from !== undefined && { from }), limit: LOOKED_UP_OUTSIDE_MAX - looked });
+  for (let read = 0; read < LOOKED_UP_OUTSIDE_MAX; ) {
+    const page = await items.query({ ...query, ...(from !== undefined && { from }), limit: LOOKED_UP_OUTSIDE_MAX - read });
     if (page.items.some(holds)) return true;
     const last = page.items.at(-1);
     if (!page.more || !last) return false;
-    looked += page.items.length;
+    read += page.items.length;
     from = keyAfter(last.sk);
   }
   return undefined;

@@ -3,8 +3,8 @@ import { SCAN_CHUNK, SCAN_MESSAGES_MAX } from "../limits.ts";
 import type { Unreadable } from "../log/frame.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import type { Queue } from "../log/queue-reader.ts";
+import { nextHint } from "../log/run-walk.ts";
 import type { StoredMessage } from "../terms.ts";
-import { nextHint } from "./run-hint.ts";
 
 export interface Search {
   readonly from: number;
@@ -49,7 +49,7 @@ export async function findMatching(log: QueueLog, queue: Queue, filter: MessageF
     if (next > search.from && search.over?.()) break;
     const run = await log.reader.run(queue, next, SCAN_CHUNK, hint);
     if (run.available === 0) break;
-    const count = await log.countToLookAt(run, SCAN_CHUNK);
+    const count = await log.countToView(run, SCAN_CHUNK);
     const matches = await log.matching(run, count, queue, filter);
     expired += run.expired;
     const full = matches.messages.find((message) => {

@@ -24,7 +24,7 @@ export async function heldByAttempt(
   queues: readonly ConsumedQueue[],
   attempt: Attempt,
 ): Promise<readonly Delivery[]> {
-  const read = await consumption.progress.readAll(queues);
+  const read = await consumption.progressStore.readAll(queues);
   const deliveries: Delivery[] = [];
   for (const [index, queue] of queues.entries()) {
     let progress = read[index];
@@ -58,7 +58,7 @@ async function countRepeat(
   const change = new ProgressChange(progress);
   for (const claim of held)
     change.wantClaim(claim).setMeta(claim.id, { ...claim, attemptTag: claim.attemptTag && repeatedTag(claim.attemptTag) });
-  return consumption.progress.update(queue, change);
+  return consumption.progressStore.update(queue, change);
 }
 
 /** What the claims still hold: some may have been acked meanwhile. */

@@ -7,7 +7,7 @@ import { CLAIM_SPAN, type Progress } from "../progress/progress.ts";
 import type { StoredMessage } from "../terms.ts";
 
 /** How much a receive may take. */
-interface Room {
+interface Space {
   readonly messages: number;
   readonly bytes: number;
   readonly claims: number;
@@ -33,7 +33,7 @@ export class OrderedPlan {
   /** The scan stopped since as many messages wait as the item has room for. */
   crowded = false;
   readonly #order: DeliveryOrder;
-  readonly #room: Room;
+  readonly #space: Space;
   readonly #held: ReadonlySet<number | undefined>;
   readonly #outside: Set<number | undefined>;
   /** All that waits, as it is deferred: offsets ascending, and their buckets. */
@@ -43,9 +43,9 @@ export class OrderedPlan {
   readonly #free = new Map<number | undefined, number>();
   #freeMessages = 0;
 
-  constructor(order: DeliveryOrder, progress: Progress, room: Room) {
+  constructor(order: DeliveryOrder, progress: Progress, space: Space) {
     this.#order = order;
-    this.#room = room;
+    this.#space = space;
     this.#held = heldBuckets(order, progress);
     this.#outside = new Set(progress.backlogged);
     this.#offsets = [...progress.deferred.offsets];
@@ -55,9 +55,9 @@ export class OrderedPlan {
 
   /** Few buckets fill the receive: there is no need to look further. */
   get enough(): boolean {
-    if (this.#freeMessages < this.#room.messages) return false;
-    let few = Math.ceil(this.#room.messages / MESSAGES_PER_ORDERED_CLAIM);
-    let missing = this.#room.messages;
+    if (this.#freeMessages < this.#space.messages) return false;
+    let few = Math.ceil(this.#space.messages / MESSAGES_PER_ORDERED_CLAIM);
+    let missing = this.#space.messages;
     for (const count of this.#free.values()) {
       missing -= count;
       if (missing <= 0) return true;
@@ -81,7 +81,7 @@ export class OrderedPlan {
   offer(offset: number, messageGroup: string | undefined): boolean {
     const bucket = bucketOf(this.#order, messageGroup);
     if (bucket !== undefined && this.#outside.has(bucket)) return this.#putBehind(bucket, offset);
-    const takeable = Math.min(this.#freeMessages + (this.#held.has(bucket) ? 0 : 1), this.#room.messages);
+    const takeable = Math.min(this.#freeMessages + (this.#held.has(bucket) ? 0 : 1), this.#space.messages);
     // A queue in order does not go on past a message that waits.
     this.crowded = this.#offsets.length + 1 - takeable > (this.#order === "queue" ? 0 : DEFERRED_MAX);
     if (this.crowded) return false;
@@ -94,9 +94,9 @@ export class OrderedPlan {
   /** Offsets to take, ascending, as far as there is room by count. */
   choose(): readonly number[] {
     const quotas = new Map<number | undefined, number>();
-    let { messages } = this.#room;
+    let { messages } = this.#space;
     for (const [bucket, count] of this.#free) {
-      if (messages <= 0 || quotas.size >= this.#room.claims) break;
+      if (messages <= 0 || quotas.size >= this.#space.claims) break;
       quotas.set(bucket, Math.min(count, messages));
       messages -= count;
     }
@@ -116,7 +116,7 @@ export class OrderedPlan {
     const damaged = new Map(unreadable.map((one) => [one.offset, one]));
     const offsets: number[] = [];
     const buckets: (number | undefined)[] = [];
-    let { bytes } = this.#room;
+    let { bytes } = this.#space;
     let nextChosen = 0;
     let nextMessage = 0;
     for (let index = 0; index < this.#offsets.length; index++) {
@@ -124,9 +124,9 @@ export class OrderedPlan {
       const bucket = this.#buckets[index];
       const message = messages[nextMessage]?.offset === offset ? messages[nextMessage] : undefined;
       // The first message comes whatever its size: else a large one would hold its queue for ever.
-      const roomLeft = message === undefined || message.body.length <= bytes || this.taken.size === 0;
+      const spaceLeft = message === undefined || message.body.length <= bytes || this.taken.size === 0;
       const [claimed] = this.taken.get(bucket) ?? [];
-      const fits = roomLeft && (claimed === undefined || offset - claimed.offset < CLAIM_SPAN);
+      const fits = spaceLeft && (claimed === undefined || offset - claimed.offset < CLAIM_SPAN);
       if (offset !== chosen[nextChosen] || !fits) {
         offsets.push(offset);
         buckets.push(bucket);

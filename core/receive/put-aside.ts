@@ -36,5 +36,5 @@ export async function putAside(
       reason,
     });
   }
-  return consumption.progress.read(queue);
+  return consumption.progressStore.read(queue);
 }

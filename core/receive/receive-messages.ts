@@ -15,7 +15,7 @@ import { consumerLane, groupLane, type PassOn, type Waiter, type Woken } from ".
 import type { WaitingReceives } from "../wake/waiting-receives.ts";
 import type { Budget, Taker } from "./budget.ts";
 import { type Attempt, heldByAttempt } from "./held-by-attempt.ts";
-import { type Look, Pass, pollThrough } from "./look-through.ts";
+import { Pass, type PassResult, polledPass } from "./pass.ts";
 import { receivedMessages } from "./received-messages.ts";
 import { rungOf, type SubscribedTopic, someOf, subscribedTopics, visitingOrder } from "./subscribed-topics.ts";
 
@@ -39,14 +39,14 @@ export async function receiveMessages(
   signal?: AbortSignal,
 ): Promise<readonly ReceivedMessage[]> {
   const receive = await Receive.begin(receiving, groupName, request, signal);
-  let looked: Look;
+  let result: PassResult;
   try {
-    do looked = await receive.look();
-    while (await receive.waits(looked));
+    do result = await receive.pass();
+    while (await receive.waits(result));
   } finally {
     receive.end();
   }
-  const { deliveries, full } = looked;
+  const { deliveries, full } = result;
   if (deliveries.length === 0 && full && !signal?.aborted) throw tooManyInFlight(full);
   // Waiting is what may be cut short; a request that does not wait is always answered.
   if (request.waitMs === 0 || !signal?.aborted) return receivedMessages(receiving, receive, deliveries);
@@ -77,10 +77,10 @@ class Receive {
   #waiter: Waiter | undefined;
   #joinedFor: readonly SubscribedTopic[] = [];
   #stopCounting: (() => void) | undefined;
-  /** Why it looks again. */
+  /** Why it passes over them again. */
   #woken: Woken | undefined;
   /** Until it is known that there was nothing: whoever fails or goes away passes its ring on. */
-  #passOn: PassOn = "looked";
+  #passOn: PassOn = "visited";
 
   static async begin(
     receiving: Receiving,
@@ -126,12 +126,12 @@ class Receive {
     };
   }
 
-  /** Looks where something may be: everywhere, or where the ring came from that woke it. */
-  look(): Promise<Look> {
+  /** One pass where something may be: everywhere, or where the ring came from that woke it. */
+  pass(): Promise<PassResult> {
     const receiving = this.#receiving;
     const woken = this.#woken;
     const { attemptId } = this.#request;
-    const read = async (): Promise<Look> => {
+    const read = async (): Promise<PassResult> => {
       // While a request waits, topics go, come and grow.
       if (woken) await this.#refresh();
       if (this.group.paused) return { deliveries: [], nextDueMs: undefined };
@@ -142,27 +142,27 @@ class Receive {
       const budget = { ...this.budget, searchUntilMs: receiving.clock.nowMs() + SEARCH_MS_MAX };
       const polled = woken?.by === "poll";
       const rung = woken?.by === "ring" && !woken.queues.has(groupLane(this.group.uid)) ? woken.queues : undefined;
-      const looked = polled
-        ? await pollThrough(receiving, someOf(this.queues, this.#polls++ * PROBES_MAX), budget)
+      const result = polled
+        ? await polledPass(receiving, someOf(this.queues, this.#polls++ * PROBES_MAX), budget)
         : await new Pass(receiving, budget).through(rung ? rungOf(this.queues, rung) : this.queues);
-      // Only a look at every queue tells that nothing falls due before.
-      this.#nextDueMs = polled || rung ? earlierOf(this.#nextDueMs, looked.nextDueMs) : looked.nextDueMs;
-      return looked;
+      // Only a pass over every queue tells that nothing falls due before.
+      this.#nextDueMs = polled || rung ? earlierOf(this.#nextDueMs, result.nextDueMs) : result.nextDueMs;
+      return result;
     };
     return receiving.reading.admit(read, ({ deliveries }) =>
       deliveries.reduce((sum, { messages }) => sum + bodyBytes(messages), 0),
     );
   }
 
-  /** After a look: false where the receive is over; else it waits until there may be something to look for. */
-  async waits(looked: Look): Promise<boolean> {
+  /** After a pass: false where the receive is over; else it waits until there may be something to look for. */
+  async waits(result: PassResult): Promise<boolean> {
     if (!this.#waiter) return false;
     const nowMs = this.#receiving.clock.nowMs();
-    const found = looked.deliveries.length > 0;
+    const found = result.deliveries.length > 0;
     const aborted = this.#signal?.aborted === true;
     if (found || nowMs >= this.#untilMs || aborted || this.#receiving.arrivals.stopped) {
       // Who leaves takes along what it knew of what falls due.
-      this.#passOn = found || aborted ? "looked" : this.#nextDueMs === undefined ? "nothing" : "everything";
+      this.#passOn = found || aborted ? "visited" : this.#nextDueMs === undefined ? "nothing" : "everything";
       return false;
     }
     if (!sameTopics(this.#joinedFor, this.#topics)) {
@@ -174,7 +174,7 @@ class Receive {
     }
     // What lies behind is there already: nothing will ring for it.
     const wakeMs = Math.min(this.#untilMs, Math.max(this.#nextDueMs ?? this.#untilMs, nowMs + 1));
-    this.#woken = looked.more ? { by: "time" } : await this.#waiter.wait(wakeMs - nowMs);
+    this.#woken = result.more ? { by: "time" } : await this.#waiter.wait(wakeMs - nowMs);
     return !this.#signal?.aborted;
   }
 
@@ -207,7 +207,7 @@ function drawTaker(receiving: Receiving, group: ConsumerGroup, attemptId: string
 }
 
 const attemptOf = ({ attempts }: Receiving, { uid }: ConsumerGroup, attemptId: string): Attempt => ({
-  tag: attempts.first(uid, attemptId),
+  tag: attempts.tagOf(uid, attemptId),
   nonceBefore: numberToBase64url(hash32(`${uid}/${attemptId}`), NONCE_CHARS_BEFORE),
 });
 

@@ -6,7 +6,6 @@ import type { Delivery } from "../progress/held.ts";
 import { giveBackUnsent } from "../settle/give-back-unsent.ts";
 import type { ConsumerGroup, ReceivedMessage, StoredMessage } from "../terms.ts";
 import type { Budget } from "./budget.ts";
-import { countThatFits } from "./fit-reply.ts";
 
 /** The receive whose answer it is. */
 interface ReceivedBy {
@@ -22,10 +21,10 @@ export async function receivedMessages(
   { group, queues, budget }: ReceivedBy,
   deliveries: readonly Delivery[],
 ): Promise<readonly ReceivedMessage[]> {
-  const place = new Map(queues.map(({ subscription, queueId }, index) => [`${subscription.uid}#${queueId}`, index]));
-  const placeOf = ({ queue }: Delivery): number => place.get(`${queue.subscription.uid}#${queue.queueId}`) ?? 0;
+  const ranks = new Map(queues.map(({ subscription, queueId }, index) => [`${subscription.uid}#${queueId}`, index]));
+  const rankOf = ({ queue }: Delivery): number => ranks.get(`${queue.subscription.uid}#${queue.queueId}`) ?? 0;
   const ordered = [...deliveries].sort(
-    (a, b) => placeOf(a) - placeOf(b) || (a.messages[0]?.offset ?? 0) - (b.messages[0]?.offset ?? 0),
+    (a, b) => rankOf(a) - rankOf(b) || (a.messages[0]?.offset ?? 0) - (b.messages[0]?.offset ?? 0),
   );
   const received: ReceivedMessage[] = [];
   let bytes = 0;
@@ -85,4 +84,22 @@ function receivedBy(
     leaseUntilMs: shownUntilMs,
     receiptHandle: receiptHandle(message.offset - first),
   });
+}
+
+/**
+ * How many of a delivery's messages, from its first on, a reply still has room for. The first message of a reply comes whatever
+ * its size; an ordered delivery comes whole or not at all, since what is given back of it takes the rest along.
+ */
+function countThatFits(
+  { messages, held: { order } }: Delivery,
+  reply: { readonly empty: boolean; readonly bytesLeft: number },
+): number {
+  let bytes = 0;
+  const end = messages.findIndex(({ body }: StoredMessage, index) => {
+    bytes += body.length;
+    return bytes > reply.bytesLeft && !(reply.empty && index === 0);
+  });
+  if (end < 0) return messages.length;
+  if (order === undefined) return end;
+  return reply.empty ? messages.length : 0;
 }

@@ -16,28 +16,28 @@ export function waitingOutside(progress: Progress): readonly number[] {
 }
 
 /** Offsets that the item takes from backlogs now; 0 where it does not take as many as one may give, or nothing waits there. */
-export function roomForRefill(progress: Progress): number {
+export function spaceForRefill(progress: Progress): number {
   if (waitingOutside(progress).length === 0) return 0;
-  const room = Math.floor((DEFERRED_REFILLED_BYTES_MAX - deferredBytes(progress.stored)) / DEFERRED_BYTES);
-  return room < BACKLOG_OFFSETS_MAX ? 0 : room;
+  const space = Math.floor((DEFERRED_REFILLED_BYTES_MAX - deferredBytes(progress.stored)) / DEFERRED_BYTES);
+  return space < BACKLOG_OFFSETS_MAX ? 0 : space;
 }
 
 /** Brings the oldest piece of some backlogs back into the item, where it is taken like everything deferred. */
-export async function refill(consumption: Consumption, { queue, progress }: Step, room: number): Promise<Taken> {
+export async function refill(consumption: Consumption, { queue, progress }: Step, space: number): Promise<Taken> {
   const backlogs = new Backlogs(consumption.items, queue, progress);
   const buckets = waitingOutside(progress).slice(0, REFILLS_PER_WRITE_MAX);
   await backlogs.read(buckets);
   const backlogged = new Set(progress.backlogged);
-  let { deferred, movedOut } = progress;
+  let { deferred, messagesOut } = progress;
   for (const bucket of buckets) {
-    if (progress.movedOut - movedOut + backlogs.sizeOfOldest(bucket) > room) break;
+    if (progress.messagesOut - messagesOut + backlogs.sizeOfOldest(bucket) > space) break;
     const offsets = await backlogs.shift(bucket);
     deferred = withDeferred(deferred, bucket, offsets);
-    movedOut -= offsets.length;
+    messagesOut -= offsets.length;
     if (backlogs.isEmpty(bucket)) backlogged.delete(bucket);
   }
   const { bucketsOut } = progress;
-  const change = new ProgressChange(progress).move(progress, { movedOut, bucketsOut, backlogged }).defer(progress, deferred);
-  const { progress: after } = await consumption.progress.transact(queue, progress, change, backlogs.writes);
+  const change = new ProgressChange(progress).move(progress, { messagesOut, bucketsOut, backlogged }).defer(progress, deferred);
+  const { progress: after } = await consumption.progressStore.transact(queue, progress, change, backlogs.writes);
   return { progress: after, deliveries: [] };
 }

@@ -25,7 +25,7 @@ export async function subscribedTopics(
   group: ConsumerGroup,
   names: readonly string[] | undefined,
 ): Promise<readonly SubscribedTopic[]> {
-  const subscriptions = await consumption.subscriptions.of(group);
+  const subscriptions = await consumption.subscriptions.resolveAll(group);
   const missing = names?.find((name) => !subscriptions.some(({ topic }) => shownTopicName(topic) === name));
   if (missing !== undefined || subscriptions.length === 0) {
     const what = missing === undefined ? "any topic" : `topic '${missing}'`;

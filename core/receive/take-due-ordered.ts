@@ -25,7 +25,7 @@ export async function takeDueOrdered(consumption: Consumption, step: Step, claim
     const death = { attempts: counted, reason: `not acknowledged in ${counted} attempts` };
     const { generation } = progress;
     const outcome = await deadLetterHead(consumption, queue, { generation, claim, messages: [head], death });
-    return { progress: outcome === "moved" ? await consumption.progress.read(queue) : outcome.met, deliveries: [] };
+    return { progress: outcome === "moved" ? await consumption.progressStore.read(queue) : outcome.met, deliveries: [] };
   }
   const taken = fitting(messages, budget);
   const left = messages.slice(taken.length).map(({ offset }) => offset);
@@ -41,7 +41,7 @@ export async function takeDueOrdered(consumption: Consumption, step: Step, claim
   // A message acked since it was read must not be deferred again, nor count as expired.
   if (leaving.length > 0) change.wantOpen(claim);
   if (left.length > 0) change.defer(progress, withDeferred(progress.deferred, claim.order.bucket, left));
-  const { ok, progress: after } = await consumption.progress.update(queue, change);
+  const { ok, progress: after } = await consumption.progressStore.update(queue, change);
   const deliveries = ok ? deliveriesFrom(queue, after, { id: claim.id, ...takerOf(budget), messages: taken }) : [];
   return { progress: after, deliveries };
 }

@@ -59,7 +59,7 @@ export async function takeDue(consumption: Consumption, step: Step, claim: Claim
     // be leased without being handed out.
     if (gone.length > 0 || isGivenBack(claim)) change.wantOpen(claim);
   }
-  const { ok, progress: after } = await consumption.progress.update(queue, change);
+  const { ok, progress: after } = await consumption.progressStore.update(queue, change);
   return { progress: after, deliveries: ok ? deliveriesFrom(queue, after, { ...meta, id, messages }) : [] };
 }
 

@@ -4,14 +4,13 @@ import type { ConsumedQueue } from "../progress/consumed-queue.ts";
 import type { Consumption } from "../progress/consumption.ts";
 import { deliveryOrder } from "../progress/delivery-order.ts";
 import type { Delivery } from "../progress/held.ts";
-import { makeRoom } from "../progress/make-room.ts";
+import { makeSpace } from "../progress/make-space.ts";
 import type { Claim, Progress } from "../progress/progress.ts";
-import { roomForReturning } from "./ordered-room.ts";
 import { putAside } from "./put-aside.ts";
-import { refill, roomForRefill } from "./refill.ts";
+import { refill, spaceForRefill } from "./refill.ts";
 import { dueClaim, takeDue } from "./take-due.ts";
 import { takeMatching } from "./take-matching.ts";
-import { takeMovedOut } from "./take-moved-out.ts";
+import { spaceForReturning, takeMovedOut } from "./take-moved-out.ts";
 import { takeNew } from "./take-new.ts";
 import { takeOrdered } from "./take-ordered.ts";
 import type { NotTaken, Step, Taken, UnreadableInClaim } from "./taken.ts";
@@ -30,10 +29,10 @@ type Take = (consumption: Consumption, step: Step) => Promise<Taken | NotTaken>;
  * Where the store fails after something was taken, that is the answer: it is leased already, and nobody would have it.
  */
 export async function takeFromQueue(consumption: Consumption, { queue, progress: seen, budget }: Step): Promise<QueueTake> {
-  const { progress: store, clock, skewMarginMs } = consumption;
-  // These want the next offset as they read it: in one process they take turns, on what the one before left.
+  const { progressStore: store, clock, skewMarginMs } = consumption;
+  // These want the next offset as they read it: in one process they go one after the other, on what the one before left.
   const alone = isTakenInOrder(queue, seen) || !queue.filter.everything;
-  const endTurn = alone ? await consumption.turns.begin(`${queue.subscription.uid}#${queue.queueId}`) : undefined;
+  const unlock = alone ? await consumption.mutex.lock(`${queue.subscription.uid}#${queue.queueId}`) : undefined;
   const deliveries: Delivery[] = [];
   let { messages, bytes } = budget;
   try {
@@ -43,13 +42,13 @@ export async function takeFromQueue(consumption: Consumption, { queue, progress:
       const nowMs = clock.nowMs();
       const due = dueClaim(progress, nowMs, skewMarginMs);
       // Taken in order, a due claim may leave something to be deferred.
-      const makesRoom = !due || deliveryOrder(queue.group, queue.topic) !== "none";
-      const roomy: Progress = makesRoom ? await makeRoom(consumption, queue, progress) : progress;
-      if (roomy !== progress) {
-        progress = roomy;
+      const makesSpace = !due || deliveryOrder(queue.group, queue.topic) !== "none";
+      const spacious: Progress = makesSpace ? await makeSpace(consumption, queue, progress) : progress;
+      if (spacious !== progress) {
+        progress = spacious;
         continue;
       }
-      const dueOutside = progress.movedOut > 0 && progress.movedOutDueMs <= nowMs;
+      const dueOutside = progress.messagesOut > 0 && progress.movedOutDueMs <= nowMs;
       const take = nextTake(consumption, { queue, progress }, { due, dueOutside });
       const begun = deliveries.length > 0;
       const taken = await take(consumption, { queue, progress, budget: { ...budget, messages, bytes, begun } });
@@ -67,7 +66,7 @@ export async function takeFromQueue(consumption: Consumption, { queue, progress:
     if (deliveries.length === 0) throw error;
     return { deliveries, full: false, more: false };
   } finally {
-    endTurn?.();
+    unlock?.();
   }
 }
 
@@ -86,9 +85,9 @@ function nextTake(
   { due, dueOutside }: { readonly due: Claim | undefined; readonly dueOutside: boolean },
 ): Take {
   if (due) return (_, step) => takeDue(consumption, step, due);
-  const returning = dueOutside ? roomForReturning(consumption, queue, progress) : 0;
+  const returning = dueOutside ? spaceForReturning(consumption, queue, progress) : 0;
   if (returning > 0) return (_, step) => takeMovedOut(consumption, step, returning);
-  const refilled = roomForRefill(progress);
+  const refilled = spaceForRefill(progress);
   if (refilled > 0) return (_, step) => refill(consumption, step, refilled);
   if (isTakenInOrder(queue, progress)) return takeOrdered;
   return queue.filter.everything ? takeNew : takeMatching;

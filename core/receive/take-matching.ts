@@ -21,7 +21,7 @@ export async function takeMatching(consumption: Consumption, { queue, progress, 
     pause: () => consumption.reading.pause(),
     over: () => budget.searchUntilMs !== undefined && consumption.clock.nowMs() >= budget.searchUntilMs,
   });
-  consumption.progress.sawPlenty(queue, found.messages.length >= budget.messages);
+  consumption.progressStore.sawPlenty(queue, found.messages.length >= budget.messages);
   if (found.next === progress.next) return "nothing";
   const { messages, unreadable } = found;
   // What cannot be read is claimed with the others, and then put aside: what a claim holds is not forgotten.
@@ -38,7 +38,7 @@ export async function takeMatching(consumption: Consumption, { queue, progress, 
     const dueMs = consumption.clock.nowMs() + budget.leaseMs;
     change.putClaim({ id, first, open, ...takerOf(budget), attempt: 1, dueMs });
   }
-  const { ok, progress: after } = await consumption.progress.update(queue, change);
+  const { ok, progress: after } = await consumption.progressStore.update(queue, change);
   if (!ok) return { progress: after, deliveries: [] };
   const deliveries = deliveriesFrom(queue, after, { id, ...takerOf(budget), messages });
   return { progress: after, deliveries, unreadable: { id, unreadable } };

@@ -1,17 +1,29 @@
 import { movedOutFrom, movedOutPk, movedOutUntil } from "../keys.ts";
-import { MOVE_OUT_CLAIMS_MAX } from "../limits.ts";
+import { CLAIMS_MAX, CLAIMS_ORDERED_MAX, MOVE_OUT_CLAIMS_MAX, WAITING_OUTSIDE_MAX } from "../limits.ts";
 import { bodyBytes } from "../message/body-bytes.ts";
 import type { Item, TransactWrite } from "../ports/item-store.ts";
 import { Backlogs } from "../progress/backlog.ts";
+import type { ConsumedQueue } from "../progress/consumed-queue.ts";
 import type { Consumption } from "../progress/consumption.ts";
+import { deliveryOrder, mayMoveOut } from "../progress/delivery-order.ts";
 import { deliveriesFrom } from "../progress/held.ts";
 import { type MovedOutClaim, movedOutClaimOf } from "../progress/moved-out-claim.ts";
 import { freeClaimId, givenBackNonce, type Progress } from "../progress/progress.ts";
 import { ProgressChange } from "../progress/progress-change.ts";
 import type { StoredMessage } from "../terms.ts";
 import { takerOf } from "./budget.ts";
+import { waitingOutside } from "./refill.ts";
 import { messagesOfClaim } from "./take-due.ts";
 import type { Step, Taken } from "./taken.ts";
+
+/** How many claims may come back into the item. */
+export function spaceForReturning(consumption: Consumption, queue: ConsumedQueue, progress: Progress): number {
+  const { claims } = progress;
+  if (deliveryOrder(queue.group, queue.topic) === "none") return CLAIMS_MAX - claims.size;
+  const space = CLAIMS_ORDERED_MAX - claims.size;
+  // Each may soon be one more bucket to refill: where there are many, those come first.
+  return mayMoveOut(consumption, queue) ? Math.min(space, WAITING_OUTSIDE_MAX - waitingOutside(progress).length) : space;
+}
 
 /**
  * A claim on its way back: delivered at once, or only put back, where its attempts are used up or it is too much for this receive.
@@ -27,16 +39,16 @@ interface Returning {
 }
 
 /**
- * Brings claims that are due back into the item, at most `room` of them, under the receive's lease where they fit: one transaction
+ * Brings claims that are due back into the item, at most `space` of them, under the receive's lease where they fit: one transaction
  * with the deletion of their own items. It wants what moved as it was
  * read: if another receive moved claims meanwhile, this one starts again.
  */
-export async function takeMovedOut(consumption: Consumption, step: Step, room: number): Promise<Taken> {
+export async function takeMovedOut(consumption: Consumption, step: Step, space: number): Promise<Taken> {
   const { queue, progress, budget } = step;
-  const { due, nextDueMs } = await dueOutside(consumption, step, room);
+  const { due, nextDueMs } = await dueOutside(consumption, step, space);
   const change = new ProgressChange(progress).setMovedOutDue(nextDueMs);
   if (due.length === 0) {
-    const later = await consumption.progress.update(queue, change.wantUnmoved(progress));
+    const later = await consumption.progressStore.update(queue, change.wantUnmoved(progress));
     return { progress: later.progress, deliveries: [] };
   }
   const returning = await choose(consumption, step, due.map(movedOutClaimOf));
@@ -54,7 +66,10 @@ export async function takeMovedOut(consumption: Consumption, step: Step, room: n
   const taken = due.map(
     ({ pk, sk }): TransactWrite => ({ kind: "delete", key: { pk, sk }, when: [{ op: "exists", name: "pk" }] }),
   );
-  const { ok, progress: after } = await consumption.progress.transact(queue, progress, change, [...taken, ...backlogs.writes]);
+  const { ok, progress: after } = await consumption.progressStore.transact(queue, progress, change, [
+    ...taken,
+    ...backlogs.writes,
+  ]);
   const delivered = ok ? returning.filter(({ deliver }) => deliver) : [];
   return {
     progress: after,
@@ -63,9 +78,9 @@ export async function takeMovedOut(consumption: Consumption, step: Step, room: n
 }
 
 /** The claims outside that are due, and when the next one is. */
-async function dueOutside(consumption: Consumption, { queue, progress, budget }: Step, room: number) {
+async function dueOutside(consumption: Consumption, { queue, progress, budget }: Step, space: number) {
   const nowMs = consumption.clock.nowMs();
-  const most = Math.min(MOVE_OUT_CLAIMS_MAX, budget.messages, room);
+  const most = Math.min(MOVE_OUT_CLAIMS_MAX, budget.messages, space);
   // One more than is taken: it tells when the next one is due.
   const page = await consumption.items.query({
     pk: movedOutPk(queue.subscription.uid, queue.queueId),
@@ -87,10 +102,10 @@ async function moveIn(
   returning: readonly Returning[],
   backlogs: Backlogs,
 ): Promise<void> {
-  const movedOut = returning.reduce((left, { claim }) => left - claim.open.length, progress.movedOut);
+  const messagesOut = returning.reduce((left, { claim }) => left - claim.open.length, progress.messagesOut);
   const buckets = returning.flatMap(({ claim }) => claim.order?.bucket ?? []);
   if (buckets.length === 0) {
-    change.setMovedOut(progress, movedOut);
+    change.setMessagesOut(progress, messagesOut);
     return;
   }
   await backlogs.read(buckets);
@@ -99,7 +114,7 @@ async function moveIn(
     backlogs.setOut(bucket, false);
     if (!backlogs.isEmpty(bucket)) backlogged.add(bucket);
   }
-  change.move(progress, { movedOut, bucketsOut: progress.bucketsOut - buckets.length, backlogged });
+  change.move(progress, { messagesOut, bucketsOut: progress.bucketsOut - buckets.length, backlogged });
 }
 
 async function choose(
@@ -109,7 +124,7 @@ async function choose(
 ): Promise<readonly Returning[]> {
   const returning: Returning[] = [];
   const ids = new Set<string>();
-  let { messages: room, bytes } = budget;
+  let { messages: space, bytes } = budget;
   for (const claim of due) {
     const id = freeClaimId(progress, `${budget.nonce}/${claim.first}`, ids);
     ids.add(id);
@@ -119,12 +134,12 @@ async function choose(
     }
     const { messages, unreadable } = await messagesOfClaim(consumption, queue, claim);
     const size = bodyBytes(messages);
-    const first = returning.length === 0;
-    const fits = messages.length <= room && (first || size <= bytes);
+    const isFirst = returning.length === 0;
+    const fits = messages.length <= space && (isFirst || size <= bytes);
     // What cannot be read is put aside by the step that takes the claim then.
     const deliver = fits && claim.attempt < queue.group.maxAttempts && unreadable.length === 0;
     if (deliver) {
-      room -= messages.length;
+      space -= messages.length;
       bytes -= size;
     }
     // What has expired meanwhile does not come back.

@@ -1,11 +1,10 @@
 import { CLAIMS_MAX, EMPTY_CLAIMS_PER_RESERVE_MAX, RECEIVES_AHEAD } from "../limits.ts";
-import type { Run } from "../log/run-walk.ts";
+import { nextHint, type Run } from "../log/run-walk.ts";
 import { logQueue } from "../progress/consumed-queue.ts";
 import type { Consumption } from "../progress/consumption.ts";
 import { deliveriesFrom } from "../progress/held.ts";
 import { freeClaimId } from "../progress/progress.ts";
 import { ProgressChange } from "../progress/progress-change.ts";
-import { nextHint } from "../pull/run-hint.ts";
 import { takerOf } from "./budget.ts";
 import type { NotTaken, Step, Taken } from "./taken.ts";
 
@@ -17,7 +16,7 @@ import type { NotTaken, Step, Taken } from "./taken.ts";
  */
 export async function takeNew(consumption: Consumption, step: Step): Promise<Taken | NotTaken> {
   const { queue, progress, budget } = step;
-  const { log, progress: store } = consumption;
+  const { log, progressStore: store } = consumption;
   const { run, end } = await readAhead(consumption, step);
   if (run.available === 0) {
     store.sawPlenty(queue, false);
@@ -55,16 +54,16 @@ export async function takeNew(consumption: Consumption, step: Step): Promise<Tak
  * end is looked up beside the run; otherwise afterwards, and only if needed.
  */
 async function readAhead(
-  { log, progress: store }: Consumption,
+  { log, progressStore: store }: Consumption,
   { queue, progress, budget: { messages } }: Step,
 ): Promise<{ readonly run: Run; readonly end: number }> {
-  const place = logQueue(queue);
-  const near = (): boolean => log.reader.knownEnd(place) < progress.next + RECEIVES_AHEAD * messages;
+  const logged = logQueue(queue);
+  const near = (): boolean => log.reader.knownEnd(logged) < progress.next + RECEIVES_AHEAD * messages;
   const early = store.hadPlenty(queue) && near();
   const [run] = await Promise.all([
-    log.reader.run(place, progress.next, messages, progress.hint),
-    early ? log.reader.tail(place) : undefined,
+    log.reader.run(logged, progress.next, messages, progress.hint),
+    early ? log.reader.tail(logged) : undefined,
   ]);
-  if (!early && run.available >= messages && near()) await log.reader.tail(place);
-  return { run, end: Math.max(run.from + run.available, log.reader.knownEnd(place)) };
+  if (!early && run.available >= messages && near()) await log.reader.tail(logged);
+  return { run, end: Math.max(run.from + run.available, log.reader.knownEnd(logged)) };
 }

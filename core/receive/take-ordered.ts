@@ -5,20 +5,18 @@ import {
   SCAN_CHUNK,
   SCAN_MESSAGES_MAX,
 } from "../limits.ts";
-import type { Run } from "../log/run-walk.ts";
+import { nextHint, type Run } from "../log/run-walk.ts";
 import type { RecordView } from "../message/record-view.ts";
 import { Backlogs } from "../progress/backlog.ts";
 import { type ConsumedQueue, logQueue } from "../progress/consumed-queue.ts";
 import type { Consumption } from "../progress/consumption.ts";
 import { type Deferred, offsetsByBucket, withoutBuckets } from "../progress/deferred.ts";
-import { deliveryOrder } from "../progress/delivery-order.ts";
+import { deliveryOrder, mayMoveOut } from "../progress/delivery-order.ts";
 import { deliveriesFrom } from "../progress/held.ts";
 import { type ClaimOrder, freeClaimId, type Progress } from "../progress/progress.ts";
 import { type Outside, ProgressChange } from "../progress/progress-change.ts";
-import { nextHint } from "../pull/run-hint.ts";
 import { takerOf } from "./budget.ts";
 import { OrderedPlan } from "./ordered-plan.ts";
-import { mayMoveOut } from "./ordered-room.ts";
 import { readOffsets } from "./read-offsets.ts";
 import { waitingOutside } from "./refill.ts";
 import type { NotTaken, Step, Taken } from "./taken.ts";
@@ -48,7 +46,7 @@ export async function takeOrdered(consumption: Consumption, step: Step): Promise
   const backlogs = new Backlogs(consumption.items, queue, progress);
   const scanned = await scan(consumption, step, { plan, backlogs });
   const chosen = plan.choose();
-  consumption.progress.sawPlenty(queue, chosen.length >= messages);
+  consumption.progressStore.sawPlenty(queue, chosen.length >= messages);
   // A receive that took something leaves it at that: others may be about to settle what is in the way.
   const inTheWay = plan.crowded || waitingOutside(progress).length > 0;
   const clearing = inTheWay && chosen.length === 0 && !budget.begun && mayMoveOut(consumption, queue);
@@ -63,8 +61,8 @@ export async function takeOrdered(consumption: Consumption, step: Step): Promise
     .sweep(progress, EMPTY_CLAIMS_PER_RESERVE_MAX);
   const claimed = putClaims(change, step, plan, consumption.clock.nowMs() + budget.leaseMs);
   const written = outside
-    ? await consumption.progress.transact(queue, progress, change.move(progress, outside), backlogs.writes)
-    : await consumption.progress.update(queue, change.wantBacklogs(progress));
+    ? await consumption.progressStore.transact(queue, progress, change.move(progress, outside), backlogs.writes)
+    : await consumption.progressStore.update(queue, change.wantBacklogs(progress));
   const after = written.progress;
   if (!written.ok) return { progress: after, deliveries: [] };
   const deliveries = claimed.taken.flatMap((one) => deliveriesFrom(queue, after, { ...one, ...takerOf(budget) }));
@@ -99,17 +97,17 @@ async function moveToBacklogs(
   const leaving = left ? mostDeferred(left, BACKLOGS_PER_WRITE_MAX - plan.behind.size) : new Map<number, number[]>();
   if (plan.behind.size === 0 && leaving.size === 0) return {};
   await backlogs.read([...plan.behind.keys(), ...leaving.keys()].filter((bucket) => progress.backlogged.has(bucket)));
-  let { movedOut } = progress;
+  let { messagesOut } = progress;
   for (const [bucket, offsets] of leaving) {
     backlogs.prepend(bucket, offsets);
-    movedOut += offsets.length;
+    messagesOut += offsets.length;
   }
   for (const [bucket, offsets] of plan.behind) {
     backlogs.append(bucket, offsets);
-    movedOut += offsets.length;
+    messagesOut += offsets.length;
   }
   const backlogged = new Set([...progress.backlogged, ...leaving.keys()]);
-  const outside = { movedOut, bucketsOut: progress.bucketsOut, backlogged };
+  const outside = { messagesOut, bucketsOut: progress.bucketsOut, backlogged };
   return left ? { outside, deferred: withoutBuckets(left, new Set(leaving.keys())) } : { outside };
 }
 
@@ -128,11 +126,11 @@ async function scan(consumption: Consumption, { queue, progress, budget }: Step,
     const run = await consumption.log.reader.run(logQueue(queue), next, most, hint);
     if (run.available === 0) break;
     plan.expired += run.expired;
-    const count = await consumption.log.countToLookAt(run, most);
+    const count = await consumption.log.countToView(run, most);
     const passes = (view: RecordView): boolean => filter.everything || filter.matches(view);
     // What is out must be known before it is decided on: first see what there is.
     if (progress.bucketsOut > 0) await lookUpBuckets(consumption, queue, { run, count, passes }, plans);
-    const { stoppedAt, gone, unreadable } = await consumption.log.look(run, count, logQueue(queue), (view, offset) => {
+    const { stoppedAt, gone, unreadable } = await consumption.log.view(run, count, logQueue(queue), (view, offset) => {
       if (plan.enough) return false;
       return !passes(view) || plan.offer(offset, view.messageGroup);
     });
@@ -154,7 +152,7 @@ async function lookUpBuckets(
   { plan, backlogs }: Plans,
 ): Promise<void> {
   const buckets = new Set<number>();
-  await consumption.log.look(seen.run, seen.count, logQueue(queue), (view) => {
+  await consumption.log.view(seen.run, seen.count, logQueue(queue), (view) => {
     const bucket = seen.passes(view) ? plan.unknownBucket(view.messageGroup) : undefined;
     if (bucket !== undefined) buckets.add(bucket);
     return true;

@@ -31,12 +31,12 @@ export async function ackMessages(
   handles: readonly HeldMessage[],
 ): Promise<ReadonlyMap<HeldMessage, Settled>> {
   const answers = new Map<HeldMessage, Settled>();
-  let image = consumption.progress.recent(queue);
+  let image = consumption.progressStore.recent(queue);
   let waiting = handles;
   for (let round = 0; waiting.length > 0 && round < SETTLE_ROUNDS_MAX; round++) {
     const shares = sharesOf(waiting, image);
     const change = ackChange(shares);
-    const { ok, progress } = await repeatUnknown(consumption, () => consumption.progress.updateReturningOld(queue, change));
+    const { ok, progress } = await repeatUnknown(consumption, () => consumption.progressStore.updateReturningOld(queue, change));
     image = progress;
     for (const { id, handles: acked } of shares) {
       for (const handle of acked) {

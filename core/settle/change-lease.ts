@@ -59,7 +59,7 @@ export async function changeLease<H extends HeldMessage>(
   let progress = part?.progress;
   for (let round = 0; round < SETTLE_ROUNDS_MAX && answers.size < handles.length; round++) {
     if (!part) {
-      progress ??= await consumption.progress.read(queue);
+      progress ??= await consumption.progressStore.read(queue);
       for (const handle of handles) {
         if (answers.has(handle) || (progress && heldClaim(progress, handle))) continue;
         const givenBack = change.kind === "giveBack" ? await givenBackBefore(consumption, queue, progress, handle) : undefined;
@@ -69,7 +69,7 @@ export async function changeLease<H extends HeldMessage>(
       if (!part) break;
     }
     const { write, changed } = partChange(part, change, consumption.clock.nowMs());
-    const written = await repeatUnknown(consumption, () => consumption.progress.update(queue, write));
+    const written = await repeatUnknown(consumption, () => consumption.progressStore.update(queue, write));
     if (written.ok) for (const handle of part.named) answers.set(handle, changed);
     progress = written.progress;
     part = undefined;
@@ -87,7 +87,7 @@ function firstPart<H extends HeldMessage>(
 ): Part<H> | undefined {
   const [first] = handles;
   if (!first) return undefined;
-  const seen = consumption.progress.recent(queue);
+  const seen = consumption.progressStore.recent(queue);
   const part = seen && heldTogether(seen, handles, new Map());
   if (part || first.held.order || first.held.tagged) return part;
   const open = [...offsetsOf(handles)].sort((a, b) => a - b);
@@ -128,7 +128,7 @@ async function givenBackBefore(
 ): Promise<Changed | undefined> {
   const { id, dueMs, generation } = handle.held;
   const inside = progress && givenBackClaim(progress, handle);
-  if (inside || !progress || progress.movedOut === 0 || progress.generation !== generation) return inside;
+  if (inside || !progress || progress.messagesOut === 0 || progress.generation !== generation) return inside;
   const outside = await waitsOutside(consumption, queue, progress, handle);
   return outside && consumption.clock.nowMs() < dueMs ? { id, dueMs } : undefined;
 }

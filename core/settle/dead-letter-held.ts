@@ -25,11 +25,11 @@ export async function deadLetterHeld(
   if (unreadable.length > 0) throw unreadableNow(queue, handle);
   if (messages.length === 0) throw new BrokerError("MESSAGE_EXPIRED", "The message's retention has ended.");
   const death = { attempts: attempt, reason: reasonOf(entry, attempt) };
-  const seen = consumption.progress.recent(queue);
+  const seen = consumption.progressStore.recent(queue);
   let claim = (seen && heldClaim(seen, handle)) ?? unread(handle);
   for (let round = 0; round < SETTLE_ROUNDS_MAX; round++) {
     if (!claim) {
-      const progress = await consumption.progress.read(queue);
+      const progress = await consumption.progressStore.read(queue);
       claim = progress && heldClaim(progress, handle);
       if (!claim) throw leaseLost();
     }

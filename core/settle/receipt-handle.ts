@@ -10,15 +10,15 @@ import type { Held, HeldMessage } from "../progress/held.ts";
 /**
  * The right to settle one message of one delivery.
  *
- *   handle   := base64url(delivery) "." base64url(place varint · tag 12 bytes)
+ *   handle   := base64url(delivery) "." base64url(position varint · tag 12 bytes)
  *   delivery := version u8 · group uid text · subscription uid text · queue varint · generation varint · claim id text
  *               · first varint · nonce text · attempt varint · leaseUntilMs u48 · handed out varint
  *               · [bucket varint · head varint · step varint*] of an ordered claim
  *
  * Version 2 says that the claim carries an attempt's tag.
  *
- * A message's place is its offset − first; in an ordered delivery, whose messages may lie far apart, its place among them: steps
- * lead from one to the next. A tag is a slice of HMAC(key, delivery · place's fifth): slices of a pseudo-random function are
+ * A message's position is its offset − first; in an ordered delivery, whose messages may lie far apart, its position among them: steps
+ * lead from one to the next. A tag is a slice of HMAC(key, delivery · position's fifth): slices of a pseudo-random function are
  * independent of one another, and so five messages share one computation.
  */
 export interface ReceiptHandle extends HandedDelivery, HeldMessage {}
@@ -80,10 +80,10 @@ export class ReceiptHandles {
     const signed = { delivery, text: toBase64url(out.view()), bytes: out.view(), hmacs: new Map<number, Uint8Array>() };
     this.#recent.set(signed.text, signed);
     return (relativeOffset) => {
-      const place = held.order && offsets ? offsets.indexOf(relativeOffset) : relativeOffset;
+      const position = held.order && offsets ? offsets.indexOf(relativeOffset) : relativeOffset;
       const tail = new ByteWriter(TAG_BYTES + 4);
-      tail.varint(place);
-      tail.raw(this.#tag(signed, place));
+      tail.varint(position);
+      tail.raw(this.#tag(signed, position));
       return `${signed.text}.${toBase64url(tail.view())}`;
     };
   }
@@ -98,12 +98,12 @@ export class ReceiptHandles {
     try {
       const signed = known ?? unverified(deliveryText);
       const reader = new ByteReader(tail);
-      const place = reader.varint();
+      const position = reader.varint();
       const tag = reader.raw(reader.remaining);
-      if (!this.#signer.equal(tag, this.#tag(signed, place))) throw invalidHandle();
+      if (!this.#signer.equal(tag, this.#tag(signed, position))) throw invalidHandle();
       if (!known) this.#recent.set(deliveryText, signed);
       const { offsets } = signed.delivery;
-      return { ...signed.delivery, relativeOffset: offsets ? (offsets[place] as number) : place };
+      return { ...signed.delivery, relativeOffset: offsets ? (offsets[position] as number) : position };
     } catch (error) {
       // Numbers or text that do not end: nobody signed that.
       if (error instanceof RangeError || error instanceof TypeError) throw invalidHandle();
@@ -111,8 +111,8 @@ export class ReceiptHandles {
     }
   }
 
-  #tag({ bytes, hmacs }: SignedDelivery, place: number): Uint8Array {
-    const fifth = Math.floor(place / TAGS_PER_HMAC);
+  #tag({ bytes, hmacs }: SignedDelivery, position: number): Uint8Array {
+    const fifth = Math.floor(position / TAGS_PER_HMAC);
     let hmac = hmacs.get(fifth);
     if (!hmac) {
       const out = new ByteWriter(bytes.length + 8);
@@ -121,7 +121,7 @@ export class ReceiptHandles {
       hmac = this.#signer.sign(this.#key, out.view());
       hmacs.set(fifth, hmac);
     }
-    const at = (place % TAGS_PER_HMAC) * TAG_BYTES;
+    const at = (position % TAGS_PER_HMAC) * TAG_BYTES;
     return hmac.subarray(at, at + TAG_BYTES);
   }
 }

@@ -4,12 +4,12 @@ import type { ConsumedQueue } from "../progress/consumed-queue.ts";
 import type { Consumption } from "../progress/consumption.ts";
 import { deliveryKey } from "../progress/held.ts";
 import { leaseLost } from "../progress/held-claim.ts";
-import { makeRoom } from "../progress/make-room.ts";
+import { makeSpace } from "../progress/make-space.ts";
 import type { SettleEntry, SettleResult } from "../requests.ts";
 import { asBrokerError } from "../store/store-errors.ts";
+import type { Backoff } from "../terms.ts";
 import { consumerLane } from "../wake/arrivals.ts";
 import { ackMessages } from "./ack-messages.ts";
-import { backoffMs } from "./backoff.ts";
 import { type Changed, changeLease, type LeaseChange } from "./change-lease.ts";
 import { deadLetterHeld } from "./dead-letter-held.ts";
 import { invalidHandle, type ReceiptHandle } from "./receipt-handle.ts";
@@ -58,7 +58,7 @@ export async function settleMessages(
 function queueResolver(settling: Settling, group: ConsumedQueue["group"]) {
   const found = new Map<string, Promise<ConsumedQueue>>();
   const find = async (handle: ReceiptHandle): Promise<ConsumedQueue> => {
-    const named = async () => (await settling.subscriptions.of(group)).find(({ uid }) => uid === handle.subscriptionUid);
+    const named = async () => (await settling.subscriptions.resolveAll(group)).find(({ uid }) => uid === handle.subscriptionUid);
     let subscription = await named();
     if (!subscription) {
       // Another handler may have made it a moment ago.
@@ -79,7 +79,7 @@ function queueResolver(settling: Settling, group: ConsumedQueue["group"]) {
 }
 
 async function settleQueue(settling: Settling, tasks: readonly Task[]): Promise<void> {
-  await attempt(
+  await settleOrFail(
     tasks.filter(({ entry }) => entry.action === "ack"),
     (acks) => settleAcks(settling, acks),
   );
@@ -90,19 +90,19 @@ async function settleQueue(settling: Settling, tasks: readonly Task[]): Promise<
   // First what goes: given back in the same call, what is behind it comes again without it.
   for (const task of tasks) {
     if (task.entry.action === "ack" || kept.includes(task)) continue;
-    await attempt([task], async () => {
+    await settleOrFail([task], async () => {
       await deadLetterHeld(settling, task.queue, task.handle, task.entry);
       task.result = { status: "deadLettered", receiptHandle: task.entry.receiptHandle };
       ringForOrdered(settling, [task]);
     });
   }
   for (const together of groupBy(kept, (task) => `${deliveryKey(task.handle)}/${changeName(task)}`).values()) {
-    await attempt(together, () => changeTogether(settling, together));
+    await settleOrFail(together, () => changeTogether(settling, together));
   }
   const [given] = kept.filter(({ entry }) => entry.action === "nack");
   // However many are given back without a receive in between, the item stays small.
-  const progress = given && settling.progress.recent(given.queue);
-  if (progress) await makeRoom(settling, given.queue, progress);
+  const progress = given && settling.progressStore.recent(given.queue);
+  if (progress) await makeSpace(settling, given.queue, progress);
 }
 
 /** The attempts of an ordered claim are those of one message; what comes behind it has not begun. */
@@ -110,7 +110,7 @@ const isLastAttempt = ({ held: { attempt, order }, relativeOffset }: ReceiptHand
   attempt >= group.maxAttempts && (order === undefined || order.head === relativeOffset);
 
 /** A store that fails fails these entries, not the others. */
-async function attempt(tasks: readonly Task[], settle: (tasks: readonly Task[]) => Promise<void>): Promise<void> {
+async function settleOrFail(tasks: readonly Task[], settle: (tasks: readonly Task[]) => Promise<void>): Promise<void> {
   if (tasks.length === 0) return;
   try {
     await settle(tasks);
@@ -195,4 +195,13 @@ function groupBy<T>(all: readonly T[], keyOf: (value: T) => string): Map<string,
     else groups.set(key, [value]);
   }
   return groups;
+}
+
+const SECOND_MS = 1_000;
+
+/** How long a message waits after its `attempt`-th delivery failed. A list's last step repeats. */
+export function backoffMs(backoff: Backoff, attempt: number): number {
+  if (!("initialSeconds" in backoff)) return (backoff[Math.min(attempt, backoff.length) - 1] ?? 0) * SECOND_MS;
+  const { initialSeconds, multiplier, maxSeconds } = backoff;
+  return Math.min(maxSeconds, initialSeconds * multiplier ** (attempt - 1)) * SECOND_MS;
 }

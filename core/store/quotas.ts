@@ -2,12 +2,11 @@ import { BrokerError } from "../errors.ts";
 import { countKey, GROUPS_PK, subscribersPk, subscriptionsPk, TOPICS_PK } from "../keys.ts";
 import { CONFLICTS_MAX, GROUPS_MAX, SUBSCRIBERS_MAX, SUBSCRIPTIONS_MAX, TOPICS_MAX } from "../limits.ts";
 import { isRetryTopic, isSystemTopic } from "../names.ts";
-import type { Clock } from "../ports/clock.ts";
 import type { Item, ItemStore, Key, TransactResult, TransactWrite } from "../ports/item-store.ts";
-import type { Random } from "../ports/random.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
 import { everyItem } from "./every-item.ts";
 import { retryPauseMs } from "./retry-pause.ts";
+import type { StoreDependencies } from "./store-dependencies.ts";
 
 /**
  * A limit on how many of something there are. What there is is counted by an item that changes in the transaction that makes or
@@ -24,12 +23,6 @@ export interface Quota {
   /** Where what it counts is kept. The broker's own things do not count. */
   readonly pk: string;
   readonly counts: (item: Item) => boolean;
-}
-
-interface Store {
-  readonly items: ItemStore;
-  readonly clock: Clock;
-  readonly random: Random;
 }
 
 export const TOPIC_QUOTA: Quota = {
@@ -74,7 +67,7 @@ const CONFLICT_MS = { first: 10, most: 500 } as const;
  * Errors: QUOTA_EXCEEDED when a quota is used up, `StoreUnavailable`; nothing was changed by either but for an unknown outcome.
  */
 export async function transactCounted(
-  store: Store,
+  store: StoreDependencies,
   writes: readonly TransactWrite[],
   quotas: readonly Quota[],
   by: 1 | -1,
@@ -95,7 +88,7 @@ export async function transactCounted(
 }
 
 /** Whether there seems to be room, before anything is prepared; only the transaction decides. Errors: QUOTA_EXCEEDED. */
-export async function checkQuotas({ items }: Pick<Store, "items">, quotas: readonly Quota[]): Promise<void> {
+export async function checkQuotas({ items }: Pick<StoreDependencies, "items">, quotas: readonly Quota[]): Promise<void> {
   if (quotas.length === 0) return;
   const counts = await items.batchGet(quotas.map(({ key }) => key));
   const usedUp = quotas.find(({ max }, index) => ((counts[index]?.n as number | undefined) ?? 0) >= max);
@@ -115,7 +108,7 @@ async function startCount(items: ItemStore, { key, pk, counts }: Quota): Promise
 }
 
 /** Counts are written by many: whoever met another's transaction waits for a moment. */
-async function afterConflicts<T>({ clock, random }: Store, transact: () => Promise<T>): Promise<T> {
+async function afterConflicts<T>({ clock, random }: StoreDependencies, transact: () => Promise<T>): Promise<T> {
   for (let conflicts = 0; ; conflicts++) {
     try {
       return await transact();

@@ -1,5 +1,5 @@
 import { BrokerError, type ProblemMembers } from "../errors.ts";
-import { blockPlaceOf } from "../keys.ts";
+import { blockNamedBy } from "../keys.ts";
 import { StoreCorrupt, StoreUnavailable } from "../ports/store-failures.ts";
 
 /** The answer to a caller whose store call failed, or met what cannot be read. What is not a store's failure is thrown on: it is a bug. */
@@ -21,10 +21,10 @@ export function asBrokerError(error: unknown): BrokerError {
 
 /** Says where, as far as it is known, in the terms of the API; what the store calls it is for the log. */
 function corrupt(error: StoreCorrupt): BrokerError {
-  const place = error.key && blockPlaceOf(error.key);
-  const where = place ? ` of queue ${place.queueId}, in the block that starts at offset ${place.base}` : "";
+  const block = error.key && blockNamedBy(error.key);
+  const where = block ? ` of queue ${block.queueId}, in the block that starts at offset ${block.base}` : "";
   return new BrokerError("STORE_CORRUPT", `Stored data${where} is damaged and cannot be read. The server logged which.`, {
-    members: place ? { queueId: place.queueId, offset: String(place.base) } : {},
+    members: block ? { queueId: block.queueId, offset: String(block.base) } : {},
     cause: error,
   });
 }

@@ -1,4 +1,13 @@
+import { toBase64url } from "../bytes/base64url.ts";
+import type { Clock } from "../ports/clock.ts";
 import type { Condition, Item } from "../ports/item-store.ts";
+import type { Random } from "../ports/random.ts";
+
+/** Of something made now. */
+export function firstVersion({ clock, random }: { readonly clock: Clock; readonly random: Random }) {
+  const nowMs = clock.nowMs();
+  return { uid: toBase64url(random.bytes(6)), createdAtMs: nowMs, updatedAtMs: nowMs, version: 1 };
+}
 
 /**
  * Topics, groups, producer groups, subscriptions and subscribers have their uid in [u], and those that change their version in [v]:

@@ -6,7 +6,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Events } from "../ports/events.ts";
 import type { ItemStore } from "../ports/item-store.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
-import { queuesChange } from "../produce/choose-queue.ts";
+import { queuesChange } from "../produce/fixed-queue.ts";
 import type { QueueChoice } from "../produce/queue-choice.ts";
 import { uidOf } from "../store/uid-items.ts";
 import type { Topic } from "../terms.ts";

@@ -45,7 +45,7 @@ export interface Batch {
 const TURN = 16;
 
 /**
- * Timers on their way to one place: a queue, any queue of a topic, the producers of a group. A lane waits for timers, fires up to
+ * Timers on their way to one destination: a queue, any queue of a topic, the producers of a group. A lane waits for timers, fires up to
  * `atOnce` batches, or pauses after a failure. Its streams have their turns; what a batch leaves goes back to the front of its
  * stream. After a failure batches are half as large, and grow again with each that succeeds.
  */

@@ -5,7 +5,7 @@ import type { Firing } from "./fire-batch.ts";
 import { type Batch, type Fired, FiringLane, type LaneKind, type Stream } from "./firing-lane.ts";
 import type { HeldShards } from "./held-shards.ts";
 import { LaneKinds } from "./lane-kinds.ts";
-import { roomOfLane, roomOfStream } from "./memory-room.ts";
+import { spaceOfLane, spaceOfStream } from "./memory-space.ts";
 import type { Cursor } from "./passed-over.ts";
 import { laneOf, type ReadTimer, type TopicsNow } from "./route.ts";
 import type { ShardUnits } from "./shard-units.ts";
@@ -22,7 +22,7 @@ export interface LanesOptions {
   /** What a batch failed with. */
   readonly onFailure: (error: unknown) => void;
   /** There is room again for timers of a stream of this shard. */
-  readonly onRoom: (shard: number) => void;
+  readonly onSpace: (shard: number) => void;
   /** From this timer on, those of its stream are to be read again. It was in this lane. */
   readonly onDropped: (first: ReadTimer, lane: string) => void;
   /** A batch ended. */
@@ -113,23 +113,23 @@ export class FiringLanes {
   }
 
   /** For how many more timers of this one's stream there is room; `lane`: its lane, where none of its stream is in memory. */
-  roomFor({ stream: key, timer: { shard } }: ReadTimer, lane: string): number {
+  spaceFor({ stream: key, timer: { shard } }: ReadTimer, lane: string): number {
     const stream = this.#streams.get(key);
     if (stream?.dropped) return 0;
     const inLane = (stream?.lane ?? this.#lanes.get(lane))?.waitingOf(shard) ?? 0;
-    return roomOfStream({ stream: stream?.pending.length ?? 0, lane: inLane, all: this.#waiting });
+    return spaceOfStream({ stream: stream?.pending.length ?? 0, lane: inLane, all: this.#waiting });
   }
 
   /** How many timers are to be read again from this cursor on: as few are in memory that more are worth reading, and there is room. */
   wanted({ read, lane, isOfLane }: Cursor): number {
-    const room = this.roomFor(read, lane);
-    if (isOfLane && room > 0) {
+    const space = this.spaceFor(read, lane);
+    if (isOfLane && space > 0) {
       const inLane = this.#lanes.get(lane)?.waitingOf(read.timer.shard) ?? 0;
-      const more = roomOfLane({ lane: inLane, all: this.#waiting });
+      const more = spaceOfLane({ lane: inLane, all: this.#waiting });
       return inLane <= more ? more : 0;
     }
     const pending = this.#streams.get(read.stream)?.pending.length ?? 0;
-    return pending === 0 || (pending < room && room >= REFILL_TIMERS_MIN) ? room : 0;
+    return pending === 0 || (pending < space && space >= REFILL_TIMERS_MIN) ? space : 0;
   }
 
   /** Whether there was room: then it waits for its turn. */
@@ -137,7 +137,7 @@ export class FiringLanes {
     const { stream: key, timer } = read;
     let stream = this.#streams.get(key);
     const laneKey = stream?.lane.key ?? laneOf(timer, topics);
-    if (this.roomFor(read, laneKey) === 0) return false;
+    if (this.spaceFor(read, laneKey) === 0) return false;
     if (!stream) {
       const lane = this.#laneOf(read, laneKey, topics);
       if (!lane) return false;
@@ -190,7 +190,7 @@ export class FiringLanes {
       this.#options.onProgress();
     });
     this.#running.add(running);
-    for (const shard of new Set(batch.timers.map(({ timer }) => timer.shard))) this.#options.onRoom(shard);
+    for (const shard of new Set(batch.timers.map(({ timer }) => timer.shard))) this.#options.onSpace(shard);
   }
 
   async #run(lane: FiringLane, batch: Batch): Promise<void> {
@@ -258,7 +258,7 @@ export class FiringLanes {
     if (stream.dropped && stream.pending.length > 0) this.#drop(stream);
     if (stream.pending.length > 0 || stream.firing > 0 || this.#streams.get(stream.key) !== stream) return;
     this.#streams.delete(stream.key);
-    if (stream.dropped) this.#options.onRoom(stream.shard);
+    if (stream.dropped) this.#options.onSpace(stream.shard);
   }
 
   #drop(stream: Stream): void {

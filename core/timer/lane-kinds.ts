@@ -1,9 +1,9 @@
 import { BrokerError } from "../errors.ts";
 import type { Topic } from "../terms.ts";
-import { clearTombstone } from "./clear-tombstone.ts";
 import { batchOf, type Firing, fireBatch, PARKED_TOGETHER_MAX, parkOrphaned, weightOf } from "./fire-batch.ts";
 import type { LaneKind } from "./firing-lane.ts";
 import { type HeldShards, isOfShards } from "./held-shards.ts";
+import { clearTombstone } from "./recall.ts";
 import { boundQueue, type ReadTimer } from "./route.ts";
 import { Slots } from "./slots.ts";
 import type { CheckTimer, MessageTimer, Tombstone } from "./timer.ts";

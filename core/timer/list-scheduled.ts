@@ -41,10 +41,10 @@ export async function listScheduled(
   const shards = Array.from({ length: store.shards.count }, (_, shard) => timersPk(shard));
   const found: ScheduledMessage[] = [];
   let last = after;
-  for (let looked = 0; looked < TIMERS_LISTED_MAX; ) {
+  for (let read = 0; read < TIMERS_LISTED_MAX; ) {
     const { items, more } = await mergedPage(store.items, shards, last, TIMERS_LISTED_PER_PAGE);
     for (const item of items) {
-      looked++;
+      read++;
       const timer = readableTimer(item);
       if (timer?.kind === "message" && timer.topicUid === topic.uid) {
         if (found.length === limit) return { items: found, next: last, complete: true };

@@ -1,6 +1,6 @@
 import { recallKey } from "../keys.ts";
-import type { Item } from "../ports/item-store.ts";
-import type { TimerPlace } from "./timer.ts";
+import type { Item, ItemStore } from "../ports/item-store.ts";
+import { isFree, isTombstone, type TimerPlace, type Tombstone, timerKey } from "./timer.ts";
 import { TIMER_TOMBSTONE_MS } from "./timer-limits.ts";
 
 /**
@@ -30,3 +30,18 @@ export const recallOf = (item: Item): Recall => ({ dueMs: item.d as number | und
 
 const expiryOf = (duesMs: readonly number[], known: Item | undefined): number =>
   Math.max(Math.ceil((Math.max(...duesMs) + TIMER_TOMBSTONE_MS) / 1_000), (known?.x as number | undefined) ?? 0);
+
+/**
+ * Takes a tombstone that is due out of the scanner's way, which would read it at every look. That the message was cancelled is
+ * remembered elsewhere before; where it was moved to is already. Repeatable. Errors: `StoreUnavailable`.
+ */
+export async function clearTombstone(items: ItemStore, tombstone: Tombstone): Promise<void> {
+  if (!tombstone.moved) await rememberCancellation(items, tombstone);
+  await items.delete(timerKey(tombstone), { when: isTombstone(tombstone.moved) });
+}
+
+/** Nobody but another scanner writes of a cancelled message. What is known of one that was moved before is kept as long as it was. */
+async function rememberCancellation(items: ItemStore, tombstone: Tombstone): Promise<void> {
+  const result = await items.put(cancelledItem(tombstone), { when: isFree });
+  if (!result.ok) await items.put(cancelledItem(tombstone, result.current));
+}

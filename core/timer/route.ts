@@ -1,5 +1,5 @@
 import type { Item } from "../ports/item-store.ts";
-import { queueOfGroup } from "../produce/choose-queue.ts";
+import { queueOfGroup } from "../produce/fixed-queue.ts";
 import type { Topic } from "../terms.ts";
 import { type MessageTimer, readableTimer, type Timer } from "./timer.ts";
 

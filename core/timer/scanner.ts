@@ -20,16 +20,16 @@ export interface ScanReport {
   readonly held: boolean;
 }
 
-export interface ScanRun {
+export interface ScanOptions {
   /** When it ends. */
   readonly untilMs: number;
   /** When it ends while its shards are behind; others share these with it meanwhile. Default: `untilMs`. */
   readonly behindUntilMs?: number | undefined;
-  /** Names this run. */
+  /** Names this scan. */
   readonly holder: string;
   /** Whether a doorbell started it, not the schedule. */
   readonly rung?: boolean | undefined;
-  /** Whether it takes over from a run that ends sooner. Default: one of the schedule does, since nobody else would come when that one ends. */
+  /** Whether it takes over from a scan that ends sooner. Default: one of the schedule does, since nobody else would come when that one ends. */
   readonly relieves?: boolean | undefined;
   /** Ends it early. */
   readonly signal?: AbortSignal | undefined;
@@ -58,7 +58,7 @@ export async function keepTime(scanning: Scanning, signal: AbortSignal): Promise
   await scan.stop();
 }
 
-/** Runs of the scanner in one of several processes on the store, until the signal aborts. Whoever has the leases of the shards is at it. */
+/** Scans in one of several processes on the store, until the signal aborts. Whoever has the leases of the shards is at it. */
 export async function keepScanning(scanning: Scanning, newHolder: () => string, signal: AbortSignal): Promise<void> {
   const { clock, bell, onFailure } = scanning;
   const sleeper = new Sleeper(clock);
@@ -87,12 +87,12 @@ export async function keepScanning(scanning: Scanning, newHolder: () => string, 
 }
 
 /**
- * One run of the scheduled scanner. It looks at each shard once, fires what little is due, and ends when nothing more is within a tick.
- * Else it takes the leases of the shards, sleeps and fires until nothing is due soon, and gives them back. States of a run:
+ * One scan, as it is scheduled. It looks at each shard once, fires what little is due, and ends when nothing more is within a tick.
+ * Else it takes the leases of the shards, sleeps and fires until nothing is due soon, and gives them back. States of a scan:
  *
  * - *looking*: has no lease. Ends when nothing is due within the horizon; one that was rung stays a second, since whoever rang relies
  *   on it for what they write before they would ring again.
- * - *taking*: wants the leases of all shards that are free, of those whose holders' runs end sooner, and half of those of one that is
+ * - *taking*: wants the leases of all shards that are free, of those whose holders' scans end sooner, and half of those of one that is
  *   behind. In a burst it relieves nobody, and looks again; one that was rung never does. Where all are held it waits to see that their
  *   holders live, and takes over from one who does not.
  * - *firing*: holds some shards, and renews their leases. A renewal that fails changes nothing: the lease guards nothing, and the next
@@ -101,12 +101,12 @@ export async function keepScanning(scanning: Scanning, newHolder: () => string, 
  *
  * Errors: `StoreUnavailable`, of the leases.
  */
-export async function scan(scanning: Scanning, run: ScanRun): Promise<ScanReport> {
+export async function scan(scanning: Scanning, options: ScanOptions): Promise<ScanReport> {
   const timerScan = new TimerScan(scanning, { lookMs: SCAN_LOOK_MS, aheadMs: SCAN_AHEAD_MS });
   let held: boolean;
   try {
     await scanning.shards.refresh(scanning.items, scanning.clock.nowMs()).catch(scanning.onFailure);
-    held = await runUntilIdle(scanning, timerScan, run);
+    held = await runUntilIdle(scanning, timerScan, options);
   } finally {
     await timerScan.stop();
   }
@@ -114,49 +114,49 @@ export async function scan(scanning: Scanning, run: ScanRun): Promise<ScanReport
 }
 
 /** Answers whether others are at it. */
-async function runUntilIdle(scanning: Scanning, timerScan: TimerScan, run: ScanRun): Promise<boolean> {
+async function runUntilIdle(scanning: Scanning, timerScan: TimerScan, options: ScanOptions): Promise<boolean> {
   const { clock } = scanning;
   const leases = new ShardLeases(scanning);
   let othersAtIt = false;
-  const staysUntilMs = run.rung ? clock.nowMs() + RING_QUIET_MS : 0;
-  while (clock.nowMs() < run.untilMs && !run.signal?.aborted) {
+  const staysUntilMs = options.rung ? clock.nowMs() + RING_QUIET_MS : 0;
+  while (clock.nowMs() < options.untilMs && !options.signal?.aborted) {
     const lookedMs = clock.nowMs();
     if (!(await timerScan.glance())) {
       if (lookedMs >= staysUntilMs) return false;
-      await clock.sleep(staysUntilMs - lookedMs, run.signal);
+      await clock.sleep(staysUntilMs - lookedMs, options.signal);
       continue;
     }
     // In a burst much is under way, which both would fire: it relieves whoever is at that when it is over, and shares it where they are behind.
-    const waits = holderOf(run).relieves && timerScan.foundMuch;
+    const waits = holderOf(options).relieves && timerScan.foundMuch;
     const took = waits
-      ? await leases.take(scanning.shards.count, { ...holderOf(run), relieves: false })
-      : await takeShards(scanning, leases, run);
+      ? await leases.take(scanning.shards.count, { ...holderOf(options), relieves: false })
+      : await takeShards(scanning, leases, options);
     othersAtIt = took.taken.length === 0;
-    if (took.taken.length > 0 ? await fireUntilIdle(scanning, timerScan, leases, run, took) : !waits) return true;
-    const leftMs = run.untilMs - clock.nowMs();
-    await clock.sleep(Math.min(RING_QUIET_MS, leftMs), run.signal);
+    if (took.taken.length > 0 ? await fireUntilIdle(scanning, timerScan, leases, options, took) : !waits) return true;
+    const leftMs = options.untilMs - clock.nowMs();
+    await clock.sleep(Math.min(RING_QUIET_MS, leftMs), options.signal);
   }
   return othersAtIt;
 }
 
-const holderOf = ({ holder, untilMs, rung = false, relieves = !rung }: ScanRun): LeaseHolder => ({
+const holderOf = ({ holder, untilMs, rung = false, relieves = !rung }: ScanOptions): LeaseHolder => ({
   holder,
   endsMs: untilMs,
   relieves,
 });
 
 /** None: others hold them all, and live. */
-async function takeShards({ clock, shards }: Scanning, leases: ShardLeases, run: ScanRun): Promise<Taken> {
-  let took = await leases.take(shards.count, holderOf(run));
+async function takeShards({ clock, shards }: Scanning, leases: ShardLeases, options: ScanOptions): Promise<Taken> {
+  let took = await leases.take(shards.count, holderOf(options));
   // One who looks after them is enough.
-  if (took.taken.length > 0 || (run.rung && !(await leases.watch(took.leases)))) return took;
+  if (took.taken.length > 0 || (options.rung && !(await leases.watch(took.leases)))) return took;
   for (;;) {
     const before: Leases = took.leases;
     const endMs = Math.min(...before.shards.map(({ untilMs }) => untilMs));
     const waitMs = Math.min(endMs + 1 - clock.nowMs(), SCAN_RENEW_MS + RENEWAL_MS);
-    if (clock.nowMs() + waitMs >= run.untilMs || run.signal?.aborted) return took;
-    await clock.sleep(waitMs, run.signal);
-    took = await leases.take(shards.count, holderOf(run));
+    if (clock.nowMs() + waitMs >= options.untilMs || options.signal?.aborted) return took;
+    await clock.sleep(waitMs, options.signal);
+    took = await leases.take(shards.count, holderOf(options));
     if (took.taken.length > 0) return took;
     if (took.leases.shards.every(({ untilMs }, shard) => untilMs !== before.shards[shard]?.untilMs)) return took;
   }
@@ -167,7 +167,7 @@ async function fireUntilIdle(
   scanning: Scanning,
   timerScan: TimerScan,
   leases: ShardLeases,
-  run: ScanRun,
+  options: ScanOptions,
   { taken, goneMs }: Taken,
 ): Promise<boolean> {
   const { clock, onFailure, onGauges } = scanning;
@@ -176,15 +176,18 @@ async function fireUntilIdle(
   timerScan.hold(held, goneMs);
   try {
     for (;;) {
-      const wakeMs = Math.min(renewedMs + SCAN_RENEW_MS, clock.nowMs() < run.untilMs ? run.untilMs : Number.POSITIVE_INFINITY);
-      await timerScan.changed(wakeMs - clock.nowMs(), run.signal);
-      if (run.signal?.aborted) return false;
+      const wakeMs = Math.min(
+        renewedMs + SCAN_RENEW_MS,
+        clock.nowMs() < options.untilMs ? options.untilMs : Number.POSITIVE_INFINITY,
+      );
+      await timerScan.changed(wakeMs - clock.nowMs(), options.signal);
+      if (options.signal?.aborted) return false;
       const nowMs = clock.nowMs();
       if (nowMs >= renewedMs + SCAN_RENEW_MS || nowMs < renewedMs) {
         renewedMs = nowMs;
         onGauges(timerScan.gauges());
         const behind = behindOf(timerScan, held, nowMs);
-        const now = await renew(scanning, leases, run, held, behind).catch((error: unknown) => {
+        const now = await renew(scanning, leases, options, held, behind).catch((error: unknown) => {
           if (!StoreUnavailable.is(error)) throw error;
           onFailure(error);
           return { taken: held, goneMs: undefined };
@@ -194,14 +197,14 @@ async function fireUntilIdle(
         if (held.length === 0) return true;
       }
       if (timerScan.isIdle) return false;
-      if (nowMs < run.untilMs) continue;
-      const goesOn = nowMs < (run.behindUntilMs ?? run.untilMs) && behindOf(timerScan, held, nowMs).size > 0;
+      if (nowMs < options.untilMs) continue;
+      const goesOn = nowMs < (options.behindUntilMs ?? options.untilMs) && behindOf(timerScan, held, nowMs).size > 0;
       if (!goesOn) return false;
     }
   } finally {
     onGauges(timerScan.gauges());
     timerScan.hold([]);
-    await leases.release(held, holderOf(run)).catch((error: unknown) => {
+    await leases.release(held, holderOf(options)).catch((error: unknown) => {
       // They end by themselves.
       if (!StoreUnavailable.is(error)) throw error;
     });
@@ -215,14 +218,14 @@ const behindOf = (timerScan: TimerScan, held: readonly number[], nowMs: number):
 async function renew(
   { clock, shards }: Scanning,
   leases: ShardLeases,
-  run: ScanRun,
+  options: ScanOptions,
   held: readonly number[],
   behind: ReadonlySet<number>,
 ): Promise<{ readonly taken: readonly number[]; readonly goneMs?: Taken["goneMs"] | undefined }> {
-  const { lost, read } = await leases.renew(held, behind, shards.count, holderOf(run));
+  const { lost, read } = await leases.renew(held, behind, shards.count, holderOf(options));
   const kept = held.filter((shard) => !lost.includes(shard));
   const isFree = read.shards.some((lease) => !isHeld(lease, clock.nowMs()));
   if (kept.length === 0 || behind.size > 0 || !isFree) return { taken: kept };
-  const { taken, goneMs } = await leases.take(shards.count, holderOf(run));
+  const { taken, goneMs } = await leases.take(shards.count, holderOf(options));
   return { taken: [...new Set([...kept, ...taken])], goneMs };
 }

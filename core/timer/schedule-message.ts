@@ -2,21 +2,17 @@ import { hash32 } from "../bytes/hash32.ts";
 import { SEND_DEADLINE_MS } from "../limits.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import type { MessageRecord } from "../message/record-codec.ts";
-import type { Clock } from "../ports/clock.ts";
 import type { FailedWrites, ItemStore, TransactWrite } from "../ports/item-store.ts";
-import type { Random } from "../ports/random.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
 import { RETRY_MS, retryPauseMs } from "../store/retry-pause.ts";
+import type { StoreDependencies } from "../store/store-dependencies.ts";
 import type { Topic } from "../terms.ts";
 import type { TimerBell } from "../wake/timer-bell.ts";
 import { isFree, messageTimerItem, shardOf, type TimerPlace, timerKey } from "./timer.ts";
 import { OVERDUE_TIMER_LIFE_MS } from "./timer-limits.ts";
 import type { TimerShards } from "./timer-shards.ts";
 
-export interface Scheduling {
-  readonly items: ItemStore;
-  readonly clock: Clock;
-  readonly random: Random;
+export interface Scheduling extends StoreDependencies {
   readonly log: QueueLog;
   readonly bell: TimerBell;
   readonly shards: TimerShards;

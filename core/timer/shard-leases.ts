@@ -8,7 +8,7 @@ export interface ShardLease {
   readonly shard: number;
   readonly holder: string;
   readonly untilMs: number;
-  /** When the holder's run ends. */
+  /** When the holder's scan ends. */
   readonly endsMs: number;
   /** Timers of it are due for long. */
   readonly behind: boolean;
@@ -25,7 +25,7 @@ export interface Leases {
 export interface LeaseHolder {
   readonly holder: string;
   readonly endsMs: number;
-  /** Whether it takes over from one whose run ends sooner, so that there is no gap between the two. */
+  /** Whether it takes over from one whose scan ends sooner, so that there is no gap between the two. */
   readonly relieves: boolean;
 }
 
@@ -48,7 +48,7 @@ export function isHeld({ holder, untilMs }: ShardLease, nowMs: number): boolean 
 
 /**
  * Leases of shards, all in one item, so that a scanner renews those it has by one write. Item `lease` / `shards`, for shard s:
- * [h<s>] holder · [u<s>] until · [e<s>] when the holder's run ends · [b<s>] it is behind; and [w] until when the scanners are watched.
+ * [h<s>] holder · [u<s>] until · [e<s>] when the holder's scan ends · [b<s>] it is behind; and [w] until when the scanners are watched.
  *
  * A lease saves work and guards nothing: two scanners of one shard fire each timer once.
  */
@@ -67,7 +67,7 @@ export class ShardLeases {
   }
 
   /**
-   * Takes what is free: not held, or held by one that it relieves, whose run ends sooner and is not behind. Beside that, half of the
+   * Takes what is free: not held, or held by one that it relieves, whose scan ends sooner and is not behind. Beside that, half of the
    * shards of one that is behind with several. Answers what it took, and what it read. Errors: `StoreUnavailable`.
    */
   async take(count: number, me: LeaseHolder): Promise<Taken> {

@@ -288,7 +288,7 @@ export class ShardReader {
       }
       const stop = cursor ? this.#behind.stop(cursor, read, lane) : this.#behind.add(read, lane);
       stopped.add(stop);
-      if (this.#lanes.roomFor(read, lane) > 0) barred.add(stop);
+      if (this.#lanes.spaceFor(read, lane) > 0) barred.add(stop);
     }
     const readTo = more && last !== undefined ? keyAfter(last) : undefined;
     for (const cursor of [...this.#behind]) {

@@ -69,7 +69,7 @@ export const TIMERS_LISTED_MAX = 2_000;
 export const TIMERS_LISTED_PER_PAGE = 250;
 /** The scheduled scanner's tick. */
 export const SCAN_TICK_MS = 60 * SECOND_MS;
-/** How far a run looks ahead before it ends: a tick may come late, and its function start slowly. */
+/** How far a scan looks ahead before it ends: a tick may come late, and its function start slowly. */
 export const SCAN_AHEAD_MS = SCAN_TICK_MS + 15 * SECOND_MS;
 /** Whoever scans a shard says so again in a third of this time; who does not has died. */
 export const SCAN_LEASE_MS = 4_500;

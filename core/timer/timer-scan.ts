@@ -1,6 +1,4 @@
-import type { Clock } from "../ports/clock.ts";
 import type { HearGauges, TimerGauges } from "../ports/gauges.ts";
-import type { ItemStore } from "../ports/item-store.ts";
 import type { Random } from "../ports/random.ts";
 import { Sleeper } from "../wake/sleeper.ts";
 import type { TimerBell } from "../wake/timer-bell.ts";
@@ -13,8 +11,6 @@ import { GLANCE_MS_MAX } from "./timer-limits.ts";
 import type { TimerShards } from "./timer-shards.ts";
 
 export interface Scanning extends Firing {
-  readonly items: ItemStore;
-  readonly clock: Clock;
   readonly random: Random;
   readonly bell: TimerBell;
   readonly shards: TimerShards;
@@ -76,7 +72,7 @@ export class TimerScan {
       held: () => this.#heldShards(),
       unitsOf: (shard) => this.#unitsOf(shard),
       onFailure,
-      onRoom: (shard) => this.#wakeBehind(shard),
+      onSpace: (shard) => this.#wakeBehind(shard),
       onDropped: (first, lane) => this.#readers.get(first.timer.shard)?.rewind(first, lane),
       onProgress: () => {
         if (!this.#lanes.isFiring) this.#changed.wake();

@@ -1,23 +1,18 @@
-import { toBase64url } from "../bytes/base64url.ts";
 import { departs } from "../deletions/departure.ts";
 import { BrokerError } from "../errors.ts";
 import { TOPICS_PK, topicKey } from "../keys.ts";
-import { SUGGESTION_CANDIDATES_MAX } from "../limits.ts";
-import { listNames, namesNear } from "../list-names.ts";
-import { checkReadableTopicName, checkTopicName, checkUserTopicName, isSystemTopic, suggestion } from "../names.ts";
-import type { Clock } from "../ports/clock.ts";
-import type { ItemStore, TransactWrite } from "../ports/item-store.ts";
-import type { Random } from "../ports/random.ts";
+import { checkReadableTopicName, checkTopicName, checkUserTopicName, isSystemTopic } from "../names.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
 import type { ListPage, ListRequest, Nullable, TopicSettings, VersionMatch } from "../requests.ts";
-import { MetadataCache } from "../store/metadata-cache.ts";
-import { TOPIC_QUOTA, transactCounted } from "../store/quotas.ts";
+import { sameSettings } from "../store/merge-settings.ts";
+import { NamedItems } from "../store/named-items.ts";
+import { TOPIC_QUOTA } from "../store/quotas.ts";
+import type { StoreDependencies } from "../store/store-dependencies.ts";
 import { finishing } from "../store/store-errors.ts";
-import { ofVersion } from "../store/uid-items.ts";
-import { checkVersion } from "../store/version-match.ts";
+import { firstVersion } from "../store/uid-items.ts";
 import type { Topic, TopicType } from "../terms.ts";
 import { topicItem, topicOf } from "./topic-codec.ts";
-import { mergeTopicSettings, sameTopicSettings, TOPIC_DEFAULTS } from "./topic-settings.ts";
+import { mergeTopicSettings, TOPIC_DEFAULTS } from "./topic-settings.ts";
 
 /**
  * Lets a change of queue counts pass, or throws PRECONDITION_FAILED. Answers `current`, or what it wrote in its place: with fewer write
@@ -25,48 +20,44 @@ import { mergeTopicSettings, sameTopicSettings, TOPIC_DEFAULTS } from "./topic-s
  */
 export type QueueChangeGuard = (current: Topic, wanted: Topic) => Promise<Topic>;
 
-interface Dependencies {
-  readonly items: ItemStore;
-  readonly clock: Clock;
-  readonly random: Random;
-}
-
 /** Topics as stored, and a short-lived copy of them for the request path. */
 export class TopicRegistry {
-  readonly #store: Dependencies;
-  readonly #cache: MetadataCache<Topic>;
+  readonly #store: StoreDependencies;
+  readonly #topics: NamedItems<Topic>;
 
-  constructor(store: Dependencies) {
+  constructor(store: StoreDependencies) {
     this.#store = store;
-    this.#cache = new MetadataCache(store.clock);
+    this.#topics = new NamedItems<Topic>(store, {
+      pk: TOPICS_PK,
+      encode: topicItem,
+      decode: topicOf,
+      checkName: checkReadableTopicName,
+      notFound: (name, suggestion) => {
+        const detail = `Topic '${name}' does not exist.${suggestion} Create it with PUT /v1/topics/${name}.`;
+        return new BrokerError("TOPIC_NOT_FOUND", detail);
+      },
+      quotas: (name) => (isSystemTopic(name) ? [] : [TOPIC_QUOTA]),
+      mend: (topic) => this.#letGo(topic),
+    });
   }
 
   /** For the request path: up to two seconds old. Errors: ILLEGAL_TOPIC, TOPIC_NOT_FOUND. */
-  async resolve(name: string): Promise<Topic> {
-    checkReadableTopicName(name);
-    const topic = await this.lookUp(name);
-    if (topic) return topic;
-    throw await this.#notFound(name);
+  resolve(name: string): Promise<Topic> {
+    return this.#topics.resolve(name);
   }
 
   /** As `resolve`, but `undefined` when there is none. */
   lookUp(name: string): Promise<Topic | undefined> {
-    return this.#cache.get(name, () => this.#read(name));
+    return this.#topics.lookUp(name);
   }
 
   /** The stored state. Errors: ILLEGAL_TOPIC, TOPIC_NOT_FOUND. */
-  async get(name: string): Promise<Topic> {
-    checkReadableTopicName(name);
-    const topic = await this.#read(name);
-    if (topic) return topic;
-    throw await this.#notFound(name);
+  get(name: string): Promise<Topic> {
+    return this.#topics.get(name);
   }
 
-  async list(request: ListRequest & { readonly type?: TopicType | undefined }): Promise<ListPage<Topic>> {
-    return listNames(this.#store.items, TOPICS_PK, request, (item) => {
-      const topic = topicOf(item);
-      return !isSystemTopic(topic.name) && (request.type === undefined || topic.type === request.type) ? topic : undefined;
-    });
+  list({ type, ...request }: ListRequest & { readonly type?: TopicType | undefined }): Promise<ListPage<Topic>> {
+    return this.#topics.list(request, (topic) => !isSystemTopic(topic.name) && (type === undefined || topic.type === type));
   }
 
   /** Errors: ILLEGAL_TOPIC, PRECONDITION_FAILED, BAD_REQUEST, QUOTA_EXCEEDED. */
@@ -77,69 +68,34 @@ export class TopicRegistry {
     match?: VersionMatch,
   ): Promise<{ topic: Topic; created: boolean }> {
     checkTopicName(name);
-    for (;;) {
-      const current = await this.#read(name);
-      checkVersion(current, match);
-      if (current) {
-        const topic = await this.#change(current, settings, guard);
-        if (topic) return { topic, created: false };
-      } else {
-        const topic = this.fresh(name, settings);
-        const making = { kind: "put", item: topicItem(topic), when: [{ op: "absent", name: "pk" }] } as const;
-        const result = await transactCounted(this.#store, [making], [TOPIC_QUOTA], 1);
-        this.#cache.forget(name);
-        if (result.ok) return { topic, created: true };
-      }
-    }
+    const { value, created } = await this.#topics.put(name, match, (current) =>
+      current ? this.#change(current, settings, guard) : this.#topics.create(this.fresh(name, settings)),
+    );
+    return { topic: value, created };
   }
 
   /** Errors: FORBIDDEN, ILLEGAL_TOPIC, TOPIC_NOT_FOUND, PRECONDITION_FAILED, BAD_REQUEST. */
   async patch(name: string, settings: Nullable<TopicSettings>, guard: QueueChangeGuard, match?: VersionMatch): Promise<Topic> {
     checkUserTopicName(name);
-    for (;;) {
-      const current = await this.get(name);
-      checkVersion(current, match);
-      const topic = await this.#change(current, settings, guard);
-      if (topic) return topic;
-    }
+    return this.#topics.change(name, match, (current) => this.#change(current, settings, guard));
   }
 
   /** Removes the topic itself. `false`: someone changed it meanwhile. */
   async remove(topic: Topic): Promise<boolean> {
     const { uid, name, queuesEver } = topic;
-    const writes: readonly TransactWrite[] = [
-      { kind: "delete", key: topicKey(name), when: ofVersion(topic) },
-      departs({ kind: "topic", uid, name, queues: queuesEver }, this.#store.clock.nowMs()),
-    ];
-    const result = await transactCounted(this.#store, writes, isSystemTopic(name) ? [] : [TOPIC_QUOTA], -1);
-    this.#cache.forget(name);
-    return result.ok || (await this.#store.items.get(topicKey(name))) === undefined;
+    const leaving = departs({ kind: "topic", uid, name, queues: queuesEver }, this.#store.clock.nowMs());
+    return (await this.#topics.remove(topic, [leaving])) || (await this.#store.items.get(topicKey(name))) === undefined;
   }
 
   /** Writes `next` over `current`; `undefined` when someone was quicker. */
-  async replace(current: Topic, next: Topic): Promise<Topic | undefined> {
-    const stored = { ...next, updatedAtMs: this.#store.clock.nowMs(), version: current.version + 1 };
-    const result = await this.#store.items.put(topicItem(stored), { when: ofVersion(current) });
-    this.#cache.forget(current.name);
-    return result.ok ? stored : undefined;
+  replace(current: Topic, next: Topic): Promise<Topic | undefined> {
+    return this.#topics.replace(current, next);
   }
 
   /** A topic not yet stored. */
   fresh(name: string, settings: TopicSettings): Topic {
-    const nowMs = this.#store.clock.nowMs();
     const merged = mergeTopicSettings(TOPIC_DEFAULTS, settings.writeQueues === undefined ? settings : withReadQueues(settings));
-    const uid = toBase64url(this.#store.random.bytes(6));
-    return {
-      name,
-      uid,
-      ...merged,
-      queuesEver: merged.readQueues,
-      createdAtMs: nowMs,
-      updatedAtMs: nowMs,
-      shrunkAtMs: 0,
-      heldUntilMs: 0,
-      version: 1,
-    };
+    return { name, ...firstVersion(this.#store), ...merged, queuesEver: merged.readQueues, shrunkAtMs: 0, heldUntilMs: 0 };
   }
 
   /** Whether message groups still go to the queues that this copy says, by the store's word. Errors: `StoreUnavailable`. */
@@ -150,12 +106,12 @@ export class TopicRegistry {
   }
 
   forget(name: string): void {
-    this.#cache.forget(name);
+    this.#topics.forget(name);
   }
 
   async #change(current: Topic, settings: Nullable<TopicSettings>, guard: QueueChangeGuard): Promise<Topic | undefined> {
     const merged = mergeTopicSettings(current, settings);
-    if (sameTopicSettings(current, merged)) return current;
+    if (sameSettings(TOPIC_DEFAULTS, current, merged)) return current;
     if (merged.type !== current.type)
       throw new BrokerError(
         "BAD_REQUEST",
@@ -173,32 +129,18 @@ export class TopicRegistry {
     });
   }
 
-  async #read(name: string): Promise<Topic | undefined> {
-    const item = await this.#store.items.get(topicKey(name));
-    const topic = item && topicOf(item);
-    const held = topic && topic.heldUntilMs > 0;
-    return held && topic.heldUntilMs <= this.#store.clock.nowMs() ? this.#letGo(topic) : topic;
-  }
-
   /**
-   * Whoever held its message groups has died, or takes too long. They may go on once this is written and not before: from then on
-   * the change, which wants the version that it wrote, can no longer happen.
+   * Ends a hold that is past its time: whoever held the message groups has died, or takes too long. They may go on once this is
+   * written and not before: from then on the change, which wants the version that it wrote, can no longer happen.
    */
-  async #letGo(held: Topic): Promise<Topic> {
+  async #letGo(topic: Topic): Promise<Topic> {
+    if (topic.heldUntilMs === 0 || topic.heldUntilMs > this.#store.clock.nowMs()) return topic;
     try {
-      return (await this.replace(held, { ...held, heldUntilMs: 0 })) ?? held;
+      return (await this.replace(topic, { ...topic, heldUntilMs: 0 })) ?? topic;
     } catch (error) {
-      if (StoreUnavailable.is(error)) return held;
+      if (StoreUnavailable.is(error)) return topic;
       throw error;
     }
-  }
-
-  async #notFound(name: string): Promise<BrokerError> {
-    const near = await namesNear(this.#store.items, TOPICS_PK, name, SUGGESTION_CANDIDATES_MAX);
-    return new BrokerError(
-      "TOPIC_NOT_FOUND",
-      `Topic '${name}' does not exist.${suggestion(name, near)} Create it with PUT /v1/topics/${name}.`,
-    );
   }
 }
 

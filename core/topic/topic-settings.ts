@@ -1,11 +1,9 @@
 import { BrokerError } from "../errors.ts";
 import { QUEUES_DEFAULT, RETENTION_HOURS_DEFAULT } from "../limits.ts";
-import type { Nullable, TopicSettings } from "../requests.ts";
-import type { Topic } from "../terms.ts";
+import type { Nullable, TopicOptions, TopicSettings } from "../requests.ts";
+import { mergeSettings } from "../store/merge-settings.ts";
 
-type Configurable = Pick<Topic, "type" | "writeQueues" | "readQueues" | "retentionHours" | "flushMode" | "perm" | "rooms">;
-
-export const TOPIC_DEFAULTS: Configurable = {
+export const TOPIC_DEFAULTS: TopicOptions = {
   type: "NORMAL",
   writeQueues: QUEUES_DEFAULT,
   readQueues: QUEUES_DEFAULT,
@@ -16,20 +14,13 @@ export const TOPIC_DEFAULTS: Configurable = {
 };
 
 /** `settings` over `current`; what they leave out stays, `null` restores the default. Errors: BAD_REQUEST. */
-export function mergeTopicSettings(current: Configurable, settings: Nullable<TopicSettings>): Configurable {
+export function mergeTopicSettings(current: TopicOptions, settings: Nullable<TopicSettings>): TopicOptions {
   const { queues } = settings;
   if (queues !== undefined && (settings.writeQueues !== undefined || settings.readQueues !== undefined)) {
     throw new BrokerError("BAD_REQUEST", "Give either queues, or writeQueues and readQueues.");
   }
-  const merged: Configurable = {
-    type: pick(settings.type, current.type, TOPIC_DEFAULTS.type),
-    writeQueues: pick(queues === undefined ? settings.writeQueues : queues, current.writeQueues, TOPIC_DEFAULTS.writeQueues),
-    readQueues: pick(queues === undefined ? settings.readQueues : queues, current.readQueues, TOPIC_DEFAULTS.readQueues),
-    retentionHours: pick(settings.retentionHours, current.retentionHours, TOPIC_DEFAULTS.retentionHours),
-    flushMode: pick(settings.flushMode, current.flushMode, TOPIC_DEFAULTS.flushMode),
-    perm: pick(settings.perm, current.perm, TOPIC_DEFAULTS.perm),
-    rooms: pick(settings.rooms, current.rooms, TOPIC_DEFAULTS.rooms),
-  };
+  const counts = queues === undefined ? {} : { writeQueues: queues, readQueues: queues };
+  const merged = mergeSettings(TOPIC_DEFAULTS, current, { ...settings, ...counts });
   if (merged.readQueues < merged.writeQueues) {
     throw new BrokerError(
       "BAD_REQUEST",
@@ -37,12 +28,4 @@ export function mergeTopicSettings(current: Configurable, settings: Nullable<Top
     );
   }
   return merged;
-}
-
-export const sameTopicSettings = (a: Configurable, b: Configurable): boolean =>
-  (Object.keys(TOPIC_DEFAULTS) as (keyof Configurable)[]).every((name) => JSON.stringify(a[name]) === JSON.stringify(b[name]));
-
-function pick<T>(given: T | null | undefined, current: T, fallback: T): T {
-  if (given === undefined) return current;
-  return given === null ? fallback : given;
 }

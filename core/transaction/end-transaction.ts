@@ -1,14 +1,12 @@
 import { BrokerError } from "../errors.ts";
 import { SEND_PATIENCE_MS } from "../limits.ts";
 import type { QueueLog } from "../log/queue-log.ts";
-import type { Clock } from "../ports/clock.ts";
-import type { ItemStore } from "../ports/item-store.ts";
-import type { Random } from "../ports/random.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
-import { fixedQueue } from "../produce/choose-queue.ts";
 import { orderDoubt } from "../produce/confirm-groups.ts";
+import { fixedQueue } from "../produce/fixed-queue.ts";
 import type { QueueChoice } from "../produce/queue-choice.ts";
 import { repeatUnknown } from "../store/repeat-unknown.ts";
+import type { StoreDependencies } from "../store/store-dependencies.ts";
 import type { Topic } from "../terms.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 import type { Arrivals } from "../wake/arrivals.ts";
@@ -16,10 +14,7 @@ import { getHalfMessage, showTransaction } from "./get-transaction.ts";
 import { committing, frameOf, type HalfMessage, halfMessageKey, inState, rollingBack, transactionOf } from "./half-message.ts";
 import type { Resolution, Transaction, TransactionState } from "./transaction.ts";
 
-export interface EndingTransactions {
-  readonly items: ItemStore;
-  readonly clock: Clock;
-  readonly random: Random;
+export interface EndingTransactions extends StoreDependencies {
   readonly log: QueueLog;
   readonly topics: TopicRegistry;
   readonly choice: QueueChoice;

@@ -30,10 +30,10 @@ export async function listTransactions(
     complete,
   });
   let last = after;
-  for (let looked = 0; looked < TRANSACTIONS_LISTED_MAX; ) {
+  for (let read = 0; read < TRANSACTIONS_LISTED_MAX; ) {
     const { items, more } = await mergedPage(store.items, PKS, last, PAGE);
     for (const item of items) {
-      looked++;
+      read++;
       const half = rememberedHalf(item, store.clock.nowMs());
       if (wanted(half)) {
         if (found.length === limit) return page(last, true);

@@ -26,7 +26,7 @@ interface Use {
 }
 
 /**
- * Room for posts, so that an endpoint that is slow or dead leaves others theirs, however many such there are. A post to an endpoint
+ * Space for posts, so that an endpoint that is slow or dead leaves others theirs, however many such there are. A post to an endpoint
  * that is known to be slow takes one of a few slots, and so does any that turns out to be: after a second it counts among the slow ones,
  * and its slot is free for the next. Endpoints that were fast share what others may not take.
  */
@@ -53,7 +53,7 @@ export class PostSlots {
   }
 
   /** Whether there is room among all. */
-  hasRoom({ pace }: Posted, bytes: number, nowMs: number): boolean {
+  hasSpace({ pace }: Posted, bytes: number, nowMs: number): boolean {
     const uses = this.#uses(nowMs);
     return sharesOf(pace, pace === "slow").every((share) => fits(uses[share], POST_BUDGETS[share], bytes));
   }

@@ -15,7 +15,7 @@ import type { ProducerGroup, Resolution, TransactionCheck } from "./transaction.
 import { transactionCheck } from "./transaction-check.ts";
 import { NOTES_WRITTEN_AT_ONCE } from "./transaction-limits.ts";
 
-const RUN_ENDED = "It was not posted: its turn had not come when the scanner's run ended.";
+const SCAN_ENDED = "It was not posted: its turn had not come when the scanner's run ended.";
 const OTHERS_WAIT = "It was not posted: too many checks wait for their turn.";
 const CHANGED = "It was not posted: the endpoint of its producer group changed meanwhile.";
 const UNREADABLE = "It was not posted: its message cannot be read.";
@@ -107,7 +107,7 @@ export class PostedChecks {
   async finish(untilMs: number): Promise<void> {
     while (this.#running.size > 0 || this.#waiting > 0) {
       if (this.#nowMs >= untilMs || this.#running.size === 0)
-        for (const endpoint of this.#turns) this.#giveUpWaiting(endpoint, RUN_ENDED);
+        for (const endpoint of this.#turns) this.#giveUpWaiting(endpoint, SCAN_ENDED);
       await Promise.race(this.#running);
     }
     this.#waking?.abort();
@@ -119,14 +119,14 @@ export class PostedChecks {
 
   /** Starts what may be: an endpoint that has had its turn stands behind the others. */
   #start(): void {
-    let noRoom = false;
+    let noSpace = false;
     for (const endpoint of this.#turns) {
       const [next] = endpoint.waiting.values();
       const nowMs = this.#nowMs;
       if (!next) this.#turns.delete(endpoint);
       if (!next || !endpoint.breaker.admits(nowMs) || !this.#slots.hasShare(endpoint, next.bytes)) continue;
-      if (!this.#slots.hasRoom(endpoint, next.bytes, nowMs)) {
-        noRoom = true;
+      if (!this.#slots.hasSpace(endpoint, next.bytes, nowMs)) {
+        noSpace = true;
         continue;
       }
       endpoint.waiting.delete(next.transactionId);
@@ -135,7 +135,7 @@ export class PostedChecks {
       if (endpoint.waiting.size > 0) this.#turns.add(endpoint);
       this.#keep(this.#run(endpoint, next));
     }
-    if (noRoom) this.#wakeWhenOneIsSlow();
+    if (noSpace) this.#wakeWhenOneIsSlow();
   }
 
   #wakeWhenOneIsSlow(): void {

@@ -14,9 +14,9 @@ import type { TransactionCheck } from "./transaction.ts";
 import { transactionCheck } from "./transaction-check.ts";
 import {
   NOTES_WRITTEN_AT_ONCE,
-  WAITING_CHECKS_LOOK_MS,
-  WAITING_CHECKS_LOOKED_AT_MAX,
   WAITING_CHECKS_PER_PAGE,
+  WAITING_CHECKS_READ_MAX,
+  WAITING_CHECKS_TAKE_MS,
 } from "./transaction-limits.ts";
 import type { ReceiveChecksRequest } from "./transactions.ts";
 import { checkLane, isCheckNumber, type WaitingCheck, waitingCheckOf } from "./waiting-check.ts";
@@ -45,19 +45,19 @@ export async function receiveChecks(
   checkProducerGroupName(producerGroup);
   const { arrivals, clock } = receiving;
   const untilMs = clock.nowMs() + request.waitMs;
-  const look = () =>
+  const takeOnce = () =>
     receiving.reading.admit(
       () =>
-        take(receiving, producerGroup, request, { untilMs: Math.max(untilMs, clock.nowMs() + WAITING_CHECKS_LOOK_MS), signal }),
+        take(receiving, producerGroup, request, { untilMs: Math.max(untilMs, clock.nowMs() + WAITING_CHECKS_TAKE_MS), signal }),
       ({ checks }) => bodyBytes(checks.map(({ message }) => message)),
     );
-  if (request.waitMs <= 0) return (await look()).checks;
+  if (request.waitMs <= 0) return (await takeOnce()).checks;
   const waiter = arrivals.join([{ lane: checkLane(producerGroup) }], signal);
   // Whoever fails or goes away passes its ring on.
-  let passOn: PassOn = "looked";
+  let passOn: PassOn = "visited";
   try {
     for (;;) {
-      const { checks, more } = await look();
+      const { checks, more } = await takeOnce();
       if (checks.length > 0) return checks;
       if (signal?.aborted) return [];
       if (clock.nowMs() >= untilMs || arrivals.stopped) {
@@ -71,7 +71,7 @@ export async function receiveChecks(
   }
 }
 
-/** From the first page that has any; `more`: the look ended before all were looked at. */
+/** From the first page that has any; `more`: its time ended before all were read. */
 async function take(
   receiving: ReceivingChecks,
   producerGroup: string,
@@ -81,9 +81,9 @@ async function take(
   const { items, clock } = receiving;
   let from: string | undefined;
   let limit: number = WAITING_CHECKS_PER_PAGE.first;
-  for (let looked = 0; looked < WAITING_CHECKS_LOOKED_AT_MAX; limit = WAITING_CHECKS_PER_PAGE.next) {
+  for (let read = 0; read < WAITING_CHECKS_READ_MAX; limit = WAITING_CHECKS_PER_PAGE.next) {
     const page = await items.query({ pk: waitingChecksPk(producerGroup), ...(from && { from }), limit });
-    looked += page.items.length;
+    read += page.items.length;
     const asked = await dropEnded(receiving, producerGroup, page.items.map(waitingCheckOf));
     // What is taken from here on is lost to whoever has gone.
     if (signal?.aborted) return { checks: [], more: true };

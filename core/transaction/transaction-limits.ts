@@ -18,12 +18,12 @@ export const CHECKS_MADE_MAX = MAX_CHECKS_MAX + 60;
 export const RECEIVE_CHECKS_MAX = 32;
 /** A check that nobody received is forgotten; the next one comes long before. */
 export const WAITING_CHECK_LIFE_MS = HOUR_MS;
-/** Waiting checks looked at by one look of a receive: those of transactions that ended meanwhile go on the way. */
-export const WAITING_CHECKS_LOOKED_AT_MAX = 500;
-/** Read by the first query of a look, and by those that follow where all of these have ended. */
+/** Waiting checks read at once for a receive: those of transactions that ended meanwhile go on the way. */
+export const WAITING_CHECKS_READ_MAX = 500;
+/** Read by the first query, and by those that follow where all of these have ended. */
 export const WAITING_CHECKS_PER_PAGE = { first: 32, next: 100 } as const;
-/** A look takes so long at most, but for what it has found by then. */
-export const WAITING_CHECKS_LOOK_MS = SECOND_MS;
+/** Taking them ends after so long, but for what was found by then. */
+export const WAITING_CHECKS_TAKE_MS = SECOND_MS;
 /** An ended transaction answers repeated verdicts this long: its block lives longer. */
 export const ENDED_TRANSACTION_LIFE_MS = 24 * HOUR_MS;
 export const DISCARDED_TRANSACTION_LIFE_MS = 30 * 24 * HOUR_MS;

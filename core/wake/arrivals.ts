@@ -11,13 +11,13 @@ export interface Waiter {
   wait(ms: number): Promise<Woken>;
   /**
    * Must be called at the end. A ring that came too late to be used goes to the next waiter of the lane. So does what `passOn` says:
-   * `"looked"` where there may be more of what this one looked at last; `"everything"` where something falls due that others do not
+   * `"visited"` where there may be more of what this one visited last; `"everything"` where something falls due that others do not
    * know of.
    */
   leave(passOn: PassOn): void;
 }
 
-export type PassOn = "nothing" | "looked" | "everything";
+export type PassOn = "nothing" | "visited" | "everything";
 
 /** Lanes, and in each the queues where something arrived; `"any"` where it is not known in which. */
 export type RungQueues = ReadonlyMap<string, ReadonlySet<number> | "any">;
@@ -34,8 +34,8 @@ interface Entry {
   waits: number;
   /** Where something arrived since it last looked. */
   rung: Map<string, Set<number> | "any"> | undefined;
-  /** What it looked at last; absent: everything. */
-  looked: RungQueues | undefined;
+  /** What it visited last; absent: everything. */
+  visited: RungQueues | undefined;
   wake: (() => void) | undefined;
 }
 
@@ -74,7 +74,7 @@ export class Arrivals {
       lanes: waitingLanes.map(({ lane }) => lane),
       waits: 0,
       rung: undefined,
-      looked: undefined,
+      visited: undefined,
       wake: undefined,
     };
     for (const { topicUid, lane } of waitingLanes) {
@@ -89,7 +89,7 @@ export class Arrivals {
         this.#leave(
           entry,
           waitingLanes,
-          passOn === "looked" ? (entry.looked ?? EVERYWHERE) : passOn === "everything" ? EVERYWHERE : undefined,
+          passOn === "visited" ? (entry.visited ?? EVERYWHERE) : passOn === "everything" ? EVERYWHERE : undefined,
         ),
     };
   }
@@ -137,7 +137,7 @@ export class Arrivals {
     signal?.removeEventListener("abort", end);
     entry.wake = undefined;
     if (entry.rung) return this.#answer(entry, entry.rung);
-    entry.looked = undefined;
+    entry.visited = undefined;
     return { by: pollMs < leftMs ? "poll" : "time" };
   }
 
@@ -149,7 +149,7 @@ export class Arrivals {
   /** Behind the others of its lanes from now on: rings go round. */
   #answer(entry: Entry, queues: Map<string, Set<number> | "any">): Woken {
     entry.rung = undefined;
-    entry.looked = queues;
+    entry.visited = queues;
     for (const lane of entry.lanes) {
       const entries = this.#lanes.get(lane);
       if (entries?.delete(entry)) entries.add(entry);

@@ -7,7 +7,7 @@ const PLAIN_WORDS = `request result options settings dependencies registry reade
   nullable attribute between match gauge event failure reply url address range random signer compressor objects store memory policy
   purpose mode query work call target job plan holder head content bounds span guard code misuse corrupt unavailable admin broker log
   object choice selection slot sleeper waiter walk flow turn pace route update view delay deletion pause outline webhook tag taker
-  allocate taken found now woken on from over out before meta unnameable`;
+  mutex allocate taken found now woken on from over out before meta unnameable`;
 
 const singular = (word: string): string =>
   word

@@ -46,9 +46,9 @@ async function progressOfAll(broker: RunningBroker, items: ItemStore): Promise<r
     for (const queue of queues) {
       const { queueId, minOffset, maxOffset } = queue;
       const item = (await items.get(progressKey(uid, queueId))) ?? freshProgress(uid, queueId, 0, 0);
-      const { next, claims, deferred, movedOut, deadLettered, expired } = progressOf(item);
+      const { next, claims, deferred, messagesOut, deadLettered, expired } = progressOf(item);
       const claimed = [...claims.values()].flatMap((claim) => claim.open.map((relative) => claim.first + relative));
-      const open = [...claimed, ...deferred.offsets, ...(movedOut === 0 ? [] : [Number.NaN])];
+      const open = [...claimed, ...deferred.offsets, ...(messagesOut === 0 ? [] : [Number.NaN])];
       const main = topic === TOPIC;
       const unreadable = "unreadable" in queue ? (queue.unreadable as number) : 0;
       progress.push({ main, queueId, next, min: minOffset, max: maxOffset, open, unreadable, deadLettered, expired });

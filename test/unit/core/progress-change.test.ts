@@ -15,7 +15,7 @@ async function stored() {
   const apply = async (change: ProgressChange) => items.update(item, change.changes, { when: change.when, returning: "allNew" });
   const fresh = progressOf(item);
   await apply(
-    new ProgressChange(fresh).putClaim(claim).putClaim(other).defer(fresh, deferred).setMovedOut(fresh, 3).setMovedOutDue(9),
+    new ProgressChange(fresh).putClaim(claim).putClaim(other).defer(fresh, deferred).setMessagesOut(fresh, 3).setMovedOutDue(9),
   );
   const read = async () => progressOf((await items.get(item)) ?? item);
   return { apply, read };
@@ -33,7 +33,7 @@ const CHANGES: Readonly<Record<string, (change: ProgressChange, progress: Progre
       .countDead(1),
   "a move to the outside": (change, progress) =>
     change
-      .move(progress, { movedOut: 5, bucketsOut: 1, backlogged: new Set([1]) })
+      .move(progress, { messagesOut: 5, bucketsOut: 1, backlogged: new Set([1]) })
       .defer(progress, { offsets: [6], buckets: [undefined] })
       .dropClaim("BBBB"),
   "a receive": (change, progress) =>
@@ -65,7 +65,7 @@ describe("a change of progress", () => {
       drop(before).wantOpen({ id: "AAAA", open: [0, 1] }),
       drop(before).wantStillOpen("AAAA", [2]),
       drop(before).wantNext({ ...before, next: 9 }),
-      drop(before).wantUnmoved({ ...before, movedOut: 2 }),
+      drop(before).wantUnmoved({ ...before, messagesOut: 2 }),
       drop(before).wantUnmoved({ ...before, moves: 1 }),
       drop(before).putClaim(other),
       drop(before).reserve({ ...claim, id: "CCCC" }, 3, { end: 12, hint: 0 }),

@@ -4,7 +4,7 @@ import { StoreCorrupt } from "../../../core/ports/store-failures.ts";
 import { deferredChanges } from "../../../core/progress/deferred.ts";
 import { claimId, freshProgress, givenBackNonce, metaOf, progressOf } from "../../../core/progress/progress.ts";
 import { ProgressChange } from "../../../core/progress/progress-change.ts";
-import { backoffMs } from "../../../core/settle/backoff.ts";
+import { backoffMs } from "../../../core/settle/settle-messages.ts";
 
 describe("progress", () => {
   it("reads what operations write", () => {
@@ -22,7 +22,7 @@ describe("progress", () => {
       generation: 0,
       next: 40,
       hint: 32,
-      movedOut: 0,
+      messagesOut: 0,
       deadLettered: 0,
       expired: 0,
       emptyClaims: ["BBBB"],
@@ -47,8 +47,18 @@ describe("progress", () => {
     expect(() => progressOf({ ...fresh, k: deferring(8).value })).toThrow(StoreCorrupt);
     expect(() => progressOf({ ...fresh, r: -1 })).toThrow(StoreCorrupt);
     expect(() => progressOf({ ...fresh, oc: -1 })).toThrow(StoreCorrupt);
+    const claims = (...sets: readonly (readonly number[])[]) =>
+      Object.assign(
+        {},
+        ...sets.map((open, at) => ({ [`f${at}AAA`]: 1, [`m${at}AAA`]: claim.mAAAA, [`o${at}AAA`]: new Set(open) })),
+      );
+    expect(progressOf({ ...fresh, ...claims([0, 5], [1, 3], [2, 4]) }).claims.size).toBe(3);
+    expect(() => progressOf({ ...fresh, ...claims([0, 5], [1, 3], [2, 5]) })).toThrow(StoreCorrupt);
+    expect(() => progressOf({ ...fresh, ...claims([0, 5], [1, 2], [3], [4, 3]) })).toThrow(StoreCorrupt);
+    expect(progressOf({ ...fresh, ...claims([0, 5]), k: deferring(7).value }).claims.size).toBe(1);
+    expect(() => progressOf({ ...fresh, ...claims([0, 6]), k: deferring(7).value })).toThrow(StoreCorrupt);
     const progress = progressOf({ ...fresh, r: 2 });
-    expect(() => new ProgressChange(progress).setMovedOut(progress, -1)).toThrow(StoreCorrupt);
+    expect(() => new ProgressChange(progress).setMessagesOut(progress, -1)).toThrow(StoreCorrupt);
     expect(() => new ProgressChange(progress).handOut(progress, { next: 7, hint: 0 })).toThrow(RangeError);
   });
 

@@ -5,7 +5,7 @@ import type { RunningBroker } from "../../../core/create-broker.ts";
 import { recallKey, timersPk } from "../../../core/keys.ts";
 import type { ItemStore } from "../../../core/ports/item-store.ts";
 import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
-import { jumpHash } from "../../../core/produce/choose-queue.ts";
+import { jumpHash } from "../../../core/produce/fixed-queue.ts";
 import type { MessageInput, StoredMessage } from "../../../core/terms.ts";
 import { shardOf } from "../../../core/timer/timer.ts";
 import { RING_QUIET_MS, SCAN_TICK_MS, TIMER_SHARDS, TIMERS_PER_PAGE } from "../../../core/timer/timer-limits.ts";

@@ -11,7 +11,7 @@ import { type QueueTake, takeFromQueue } from "./take-from-queue.ts";
 import type { Step } from "./taken.ts";
 
 /** What one pass over a group's queues found. */
-export interface Look {
+export interface PassResult {
   readonly deliveries: readonly Delivery[];
   /** When the first claim that is out falls due. */
   readonly nextDueMs: number | undefined;
@@ -41,8 +41,8 @@ export class Pass {
   }
 
   /** Errors: the first failure, but only where nothing was taken: what other queues gave is leased already, and nobody would have it. */
-  async through(queues: readonly ConsumedQueue[]): Promise<Look> {
-    const { progress: store } = this.#consumption;
+  async through(queues: readonly ConsumedQueue[]): Promise<PassResult> {
+    const { progressStore: store } = this.#consumption;
     const [first] = queues;
     const warm = first && store.recent(first);
     // What it does not find is looked for again, on the item as it is: an older image does not say that there is nothing, or no room.
@@ -103,8 +103,12 @@ export class Pass {
  * A cheaper pass for one that waits: eventually consistent reads, at half the price, tell which queues are worth a real one.
  * What they miss, the next one sees. At most a hundred queues.
  */
-export async function pollThrough(consumption: Consumption, queues: readonly ConsumedQueue[], budget: Budget): Promise<Look> {
-  const seen = await consumption.progress.peekAll(queues);
+export async function polledPass(
+  consumption: Consumption,
+  queues: readonly ConsumedQueue[],
+  budget: Budget,
+): Promise<PassResult> {
+  const seen = await consumption.progressStore.peekAll(queues);
   let nextDueMs: number | undefined;
   const promising = await Promise.all(
     queues.map(async (queue, index) => {
@@ -125,7 +129,7 @@ function earliestDueMs({ skewMarginMs }: Consumption, progress: Progress, soFarM
     const dueMs = dueAgainMs(claim, skewMarginMs);
     earliestMs = Math.min(earliestMs ?? dueMs, dueMs);
   }
-  if (progress.movedOut > 0) earliestMs = Math.min(earliestMs ?? progress.movedOutDueMs, progress.movedOutDueMs);
+  if (progress.messagesOut > 0) earliestMs = Math.min(earliestMs ?? progress.movedOutDueMs, progress.movedOutDueMs);
   return earliestMs;
 }
 
@@ -135,11 +139,11 @@ function isWaiting({ clock, skewMarginMs }: Consumption, progress: Progress): bo
   return (
     progress.deferred.offsets.length > 0 ||
     waitingOutside(progress).length > 0 ||
-    (progress.movedOut > 0 && progress.movedOutDueMs <= nowMs) ||
+    (progress.messagesOut > 0 && progress.movedOutDueMs <= nowMs) ||
     dueClaim(progress, nowMs, skewMarginMs) !== undefined
   );
 }
 
 /** Whether an image that may be seconds old promises enough to go ahead on it alone. */
 const isWorthwhile = (consumption: Consumption, queue: ConsumedQueue, progress: Progress): boolean =>
-  consumption.progress.hadPlenty(queue) || isWaiting(consumption, progress);
+  consumption.progressStore.hadPlenty(queue) || isWaiting(consumption, progress);

@@ -3,7 +3,7 @@ import { type Outcome, type StoreCorrupt, StoreUnavailable } from "../ports/stor
 import type { ChainWrite, ChainWriteResult } from "./chain-write.ts";
 
 /** A write under way. */
-export interface Attempt {
+export interface PendingAppend {
   /** Unique; kept in the block, where it fences repeats of this write. */
   readonly id: string;
   readonly write: ChainWrite;
@@ -30,15 +30,15 @@ export type CallResult =
       readonly companions?: FailedWrites | undefined;
     };
 
-export function giveUp(attempt: Attempt): StoreUnavailable {
-  attempt.undecidable = true;
+export function giveUp(pending: PendingAppend): StoreUnavailable {
+  pending.undecidable = true;
   return new StoreUnavailable("unknown", "unavailable", "the append's outcome can no longer be told");
 }
 
 /** A block that was damaged under the writer: what was not tried goes on as the tail then is, and nothing tells of what was. */
-export function atDamage(attempt: Attempt, error: StoreCorrupt): StoreUnavailable {
-  if (attempt.pinned) attempt.undecidable = true;
-  return new StoreUnavailable(attempt.pinned ? "unknown" : "not-applied", "unavailable", error.message, { cause: error });
+export function atDamage(pending: PendingAppend, error: StoreCorrupt): StoreUnavailable {
+  if (pending.pinned) pending.undecidable = true;
+  return new StoreUnavailable(pending.pinned ? "unknown" : "not-applied", "unavailable", error.message, { cause: error });
 }
 
 export const withOutcome = (error: StoreUnavailable, outcome: Outcome): StoreUnavailable =>

@@ -16,12 +16,11 @@ import {
 } from "../limits.ts";
 import type { TransactWrite } from "../ports/item-store.ts";
 import { StoreCorrupt, StoreUnavailable } from "../ports/store-failures.ts";
-import { mayMoveOut } from "../receive/ordered-room.ts";
 import { Backlogs } from "./backlog.ts";
 import type { ConsumedQueue } from "./consumed-queue.ts";
 import type { Consumption } from "./consumption.ts";
 import { deferredBytes, offsetsByBucket, withoutBuckets } from "./deferred.ts";
-import { deliveryOrder, heldBuckets } from "./delivery-order.ts";
+import { deliveryOrder, heldBuckets, mayMoveOut } from "./delivery-order.ts";
 import { itemBytes } from "./item-bytes.ts";
 import { movedOutItem } from "./moved-out-claim.ts";
 import { type Claim, isGivenBack, type Progress } from "./progress.ts";
@@ -43,7 +42,7 @@ const NOTHING: Leaving = { claims: [], buckets: [] };
  * a step, as many steps as it takes within one round of a receive; the next round goes on. Answers the progress as it is then. Where
  * the store fails or holds a damaged backlog, as it was: it only makes room.
  */
-export async function makeRoom(consumption: Consumption, queue: ConsumedQueue, progress: Progress): Promise<Progress> {
+export async function makeSpace(consumption: Consumption, queue: ConsumedQueue, progress: Progress): Promise<Progress> {
   let current = progress;
   for (let step = 0; step < MOVES_OUT_PER_ROUND_MAX; step++) {
     const leaving = leavingFrom(consumption, queue, current);
@@ -108,18 +107,18 @@ function crowdingBuckets(progress: Progress): readonly number[] {
 }
 
 async function moveOut(consumption: Consumption, queue: ConsumedQueue, progress: Progress, { claims, buckets }: Leaving) {
-  const place = { subscriptionUid: queue.subscription.uid, queueId: queue.queueId, generation: progress.generation };
+  const source = { subscriptionUid: queue.subscription.uid, queueId: queue.queueId, generation: progress.generation };
   const backlogs = new Backlogs(consumption.items, queue, progress);
   const out = claims.flatMap(({ order }) => (order ? [order.bucket] : []));
   const emptied = new Set([...out, ...buckets]);
   await backlogs.read([...emptied].filter((bucket) => progress.backlogged.has(bucket)));
   const backlogged = new Set(progress.backlogged);
   const deferred = offsetsByBucket(progress.deferred);
-  let movedOut = progress.movedOut + claims.reduce((sum, { open }) => sum + open.length, 0);
+  let messagesOut = progress.messagesOut + claims.reduce((sum, { open }) => sum + open.length, 0);
   for (const bucket of emptied) {
     const offsets = deferred.get(bucket) ?? [];
     backlogs.prepend(bucket, offsets);
-    movedOut += offsets.length;
+    messagesOut += offsets.length;
     backlogged.add(bucket);
   }
   for (const bucket of out) {
@@ -129,18 +128,18 @@ async function moveOut(consumption: Consumption, queue: ConsumedQueue, progress:
   const dueMs = Math.min(progress.movedOutDueMs, ...claims.map((claim) => claim.dueMs));
   const change = new ProgressChange(progress).setMovedOutDue(dueMs);
   for (const claim of claims) change.wantClaim(claim).wantOpen(claim).dropClaim(claim.id);
-  if (emptied.size === 0) change.setMovedOut(progress, movedOut);
+  if (emptied.size === 0) change.setMessagesOut(progress, messagesOut);
   else {
     change
-      .move(progress, { movedOut, bucketsOut: progress.bucketsOut + out.length, backlogged })
+      .move(progress, { messagesOut, bucketsOut: progress.bucketsOut + out.length, backlogged })
       .defer(progress, withoutBuckets(progress.deferred, emptied));
   }
   const moved = claims.map(
     (claim): TransactWrite => ({
       kind: "put",
-      item: movedOutItem(movedOutKey({ ...place, claim }), claim),
+      item: movedOutItem(movedOutKey({ ...source, claim }), claim),
       when: [{ op: "absent", name: "pk" }],
     }),
   );
-  return consumption.progress.transact(queue, progress, change, [...moved, ...backlogs.writes]);
+  return consumption.progressStore.transact(queue, progress, change, [...moved, ...backlogs.writes]);
 }

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { fixedQueue, jumpHash } from "../../../core/produce/choose-queue.ts";
+import { fixedQueue, jumpHash } from "../../../core/produce/fixed-queue.ts";
 import type { Topic } from "../../../core/terms.ts";
 
 const topic = (type: Topic["type"], writeQueues: number): Topic => ({

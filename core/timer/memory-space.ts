@@ -26,12 +26,12 @@ export interface InMemory {
 }
 
 /** For how many more of a lane there is room: the fewer it has, the less it matters how many others have. */
-export const roomOfLane = ({ lane, all }: Omit<InMemory, "stream">): number =>
+export const spaceOfLane = ({ lane, all }: Omit<InMemory, "stream">): number =>
   Math.max(0, ...ROOM_OF_ALL.map((most) => Math.min(most.lane - lane, most.all - all)));
 
 /** For how many more of a stream there is room: the fewer it has, the less it matters how many others of its lane have. */
-export function roomOfStream(inMemory: InMemory): number {
+export function spaceOfStream(inMemory: InMemory): number {
   const { stream, lane } = inMemory;
   const inLane = Math.max(0, ...ROOM_IN_LANE.map((most) => Math.min(most.stream - stream, most.lane - lane)));
-  return Math.min(inLane, roomOfLane(inMemory));
+  return Math.min(inLane, spaceOfLane(inMemory));
 }
