@@ -3,8 +3,8 @@ import type { ConsumerGroup, Topic } from "../terms.ts";
 import { BUCKETS, type Progress } from "./progress.ts";
 
 /**
- * What order a group's messages keep on a topic: none; that of each message group, in parallel (FIFO and MIXED topics, whatever
- * the group says); or that of the whole queue (`ordered` groups on other topics).
+ * The order in which a group receives a topic's messages: none; the order of each message group, with groups in parallel (FIFO and
+ * MIXED topics, whatever the group says); or the order of the whole queue (`ordered` groups on other topics).
  */
 export type DeliveryOrder = "none" | "messageGroup" | "queue";
 
@@ -15,13 +15,13 @@ export function deliveryOrder(group: Pick<ConsumerGroup, "ordered">, topic: Pick
   return group.ordered ? "queue" : "none";
 }
 
-/** Messages of one bucket are delivered one after the other. Groups that share a bucket only wait for each other more than they need. */
+/** Messages of one bucket are delivered one after the other. Two message groups in one bucket wait for each other without need. */
 export function bucketOf(order: DeliveryOrder, messageGroup: string | undefined): number | undefined {
   if (order === "queue") return WHOLE_QUEUE;
   return messageGroup === undefined ? undefined : hash32(messageGroup) % BUCKETS;
 }
 
-/** Buckets of which messages are out. In a queue in order, claims from before it was in order hold it too. */
+/** The buckets that have an open claim. A queue that became ordered later is also held by its older claims. */
 export function heldBuckets(order: DeliveryOrder, progress: Progress): Set<number> {
   const held = new Set<number>();
   for (const claim of progress.claims.values()) {

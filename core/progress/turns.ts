@@ -1,8 +1,8 @@
-/** Lets those who would only lose races against each other in one process go one after the other. */
+/** Makes callers of one process take turns, where they would only lose races against each other. */
 export class Turns {
   readonly #last = new Map<string, Promise<void>>();
 
-  /** Waits until all that began before under the same key have ended. Whoever calls it calls what it answers in the end. */
+  /** Waits until all earlier turns under the same key have ended. The caller must call the answered function at its end. */
   async begin(key: string): Promise<() => void> {
     const before = this.#last.get(key);
     let end = (): void => undefined;

@@ -2,8 +2,8 @@ import type { Delivery } from "../progress/held.ts";
 import type { StoredMessage } from "../terms.ts";
 
 /**
- * How many of a delivery's messages, from its first on, a reply still has room for. The first message of a reply comes whatever
- * its size; an ordered delivery comes whole or not at all, since what is given back of it takes the rest along.
+ * How many of a delivery's messages, counted from its first, still fit into a reply. A reply's first message is sent whatever its size.
+ * An ordered delivery is sent whole or not at all: an ordered claim is never split, so giving back one message gives back all.
  */
 export function countThatFits(
   { messages, held: { order } }: Delivery,
