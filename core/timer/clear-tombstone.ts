@@ -3,15 +3,15 @@ import { cancelledItem } from "./recall.ts";
 import { isFree, isTombstone, type Tombstone, timerKey } from "./timer.ts";
 
 /**
- * Takes a tombstone that is due out of the scanner's way, which would read it at every look. That the message was cancelled is
- * remembered elsewhere before; where it was moved to is already. Repeatable. Errors: `StoreUnavailable`.
+ * Deletes a tombstone that is due: else the scanner would read it at every look. Before that, a cancellation is remembered in the
+ * recall item. A move was remembered there when it was made. Repeatable. Errors: `StoreUnavailable`.
  */
 export async function clearTombstone(items: ItemStore, tombstone: Tombstone): Promise<void> {
   if (!tombstone.moved) await rememberCancellation(items, tombstone);
   await items.delete(timerKey(tombstone), { when: isTombstone(tombstone.moved) });
 }
 
-/** Nobody but another scanner writes of a cancelled message. What is known of one that was moved before is kept as long as it was. */
+/** Only another scanner can write the recall item of a cancelled message. If the message was moved earlier, the item keeps its expiry. */
 async function rememberCancellation(items: ItemStore, tombstone: Tombstone): Promise<void> {
   const result = await items.put(cancelledItem(tombstone), { when: isFree });
   if (!result.ok) await items.put(cancelledItem(tombstone, result.current));
