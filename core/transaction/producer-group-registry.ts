@@ -39,7 +39,7 @@ type Put = Omit<PutProducerGroup, "group"> & { readonly group: ProducerGroup };
 
 const NEW_SECRET_BYTES = 32;
 
-/** Settings of producer groups as stored, and a short-lived copy for those who make checks. */
+/** Settings of producer groups, and a short-lived cache for making checks. */
 export class ProducerGroupRegistry {
   readonly #store: Dependencies;
   readonly #targets: WebhookTargets;
@@ -69,7 +69,7 @@ export class ProducerGroupRegistry {
     return listNames(this.#store.items, PRODUCER_GROUPS_PK, request, producerGroupOf);
   }
 
-  /** What `settings` leaves out stays. Errors: BAD_REQUEST, PRECONDITION_FAILED, QUOTA_EXCEEDED. */
+  /** Settings that are left out stay as they are. */
   async put(name: string, settings: ProducerGroupSettings, match?: VersionMatch): Promise<Put> {
     checkProducerGroupName(name);
     if (settings.url !== undefined) checkWebhookUrl("url", settings.url, this.#targets);
@@ -101,7 +101,7 @@ export class ProducerGroupRegistry {
     }
   }
 
-  /** `undefined`: someone changed it meanwhile. */
+  /** `undefined`: another request changed it meanwhile. */
   async #write(
     name: string,
     current: ProducerGroup | undefined,
