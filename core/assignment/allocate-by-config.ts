@@ -1,7 +1,7 @@
 import type { ConfiguredQueue } from "../terms.ts";
 import type { Allocate } from "./allocate.ts";
 
-/** To each member the queues that the group's settings give it, those of them that exist. Source: RocketMQ's AllocateMessageQueueByConfig. */
+/** Gives each member the queues that the group's settings name for it, if they exist. Source: RocketMQ's AllocateMessageQueueByConfig. */
 export const allocateByConfig =
   (configured: readonly ConfiguredQueue[]): Allocate =>
   (queues, _members, self) => {

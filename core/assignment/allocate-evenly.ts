@@ -1,6 +1,6 @@
 import type { Allocate } from "./allocate.ts";
 
-/** Neighbouring queues to each member, the first ones getting one more. Source: RocketMQ's AllocateMessageQueueAveragely. */
+/** Gives neighbouring queues to each member, one more to the first ones. Source: RocketMQ's AllocateMessageQueueAveragely. */
 export const allocateAveragely: Allocate = (queues, members, self) => {
   const index = members.indexOf(self);
   const remainder = queues.length % members.length;
@@ -9,7 +9,7 @@ export const allocateAveragely: Allocate = (queues, members, self) => {
   return queues.slice(start, start + size);
 };
 
-/** The queues dealt to the members in turn. Source: RocketMQ's AllocateMessageQueueAveragelyByCircle. */
+/** Deals the queues to the members in turn. Source: RocketMQ's AllocateMessageQueueAveragelyByCircle. */
 export const allocateByCircle: Allocate = (queues, members, self) => {
   const index = members.indexOf(self);
   return queues.filter((_, at) => at % members.length === index);
