@@ -1,7 +1,7 @@
 import { isOpen, nextBase } from "../log/block.ts";
 import type { Run } from "../log/run-walk.ts";
 
-/** Where the block that holds `offset` starts, as far as the run tells: behind a full block the next one does. It stays a valid hint. */
+/** Base of the block that holds `offset`, as far as the run tells. Behind a full block the next one starts. A hint stays valid. */
 export function nextHint(run: Run, offset: number): number {
   let hint = run.blocks[0]?.base ?? run.from;
   for (const block of run.blocks) {

@@ -20,8 +20,8 @@ import { topicItem, topicOf } from "./topic-codec.ts";
 import { mergeTopicSettings, sameTopicSettings, TOPIC_DEFAULTS } from "./topic-settings.ts";
 
 /**
- * Lets a change of queue counts pass, or throws PRECONDITION_FAILED. Answers `current`, or what it wrote in its place: with fewer write
- * queues, or held.
+ * Allows a change of queue counts, or throws PRECONDITION_FAILED. Answers `current`, or the topic that it wrote instead: with fewer
+ * write queues, or held.
  */
 export type QueueChangeGuard = (current: Topic, wanted: Topic) => Promise<Topic>;
 
@@ -31,7 +31,7 @@ interface Dependencies {
   readonly random: Random;
 }
 
-/** Topics as stored, and a short-lived copy of them for the request path. */
+/** Topics, and a short-lived cache for the request path. */
 export class TopicRegistry {
   readonly #store: Dependencies;
   readonly #cache: MetadataCache<Topic>;
@@ -49,7 +49,7 @@ export class TopicRegistry {
     throw await this.#notFound(name);
   }
 
-  /** As `resolve`, but `undefined` when there is none. */
+  /** As `resolve`, but `undefined` if there is none. */
   lookUp(name: string): Promise<Topic | undefined> {
     return this.#cache.get(name, () => this.#read(name));
   }
@@ -104,7 +104,7 @@ export class TopicRegistry {
     }
   }
 
-  /** Removes the topic itself. `false`: someone changed it meanwhile. */
+  /** Removes the topic itself. `false`: another request changed it meanwhile. */
   async remove(topic: Topic): Promise<boolean> {
     const { uid, name, queuesEver } = topic;
     const writes: readonly TransactWrite[] = [
@@ -116,7 +116,7 @@ export class TopicRegistry {
     return result.ok || (await this.#store.items.get(topicKey(name))) === undefined;
   }
 
-  /** Writes `next` over `current`; `undefined` when someone was quicker. */
+  /** Writes `next` over `current`. `undefined`: another request was quicker. */
   async replace(current: Topic, next: Topic): Promise<Topic | undefined> {
     const stored = { ...next, updatedAtMs: this.#store.clock.nowMs(), version: current.version + 1 };
     const result = await this.#store.items.put(topicItem(stored), { when: ofVersion(current) });
@@ -124,7 +124,7 @@ export class TopicRegistry {
     return result.ok ? stored : undefined;
   }
 
-  /** A topic not yet stored. */
+  /** A topic that is not stored yet. */
   fresh(name: string, settings: TopicSettings): Topic {
     const nowMs = this.#store.clock.nowMs();
     const merged = mergeTopicSettings(TOPIC_DEFAULTS, settings.writeQueues === undefined ? settings : withReadQueues(settings));
@@ -142,7 +142,7 @@ export class TopicRegistry {
     };
   }
 
-  /** Whether message groups still go to the queues that this copy says, by the store's word. Errors: `StoreUnavailable`. */
+  /** Whether, according to the store, message groups still use the queues of this copy. Errors: `StoreUnavailable`. */
   async keepsQueues({ name, uid, writeQueues }: Topic): Promise<boolean> {
     const item = await this.#store.items.get(topicKey(name));
     const stored = item && topicOf(item);
@@ -181,8 +181,8 @@ export class TopicRegistry {
   }
 
   /**
-   * Whoever held its message groups has died, or takes too long. They may go on once this is written and not before: from then on
-   * the change, which wants the version that it wrote, can no longer happen.
+   * Ends a hold whose process has died, or takes too long. Message groups may continue only once this is written: from then on the
+   * change cannot happen any more, since it requires the version that it wrote.
    */
   async #letGo(held: Topic): Promise<Topic> {
     try {
