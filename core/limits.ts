@@ -7,10 +7,7 @@ import {
   UPDATE_FRAME_BYTES_MAX,
 } from "./log/log-limits.ts";
 
-/**
- * Limits of the broker; those of the log, timers, transactions and posts are in `*-limits.ts` beside them. Durations carry their unit,
- * sizes are bytes, and numbers are RocketMQ's unless a line says otherwise.
- */
+/** Limits of the broker; others are in `*-limits.ts` files. Sizes are bytes; numbers are RocketMQ's unless a line says otherwise. */
 
 const KIB = 1024;
 const MIB = 1024 * KIB;

@@ -56,8 +56,7 @@ export async function guardQueueCounts(store: Dependencies, current: Topic, want
  * - So after the wait, everything that was or will be acknowledged at the older count is stored, and the second check for drained
  *   queues sees it. Nothing comes after it: groups stay held until the version changes.
  * - If the changing process dies in between, the hold stays. It ends when a reader finds it past its time and writes so. That changes
- *   the
- *   version, so a late write of the counts is refused.
+ *   the version, so a late write of the counts is refused.
  *
  * There remains a write that the store applies more than those seconds after it was sent (FLIGHT_MS_MAX at most). It was not
  * acknowledged, or by a repeat only. It lies in a queue of the older count, which consumers still visit, and may come out of order.

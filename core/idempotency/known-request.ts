@@ -18,8 +18,7 @@ export interface KeyedRequest {
  * - `running`: its owner is running it. An owner that has not ended by the deadline has died, and a repeat takes over.
  * - `open`: it failed, perhaps half done, and a repeat may mend that. Only the same request may take over, at once.
  * - `done`: it is answered with the reply until it expires. If the reply was too large to keep, it is made again from the outline, or
- *   by
- *   running again. Older versions know no outlines, and run again.
+ *   by running again. Older versions know no outlines, and run again.
  *
  * New and expired requests are absent, and failed ones that changed nothing. A process that takes over becomes the owner with a new
  * token, so an earlier owner that wakes up late changes nothing.

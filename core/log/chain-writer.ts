@@ -31,8 +31,8 @@ const WRITE_ID_BYTES = 6;
  * - damaged: likewise, because its end is unknown. The damaged block stays;
  * - near its expiry: touch it (longer life, closed), then read again: a frozen writer must not meet a deleted block;
  * - open: one conditional update. The table puts concurrent writers in order;
- * - full: its end never moves again, so create the next block there, unless another writer just did. A lost reply pins the write to its
- *   block: the write is retried only there, until the block shows its id or is closed without it.
+ * - full: its end never moves again, so create the next block there, unless another writer just did.
+ * A lost reply pins the write to its block: it is retried only there, until the block shows its id or is closed without it.
  *
  * Not for concurrent calls: the appender sends one write at a time.
  */

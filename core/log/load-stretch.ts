@@ -29,6 +29,7 @@ export async function loadStretch(
 
 async function load(stretch: Stretch, frames: FrameReader, wanted?: ReadonlySet<number>): Promise<readonly LoadedSlice[]> {
   const slices = wanted ? slicesOf(stretch).filter((slice) => holdsOne(slice, wanted)) : slicesOf(stretch);
+  // Awaited together: awaited one by one, a second failure would have no one to handle it.
   return Promise.all(slices.map(async (slice) => ({ slice, content: await contentOf(slice, frames) })));
 }
 

@@ -93,9 +93,8 @@ export async function keepScanning(scanning: Scanning, newHolder: () => string, 
  * - *looking*: has no lease. Ends if nothing is due within the horizon. A run that a doorbell started stays for a second, because its
  *   ringer does not ring again for what it writes in that time.
  * - *taking*: wants the leases of all free shards, of shards whose holder's run ends sooner, and half of the shards of one that is
- *   behind.
- *   In a burst it relieves nobody, and looks again; a run that was rung never relieves. If all shards are held, it waits to see that
- *   their holders live, and takes over from one that does not.
+ *   behind. In a burst it relieves nobody, and looks again; a run that was rung never relieves. If all shards are held, it waits to see
+ *   that their holders live, and takes over from one that does not.
  * - *firing*: holds some shards, and renews their leases. A failed renewal changes nothing, because the lease guards nothing and the
  *   next renewal may succeed. A renewal shows which shards others took.
  * - *leaving*: has given the leases back, and looks once more when all senders know it: they did not ring while the leases were held.

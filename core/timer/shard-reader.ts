@@ -26,8 +26,7 @@ const START = "";
  * are read again from a cursor once there is room.
  *
  * - The *front* is how far the shard was read. Timers before it are fired, in memory, or behind a cursor. If little is due, the front
- *   goes
- *   back to the first timer with each look. If much is due, it moves on, and goes back only if the queues of a topic changed.
+ *   goes back to the first timer with each look. If much is due, it moves on, and goes back only if the queues of a topic changed.
  * - A look that does not reach the end also reads *fresh* timers: those that fell due since the front began to move. Ordered ones are
  *   not taken then, since an earlier timer of their message group may not be read yet.
  * - *Late* timers were written before the front: clocks differ, and a put takes a while. The last seconds before the front are

@@ -32,11 +32,10 @@ export function stateOf(trouble: EndpointTrouble | undefined, nowMs: number): En
 /**
  * Keeps calls from an endpoint that does not answer. It is always in one of these states:
  * - CLOSED: calls are made. After FAILURES_TO_OPEN calls in a row without an answer it opens. Any answer, whatever it says, restarts
- *   the
- *   count.
+ *   the count.
  * - OPEN: no calls are made, for OPEN_MS.
- * - HALF_OPEN: that time is over, and one call is made. An answer closes it. Without an answer it opens again, for twice as long. Calls
- *   that were under way when it opened only count if they are answered.
+ * - HALF_OPEN: that time is over, and one call is made. An answer closes it. Without an answer it opens again, for twice as long.
+ * Calls that were under way when it opened only count if they are answered.
  */
 export class EndpointBreaker {
   #trouble: EndpointTrouble | undefined;

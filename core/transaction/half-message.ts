@@ -13,8 +13,7 @@ import { DISCARDED_TRANSACTION_LIFE_MS, ENDED_TRANSACTION_LIFE_MS, HALF_MESSAGE_
  *
  * It is always in one of these states. Each step is a write on the condition of the state before:
  * - PREPARED: has one check timer, which carries [c] too. A verdict ends the state. A due check increments [c], until there are too
- *   many;
- *   if nobody was asked ([a]), checks go on longer.
+ *   many; if nobody was asked ([a]), checks go on longer.
  * - COMMITTED, written in one transaction with the append to the queue; ROLLED_BACK. Both are final, and remembered for a day, so
  *   that a repeated verdict gets the first answer. The frame is removed.
  * - DISCARDED: no answer came. Kept for 30 days, in which an operator may still commit it or roll it back.
