@@ -1,6 +1,6 @@
 import { SeededRandom } from "../test/support/seeded-random.ts";
 
-/** `count` JSON texts of exactly `bytes` bytes, all different: the same ones in each run. */
+/** `count` JSON texts of exactly `bytes` bytes, all different, and the same in each run. */
 export const jsonBodies = (count: number, bytes: number): readonly string[] => {
   const random = new SeededRandom(1);
   return Array.from({ length: count }, (_, index) => {

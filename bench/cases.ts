@@ -18,12 +18,12 @@ const CONSUME_CONCURRENCIES = [8, 32] as const;
 const BACKLOG_CONCURRENCY = 8;
 const ONCE_CONSUMERS = 50;
 const ONCE_MESSAGES = 20_000;
-/** Read at each end of the backlog, by this many groups in turn: one alone would be over too soon to measure. */
+/** Messages read at each end of the backlog, by this many groups in turn: with one group it would be over too soon to measure. */
 const END_MESSAGES = 1_000;
 const END_GROUPS = 20;
 const WARMUP_GROUPS = 5;
 
-/** What each name of --case measures. Each repeat starts a server of its own on an empty folder. */
+/** The cases by their name in --case. Each repeat starts a new server on an empty folder. */
 export const CASES = {
   start: startCase,
   send: sendCase,
@@ -136,7 +136,7 @@ function backlogCase(options: Options): Promise<readonly Row[]> {
   });
 }
 
-/** Sends the last messages of a topic and reads them with many groups in turn, each of which starts right there. */
+/** Sends the last messages of a topic and reads them with many groups in turn, each of which starts exactly there. */
 async function readEnd(
   server: ServerProcess,
   topic: string,

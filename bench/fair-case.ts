@@ -9,7 +9,7 @@ const TOPIC = "bench";
 const QUEUES = 8;
 const CONSUMERS = 50;
 
-/** Many consumers of one group on few queues: the ratio is what the best served got over what the worst served got. */
+/** Many consumers of one group on few queues. The ratio: what the best served got, divided by what the worst served got. */
 export async function fairCase(options: Options): Promise<readonly Row[]> {
   const rows: Row[] = [];
   for (const concurrency of options.concurrency ?? [CONSUMERS]) {

@@ -11,7 +11,7 @@ const QUEUES = 8;
 const CONSUMERS = 32;
 const MESSAGE_GROUPS = 1_000;
 
-/** A FIFO topic right after a NORMAL one: the ratio is that of their rates. */
+/** A FIFO topic right after a NORMAL one. The ratio is that of their rates. */
 export async function fifoCase(options: Options): Promise<readonly Row[]> {
   const rows: Row[] = [];
   for (const concurrency of options.concurrency ?? [CONSUMERS]) {

@@ -1,4 +1,4 @@
-// The load generator: a process of its own, so that it takes no time from the server under test. Takes one job, answers one result.
+// The load generator, in its own process so that it takes no time from the server under test. Takes one job, answers one result.
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type HttpClient, httpClient } from "../test/support/http/http-client.ts";
@@ -28,7 +28,7 @@ interface Answer {
   readonly [name: string]: unknown;
 }
 
-/** The answer's JSON; anything but the expected status is counted and undefined. */
+/** The answer's JSON. Any other status than the expected one is counted as an error, and gives undefined. */
 const post = async (
   http: HttpClient,
   tally: Tally,
@@ -120,7 +120,7 @@ const consume = async (job: ConsumeJob, http: HttpClient): Promise<{ tally: Tall
       const messages = answer.messages as { queueId: number; offset: string; receiptHandle: string; attempt: number }[];
       if (messages.length === 0) {
         if (current === index && index < job.groups.length - 1) current += 1;
-        // The last messages are in the hands of other workers.
+        // Other workers hold the last messages.
         else await sleep(1 + (worker % 4));
         continue;
       }
@@ -132,7 +132,7 @@ const consume = async (job: ConsumeJob, http: HttpClient): Promise<{ tally: Tall
       const receiptHandles = messages.map(({ receiptHandle }) => receiptHandle);
       const acks = JSON.stringify({ receiptHandles });
       let settled = await post(http, tally, `/v1/groups/${group}/ack`, acks, 200);
-      // Each failure counts; going on without the ack would keep the messages from everyone until the lease ends.
+      // Each failure counts. Without the ack, the messages would be kept from everyone until the lease ends.
       for (let retry = 1; settled === undefined && retry <= ACK_RETRIES; retry++) {
         await sleep(10 * retry);
         settled = await post(http, tally, `/v1/groups/${group}/ack`, acks, 200);

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 
 const SAMPLE_MS = 250;
 
-/** RssAnon in MB: memory of the process's own. VmRSS would count LevelDB's mapped files, which are page cache. NaN outside Linux. */
+/** RssAnon in MB: the process's own memory. VmRSS would include LevelDB's mapped files, which are page cache. NaN outside Linux. */
 const rssAnonMb = (pid: number): number => {
   try {
     const kilobytes = /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
@@ -12,7 +12,7 @@ const rssAnonMb = (pid: number): number => {
   }
 };
 
-/** The work's result, and the most memory that `pid` was seen to hold meanwhile. */
+/** The work's result, and the most memory that `pid` was seen to hold during it. */
 export const peakMemoryDuring = async <T>(pid: number, work: () => Promise<T>): Promise<{ result: T; rssAnonMb: number }> => {
   let peak = rssAnonMb(pid);
   const sample = (): void => {

@@ -10,7 +10,7 @@ const NACKS_EACH = 10;
 const DELAY_SECONDS = 1;
 const WAIT_SECONDS = 20;
 
-/** How late a message comes back that was given back for a second while its consumer waits. From before the nack was sent. */
+/** How late a message returns that was given back for a second while its consumer waits. Measured from before the nack was sent. */
 export async function nackCase(options: Options): Promise<readonly Row[]> {
   const [consumers = CONSUMERS] = options.concurrency ?? [];
   return withBroker(async ({ url }) => {
@@ -19,7 +19,7 @@ export async function nackCase(options: Options): Promise<readonly Row[]> {
   });
 }
 
-/** Of one consumer with a topic of its own. */
+/** The latenesses of one consumer with its own topic. */
 async function latenessesOf(url: string, name: string): Promise<readonly number[]> {
   const http = httpClient(url, { connections: 1 });
   const post = async (path: string, body: unknown): Promise<{ readonly messages?: readonly { receiptHandle: string }[] }> => {

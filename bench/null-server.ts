@@ -1,5 +1,5 @@
-// The ceiling of generator and machine: reads each request to its end and answers with bytes made beforehand, of the size a
-// broker would answer with. Run with HOST, PORT, BATCH and BODY_BYTES in the environment.
+// The upper bound of generator and machine: reads each request to its end and answers with prepared bytes of the size of a broker's
+// answer. Run with HOST, PORT, BATCH and BODY_BYTES in the environment.
 import { createServer } from "node:http";
 import { jsonBodies } from "./bodies.ts";
 

@@ -5,11 +5,11 @@ export interface Options {
   readonly seconds: number;
   readonly repeat: number;
   readonly bodyBytes: number;
-  /** Instead of each case's own. */
+  /** Replaces each case's own concurrency. */
   readonly concurrency: readonly number[] | undefined;
-  /** Preloaded for cases that consume. */
+  /** Messages preloaded for cases that consume. */
   readonly messages: number;
-  /** Messages of the backlog case, which runs when this or its name is given. */
+  /** Messages of the backlog case, which runs if this or its name is given. */
   readonly backlog: number | undefined;
 }
 
@@ -23,7 +23,7 @@ export const USAGE = `npm run bench -- [options]
   --messages <n>         preloaded for consume, fifo, scan and fair, a multiple of 100. Default 200000
   --backlog <n>          messages of the backlog case, a multiple of 100. Default 2000000`;
 
-/** Cases of minutes, run when they are asked for. */
+/** Cases that take minutes and run only on request. */
 const LONG = ["pending", "backlog"];
 
 /** Errors: a `TypeError` that says which option is wrong. */

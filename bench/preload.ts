@@ -7,7 +7,7 @@ import { put } from "./servers.ts";
 export const BATCH = 100;
 export const RECEIVE_MAX = 32;
 
-/** Fills the topic; an error here would make what follows meaningless. */
+/** Fills the topic. An error here would make the measurement meaningless. */
 export const fill = async (
   url: string,
   topic: string,
@@ -27,7 +27,7 @@ export const subscribe = async (url: string, group: string, topic: string, start
   await put(url, `/v1/groups/${group}/subscriptions/${topic}`, { startFrom });
 };
 
-/** Each message must come once. */
+/** A job in which each message must come once. */
 export const consumeJob = (groups: readonly string[], messages: number, concurrency: number): Omit<ConsumeJob, "url"> => ({
   kind: "consume",
   groups,

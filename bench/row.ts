@@ -8,11 +8,11 @@ export interface Row {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly maxMs: number;
-  /** Peak of the server's own memory during the case. */
+  /** The peak of the server's own memory during the case. */
   readonly rssAnonMb: number;
-  /** messagesPerSecond over that of the null server with the same job. */
+  /** messagesPerSecond divided by that of the null server with the same job. */
   readonly ofNull: number;
-  /** Of what the case compares. */
+  /** The ratio of what the case compares. */
   readonly ratio: number;
   readonly errors: Readonly<Record<string, number>>;
 }
@@ -57,7 +57,7 @@ const EMPTY: Omit<Row, "case"> = {
 /** A duration from a start to the first answer. */
 export const startRow = (name: string, startMs: number): Row => ({ ...EMPTY, case: name, p50Ms: startMs, maxMs: startMs });
 
-/** Some durations. */
+/** A row of durations. */
 export const latencyRow = (name: string, concurrency: number, latenciesMs: readonly number[]): Row => ({
   ...EMPTY,
   case: name,

@@ -4,7 +4,7 @@ import type { Job, JobResult } from "./job.ts";
 
 const GENERATOR = fileURLToPath(new URL("./generator.ts", import.meta.url));
 
-/** Runs the job in a new generator process. Rejects when that ends without a result. */
+/** Runs the job in a new generator process. Rejects if that ends without a result. */
 export const runJob = (job: Job): Promise<JobResult> =>
   new Promise((resolve, reject) => {
     const child = fork(GENERATOR, [], { execArgv: ["--import", "tsx"], serialization: "advanced" });

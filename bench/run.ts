@@ -1,4 +1,4 @@
-// npm run bench -- [--help]: load against `node dist/local.mjs`, with the null server measured in the same minutes.
+// npm run bench -- [--help]: load on `node dist/local.mjs`. The null server is measured in the same minutes.
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 import { CASES } from "./cases.ts";

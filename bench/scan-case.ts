@@ -13,7 +13,7 @@ import { withFolder } from "./servers.ts";
 const TOPIC = "bench";
 const QUEUES = 8;
 const CONSUMERS = 4;
-/** One message in so many passes: the last of each batch, so that every queue is read to its end. */
+/** One message in this many matches: the last of each batch, so that every queue is read to its end. */
 const ONE_IN = BATCH;
 const DIFFERENT_BODIES = 6_400;
 
@@ -27,8 +27,8 @@ const FILTERS = {
 } as const satisfies Record<string, Filter>;
 
 /**
- * Messages looked at per second where one in a hundred passes, in this process, on the embedded store: receives and acks of a
- * filtered subscription until it has all of a backlog that passes.
+ * Messages read per second if one in a hundred matches, in this process, on the embedded store: receives and acks of a filtered
+ * subscription until it has every match of a backlog.
  */
 export function scanCase(options: Options): Promise<readonly Row[]> {
   return withFolder(async (folder) => {
@@ -72,7 +72,7 @@ async function scannedPerSecond(broker: RunningBroker, group: string, filter: Fi
   return options.messages / ((performance.now() - startedAt) / 1_000);
 }
 
-/** Batches of which the last message passes both filters. The others fail a filter at one term or another. */
+/** Batches whose last message matches both filters. The others fail a filter at one term or another. */
 async function fillMixed(broker: RunningBroker, { messages, bodyBytes }: Options): Promise<void> {
   const bodies = jsonBodies(DIFFERENT_BODIES, bodyBytes).map((text) => Buffer.from(text));
   for (let from = 0; from < messages; from += BATCH) {

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { freePort, type ServerProcess, startServer } from "../test/support/server/server-process.ts";
 
-/** Runs `work` with a folder for one server's data and log, removed afterwards. */
+/** Runs `work` with a folder for one server's data and log, which is removed afterwards. */
 export const withFolder = async <T>(work: (folder: string) => Promise<T>): Promise<T> => {
   mkdirSync(".tmp", { recursive: true });
   const folder = mkdtempSync(resolve(".tmp", "bench-"));
@@ -13,7 +13,7 @@ export const withFolder = async <T>(work: (folder: string) => Promise<T>): Promi
   }
 };
 
-/** The broker as users run it: default settings, a log line per request, into a file. */
+/** The broker as users run it: default settings, and a log line per request, into a file. */
 export const startBroker = async (folder: string, command?: readonly string[]): Promise<ServerProcess> =>
   startServer({
     dataDir: join(folder, "data"),

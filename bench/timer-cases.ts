@@ -11,7 +11,7 @@ const GROUP = "reader";
 const BATCH = 100;
 const RECEIVE_MAX = 32;
 const CONSUMERS = 4;
-/** Timers at distinct milliseconds, so far apart. */
+/** Timers at distinct milliseconds, and their distance. */
 const SPACED = 200;
 const SPACING_MS = 13;
 const BURST = 10_000;
@@ -20,10 +20,10 @@ const PENDING = 1_000_000;
 const SENDERS = 4;
 const IDLE_MS = 20_000;
 const DAY_MS = 86_400_000;
-/** What the kernel counts processor time in, per second. */
+/** The kernel's units of processor time per second. */
 const CLOCK_TICKS = 100;
 
-/** How late delayed messages are stored in their queue, and received by a long poll; by the one clock of this machine. */
+/** How late delayed messages are stored in their queue, and received by a long poll, by this machine's one clock. */
 export async function timersCase(options: Options): Promise<readonly Row[]> {
   const spaced = (index: number): number => index * SPACING_MS;
   const burst = (index: number): number => index % BURST_MS;
@@ -62,7 +62,7 @@ async function deliver(
   });
 }
 
-/** Memory, restart and idle processor time with a million messages that wait for tomorrow. */
+/** Memory, restart and idle processor time with a million messages that are due tomorrow. */
 export function pendingCase(options: Options): Promise<readonly Row[]> {
   return withFolder(async (folder) => {
     const name = PENDING.toLocaleString("en-US");
@@ -145,13 +145,13 @@ async function receiveAll(http: HttpClient, count: number): Promise<Lateness> {
   return { stored, received, lastStoredMs };
 }
 
-/** Processor time of a process over a while in which nobody asks it anything, as a share of one processor. Linux alone. */
+/** Processor time of a process while nobody calls it, as a share of one processor. Linux only. */
 async function idleShare(pid: number): Promise<number> {
   const ticks = (): number => {
     const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
     return Number(fields[11]) + Number(fields[12]);
   };
-  // LevelDB tidies up what was written before.
+  // LevelDB first compacts what was written before.
   await sleep(2 * IDLE_MS);
   const before = ticks();
   await sleep(IDLE_MS);

@@ -7,23 +7,23 @@ import {
 import type { LogSettings } from "./log/log-settings.ts";
 import type { QueueChoicePolicy } from "./produce/queue-choice.ts";
 
-/** What differs between one process on a disk and handlers that share stores billed by the request. */
+/** The settings that differ between one process on a disk and handlers that share stores billed by the request. */
 export interface BrokerSettings extends LogSettings {
   /** No other process can write to the store. */
   readonly soleProcess: boolean;
-  /** The largest difference between two handlers' clocks; 0 where there is one clock. */
+  /** The largest difference between two handlers' clocks; 0 if there is one clock. */
   readonly skewMarginMs: number;
-  /** A store call may be applied this long after it was sent; 0 where it is applied before its reply or never. */
+  /** How long after it was sent a store call may be applied; 0 if it is applied before its reply or never. */
   readonly flightMs: number;
-  /** Write units a second that one shard of timers takes; infinite where a store has no such limit. */
+  /** Write units a second that one shard of timers takes; infinite if the store has no such limit. */
   readonly timerUnitsPerSecond: number;
-  /** How a queue is found for messages that may go to any: `sticky` where reading a tail costs a request. */
+  /** How a queue is chosen for messages that may go to any: `sticky` if reading a tail costs a request. */
   readonly queueChoice: QueueChoicePolicy;
-  /** How often a request that waits looks for what other processes wrote: after `firstMs`, then less and less often. */
+  /** How often a waiting request looks for other processes' writes: after `firstMs`, then less and less often. */
   readonly polling: { readonly firstMs: number; readonly mostMs: number } | undefined;
 }
 
-/** The only process on its store: it hears of every write, and a disk is cheaper than the processor that packs. */
+/** The only process on its store: it knows of every write, and disk space is cheaper than the processor time to pack. */
 export const SOLE_PROCESS: BrokerSettings = {
   soleProcess: true,
   skewMarginMs: 0,
@@ -42,13 +42,13 @@ export const SHARED_STORE: BrokerSettings = {
   soleProcess: false,
   skewMarginMs: 2_000,
   flightMs: FLIGHT_MS_MAX,
-  // What one partition of a table takes: the timers that are due next share a few.
+  // The units of one partition of a table: the timers that are due next are in a few partitions.
   timerUnitsPerSecond: 1_000,
   queueChoice: "sticky",
   polling: { firstMs: 1_000, mostMs: 5_000 },
   inlineFrameBytesMax: INLINE_FRAME_BYTES_MAX,
   transactedInlineBytesMax: TRANSACTED_INLINE_BYTES_MAX,
   detachedInlineBytesMax: DETACHED_INLINE_BYTES_MAX,
-  // A smaller frame fits one write unit with its block as it is.
+  // A smaller frame fits one write unit together with its block, unpacked.
   packFromBytes: 850,
 };

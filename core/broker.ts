@@ -47,13 +47,13 @@ import type { TakenCheck } from "./transaction/checks-again.ts";
 import type { TransactionCheck } from "./transaction/transaction.ts";
 import type { Transactions } from "./transaction/transactions.ts";
 
-/** Everything a caller can ask of the broker. Every verb throws `BrokerError` for what the caller did, and for a store that fails. */
+/** All verbs of the broker. Every verb throws `BrokerError` for errors of the caller and for failures of the store. */
 export interface Broker extends Transactions {
   // Topics
   listTopics(request: ListRequest & { readonly type?: TopicType | undefined }): Promise<ListPage<Topic>>;
   listTopicsWithLag(request: ListRequest & { readonly type?: TopicType | undefined }): Promise<ListPage<WithLag<Topic>>>;
   getTopic(name: string): Promise<Topic>;
-  /** Creates the topic, or changes what `settings` names. `created` tells which. */
+  /** Creates the topic, or changes the given settings. `created` tells which. */
   putTopic(name: string, settings: TopicSettings, ifMatch?: VersionMatch): Promise<{ topic: Topic; created: boolean }>;
   /** Merge patch: `null` restores the default. */
   patchTopic(name: string, patch: Nullable<TopicSettings>, ifMatch?: VersionMatch): Promise<Topic>;
@@ -73,7 +73,7 @@ export interface Broker extends Transactions {
   groupLag(name: string, after?: string): Promise<ListPage<TopicLag>>;
   pauseGroup(name: string): Promise<ConsumerGroup>;
   resumeGroup(name: string): Promise<ConsumerGroup>;
-  /** Moves the group to other offsets of a topic; handles given out before are void. */
+  /** Moves the group to other offsets of a topic. Earlier handles are void. */
   resetOffsets(group: string, reset: OffsetReset): Promise<readonly QueueReset[]>;
   getSubscription(group: string, topic: string): Promise<Subscription>;
   putSubscription(
@@ -89,9 +89,9 @@ export interface Broker extends Transactions {
   ): Promise<SubscriptionDeletion>;
 
   // Members
-  /** Joins the group, or stays in it; answers which queues are the client's own. */
+  /** Joins the group, or stays in it. Answers the client's own queues. */
   heartbeat(group: string, clientId: string, request: HeartbeatRequest): Promise<Heartbeat>;
-  /** Those whose lease runs, by client id. */
+  /** The live members, by client id. */
   listMembers(group: string, request: ListRequest): Promise<ListPage<ListedMember>>;
   removeMember(group: string, clientId: string): Promise<void>;
 
@@ -102,14 +102,14 @@ export interface Broker extends Transactions {
   // Delayed messages
   /** By due time. */
   listScheduled(topic: string, request: ScheduledRequest): Promise<ListPage<ScheduledMessage>>;
-  /** Errors: ALREADY_DELIVERED. A repeat is answered alike. */
+  /** Errors: ALREADY_DELIVERED. A repeat gets the same answer. */
   cancelMessage(topic: string, recallHandle: string): Promise<void>;
   rescheduleMessage(
     topic: string,
     recallHandle: string,
     deliverAtMs: number,
   ): Promise<{ readonly recallHandle: string; readonly deliverAtMs: number }>;
-  /** Those that could not be delivered when they were due. */
+  /** Delayed messages that could not be delivered. */
   listParked(request: ListRequest): Promise<ListPage<ParkedTimer>>;
   deleteParked(id: string): Promise<void>;
 
@@ -126,27 +126,27 @@ export interface Broker extends Transactions {
   /** In the order they died. */
   listDeadLetters(group: string, request: DeadLetterListRequest): Promise<DeadLetterPage>;
   getDeadLetter(group: string, id: string): Promise<DeadLetter>;
-  /** Answers what it deleted, or would. */
+  /** Answers the dead letter that it deleted, or would delete. */
   deleteDeadLetter(group: string, id: string, options: { dryRun: boolean }): Promise<DeadLetter>;
-  /** Deletes all there are; answers how many. */
+  /** Deletes all dead letters. Answers how many. */
   purgeDeadLetters(group: string): Promise<number>;
-  /** Starts a job and works on it for a moment; others who ask for it, and maintenance, go on. */
+  /** Starts a job and works on it for a moment. Later requests for it, and maintenance, continue it. */
   redriveDeadLetters(group: string, request: RedriveRequest): Promise<RedriveJob>;
-  /** What a redrive would take. */
+  /** How many dead letters a redrive would take. */
   countRedrive(group: string, request: RedriveRequest): Promise<{ readonly matched: number; readonly complete: boolean }>;
-  /** How far a redrive is. Reads only. */
+  /** The progress of a redrive. Reads only. */
   redriveProgress(group: string, jobId: string): Promise<RedriveJob>;
-  /** Goes on with a redrive for as long as a request should take. */
+  /** Continues a redrive for as long as a request should take. */
   resumeRedrive(group: string, jobId: string): Promise<RedriveJob>;
 
   // Requests that are known by a key
-  /** Runs `work`, or answers with the result of the same request before. Errors: REQUEST_IN_PROGRESS, IDEMPOTENCY_KEY_REUSED. */
+  /** Runs `work`, or answers the kept result of the same request. Errors: REQUEST_IN_PROGRESS, IDEMPOTENCY_KEY_REUSED. */
   runOnce<T>(request: KeyedRequest, work: KeyedWork<T>): Promise<KeyedResult<T>>;
-  /** Checks that a receive took before: those that are still to be answered, by the same numbers. Changes nothing. */
+  /** Those checks of an earlier receive that are still to be answered, by the same numbers. Changes nothing. */
   checksAgain(taken: readonly TakenCheck[]): Promise<readonly TransactionCheck[]>;
 
   // Time
-  /** One scan, as a schedule starts it every minute: fires what is due, until the next relieves it. */
+  /** One scan, which a schedule starts every minute: fires what is due, until the next scan relieves it. */
   scan(request: Omit<ScanOptions, "holder">): Promise<ScanReport>;
 
   // Stored format
@@ -155,6 +155,6 @@ export interface Broker extends Transactions {
   raiseFormat(): Promise<StoreFormats>;
 
   // Maintenance
-  /** What a schedule runs: it makes the store smaller. Nothing that is promised depends on it; any number may run at once. */
+  /** To be run by schedule: makes the store smaller. No promise depends on it, and any number may run at once. */
   maintain(request: { readonly untilMs: number }): Promise<MaintenanceReport>;
 }

@@ -59,35 +59,35 @@ import { WaitingReceives } from "./wake/waiting-receives.ts";
 export interface BrokerDependencies extends LogDependencies, TransactionDependencies {
   readonly signer: Signer;
   readonly settings: BrokerSettings;
-  /** Wakes the scanner where it does not run in this process. */
+  /** Wakes the scanner, if it does not run in this process. */
   readonly doorbell?: Doorbell | undefined;
-  /** Default: whatever is asked for is read at once. */
+  /** Default: every read runs at once. */
   readonly reading?: Reading | undefined;
-  /** Hears of what befalls messages without a caller being told. */
+  /** Told what happens to messages without a caller knowing. */
   readonly events?: Events | undefined;
-  /** Hears of failures in work that no caller waits for. */
+  /** Told failures of work that no caller waits for. */
   readonly onFailure?: ((error: unknown) => void) | undefined;
-  /** Hears how late timers are fired, where this process fires them. */
+  /** Told how late timers are fired, if this process fires them. */
   readonly onGauges?: HearGauges | undefined;
-  /** Over how many shards timers are spread, at least: TIMER_SHARDS to TIMER_SHARDS_MAX. What is stored is never lowered. */
+  /** The minimum number of timer shards: TIMER_SHARDS to TIMER_SHARDS_MAX. The stored number is never lowered. */
   readonly timerShards?: number | undefined;
 }
 
 export interface RunningBroker extends Broker {
-  /** Signs what the HTTP layer hands out; stored, so that it survives restarts. */
+  /** Signs cursors of the HTTP layer. It is stored, so that it survives restarts. */
   readonly signingKey: Uint8Array;
-  /** What a process that lives on does by itself, until the signal aborts: fires timers as they fall due, and goes on with redrives. */
+  /** The background work of a long-lived process, until the signal aborts: fires timers as they fall due, and continues redrives. */
   keepGoing(signal: AbortSignal): Promise<void>;
   /** Ends all long polls, now and from now on. */
   stop(): void;
 }
 
-/** A full disk must not keep a broker from starting, which is how room is made: it goes on with what is stored. */
+/** Ignores a full disk, so that the broker starts with the stored settings: only a running broker can make room. */
 function unlessFull(error: unknown): void {
   if (!StoreUnavailable.is(error) || error.reason !== "full") throw error;
 }
 
-/** Errors: `StoreCorrupt` when a newer version wrote this store; `StoreUnavailable`. */
+/** Errors: `StoreCorrupt` if a newer version wrote this store; `StoreUnavailable`. */
 export async function createBroker(dependencies: BrokerDependencies): Promise<RunningBroker> {
   const { items, clock, random } = dependencies;
   const opened = await openStore(items, random);
@@ -128,7 +128,7 @@ export async function createBroker(dependencies: BrokerDependencies): Promise<Ru
         try {
           return await scan(scanning, { ...options, holder: newHolder() });
         } finally {
-          // A process that freezes now would answer for them much later.
+          // If the process froze now, they would be answered much later.
           await transactions.finishChecks(options.untilMs);
         }
       }),
@@ -144,7 +144,7 @@ export async function createBroker(dependencies: BrokerDependencies): Promise<Ru
 
 type Parts = ReturnType<typeof assemble>;
 
-/** What the verbs work with, each kind of verb with its own. */
+/** The dependencies of each kind of verb. */
 function assemble(dependencies: BrokerDependencies, { signingKey, format, timerShards: shards }: OpenedStore) {
   const { items, clock, random, compressor, signer, settings, onFailure = () => {}, events = UNHEARD } = dependencies;
   const { reading = UNBOUNDED_READING } = dependencies;
@@ -185,7 +185,7 @@ function assemble(dependencies: BrokerDependencies, { signingKey, format, timerS
     reading,
     skewMarginMs,
   };
-  // Receives and settles, in a process that is alone on its store, go by a clock that does not step back.
+  // In a process that is alone on its store, receives and settles use a clock that does not step back.
   const delivering = { ...consuming, clock: new LeaseClock(clock, settings.soleProcess) };
   const redriving = { ...consuming, groups, choice, bell: new RedriveBell(), onFailure };
   return { topics, groups, subscriptions, arrivals, admin, producing, transactions, scanning, consuming, delivering, redriving };

@@ -1,14 +1,14 @@
-/** What a failed request changed: `none` is nothing, `unknown` may be nothing, a part or all. */
+/** What a failed request changed: `none` is nothing; `unknown` may be nothing, a part or all. */
 export type Effect = "none" | "unknown";
 
-/** What went wrong, in RocketMQ's words where it has one. `number` is its code, `status` the HTTP status. */
+/** The kind of a failure, in RocketMQ's words where it has one. `number` is its code, `status` the HTTP status. */
 interface ErrorCode {
   readonly status: number;
   readonly number: number;
   readonly title: string;
   /** The same request may succeed later. */
   readonly retryable: boolean;
-  /** Of an answer that says nothing else. */
+  /** The effect of answers that state no other. */
   readonly effect: Effect;
   readonly advice: string;
 }
@@ -135,18 +135,18 @@ export const ERROR_CODES = {
 
 export type ErrorCodeName = keyof typeof ERROR_CODES;
 
-/** Members of a problem document beyond those that every one has. */
+/** Members of a problem document besides those that every one has. */
 export type ProblemMembers = Readonly<Record<string, string | number | boolean>>;
 
-/** One offending field: where, as a JSON pointer or a parameter name, and why. */
+/** One wrong field: where, as a JSON pointer or a parameter name, and why. */
 export interface FieldError {
   readonly field: string;
   readonly detail: string;
 }
 
 /**
- * An answer to the caller. `detail` says what to do; `members` become further members of the problem document. `effect` is that of
- * the code unless the thrower knows better.
+ * An error answer to the caller. `detail` says what to do; `members` become further members of the problem document. `effect` is that
+ * of the code unless the thrower knows better.
  */
 export class BrokerError extends Error {
   override readonly name = "BrokerError";
@@ -180,7 +180,7 @@ export class BrokerError extends Error {
     return ERROR_CODES[this.code].retryable;
   }
 
-  /** The same answer of a request that had done, or may have done, something before it failed. */
+  /** The same answer for a request that did, or may have done, something before it failed. */
   withUnknownEffect(): BrokerError {
     if (this.effect === "unknown") return this;
     const { errors, members, cause } = this;
@@ -188,9 +188,9 @@ export class BrokerError extends Error {
   }
 }
 
-/** BAD_REQUEST for one field. `message` is what is said of it where that is more than its name and the detail. */
+/** BAD_REQUEST for one field. `message` replaces the default of its name and the detail. */
 export const badField = (field: string, detail: string, message = `${field}: ${detail}`): BrokerError =>
   new BrokerError("BAD_REQUEST", message, { errors: [{ field, detail }] });
 
-/** A feature the contract names and this version lacks: refused, never accepted in silence. */
+/** Refuses a feature that the contract names and this version lacks. It is never silently accepted. */
 export const notAvailableYet = (what: string): BrokerError => new BrokerError("BAD_REQUEST", `${what} is not available yet.`);

@@ -95,7 +95,7 @@ export const deadLetterTombstoneKey = (topicUid: string, offset: number): Key =>
   pk: deadLetterTombstonesPk(topicUid),
   sk: offsetSk(offset),
 });
-/** Behind every offset. */
+/** Sorts behind every offset. */
 export const deadLetterFloorKey = (topicUid: string): Key => ({ pk: deadLetterTombstonesPk(topicUid), sk: "floor" });
 
 export const redriveJobKey = (groupUid: string, jobId: string): Key => ({ pk: `job#${groupUid}`, sk: jobId });
@@ -106,7 +106,7 @@ export const runningRedriveKey = (groupUid: string, jobId: string): Key => ({
 });
 
 export const timersPk = (shard: number): string => `t#${shard}`;
-/** Sorted by due time; of those due at once, by id: the order they were sent in. */
+/** Sorted by due time. Timers that are due at once are sorted by id, in the order they were sent. */
 export const timerSk = (dueMs: number, id: string): string => `${timeSk(dueMs)}-${id}`;
 /** The upper bound of a query for what is due at `nowMs`. */
 export const timersUntil = (nowMs: number): string => timeSk(nowMs + 1);
@@ -140,7 +140,7 @@ export const departuresUntil = (nowMs: number): string => timeSk(nowMs + 1);
 export const uidOfDeparture = (sk: string): string => sk.slice(TIME_DIGITS + 1);
 
 export const movedOutPk = (subscriptionUid: string, queueId: number): string => `r#${subscriptionUid}#${queueId}`;
-/** Sorted by due time within a generation: what an older one left behind is never read. */
+/** Sorted by due time within a generation. Items of an older generation are never read. */
 export const movedOutKey = (at: {
   readonly subscriptionUid: string;
   readonly queueId: number;
@@ -165,7 +165,7 @@ export const backlogKey = ({ subscriptionUid, queueId, generation }: ProgressGen
   pk: backlogPk(subscriptionUid, queueId),
   sk: movedOutFrom(generation) + String(bucket).padStart(BUCKET_DIGITS, "0"),
 });
-/** What a backlog has no room for: the chunk that starts at `first`. They sort behind the backlog, by their offsets. */
+/** The chunk of a backlog that starts at `first`. Chunks sort behind the backlog, by their offsets. */
 export const backlogChunkKey = (at: ProgressGeneration, bucket: number, first: number): Key => {
   const { pk, sk } = backlogKey(at, bucket);
   return { pk, sk: `${sk}-${offsetSk(first)}` };
@@ -176,7 +176,7 @@ export const offsetSk = (offset: number): string => String(offset).padStart(OFFS
 const timeSk = (ms: number): string => String(ms).padStart(TIME_DIGITS, "0");
 export const skOffset = (sk: string): number => Number(sk);
 
-/** Days an object is kept at least: its topic's retention, what a chain outlives it by, and two days to copy it elsewhere. The last is for delays. */
+/** Days an object is kept: its topic's retention, its chain's extra life, and two days to copy it. The last class is for delays. */
 export const RETENTION_CLASSES_DAYS = [4, 7, 14, 35, 95, 370, 3_700] as const;
 
 export function retentionClassDays(retentionHours: number): number {
@@ -188,12 +188,12 @@ export function retentionClassDays(retentionHours: number): number {
 
 export const framesPrefix = (classDays: number): string => `log/r${classDays}/`;
 
-/** When its class lets an object go, by its key. */
+/** When an object expires, by the class in its key. */
 export function framesObjectExpiresMs(objectKey: string): number {
   const [, classDays, createdMs] = /^log\/r(\d+)\/(\d+)-/.exec(objectKey) ?? [];
   return Number(createdMs) + Number(classDays) * 86_400_000;
 }
 
-/** `random`: text that no two objects share. */
+/** `random`: a text that is unique among objects. */
 export const framesObjectKey = (classDays: number, nowMs: number, random: string): string =>
   `${framesPrefix(classDays)}${timeSk(nowMs)}-${random}`;

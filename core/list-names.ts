@@ -6,7 +6,7 @@ import { keyAfter } from "./store/every-item.ts";
 const AFTER_ALL = "\u007f";
 const PAGES_MAX = 10;
 
-/** A page of one partition in name order. `pick` passes over what does not belong; at most ten store pages are looked through. */
+/** A page of one partition in name order. `pick` skips items that do not belong. At most ten store pages are read. */
 export async function listNames<T>(
   items: ItemStore,
   pk: string,
@@ -29,7 +29,7 @@ export async function listNames<T>(
   return { items: found, next: last, complete: found.length >= limit };
 }
 
-/** Names that start as `name` does: candidates for a misspelt one, in one bounded query. */
+/** Names with the first letter of `name`: candidates for a misspelling, in one bounded query. */
 export async function namesNear(items: ItemStore, pk: string, name: string, limit: number): Promise<readonly string[]> {
   const first = name.charAt(0);
   const page = await items.query({ pk, from: first, to: first + AFTER_ALL, limit, consistent: false });

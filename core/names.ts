@@ -6,14 +6,14 @@ const DEAD_LETTER_PREFIX = "%DLQ%";
 const RETRY_PREFIX = "%RETRY%";
 const NEAR_EDITS_MAX = 3;
 
-/** Where a group's dead letters go; `%` keeps it out of the names users can make. */
+/** The topic of a group's dead letters. Users cannot make names with `%`. */
 export const deadLetterTopicName = (group: string): string => DEAD_LETTER_PREFIX + group;
 export const isDeadLetterTopic = (name: string): boolean => name.startsWith(DEAD_LETTER_PREFIX);
 
-/** Where a group's redriven dead letters of one topic go, for this group alone. */
+/** The topic of a group's redriven dead letters of one topic, for this group only. */
 export const retryTopicName = (group: string, topic: string): string => `${RETRY_PREFIX}${group}%${topic}`;
 export const isRetryTopic = (name: string): boolean => name.startsWith(RETRY_PREFIX);
-/** The name consumers know a topic by: what comes by a retry topic is shown as of the topic it came from. */
+/** The name under which consumers know a topic. Messages of a retry topic are shown with their original topic. */
 export const shownTopicName = (name: string): string => (isRetryTopic(name) ? name.slice(name.lastIndexOf("%") + 1) : name);
 export const isSystemTopic = (name: string): boolean => name.startsWith("%");
 
@@ -40,14 +40,14 @@ export function checkGroupName(name: string): void {
     throw new BrokerError("ILLEGAL_CONSUMER_GROUP", `A group's name is 1 to ${NAME_CHARS_MAX} of A-Z a-z 0-9 _ and -.`);
 }
 
-/** Edits from one name to the other, large and small letters alike; `undefined` where they are too many for a slip of the pen. */
+/** Edits from one name to the other, ignoring case; `undefined` if they are too many for a slip. */
 export function nearness(name: string, other: string): number | undefined {
   if (Math.abs(name.length - other.length) > NEAR_EDITS_MAX) return undefined;
   const edits = distance(name.toLowerCase(), other.toLowerCase());
   return edits <= Math.min(NEAR_EDITS_MAX, Math.ceil(name.length / 2)) ? edits : undefined;
 }
 
-/** " Did you mean 'orders'?", or nothing when no candidate is near. */
+/** " Did you mean 'orders'?", or "" if no candidate is near. */
 export function suggestion(name: string, candidates: readonly string[]): string {
   let best: string | undefined;
   let fewest = Number.POSITIVE_INFINITY;

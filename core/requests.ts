@@ -11,7 +11,7 @@ export interface ListRequest {
 
 export interface DeadLetterListRequest {
   readonly limit: number;
-  /** Bytes of bodies at most; the first dead letter comes whatever its size. */
+  /** The most bytes of bodies. The first dead letter is included whatever its size. */
   readonly maxBytes: number;
   /** `next` of the page before. */
   readonly after?: string | undefined;
@@ -21,11 +21,11 @@ export interface ListPage<T> {
   readonly items: readonly T[];
   /** Name to continue after; absent on the last page. */
   readonly next: string | undefined;
-  /** False when a bound stopped the scan before `limit` items were found; continue at `next`. */
+  /** False if a bound stopped the scan before `limit` items were found: continue at `next`. */
   readonly complete: boolean;
 }
 
-/** A condition on the resource's ETag: `version` must be the current one, or any where `*`. */
+/** A condition on the resource's ETag: one of these must be the current one; `*` means that the resource must exist. */
 export interface VersionMatch {
   readonly etags: readonly string[] | "*";
 }
@@ -74,7 +74,7 @@ export interface QueueRoute {
   /** Exclusive: the next offset to be written. */
   readonly maxOffset: number;
   readonly lastStoredAtMs: number | undefined;
-  /** Bytes of frames in the newest block; a pointer counts with the object bytes it names. */
+  /** Bytes of frames in the newest block. A pointer counts with the bytes of its frame in the object. */
   readonly tailBytes: number;
 }
 
@@ -94,9 +94,9 @@ export type PullResult = {
   | {
       readonly status: "FOUND" | "NO_NEW_MSG" | "NO_MATCHED_MSG";
       readonly messages: readonly StoredMessage[];
-      /** Behind all that was looked at. */
+      /** The offset behind all that was read. */
       readonly nextOffset: number;
-      /** Messages passed over because they cannot be read. Absent where there are none. */
+      /** Messages that were skipped because they cannot be read. Absent if there are none. */
       readonly unreadable?: readonly Unreadable[];
     }
   | { readonly status: "OFFSET_ILLEGAL" }
@@ -106,7 +106,7 @@ export interface ReceiveRequest {
   /** Default: every subscribed topic. */
   readonly topics?: readonly string[] | undefined;
   readonly max: number;
-  /** Bytes of bodies at most; the first message comes whatever its size. Default: RECEIVE_BYTES_MAX. */
+  /** The most bytes of bodies. The first message is included whatever its size. Default: RECEIVE_BYTES_MAX. */
   readonly maxBytes?: number | undefined;
   readonly waitMs: number;
   /** Default: the group's. */

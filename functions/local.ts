@@ -8,7 +8,7 @@ import { InvalidSetting } from "./runtime/settings.ts";
 import { StartFailure } from "./runtime/start-failure.ts";
 import { type Server, startServer } from "./server/start-server.ts";
 
-/** A failure that whoever starts the server can mend, in one line; `undefined` for any other. */
+/** A failure that the operator can mend, as one line; `undefined` for any other. */
 function startFailure(error: unknown, { host, port }: ServerSettings): string | undefined {
   if (StartFailure.is(error) || InvalidSetting.is(error) || StoreCorrupt.is(error)) return error.message;
   if (StoreUnavailable.is(error)) return `The store cannot be used: ${error.message}.`;
@@ -25,13 +25,13 @@ function fail(line: string): never {
   process.exit(1);
 }
 
-/** The package lies above this file, as source and as a bundle. */
+/** The package.json is one folder up, both for the source and for the bundle. */
 function version(): string {
   const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
   return (JSON.parse(text) as { readonly version: string }).version;
 }
 
-/** What was asked for on the command line is said, and ends the process. */
+/** Prints what the command line asked for, and then ends the process. */
 function settingsOrFail(): ServerSettings {
   try {
     const command = readCommandLine(SERVER_SETTINGS, process.argv.slice(2), process.env, version);
@@ -44,7 +44,7 @@ function settingsOrFail(): ServerSettings {
   }
 }
 
-/** The first signal lets what is under way finish; a second one does not. */
+/** The first signal lets running requests finish; a second one does not. */
 function stopOnSignals(server: Server, graceMs: number, { log, flush }: LogSink): void {
   let stopping = false;
   const stop = async (signal: NodeJS.Signals) => {
@@ -62,7 +62,7 @@ function stopOnSignals(server: Server, graceMs: number, { log, flush }: LogSink)
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, (name) => void stop(name));
 }
 
-/** Whatever the process writes is its owner's alone: messages, webhook secrets, and the key that signs handles. */
+/** Files that the process writes are readable by its owner only: messages, webhook secrets, and the key that signs handles. */
 const OWNER_ONLY = 0o077;
 
 process.umask(OWNER_ONLY);

@@ -1,5 +1,5 @@
 import { createMaintenanceFunction } from "./lambda/maintenance-function.ts";
 import { openAwsStores } from "./stores/aws-stores.ts";
 
-/** Runs by the schedule: what makes the store cheaper to read and to keep. Nothing that is promised depends on it. */
+/** Runs by schedule, to make the store cheaper to read and to keep. No promise of the broker depends on it. */
 export const handler = createMaintenanceFunction({ environment: process.env, openStores: openAwsStores });

@@ -4,8 +4,8 @@ import type { AccountConcurrency } from "./concurrency.ts";
 const TIMEOUT_MS = 3_000;
 
 /**
- * Asks Lambda what the account lets run at once. `own`: names of functions whose reservations do not count, as they are about to be
- * made anew. Errors: whatever the SDK throws, within 3 seconds also where nobody answers.
+ * Asks Lambda how much the account lets run at once. `own`: names of functions whose reservations do not count, because they are about
+ * to be made anew. Errors: those of the SDK, within 3 seconds even if nobody answers.
  */
 export async function askAccountConcurrency(lambda: LambdaClient, own: readonly string[]): Promise<AccountConcurrency> {
   const abortSignal = AbortSignal.timeout(TIMEOUT_MS);
@@ -21,7 +21,7 @@ export async function askAccountConcurrency(lambda: LambdaClient, own: readonly 
     lambda.send(new GetAccountSettingsCommand({}), { abortSignal }),
     Promise.all(own.map(reservedFor)),
   ]);
-  // Looking for credentials knows nothing of the signal.
+  // The search for credentials ignores the signal.
   const late = new Promise<never>((_, reject) => abortSignal.addEventListener("abort", () => reject(abortSignal.reason)));
   const [{ AccountLimit }, reserved] = await Promise.race([answers, late]);
   const { ConcurrentExecutions: quota = 0, UnreservedConcurrentExecutions: unreserved = 0 } = AccountLimit ?? {};

@@ -17,16 +17,16 @@ export interface ApiStackProps {
   readonly reserved: number | undefined;
 }
 
-/** The API and its address, which clients are told once: it is there to stay, whatever becomes of the service beside it. */
+/** The API and its address. Clients are told the address once, so it stays, whatever happens to the service stack. */
 export class ApiStack extends Stack {
   constructor(scope: Construct, id: string, { deployment, storage, plan, reserved }: ApiStackProps) {
     super(scope, id, { description: "Apogee: HTTP API and its address", terminationProtection: !deployment.throwaway });
     const stores = storesFor(this, storage, deployment);
     const api = new HandlerFunction(this, "Api", { deployment, kind: "api", plan, stores, reserved });
-    // By its name: an import of the scanner from the service's stack would not let that be removed.
+    // By name: if this stack imported the scanner, the service's stack could not be removed.
     const scanner = liveArn(this, deployment.name, "scanner");
     api.role.addToPolicy(new PolicyStatement({ actions: ["lambda:InvokeFunction"], resources: [scanner] }));
-    // Open to the network; the handler lets in who knows a key, and anyone to the small pages of the documentation.
+    // Open to the network. The handler admits requests with a key, and anyone to the small pages of the documentation.
     const url = api.live.addFunctionUrl({ authType: FunctionUrlAuthType.NONE });
     new CfnOutput(this, "Url", { value: url.url });
   }

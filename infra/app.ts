@@ -8,14 +8,14 @@ import { createStacks } from "./create-stacks.ts";
 import { type Deployment, readDeployment } from "./deployment.ts";
 import { functionName } from "./function-names.ts";
 
-// The SDK tells every process on Node 20 that its versions of 2027 will not run there.
+// The SDK warns every process on Node 20 that its versions of 2027 will not run there.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = "true";
 
 const say = (line: string): void => {
   process.stderr.write(`apogee: ${line}\n`);
 };
 
-/** What the deployment says, or Lambda where the CDK has found an account. The same command makes the same stacks without one. */
+/** As the deployment states or, if the CDK has found an account, as Lambda reports. Without an account the same stacks result. */
 async function accountConcurrencyOf({ name, accountConcurrency }: Deployment): Promise<AccountConcurrency | undefined> {
   if (accountConcurrency !== undefined) return { quota: accountConcurrency, free: accountConcurrency };
   const { CDK_DEFAULT_ACCOUNT: account, CDK_DEFAULT_REGION: region } = process.env;
@@ -38,7 +38,7 @@ try {
       `Nothing is reserved for the scanner, as ${account ? `only ${account.free} functions may run at once` : "the account's quota is not known"}; docs/deploy.md, "New accounts", says what to do.`,
     );
   createStacks(app, deployment, shares);
-  // A finding that no one has accepted with a reason stops the deployment.
+  // A finding stops the deployment, unless it was accepted with a reason.
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   app.synth();
 } catch (error) {

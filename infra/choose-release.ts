@@ -1,9 +1,9 @@
 import { FUNCTION_KINDS, type FunctionKind } from "./function-names.ts";
 
-/** A published version of a function, with what was deployed as it. */
+/** A published version of a function, and its release. */
 export interface PublishedVersion {
   readonly number: number;
-  /** Which release it belongs to; undefined for what was deployed by other means. */
+  /** The release that it belongs to; undefined if it was deployed by other means. */
   readonly release: string | undefined;
 }
 
@@ -22,8 +22,8 @@ export interface Release {
 export type Direction = "back" | "forward";
 
 /**
- * The newest release that all functions have, as `forward`; `back`: of those that were deployed before what serves now. A release
- * that only some functions have was a deployment that failed, and is passed over. Undefined: there is none, or it serves already.
+ * `forward`: the newest release that all functions have. `back`: the newest one deployed before the live one. A release that only some
+ * functions have comes from a failed deployment, and is skipped. Undefined: there is none, or it is live already.
  */
 export function chooseRelease(
   functions: Readonly<Record<FunctionKind, PublishedFunction>>,

@@ -1,25 +1,25 @@
-/** What an account lets run at once, all functions together. */
+/** How many invocations an account lets run at once, over all functions. */
 export interface AccountConcurrency {
   readonly quota: number;
-  /** What of it no function outside this deployment has reserved. */
+  /** The part of it that no function outside this deployment has reserved. */
   readonly free: number;
 }
 
-/** What is reserved for each function: so many of it run at once at most, and others cannot take these away. */
+/** The reservation of each function: at most so many of it run at once, and other functions cannot take them. */
 export interface Shares {
   readonly api: number | undefined;
   readonly scanner: number | undefined;
 }
 
-/** One that fires, one that relieves it, and two that were rung meanwhile. */
+/** One that fires, one that relieves it, and two that were rung in between. */
 const SCANNERS = 4;
-/** Lambda lets no account reserve so much that less than this is left for functions that have nothing reserved. */
+/** Lambda refuses reservations that leave less than this for functions without one. */
 const LEFT_MIN = 100;
 
 /**
- * The scanner's share comes first: without one, consumers that wait can take all there is, and nothing falls due any more. The API
- * gets half of the quota as its bound, unless `wanted` says another. What cannot be reserved is left out, since Lambda would
- * refuse the deployment: all of it in a new account, which may run 10 at once. `account`: undefined where nobody knows.
+ * The scanner's share comes first: without it, waiting consumers could take all there is, and no timer would fire. The API is limited
+ * to half of the quota, unless `wanted` says otherwise. Shares that cannot be reserved are left out, since Lambda would refuse the
+ * deployment: both of them in a new account, which may run 10 at once. `account`: undefined if unknown.
  */
 export function shareConcurrency(account: AccountConcurrency | undefined, wanted: number | undefined): Shares {
   const room = account === undefined ? 0 : account.free - LEFT_MIN;

@@ -7,7 +7,7 @@ import { planFunctions } from "./function-plans.ts";
 import { ServiceStack } from "./service-stack.ts";
 import { StorageStack } from "./storage-stack.ts";
 
-/** Where nothing is reserved for the scanner, it has to find a moment between the polls. */
+/** Without a reservation, the scanner has to find a moment between the polls. */
 const SHORT_POLL_SECONDS = 2;
 
 export interface Stacks {
@@ -17,8 +17,8 @@ export interface Stacks {
 }
 
 /**
- * The three stacks of one deployment: what must never be lost, what clients know the address of, and what can be made anew at any
- * time. Of these the latter two import from the first alone. `bundles`: folder of the built functions.
+ * The three stacks of one deployment: what must never be lost, what has the address that clients know, and what can be made anew at any
+ * time. The latter two import only from the first. `bundles`: folder of the built functions.
  */
 export function createStacks(app: App, deployment: Deployment, shares: Shares, bundles = "dist"): Stacks {
   const { name } = deployment;

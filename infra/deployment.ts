@@ -6,7 +6,7 @@ import { OPTIONS } from "./options.ts";
 
 const KEYS = /^[\x21-\x2b\x2d-\x7e]{32,}(,[\x21-\x2b\x2d-\x7e]{32,})?$/;
 
-/** Two while one replaces the other. A hash alone protects only a key too long to be guessed. */
+/** One key, or two while one replaces the other. A hash protects only keys too long to be guessed. */
 const API_KEY = {
   env: "APOGEE_API_KEY",
   schema: z
@@ -22,20 +22,20 @@ const API_KEY = {
   secret: true,
 } as const;
 
-/** One deployment. Of a key it has the SHA-256 in hex alone: the key itself never leaves the machine that deploys. */
+/** One deployment. It has only the SHA-256 of a key, in hex: the key itself never leaves the machine that deploys. */
 export interface Deployment extends SettingsOf<typeof OPTIONS> {
   readonly apiKeySha256: readonly string[];
 }
 
 /**
- * What is in the context without being anybody's option: feature flags of the CDK's and other packages (`@aws-cdk/…`), settings
- * of its command line (`aws:cdk:…`, `aws-cdk:…`), and what it has looked up in an account (`ami:account=…:region=…`).
+ * Context entries that are not options: feature flags of the CDK and other packages (`@aws-cdk/…`), settings of its command line
+ * (`aws:cdk:…`, `aws-cdk:…`), and lookups in an account (`ami:account=…:region=…`).
  */
 const OF_THE_CDK = /^(?:@[\w-]+\/|aws:cdk:|aws-cdk:|[a-z-]+:\S*=)/;
 /** The command line writes these two itself, for `cdk acknowledge` and `cdk cli-telemetry`. */
 const WRITTEN_BY_THE_CDK = ["acknowledged-issue-numbers", "cli-telemetry"];
 
-/** `context`: all that the CDK knows; text when it comes from the command line. Errors: `InvalidSetting`, also for an option there is not. */
+/** `context`: the CDK's context; values from the command line are text. Errors: `InvalidSetting`, also for unknown options. */
 export function readDeployment(context: Readonly<Record<string, unknown>>, environment: Environment): Deployment {
   for (const name of Object.keys(context)) {
     if (Object.hasOwn(OPTIONS, name) || OF_THE_CDK.test(name) || WRITTEN_BY_THE_CDK.includes(name)) continue;

@@ -3,13 +3,13 @@ import { FileSystem } from "aws-cdk-lib";
 import type { Deployment } from "./deployment.ts";
 import { FUNCTION_KINDS, type FunctionKind, functionName, LIVE } from "./function-names.ts";
 
-/** What the schedule's runs are apart. */
+/** The interval of the schedule. */
 export const TICK_SECONDS = 60;
 
-/** Source maps stay behind. */
+/** Source maps are not deployed. */
 export const NOT_DEPLOYED = ["*.map"];
 
-/** What a function is, but for the stores it works on. */
+/** A function, without the stores that it works on. */
 export interface FunctionPlan {
   readonly description: string;
   /** Folder with `index.mjs`, which exports `handler`. */
@@ -21,7 +21,7 @@ export interface FunctionPlan {
 
 export type FunctionPlans = Readonly<Record<FunctionKind, FunctionPlan>>;
 
-/** libuv looks names up on half of its threads. With its four, two names whose servers are silent would keep the stores' waiting. */
+/** libuv uses half of its threads for lookups. With the default four, two names with silent servers would block the stores'. */
 const THREADS = { UV_THREADPOOL_SIZE: "16" };
 
 /** `bundles`: folder with `api/`, `maintenance/` and `scanner/`. `longPollSeconds`: the longest wait of a long poll. */
@@ -32,9 +32,9 @@ export function planFunctions(deployment: Deployment, bundles: string, longPollS
     api: {
       description: "Apogee HTTP API",
       bundle: `${bundles}/api`,
-      // Room for the caches and the largest request. A consumer that waits keeps an instance to itself, billed by its size.
+      // Memory for the caches and the largest request. A waiting consumer occupies an instance, billed by its size.
       memoryMiB: deployment.apiMemory,
-      // The longest poll, and a store that is slow to answer at its end.
+      // Time for the longest poll, and for a slow store at its end.
       timeoutSeconds: 30,
       environment: {
         ...common,
@@ -55,9 +55,9 @@ export function planFunctions(deployment: Deployment, bundles: string, longPollS
     scanner: {
       description: "Apogee scanner of delayed messages and transactions, every minute and when rung",
       bundle: `${bundles}/scanner`,
-      // Room for the largest messages of several queues at once, and for the largest checks.
+      // Memory for the largest messages of several queues at once, and for the largest checks.
       memoryMiB: deployment.scannerMemory,
-      // A run goes on until the next tick relieves it. One that is behind goes on for as long as it may, and shares its work with the next.
+      // A run goes on until the next tick relieves it. If it is behind, it goes on for as long as it may and shares its work.
       timeoutSeconds: 5 * TICK_SECONDS,
       environment: { ...common, DEPLOYMENT: name, TIMER_SHARDS: String(timerShards) },
     },
@@ -66,8 +66,8 @@ export function planFunctions(deployment: Deployment, bundles: string, longPollS
 }
 
 /**
- * Names what is deployed together, in each function's environment. So whatever changes one of them makes a new version of all, and
- * the way back leads all of them to the same release. `others`: what else a version is made of.
+ * Names the release in each function's environment. So a change of one function makes a new version of all, and a rollback leads all of
+ * them to the same release. `others`: further parts that make up a version.
  */
 function withRelease(plans: FunctionPlans, others: readonly string[]): FunctionPlans {
   const hash = createHash("sha256").update(JSON.stringify(others));

@@ -21,11 +21,11 @@ export interface HandlerFunctionProps {
   readonly kind: FunctionKind;
   readonly plan: FunctionPlan;
   readonly stores: Stores;
-  /** Instances at once, at most, and as many that no other function takes. */
+  /** Reserved concurrency: at most so many instances run at once, and no other function takes them. */
   readonly reserved?: number | undefined;
 }
 
-/** A Lambda function that works on the stores, with its versions, and a role and a log of its own. Whoever calls it calls `live`. */
+/** A Lambda function that works on the stores, with its versions, its own role and its own log. Callers call `live`. */
 export class HandlerFunction extends Construct {
   readonly role: Role;
   readonly live: IFunction;
@@ -54,13 +54,13 @@ export class HandlerFunction extends Construct {
       ...(reserved !== undefined && { reservedConcurrentExecutions: reserved }),
       role: this.role,
       logGroup,
-      // The handler logs a JSON line per request. Lambda's own three lines around it would cost as much as the request.
+      // The handler logs a JSON line per request. Lambda's own three lines would cost as much as the request.
       loggingFormat: LoggingFormat.JSON,
       systemLogLevelV2: SystemLogLevel.WARN,
-      // The way back leads to an earlier version, so those stay. They cost nothing, and go with the function.
+      // Earlier versions stay, because a rollback needs them. They cost nothing, and are removed with the function.
       currentVersionOptions: { removalPolicy: RemovalPolicy.RETAIN },
     });
-    // The CDK's types call optional what they then declare as undefined.
+    // The CDK's types mark as optional what they declare as undefined.
     this.live = lambda.addAlias(LIVE) as IFunction;
   }
 }

@@ -19,7 +19,7 @@ import { type FunctionKind, functionName } from "./function-names.ts";
 
 const PERIOD = Duration.minutes(5);
 const MINUTE = Duration.minutes(1);
-/** Where DynamoDB counts its own failures: for each of its operations apart. The scanner asks this of it also when nobody calls. */
+/** DynamoDB counts its failures per operation. The scanner makes this one even if nobody calls the API. */
 const QUERY = "Query";
 
 export interface MonitoringProps {
@@ -27,7 +27,7 @@ export interface MonitoringProps {
   readonly table: ITable;
 }
 
-/** Thirteen alarms, each a state that someone should look at, and a dashboard to look at. CloudWatch bills both by the month. */
+/** Thirteen alarms, each for a state that someone should look at, and a dashboard. CloudWatch bills both by the month. */
 export class Monitoring extends Construct {
   constructor(scope: Construct, id: string, props: MonitoringProps) {
     super(scope, id);
@@ -147,7 +147,7 @@ const alarmsOnRuns = (
 
 function metricsOf({ deployment: { name }, table }: MonitoringProps) {
   const sum = { statistic: Stats.SUM, period: PERIOD };
-  // Of the function by its name: all its versions together.
+  // A metric of a function by its name: all versions together.
   const ofFunction = (kind: FunctionKind, metricName: string, settings: { statistic: string; period: Duration } = sum) =>
     new Metric({
       namespace: "AWS/Lambda",
@@ -155,7 +155,7 @@ function metricsOf({ deployment: { name }, table }: MonitoringProps) {
       dimensionsMap: { FunctionName: functionName(name, kind) },
       ...settings,
     });
-  // The scanner logs these as embedded metrics, and only while they are above zero: CloudWatch bills a metric by the hours that it has.
+  // The scanner logs these as embedded metrics, only while they are above zero: CloudWatch bills a metric by its hours.
   const ofScanner = (metricName: string, statistic: string, period: Duration) =>
     new Metric({ namespace: "Apogee", metricName, dimensionsMap: { Deployment: name }, statistic, period });
   return {

@@ -2,13 +2,13 @@ import { GetAliasCommand, type LambdaClient, ListVersionsByFunctionCommand, Upda
 import { chooseRelease, type Direction, type PublishedVersion } from "./choose-release.ts";
 import { FUNCTION_KINDS, type FunctionKind, functionName, LIVE } from "./function-names.ts";
 
-/** What stands in the way of moving; the message is one line for whoever asked for it. */
+/** Why a move is impossible. The message is one line for the operator. */
 export class CannotMove extends Error {
   override readonly name = "CannotMove";
 }
 
 interface Version extends PublishedVersion {
-  /** Of which deployment's choices it was made. */
+  /** The environment with which it was deployed. */
   readonly environment: Readonly<Record<string, string>>;
   readonly publishedAt: string;
 }
@@ -16,12 +16,12 @@ interface Version extends PublishedVersion {
 interface DeployedFunction {
   readonly functionName: string;
   readonly live: number;
-  /** Of the alias as it was read: whoever moved it since is not overruled. */
+  /** The alias's revision as it was read: a later move by another process is not overwritten. */
   readonly revision: string | undefined;
   readonly versions: readonly Version[];
 }
 
-/** What an earlier release may not silently bring back. */
+/** Settings that a move to another release may not change silently. */
 const GUARDED: Readonly<Record<string, string>> = {
   TABLE: "works on another table",
   BUCKET: "works on another bucket",
@@ -33,14 +33,14 @@ export interface MoveOptions {
   /** Name of the deployment. */
   readonly deployment: string;
   readonly direction: Direction;
-  /** Also to a release with another table, bucket or key. */
+  /** Move even to a release with another table, bucket or key. */
   readonly anyway: boolean;
   readonly print: (line: string) => void;
 }
 
 /**
- * Moves `live` of all three functions to the release before, or forward to the newest, and prints each move. Errors:
- * `CannotMove`; whatever the SDK throws, and then a repeat goes on where it ended.
+ * Moves `live` of all three functions to the previous release, or forward to the newest, and prints each move. Errors: `CannotMove`;
+ * those of the SDK, after which a repeat continues where it ended.
  */
 export async function moveRelease({ lambda, deployment, direction, anyway, print }: MoveOptions): Promise<void> {
   const read = (kind: FunctionKind) => readFunction(lambda, functionName(deployment, kind));
@@ -79,7 +79,7 @@ async function readFunction(lambda: LambdaClient, name: string): Promise<Deploye
     const page = await lambda.send(new ListVersionsByFunctionCommand({ FunctionName: name, ...(Marker && { Marker }) }));
     for (const { Version: number = "", Environment, LastModified = "" } of page.Versions ?? []) {
       const environment = Environment?.Variables ?? {};
-      // $LATEST is none that serves.
+      // $LATEST never serves.
       if (/^\d+$/.test(number))
         versions.push({ number: Number(number), release: environment.RELEASE, environment, publishedAt: LastModified });
     }
@@ -104,7 +104,7 @@ async function moveAlias(lambda: LambdaClient, FunctionName: string, to: number,
       FunctionName,
       Name: LIVE,
       FunctionVersion: String(to),
-      // All of it: a share that someone gave to another version ends.
+      // All traffic: weights given to other versions end.
       RoutingConfig: { AdditionalVersionWeights: {} },
       ...(RevisionId !== undefined && { RevisionId }),
     }),

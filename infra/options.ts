@@ -10,7 +10,7 @@ const optionalNumber = (min: number, max: number, message: string) =>
     .transform((text) => (text === undefined ? undefined : Number(text)))
     .refine((value) => value === undefined || (value >= min && value <= max), message);
 
-/** A key, and a value that may be empty, of what AWS lets a tag have. Names that begin with aws: are its own. */
+/** A key and a value, which may be empty, as AWS allows them in tags. Names that begin with aws: are reserved. */
 const TAG = /^(?!aws:)[\w.:/+@ -]{1,128}=[\w.:/+@= -]{0,256}$/;
 
 const isTags = (text: string): boolean => {
@@ -19,7 +19,7 @@ const isTags = (text: string): boolean => {
   return text === "" || (tags.every((tag) => TAG.test(tag)) && new Set(names).size === names.length);
 };
 
-/** What CloudWatch takes; it keeps a log for no other number of days. */
+/** The retention times that CloudWatch accepts, in days. */
 const LOG_DAYS = [
   "1",
   "3",
@@ -45,11 +45,11 @@ const LOG_DAYS = [
   "3653",
 ] as const;
 
-/** What a deployment chooses, as context: `-c name=value`. docs/deploy.md prints this table, and a test keeps the two alike. */
+/** The options of a deployment, as context: `-c name=value`. docs/deploy.md prints this table, and a test keeps the two alike. */
 export const OPTIONS = {
   name: {
     env: "name",
-    // With `-maintenance` behind it, it is a function's name, which has 64 characters at most.
+    // With `-maintenance` appended it is a function's name, which has 64 characters at most.
     schema: z.string().regex(/^[A-Za-z][A-Za-z0-9-]{0,47}$/, "must be 1 to 48 of A-Z a-z 0-9 and -, a letter first"),
     default: "Apogee",
     unit: "",

@@ -1,15 +1,15 @@
-// npm run rollback: the way back in one command. docs/deploy.md, "Going back".
+// npm run rollback: goes back to the previous release. docs/deploy.md, "Going back".
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { LambdaClient } from "@aws-sdk/client-lambda";
 import { CannotMove, moveRelease } from "./move-release.ts";
 
-// The SDK tells every process on Node 20 that its versions of 2027 will not run there.
+// The SDK warns every process on Node 20 that its versions of 2027 will not run there.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = "true";
 
 const USAGE = "npm run rollback -- [-c name=Apogee] [--forward] [--anyway]";
 
-/** As for a deployment: from the command line, or for good in cdk.json. */
+/** The deployment's name, from the command line or from cdk.json. */
 function deploymentName(context: readonly string[]): string {
   let name: unknown = JSON.parse(readFileSync("cdk.json", "utf8")).context?.name;
   for (const assignment of context) {

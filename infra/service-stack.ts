@@ -12,7 +12,7 @@ import type { StorageStack } from "./storage-stack.ts";
 import { storesFor } from "./stores.ts";
 
 const TICK = Duration.seconds(TICK_SECONDS);
-/** A run that failed is not repeated by Lambda, which would wait a minute first, nor one that comes late: the next tick does its work. */
+/** Lambda repeats neither a failed run, since it would wait a minute first, nor a late one: the next tick does its work. */
 const ONCE = { retryAttempts: 0, maxEventAge: TICK };
 
 export interface ServiceStackProps {
@@ -24,8 +24,8 @@ export interface ServiceStackProps {
 }
 
 /**
- * What runs by itself: maintenance and the scanner every minute, the scanner also when the API rings. It keeps nothing and nobody
- * knows its address, so it may be removed and made anew.
+ * The parts that run by themselves: maintenance and the scanner every minute, and the scanner when the API rings. The stack keeps no
+ * data and nobody knows its address, so it may be removed and made anew.
  */
 export class ServiceStack extends Stack {
   constructor(scope: Construct, id: string, { deployment, storage, plans, reserved }: ServiceStackProps) {
@@ -49,14 +49,14 @@ export class ServiceStack extends Stack {
   }
 
   /**
-   * A scanner that dies of its memory or its time is started again at once, since what went wrong with its run is handed to the
-   * scanner itself. One that fails again and again does not go round for ever: the scanner counts the failures that it was handed, and
-   * leaves the work to the next tick after a few.
+   * If a scanner runs out of memory or time, Lambda starts it again at once, because the failure is delivered to the scanner itself. A
+   * scanner that fails again and again does not do so for ever: it counts the failures delivered to it, and after a few leaves the work
+   * to the next tick.
    */
   #startAgain(scanner: HandlerFunction, deployment: string): void {
     const itself = liveArn(this, deployment, "scanner");
     scanner.role.addToPolicy(new PolicyStatement({ actions: ["lambda:InvokeFunction"], resources: [itself] }));
-    // The CDK's own destination would have role, function and alias wait for each other.
+    // The CDK's own destination would make role, function and alias depend on each other in a circle.
     scanner.live.configureAsyncInvoke({ ...ONCE, onFailure: { bind: () => ({ destination: itself }) } });
   }
 }

@@ -6,7 +6,7 @@ import { framesPrefix, RETENTION_CLASSES_DAYS } from "../core/keys.ts";
 import type { Deployment } from "./deployment.ts";
 import { keyOf } from "./stores.ts";
 
-/** Everything the broker keeps: the table and the bucket. Both outlive their stack, unless the deployment is a throw-away. */
+/** Everything that the broker keeps: the table and the bucket. Both outlive their stack, unless the deployment is a throw-away. */
 export class StorageStack extends Stack {
   readonly table: Table;
   readonly bucket: Bucket;
@@ -35,10 +35,10 @@ export class StorageStack extends Stack {
         ? // With a key for the bucket S3 asks KMS now and then, in place of once for each object.
           { encryption: BucketEncryption.KMS, encryptionKey, bucketKeyEnabled: true }
         : { encryption: BucketEncryption.S3_MANAGED }),
-      // An object is written once, under a name that is never used again: an older version could only be a deleted object, billed on.
+      // An object is written once, under a name that is never reused. So an older version could only be a deleted object, still billed.
       versioned: false,
       lifecycleRules: [
-        // S3 rounds up to the midnight after, so an object is never gone before core counts it as expired.
+        // S3 rounds up to the next midnight, so an object never expires before core counts it as expired.
         ...RETENTION_CLASSES_DAYS.map((days) => ({
           id: `log-r${days}`,
           prefix: framesPrefix(days),
@@ -54,7 +54,7 @@ export class StorageStack extends Stack {
       reason:
         "Only the functions get at it, and they log their requests; access logs would be a second bucket that grows for ever.",
     });
-    // Exported whoever imports it: what a deployment on another table does without could not be withdrawn while its stacks still use it.
+    // Exported even if unused: else a deployment that moves to another table would withdraw an export that its stacks still use.
     for (const value of [this.table.tableName, this.table.tableArn, this.bucket.bucketName, this.bucket.bucketArn])
       this.exportValue(value);
     new CfnOutput(this, "TableName", { key: "Table", value: this.table.tableName });

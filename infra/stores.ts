@@ -8,35 +8,35 @@ import type { Deployment } from "./deployment.ts";
 
 const OBJECTS = "log/*";
 
-/** What functions work on. */
+/** The stores that functions work on. */
 export interface Stores {
   readonly table: ITable;
   readonly bucket: Bucket;
-  /** What both are encrypted with, where AWS's own keys will not do. */
+  /** The key that encrypts both, if AWS's own keys will not do. */
   readonly key: IKey | undefined;
 }
 
-/** Those that a deployment makes. */
+/** The stores that a deployment makes. */
 interface OwnStores {
   readonly table: Table;
   readonly bucket: Bucket;
 }
 
-/** The deployment's own stores, or its bucket and the table that it is told to work on. */
+/** The deployment's own stores, or its bucket and a given table. */
 export function storesFor(scope: Construct, storage: OwnStores, { tableName, kmsKeyArn }: Deployment): Stores {
   return {
-    // The CDK's types call optional what they then declare as undefined.
+    // The CDK's types mark as optional what they declare as undefined.
     table: tableName === undefined ? (storage.table as ITable) : Table.fromTableName(scope, "OtherTable", tableName),
     bucket: storage.bucket,
     key: keyOf(scope, kmsKeyArn),
   };
 }
 
-/** A key that others keep, and whose policy they write. */
+/** A key of another owner, who writes its policy. */
 export const keyOf = (scope: Construct, arn: string | undefined): IKey | undefined =>
   arn === undefined ? undefined : Key.fromKeyArn(scope, "Key", arn);
 
-/** Every call the broker makes of its stores. A transaction asks for the right to each of its parts and has none of its own. */
+/** Every call that the broker makes to its table. A transaction needs the permission for each of its parts, and none of its own. */
 const TABLE_ACTIONS = [
   "dynamodb:BatchGetItem",
   "dynamodb:ConditionCheckItem",
@@ -47,13 +47,13 @@ const TABLE_ACTIONS = [
   "dynamodb:UpdateItem",
 ];
 
-/** Lets `role` do to table and bucket what the broker does, and nothing else: it deletes no object and scans no table. */
+/** Lets `role` do with table and bucket what the broker does, and nothing else: it deletes no object and scans no table. */
 export function grantStoreAccess(role: Role, { table, bucket }: Pick<Stores, "table" | "bucket">): void {
   const allow = (actions: string[], resource: string) =>
     role.addToPolicy(new PolicyStatement({ actions, resources: [resource] }));
   allow(TABLE_ACTIONS, table.tableArn);
   allow(["s3:GetObject", "s3:PutObject"], bucket.arnForObjects(OBJECTS));
-  // Without it S3 answers 403 where an object is gone by age. A condition on the prefix would undo that: a GetObject has none.
+  // Without it S3 answers 403 for an expired object. A condition on the prefix would undo that: a GetObject has none.
   allow(["s3:ListBucket"], bucket.bucketArn);
   const { "Fn::ImportValue": arn } = role.stack.resolve(bucket.stack.exportValue(bucket.bucketArn));
   Validations.of(role).acknowledge({
@@ -62,7 +62,7 @@ export function grantStoreAccess(role: Role, { table, bucket }: Pick<Stores, "ta
   });
 }
 
-/** What DynamoDB and S3 do with a key on behalf of whoever calls them. */
+/** The calls that DynamoDB and S3 make with a key on behalf of their callers. */
 const KEY_ACTIONS = [
   "kms:Decrypt",
   "kms:DescribeKey",
@@ -72,7 +72,7 @@ const KEY_ACTIONS = [
   "kms:ReEncryptTo",
 ];
 
-/** Lets `role` use `key` by way of the two stores, and for nothing else. */
+/** Lets `role` use `key` through the two stores, and for nothing else. */
 export function grantKeyUse(role: Role, key: IKey): void {
   const { region } = Stack.of(role);
   role.addToPolicy(

@@ -4,7 +4,7 @@ import { StoreCorrupt } from "../../core/ports/store-failures.ts";
 import { isList } from "../items/attributes.ts";
 import { adoptAttribute, adoptItem } from "../items/limits.ts";
 
-/** The attribute as DynamoDB takes it, a copy that shares nothing with the caller. Errors: `StoreMisuse`. */
+/** The attribute in DynamoDB's form: a copy that shares nothing with the caller. Errors: `StoreMisuse`. */
 export function attributeValue(name: string, attribute: Attribute): AttributeValue {
   return encoded(adoptAttribute(name, attribute));
 }
@@ -25,10 +25,10 @@ function encoded(attribute: Attribute): AttributeValue {
   return members.every((member) => typeof member === "string") ? { SS: members } : { NS: members.map(numeral) };
 }
 
-/** Seventeen digits name every double, and DynamoDB keeps 38; JavaScript's exponents (`1e-7`) are its own. */
+/** Seventeen digits name every double, and DynamoDB keeps 38. It also accepts JavaScript's exponents (`1e-7`). */
 const numeral = (number: string | number): string => String(number);
 
-/** The item as the port hands it out. Errors: `StoreCorrupt` for a type of attribute that nothing here writes. */
+/** The item in the port's form. Errors: `StoreCorrupt` for a type of attribute that nothing here writes. */
 export function itemOf(values: Record<string, AttributeValue>): Item {
   const item: Record<string, Attribute> = {};
   for (const [name, value] of Object.entries(values)) item[name] = attributeOf(name, value);

@@ -3,11 +3,11 @@ import { S3Client } from "@aws-sdk/client-s3";
 
 export interface AwsClientSettings {
   readonly region: string;
-  /** Of a stand-in for both services; then buckets are named in the path. Default: AWS. */
+  /** Endpoint of a stand-in for both services; buckets are then named in the path. Default: AWS. */
   readonly endpoint?: string;
-  /** Default: the SDK's chain of environment, profile, and the role of what it runs on. */
+  /** Default: the SDK's chain of environment, profile, and the role of the machine or function. */
   readonly credentials?: AwsCredentials;
-  /** Connections per service. More calls wait for a free one, and fail as not sent after the time for connecting. Default 256. */
+  /** Connections per service. Further calls wait for a free one, and fail as not sent after the time for connecting. Default 256. */
   readonly connectionsMax?: number;
   /** A connection takes milliseconds, more for a handler that starts cold and short of processor time. Default 3,000. */
   readonly connectTimeoutMs?: number;
@@ -27,18 +27,18 @@ export interface AwsClients {
 
 const CONNECTIONS_MAX = 256;
 const CONNECT_TIMEOUT_MS = 3_000;
-/** DynamoDB closes a connection that idles for a minute. A write that meets one closing has no known outcome, so we are first. */
+/** DynamoDB closes a connection that idles for a minute. A write on a closing connection has no known outcome, so we close earlier. */
 const IDLE_CONNECTION_MS = 20_000;
 
-/** The SDK warns on the console when connections are short; calls that fail for it say so themselves. */
+/** The SDK warns on the console when connections run short. The calls that fail for it report that themselves. */
 const quiet = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
 /**
- * Told of no call: for whoever is, the SDK prepares a copy of every input and output without what is secret, also where nobody looks at
- * it. That is a tenth of the processor's time.
+ * Also without `info` and `error`: for a logger that has them, the SDK copies every input and output without their secrets, even if the
+ * logger ignores the copy. That takes a tenth of the processor's time.
  */
 const unheard = { ...quiet, info: undefined, error: undefined } as unknown as typeof quiet;
 
-/** Both clients send a request once: what to send again is decided above them. */
+/** Both clients send a request once. Repeats are decided above them. */
 export function openAwsClients({
   region,
   endpoint,
@@ -54,7 +54,7 @@ export function openAwsClients({
     maxAttempts: 1,
     retryMode: "standard",
     logger: unheard,
-    // The time for a whole call is bounded by its signal. Without `socketTimeout: 0` the SDK would set one of its own.
+    // A call's time is bounded by its signal. Without `socketTimeout: 0` the SDK would add its own limit.
     requestHandler: {
       connectionTimeout: connectTimeoutMs,
       socketTimeout: 0,
@@ -67,10 +67,10 @@ export function openAwsClients({
   const s3 = new S3Client({
     ...settings,
     forcePathStyle: endpoint !== undefined,
-    // Checksums are asked for where they mean something: on whole objects.
+    // Checksums are requested where they mean something: on whole objects.
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",
-    // It would give every put over 2 MB a connection of its own.
+    // With this header, every put over 2 MB would get a new connection.
     expectContinueHeader: false,
   });
   return {

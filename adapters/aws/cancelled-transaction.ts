@@ -4,7 +4,7 @@ import { itemOf } from "./attribute-values.ts";
 
 type Failures = Extract<TransactResult, { ok: false }>["failures"];
 
-/** Reasons that say nothing against the answer of a failed condition: DynamoDB looks at conditions first. */
+/** Reasons beside which a failed condition still counts, because DynamoDB checks conditions first. */
 const DECIDED: ReadonlySet<string | undefined> = new Set([
   "None",
   "ConditionalCheckFailed",
@@ -13,8 +13,8 @@ const DECIDED: ReadonlySet<string | undefined> = new Set([
 ]);
 
 /**
- * The conditions that did not hold, where that is why the transaction was cancelled. Where a write was throttled or met another
- * transaction its condition was not looked at, so the cancellation is a failure, whatever else is among the reasons.
+ * The failed conditions, if they are why the transaction was cancelled. If a write was throttled or met another transaction, its
+ * condition was not checked. Then the cancellation is a failure, whatever the other reasons are.
  * Errors: the decisive reason, named by its code.
  */
 export function failuresOf(cancelled: TransactionCanceledException): Failures {

@@ -9,23 +9,23 @@ export interface AwsStoreSettings extends AwsClientSettings {
   readonly table: string;
   readonly bucket: string;
   readonly telemetry?: Telemetry;
-  /** How long one request for items may take. DynamoDB answers in milliseconds, or not at all. Default 3,000. */
+  /** Time limit of one request for items. DynamoDB answers in milliseconds, or not at all. Default 3,000. */
   readonly itemTimeoutMs?: number;
-  /** How long one request for an object may take: 16 MB over a small function's network. Default 10,000. */
+  /** Time limit of one request for an object: 16 MB over a small function's network. Default 10,000. */
   readonly objectTimeoutMs?: number;
 }
 
 export interface AwsStores {
   readonly items: ItemStore;
   readonly objects: ObjectStore;
-  /** Lets go of the connections; calls in flight fail. */
+  /** Closes the connections; calls in flight fail. */
   close(): void;
 }
 
 const ITEM_TIMEOUT_MS = 3_000;
 const OBJECT_TIMEOUT_MS = 10_000;
 
-/** The stores over DynamoDB and S3. It asks nothing of them: a missing table or bucket shows with the first call. */
+/** The stores over DynamoDB and S3. Nothing is checked here: a missing table or bucket shows with the first call. */
 export function connectAws(settings: AwsStoreSettings): AwsStores {
   const { table, bucket, telemetry, itemTimeoutMs = ITEM_TIMEOUT_MS, objectTimeoutMs = OBJECT_TIMEOUT_MS } = settings;
   const { dynamodb, s3, close } = openAwsClients(settings);

@@ -36,7 +36,7 @@ import { queryInput } from "./query-input.ts";
 import { backOff, type Send, type ServiceCall, ServiceCalls } from "./service-calls.ts";
 import { deleteInput, putInput, transactItem, updateInput } from "./write-inputs.ts";
 
-/** Rounds of a batchGet that DynamoDB cuts short, because the answer would pass 16 MB or because it is throttled. */
+/** Rounds of a batchGet. DynamoDB cuts an answer short if it would pass 16 MB or if it is throttled. */
 const BATCH_ROUNDS_MAX = 8;
 const RETURN_UNITS = { ReturnConsumedCapacity: "TOTAL" } as const;
 
@@ -45,7 +45,7 @@ interface WriteOutput {
   readonly ConsumedCapacity?: ConsumedCapacity | undefined;
 }
 
-/** Items in one DynamoDB table whose key is `pk` and `sk`, both strings. Its units are what DynamoDB says it consumed. */
+/** Items in one DynamoDB table whose key is `pk` and `sk`, both strings. Its units are those that DynamoDB reports as consumed. */
 export class DynamoDbItemStore implements ItemStore {
   readonly #client: DynamoDBClient;
   readonly #table: string;
@@ -134,8 +134,8 @@ export class DynamoDbItemStore implements ItemStore {
   }
 
   /**
-   * The SDK gives each call a token of its own, by which DynamoDB answers a repetition like the first call, for ten minutes. Nothing
-   * relies on that: a transaction is sent once, and whoever repeats one is fenced by its conditions, however late.
+   * The SDK gives each call a token. For ten minutes DynamoDB answers a repetition with the same token like the first call. Nothing
+   * relies on that: a transaction is sent once, and a repeat is fenced by its conditions, however late.
    */
   async transact(writes: readonly TransactWrite[]): Promise<TransactResult> {
     return this.#calls.run("transact", async (call): Promise<TransactResult> => {
@@ -175,7 +175,7 @@ function cancellation(error: unknown): { readonly failures: ReturnType<typeof fa
   throw error;
 }
 
-/** DynamoDB does not say what a failed condition consumed: it is the item that it met. */
+/** DynamoDB does not report what a failed condition consumed: it is the size of the item that it met. */
 function unitsOfRace(call: ServiceCall, current: Item | undefined): number {
   const bytes = current === undefined ? 0 : itemSize(current);
   call.bytes += bytes;

@@ -11,7 +11,7 @@ export class Expressions {
   readonly #values: Record<string, AttributeValue> = {};
   #valueCount = 0;
 
-  /** What the expressions built so far refer to. DynamoDB refuses maps that are empty or not used up. */
+  /** The names and values that the expressions built so far refer to. DynamoDB refuses empty maps and unused entries. */
   placeholders(): {
     readonly ExpressionAttributeNames: Record<string, string> | undefined;
     readonly ExpressionAttributeValues: Record<string, AttributeValue> | undefined;
@@ -70,7 +70,7 @@ export class Expressions {
       case ">":
         return `${name} ${condition.op} ${this.value(condition.name, condition.value)}`;
       case "lessThanAttribute":
-        // DynamoDB refuses to compare an attribute with itself; it is never less.
+        // DynamoDB refuses to compare an attribute with itself. It is never less than itself, so this condition is always false.
         if (condition.other === condition.name) return `(attribute_exists(${name}) AND attribute_not_exists(${name}))`;
         return `${name} < ${this.name(condition.other)}`;
       case "beginsWith":

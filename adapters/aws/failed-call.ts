@@ -1,19 +1,19 @@
 import { StoreCorrupt, StoreMisuse, StoreUnavailable, type UnavailableReason } from "../../core/ports/store-failures.ts";
 
 /**
- * What a failed call means:
+ * The meaning of a failed call:
  *
  * - `misuse`: the service can never accept it;
- * - `refused`: the service said no, and will until someone changes something (a grant, a table, credentials);
+ * - `refused`: the service said no, and will until somebody changes something (a grant, a table, credentials);
  * - `throttled`, `conflict`: the service said not now;
- * - `unsent`: it never left, for want of a connection or of credentials;
- * - `lost`: it may have left, and nobody said what became of it.
+ * - `unsent`: it was never sent, for lack of a connection or of credentials;
+ * - `lost`: it may have been sent, and its outcome is unknown.
  */
 type Verdict = "misuse" | "refused" | "throttled" | "conflict" | "unsent" | "lost";
 
 /**
- * Codes of errors, and of the reasons why a transaction was cancelled, whose status does not say it all: otherwise a service's 3xx
- * and 4xx are `refused`, its 5xx and whatever the network does are `lost`.
+ * Codes of errors, and of reasons for cancelled transactions, whose status does not decide. For all others, a service's 3xx and 4xx are
+ * `refused`; its 5xx and all network errors are `lost`.
  */
 const VERDICTS: ReadonlyMap<string, Verdict> = new Map([
   ["ValidationException", "misuse"],
@@ -29,16 +29,16 @@ const VERDICTS: ReadonlyMap<string, Verdict> = new Map([
   ["SlowDown", "throttled"],
   ["TransactionConflictException", "conflict"],
   ["TransactionConflict", "conflict"],
-  // A table in several regions with strong consistency: another region is writing the item.
+  // In a table in several regions with strong consistency, another region is writing the item.
   ["ReplicatedWriteConflictException", "conflict"],
   ["ConditionalRequestConflict", "conflict"],
   ["OperationAborted", "conflict"],
   ["CredentialsProviderError", "unsent"],
-  // A transaction of this token runs: it is this one, received twice.
+  // A transaction with this token is running: this one was received twice.
   ["TransactionInProgressException", "lost"],
 ]);
 
-/** What to look at, for those who meet one of these: they are about the set-up. */
+/** Hints for errors that are about the set-up. */
 const ADVICE: ReadonlyMap<string, string> = new Map([
   ["AccessDeniedException", "the credentials do not allow it"],
   ["AccessDenied", "the credentials do not allow it"],
@@ -52,13 +52,13 @@ const ADVICE: ReadonlyMap<string, string> = new Map([
   ["ExpiredToken", "the credentials have expired"],
 ]);
 
-/** The parts of an SDK error, or of one from the network below it, that mean something here. */
+/** The relevant parts of an SDK error, or of a network error below it. */
 interface ErrorParts {
   readonly name?: string;
   readonly message?: string;
   readonly code?: string;
   readonly syscall?: string;
-  /** Of a connection tried at several addresses. */
+  /** Errors of a connection that was tried at several addresses. */
   readonly errors?: readonly unknown[];
   readonly $metadata?: { readonly httpStatusCode?: number; readonly requestId?: string };
 }
@@ -84,22 +84,22 @@ function verdictOf(error: unknown): Verdict {
   return isUnsent(error) ? "unsent" : "lost";
 }
 
-/** Whether no connection came about. A request is written to a connected socket only. */
+/** Whether no connection was made: a request is written only to a connected socket. */
 function isUnsent(error: unknown): boolean {
   const { name, code, syscall, errors } = partsOf(error);
   if (errors !== undefined) return errors.length > 0 && errors.every(isUnsent);
   if (syscall === "connect" || syscall === "getaddrinfo") return true;
-  // The SDK's time-out for connecting, the only one that the clients set; those of the system bear a code.
+  // The SDK's time-out for connecting has no code. It is the only time-out that the clients set; those of the system have one.
   return name === "TimeoutError" && code === undefined;
 }
 
-/** A call that failed, in the port's terms; `retryable` when the same call may well succeed in a moment. */
+/** A failed call, in the port's terms. `retryable`: the same call may well succeed in a moment. */
 export interface FailedCall {
   readonly error: StoreUnavailable | StoreMisuse | StoreCorrupt;
   readonly retryable: boolean;
 }
 
-/** `call` names operation and resource. A read changes nothing, so what became of it is never unknown. */
+/** `call` names operation and resource. A read changes nothing, so its outcome is never unknown. */
 export function failedCall(error: unknown, call: string, kind: "read" | "write"): FailedCall {
   if (StoreUnavailable.is(error) || StoreCorrupt.is(error) || error instanceof StoreMisuse) return { error, retryable: false };
   const verdict = verdictOf(error);
@@ -107,7 +107,7 @@ export function failedCall(error: unknown, call: string, kind: "read" | "write")
   const outcome = verdict === "lost" && kind === "write" ? "unknown" : "not-applied";
   const reason: UnavailableReason = verdict === "throttled" || verdict === "conflict" ? verdict : "unavailable";
   const answered = partsOf(error).$metadata?.httpStatusCode !== undefined;
-  // An answer may quote the signed request, and with it the session's token: its name says enough.
+  // An answer may quote the signed request and the session's token, so only its name is kept.
   const options = answered || verdict === "unsent" ? undefined : { cause: error };
   return {
     error: new StoreUnavailable(outcome, reason, `${call}: ${described(error)}`, options),

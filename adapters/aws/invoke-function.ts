@@ -2,7 +2,7 @@ import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
 
 export interface LambdaPlace {
   readonly region: string;
-  /** Of a stand-in for AWS. Default: AWS. */
+  /** Endpoint of a stand-in for AWS. Default: AWS. */
   readonly endpoint?: string | undefined;
   /** Default: the SDK's chain, which in a function ends at its role. */
   readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string } | undefined;
@@ -10,10 +10,10 @@ export interface LambdaPlace {
 
 const ATTEMPTS_MAX = 2;
 const CONNECT_TIMEOUT_MS = 500;
-/** A handler is given an object, with nothing in it. */
+/** The event of the invoked handler: an empty object. */
 const NO_EVENT = "{}";
 
-/** Has Lambda invoke a function soon, by name or ARN; resolves once that is queued. */
+/** Queues an invocation of a function, by name or ARN, and resolves once that is queued. */
 export type InvokeLater = (functionName: string, signal: AbortSignal) => Promise<void>;
 
 export function openLambda({ region, endpoint, credentials }: LambdaPlace): InvokeLater {

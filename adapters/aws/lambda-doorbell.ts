@@ -4,7 +4,7 @@ import type { InvokeLater, LambdaPlace } from "./invoke-function.ts";
 export interface LambdaDoorbellSettings extends LambdaPlace {
   /** The scanner's name or ARN. */
   readonly functionName: string;
-  /** Hears why nobody was rung. */
+  /** Told why no scanner was rung. */
   readonly onFailure: (error: Error) => void;
   /** How long a sender waits for a ring. Default 1,500: the first one connects. */
   readonly timeoutMs?: number | undefined;
@@ -12,7 +12,7 @@ export interface LambdaDoorbellSettings extends LambdaPlace {
 
 const TIMEOUT_MS = 1_500;
 
-/** Rings by invoking a function. The SDK's client for that is loaded with the first ring: most processes never ring. */
+/** Rings by invoking a function. The SDK's client is loaded with the first ring, because most processes never ring. */
 export class LambdaDoorbell implements Doorbell {
   readonly #settings: LambdaDoorbellSettings;
   #invokeLater: InvokeLater | undefined;
@@ -35,7 +35,7 @@ export class LambdaDoorbell implements Doorbell {
   }
 }
 
-/** Without the message: an answer may quote the signed request, and with it the session's token. */
+/** Names the failure without its message, which may quote the signed request and the session's token. */
 function reasonOf(error: unknown): string {
   const { name = "unknown", code, $metadata } = error as SdkError;
   const status = $metadata?.httpStatusCode;
@@ -44,7 +44,7 @@ function reasonOf(error: unknown): string {
 
 interface SdkError {
   readonly name?: string;
-  /** Of the network. */
+  /** Code of a network error. */
   readonly code?: string;
   readonly $metadata?: { readonly httpStatusCode?: number };
 }

@@ -7,7 +7,7 @@ import { Expressions } from "./expressions.ts";
 /** DynamoDB takes 32 bits. A page ends at 1 MB long before. */
 const LIMIT_MAX = 2 ** 31 - 1;
 
-/** `undefined` where the bounds leave nothing between them, which DynamoDB refuses to be asked. Errors: `StoreMisuse`. */
+/** `undefined` if the bounds leave nothing between them: DynamoDB refuses such a query. Errors: `StoreMisuse`. */
 export function queryInput(table: string, query: Query): QueryCommandInput | undefined {
   const { pk, from = "", to, reverse = false, limit, consistent = true } = query;
   checkPk(pk);
@@ -15,7 +15,7 @@ export function queryInput(table: string, query: Query): QueryCommandInput | und
   if (to === "" || (to !== undefined && compareUtf8(from, to) > 0)) return undefined;
   const expressions = new Expressions();
   const key = [`${expressions.name("pk")} = ${expressions.value("pk", pk)}`];
-  // Every sort key is more, and DynamoDB does not compare with an empty one.
+  // Every sort key is above the empty one, with which DynamoDB does not compare.
   const lower = from === "" ? undefined : expressions.value("sk", from);
   const upper = to === undefined ? undefined : expressions.value("sk", to);
   if (lower !== undefined && upper !== undefined) key.push(`${expressions.name("sk")} BETWEEN ${lower} AND ${upper}`);

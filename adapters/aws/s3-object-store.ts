@@ -25,7 +25,7 @@ export class S3ObjectStore implements ObjectStore {
         Bucket: this.#bucket,
         Key: key,
         Body: bytes,
-        // S3 refuses bytes that are not those the checksum was made of, and keeps it for readers.
+        // S3 refuses bytes that do not match the checksum, and keeps the checksum for readers.
         ChecksumAlgorithm: "CRC32",
       });
       call.bytes += bytes.length;
@@ -42,7 +42,7 @@ export class S3ObjectStore implements ObjectStore {
     });
   }
 
-  /** The body is part of the request: one that breaks off is asked for again. */
+  /** The body is read as part of the request, so a body that breaks off is requested again. */
   async #read(call: ServiceCall, input: GetObjectCommandInput): Promise<Uint8Array | undefined> {
     const bytes = await call.read((within) =>
       this.#client

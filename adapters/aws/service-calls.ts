@@ -2,14 +2,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Consumption, Telemetry } from "../telemetry.ts";
 import { failedCall } from "./failed-call.ts";
 
-/** A read is sent this often at most. Writes are sent once: only core knows how to repeat one whose outcome is unknown. */
+/** A read is sent this often at most. A write is sent once: only core knows how to repeat a write with an unknown outcome. */
 const READ_ATTEMPTS_MAX = 3;
 const BACKOFF_MS = { first: 25, most: 400 } as const;
 
-/** Sends a request once and takes its whole answer, within the time that the signal leaves it. */
+/** Sends a request once and reads its whole answer, until the signal aborts. */
 export type Send<T> = (within: { readonly abortSignal: AbortSignal }) => Promise<T>;
 
-/** One call of a port while it runs. It adds up what it consumes; the stores add the units and bytes that they learn. */
+/** A running call of a port. It adds up its consumption; the stores add the units and bytes that they learn. */
 export class ServiceCall {
   writeUnits = 0;
   readUnits = 0;
@@ -23,7 +23,7 @@ export class ServiceCall {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** `withinMs`: where the caller has less time than the timeout. Errors: those of the port. */
+  /** `withinMs`: the caller's remaining time, if shorter than the timeout. Errors: those of the port. */
   async write<T>(send: Send<T>, withinMs = Number.POSITIVE_INFINITY): Promise<T> {
     try {
       return await this.#send(send, withinMs);
@@ -32,7 +32,7 @@ export class ServiceCall {
     }
   }
 
-  /** As `write`, for what changes nothing: it is sent again while that may help. */
+  /** As `write`, for a read: it is sent again while that may help. */
   async read<T>(send: Send<T>): Promise<T> {
     for (let attempts = 1; ; attempts++) {
       try {
@@ -77,7 +77,7 @@ export class ServiceCalls {
   }
 }
 
-/** Waits a random while, longer on average after each failure, so that callers who failed together do not return together. */
+/** Waits a random time, longer on average after each failure, so that callers that failed together do not return together. */
 export async function backOff(failures: number): Promise<void> {
   await sleep(Math.random() * Math.min(BACKOFF_MS.most, BACKOFF_MS.first * 2 ** (failures - 1)));
 }

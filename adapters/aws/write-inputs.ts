@@ -4,7 +4,7 @@ import { checkKey } from "../items/limits.ts";
 import { attributeValues, keyValues } from "./attribute-values.ts";
 import { Expressions } from "./expressions.ts";
 
-/** What a write is to DynamoDB, alone (`PutItem`) or in a transaction (`Put`). Errors: `StoreMisuse`. */
+/** The form of a write in DynamoDB, alone (`PutItem`) or in a transaction (`Put`). Errors: `StoreMisuse`. */
 interface WriteInput extends ReturnType<Expressions["placeholders"]> {
   readonly TableName: string;
   readonly ConditionExpression?: string;
@@ -41,7 +41,7 @@ export function transactItem(table: string, write: TransactWrite): TransactWrite
     case "put":
       return { Put: putInput(table, write.item, write.when) };
     case "update": {
-      // In a transaction an update must say what it does, also where it only makes sure that the item exists.
+      // In a transaction, an update needs an expression even if it only makes sure that the item exists.
       const changes = write.changes.length > 0 ? write.changes : NO_CHANGE;
       const { UpdateExpression = "", ...input } = updateInput(table, write.key, changes, write.when);
       return { Update: { UpdateExpression, ...input } };

@@ -5,16 +5,16 @@ import { join } from "node:path";
 import { WRITE_BUFFER_BYTES_DEFAULT } from "./level-database.ts";
 
 const CHUNK_BYTES = 1024 * 1024;
-/** Opening rewrites the logs, two write buffers at most, and writes a few small files. */
+/** The room that opening needs: it rewrites the logs, two write buffers at most, and writes a few small files. */
 const BALLAST_BYTES = 2 * WRITE_BUFFER_BYTES_DEFAULT + 2 * CHUNK_BYTES;
-/** It is laid only where this many times its size is free. */
+/** The ballast is laid only if this many times its size is free. */
 const LAID_FROM = 4;
 
 const ballastPath = (directory: string): string => join(directory, "ballast");
 
 /**
- * A file that takes up as much of the disk as opening the database does. Whatever else fills the disk, giving the file up lets the server
- * start, and then what is no longer wanted can be deleted.
+ * Lays a file that takes as much room as opening the database does. If the disk fills up, deleting this file lets the server start, and
+ * then unwanted data can be deleted.
  */
 export async function layBallast(directory: string, bytes = BALLAST_BYTES): Promise<void> {
   const path = ballastPath(directory);
@@ -22,7 +22,7 @@ export async function layBallast(directory: string, bytes = BALLAST_BYTES): Prom
   if (sizeOf(path) >= bytes || bavail * bsize < LAID_FROM * bytes) return;
   const file = await open(`${path}.tmp`, "w");
   try {
-    // Noise, since a file system may store zeros in no room at all.
+    // Random bytes, since a file system may store zeros without using room.
     const chunk = randomFillSync(new Uint8Array(CHUNK_BYTES));
     for (let written = 0; written < bytes; written += CHUNK_BYTES) await file.writeFile(chunk);
     await file.sync();
@@ -35,7 +35,7 @@ export async function layBallast(directory: string, bytes = BALLAST_BYTES): Prom
   await rename(`${path}.tmp`, path);
 }
 
-/** Before the database is opened: gives the file up where there is less room than opening may take. */
+/** Called before the database is opened: deletes the file if less is free than opening may take. */
 export function dropBallast(directory: string): void {
   const path = ballastPath(directory);
   const bytes = sizeOf(path);
@@ -44,7 +44,7 @@ export function dropBallast(directory: string): void {
   if (bavail * bsize < bytes) unlinkSync(path);
 }
 
-/** 0 where there is none. */
+/** 0 if there is no file. */
 function sizeOf(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }

@@ -8,13 +8,13 @@ import { decodeItem, ItemEncoder } from "./item-codec.ts";
 import type { LevelDatabase, LevelOperation } from "./level-database.ts";
 import { expiryKey, indexedExpiry } from "./stored-keys.ts";
 
-/** A decoded item takes about twice its size, and an object with its boxes. */
+/** A decoded item takes about twice its size in memory, plus a fixed amount for its objects. */
 const CACHE_EXPANSION = 2;
 const CACHE_ENTRY_BYTES = 512;
 const ENCODER_BYTES = 1024 * 1024;
 const EMPTY = new Uint8Array(0);
 
-/** An item as a batch leaves it; `undefined` deletes it. */
+/** The state of an item after a batch. `image` undefined: deleted. */
 interface Version {
   readonly image: Image | undefined;
   readonly batch: Batch;
@@ -34,7 +34,7 @@ class Batch {
       this.resolve = resolve;
       this.reject = reject;
     });
-    // Every waiter learns of a failure on its own.
+    // Every waiter gets the failure itself.
     this.durable.catch(() => undefined);
   }
 }
@@ -42,13 +42,13 @@ class Batch {
 /**
  * Decides writes one after the other, in memory, and makes them durable in batches.
  *
- * At most one batch is being **written**; the next one **gathers** meanwhile, and is begun when the other ends, or at the end of the
- * event loop's turn in which it took its first write. A decision sees everything decided before it. Its answer, also "the
- * condition failed", waits for the youngest batch it has seen: nobody acts on what a crash could take back. What it saw of
- * durable state alone is answered at once. Reads see durable state only.
+ * At most one batch is being **written**. Meanwhile the next one **gathers**. It begins after the other has ended, at the end of an
+ * event-loop turn, so that all writes of the turn share it. A decision sees everything decided before it. Its answer, even "the
+ * condition failed", waits for the youngest batch that it has seen, so nobody acts on something that a crash could undo. A decision
+ * that saw only durable state is answered at once. Reads see durable state only.
  *
- * When a batch fails, its answers are `unknown`. What gathered was decided on it and was never begun: `not-applied`. Both are
- * dropped, with all that is cached, and the database starts anew from what is on disk.
+ * If a batch fails, its answers are `unknown`. The gathering batch was decided on top of it and never begun: `not-applied`. Both are
+ * dropped, with the cache, and the database starts anew from the disk.
  */
 export class CommitQueue {
   readonly #database: LevelDatabase;
@@ -58,7 +58,7 @@ export class CommitQueue {
   #gathering = new Batch();
   #writing: Batch | undefined;
   #scheduled = false;
-  /** Youngest batch that the decision in progress has seen. */
+  /** The youngest batch that the current decision has seen. */
   #seen: Batch | undefined;
   #closed = false;
 
@@ -84,8 +84,8 @@ export class CommitQueue {
   }
 
   /**
-   * Runs `decision` now, which reads with `latest` and writes with `change`; answers when all it saw is durable. How full the disk
-   * may be for it depends on its use.
+   * Runs `decision` now, which reads with `latest` and writes with `change`. Answers when all that it saw is durable. `use` decides how
+   * full the disk may be for it.
    */
   async decide<T>(use: Use, decision: () => T): Promise<T> {
     if (this.#closed) throw new StoreUnavailable("not-applied", "unavailable", "the store is closed");
@@ -96,7 +96,7 @@ export class CommitQueue {
     return result;
   }
 
-  /** For a decision: the image that everything decided before leaves. */
+  /** For a decision: the image after all earlier decisions. */
   latest(stored: string, key: Key): Image | undefined {
     const version = this.#gathering.changed.get(stored) ?? this.#writing?.changed.get(stored);
     if (version === undefined) return this.durable(stored, key);
@@ -104,7 +104,7 @@ export class CommitQueue {
     return version.image;
   }
 
-  /** For a decision: replaces `before`, which `latest` gave. */
+  /** For a decision: replaces `before`, as answered by `latest`. */
   change(stored: string, before: Image | undefined, image: Image | undefined): void {
     if (before === image) return;
     const batch = this.#gathering;
@@ -115,7 +115,7 @@ export class CommitQueue {
     this.#schedule();
   }
 
-  /** Refuses new writes and ends those that were taken. */
+  /** Refuses new writes and finishes those that were accepted. */
   async close(): Promise<void> {
     this.#closed = true;
     const begun = [this.#writing, this.#gathering].filter((batch) => batch !== undefined && batch.changed.size > 0);
@@ -127,7 +127,7 @@ export class CommitQueue {
     return this.#seen;
   }
 
-  /** Not at once: callers that the end of the last batch has woken come in during this turn, and share the next. */
+  /** Delayed to the end of the turn: callers that the last batch's end has woken write in this turn, and share the next batch. */
   #schedule(): void {
     if (this.#scheduled || this.#writing !== undefined) return;
     this.#scheduled = true;
@@ -168,7 +168,7 @@ export class CommitQueue {
     follower.reject(new StoreUnavailable("not-applied", reason, "an earlier write failed", { cause: error }));
   }
 
-  /** Each item once, however often the batch changed it, and the change of its place in the expiry index. */
+  /** Each item once, however often the batch changed it, and the changes of its entry in the expiry index. */
   #operationsOf(batch: Batch): LevelOperation[] {
     const operations: LevelOperation[] = [];
     let bytes = 0;

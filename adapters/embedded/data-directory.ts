@@ -34,14 +34,14 @@ export class DirectoryInUse extends Error {
   override readonly name = "DirectoryInUse";
 }
 
-/** A newer version wrote the directory. */
+/** The directory was written by a newer version. */
 export class FormatTooNew extends Error {
   override readonly name = "FormatTooNew";
 }
 
 /**
- * Creates the directory, or checks that this version may use it; answers whether its database has yet to be created. That is only
- * while FORMAT is empty: from the first start on, a database that is not there is one that was lost.
+ * Creates the directory, or checks that this version may use it. Answers whether its database must still be created. That is so only
+ * while FORMAT is empty: after the first start, a missing database is a lost one.
  * Errors: `FormatTooNew`, `StoreCorrupt`.
  */
 export function prepareDirectory(directory: string): "empty" | "in use" {
@@ -51,7 +51,7 @@ export function prepareDirectory(directory: string): "empty" | "in use" {
   if (!existsSync(path)) {
     if (inItems.length > 0)
       throw new StoreCorrupt(`The folder ${directory} holds data but no FORMAT file. Restore it from a backup.`);
-    // Two processes that begin at once write the same.
+    // Two processes that start at once write the same.
     writeFileSync(path, "", { flush: true });
   }
   const text = readFileSync(path, "utf8");
@@ -72,7 +72,7 @@ export function prepareDirectory(directory: string): "empty" | "in use" {
   return "in use";
 }
 
-/** Writes this version's format, once the database is there and its lock is held: from then on older versions refuse the directory. */
+/** Writes this version's format once the database exists and its lock is held. From then on older versions refuse the directory. */
 export function raiseFormat(directory: string): void {
   const path = formatPath(directory);
   const text = `${JSON.stringify({ format: FORMAT })}\n`;
@@ -93,10 +93,10 @@ function syncFolder(path: string): void {
   }
 }
 
-/** Messages, webhook secrets and the key that signs handles are nobody else's to read. */
+/** No other user may read messages, webhook secrets and the key that signs handles. */
 const PRIVATE = 0o700;
 
-/** Keeps other users out of a folder, also of one that an older version left open. Whose folder it is may have other plans. */
+/** Keeps other users out of a folder, even if an older version left it open. A folder of another owner stays as it is. */
 export function makePrivate(path: string): void {
   try {
     chmodSync(path, PRIVATE);
@@ -105,7 +105,7 @@ export function makePrivate(path: string): void {
   }
 }
 
-/** As `mkdir -p`, whose counterpart in Node never ends below a folder such as /proc, which is there and takes no entries. */
+/** As `mkdir -p`. Node's own never ends below a folder such as /proc, which exists and takes no entries. */
 function makeDirectory(directory: string): void {
   const path = resolve(directory);
   if (existsSync(path)) return;
@@ -114,7 +114,7 @@ function makeDirectory(directory: string): void {
     mkdirSync(path, { mode: PRIVATE });
     syncFolder(dirname(path));
   } catch (error) {
-    // Another process was quicker: who may have the folder, the database's lock decides.
+    // Another process was quicker. The database's lock decides which of them may have the folder.
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
   }
 }

@@ -6,12 +6,12 @@ import { ClassicLevel, type DatabaseOptions } from "classic-level";
 export type NewFile = Pick<FileHandle, "writeFile" | "datasync" | "close">;
 
 /**
- * What of a disk must be synced to last: the database, files and the names in a folder. Tests put one beneath the stores that loses
- * what was not.
+ * The parts of a disk that last only once they are synced: the database, files, and names in folders. Tests put a disk beneath the
+ * stores that loses whatever was not synced.
  */
 export interface Disk {
   database(path: string, options: DatabaseOptions<string, Uint8Array>): ClassicLevel<string, Uint8Array>;
-  /** Errors: the system's, when there is one of that name. */
+  /** Errors: the system's, if the file exists. */
   create(path: string): Promise<NewFile>;
   /** Existing folders are left as they are. */
   mkdir(path: string): Promise<void>;

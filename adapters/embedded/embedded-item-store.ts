@@ -35,7 +35,7 @@ import {
   keyOfItem,
 } from "./stored-keys.ts";
 
-/** An item stays this long after its expiry, as on AWS: nobody may rely on its going. */
+/** How long an item stays after its expiry. AWS does the same: nobody may rely on its removal. */
 const EXPIRY_GRACE_SECONDS = 3_600;
 const CACHE_BYTES_DEFAULT = 24 * 1024 * 1024;
 
@@ -48,15 +48,16 @@ export interface EmbeddedItemStoreOptions extends Partial<OpenDatabaseOptions> {
 }
 
 /**
- * Items in LevelDB, in one process per directory. An acknowledged write survives the end of the process and of power.
- * Every read is strongly consistent. It bills nothing: its units are 0. What it is given is copied, what it hands out is shared: do not change it.
+ * Items in LevelDB, one process per directory. An acknowledged write survives the end of the process and of power. Every read is
+ * strongly consistent. Nothing is billed: its units are 0. Items passed in are copied; items handed out are shared, so do not change
+ * them.
  */
 export class EmbeddedItemStore implements ItemStore {
   readonly #database: LevelDatabase;
   readonly #queue: CommitQueue;
   readonly #telemetry: Telemetry | undefined;
 
-  /** Of the disk that the directory is on. */
+  /** The free space of the directory's disk. */
   readonly space: FreeSpace;
 
   private constructor(database: LevelDatabase, queue: CommitQueue, space: FreeSpace, telemetry: Telemetry | undefined) {
@@ -66,7 +67,7 @@ export class EmbeddedItemStore implements ItemStore {
     this.#telemetry = telemetry;
   }
 
-  /** Creates the directory where there is none. Errors: `DirectoryInUse`, `FormatTooNew`, `StoreCorrupt`, `StoreUnavailable`. */
+  /** Creates the directory if there is none. Errors: `DirectoryInUse`, `FormatTooNew`, `StoreCorrupt`, `StoreUnavailable`. */
   static async open(directory: string, options: EmbeddedItemStoreOptions = {}): Promise<EmbeddedItemStore> {
     const database = await openDatabase(directory, options);
     const space = await FreeSpace.watch(directory, options.reserveBytes ?? RESERVE_BYTES_DEFAULT, options.report);
@@ -149,8 +150,8 @@ export class EmbeddedItemStore implements ItemStore {
   }
 
   /**
-   * Deletes items whose `x` passed more than an hour ago, at most `limit` of them, soonest expired first; answers how many it went
-   * through: `limit` when there may be more. It reads the index of expiries, never the table.
+   * Deletes items whose `x` passed more than an hour ago, at most `limit`, soonest expired first. Answers how many index entries it
+   * went through: if `limit`, there may be more. It reads the index of expiries, never the table.
    */
   async sweepExpired(nowSeconds: number, limit: number): Promise<number> {
     const expiredAt = nowSeconds - EXPIRY_GRACE_SECONDS;
@@ -171,13 +172,13 @@ export class EmbeddedItemStore implements ItemStore {
     const key = keyOfItem(stored);
     const readable = unlessCorrupt(() => ({ image: this.#queue.latest(stored, key) }));
     const listedAs: Image = { item: { ...key, x: listed }, bytes: 0 };
-    // It may have been given a longer life since; and an item that could not be read was replaced without its entry.
+    // The item may live longer by now. And an unreadable item may have been replaced without its index entry.
     if (readable?.image === undefined) this.#queue.change(stored, listedAs, undefined);
     else if (indexedExpiry(readable.image.item.x) === listed) this.#queue.change(stored, readable.image, undefined);
     else this.#queue.change(stored, { ...listedAs, item: { ...readable.image.item, x: listed } }, readable.image);
   }
 
-  /** Ends the writes that were taken, then lets go of the directory. */
+  /** Finishes the accepted writes, then releases the directory. */
   async close(): Promise<void> {
     await this.#queue.close();
     await this.#database.close();
@@ -205,7 +206,7 @@ export class EmbeddedItemStore implements ItemStore {
     }
   }
 
-  /** What the write meets. A put or a delete that asks nothing of it may meet what cannot be read. */
+  /** The item that a write meets. A put or a delete without conditions may meet an unreadable one. */
   #before(write: Write, stored: string): Image | undefined {
     const key = writeKey(write);
     const replaces = (write.kind === "put" || write.kind === "delete") && (write.when ?? []).length === 0;
@@ -233,7 +234,7 @@ function failureOf(write: TransactWrite, before: Image | undefined): { readonly 
   return holds(before?.item, write.when) ? undefined : { current: before?.item };
 }
 
-/** `undefined` where an item cannot be read. */
+/** `undefined` if an item cannot be read. */
 function unlessCorrupt<T>(read: () => T): T | undefined {
   try {
     return read();

@@ -16,20 +16,20 @@ import { SharedSync } from "./shared-sync.ts";
 
 /** Files open at once; each call opens one. */
 const FILES_MAX = 64;
-/** Of a segment of a key: a file's name has 255 bytes on most file systems, one of them the mark. */
+/** Characters in a segment of a key. A file's name has 255 bytes on most file systems, and one of them is the mark. */
 const SEGMENT_CHARS_MAX = 254;
 
 export interface EmbeddedObjectStoreOptions {
   readonly telemetry?: Telemetry;
-  /** Shared with the item store, so that neither takes the other's reserve. Default: its own, of 64 MB. */
+  /** Shared with the item store, so that neither uses the other's reserve. Default: a separate one, of 64 MB. */
   readonly space?: FreeSpace;
   readonly disk?: Disk;
 }
 
 /**
- * Objects as files: written and synced under a temporary name, then given their own, then the folder synced. A crash leaves the
- * old state or the new, and at worst a temporary file, which the next start removes.
- * Limit: besides the port's, 254 characters in a segment of a key.
+ * Objects as files. A file is written and synced under a temporary name, then renamed, and then its folder is synced. A crash leaves
+ * the old state or the new one, and at worst a temporary file, which the next start removes. Limit: besides the port's, 254 characters
+ * in a segment of a key.
  */
 export class EmbeddedObjectStore implements ObjectStore {
   readonly #root: string;
@@ -90,8 +90,8 @@ export class EmbeddedObjectStore implements ObjectStore {
   }
 
   /**
-   * Deletes the objects under a folder (`log/r4/`) last written before `beforeMs`, epoch ms, and answers how many: what a lifecycle
-   * rule does to a bucket. One that a crash brings back is deleted the next time.
+   * Deletes the objects under a folder (`log/r4/`) that were last written before `beforeMs`, epoch ms, as a lifecycle rule does in a
+   * bucket. Answers how many. An object that a crash brings back is deleted the next time.
    */
   async sweepOlderThan(folderPrefix: string, beforeMs: number): Promise<number> {
     const folderKey = folderPrefix.endsWith("/") ? folderPrefix.slice(0, -1) : folderPrefix;
@@ -106,7 +106,7 @@ export class EmbeddedObjectStore implements ObjectStore {
   async #write(path: string, bytes: Uint8Array): Promise<void> {
     const unfinished = join(this.#unfinished, String(this.#written++));
     const folder = dirname(path);
-    // Every object holds messages of a send; one that is refused leaves nothing behind.
+    // Every object holds messages of a send. A refused object leaves nothing behind.
     this.#space.require("append", bytes.length);
     const ended = this.#space.begin(bytes.length);
     let outcome: Outcome = "not-applied";
@@ -119,7 +119,7 @@ export class EmbeddedObjectStore implements ObjectStore {
     } catch (error) {
       throw storeFailure(error, outcome);
     } finally {
-      // Renamed, or never created: then there is none. What stays is removed at the next start.
+      // Usually the file is gone: it was renamed, or never created. A file that stays is removed at the next start.
       await this.#disk.unlink(unfinished).catch(() => undefined);
       ended();
     }
@@ -135,7 +135,7 @@ export class EmbeddedObjectStore implements ObjectStore {
     }
   }
 
-  /** A folder's name is durable once the folder above it is synced; the process before this one may have died in between. */
+  /** A folder's name is durable once its parent is synced. An earlier process may have died between the two, so this is done for each. */
   #ensureFolder(folder: string): Promise<void> {
     let ensured = this.#folders.get(folder);
     if (ensured === undefined) {
@@ -175,18 +175,18 @@ export class EmbeddedObjectStore implements ObjectStore {
 
 const UNASKED_BYTES_MAX = 1024 * 1024;
 
-// On descriptors: a FileHandle takes half as long again, and receives wait for these reads.
+// Plain descriptors, since a FileHandle takes half as long again and receives wait for these reads.
 const descriptor = { open: promisify(fs.open), read: promisify(fs.read), stat: promisify(fs.fstat), close: promisify(fs.close) };
 
 async function readRange(path: string, offset: number, length: number): Promise<Uint8Array> {
   const file = await descriptor.open(path, "r");
   try {
-    // A modest range is read without asking first whether the object is as long.
+    // A small range is read without checking first whether the object is that long.
     const room =
       length <= UNASKED_BYTES_MAX ? length : Math.max(0, Math.min(length, (await descriptor.stat(file)).size - offset));
     const bytes = new Uint8Array(Buffer.allocUnsafeSlow(room).buffer);
     const { bytesRead } = await descriptor.read(file, bytes, 0, bytes.length, offset);
-    // Not a view of what was asked for: it may be kept.
+    // A copy, since the caller may keep it: a view would hold on to the whole buffer.
     return bytesRead < bytes.length ? bytes.slice(0, bytesRead) : bytes;
   } finally {
     await descriptor.close(file);

@@ -11,23 +11,23 @@ const MIB = 1024 * 1024;
 export const RESERVE_BYTES_DEFAULT = 64 * MIB;
 
 /**
- * What a write does: `append` brings new messages and stops at the reserve; `change` is everything else, with which consumers get rid
- * of what is there, and stops at half of it; `free` removes, and never stops.
+ * The kind of a write. `append` brings new messages and is refused at the reserve. `change` is everything else that adds, such as
+ * settling, and is refused at half the reserve. `free` removes, and is never refused.
  */
 export type Use = "append" | "change" | "free";
 
 /**
- * Watches how much room a file system has, so that writes are refused while there is still enough to recover in. It looks when
- * asked, at most once a second, or sooner when writing may have used up half of the room seen last. Asking never waits.
+ * Watches the free room of a file system, so that writes are refused while there is still enough for a recovery. It checks when asked,
+ * at most once a second, or sooner if writes may have used half of the room seen last. Asking never waits.
  */
 export class FreeSpace {
   readonly #path: string;
   readonly #reserveBytes: number;
   readonly #report: (line: string) => void;
-  /** Unknown counts as endless: a write that does not fit fails by itself. */
+  /** If unknown, infinite: a write that does not fit fails by itself. */
   #freeBytes = Number.POSITIVE_INFINITY;
   #writtenBytes = 0;
-  /** Of files being written, which `statfs` may not show yet. */
+  /** Bytes of files being written, which `statfs` may not show yet. */
   #begunBytes = 0;
   #checking: Promise<void> | undefined;
   #checkedAtMs = 0;
@@ -46,18 +46,18 @@ export class FreeSpace {
     return space;
   }
 
-  /** Looks no more, and waits for the look under way: it would keep the file system from being unmounted. */
+  /** Stops checking, and waits for the check under way, which would keep the file system from being unmounted. */
   async close(): Promise<void> {
     this.#closed = true;
     await this.#checking;
   }
 
-  /** `bytes` went to the disk since. A compaction may write them once more. */
+  /** Notes that `bytes` were written. A compaction may write them once more. */
   written(bytes: number): void {
     this.#writtenBytes += 2 * bytes;
   }
 
-  /** A file of `bytes` is being written until the answer is called. */
+  /** Notes that a file of `bytes` is being written, until the answered function is called. */
   begin(bytes: number): () => void {
     this.#begunBytes += bytes;
     return () => {
@@ -66,7 +66,7 @@ export class FreeSpace {
     };
   }
 
-  /** Errors: `StoreUnavailable`, `full`, when a write of about `bytes` would take what is kept for those that matter more. */
+  /** Errors: `StoreUnavailable`, `full`, if a write of about `bytes` would use room kept for more important writes. */
   require(use: Use, bytes = 0): void {
     if (use === "free") return;
     const leftBytes = this.#leftBytes();
@@ -74,7 +74,7 @@ export class FreeSpace {
     if (leftBytes - bytes > keptBytes) return;
     this.#reportFull(use, leftBytes, keptBytes);
     const refusal = new StoreUnavailable("not-applied", "full", "the disk is nearly full");
-    // Where in the code a full disk was noticed helps nobody, and there may be thousands a second.
+    // A stack trace of a full disk helps nobody, and there may be thousands a second.
     refusal.stack = `${refusal.name}: ${refusal.message}`;
     throw refusal;
   }

@@ -27,7 +27,7 @@ const TAG = { text: 1, integer: 2, float: 3, bytes: 4, list: 5, texts: 6, intege
 const INTEGER_END = 2 ** 48;
 const VARINT_BYTES_MAX = 7;
 
-/** Encodes items one behind the other. What `encode` returns stays as it is until `reset`. */
+/** Encodes items one behind the other. The bytes that `encode` returns stay valid until `reset`. */
 export class ItemEncoder {
   #buffer: Buffer;
   #start = 0;
@@ -37,7 +37,7 @@ export class ItemEncoder {
     this.#buffer = Buffer.allocUnsafeSlow(capacity);
   }
 
-  /** Gives the memory of all items encoded so far to the next ones. */
+  /** Reuses the memory of all items encoded so far. */
   reset(): void {
     this.#at = 0;
   }
@@ -119,7 +119,7 @@ export class ItemEncoder {
   }
 
   #text(text: string): void {
-    // Names, ids and packed texts: short and ASCII. Writing them here is several times faster than a call into native code.
+    // Names, ids and packed texts are short and ASCII. For them this loop is several times faster than a call into native code.
     if (text.length < 40) {
       this.#room(1 + text.length);
       const start = this.#at;
@@ -144,7 +144,7 @@ export class ItemEncoder {
     this.#at += this.#buffer.write(text, this.#at, length, "utf8");
   }
 
-  /** Moves the item in progress to a larger buffer when it does not fit; finished ones stay where they are. */
+  /** Moves the current item to a larger buffer if it does not fit. Finished items stay where they are. */
   #room(bytes: number): void {
     if (this.#at + bytes <= this.#buffer.length) return;
     const begun = this.#buffer.subarray(this.#start, this.#at);

@@ -19,7 +19,7 @@ export interface LevelDatabaseOptions {
   readonly create: boolean;
   readonly writeBufferBytes: number;
   readonly disk: Disk;
-  /** Runs before it is opened again after a failed write, which takes room. */
+  /** Called before the database is opened again after a failed write: opening needs room. */
   readonly makeRoom: () => void;
 }
 
@@ -27,11 +27,11 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 export const WRITE_BUFFER_BYTES_DEFAULT = 16 * MIB;
 const REOPEN_AFTER_MS = 250;
-/** Entries, and bytes, that one step of a scan reads ahead. */
+/** Entries and bytes that one step of a scan reads ahead. */
 const SCAN_ENTRIES = 256;
 const SCAN_BYTES = 256 * 1024;
 
-/** The state before a write; scans that began during the write go on reading it after its end. */
+/** The state before a write. Scans that began during the write keep reading it after the write has ended. */
 interface View {
   readonly snapshot: Snapshot;
   scans: number;
@@ -39,14 +39,14 @@ interface View {
 }
 
 /**
- * LevelDB with two rules of its own.
+ * LevelDB with two additional rules.
  *
- * Reads see exactly the writes that have been reported durable. LevelDB itself shows a write a moment before it reports it, so
- * a reader could meet half of what another reader, served from memory, does not see yet.
+ * Reads see exactly the writes that have been reported durable. LevelDB itself shows a write a moment before it reports it: a reader
+ * could then see half of what another reader, served from memory, does not see yet.
  *
- * It is `open`, or `broken` after a failed write: its log may then end in a torn record, behind which a restart would not find what
- * is written later. So it is closed and opened again, which rewrites the log, before anything else is read or written. Where
- * even that fails, calls try it again, every 250 ms at most.
+ * The database is `open`, or `broken` after a failed write. Its log may then end in a torn record, and a restart would not find
+ * anything written behind it. So the database is closed and opened again, which rewrites the log, before anything else is read or
+ * written. If that fails too, later calls try again, every 250 ms at most.
  */
 export class LevelDatabase {
   readonly #level: ClassicLevel<string, Uint8Array>;
@@ -69,12 +69,12 @@ export class LevelDatabase {
       createIfMissing: create,
       keyEncoding: "utf8",
       valueEncoding: "view",
-      // Frames are packed already or too small to pack, and packing would share the processor with the server.
+      // Frames are packed already or too small to pack, and packing would take processor time from the server.
       compression: false,
       writeBufferSize: writeBufferBytes,
       maxFileSize: writeBufferBytes / 2,
       cacheSize: 8 * MIB,
-      // Every open table keeps its index in memory: half as large with blocks twice the default.
+      // Every open table keeps its index in memory. Blocks of twice the default size halve it.
       blockSize: 8 * KIB,
     });
     try {
@@ -104,7 +104,7 @@ export class LevelDatabase {
   }
 
   /**
-   * Hands over the entries of the range, in order, until `take` answers false; it is likely to take `about` of them.
+   * Passes the entries of the range to `take`, in order, until it answers false. `about`: how many it will probably take.
    * Errors: `StoreUnavailable`, `StoreCorrupt`.
    */
   async scan(range: LevelRange, about: number, take: (key: string, value: Uint8Array) => boolean): Promise<void> {
@@ -131,8 +131,9 @@ export class LevelDatabase {
   }
 
   /**
-   * One write, whole or not at all. When it is durable, `publish` runs, in the same instant in which reads begin to see it. One at a time.
-   * Errors: `StoreUnavailable`: `unknown` when the write failed, `not-applied` when it was not begun.
+   * One write, whole or not at all. Once it is durable, `publish` runs in the same turn in which reads begin to see it. One write at a
+   * time.
+   * Errors: `StoreUnavailable`: `unknown` if the write failed, `not-applied` if it was not begun.
    */
   async write(operations: LevelOperation[], publish: () => void): Promise<void> {
     this.#requireOpen();
@@ -179,7 +180,7 @@ export class LevelDatabase {
       await this.#level.close();
       if (this.#closed) return;
       this.#makeRoom();
-      // Never a new one: what is gone would be gone for good.
+      // A new database is never created here: the lost data would be gone for good.
       await this.#level.open({ createIfMissing: false });
       this.#broken = undefined;
     } catch (error) {
@@ -189,9 +190,9 @@ export class LevelDatabase {
   }
 }
 
-/** An iterator refers to its snapshot anew at every step, so that must outlive the scan, not just the write. */
+/** Closes the snapshot after the write and all scans: an iterator uses its snapshot at every step. */
 const release = (view: View): void => {
-  // A database that is closing closes it itself.
+  // A closing database closes the snapshot itself.
   if (view.writeEnded && view.scans === 0) view.snapshot.close().catch(() => undefined);
 };
 
@@ -204,7 +205,7 @@ function inUse(path: string, cause: unknown): DirectoryInUse {
 /** Errors: `DirectoryInUse` when another process has the database open. Nothing in it changes. */
 export async function requireUnlocked(path: string): Promise<void> {
   if (!existsSync(path)) return;
-  // LevelDB takes its lock before it looks whether there is a database, and gives it back.
+  // LevelDB takes its lock before it checks whether a database exists, and then releases it.
   const probe = new ClassicLevel(path, { createIfMissing: false, errorIfExists: true });
   await probe.open().catch((error: { readonly cause?: { readonly code?: string } }) => {
     if (error.cause?.code === "LEVEL_LOCKED") throw inUse(path, error);

@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from "node:fs";
 
-/** The process that holds a lock on a file, where the system tells: Linux does, of the processes that this one can see. */
+/** The process that holds a lock on a file, if the system tells. Linux tells it for processes that this one can see. */
 export function lockHolder(path: string): number | undefined {
   try {
     const { ino } = statSync(path);
@@ -10,11 +10,11 @@ export function lockHolder(path: string): number | undefined {
       const [, , , , pid, place = ""] = line.trim().split(/\s+/);
       if (Number(place.split(":")[2]) === ino && Number(pid) > 0) holders.add(Number(pid));
     }
-    // A file of another disk may have the same number: then nobody is named, rather than the wrong one.
+    // A file on another disk may have the same number. Then nobody is named, rather than the wrong process.
     const [holder] = holders;
     return holders.size === 1 ? holder : undefined;
   } catch {
-    // No /proc/locks, or not for us.
+    // There is no /proc/locks, or it may not be read.
   }
   return undefined;
 }

@@ -2,12 +2,12 @@ import { opendir, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 
 /**
- * Objects as files: a folder for each segment of the key but the last, and a file named by the last one and `@`, which no key holds:
+ * Objects as files: a folder for each segment of the key but the last, and a file named by the last segment and `@`. No key holds `@`,
  * so `a` and `a/b` can both be objects.
  */
 const FILE_MARK = "@";
 
-/** Of a valid key, relative to the tree's root. */
+/** The path of a valid key, relative to the tree's root. */
 export const objectPath = (key: string): string => `${key}${FILE_MARK}`;
 
 async function* entriesOf(folder: string) {

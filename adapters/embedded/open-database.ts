@@ -6,25 +6,25 @@ import { type Disk, systemDisk } from "./disk.ts";
 import { LevelDatabase, requireUnlocked, WRITE_BUFFER_BYTES_DEFAULT } from "./level-database.ts";
 import { checkFiles, checkTable, type Damage } from "./level-files/check-files.ts";
 
-/** Enough for some 700 MB. */
+/** Enough for about 700 MB. */
 const CHECK_MS_DEFAULT = 1_500;
-/** Between two tables, in times that reading the last one took. */
+/** The pause between two tables, as a multiple of the time that the last one took. */
 const REST = 9;
 
 export interface OpenDatabaseOptions {
-  /** LevelDB holds up to two such buffers, and rewrites them when it opens after a crash. Default 16 MB. */
+  /** LevelDB holds up to two such buffers, and rewrites them if it opens after a crash. Default 16 MB. */
   readonly writeBufferBytes: number;
-  /** Goes on without what cannot be read, where otherwise the start is refused. Default false. */
+  /** Starts without unreadable data instead of refusing to start. Default false. */
   readonly acceptDataLoss: boolean;
-  /** How long the start goes on reading tables; the others are read while the database is open. Default 1,500 ms. */
+  /** How long the start reads tables. The others are read while the database is open. Default 1,500 ms. */
   readonly checkMs: number;
-  /** Hears in one line what whoever runs the server should know. */
+  /** Told, in one line, what the operator should know. */
   readonly report: (line: string) => void;
   readonly disk: Disk;
 }
 
 /**
- * Opens the database of a data directory. What is damaged is refused before LevelDB sees it, which would lose more.
+ * Opens the database of a data directory. Damage is refused before LevelDB sees it, which would lose more.
  * Errors: `DirectoryInUse`, `FormatTooNew`, `StoreCorrupt`, `StoreUnavailable`.
  */
 export async function openDatabase(directory: string, options: Partial<OpenDatabaseOptions>): Promise<LevelDatabase> {
@@ -50,7 +50,7 @@ export async function openDatabase(directory: string, options: Partial<OpenDatab
   return database;
 }
 
-/** Answers the tables that there was no time for. Errors: `DirectoryInUse`, `StoreCorrupt`. */
+/** Answers the tables that were not read in time. Errors: `DirectoryInUse`, `StoreCorrupt`. */
 async function check(directory: string, options: Partial<OpenDatabaseOptions>): Promise<readonly string[]> {
   const items = itemsPath(directory);
   const { damages, unread } = await checkFiles(items, options.checkMs ?? CHECK_MS_DEFAULT).catch(async (error: unknown) => {
@@ -77,7 +77,7 @@ async function check(directory: string, options: Partial<OpenDatabaseOptions>): 
 const sentence = (directory: string, what: string): string => `The folder ${directory} is damaged: in items/, ${what}.`;
 const refusal = (directory: string, what: string): string => `${sentence(directory, what)} Restore the folder from a backup.`;
 
-/** In the background, with little of the processor. A table that is gone by then was merged into others. */
+/** Checks the remaining tables in the background, with little processor time. A table that is gone by then was merged into others. */
 async function checkRest(tables: readonly string[], database: LevelDatabase, report?: (line: string) => void): Promise<void> {
   for (const path of tables) {
     if (database.closed) return;

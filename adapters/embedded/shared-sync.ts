@@ -1,12 +1,12 @@
 import type { Disk } from "./disk.ts";
 
 interface Turn {
-  /** The sync that is running; what changed after it began needs the next. */
+  /** The running sync. Changes made after it began need the next one. */
   running: Promise<void>;
   next: Promise<void> | undefined;
 }
 
-/** Syncs folders; calls that come while one runs share the one after it. */
+/** Syncs folders. Calls that come during a sync share the one after it. */
 export class SharedSync {
   readonly #disk: Disk;
   readonly #turns = new Map<string, Turn>();

@@ -16,9 +16,9 @@ export function keyOfItem(stored: string): Key {
   return { pk: stored.slice(1, end), sk: stored.slice(end + 1) };
 }
 
-/** Bounds of a query: all of `pk`, or from and to an `sk`, both inclusive. */
+/** Bounds of a query: all of `pk`, or from one `sk` to another, both inclusive. */
 export const firstOf = (pk: string, from: string | undefined): string => `i${pk}\0${from ?? ""}`;
-/** Exclusive: nothing of this `pk` sorts behind it, and every other `pk` that does is another text. */
+/** Exclusive. No key of this `pk` sorts behind it, and any other `pk` that does differs in its text. */
 export const endOf = (pk: string): string => `i${pk}\x01`;
 
 export const expiryKey = (expirySeconds: number, stored: string): string => `x${padded(expirySeconds)}${stored}`;
@@ -28,7 +28,7 @@ export const itemKeyOfExpiry = (stored: string): string => stored.slice(1 + EXPI
 
 const padded = (seconds: number): string => String(seconds).padStart(EXPIRY_DIGITS, "0");
 
-/** The expiry under which an item is indexed. An `x` that is no instant never expires it. */
+/** The expiry under which an item is indexed. An item whose `x` is no instant never expires. */
 export function indexedExpiry(x: unknown): number | undefined {
   return typeof x === "number" && x >= 0 && x < EXPIRY_END ? Math.floor(x) : undefined;
 }

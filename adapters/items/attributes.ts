@@ -1,11 +1,11 @@
 import type { Attribute, Item } from "../../core/ports/item-store.ts";
 
-/** The attribute, never one that JavaScript's own objects bring along. */
+/** The attribute, never a property that JavaScript objects inherit. */
 export function attributeOf(item: Item | undefined, name: string): Attribute | undefined {
   return item !== undefined && Object.hasOwn(item, name) ? item[name] : undefined;
 }
 
-/** Order of the UTF-8 encodings. It is the order of code points, which UTF-16's code units only break at the surrogates. */
+/** The order of the UTF-8 encodings, which is that of code points. UTF-16's code units differ from it only at the surrogates. */
 export function compareUtf8(a: string, b: string): number {
   const shorter = Math.min(a.length, b.length);
   for (let at = 0; at < shorter; at++) {

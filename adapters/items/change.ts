@@ -4,7 +4,7 @@ import { attributeOf, isList, isSet } from "./attributes.ts";
 import { adoptAttribute } from "./limits.ts";
 
 /**
- * The item after an update; `before` is left as it is and lends it the attributes that stay. Every action reads `before`.
+ * The item after an update. `before` stays unchanged and shares the attributes that stay. Every action reads `before`.
  * Errors: `StoreMisuse` for an action that DynamoDB rejects: on a key, on one attribute twice, on a missing or unlike attribute.
  */
 export function applyChanges(key: Key, before: Item | undefined, changes: readonly Change[]): Item {
@@ -22,14 +22,14 @@ export function applyChanges(key: Key, before: Item | undefined, changes: readon
   return after;
 }
 
-/** Attribute by attribute: for objects of very many names a spread takes four times as long. */
+/** Copies one attribute at a time: for objects with very many names a spread takes four times as long. */
 function copyOf(item: Item): Record<string, Attribute> & Key {
   const copy: Record<string, Attribute> & Key = { pk: item.pk, sk: item.sk };
   for (const name in item) copy[name] = item[name] as Attribute;
   return copy;
 }
 
-/** `undefined` where the attribute is absent afterwards. */
+/** `undefined` if the attribute is absent afterwards. */
 function valueAfter(before: Item | undefined, change: Change): Attribute | undefined {
   const { name } = change;
   switch (change.op) {

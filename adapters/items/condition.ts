@@ -30,12 +30,12 @@ function holdsOne(item: Item | undefined, condition: Condition): boolean {
     case "contains":
       return contains(attribute, condition.value);
     case "notContains":
-      // The negation of `contains`, as `NOT contains(…)` is: it holds for an absent attribute too.
+      // The exact negation of `contains`, as in DynamoDB: it holds for an absent attribute too.
       return !contains(attribute, condition.value);
   }
 }
 
-/** Values of two types have no order: every comparison of them is false. */
+/** Values of different types have no order: every comparison of them is false. */
 function ordered(attribute: Attribute | undefined, op: "<" | "<=" | ">", value: string | number): boolean {
   let order: number;
   if (typeof attribute === "number" && typeof value === "number") order = attribute - value;

@@ -21,7 +21,7 @@ export type Write =
     }
   | { readonly kind: "delete"; readonly key: Key; readonly when: readonly Condition[] | undefined };
 
-/** What the write, its condition met, makes of the image; the same object where it changes nothing. Errors: `StoreMisuse`. */
+/** The image after a write whose condition holds; the same object if nothing changes. Errors: `StoreMisuse`. */
 export function imageAfter(write: Write, before: Image | undefined): Image | undefined {
   switch (write.kind) {
     case "put": {

@@ -45,7 +45,7 @@ function numberSize(value: number): number {
   const [mantissa = "", exponent = "0"] = Math.abs(value).toString().split("e");
   const [whole = "", fraction = ""] = mantissa.split(".");
   const digits = (whole + fraction).replace(/^0+|0+$/g, "").length;
-  // Digits that start at an odd place of the decimal fill half of their first pair.
+  // Digits that start at an odd decimal place fill half of their first pair.
   const odd = (fraction.length - Number(exponent)) % 2 !== 0 ? 1 : 0;
   return Math.ceil((digits + odd) / 2) + 1 + (value < 0 ? 1 : 0);
 }

@@ -23,7 +23,7 @@ export function checkPk(pk: string): void {
   }
 }
 
-/** Three bytes are the most a code unit takes, so short text needs no count. */
+/** A code unit takes three bytes at most, so short text need not be counted. */
 const overlong = (text: string, bytesMax: number): boolean => text.length * 3 > bytesMax && utf8Length(text) > bytesMax;
 
 export function checkSize(bytes: number): void {
@@ -46,7 +46,7 @@ export function checkTransaction(writes: readonly TransactWrite[]): void {
   checkDistinct(writes.map(writeKey));
 }
 
-/** Errors: `StoreMisuse` above 100 keys, or for a key that is there twice. */
+/** Errors: `StoreMisuse` above 100 keys, or if a key occurs twice. */
 export function checkBatchGet(keys: readonly Key[]): void {
   if (keys.length > BATCH_GET_KEYS_MAX) throw new StoreMisuse(`${keys.length} keys; the limit is ${BATCH_GET_KEYS_MAX}`);
   checkDistinct(keys);
@@ -61,7 +61,7 @@ function checkDistinct(keys: readonly Key[]): void {
   if (met.size < keys.length) throw new StoreMisuse("one item is named twice");
 }
 
-/** A copy that shares no bytes, list or set with the caller, who may go on using his. Errors: `StoreMisuse`. */
+/** A copy that shares no bytes, list or set with the caller, who may change the original later. Errors: `StoreMisuse`. */
 export function adoptItem(item: Item): Item {
   checkKey(item);
   const adopted: Record<string, Attribute> & Key = { pk: item.pk, sk: item.sk };

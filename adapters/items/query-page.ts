@@ -26,7 +26,7 @@ export class QueryPageBuilder {
     return this.#limit - this.#items.length;
   }
 
-  /** Takes the next item, or leaves it to the next page when this one is full. */
+  /** Takes the next item, or leaves it to the next page if this one is full. */
   offer({ item, bytes }: Image): void {
     if (this.#items.length > 0 && this.#bytes + bytes > PAGE_BYTES_MAX) {
       this.#full = true;
@@ -45,7 +45,7 @@ export class QueryPageBuilder {
   page(): QueryPage {
     const page = { items: this.#items, more: this.#full };
     if (this.#damaged.length === 0) return page;
-    // What lies behind the last item of a full page belongs to the next one.
+    // Damaged items behind the last item of a full page belong to the next one.
     const damaged = this.#damaged.filter(({ behind }) => !this.#full || behind < this.#items.length).map(({ key }) => key);
     return damaged.length === 0 ? page : { ...page, damaged };
   }

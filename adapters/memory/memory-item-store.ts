@@ -33,20 +33,20 @@ interface Partition {
 }
 
 /**
- * The item store's executable specification: what it answers, refuses and consumes is what the others must. A call takes effect
- * before it returns its promise, in the order of the calls. Items it hands out are frozen; what it is given is copied.
+ * The item store's executable specification: the other stores must answer, refuse and consume alike. A call takes effect before it
+ * returns its promise, in the order of the calls. Items that it hands out are frozen; items passed in are copied.
  */
 export class MemoryItemStore implements ItemStore {
   readonly #telemetry: Telemetry | undefined;
   readonly #partitions = new Map<string, Partition>();
-  /** Images that cannot be read any more. */
+  /** Images that are damaged. */
   readonly #damaged = new WeakSet<Image>();
 
   constructor(telemetry?: Telemetry) {
     this.#telemetry = telemetry;
   }
 
-  /** Makes an item unreadable, as a disk does. What overwrites or deletes it without asking mends it. */
+  /** Makes an item unreadable, as a disk may. A put or delete without conditions mends it. */
   damage(key: Key): void {
     const image = this.#partitions.get(key.pk)?.images.get(key.sk);
     if (image) this.#damaged.add(image);
@@ -142,7 +142,7 @@ export class MemoryItemStore implements ItemStore {
     return image;
   }
 
-  /** What a write meets. One that neither asks nor changes what is there needs not read it. Errors: `StoreCorrupt`. */
+  /** The item that a write meets. A put or delete without conditions need not read it. Errors: `StoreCorrupt`. */
   #before(write: Write | TransactWrite): Image | undefined {
     const { pk, sk } = writeKey(write);
     const blind = (write.kind === "put" || write.kind === "delete") && (write.when ?? []).length === 0;

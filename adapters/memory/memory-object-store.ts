@@ -30,7 +30,7 @@ export class MemoryObjectStore implements ObjectStore {
     });
   }
 
-  /** What is stored under `prefix`, for whoever wants to know or to lose some of it: no store that outlives its process tells. */
+  /** The keys under `prefix`, for tests that look at objects or lose some. Durable stores have no such method. */
   keys(prefix = ""): readonly string[] {
     return [...this.#objects.keys()].filter((key) => key.startsWith(prefix)).sort();
   }

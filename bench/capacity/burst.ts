@@ -3,44 +3,44 @@ import { type DueChecks, fillDueChecks } from "./due-checks.ts";
 import { type DueTimers, fillDueTimers } from "./due-timers.ts";
 import { Fired } from "./fired.ts";
 
-/** Timers that fall due together, and who fires them. */
+/** Timers that fall due together, and the scanners that fire them. */
 export interface Burst {
   readonly shards: number;
   readonly scanners: Scanners;
-  /** They fall due one after the other over so long. */
+  /** The time over which they fall due, one after the other. */
   readonly withinMs: number;
   readonly due: Omit<DueTimers, "dueMs"> | Omit<DueChecks, "checkAfterMs">;
 }
 
 export interface FiredBurst {
-  /** From the first due time to the last that was fired. */
+  /** From the first due time until the last timer was fired. */
   readonly tookMs: number;
   readonly perSecond: number;
-  /** Timers read, read units and write units, for each that was fired. */
+  /** Timers read, read units and write units, for each timer fired. */
   readonly timersRead: number;
   readonly readUnits: number;
   readonly writeUnits: number;
-  /** Of these, what transactions took that were refused: another scanner was quicker. */
+  /** Units of refused transactions: another scanner was quicker. */
   readonly refusedUnits: number;
   readonly timersPerTransaction: number;
   readonly throttledCalls: number;
   readonly failures: number;
-  /** Parts of what the keys of the shards take, and of what the scanners' processors do, while all scanners were at it. */
+  /** Shares of the units that the shards' keys take, and of the scanners' processor time, while all scanners were at work. */
   readonly ofUnits: number;
   readonly ofProcessors: number;
-  /** How long a call waited for its process at most. */
+  /** The longest time that a call waited for its process. */
   readonly longestProcessorWaitMs: number;
 }
 
 const AHEAD_MS = 5_000;
-/** A scanner that comes takes its share when the one before has been behind for a while. */
+/** When a new scanner has surely taken its share: the earlier one must first have been behind for a while. */
 const JOINED_MS = 9_000;
 const LOOK_MS = 100;
-/** The rest of a burst is the end of some queues. */
+/** The end of a burst concerns only some queues. */
 const MOST = 0.95;
 const UNITS_PER_SECOND = 1_000;
 
-/** Fires all of it. The rate is that from when all scanners are at it until most is fired. */
+/** Fires all of it. The rate is measured from when all scanners are at work until most is fired. */
 export async function fireBurst({ shards, scanners, withinMs, due }: Burst): Promise<FiredBurst> {
   let fired: Fired | undefined;
   const stage = new CapacityStage(shards, {
@@ -64,7 +64,7 @@ export async function fireBurst({ shards, scanners, withinMs, due }: Burst): Pro
   const watch = async (): Promise<void> => {
     await stage.pass(startMs - stage.nowMs() + (scanners.atOnce - 1) * scanners.tickMs + (scanners.atOnce > 1 ? JOINED_MS : 0));
     from = state();
-    // Over before all had come: then it is the rate of all of it.
+    // The burst was over before all scanners had come: then the rate is that of the whole burst.
     if (heard.count >= MOST * due.count) from = { ms: startMs, count: 0, units: 0, busyMs: 0 };
     while (heard.count < MOST * due.count) await stage.pass(LOOK_MS);
     to = state();

@@ -5,37 +5,37 @@ import { StoreUnavailable } from "../../core/ports/store-failures.ts";
 import type { World } from "../../test/simulation/world.ts";
 import { PartitionUnits } from "./partition-units.ts";
 
-/** A call to the table takes so long, there and back. */
+/** The time of a call to the table, there and back. */
 const CALL_MS = { least: 5, most: 8 } as const;
-/** As the adapter does it: a read that was throttled is sent again. */
+/** As in the adapter: a throttled read is sent again. */
 const READ_ATTEMPTS_MAX = 3;
 const READ_BACKOFF_MS = 25;
 
-/** What went over the wire. */
+/** Requests to the table, and the units that they took. */
 export interface TableUse {
   queries: number;
   itemsRead: number;
   readUnits: number;
   writeUnits: number;
-  /** Of those, what the keys of timers took. */
+  /** The part of the units that the keys of timers took. */
   timerUnits: number;
   transactions: number;
-  /** What transactions took that a condition refused. */
+  /** Units of transactions that a condition refused. */
   refusedUnits: number;
-  /** Calls that were refused for the units of a key. */
+  /** Calls that were refused because a key had no units left. */
   throttled: number;
 }
 
 export interface TableOptions {
   /** How much longer some transactions take. */
   readonly slowMs?: ((writes: readonly TransactWrite[]) => number) | undefined;
-  /** Hears of each transaction that was applied. */
+  /** Told of each applied transaction. */
   readonly onTransacted?: ((writes: readonly TransactWrite[]) => void) | undefined;
-  /** Hears of each other delete that was applied. */
+  /** Told of each applied delete outside transactions. */
   readonly onDeleted?: ((key: Key) => void) | undefined;
 }
 
-/** A table as DynamoDB has it, a network away: calls take time, and each key takes so many units a second. */
+/** A table like DynamoDB's over a network: calls take time, and each key takes a limited number of units a second. */
 export class BusyTable {
   readonly use: TableUse = {
     queries: 0,
@@ -112,7 +112,7 @@ export class BusyTable {
     return answer;
   }
 
-  /** All or nothing; what was let in before something was not has used up its units. */
+  /** All or nothing. If one write is not let in, the writes let in before it have used up their units. */
   async #transact<T extends { readonly ok: boolean }>(writes: readonly TransactWrite[], write: () => Promise<T>): Promise<T> {
     const { slowMs, onTransacted } = this.#options;
     await this.#half();
@@ -137,7 +137,7 @@ export class BusyTable {
     return answer;
   }
 
-  /** Answers how many; 0: it was not let in. */
+  /** Answers how many units; 0: it was not let in. */
   async #takeWrite(key: Key, next: Item | undefined, factor: number): Promise<number> {
     const before = await this.#inner.get(key);
     const bytes = Math.max(before ? itemSize(before) : 0, next ? itemSize(next) : 0);

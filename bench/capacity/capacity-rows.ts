@@ -9,9 +9,9 @@ export interface CapacityRow extends FiredBurst {
   readonly scanners: number;
 }
 
-/** `scannerMemory` of a deployment that says nothing else. */
+/** The default `scannerMemory` of a deployment. */
 export const SCANNER_MEMORY_MIB = 1_024;
-/** Sooner than the schedule's, so that all scanners are at it after a few seconds. */
+/** Shorter than the schedule's, so that all scanners are at work after a few seconds. */
 const TICK_MS = 10_000;
 const WITHIN_MS = 1_000;
 
@@ -31,7 +31,7 @@ type Size = keyof typeof SIZES;
 type Place = keyof typeof PLACES;
 type Case = readonly [Size, Place, shards: number, scanners: number, count: number];
 
-/** Each with more than is fired in ten seconds after the last scanner has come. */
+/** Each with more timers than are fired in the ten seconds after the last scanner has come. */
 const CASES: readonly Case[] = [
   ["1 KB of JSON", "one message group", 4, 1, 8_000],
   ["1 KB of JSON", "one topic", 4, 1, 30_000],
@@ -64,7 +64,7 @@ const scannersOf = (atOnce: number, memoryMiB = SCANNER_MEMORY_MIB): Burst["scan
   tickMs: TICK_MS,
 });
 
-/** What is fired a second, by size, by where it goes, by shards and scanners. `only`: rows whose names contain it. */
+/** The rates by size, by destination, by shards and scanners. `only`: rows whose names contain it. */
 export async function* capacityRows(only = ""): AsyncGenerator<CapacityRow> {
   for (const [what, where, shards, scanners, count] of CASES) {
     if (!`${what}, ${where}`.includes(only)) continue;

@@ -15,25 +15,25 @@ import { Processor } from "./processor.ts";
 
 /** The scheduled scanner as it is deployed. */
 export interface Scanners {
-  /** Runs at once, at most: a tick that finds so many starts none. */
+  /** The most runs at once: a tick that finds as many starts none. */
   readonly atOnce: number;
-  /** Of each; infinite: its work takes no time. */
+  /** The memory of each; infinite: its work takes no time. */
   readonly memoryMiB: number;
   readonly times: ProcessorTimes;
   readonly tickMs: number;
 }
 
 export const TICK_MS = 60_000;
-/** As `functions/lambda/scanner-function.ts` has it. */
+/** As in `functions/lambda/scanner-function.ts`. */
 const RUN_MS_MAX = 65_000;
 const RUN_MS_BEHIND = 290_000;
-/** A function that was not there takes so long to start. */
+/** The time of a cold start. */
 const START_MS = 500;
 
-/** The broker as it runs on AWS, in a world whose clock jumps: above a table with limits, fired by processes with a share of a processor. */
+/** The broker as it runs on AWS, in a world whose clock jumps: over a table with limits, in processes with a share of a processor. */
 export class CapacityStage {
   readonly table: BusyTable;
-  /** What is stored, at no distance and without limits: for setting up. */
+  /** The stored items, without distance and limits, for setting up. */
   readonly items: ItemStore = new MemoryItemStore();
   readonly processors: Processor[] = [];
   readonly failures: unknown[] = [];
@@ -51,7 +51,7 @@ export class CapacityStage {
     return Math.floor(this.#world.nowMs);
   }
 
-  /** How long the processors of all scanners have worked. */
+  /** The time that the processors of all scanners have worked. */
   busyMs(): number {
     return this.processors.reduce((sum, { busyMs }) => sum + busyMs, 0);
   }
@@ -65,7 +65,7 @@ export class CapacityStage {
     return this.#broker(this.items, this.#objects);
   }
 
-  /** The schedule, until `over`: each tick starts a run, in a process of its own. */
+  /** The schedule, until `over`: each tick starts a run in a process of its own. */
   async scan(scanners: Scanners, over: () => boolean): Promise<void> {
     const running = new Set<Promise<void>>();
     while (!over()) {

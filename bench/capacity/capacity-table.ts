@@ -19,7 +19,7 @@ const COLUMNS = [
 const rounded = (value: number): string => Number(value.toPrecision(2)).toLocaleString("en-US");
 const percent = (part: number): string => `${Math.round(100 * Math.min(1, part))} %`;
 
-/** As `docs/deploy.md` has it: rates with two digits, since the model knows no more. */
+/** The table of `docs/deploy.md`. Rates have two digits, because the model is no more exact. */
 export function capacityTable(rows: readonly CapacityRow[]): string {
   const lines = rows.map((row) => [
     row.what,

@@ -5,7 +5,7 @@ import { jsonBodies } from "../bodies.ts";
 export interface DueChecks {
   readonly count: number;
   readonly producerGroups: number;
-  /** Whether the transactions have ended: then their checks only go. */
+  /** Whether the transactions have ended: then their checks are only deleted. */
   readonly ended: boolean;
   readonly checkAfterMs: number;
 }
@@ -14,7 +14,7 @@ const TOPIC = "payments";
 const BODY_BYTES = 1_000;
 const AT_ONCE = 20;
 
-/** Prepares so many transactions, whose first checks are due at about the same time. */
+/** Prepares transactions whose first checks are due at about the same time. */
 export async function fillDueChecks(broker: RunningBroker, due: DueChecks): Promise<void> {
   await broker.putTopic(TOPIC, { type: "MIXED", queues: 4 });
   const [text = ""] = jsonBodies(1, BODY_BYTES);

@@ -6,25 +6,25 @@ import { type MessageTimer, messageTimerItem, shardOf, timerOf } from "../../cor
 import { SeededRandom } from "../../test/support/seeded-random.ts";
 import { jsonBodies } from "../bodies.ts";
 
-/** What is due. */
+/** The timers that are due. */
 export interface DueTimers {
   readonly count: number;
   readonly body: "JSON" | "random";
   readonly bytes: number;
   readonly topics: number;
-  /** Of each topic. Default 4. */
+  /** Queues of each topic. Default 4. */
   readonly queues?: number;
-  /** All of one message group, in one topic. */
+  /** The message group of all of them, in one topic. */
   readonly messageGroup?: string;
-  /** Of the message group of each, in place of that one's. */
+  /** The hash of each one's message group, instead of that group's. */
   readonly groupHash?: (at: number) => number;
   readonly dueMs: (at: number) => number;
 }
 
 const QUEUES_DEFAULT = 4;
-/** Different bodies of each topic. */
+/** How many different bodies each topic has. */
 const BODIES = 100;
-/** Bodies are cut from it, each at a place of its own. */
+/** The noise from which bodies are cut, each at its own place. */
 const NOISE_BYTES = 65_536;
 const NOISE_STEP = 1_009;
 const PUTS_AT_ONCE = 32;
@@ -33,8 +33,9 @@ const TIME_DIGITS = 12;
 const ID_DIGITS = 32;
 
 /**
- * Puts timers into the table as sends leave them: some are sent, and copied under other ids and due times. `messageGroup`s are in the
- * shard of theirs, all others are spread evenly. Those that lie in the object store are all sent: each has an object of its own.
+ * Puts timers into the table in the form that sends leave: some are sent, and copied under other ids and due times. Timers of message
+ * groups are in their group's shard; all others are spread evenly. Those in the object store are all sent, since each has its own
+ * object.
  */
 export async function fillDueTimers(items: ItemStore, broker: RunningBroker, shards: number, due: DueTimers): Promise<void> {
   for (let topic = 0; topic < due.topics; topic++)
@@ -44,7 +45,7 @@ export async function fillDueTimers(items: ItemStore, broker: RunningBroker, sha
 
 const topicOf = (topic: number): string => `orders${topic}`;
 
-/** Each by itself: those of one call would share an object. */
+/** Sends each by itself, because messages of one call would share an object. */
 async function sendAll(broker: RunningBroker, due: DueTimers): Promise<void> {
   const noise = new SeededRandom(5).bytes(2 * NOISE_BYTES);
   for (let at = 0; at < due.count; at++) {

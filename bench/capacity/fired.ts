@@ -1,7 +1,7 @@
 import { dueOfTimer, idOfTimer } from "../../core/keys.ts";
 import type { Key, TransactWrite } from "../../core/ports/item-store.ts";
 
-/** Hears of timers that went, and how late. */
+/** Counts fired timers, and how late they were. */
 export class Fired {
   count = 0;
   lastMs = 0;
@@ -24,17 +24,17 @@ export class Fired {
     this.lastMs = this.#nowMs();
   }
 
-  /** From now on `lateMs` knows of this one. */
+  /** Makes `lateMs` known for this timer. */
   watch(id: string): void {
     this.#lateMs.set(id, Number.NaN);
   }
 
-  /** NaN: it has not gone yet. */
+  /** NaN: it has not been fired yet. */
   lateMs(id: string): number {
     return this.#lateMs.get(id) ?? Number.NaN;
   }
 
-  /** Forgets what went before. */
+  /** Forgets the timers fired so far. */
   reset(): void {
     this.count = 0;
   }

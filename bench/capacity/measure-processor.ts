@@ -25,17 +25,17 @@ const LARGE_TIMERS = 1_000;
 const CHECKS = 1_000;
 const AHEAD_MS = 3_600_000;
 
-/** Processor time of a run of the scanner through the adapter, and what it did in it. */
+/** Processor time of a scanner run through the adapter, and what it did. */
 export interface MeasuredRun {
   readonly name: string;
   readonly microsecondsPerTimer: number;
   readonly timersRead: number;
   readonly timersPerTransaction: number;
-  /** To table and bucket, for each timer. */
+  /** Requests to table and bucket, for each timer. */
   readonly requestsPerTimer: number;
 }
 
-/** In turn: what the adapter and the broker take of this machine's processor, in microseconds. Table and bucket are other processes. */
+/** Measures in turn the adapter's and the broker's processor time in microseconds. Table and bucket are other processes. */
 export async function* measureProcessor(): AsyncGenerator<
   MeasuredRun | { readonly call: number } | { readonly timerRead: number }
 > {
@@ -99,7 +99,7 @@ class Measuring {
     return spent / CALLS;
   }
 
-  /** Beside the calls that read them. */
+  /** Without the calls that read them. */
   async timerRead(due: Omit<DueTimers, "dueMs">, call: number): Promise<number> {
     const { items, fill } = await this.open();
     await fill(due);
@@ -145,7 +145,7 @@ class Measuring {
     };
   }
 
-  /** A table of its own, and a scanner whose clock is an hour ahead. */
+  /** A new table, and a scanner whose clock is an hour ahead. */
   async open() {
     const place = { ...this.#place, table: `apogee${this.#tables++}` };
     await createTable({ ...place, endpoint: this.#dynamodb });
@@ -153,7 +153,7 @@ class Measuring {
     const { items } = connectAws({ ...place, endpoint: this.#dynamodb, telemetry, itemTimeoutMs: 30_000 });
     const { objects } = connectAws({ ...place, endpoint: this.#s3, telemetry, objectTimeoutMs: 30_000 });
     let read = 0;
-    // A check that is made is due again soon: who scans would stay for that.
+    // A made check is soon due again, and the scanner would stay for that.
     const fired = new Fired(Date.now);
     const allFired = new AbortController();
     let wanted = Number.POSITIVE_INFINITY;

@@ -2,7 +2,7 @@ import type { ItemStore } from "../../core/ports/item-store.ts";
 import type { ObjectStore } from "../../core/ports/object-store.ts";
 import type { Processor } from "./processor.ts";
 
-/** Microseconds of a whole processor that calls of the adapter take, and what the broker does around them. */
+/** Microseconds of a whole processor that calls of the adapter take, and the broker's work around them. */
 export interface ProcessorTimes {
   /** One request to the table. */
   readonly call: number;
@@ -15,13 +15,13 @@ export interface ProcessorTimes {
 }
 
 /**
- * From `npm run capacity -- --processor` on two cores that were busy with other work, which tells them apart only roughly: a call 610,
- * a timer read 16 to 23; writes and objects are what is left of whole runs. Those took 210 to 310 microseconds for a timer of 1,000 bytes of
- * JSON with one topic, 250 to 380 with 40, 530 for one of 4,000 bytes, 1,070 for the check of a transaction that has ended.
+ * From `npm run capacity -- --processor` on two cores that were busy with other work, which separates them only roughly: a call 610, a
+ * timer read 16 to 23. Writes and objects are the remainder of whole runs. Those took 210 to 310 microseconds for a timer of 1,000
+ * bytes of JSON with one topic, 250 to 380 with 40, 530 for one of 4,000 bytes, 1,070 for the check of a transaction that has ended.
  */
 export const MEASURED_TIMES: ProcessorTimes = { call: 610, timerRead: 25, transacted: 200, objectCall: 900 };
 
-/** The table of one process, whose calls take its processor: before they go out for what they send, afterwards for what they bring. */
+/** The table as one process sees it. Calls take its processor time: before for what they send, afterwards for what they bring. */
 export function itemsOf(store: ItemStore, processor: Processor, times: ProcessorTimes): ItemStore {
   const called = async <T>(microseconds: number, call: () => Promise<T>): Promise<T> => {
     await processor.work(microseconds);

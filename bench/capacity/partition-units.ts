@@ -1,10 +1,10 @@
-/** What one partition of the table takes a second. Source: "Designing partition keys" of DynamoDB's developer guide. */
+/** The units that one partition of the table takes a second. Source: "Designing partition keys" of DynamoDB's developer guide. */
 const PARTITION_UNITS = { write: 1_000, read: 3_000 } as const;
 
 /** Unused units that a partition saves up. DynamoDB keeps 300 seconds at most, and does not promise any. */
 const BURST_SECONDS = 1;
 
-/** The units of one key of the table, as they come back: something is let in while anything is left, even if it takes more. */
+/** The units of one key of the table, as they come back. A call is let in while any are left, even if it takes more. */
 class Units {
   readonly #perSecond: number;
   #left: number;
@@ -26,7 +26,7 @@ class Units {
   }
 }
 
-/** The units of all keys of a table, each as if it had a partition to itself. */
+/** The units of all keys of a table, as if each had its own partition. */
 export class PartitionUnits {
   readonly #reads = new Map<string, Units>();
   readonly #writes = new Map<string, Units>();

@@ -1,9 +1,9 @@
 import type { World } from "../../test/simulation/world.ts";
 
-/** A megabyte of a function's memory gives it so much of a processor. Source: "Configure Lambda function memory". */
+/** The memory of a function that gives it a whole processor. Source: "Configure Lambda function memory". */
 const MIB_PER_PROCESSOR = 1_769;
 
-/** The share of a processor that one process gets. Its work is done one thing after the other, as Node.js does it. */
+/** The share of a processor that one process gets. Its work is done one piece after the other, as in Node.js. */
 export class Processor {
   readonly #world: World;
   readonly #share: number;

@@ -15,7 +15,7 @@ const USAGE = `npm run capacity -- [options]
   --memory <MiB>         of each. Default ${SCANNER_MEMORY_MIB}
   --processor            what the adapter takes of this machine's processor, printed`;
 
-/** `npm run capacity`: what one deployment can do, by the model. */
+/** `npm run capacity`: the capacity of one deployment, according to the model. */
 const { values } = parseArgs({
   options: {
     only: { type: "string" },

@@ -7,7 +7,7 @@ import { ack, bodiesOf, GROUP, type Operation, received, send, settle } from "./
 const DEAD_LETTERS_PER_PAGE = 1_000;
 const BYTES_MAX = 4_000_000;
 const WAIT_MS = 600_000;
-/** So many claims that wait after a nack are more than an item keeps. */
+/** One more claim waiting after a nack than an item keeps. */
 const WAITING = WAITING_CLAIMS_MAX + 1;
 const MOVED = WAITING - WAITING_CLAIMS_KEPT;
 
@@ -35,7 +35,7 @@ async function deadLetterIds(broker: RunningBroker): Promise<readonly string[]> 
   return items.map(({ id }) => id);
 }
 
-/** Failing messages, each given back for a while of its own; the last one is one more than stay in the item. */
+/** Failing messages, each given back for a different time. The last is one more than the item keeps. */
 export const movingOut: Operation = {
   name: `nack 1, moving ${MOVED} long waits out`,
   messages: MOVED,
@@ -57,7 +57,7 @@ export const readingBack: Operation = {
     await failingMessages(other, measured, WAITING);
     await ack(measured, await received(measured, 1));
     await pass(2 * WAIT_MS);
-    // Those due first never left.
+    // The claims due first never left the item.
     await ack(measured, await received(measured, WAITING_CLAIMS_KEPT));
     return (broker) => received(broker, MOVED);
   },

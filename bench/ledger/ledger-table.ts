@@ -15,7 +15,7 @@ const COLUMNS = [
   "$ per million messages",
 ] as const;
 
-/** The ledger as a Markdown table; a row's first two cells name it. */
+/** The ledger as a Markdown table. A row's first two cells name it. */
 export function ledgerTable(rows: readonly LedgerRow[]): string {
   const lines = rows.map((row) => [row.operation, row.state, ...figuresOf(row)]);
   return [COLUMNS, COLUMNS.map((_, index) => (index < 2 ? "---" : "--:")), ...lines]

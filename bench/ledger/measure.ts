@@ -5,13 +5,13 @@ import { OPERATIONS, SCANNED } from "./operations.ts";
 /** One line of the ledger. */
 export interface LedgerRow extends Metered {
   readonly operation: string;
-  /** warm: done a moment ago · idle: done a minute ago · cold: the first thing a new process does · or what happens beside it. */
+  /** warm: done a moment ago · idle: done a minute ago · cold: the first act of a new process · or what happens at the same time. */
   readonly state: string;
   readonly messages: number;
 }
 
 const IDLE_MS = 60_000;
-/** After it a sender chooses its queue anew. */
+/** After this time a sender chooses its queue anew. */
 const TAIL_FORGOTTEN_MS = 2_000;
 const RECEIVERS = 50;
 const SENDERS = 8;
@@ -36,14 +36,14 @@ export async function measureLedger(): Promise<readonly LedgerRow[]> {
   return rows;
 }
 
-/** What there is before an operation. */
+/** What exists before an operation. */
 type Scene = Pick<Operation, "queues" | "messageGroups" | "group" | "topicType">;
 
 export async function setUp(stage: MeteredStage, { queues, messageGroups, group = {}, topicType }: Scene) {
   const broker = await stage.startHandler();
   await broker.putTopic(TOPIC, { queues, type: topicType ?? (messageGroups === undefined ? "NORMAL" : "FIFO") });
   await broker.putGroup(GROUP, group);
-  // A queue's very first message makes its anchor too; what is measured is every one after it.
+  // A queue's very first message also makes its anchor. Only later ones are measured.
   for (let written = 0; written < queues; ) {
     await send(broker, bodiesOf("JSON", 1), messageGroups);
     await stage.pass(TAIL_FORGOTTEN_MS);
@@ -63,7 +63,7 @@ async function measured(stage: MeteredStage, operation: Operation, state: "warm"
       (ms) => stage.pass(ms),
       () => stage.nowMs(),
     );
-  // Once unmeasured, so that a warm process has its caches.
+  // One unmeasured run fills the caches of a warm process.
   const before = operation.once ? undefined : await prepared();
   const run = await prepared();
   await before?.(broker);

@@ -11,14 +11,14 @@ import { World } from "../../test/simulation/world.ts";
 import { SeededRandom } from "../../test/support/seeded-random.ts";
 import type { Use } from "./price-book.ts";
 
-/** What an operation took. */
+/** The consumption of an operation. */
 export interface Metered extends Use {
-  /** Store calls one after another: those made at once count as one. */
+  /** Store calls one after another: concurrent ones count as one. */
   readonly roundTrips: number;
   readonly requests: number;
-  /** Conditional writes that met another state than they wanted. */
+  /** Conditional writes whose condition failed. */
   readonly lostRaces: number;
-  /** Invocations of the scanner that senders asked for. */
+  /** Invocations of the scanner by senders. */
   readonly rings: number;
 }
 
@@ -26,8 +26,8 @@ const TRIP_MS = 10;
 const THINKING_MS_MAX = 20;
 
 /**
- * The broker as it runs on AWS, over stores that count what DynamoDB and S3 would bill. Each call takes ten milliseconds of a
- * clock that jumps, so the time an operation takes tells its round trips.
+ * The broker as it runs on AWS, over stores that count what DynamoDB and S3 would bill. Each call takes ten milliseconds of a clock
+ * that jumps, so the duration of an operation shows its round trips.
  */
 export class MeteredStage {
   readonly #world = new World(new SeededRandom(1));
@@ -45,7 +45,7 @@ export class MeteredStage {
     this.#objects = this.#slow(new MemoryObjectStore(telemetry));
   }
 
-  /** A process of its own: nothing is in its caches. */
+  /** Starts a new process with empty caches. */
   startHandler(): Promise<RunningBroker> {
     return createBroker({
       items: this.#items,
@@ -77,7 +77,7 @@ export class MeteredStage {
     return this.#world.sleep(ms);
   }
 
-  /** Runs `operation` and tells what it took; `waitMs` of it are waiting, not store calls. */
+  /** Runs `operation` and answers its consumption. `waitMs` of it are waiting, not store calls. */
   async meter(operation: () => Promise<unknown>, waitMs = 0): Promise<Metered> {
     const consumedBefore = this.#consumed.length;
     const lostBefore = this.#lostRaces;
@@ -106,18 +106,18 @@ export class MeteredStage {
     const outcome = story().finally(() => {
       ended = true;
     });
-    // Whoever awaits the outcome hears of a failure; here it only ends the play.
+    // The caller that awaits the outcome gets the failure. Here it only ends the play.
     outcome.catch(() => undefined);
     await this.#world.run(() => ended);
     return outcome;
   }
 
-  /** Half a trip: always the same for one that is alone; in a crowd, where it decides who is first, as uneven as on a network. */
+  /** Half a trip. Always the same without others; in a crowd, where it decides who is first, as uneven as on a network. */
   #half(): number {
     return this.crowded ? this.#world.random.integer(1, TRIP_MS - 1) : TRIP_MS / 2;
   }
 
-  /** The same store, every call of it a trip away. */
+  /** The same store, with every call a trip away. */
   #slow<T extends object>(store: T): T {
     const stage = this;
     return new Proxy(store, {

@@ -8,19 +8,19 @@ import { jsonBodies } from "../bodies.ts";
 /** One thing a client does, as the ledger measures it. */
 export interface Operation {
   readonly name: string;
-  /** Messages it moves; the price is per message. 1 for one that moves none. */
+  /** Messages that it moves; the price is per message. 1 if it moves none. */
   readonly messages: number;
   readonly queues: number;
-  /** Of a FIFO topic: how many message groups there are. */
+  /** The number of message groups, for a FIFO topic. */
   readonly messageGroups?: number;
   readonly group?: GroupSettings;
-  /** Default: NORMAL, or FIFO where there are message groups. */
+  /** Default: NORMAL, or FIFO if there are message groups. */
   readonly topicType?: TopicType;
-  /** Time it spends waiting rather than calling stores. */
+  /** The time that it waits instead of calling stores. */
   readonly waitMs?: number;
-  /** It cannot be done twice in a row: what is warm is what preparing it has touched. */
+  /** It cannot be done twice in a row: only its preparation warms the caches. */
   readonly once?: boolean;
-  /** What happens before, by another process and by the one that is measured. Returns the operation itself. */
+  /** The preparation, by another process and by the measured one. Returns the operation itself. */
   prepare(
     other: RunningBroker,
     measured: RunningBroker,
@@ -77,7 +77,7 @@ export async function received(broker: RunningBroker, count: number): Promise<re
   return messages;
 }
 
-/** What becomes of messages that the measured process holds. */
+/** An operation on messages that the measured process holds. */
 export const settling = (
   name: string,
   count: number,

@@ -27,7 +27,7 @@ import {
 
 const BACKLOG_RECEIVES = 80;
 const LONG_POLL_MS = 20_000;
-/** Above what stays in the table, in a timer or a queue. */
+/** Larger than frames that stay in the table, in a timer or a queue. */
 const LARGE_BYTES = 9_000;
 
 const sending = (count: number, body: Body, bytes = BODY_BYTES): Operation => ({
@@ -52,7 +52,7 @@ const receiving = (count: number, together: number): Operation => ({
   },
 });
 
-/** Acked too, since message groups that are held would keep the next receive from theirs. */
+/** Acks too, since held message groups would keep the next receive from their messages. */
 const receivingInOrder = (count: number, messageGroups: number): Operation => ({
   name: `receive ${count} of ${messageGroups} message groups, sent in calls of ${messageGroups}, and ack them`,
   messages: count,
@@ -73,7 +73,7 @@ const looking = (name: string, waitMs: number): Operation => ({
   prepare: async () => (broker) => receive(broker, 32, waitMs),
 });
 
-/** Those that come to pass by themselves: a run of the scanner does them, in whatever state. */
+/** Operations without a client: a run of the scanner does them, in whatever state. */
 export const SCANNED: readonly Operation[] = [burst(1_000), burst(10_000), awakeMinute];
 
 export const OPERATIONS: readonly Operation[] = [

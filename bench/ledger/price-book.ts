@@ -1,6 +1,4 @@
-/**
- * us-east-1 list prices in dollars, on demand, without free tiers: what all pages count with. Source: the price pages of DynamoDB and S3.
- */
+/** us-east-1 list prices in dollars, on demand, without free tiers, used on all pages. Source: the price pages of DynamoDB and S3. */
 const PRICE_BOOK = {
   writeUnit: 0.625 / 1e6,
   readUnit: 0.125 / 1e6,
@@ -8,7 +6,7 @@ const PRICE_BOOK = {
   objectGet: 0.0004 / 1_000,
 } as const;
 
-/** What an operation consumed of the stores. */
+/** The store consumption of an operation. */
 export interface Use {
   readonly writeUnits: number;
   readonly readUnits: number;

@@ -4,7 +4,7 @@ import type { MessageInput } from "../../core/terms.ts";
 import { SCAN_TICK_MS } from "../../core/timer/timer-limits.ts";
 import { BODY_BYTES, type Body, bodiesOf, type Operation, TOPIC } from "./operation.ts";
 
-/** So far off that nobody is rung. */
+/** So late that no scanner is rung. */
 const DELAY_MS = 3_600_000;
 const BRIEF_MS = 30_000;
 const BURST_BATCH = 100;
@@ -15,7 +15,7 @@ async function sendAll(broker: RunningBroker, messages: readonly MessageInput[])
   for (const result of await broker.sendMessages(TOPIC, messages)) if (BrokerError.is(result)) throw result;
 }
 
-/** A run of the scanner, which must fire so many. */
+/** A run of the scanner, which must fire exactly `fired`. */
 async function scanOnce(broker: RunningBroker, nowMs: number, fired: number): Promise<void> {
   const report = await broker.scan({ untilMs: nowMs + 500 });
   if (report.fired !== fired) throw new Error(`fired ${report.fired} of ${fired}`);
@@ -44,7 +44,7 @@ export const delayed = (count: number, body: Body, bytes = BODY_BYTES): Operatio
   },
 });
 
-/** Due before the next tick, so that whoever sends asks whether anybody will find it. Sent alone; nobody scans. */
+/** Due before the next tick, so the sender checks whether a scanner will find it. Sent alone; nobody scans. */
 export const delayedBriefly: Operation = {
   name: "delayed 1 × 1000 B of JSON for 30 s: sent",
   messages: 1,
@@ -57,7 +57,7 @@ export const delayedBriefly: Operation = {
   },
 };
 
-/** From the moment they are due. */
+/** Measured from the moment they are due. */
 export const burst = (count: number): Operation => ({
   name: `burst of ${count.toLocaleString("en-US")} × ${BODY_BYTES} B of JSON that fall due at once, delivered`,
   messages: count,
@@ -78,7 +78,7 @@ export const burst = (count: number): Operation => ({
   },
 });
 
-/** Something is due soon, so it stays: it looks, and holds its leases. */
+/** Something is due soon, so the scanner stays: it looks, and holds its leases. */
 export const awakeMinute: Operation = {
   name: "a minute of the scanner awake, nothing due",
   messages: 1,
@@ -115,7 +115,7 @@ export const idleTick: Operation = {
   prepare: async (_other, _measured, _pass, nowMs) => (broker) => scanOnce(broker, nowMs(), 0),
 };
 
-/** A transaction's whole life, with the end of the check that its half message set; of 1000 B of JSON, or so many random bytes. */
+/** A transaction's whole life, with the end of its half message's check; with 1000 B of JSON, or as many random bytes as given. */
 export const transaction = (verdict: "commit" | "rollback", randomBytes?: number): Operation => ({
   name: `half message${randomBytes === undefined ? "" : ` of ${randomBytes} B of random bytes`}, ${verdict}, and the end of its check`,
   messages: 1,
@@ -138,7 +138,7 @@ export const transaction = (verdict: "commit" | "rollback", randomBytes?: number
   },
 });
 
-/** As many at once as one call could send; each is a call. One process prepares and commits them, and their checks end together. */
+/** As many at once as one call could send, but in a call each. One process prepares and commits them, and their checks end together. */
 export const transactions = (count: number): Operation => ({
   name: `${count} half messages at once, commit, and the end of their checks`,
   messages: count,

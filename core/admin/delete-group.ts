@@ -19,7 +19,7 @@ interface Dependencies {
   readonly subscriptions: SubscriptionRegistry;
 }
 
-/** Deletes a group with its subscriptions, its progress and its dead-letter topic. Handles it gave out are void. */
+/** Deletes a group with its subscriptions, its progress and its dead-letter topic. Its handles are void. */
 export async function deleteGroup(
   store: Dependencies,
   name: string,
@@ -46,7 +46,7 @@ async function removeSubscriptions(store: Dependencies, groupUid: string, subscr
   for (const subscription of subscriptions) {
     const item = await store.items.get(topicKey(subscription.topic));
     const topic = item && topicOf(item);
-    // First, since the subscription is all that leads to it.
+    // The topic goes first, because only the subscription leads to it.
     if (topic && isRetryTopic(topic.name) && topic.uid === subscription.topicUid) await store.topics.remove(topic);
     await store.subscriptions.unsubscribe(groupUid, subscription, topic?.queuesEver ?? 0);
   }

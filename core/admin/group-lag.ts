@@ -20,21 +20,21 @@ export interface TopicLag extends Lag {
   readonly queues: readonly QueueLag[];
 }
 
-/** An item of a list and the sum of its lag. */
+/** An item of a list, with the sum of its lag. */
 export interface WithLag<T> {
   readonly item: T;
   readonly lag: Lag;
-  /** False where it has more queues than one request looks at: the sum is then that of the first ones. */
+  /** False if it has more queues than one request reads: the sum is then that of the first ones. */
   readonly complete: boolean;
 }
 
 /** A group of a list. */
 export interface GroupWithLag extends WithLag<ConsumerGroup> {
-  /** As `consumersOnline` has it. */
+  /** The result of `consumersOnline`. */
   readonly consumersOnline: number;
 }
 
-/** How far a group is behind, by topic and queue. `after`: the last topic of the page before. Errors: CONSUMER_GROUP_NOT_FOUND. */
+/** The lag of a group, by topic and queue. `after`: the last topic of the page before. Errors: CONSUMER_GROUP_NOT_FOUND. */
 export async function groupLag(store: Dependencies, name: string, after?: string): Promise<ListPage<TopicLag>> {
   const group = await store.subscriptions.groups.get(name);
   const subscriptions = await store.subscriptions.getAll(group);
@@ -74,7 +74,7 @@ export async function listGroupsWithLag(store: Dependencies, request: ListReques
   );
 }
 
-/** Absent where it was deleted, or another has its name. */
+/** The topic that is read. Absent if it was deleted, even if another has its name. */
 async function topicRead(store: Dependencies, subscription: Subscription): Promise<Topic | undefined> {
   const topic = await store.topics.lookUp(subscription.topic);
   return topic?.uid === subscription.topicUid ? topic : undefined;

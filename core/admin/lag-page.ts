@@ -1,11 +1,11 @@
 import { LAG_QUEUES_MAX } from "../limits.ts";
 import type { ListPage } from "../requests.ts";
 
-/** Queues that one request for lag still looks at, whatever it lists. */
+/** How many queues one request for lag may still read, whatever it lists. */
 export class QueueBudget {
   #left = LAG_QUEUES_MAX;
 
-  /** False, and nothing is taken, when there are not so many left. */
+  /** False, and nothing is taken, if fewer are left. */
   take(queues: number): boolean {
     if (queues > this.#left) return false;
     this.#left -= queues;
@@ -16,13 +16,13 @@ export class QueueBudget {
 interface Counted<R> {
   /** Absent: it does not belong to the list. */
   readonly item: R | undefined;
-  /** False when the budget ended before all of it was looked at. */
+  /** False if the budget ended before all of it was read. */
   readonly complete: boolean;
 }
 
 /**
- * Looks at the items of a page until the budget is used up; the rest is for the next page. Only the first item may be one that
- * was not looked at whole: it is too large for any page.
+ * Reads the items of a page until the budget is used up; the rest is for the next page. Only the first item may be read in part,
+ * because it is too large for any page.
  */
 export async function lagPage<T, R>(
   page: ListPage<T>,

@@ -11,21 +11,21 @@ import { freshProgress, type Progress, progressOf, unsettledIn } from "../progre
 import type { Subscription, Topic } from "../terms.ts";
 import { visitedQueues } from "../topic/visited-queues.ts";
 
-/** What a group has not settled. */
+/** The messages that a group has not settled. */
 export interface Lag {
-  /** Live messages that wait to be handed out, and those in flight. */
+  /** Live messages that wait to be handed out, plus those in flight. */
   readonly lag: number;
-  /** Handed out and not settled, or held back for their message group. One that expired counts until a receive drops it. */
+  /** Handed out and not settled, or held back for their message group. An expired message counts until a receive drops it. */
   readonly inFlight: number;
-  /** Could not be read, and were put aside. */
+  /** Unreadable messages that were put aside. */
   readonly unreadable: number;
-  /** Store time of the oldest that is still stored. Of claims outside the progress item a bounded number is looked at. */
+  /** Store time of the oldest one that is still stored. Only a bounded number of claims outside the progress item is read. */
   readonly oldestUnackedAtMs: number | undefined;
 }
 
 export interface QueueLag extends Lag {
   readonly queueId: number;
-  /** First offset not handed out yet: what a filter has passed over lies before it. */
+  /** The first offset that was not handed out yet, or rejected by a filter. */
   readonly committed: number;
   readonly minOffset: number;
   readonly maxOffset: number;
@@ -55,7 +55,7 @@ export function boundsOnce(store: LagDependencies, topic: Topic): BoundsOf {
   };
 }
 
-/** One entry per queue that consumers visit. A queue nobody received from yet counts from its beginning. */
+/** One entry per queue that consumers visit. A queue that nobody received from counts from its beginning. */
 export async function queueLags(
   store: LagDependencies,
   subscription: Pick<Subscription, "uid">,
@@ -66,7 +66,7 @@ export async function queueLags(
   const queues = visitedQueues(topic, store.clock.nowMs());
   for (let from = 0; from < queues; from += LAG_QUEUES_AT_ONCE) {
     const queueIds = Array.from({ length: Math.min(LAG_QUEUES_AT_ONCE, queues - from) }, (_, index) => from + index);
-    // Progress before bounds: what is handed out meanwhile counts as waiting, and nothing is missed.
+    // Progress is read before bounds: a message that is handed out meanwhile counts as waiting, and none is missed.
     const items = await store.items.batchGet(queueIds.map((queueId) => progressKey(subscription.uid, queueId)));
     const some = queueIds.map(async (queueId, index) => {
       const progress = progressOf(items[index] ?? freshProgress(subscription.uid, queueId, 0, 0));
@@ -123,7 +123,7 @@ async function queueLag(
   return { queueId, committed, minOffset, maxOffset, lag: waiting + inFlight, inFlight, unreadable, oldestUnackedAtMs };
 }
 
-/** Open in a claim of the item, or deferred. */
+/** Offsets that are open in a claim of the item, or deferred. */
 function heldOffsets({ claims, deferred }: Progress): readonly number[] {
   const offsets = [...deferred.offsets];
   for (const { first, open } of claims.values()) for (const relative of open) offsets.push(first + relative);
@@ -131,8 +131,8 @@ function heldOffsets({ claims, deferred }: Progress): readonly number[] {
 }
 
 /**
- * The lowest offset of each claim outside the item, those due first, and of backlogs whose claim is not: what waits behind a claim is
- * younger.
+ * The lowest offset of each claim outside the item, those due first, and of each backlog whose claim is inside: messages behind a claim
+ * are younger.
  */
 async function movedOutOffsets(store: LagDependencies, queue: SubscribedQueue, progress: Progress): Promise<readonly number[]> {
   const within = {

@@ -23,9 +23,9 @@ interface Dependencies {
 }
 
 /**
- * Guards a change of queue counts, in RocketMQ's order: lower the write queues, let the groups drain the rest, lower the read
- * queues. Sends by the older count may be on their way for a few seconds after the first step: the last step waits them out.
- * On a FIFO or MIXED topic a message group would change queues, so there any change wants everything drained, and holds the groups
+ * Guards a change of queue counts, in RocketMQ's order: lower the write queues, let the groups drain the rest, lower the read queues.
+ * After the first step, sends by the older count may still be under way for a few seconds. The last step waits for them. On a FIFO or
+ * MIXED topic a message group would change queues. So there any change requires everything to be drained, and holds the groups
  * meanwhile.
  */
 export async function guardQueueCounts(store: Dependencies, current: Topic, wanted: Topic): Promise<Topic> {
@@ -46,19 +46,19 @@ export async function guardQueueCounts(store: Dependencies, current: Topic, want
 }
 
 /**
- * Answers the topic with its message groups held, everything drained; the counts must change in the write that lets them go, which
- * wants the version of this one. So no two messages of a group are in two queues, one of them unsettled:
+ * Answers the topic with its message groups held and everything drained. The counts must change in the write that ends the hold, which
+ * requires the version of this one. So no two messages of a group are in two queues with one of them unsettled:
  *
- * - Let the hold be stored at time W. Who reads the topic from then on sends nothing by message group, at any count.
- * - Who read it before goes by that copy for METADATA_CACHE_MS at most. A send that is acknowledged within GROUP_SEND_MS is so before
- *   W + METADATA_CACHE_MS + GROUP_SEND_MS. One that takes longer reads the topic once more when it is stored, and is not acknowledged
- *   where it finds the hold. Clocks that step back by no more than they differ are in the margin.
- * - So after the wait all that was or will be acknowledged at the older count is stored, and the second look at what is drained sees
- *   it. Nothing comes after it: groups stay held until the version changes.
- * - Whoever dies in between leaves the hold. It ends when a reader finds it past its time and writes so, which changes the version:
- *   a late write of the counts is refused from then on.
+ * - Let the hold be stored at time W. A sender that reads the topic after W sends nothing by message group, at any count.
+ * - A sender that read it before uses that copy for METADATA_CACHE_MS at most. A send that is acknowledged within GROUP_SEND_MS is so
+ *   before W + METADATA_CACHE_MS + GROUP_SEND_MS. A slower one reads the topic again when it is stored, and is not acknowledged if
+ *   it finds the hold. The margin covers clocks that step back by no more than they differ.
+ * - So after the wait, everything that was or will be acknowledged at the older count is stored, and the second check for drained
+ *   queues sees it. Nothing comes after it: groups stay held until the version changes.
+ * - If the changing process dies in between, the hold stays. It ends when a reader finds it past its time and writes so. That changes
+ *   the version, so a late write of the counts is refused.
  *
- * What remains is a write that the store applies more than those seconds after it was sent (FLIGHT_MS_MAX at most). It was not
+ * There remains a write that the store applies more than those seconds after it was sent (FLIGHT_MS_MAX at most). It was not
  * acknowledged, or by a repeat only. It lies in a queue of the older count, which consumers still visit, and may come out of order.
  */
 async function holdGroups(store: Dependencies, current: Topic): Promise<Topic> {
@@ -92,12 +92,12 @@ async function lowerWriteQueues(store: Dependencies, current: Topic, wanted: Top
 const changedMeanwhile = ({ name }: Topic): BrokerError =>
   new BrokerError("PRECONDITION_FAILED", `Topic '${name}' was changed meanwhile. Read it again and decide anew.`);
 
-/** Errors: PRECONDITION_FAILED when a group has not settled everything in queues `from` and up; it says what was done already. */
+/** Errors: PRECONDITION_FAILED if a group has not settled everything in queues `from` and up; it says what was already done. */
 async function requireDrained(store: Dependencies, topic: Topic, from: number, alreadyDone = ""): Promise<void> {
-  // Of message groups also those that a late send by an older, higher count may have gone to.
+  // For message groups, also queues that a late send by an older, higher count may have used.
   const queues = from === 0 ? visitedQueues(topic, store.clock.nowMs()) : topic.readQueues;
   for await (const { group, groupUid, subscriptionUid } of store.subscriptions.subscribers(topic)) {
-    // A deletion that was cut short leaves its subscriptions behind; nobody will drain those.
+    // An interrupted deletion leaves subscriptions behind that nobody will drain.
     const owner = await store.items.get(groupKey(group));
     if (!owner || uidOf(owner) !== groupUid) continue;
     for (let queueId = from; queueId < queues; queueId++) {

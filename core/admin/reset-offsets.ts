@@ -29,11 +29,11 @@ export interface QueueReset {
 }
 
 /**
- * Moves a group to other offsets of a topic, queue by queue, and voids every handle given out before. Whatever was in flight is
- * delivered again where it lies at or behind the new offset, and is settled where it lies before. `dryRun` changes nothing.
+ * Moves a group to other offsets of a topic, queue by queue, and voids every earlier handle. Messages in flight at or behind the new
+ * offset are delivered again; those before it count as settled. `dryRun` changes nothing.
  *
- * Errors: CONSUMER_GROUP_NOT_FOUND, TOPIC_NOT_FOUND, NOT_FOUND (no such subscription or queue), OFFSET_ILLEGAL (nothing was
- * changed), TOO_MANY_REQUESTS. Idempotent: it may be repeated, though handles given out in between are void too.
+ * Errors: CONSUMER_GROUP_NOT_FOUND, TOPIC_NOT_FOUND, NOT_FOUND (no such subscription or queue), OFFSET_ILLEGAL (nothing was changed),
+ * TOO_MANY_REQUESTS. Idempotent: it may be repeated, but handles given out in between are void too.
  * Source: RocketMQ resetOffsetByTimestamp; invariant I4.
  */
 export async function resetOffsets(resetting: Resetting, groupName: string, reset: OffsetReset): Promise<readonly QueueReset[]> {
@@ -52,7 +52,7 @@ export async function resetOffsets(resetting: Resetting, groupName: string, rese
     const one = () => resetQueue(resetting, queue, reset.to === "latest" ? undefined : planned[index]?.after);
     done.push(await (done.length === 0 ? one() : finishing(one)));
   }
-  // One ring wakes one waiter, and passes on as long as there is something to take.
+  // One ring wakes one waiter, and is passed on as long as there is something to take.
   resetting.arrivals.ring(consumerLane(subscription.uid));
   return done;
 }
@@ -78,8 +78,8 @@ async function offsetFor({ log }: Resetting, queue: ConsumedQueue, to: OffsetRes
 }
 
 /**
- * To `offset`, or to the latest. Replaces the item on its generation, offset and counters as read: a call that is applied late finds
- * another, and does nothing.
+ * Resets to `offset`, or to the latest. The item is replaced on the condition that its generation, offset and counters are as read: a
+ * call that is applied late changes nothing.
  */
 async function resetQueue(resetting: Resetting, queue: ConsumedQueue, offset: number | undefined): Promise<QueueReset> {
   const { subscription, queueId } = queue;
@@ -90,10 +90,10 @@ async function resetQueue(resetting: Resetting, queue: ConsumedQueue, offset: nu
     if (read === "damaged") return replaceDamaged(resetting, queue, offset);
     const [progress] = read as readonly [Progress];
     const { next, messagesOut } = progress;
-    // Before it: what waits outside the item is lost sight of.
+    // Before the reset, after which nothing leads to what waits outside the item.
     if (messagesOut > 0 && !leaves) await leaveOutside(resetting, subscription.uid, queueId);
     leaves ||= messagesOut > 0;
-    // The latest is asked for after the item was read: it is never behind.
+    // The latest offset is read after the item, so it is never lower.
     const after = offset ?? (await offsetFor(resetting, queue, "latest"));
     const hint = await resetting.log.reader.hintFor(logQueue(queue), after);
     const { item, when } = replacementOf(progress, freshProgress(subscription.uid, queueId, after, hint));
@@ -106,7 +106,7 @@ async function resetQueue(resetting: Resetting, queue: ConsumedQueue, offset: nu
   );
 }
 
-/** In place of an item that cannot be read. Its generation is not known: the seconds of now are above any that was counted. */
+/** Replaces an unreadable item. Its generation is unknown: the current seconds are above any that was counted. */
 async function replaceDamaged(resetting: Resetting, queue: ConsumedQueue, offset: number | undefined): Promise<QueueReset> {
   const { subscription, queueId } = queue;
   const after = offset ?? (await offsetFor(resetting, queue, "latest"));
@@ -125,7 +125,7 @@ async function unlessDamaged<T>(read: () => Promise<T>): Promise<T | "damaged"> 
   }
 }
 
-/** Has maintenance delete what waited outside the progress item. An older version does not know of it. */
+/** Leaves what waited outside the progress item to maintenance. Older versions do not know this departure. */
 async function leaveOutside({ items, clock, format }: Resetting, subscriptionUid: string, queueId: number): Promise<void> {
   if (format.version < 3) return;
   const uid = `${subscriptionUid}#${queueId}`;

@@ -21,7 +21,7 @@ interface Dependencies {
   readonly compressor: Compressor;
 }
 
-/** Where a topic's messages are: one row per queue that can be read. */
+/** A topic's queues, one row for each that can be read. */
 export async function topicQueues(store: Dependencies, name: string): Promise<readonly QueueRoute[]> {
   const topic = await store.topics.get(name);
   return Promise.all(Array.from({ length: topic.readQueues }, (_, queueId) => queueRoute(store, topic, queueId)));
@@ -43,8 +43,8 @@ async function queueRoute(store: Dependencies, topic: Topic, queueId: number): P
 }
 
 /**
- * Deletes a topic: its messages can no longer be read from that moment, and the groups that read it lose their progress on it.
- * What is stored goes when its retention would have ended.
+ * Deletes a topic. From then on its messages cannot be read, and the groups that read it lose their progress on it. Stored data is
+ * removed when its retention would have ended.
  */
 export async function deleteTopic(
   store: Dependencies,
@@ -60,7 +60,7 @@ export async function deleteTopic(
     const deletion = { topic, messages: await messagesIn(store, topic), groups: subscribers.map(({ group }) => group) };
     if (options.dryRun) return deletion;
     if (!(await store.topics.remove(topic))) continue;
-    // The topic is gone: what a failure leaves are subscriptions that receives pass over.
+    // The topic is gone. A failure can only leave subscriptions, which receives skip.
     await finishing(() => removeSubscriptions(store, topic, subscribers));
     return deletion;
   }

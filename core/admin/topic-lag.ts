@@ -64,7 +64,7 @@ export async function listTopicsWithLag(
   );
 }
 
-/** Absent where a deletion that was cut short left only the subscriber behind. */
+/** Absent if an interrupted deletion left only the subscriber. */
 async function subscriptionBehind(
   store: Dependencies,
   topic: Topic,

@@ -14,7 +14,7 @@ const encoder = new TextEncoder();
 const knownHashes = new LRUCache<string, readonly number[]>({ max: 4 * CLIENTS_MAX });
 
 /**
- * Each queue to the first virtual node at or behind its hash on a ring, so that a member who comes or goes moves few queues.
+ * Gives each queue to the first virtual node at or behind its hash on a ring, so a member that joins or leaves moves few queues.
  * Computes the ring of `all` once, for any members among them. Source: RocketMQ's AllocateMessageQueueConsistentHash.
  */
 export function allocateByHash(all: readonly Member[]): Allocate {
@@ -26,7 +26,7 @@ export function allocateByHash(all: readonly Member[]): Allocate {
   };
 }
 
-/** By hash. Where two nodes have one, that of the later member counts: it replaces the other in RocketMQ's map. */
+/** Sorted by hash. If two nodes have the same hash, the later member's counts: it replaces the other in RocketMQ's map. */
 function ringOf(members: readonly Member[]): readonly VirtualNode[] {
   const nodes: VirtualNode[] = [];
   for (const member of members.toReversed()) {
@@ -47,7 +47,7 @@ function ownerOf({ topic, brokerName, queueId }: MessageQueue, ring: readonly Vi
   return (ring[low] ?? ring[0])?.member;
 }
 
-/** Remembered: clients heartbeat again and again. */
+/** The hashes of a client, remembered because it heartbeats repeatedly. */
 function nodeHashes(clientId: string): readonly number[] {
   const known = knownHashes.get(clientId);
   if (known) return known;

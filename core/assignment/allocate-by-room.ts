@@ -1,7 +1,7 @@
 import { type Allocate, NOTHING } from "./allocate.ts";
 import type { MessageQueue } from "./message-queue.ts";
 
-/** The queues of some rooms to all members; others to nobody. Source: RocketMQ's AllocateMessageQueueByMachineRoom. */
+/** Gives the queues of some rooms to all members, and others to nobody. Source: RocketMQ's AllocateMessageQueueByMachineRoom. */
 export const allocateRooms =
   (rooms: readonly string[]): Allocate =>
   (queues, members, self) =>
@@ -11,13 +11,13 @@ export const allocateRooms =
       self,
     );
 
-/** The queues of each room to the members in it. Those of rooms without members, and without a room, to nobody. */
+/** Gives the queues of each room to its members. Queues of rooms without members, and without a room, go to nobody. */
 export const allocateOwnRoom: Allocate = (queues, members, self) =>
   self.room === undefined ? NOTHING : allocateWithRest(inRoom(queues, self.room), inRoom(members, self.room), self);
 
 /**
- * The queues of each room to the members in it, those of rooms without members, and without a room, to all: each time by
- * `inner`. Source: RocketMQ's AllocateMachineRoomNearby, which fails where a queue or a member has no room.
+ * Gives the queues of each room to its members, and those of rooms without members, or without a room, to all: each time by `inner`.
+ * Source: RocketMQ's AllocateMachineRoomNearby, which fails if a queue or a member has no room.
  */
 export const allocateNearby =
   (inner: Allocate): Allocate =>
@@ -31,7 +31,7 @@ export const allocateNearby =
     }).flat();
   };
 
-/** Neighbouring queues, as many to each; the rest to the first members, one each. */
+/** Gives equally many neighbouring queues to each; the rest to the first members, one each. */
 const allocateWithRest: Allocate = (queues, members, self) => {
   const index = members.indexOf(self);
   const size = Math.floor(queues.length / members.length);

@@ -2,8 +2,8 @@ import type { ConfiguredQueue, Member } from "../terms.ts";
 import type { MessageQueue } from "./message-queue.ts";
 
 /**
- * Which of the queues of one topic are `self`'s, who is one of `members`, those that consume the topic. Both are in RocketMQ's
- * order. Every member that asks with the same queues and members gets a part of its own.
+ * Answers which queues of one topic belong to `self`, one of the `members` that consume the topic. Both lists are in RocketMQ's order.
+ * With the same queues and members, every member gets a different part.
  */
 export type Allocate = (queues: readonly MessageQueue[], members: readonly Member[], self: Member) => readonly MessageQueue[];
 

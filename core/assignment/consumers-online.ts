@@ -10,8 +10,8 @@ interface Dependencies {
 }
 
 /**
- * Consumers of a group that are there: its members, or the receives that wait in this process, whichever is more. One that does both
- * is counted once, and nobody can tell which of one kind are of the other.
+ * The consumers of a group that are online: its members, or the receives that wait in this process, whichever is more. A consumer that
+ * does both counts once, since nobody can tell which are the same.
  */
 export const consumersOnline = async ({ items, clock, waiting }: Dependencies, groupUid: string): Promise<number> =>
   Math.max(await countLive(items, groupUid, clock.nowMs()), waiting.mostAtOnce(groupUid));

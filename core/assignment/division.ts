@@ -4,10 +4,10 @@ import type { Assignment, Member, Topic } from "../terms.ts";
 import { visitedQueues } from "../topic/visited-queues.ts";
 import type { Sharing } from "./sharing.ts";
 
-/** All that decides who consumes which queue. */
+/** Everything that decides who consumes which queue. */
 export interface Division {
   readonly assignment: Assignment;
-  /** Those that someone consumes, by name. */
+  /** The topics that some member consumes, by name. */
   readonly topics: readonly DividedTopic[];
   /** In the order of their ids. */
   readonly members: readonly Member[];
@@ -32,7 +32,7 @@ export function divisionOf({ group, topics }: Sharing, members: readonly Member[
   };
 }
 
-/** Queues that are gone may still get a send that was on its way: they are shared until it must have come. */
+/** A removed queue may still get a late send. So it is shared until no such send can come. */
 const dividedQueues = (topic: Topic, atMs: number): number => (topic.perm & 4 ? visitedQueues(topic, atMs) : 0);
 
 /** Tells two divisions apart. */

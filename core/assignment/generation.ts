@@ -2,8 +2,8 @@ import { generationKey } from "../keys.ts";
 import type { Item, ItemStore } from "../ports/item-store.ts";
 
 /**
- * In which way a group's queues are shared. What one number stands for never changes: a raise is made on the number it
- * follows, so that of two at once one fails.
+ * The way in which a group's queues are shared. The meaning of a number never changes: a raise requires the number that it follows, so
+ * of two at once one fails.
  *
  *   mg#<group uid>  g   [n] number · [fp] fingerprint of what it stands for · [at] when that was looked at, ms
  */
@@ -11,7 +11,7 @@ export interface Generation {
   /** 0: nobody was a member yet. */
   readonly number: number;
   readonly fingerprint: string;
-  /** Who had expired then stays so: a clock that is behind does not bring them back. */
+  /** Members that had expired then stay expired: a clock that is behind does not bring them back. */
   readonly decidedAtMs: number;
 }
 
@@ -23,7 +23,7 @@ const generationOf = (item: Item | undefined): Generation =>
 export const readGeneration = async (items: ItemStore, groupUid: string): Promise<Generation> =>
   generationOf(await items.get(generationKey(groupUid)));
 
-/** The next generation; or, where another was quicker, that one. */
+/** Raises the generation. Answers the new one, or that of another client that was quicker. */
 export async function raiseGeneration(
   items: ItemStore,
   groupUid: string,

@@ -30,24 +30,24 @@ export interface HeartbeatRequest {
 }
 
 export interface Heartbeat {
-  /** It was no member before. */
+  /** The client was no member before. */
   readonly joined: boolean;
-  /** Grows whenever the queues may be shared otherwise. */
+  /** Grows whenever the sharing of queues may change. */
   readonly generation: number;
   /** By topic and queue. */
   readonly assignment: readonly AssignedQueue[];
-  /** The next heartbeat is due before. */
+  /** The next heartbeat is due before this. */
   readonly expiresAtMs: number;
 }
 
 /**
- * Makes the client a member of the group for CLIENT_LEASE_MS, and answers which queues are its own in which generation. The
- * first heartbeat after a change of members, strategy, topics or queue counts raises the generation, whoever sends it.
+ * Makes the client a member of the group for CLIENT_LEASE_MS, and answers its own queues and the generation. The first heartbeat after
+ * a change of members, strategy, topics or queue counts raises the generation, whoever sends it.
  *
  * Store: a read of the generation, a query of the members, a write of this one; after a change a write of the generation.
- * Errors: CONSUMER_GROUP_NOT_FOUND, BAD_REQUEST (client id; no such subscription), QUOTA_EXCEEDED (CLIENTS_MAX),
- * REQUEST_TIMEOUT (it is a member, but could not hear its share).
- * Idempotent. Source: RocketMQ's HEART_BEAT and RebalanceImpl.
+ * Errors: CONSUMER_GROUP_NOT_FOUND, BAD_REQUEST (client id; no such subscription), QUOTA_EXCEEDED (CLIENTS_MAX), REQUEST_TIMEOUT (it is
+ * a member, but could not learn its share). Idempotent.
+ * Source: RocketMQ's HEART_BEAT and RebalanceImpl.
  */
 export async function heartbeat(
   store: Dependencies,
@@ -58,7 +58,7 @@ export async function heartbeat(
   checkClientId(clientId);
   const sharing = await sharingOf(store, groupName, request.subscriptions ?? []);
   const { uid } = sharing.group;
-  // Before the members: whoever changes what is read from here on raises it, and a raise from an older one fails.
+  // Read before the members: a later change raises the generation, and a raise from an older one fails.
   const generation = await readGeneration(store.items, uid);
   const seen = await readMembers(store.items, uid);
   const nowMs = store.clock.nowMs();
@@ -91,11 +91,11 @@ async function sharingOf(store: Dependencies, groupName: string, named: readonly
 interface View {
   readonly sharing: Sharing;
   readonly generation: Generation;
-  /** All that were stored when it was read, after the generation. */
+  /** All stored members, read after the generation. */
   readonly seen: readonly Member[];
 }
 
-/** What `self` gets in the generation that stands for what is in view, raised where that is new. */
+/** Answers the share of `self` in the generation of the current view. A new view raises the generation. */
 async function settle(store: Dependencies, self: Member, view: View): Promise<Pick<Heartbeat, "generation" | "assignment">> {
   const { uid, name } = view.sharing.group;
   let { sharing, generation, seen } = view;
@@ -104,7 +104,7 @@ async function settle(store: Dependencies, self: Member, view: View): Promise<Pi
     const members = membersAt(seen, self, atMs);
     let division = divisionOf(sharing, members, atMs);
     if (fingerprintOf(division) !== generation.fingerprint) {
-      // What this process remembers of the group may be older than the generation.
+      // This process's copy of the group may be older than the generation.
       sharing = await storedSharing(store, sharing.group);
       division = divisionOf(sharing, members, atMs);
     }
@@ -126,13 +126,13 @@ const membersAt = (seen: readonly Member[], self: Member, atMs: number): readonl
     compareNames(a.clientId, b.clientId),
   );
 
-/** Now, or when the generation was decided where that clock was ahead of this one, by no more than clocks differ. */
+/** Now, or the time of the generation's decision if that clock was ahead of this one, by no more than clocks differ. */
 function decidingAtMs({ clock, skewMarginMs }: Dependencies, { decidedAtMs }: Generation): number {
   const nowMs = clock.nowMs();
   return Math.max(nowMs, Math.min(decidedAtMs, nowMs + skewMarginMs));
 }
 
-/** Stores delete late what has expired: a group whose clients have new ids every day would read many of them. */
+/** Deletes expired members. Stores do so late, and a group whose clients have new ids every day would read many of them. */
 async function sweep(items: ItemStore, groupUid: string, seen: readonly Member[], atMs: number): Promise<void> {
   const expired = seen.filter((member) => !isLive(member, atMs)).slice(0, EXPIRED_CLIENTS_SWEPT_MAX);
   await Promise.all(expired.map((member) => deleteExpired(items, groupUid, member)));

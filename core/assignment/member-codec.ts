@@ -15,10 +15,10 @@ export const memberItem = (groupUid: string, member: Member): Item => ({
   x: Math.ceil(expiresAtMs(member) / 1_000),
 });
 
-/** That it is a member at `atMs`. */
+/** The condition that it is a member at `atMs`. */
 export const isMemberAt = (atMs: number): readonly Condition[] => [{ op: ">", name: "ls", value: atMs - CLIENT_LEASE_MS }];
 
-/** That it was not seen again since it was read. */
+/** The condition that it was not seen again since it was read. */
 export const lastSeenAsRead = ({ lastSeenAtMs }: Member): readonly Condition[] => [{ op: "=", name: "ls", value: lastSeenAtMs }];
 
 export const memberOf = (item: Item): Member => ({

@@ -7,10 +7,10 @@ import { expiresAtMs, isMemberAt, lastSeenAsRead, memberItem, memberOf } from ".
 
 export const isLive = (member: Member, atMs: number): boolean => expiresAtMs(member) > atMs;
 
-/** All that are stored, the expired ones included, in the order of their ids. */
+/** All stored members, the expired ones included, in the order of their ids. */
 export async function readMembers(items: ItemStore, groupUid: string): Promise<readonly Member[]> {
   const members: Member[] = [];
-  // One more than there should be: a page that is not full is the last.
+  // One more than allowed: a page that is not full is the last.
   const query = { pk: membersPk(groupUid), limit: CLIENTS_MAX + 1 };
   for await (const item of everyItem(items, query)) members.push(memberOf(item));
   return members;
@@ -24,12 +24,12 @@ export async function putMember(items: ItemStore, groupUid: string, member: Memb
   await items.put(memberItem(groupUid, member));
 }
 
-/** False where there is none. */
+/** False if there is none. */
 export async function deleteLive(items: ItemStore, groupUid: string, clientId: string, nowMs: number): Promise<boolean> {
   return (await items.delete(memberKey(groupUid, clientId), { when: isMemberAt(nowMs) })).ok;
 }
 
-/** Unless it came back since it was read. */
+/** Deletes an expired member, unless it came back since it was read. */
 export async function deleteExpired(items: ItemStore, groupUid: string, member: Member): Promise<void> {
   await items.delete(memberKey(groupUid, member.clientId), { when: lastSeenAsRead(member) });
 }

@@ -18,7 +18,7 @@ interface Dependencies {
 }
 
 export interface ListedMember extends Member {
-  /** Where it named none, all of the group's. */
+  /** All of the group's, if it named none. */
   readonly subscriptions: ReadonlySet<string>;
 }
 
@@ -38,7 +38,7 @@ export async function listMembers(
   });
 }
 
-/** Ends a membership at once; its queues go to others with the next heartbeat. Errors: CONSUMER_GROUP_NOT_FOUND, NOT_FOUND, BAD_REQUEST. */
+/** Ends a membership. Its queues go to others with the next heartbeat. Errors: CONSUMER_GROUP_NOT_FOUND, NOT_FOUND, BAD_REQUEST. */
 export async function removeMember(
   { items, clock, subscriptions }: Dependencies,
   groupName: string,

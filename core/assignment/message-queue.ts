@@ -17,7 +17,7 @@ export const messageQueues = ({ name, queues, rooms }: DividedTopic): readonly M
     return { topic: name, brokerName: room === undefined ? BROKER : `${room}@${BROKER}`, queueId, room };
   }).sort((a, b) => compareNames(a.brokerName, b.brokerName) || a.queueId - b.queueId);
 
-/** By UTF-16 units, as Java compares strings. */
+/** Compares by UTF-16 units, as Java does. */
 export function compareNames(a: string, b: string): number {
   if (a === b) return 0;
   return a < b ? -1 : 1;

@@ -26,7 +26,7 @@ export async function knownSharing(store: Dependencies, groupName: string): Prom
   return { group, topics: await topicsOf(subscriptions, ({ topic }) => store.topics.lookUp(topic)) };
 }
 
-/** As stored. Errors: CONSUMER_GROUP_NOT_FOUND, also where another group has the name of `known` by now. */
+/** The stored state. Errors: CONSUMER_GROUP_NOT_FOUND, also if another group has the name of `known` by now. */
 export async function storedSharing(store: Dependencies, known: ConsumerGroup): Promise<Sharing> {
   const group = await store.subscriptions.groups.get(known.name);
   if (group.uid !== known.uid) {
@@ -45,7 +45,7 @@ export async function storedSharing(store: Dependencies, known: ConsumerGroup): 
   };
 }
 
-/** Those that the subscriptions are to: of a deleted one another may have the name. What is redriven is received, not pulled. */
+/** The topics of the subscriptions. A deleted topic's name may belong to another by now. Redriven messages are received, not pulled. */
 async function topicsOf(
   subscriptions: readonly Subscription[],
   read: (subscription: Subscription) => Promise<Topic | undefined>,

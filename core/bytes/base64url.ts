@@ -21,7 +21,7 @@ export function toBase64url(bytes: Uint8Array): string {
   return text;
 }
 
-/** `undefined` for anything `toBase64url` would not have written: a foreign character, an odd length, stray bits at the end. */
+/** `undefined` for text that `toBase64url` would not write: a foreign character, an odd length, stray bits at the end. */
 export function fromBase64url(text: string): Uint8Array | undefined {
   const rest = text.length % 4;
   if (rest === 1) return undefined;

@@ -79,7 +79,7 @@ export class ByteReader {
   }
 }
 
-/** Short ASCII is read by hand: that is several times faster than the decoder, and nearly every tag, key and property is. */
+/** Reads short ASCII by hand, several times faster than the decoder. Nearly every tag, key and property is such text. */
 function decodeText(bytes: Uint8Array): string {
   if (bytes.length > 24) return decoder.decode(bytes);
   let text = "";

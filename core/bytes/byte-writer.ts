@@ -65,7 +65,7 @@ export class ByteWriter {
     const prefix = most < 128 ? 1 : varintBytes(most);
     const { written } = encoder.encodeInto(value, this.#bytes.subarray(this.#length + prefix));
     const at = this.#length;
-    // The length takes as many bytes as the longest encoding needs, so that the text is written once, in place.
+    // The length gets as many bytes as the longest encoding needs, so that the text is written once, in place.
     let rest = written;
     for (let index = 0; index < prefix - 1; index++) {
       this.#bytes[at + index] = (rest % 128) | 128;

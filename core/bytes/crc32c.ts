@@ -1,6 +1,6 @@
 /**
- * CRC-32C (Castagnoli, RFC 3720 §B.4), sixteen bytes at a time: the table at 256 · n says what a byte with n bytes behind it adds.
- * Every frame is checked with it, on write and on read.
+ * CRC-32C (Castagnoli, RFC 3720 §B.4), sixteen bytes at a time. The table at 256 · n has the contribution of a byte with n bytes behind
+ * it. Every frame is checked with it, on write and on read.
  */
 
 const POLYNOMIAL = 0x82f63b78;

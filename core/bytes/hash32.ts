@@ -1,4 +1,4 @@
-/** FNV-1a over UTF-16 units, then an avalanche. Spreads names and ids; what must not be guessed is signed instead. Stored results depend on it. */
+/** FNV-1a over UTF-16 units, then an avalanche. It spreads names and ids, and is no signature. Stored data depends on its results. */
 export function hash32(text: string): number {
   let hash = 0x811c9dc5;
   for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);

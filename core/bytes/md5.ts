@@ -1,4 +1,4 @@
-/** MD5 (RFC 1321): RocketMQ places clients and queues by it. It tells texts apart and keeps no secret. */
+/** MD5 (RFC 1321), by which RocketMQ places clients and queues. It only tells texts apart, and keeps no secret. */
 
 /** Bits of rotation: four for each round, taken in turn. */
 const SHIFTS = Int32Array.of(7, 12, 17, 22, 5, 9, 14, 20, 4, 11, 16, 23, 6, 10, 15, 21);

@@ -8,14 +8,14 @@ import { runningRedriveOf } from "./redrive-job.ts";
 const JOBS_PER_PAGE = 25;
 
 export interface RedrivesReport {
-  /** Whether there is more to do for those that did not fail. */
+  /** Whether redrives that did not fail have more to do. */
   readonly running: boolean;
-  /** What others failed with; they run still. */
+  /** The errors of the others, which are still running. */
   readonly errors: readonly unknown[];
 }
 
 /**
- * Goes on with the redrives that run, each for a turn, until the clock says `untilMs` or the signal aborts. One that fails holds up no
+ * Continues the running redrives, each for a turn, until the clock says `untilMs` or the signal aborts. A failing one holds up no
  * other.
  */
 export async function continueRedrives(store: Redriving, untilMs: number, signal?: AbortSignal): Promise<RedrivesReport> {
@@ -34,7 +34,7 @@ export async function continueRedrives(store: Redriving, untilMs: number, signal
           ? await continueRedrive(store, group, running.jobId, { untilMs: turnEndMs, signal })
           : undefined;
       if (job?.state === "RUNNING") unfinished = true;
-      // Of a group that is gone, or forgotten.
+      // The group is gone, or the job is forgotten.
       else if (!job) await items.delete(item);
     } catch (error) {
       errors.push(error);

@@ -19,8 +19,8 @@ export interface DeadLetterAdmin extends DeadLetterStore {
 }
 
 /**
- * Dead letters of a group in the order they died. A call looks at SCAN_MESSAGES_MAX at most; bodies make `maxBytes` at most, the
- * first comes whatever its size. What cannot be read is named beside them. Errors: CONSUMER_GROUP_NOT_FOUND.
+ * A group's dead letters in the order they died. A call reads about SCAN_MESSAGES_MAX; bodies make `maxBytes` at most, but the first
+ * comes whatever its size. Unreadable ones are named beside them. Errors: CONSUMER_GROUP_NOT_FOUND.
  */
 export async function listDeadLetters(
   admin: DeadLetterAdmin,
@@ -33,7 +33,7 @@ export async function listDeadLetters(
   let next = Number(request.after ?? 0);
   let bytes = 0;
   for (let read = 0; read < SCAN_MESSAGES_MAX; ) {
-    // One more than fits: whether there is another page.
+    // One more than fits, to see whether there is another page.
     const count = Math.min(SCAN_CHUNK, request.limit - items.length + 1);
     const page = await readOpen(admin, topic, next, { count, bytesMax: Math.max(1, request.maxBytes - bytes) });
     for (const message of page.messages) {
@@ -64,7 +64,7 @@ export async function getDeadLetter(admin: DeadLetterAdmin, groupName: string, i
   return find(admin, await deadLetterTopic(admin, groupName), groupName, id);
 }
 
-/** Answers what it deleted. Errors: CONSUMER_GROUP_NOT_FOUND, MESSAGE_NOT_FOUND: it is not there, or went meanwhile. */
+/** Answers the deleted dead letter. Errors: CONSUMER_GROUP_NOT_FOUND; MESSAGE_NOT_FOUND if it is absent, or was removed meanwhile. */
 export async function deleteDeadLetter(
   admin: DeadLetterAdmin,
   groupName: string,
@@ -80,7 +80,7 @@ export async function deleteDeadLetter(
   return letter;
 }
 
-/** Deletes every dead letter there is, and answers how many there were. Errors: CONSUMER_GROUP_NOT_FOUND. */
+/** Deletes all dead letters, and answers how many there were. Errors: CONSUMER_GROUP_NOT_FOUND. */
 export async function purgeDeadLetters(admin: DeadLetterAdmin, groupName: string): Promise<number> {
   const topic = await deadLetterTopic(admin, groupName);
   for (;;) {

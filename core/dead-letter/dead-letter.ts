@@ -5,7 +5,7 @@ import type { StoredMessage } from "../terms.ts";
 
 /** A message in a group's dead-letter topic, as it was before it died; `offset` is where it is in that topic. */
 export interface DeadLetter extends StoredMessage {
-  /** `<offset>-<messageId>`: with its offset in it, looking it up is one read however many there are. */
+  /** `<offset>-<messageId>`. The offset makes a lookup one read, however many dead letters there are. */
   readonly id: string;
   readonly originTopic: string;
   readonly originQueueId: number;
@@ -16,7 +16,7 @@ export interface DeadLetter extends StoredMessage {
 }
 
 export interface DeadLetterPage extends ListPage<DeadLetter> {
-  /** Offsets of dead letters that were passed over because they cannot be read. */
+  /** Dead letters that were passed over because they cannot be read. */
   readonly unreadable: readonly Unreadable[];
 }
 
@@ -26,7 +26,7 @@ const ADDED: ReadonlySet<string> = new Set(Object.values(DEAD_LETTER_PROPERTIES)
 export const deadLetterId = ({ offset, messageId }: Pick<StoredMessage, "offset" | "messageId">): string =>
   `${offset}-${messageId}`;
 
-/** The offset that a dead letter's id names; `undefined` for what is no such id. */
+/** The offset that a dead letter's id names; `undefined` for a text that is no such id. */
 export function offsetOfDeadLetter(id: string): number | undefined {
   const [, digits] = ID.exec(id) ?? [];
   const offset = Number(digits);

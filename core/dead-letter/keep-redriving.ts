@@ -5,8 +5,8 @@ const RETRY_MS_MIN = 1_000;
 const RETRY_MS_MAX = 60_000;
 
 /**
- * Goes on with the redrives that run, in turns, until the signal aborts; begins with what an earlier process left. Others may be at the
- * same ones: of two, one takes each step. After a failure it tries again, later each time.
+ * Continues the running redrives, in turns, until the signal aborts. It begins with those that an earlier process left. Other processes
+ * may continue the same ones: each step is taken by one of them. After a failure it tries again, later each time.
  */
 export async function keepRedriving(
   redriving: Redriving & { readonly onFailure: (error: unknown) => void },
@@ -21,7 +21,7 @@ export async function keepRedriving(
     }));
     if (running || errors.length > 0) bell.ring();
     for (const error of errors) onFailure(error);
-    // Others that run are not kept waiting long for one that fails.
+    // A failing redrive must not keep the others waiting for long.
     retryMs = errors.length === 0 || running ? RETRY_MS_MIN : Math.min(RETRY_MS_MAX, 2 * retryMs);
     if (errors.length > 0) await clock.sleep(retryMs, signal);
   }

@@ -28,10 +28,10 @@ export interface Dying<C extends Claim = Claim> {
 export type Moved = "moved" | { readonly met: Progress | undefined };
 
 /**
- * Moves all open messages of a due claim to the group's dead-letter topic and removes the claim: in one transaction where one frame
- * has room for them, else frame by frame, the claim shrinking with each. Wants the claim exactly as read: a late ack in between must
- * not find its message in both places. After a crash in between, the rest is a due claim still. Answers the progress as it is
- * afterwards, or as it stood in the way.
+ * Moves all open messages of a due claim to the group's dead-letter topic and removes the claim: in one transaction if one frame has
+ * room for them, else frame by frame, while the claim shrinks. Wants the claim exactly as read, because a late ack must not find its
+ * message in both places. After a crash between two frames, the rest is still a due claim. Answers the progress after it, or the one
+ * that stood in the way.
  */
 export async function deadLetterClaim(
   consumption: Consumption,
@@ -54,7 +54,7 @@ export async function deadLetterClaim(
   }
 }
 
-/** Moves one message of a held claim, whatever becomes of the others. */
+/** Moves one message of a held claim, whatever happens to the others. */
 export async function deadLetterOne(consumption: Consumption, queue: ConsumedQueue, dying: Dying): Promise<Moved> {
   const { claim, messages } = dying;
   const leaving = new Set(messages.map(({ offset }) => offset - claim.first));
@@ -69,8 +69,8 @@ export async function deadLetterOne(consumption: Consumption, queue: ConsumedQue
 }
 
 /**
- * Moves the first open message of an ordered claim; those behind it are given back at once, and their attempts begin anew. What is
- * open before it has expired. Wants the claim exactly as read.
+ * Moves the first open message of an ordered claim. Those behind it are given back at once, and their attempts begin anew. Open
+ * messages before it have expired. Wants the claim exactly as read.
  */
 export async function deadLetterHead(consumption: Consumption, queue: ConsumedQueue, dying: Dying<OrderedClaim>): Promise<Moved> {
   const { claim, messages } = dying;
@@ -98,7 +98,7 @@ async function move(
 ): Promise<Moved> {
   const name = deadLetterTopicName(queue.group.name);
   let deadLetters = await consumption.topics.resolve(name);
-  // Both are made in one transaction: an older topic is an older group's, deleted meanwhile.
+  // A group and its dead-letter topic are made in one transaction. So an older topic belonged to an earlier group of this name.
   if (deadLetters.createdAtMs < queue.group.createdAtMs) {
     consumption.topics.forget(name);
     deadLetters = await consumption.topics.resolve(name);

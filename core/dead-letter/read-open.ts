@@ -12,17 +12,17 @@ export interface DeadLetterStore {
 }
 
 export interface OpenMessages {
-  /** Neither deleted, redriven, purged nor expired. */
+  /** Dead letters that are neither deleted, redriven, purged nor expired. */
   readonly messages: readonly StoredMessage[];
-  /** Those of them that cannot be read. */
+  /** Those among them that cannot be read. */
   readonly unreadable: readonly Unreadable[];
-  /** Offset to go on from; `undefined` at the end. */
+  /** The offset to continue from; `undefined` at the end. */
   readonly next: number | undefined;
-  /** What counted as purged. */
+  /** All offsets below it counted as purged. */
   readonly floor: number;
 }
 
-/** How many dead letters are open in a group's topic, and between which offsets they lie. */
+/** How many dead letters are open in a group's topic, and the offsets between which they lie. */
 export async function countOpen({ items, log }: Pick<DeadLetterStore, "items" | "log">, topicUid: string) {
   const queue = { topicUid, queueId: 0 };
   const [floor, minOffset, until] = await Promise.all([
@@ -34,7 +34,7 @@ export async function countOpen({ items, log }: Pick<DeadLetterStore, "items" | 
   return { floor, until, open: Math.max(0, until - from - (await buried(items, topicUid, from, until)).size) };
 }
 
-/** Looks at `count` dead letters from an offset on, fewer where they make more than about `bytesMax`, unpacked. */
+/** Reads `count` dead letters from an offset on, or fewer if they would make more than about `bytesMax`, unpacked. */
 export async function readOpen(
   { items, log, clock }: DeadLetterStore,
   topic: Topic,

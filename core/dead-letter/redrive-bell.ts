@@ -1,6 +1,6 @@
-/** Tells the process that goes on with redrives that there is one. */
+/** Tells the process that continues redrives that there is one to do. */
 export class RedriveBell {
-  /** A process that ended may have left some. */
+  /** An earlier process may have left some. */
   #rung = true;
   #wake: (() => void) | undefined;
 
@@ -9,7 +9,7 @@ export class RedriveBell {
     this.#wake?.();
   }
 
-  /** Resolves when it was rung since the last time, or the signal aborts. */
+  /** Resolves once it was rung since the last time, or the signal aborts. */
   async heard(signal: AbortSignal): Promise<void> {
     if (!this.#rung && !signal.aborted) {
       await new Promise<void>((resolve) => {

@@ -18,13 +18,13 @@ export interface Destination {
   readonly queueId: number;
 }
 
-/** Where redriven messages go: a topic that was named, checked as for any send; or back to the group. */
+/** Where redriven messages go: to a named topic, checked as for any send, or back to the group. */
 export interface Route {
-  /** Messages with the same key may travel together. Errors: what a send of this message would answer. */
+  /** Messages with the same key may share a frame. Errors: as a send of this message. */
   keyOf(letter: DeadLetter): string;
-  /** `undefined` when the group is gone. */
+  /** `undefined` if the group is gone. */
   destinationOf(letter: DeadLetter): Promise<Destination | undefined>;
-  /** Wakes those who wait for what was moved there. */
+  /** Wakes the receives that wait for messages there. */
   ring(destination: Destination): void;
 }
 
@@ -50,6 +50,6 @@ const backToGroup = (store: Destinations, group: ConsumerGroup): Route => ({
     const topic = await retryTopic(store, group, letter.originTopic);
     return topic && { topic, queueId: 0 };
   },
-  // Those who wait may not know of the retry topic yet: that the group has changed makes them look for their topics anew.
+  // Waiting receives may not know the retry topic yet. A change of the group makes them look up their topics again.
   ring: () => store.arrivals.ring(groupLane(group.uid)),
 });

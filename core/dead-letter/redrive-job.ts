@@ -4,15 +4,15 @@ import type { Change, Condition, Item, TransactWrite } from "../ports/item-store
 import type { Filter } from "../terms.ts";
 import { offsetOfDeadLetter } from "./dead-letter.ts";
 
-/** Which dead letters a redrive takes; all of them where neither is given. */
+/** The dead letters that a redrive takes. All, if neither is given. */
 export interface RedriveSelection {
   readonly ids?: readonly string[] | undefined;
   readonly filter?: Filter | undefined;
 }
 
 /**
- * A redrive under way. Every step is one write on condition of `next`, so that of two who continue it at once one steps, and
- * whoever lost a reply reads here what became of it.
+ * A redrive. Every step is one write on the condition of `next`. So if two processes continue it at once, only one makes the step.
+ * After a lost reply, the outcome is read here.
  *
  *   job#<group uid>  <job id>                [gn] group name · [q] selection as JSON · [t] target · [r] rate · [n] next
  *                                            [u] until · [m] moved · [z] unreadable, if any · [s] state · [e] failure · [p] paceMs · [x] expiry
@@ -23,20 +23,20 @@ export interface RedriveJob {
   readonly group: string;
   readonly jobId: string;
   readonly selection: RedriveSelection;
-  /** Topic they go to; `undefined`: back to the group. */
+  /** The topic that they go to; `undefined`: back to the group. */
   readonly target: string | undefined;
   readonly ratePerSecond: number | undefined;
-  /** First offset not yet looked at. */
+  /** The first offset that was not read yet. */
   readonly next: number;
-  /** What died later, by this redrive's doing too, is none of its business. */
+  /** The end of the redrive: later dead letters are left out, even if this redrive caused them. */
   readonly until: number;
   readonly moved: number;
-  /** Passed over because they cannot be read: they stay dead letters. */
+  /** Dead letters that were passed over because they cannot be read. They stay. */
   readonly unreadable: number;
   readonly state: "RUNNING" | "DONE" | "FAILED";
   /** Why it failed. */
   readonly failure: string | undefined;
-  /** When the rate next lets a message pass. */
+  /** When the rate allows the next message. */
   readonly paceMs: number;
 }
 
@@ -79,14 +79,14 @@ export const startOf = (job: RedriveJob, nowMs: number): readonly TransactWrite[
   },
 ];
 
-/** Which redrive runs. */
+/** The running redrive that an item of `redriving` names. */
 export const runningRedriveOf = (item: Item): Pick<RedriveJob, "group" | "groupUid" | "jobId"> => ({
   group: item.gn as string,
   groupUid: item.gu as string,
   jobId: item.j as string,
 });
 
-/** A step: `moved` messages, `unreadable` ones passed over, and where to go on. */
+/** A step: how many messages it moved, how many unreadable ones it passed over, and where to continue. */
 export const stepOf = (
   job: RedriveJob,
   { next, moved, unreadable }: { readonly next: number; readonly moved: number; readonly unreadable: number },
@@ -116,7 +116,7 @@ export const endOf = (job: RedriveJob, failure: string | undefined, nowMs: numbe
   ];
 };
 
-/** Dead letters not looked at yet, at most. */
+/** The most dead letters that are left to read. */
 export function remainingOf({ state, selection: { ids }, next, until }: RedriveJob): number {
   if (state === "DONE") return 0;
   if (ids) return ids.filter((id) => (offsetOfDeadLetter(id) ?? -1) >= next).length;

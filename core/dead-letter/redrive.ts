@@ -28,7 +28,7 @@ export interface RedriveRequest extends RedriveSelection {
 
 const JOB_ID = /^[A-Za-z0-9_-]{1,64}$/;
 
-/** One redrive, as one process works on it. */
+/** A redrive, and what a process needs to continue it. */
 interface Work {
   readonly store: Redriving;
   readonly group: ConsumerGroup;
@@ -38,11 +38,11 @@ interface Work {
 }
 
 /**
- * Starts moving dead letters to `target`, or back to the group, and goes on for REDRIVE_TURN_MS. What died after the start stays.
- * Each goes in one transaction with its tombstone: however often it fails or by how many it is done at once, it is moved once.
- * What cannot be read stays, and the job counts it.
+ * Starts moving dead letters to `target`, or back to the group, and goes on for REDRIVE_TURN_MS. Messages that die after the start
+ * stay. Each dead letter moves in one transaction with its tombstone, so it moves once, however often a step fails or is done at once.
+ * Unreadable ones stay, and the job counts them.
  *
- * Errors: CONSUMER_GROUP_NOT_FOUND, ILLEGAL_FILTER_EXPRESSION, BAD_REQUEST (an id that is none), TOPIC_NOT_FOUND, FORBIDDEN.
+ * Errors: CONSUMER_GROUP_NOT_FOUND, ILLEGAL_FILTER_EXPRESSION, BAD_REQUEST (a malformed id), TOPIC_NOT_FOUND, FORBIDDEN.
  */
 export async function startRedrive(store: Redriving, groupName: string, request: RedriveRequest): Promise<RedriveJob> {
   const group = await store.groups.get(groupName);
@@ -71,13 +71,13 @@ export async function startRedrive(store: Redriving, groupName: string, request:
   try {
     return (await goOn(store, group, job.jobId, untilMs)) ?? job;
   } catch (error) {
-    // The job is stored, and its id is worth more to the caller than the failure of a step.
+    // The job is stored. Its id is worth more to the caller than the failure of a step.
     if (StoreUnavailable.is(error) || (BrokerError.is(error) && error.retryable)) return job;
     throw error;
   }
 }
 
-/** What a request does not get done is left to the process, where one keeps at it. */
+/** Leaves what the request does not finish to the process, if one keeps redriving. */
 async function goOn(store: Redriving, group: ConsumerGroup, jobId: string, untilMs: number): Promise<RedriveJob | undefined> {
   let running = true;
   try {
@@ -89,7 +89,7 @@ async function goOn(store: Redriving, group: ConsumerGroup, jobId: string, until
   }
 }
 
-/** How many dead letters a redrive would take; `complete` is false where the time was over before all were looked at. */
+/** How many dead letters a redrive would take. `complete` is false if the time ran out before all were read. */
 export async function countRedrive(
   store: Redriving,
   groupName: string,
@@ -112,14 +112,14 @@ export async function countRedrive(
   return { matched, complete: true };
 }
 
-/** How far a redrive is. Errors: CONSUMER_GROUP_NOT_FOUND, NOT_FOUND. */
+/** The progress of a redrive. Errors: CONSUMER_GROUP_NOT_FOUND, NOT_FOUND. */
 export async function redriveProgress(store: Redriving, groupName: string, jobId: string): Promise<RedriveJob> {
   const group = await store.groups.get(groupName);
   const job = JOB_ID.test(jobId) ? await readJob(store, group, jobId) : undefined;
   return job ?? noJob(groupName, jobId);
 }
 
-/** Goes on with a redrive for REDRIVE_TURN_MS. Errors: CONSUMER_GROUP_NOT_FOUND, NOT_FOUND. */
+/** Continues a redrive for REDRIVE_TURN_MS. Errors: CONSUMER_GROUP_NOT_FOUND, NOT_FOUND. */
 export async function resumeRedrive(store: Redriving, groupName: string, jobId: string): Promise<RedriveJob> {
   const group = await store.groups.get(groupName);
   const untilMs = store.clock.nowMs() + REDRIVE_TURN_MS;
@@ -139,10 +139,7 @@ async function readJob({ items }: Redriving, group: ConsumerGroup, jobId: string
   return item && redriveJobOf(item);
 }
 
-/**
- * Moves what it can until the clock says `untilMs` or the signal aborts; answers the job as it is then, `undefined` when there is
- * none.
- */
+/** Moves what it can until the clock says `untilMs` or the signal aborts. Answers the job after that; `undefined` if there is none. */
 export async function continueRedrive(
   store: Redriving,
   group: ConsumerGroup,
@@ -173,7 +170,7 @@ export async function continueRedrive(
   return job;
 }
 
-/** Moves the next few messages, or passes over some that are not selected. A race that is lost changes nothing. */
+/** Moves the next few messages, or passes over unselected ones. A lost race changes nothing. */
 async function step({ store, deadLetters, route, selection }: Work, job: RedriveJob): Promise<void> {
   const { items, log, clock } = store;
   const from = selection.from(job.next);
@@ -206,7 +203,7 @@ async function step({ store, deadLetters, route, selection }: Work, job: Redrive
   if (outcome.status === "stored") route.ring(destination);
 }
 
-/** The first letters that may go in one frame. Errors: what the route has against the very first. */
+/** The first letters that may share a frame. Errors: those of the route for the very first. */
 function together(letters: readonly DeadLetter[], route: Route, { ratePerSecond }: RedriveJob): readonly DeadLetter[] {
   const [first] = letters;
   if (!first) return [];
@@ -217,7 +214,7 @@ function together(letters: readonly DeadLetter[], route: Route, { ratePerSecond 
   return end < 0 ? letters : letters.slice(0, end);
 }
 
-/** One that is refused has a step of its own, where the refusal is heard. */
+/** A letter that the route refuses gets its own step, which reports the refusal. */
 function mayFollow(route: Route, letter: DeadLetter, key: string): boolean {
   try {
     return route.keyOf(letter) === key;
@@ -227,7 +224,7 @@ function mayFollow(route: Route, letter: DeadLetter, key: string): boolean {
   }
 }
 
-/** Of two who end it one does, and says so. */
+/** Ends a redrive. If two processes do, only one succeeds and reports it. */
 async function end({ items, clock, events }: Redriving, job: RedriveJob, failure: string | undefined): Promise<void> {
   const { ok } = await items.transact(endOf(job, failure, clock.nowMs()));
   if (!ok) return;
@@ -236,7 +233,7 @@ async function end({ items, clock, events }: Redriving, job: RedriveJob, failure
   events.happened({ kind: "redriveEnded", group, jobId, state, moved, unreadable, reason: failure });
 }
 
-/** The dead letters there are now. */
+/** The range of the current dead letters. */
 async function extent({ items, log, topics }: Redriving, group: ConsumerGroup): Promise<{ from: number; until: number }> {
   const { uid } = await topics.get(deadLetterTopicName(group.name));
   const queue = { topicUid: uid, queueId: 0 };

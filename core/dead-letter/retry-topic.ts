@@ -16,8 +16,8 @@ export interface RetryTopics extends StoreDependencies {
 }
 
 /**
- * The topic that brings redriven messages of `origin` to this group and no other; made on first use, with the group's subscription
- * to it. Like the origin it keeps order or does not. `undefined` when the group is gone.
+ * The topic that brings redriven messages of `origin` to this group only. It is made on first use, with the group's subscription to it,
+ * and keeps order if the origin does. `undefined` if the group is gone.
  */
 export async function retryTopic(store: RetryTopics, group: ConsumerGroup, origin: string): Promise<Topic | undefined> {
   const { items, topics } = store;
@@ -36,7 +36,7 @@ export async function retryTopic(store: RetryTopics, group: ConsumerGroup, origi
   }
 }
 
-/** What is there under the name is of an older group, and nobody's any more. */
+/** A topic that already has the name belonged to an earlier group, and is replaced. */
 function creation(
   store: RetryTopics,
   group: ConsumerGroup,

@@ -7,13 +7,13 @@ import type { RedriveSelection } from "./redrive-job.ts";
 /** A selection, ready to use. */
 export interface Selected {
   includes(message: StoredMessage): boolean;
-  /** Whether a message at this offset, of which no more is known, may be selected. */
+  /** Whether an unreadable message at this offset may be selected. */
   mayInclude(offset: number): boolean;
-  /** The first offset from `offset` on that may be selected; `undefined` when none is. */
+  /** The first offset from `offset` on that may be selected; `undefined` if there is none. */
   from(offset: number): number | undefined;
 }
 
-/** Filters see the properties with those that death added. Errors: ILLEGAL_FILTER_EXPRESSION. */
+/** Filters also see the properties that dead-lettering added. Errors: ILLEGAL_FILTER_EXPRESSION. */
 export function selected({ ids, filter }: RedriveSelection): Selected {
   if (!ids) {
     const compiled = filter && compileFilter(filter);

@@ -7,9 +7,9 @@ import type { StoredMessage, Topic } from "../terms.ts";
 const TOMBSTONES_PER_PAGE = 1_000;
 
 /**
- * What says that a dead letter is gone, since the log it lies in never changes. Each outlives what it hides.
+ * Marks a dead letter as gone, because its log never changes. A mark outlives the dead letters that it hides.
  *
- *   d#<topic uid>  <offset>   deleted or redriven: [by] who took it, so that a repeat knows its own · [x]
+ *   d#<topic uid>  <offset>   deleted or redriven: [by] the request or job that took it, so that a repeat knows its own · [x]
  *   d#<topic uid>  floor      purged: [n] all below it are gone · [x]
  */
 export const tombstone = (topic: Topic, message: StoredMessage, by: string): Item => ({
@@ -18,10 +18,10 @@ export const tombstone = (topic: Topic, message: StoredMessage, by: string): Ite
   x: endOf(topic, message.storedAtMs) + EXPIRY_GUARD_SECONDS,
 });
 
-/** Who deleted or redrove it. */
+/** The request or job that took it. */
 export const redrivenBy = (item: Item): string => item.by as string;
 
-/** Whether its retention still runs. Its block may live on for a younger message's sake, but its tombstone does not. */
+/** Whether its retention still runs. Its block may live on because of a younger message, but its tombstone does not. */
 export const isRetained = (topic: Topic, message: StoredMessage, nowMs: number): boolean =>
   endOf(topic, message.storedAtMs) * 1_000 > nowMs;
 
@@ -36,7 +36,7 @@ export async function floorOf(items: ItemStore, topicUid: string): Promise<numbe
   return (item?.n as number | undefined) ?? 0;
 }
 
-/** That nothing was purged since the floor was read. */
+/** The condition that nothing was purged since the floor was read. */
 export const sameFloor = (floor: number): readonly Condition[] =>
   floor === 0 ? [{ op: "absent", name: "pk" }] : [{ op: "=", name: "n", value: floor }];
 
@@ -56,7 +56,7 @@ export async function buried(items: ItemStore, topicUid: string, from: number, e
       to: offsetSk(end - 1),
       limit: Math.min(TOMBSTONES_PER_PAGE, end - next),
     });
-    // One that cannot be read says all it has to say by its key.
+    // The key of a damaged tombstone says enough.
     for (const { sk } of [...page.items, ...(page.damaged ?? [])]) offsets.add(skOffset(sk));
     const last = page.items.at(-1);
     if (!page.more || !last) break;

@@ -3,9 +3,9 @@ import { FLIGHT_MS_MAX } from "../log/log-limits.ts";
 import type { Item, TransactWrite } from "../ports/item-store.ts";
 
 /**
- * What was deleted and leaves items behind that nobody reads any more. Written in the transaction that deletes it, so that no
- * crash can lose it; ended by maintenance, once nobody can still write by an older copy. A reset leaves what waited outside the
- * progress item: its departure is written before it, and asks for nothing where the reset was not.
+ * A deleted thing whose items remain, though nobody reads them any more. It is written in the transaction of the deletion, so no crash
+ * can lose it. Maintenance ends it once nobody can still write by an older copy. A reset leaves what waited outside the progress item.
+ * Its departure is written before the reset, and has no effect if the reset does not happen.
  *
  *   gone  <due ms, 15 digits>-<uid>   [k] topic, group, subscription or reset · [n] name · [q] queues it ever had
  */
@@ -13,9 +13,9 @@ export interface Departure {
   readonly kind: "topic" | "group" | "subscription" | "reset";
   /** Of a reset: `<subscription uid>#<queue>`. */
   readonly uid: string;
-  /** Of a topic; empty for others. */
+  /** The name of a topic; empty for others. */
   readonly name: string;
-  /** Of a topic, or of the topic of a subscription. */
+  /** The queues of a topic, or of a subscription's topic. */
   readonly queues: number;
 }
 

@@ -31,13 +31,13 @@ const ITEMS_PER_PAGE = 100;
 export interface MaintenanceReport {
   /** Deletions whose leftovers are gone. */
   readonly departures: number;
-  /** False when the time was over before the work was. */
+  /** False if the time was over before the work was. */
   readonly complete: boolean;
 }
 
 /**
- * Deletes what deleted topics, groups and subscriptions, and resets, left behind, until the clock says `untilMs`. Every step can be repeated,
- * by two at once too; the record of a departure goes last.
+ * Deletes the data that deleted topics, groups and subscriptions, and resets, left behind, until the clock says `untilMs`. Every step
+ * can be repeated, also by two at once. The record of a departure goes last.
  */
 export async function endDepartures(store: StoreDependencies, untilMs: number): Promise<MaintenanceReport> {
   let departures = 0;
@@ -79,7 +79,7 @@ async function end(store: StoreDependencies, departure: Departure): Promise<void
   }
 }
 
-/** What waited outside a progress item before it was reset. Where the item is gone, another departure deletes all of it. */
+/** Deletes what waited outside a progress item before a reset. If the item is gone, another departure deletes everything. */
 async function deleteEarlierGenerations(store: StoreDependencies, subscriptionUid: string, queueId: number): Promise<void> {
   const item = await store.items.get(progressKey(subscriptionUid, queueId));
   if (!item) return;
@@ -88,17 +88,17 @@ async function deleteEarlierGenerations(store: StoreDependencies, subscriptionUi
   await deleteAll(store, backlogPk(subscriptionUid, queueId), to);
 }
 
-/** One that read a deleted topic. Under the topic's name there may be another by now, with subscriptions of its own. */
+/** Ends a subscriber of a deleted topic. The topic's name may belong to another by now, with its own subscriptions. */
 async function endSubscriber(store: StoreDependencies, topic: Departure, item: Item): Promise<void> {
   const { groupUid, subscriptionUid } = subscriberOf(item);
   const when = ofUid(subscriptionUid);
-  // Where the group lives on.
+  // The case that the group still exists.
   const quotas = isRetryTopic(topic.name) ? [] : [subscriptionQuota(groupUid)];
   await transactCounted(store, [{ kind: "delete", key: subscriptionKey(groupUid, topic.name), when }], quotas, -1);
   await deleteProgress(store, subscriptionUid, topic.queues);
 }
 
-/** One of a deleted group. Where its topic went too, that one's departure ends what hangs on its queues. */
+/** Ends a subscription of a deleted group. If its topic was deleted too, the topic's departure removes what depends on its queues. */
 async function endSubscription(store: StoreDependencies, { uid, topic, topicUid, group }: Subscription): Promise<void> {
   const item = await store.items.get(topicKey(topic));
   if (item === undefined || topicOf(item).uid !== topicUid) return;
@@ -113,7 +113,7 @@ async function endSubscription(store: StoreDependencies, { uid, topic, topicUid,
 
 async function deleteProgress(store: StoreDependencies, subscriptionUid: string, queues: number): Promise<void> {
   for (let queueId = 0; queueId < queues; queueId++) {
-    // The item first: claims and backlogs only move out of one that is there.
+    // The item goes first: claims and backlogs only move out of an existing one.
     await store.items.delete(progressKey(subscriptionUid, queueId));
     await deleteAll(store, movedOutPk(subscriptionUid, queueId));
     await deleteAll(store, backlogPk(subscriptionUid, queueId));
@@ -128,7 +128,7 @@ async function deleteAll(store: StoreDependencies, pk: string, to?: string): Pro
   }
 }
 
-/** Ends each item of a partition: first what hangs on it, then itself. */
+/** Ends each item of a partition: first what depends on it, then the item. */
 async function eachOf(store: StoreDependencies, pk: string, endOne: (item: Item) => Promise<void>): Promise<void> {
   for (;;) {
     const { items } = await store.items.query({ pk, limit: ITEMS_PER_PAGE });

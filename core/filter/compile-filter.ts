@@ -7,7 +7,7 @@ import { parseSql } from "./sql-parser.ts";
 import { parseTags } from "./tag-expression.ts";
 
 export interface MessageFilter {
-  /** Every message matches, whatever it holds: a reader need not look. */
+  /** Every message matches, so a reader need not look at it. */
   readonly everything: boolean;
   matches(message: FilteredMessage): boolean;
 }
@@ -16,8 +16,8 @@ const EVERYTHING: MessageFilter = { everything: true, matches: () => true };
 const encoder = new TextEncoder();
 
 /**
- * Turns a subscription's filter into a test of messages. Pure: worth keeping for as long as the filter is the same.
- * Limit: FILTER_EXPRESSION_BYTES_MAX. Errors: ILLEGAL_FILTER_EXPRESSION, with line and column.
+ * Turns a subscription's filter into a test of messages. Pure, so the result may be kept for as long as the filter is the same. Limit:
+ * FILTER_EXPRESSION_BYTES_MAX. Errors: ILLEGAL_FILTER_EXPRESSION, with line and column.
  */
 export function compileFilter({ type, expression }: Filter): MessageFilter {
   if (utf8Bytes(expression) > FILTER_EXPRESSION_BYTES_MAX) {
@@ -29,7 +29,7 @@ export function compileFilter({ type, expression }: Filter): MessageFilter {
   return type === "TAG" ? tagFilter(expression) : sqlFilter(expression);
 }
 
-/** Tags are compared as they are. RocketMQ's broker compares hashes and leaves the collisions to its client. */
+/** Tags are compared as text. RocketMQ's broker compares hashes and leaves collisions to its client. */
 function tagFilter(expression: string): MessageFilter {
   const tags = parseTags(expression);
   if (tags === "*") return EVERYTHING;
@@ -44,6 +44,6 @@ function sqlFilter(expression: string): MessageFilter {
   return { everything: false, matches: (message) => truthOf(message) === true };
 }
 
-/** A text of more characters than the limit has more bytes too, and is not worth encoding. */
+/** A text with more characters than the limit also has more bytes, and need not be encoded. */
 const utf8Bytes = (text: string): number =>
   text.length > FILTER_EXPRESSION_BYTES_MAX ? text.length : encoder.encode(text).length;

@@ -1,6 +1,6 @@
 import type { StoredMessage } from "../terms.ts";
 
-/** What a filter may ask of a message; a view over encoded records can answer without decoding the rest. */
+/** The parts of a message that a filter may read. A view of encoded records can provide them without decoding the rest. */
 export interface FilteredMessage {
   readonly tag: string | undefined;
   /** A property as the producer set it, or RocketMQ's `KEYS`: the message's keys, separated by spaces. */

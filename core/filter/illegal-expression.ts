@@ -1,6 +1,6 @@
 import { BrokerError } from "../errors.ts";
 
-/** Refuses a filter expression for what stands at `offset`; the problem document carries `line` and `column`, from 1. */
+/** The error for a filter expression that is wrong at `offset`. The problem document has `line` and `column`, from 1. */
 export function illegalExpression(expression: string, offset: number, problem: string): BrokerError {
   const before = expression.slice(0, offset);
   const line = before.split("\n").length;

@@ -7,11 +7,11 @@ type Comparable = string | number | bigint | boolean;
 type Reading = (message: FilteredMessage) => Comparable | undefined;
 
 /**
- * Turns a condition into a function of a message, by SQL's three-valued logic: unknown is what is said of an absent property
- * or of a text that is no number where one is wanted.
+ * Turns a condition into a function of a message, by SQL's three-valued logic. An absent property is unknown, and so is a text that is
+ * no number where a number is needed.
  *
- * Evaluation is bounded by construction: it walks the tree once, loops only over the terms of AND and OR, and recurses as deep
- * as the text nests. FILTER_OPERANDS_MAX and FILTER_DEPTH_MAX limit both. An operand is read at most twice (BETWEEN), of at most
+ * Evaluation is bounded by construction: it walks the tree once, loops only over the terms of AND and OR, and recurses as deep as the
+ * text nests. FILTER_OPERANDS_MAX and FILTER_DEPTH_MAX limit both. An operand is read at most twice (BETWEEN), of at most
  * PROPERTIES_BYTES_MAX, in linear time: numbers up to FILTER_NUMBER_CHARS_MAX, searches for up to FILTER_SEARCH_CHARS_MAX.
  */
 export function compileSql(condition: Condition): TruthOf {
@@ -123,7 +123,7 @@ const COMPARATORS: Record<Comparator, (left: Comparable, right: Comparable) => b
   ">=": (left, right) => left >= right,
 };
 
-/** How either side of a comparison is read. */
+/** How one side of a comparison is read. */
 function readingOf(node: Expression, as: ComparedAs): Reading {
   if (node.kind === "number") {
     const value = as === "decimal" ? Number(node.value) : node.value;

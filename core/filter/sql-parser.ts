@@ -29,7 +29,7 @@ const COMPARATORS: readonly TokenKind[] = ["=", "<>", "<", "<=", ">", ">="] sati
 const SEARCHES: readonly TokenKind[] = ["CONTAINS", "STARTSWITH", "ENDSWITH"] satisfies Search[];
 const isComparator = (kind: TokenKind): kind is Comparator => COMPARATORS.includes(kind);
 const isSearch = (kind: TokenKind): kind is Search => SEARCHES.includes(kind);
-/** Tests that may have NOT in front. */
+/** Tests that may follow a NOT. */
 const WORD_TESTS: readonly TokenKind[] = [...SEARCHES, "BETWEEN", "IN", "NOT"];
 const startsTest = (kind: TokenKind): boolean => isComparator(kind) || WORD_TESTS.includes(kind) || kind === "IS";
 
@@ -132,7 +132,7 @@ class SqlParser {
     throw this.#illegal(from, `${written} is a property; texts have single quotes. For the property write (${written}).`);
   }
 
-  /** RocketMQ makes NULL of `-` before anything but a number; here that is refused. */
+  /** RocketMQ turns `-` before anything but a number into NULL; here that is refused. */
   #operand(): Located {
     const { from } = this.#tokens.next;
     let minuses = 0;

@@ -27,7 +27,7 @@ export interface Token {
   readonly to: number;
 }
 
-/** Constants of this file, and free of repetitions that compete for the same characters: matching takes linear time. */
+/** Constants without repetitions that compete for the same characters, so matching takes linear time. */
 const SKIPPED = /(?:[ \t\n\r\f]|--[^\n\r]*|\/\*[^*]*\*+(?:[^*/][^*]*\*+)*\/)*/y;
 const TOKEN = new RegExp(
   [
@@ -66,7 +66,7 @@ function classify(groups: Record<string, string | undefined>): Omit<Token, "from
   return { kind: punctuation as Punctuation, value: punctuation as string };
 }
 
-/** What other languages write. */
+/** Spellings of other languages. */
 const SPELT_ELSEWHERE: readonly (readonly [written: string, here: string])[] = [
   ["!=", "unequal is written '<>'"],
   ["==", "equal is written '='"],

@@ -2,7 +2,7 @@
 export type Truth = boolean | undefined;
 
 export type Comparator = "=" | "<>" | "<" | "<=" | ">" | ">=";
-/** What both sides of a comparison are read as. */
+/** The type that both sides of a comparison are read as. */
 export type ComparedAs = "text" | "integer" | "decimal" | "truth";
 export type Search = "CONTAINS" | "STARTSWITH" | "ENDSWITH";
 
@@ -31,7 +31,7 @@ export interface Comparison {
   readonly right: Expression;
 }
 
-/** What has a truth. A property alone is a condition too, though never a true one: it holds a text. */
+/** Expressions with a truth value. A property alone is a condition too, but never true, because it holds a text. */
 export type Condition =
   | Property
   | Comparison

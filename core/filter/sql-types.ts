@@ -14,7 +14,7 @@ export function asCondition(source: string, { node, from }: Located): Condition 
 }
 
 /**
- * Decides once what both sides are read as: the literal's type decides, since properties are texts.
+ * Decides once which type both sides are read as: the literal's, since properties are texts.
  * Source: RocketMQ ComparisonExpression.checkLessThanOperand, checkEqualOperand, checkEqualOperandCompatability and __compare.
  */
 export function compare(source: string, left: Located, comparator: Comparator, right: Located): Comparison {
@@ -53,7 +53,7 @@ export interface Between {
   readonly negated: boolean;
 }
 
-/** Source: RocketMQ ComparisonExpression.createBetween, which refuses bounds that nothing can lie between. */
+/** Source: RocketMQ ComparisonExpression.createBetween, which refuses bounds with nothing between them. */
 export function between(source: string, { value, low, high, negated }: Between): Condition {
   if (negated) return { kind: "or", terms: [compare(source, value, "<", low), compare(source, value, ">", high)] };
   const terms = [compare(source, value, ">=", low), compare(source, value, "<=", high)];

@@ -2,12 +2,12 @@ import { illegalExpression } from "./illegal-expression.ts";
 import { TAG_SEPARATOR, trimTag, type Unnameable, unnameable } from "./tag.ts";
 
 /**
- * Reads which tags a subscription wants.
+ * Reads the tags that a subscription wants.
  *
  *   expression := "*" | tag { "||" tag }
  *
- * White space around a tag is not part of it. Source: RocketMQ FilterAPI, which also passes over empty tags; here they are
- * refused, as a trailing `||` is more likely a cut list than meant.
+ * White space around a tag is not part of it. Source: RocketMQ FilterAPI, which also skips empty tags. Here they are refused, because a
+ * trailing `||` is probably a truncated list.
  */
 export function parseTags(expression: string): "*" | readonly string[] {
   const tags: string[] = [];

@@ -5,7 +5,7 @@ const EVERY = "*";
 
 const WHITE_SPACE = " \t\n\r\f";
 
-/** Without the white space around it, which is no part of a tag. Another kind, such as a no-break space, may well be. */
+/** The tag without the white space around it. Other characters, such as a no-break space, may be part of a tag. */
 export function trimTag(text: string): string {
   let from = 0;
   let to = text.length;
@@ -14,7 +14,7 @@ export function trimTag(text: string): string {
   return text.slice(from, to);
 }
 
-/** Why a TAG expression cannot name a tag; `undefined` for one that it can. What is sent and what is filtered by go by this alike. */
+/** Why a TAG expression cannot name a tag; `undefined` if it can. The rule is the same for sent tags and for filters. */
 export type Unnameable = "empty" | "bar" | "every" | "white space";
 
 export function unnameable(tag: string): Unnameable | undefined {

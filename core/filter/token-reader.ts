@@ -2,7 +2,7 @@ import type { BrokerError } from "../errors.ts";
 import { illegalExpression } from "./illegal-expression.ts";
 import { type Token, type TokenKind, tokenize } from "./sql-token.ts";
 
-/** Hands out the tokens of an expression one by one; its end is looked at, never taken. */
+/** Hands out the tokens of an expression one by one. The end token is looked at, but never taken. */
 export class TokenReader {
   readonly #source: string;
   readonly #tokens: readonly Token[];
@@ -47,7 +47,7 @@ export class TokenReader {
 
 const FOUND_CHARS_MAX = 40;
 
-/** What was written, in quotes. Texts and some properties are quoted already, and can be long. */
+/** The written text, in quotes. Texts and some properties have quotes already, and may be long. */
 export function shortened(written: string): string {
   const text = written.length > FOUND_CHARS_MAX ? `${written.slice(0, FOUND_CHARS_MAX)}…` : written;
   return /^['"]/.test(text) ? text : `'${text}'`;

@@ -9,7 +9,7 @@ interface Dependencies {
   readonly arrivals: Arrivals;
 }
 
-/** Creates or changes a group; as `GroupRegistry.put`. Consumers that wait hear of it. */
+/** Creates or changes a group, as `GroupRegistry.put`. Waiting consumers are told. */
 export async function putGroup(
   { subscriptions, arrivals }: Dependencies,
   name: string,
@@ -21,7 +21,7 @@ export async function putGroup(
   return put;
 }
 
-/** Changes a group; as `GroupRegistry.patch`. Consumers that wait hear of it. */
+/** Changes a group, as `GroupRegistry.patch`. Waiting consumers are told. */
 export async function patchGroup(
   { subscriptions, arrivals }: Dependencies,
   name: string,
@@ -29,12 +29,12 @@ export async function patchGroup(
   match?: VersionMatch,
 ): Promise<ConsumerGroup> {
   const group = await subscriptions.groups.patch(name, patch, match);
-  // What came while the group was paused rang nobody who could take it.
+  // Messages that came while the group was paused rang no consumer that could take them.
   arrivals.ring(groupLane(group.uid));
   return group;
 }
 
-/** As `SubscriptionRegistry.put`. Consumers that wait look for what is there already, and are woken by what comes. */
+/** As `SubscriptionRegistry.put`. Waiting consumers look for existing messages, and are woken by new ones. */
 export async function putSubscription(
   { subscriptions, arrivals }: Dependencies,
   { group, topic }: { readonly group: string; readonly topic: string },

@@ -36,7 +36,7 @@ const GROUPS: NamedKind<ConsumerGroup> = {
   quotas: () => [GROUP_QUOTA],
 };
 
-/** Consumer groups as stored, and a short-lived copy for the request path. A group is made and removed with its dead-letter topic. */
+/** Consumer groups, and a short-lived cache for the request path. A group is created and removed with its dead-letter topic. */
 export class GroupRegistry {
   readonly #store: StoreDependencies;
   readonly #topics: TopicRegistry;
@@ -75,7 +75,7 @@ export class GroupRegistry {
     return this.#groups.change(name, match, (current) => this.#change(current, settings));
   }
 
-  /** Removes the group and its dead-letter topic. `false`: someone changed it meanwhile. */
+  /** Removes the group and its dead-letter topic. `false`: another request changed it meanwhile. */
   async remove(group: ConsumerGroup): Promise<boolean> {
     const deadLetters = deadLetterTopicName(group.name);
     const topic = await this.#store.items.get(topicKey(deadLetters));

@@ -28,7 +28,7 @@ export const subscriptionOf = (item: Item): Subscription => ({
   version: item.v as number,
 });
 
-/** by#<topic uid> <group>: [gu] group uid, [u] subscription uid. Lets a topic find who reads it. */
+/** by#<topic uid> <group>: [gu] group uid, [u] subscription uid. By it a topic finds its readers. */
 export const subscriberItem = (groupUid: string, subscription: Subscription): Item => ({
   ...subscriberKey(subscription.topicUid, subscription.group),
   gu: groupUid,

@@ -22,7 +22,7 @@ import { type Subscriber, subscriberItem, subscriberOf, subscriptionItem, subscr
 
 const EVERYTHING: Filter = { type: "TAG", expression: "*" };
 const SUBSCRIBERS_PER_PAGE = 100;
-/** A subscription that is not made by then is given up. */
+/** How long the creation of a subscription may take before it is given up. */
 const MAKING_MS_MAX = 60_000;
 
 interface Dependencies extends StoreDependencies {
@@ -34,7 +34,7 @@ export interface SubscriptionSettings {
   readonly startFrom?: StartFrom | undefined;
 }
 
-/** Which group reads which topic, and the progress items that go with it. */
+/** The subscriptions of groups to topics, with their progress items. */
 export class SubscriptionRegistry {
   readonly groups: GroupRegistry;
   readonly #store: Dependencies;
@@ -53,16 +53,16 @@ export class SubscriptionRegistry {
     return (await this.#cache.get(group.uid, () => this.getAll(group))) ?? [];
   }
 
-  /** The stored state. Subscriptions to deleted topics are among them: the caller compares topicUid. */
+  /** Every stored subscription, including those to deleted topics. Callers must compare `topicUid`. */
   async getAll(group: ConsumerGroup): Promise<readonly Subscription[]> {
     const subscriptions: Subscription[] = [];
-    // All of them: subscribers that come together may pass the limit, and none of them may be left unread.
+    // All are read: concurrent subscribers may exceed the limit, and none may be left unread.
     const query = { pk: subscriptionsPk(group.uid), limit: SUBSCRIBERS_PER_PAGE };
     for await (const item of everyItem(this.#store.items, query)) subscriptions.push(subscriptionOf(item));
     return subscriptions;
   }
 
-  /** Those that users made: the broker makes others, to bring back what is redriven. */
+  /** The subscriptions that users made. The broker makes others, for redriven messages. */
   async getUserMade(group: ConsumerGroup): Promise<readonly Subscription[]> {
     return (await this.getAll(group)).filter(({ topic }) => !isRetryTopic(topic));
   }
@@ -81,8 +81,8 @@ export class SubscriptionRegistry {
   }
 
   /**
-   * Subscribes, or changes the filter; progress of an existing subscription stays where it is. `startFrom` is turned into
-   * offsets before the answer, so nothing sent after it is missed.
+   * Subscribes, or changes the filter. The progress of an existing subscription stays as it is. `startFrom` is resolved to offsets
+   * before the answer, so nothing sent after the answer is missed.
    * Errors: CONSUMER_GROUP_NOT_FOUND, TOPIC_NOT_FOUND, ILLEGAL_FILTER_EXPRESSION, PRECONDITION_FAILED, QUOTA_EXCEEDED.
    */
   async put(
@@ -119,9 +119,9 @@ export class SubscriptionRegistry {
     return deletion;
   }
 
-  /** What receives go by is gone at once; the progress, which nobody names then, goes with maintenance. */
+  /** Removes the subscription at once. Its progress, to which nothing leads then, is removed by maintenance. */
   async unsubscribe(groupUid: string, subscription: Subscription, queues: number): Promise<void> {
-    // Only this subscription: another may have been made in its place meanwhile, by a group of the same name too.
+    // Only this subscription: another may have replaced it meanwhile, also for a new group of the same name.
     const when = ofUid(subscription.uid);
     const key = subscriptionKey(groupUid, subscription.topic);
     const leaving = departs({ kind: "subscription", uid: subscription.uid, name: "", queues }, this.#store.clock.nowMs());
@@ -133,13 +133,13 @@ export class SubscriptionRegistry {
     this.#cache.forget(groupUid);
   }
 
-  /** Every group that reads the topic, a page at a time. */
+  /** Every group that reads the topic, read page by page. */
   async *subscribers(topic: Topic): AsyncGenerator<Subscriber> {
     const query = { pk: subscribersPk(topic.uid), limit: SUBSCRIBERS_PER_PAGE };
     for await (const item of everyItem(this.#store.items, query)) yield subscriberOf(item);
   }
 
-  /** `undefined` when someone else changed it meanwhile. The new filter applies from the next receive on, to what it did not pass over. */
+  /** `undefined`: another request changed it meanwhile. The next receive uses the new filter on what the old one has not passed over. */
   async #change(group: ConsumerGroup, current: Subscription, filter: Filter | undefined): Promise<Subscription | undefined> {
     const { type, expression } = current.filter;
     if (!filter || (filter.type === type && filter.expression === expression)) return current;
@@ -164,7 +164,7 @@ export class SubscriptionRegistry {
     topic: Topic,
     { filter = EVERYTHING, startFrom = "latest" }: SubscriptionSettings,
   ): Promise<Subscription | undefined> {
-    // What is there already is of a topic, or a group, that had the name before, and makes way.
+    // Existing items belong to an earlier topic or group of the name, and are replaced.
     const [ofOldTopic, ofOldGroup] = await this.#store.items.batchGet([
       subscriptionKey(group.uid, topic.name),
       subscriberKey(topic.uid, group.name),
@@ -172,14 +172,14 @@ export class SubscriptionRegistry {
     const quotas = [...(ofOldTopic ? [] : [subscriptionQuota(group.uid)]), ...(ofOldGroup ? [] : [subscriberQuota(topic.uid)])];
     await checkQuotas(this.#store, quotas);
     const first = firstVersion(this.#store);
-    // Its progress comes first, and is the leftover of a departure until the subscription is there: whatever ends this before, it goes.
+    // The progress is written first, covered by a departure until the subscription exists. So an interruption leaves nothing behind.
     const unmade = departs(
       { kind: "subscription", uid: first.uid, name: "", queues: topic.queuesEver },
       first.createdAtMs + FLIGHT_MS_MAX,
     );
     await this.#store.items.put(unmade.item);
     await this.#createProgress(first.uid, topic, startFrom);
-    // What is sent from here on is applied before the departure is due.
+    // Writes that are sent from here on are applied before the departure is due.
     if (this.#store.clock.nowMs() - first.createdAtMs > MAKING_MS_MAX) throw tooSlow(topic);
     const subscription: Subscription = {
       group: group.name,

@@ -7,19 +7,20 @@ import type { StoreDependencies } from "../store/store-dependencies.ts";
 import { isAsMet, type KeyedRequest, type KnownRequest, knownRequestOf, runningItem } from "./known-request.ts";
 
 export type RequestClaim =
-  /** `first`: as far as is known nobody ran it before. */
+  /** `first`: it was not run before, as far as is known. */
   | { readonly status: "claimed"; readonly owner: string; readonly isFirst: boolean }
   | { readonly status: "done"; readonly known: KnownRequest };
 
 const OWNER_BYTES = 9;
-/** Each is lost to somebody who took or ended the same request meanwhile. */
+/** Rounds of a claim. Each failed one lost to a process that took or ended the same request. */
 const ROUNDS_MAX = 4;
 
 const ABSENT: readonly Condition[] = [{ op: "absent", name: "pk" }];
 
 /**
- * Makes the caller the one who runs the request, unless it ran before. Idempotent: the owner's token tells what a lost reply hid.
- * Errors: REQUEST_IN_PROGRESS, IDEMPOTENCY_KEY_REUSED; `StoreUnavailable`, never with an unknown outcome: nothing ran.
+ * Makes the caller the owner that runs the request, unless it ran before. Idempotent: the owner's token shows the outcome of a lost
+ * reply.
+ * Errors: REQUEST_IN_PROGRESS, IDEMPOTENCY_KEY_REUSED; `StoreUnavailable`, never with an unknown outcome, because nothing ran.
  */
 export async function claimRequest(store: StoreDependencies, request: KeyedRequest): Promise<RequestClaim> {
   const owner = toBase64url(store.random.bytes(OWNER_BYTES));

@@ -2,26 +2,26 @@ import { knownRequestKey } from "../keys.ts";
 import { IDEMPOTENCY_WINDOW_MS, REQUEST_RUN_MS_MAX } from "../limits.ts";
 import type { Change, Condition, Item } from "../ports/item-store.ts";
 
-/** A request whose repeats can be told. */
+/** A request whose repeats are recognised. */
 export interface KeyedRequest {
   /** Hash of the caller, the route and the caller's key. */
   readonly id: string;
-  /** Hash of all that is asked for: another one under the same id is another request. */
+  /** Hash of the whole request. Another one under the same id is another request. */
   readonly fingerprint: string;
 }
 
 /**
- * What is known of a request.
+ * The stored state of a request.
  *
  *   i#<request id>  i    [f] fingerprint · [s] state · [o] owner · [d] deadline ms · [r] reply, or [a] its outline · [x] expiry
  *
- * - `running`: its owner is at it. One that has not ended by the deadline has died, and a repeat takes over.
- * - `open`: it failed, perhaps half done, and a repeat may mend that: the same request takes over at once, no other.
- * - `done`: it is answered with the reply until it expires; where that was too large to keep, with what is made of its outline, or
- *   by running again. Older versions know of no outlines, and run again.
+ * - `running`: its owner is running it. An owner that has not ended by the deadline has died, and a repeat takes over.
+ * - `open`: it failed, perhaps half done, and a repeat may mend that. Only the same request may take over, at once.
+ * - `done`: it is answered with the reply until it expires. If the reply was too large to keep, it is made again from the outline, or
+ *   by running again. Older versions know no outlines, and run again.
  *
- * Absent are those that are new, that expired, and that failed without having changed anything. Who takes over is its owner under
- * a new token, so that one who wakes up late changes nothing.
+ * New and expired requests are absent, and failed ones that changed nothing. A process that takes over becomes the owner with a new
+ * token, so an earlier owner that wakes up late changes nothing.
  */
 export interface KnownRequest {
   readonly fingerprint: string;
@@ -54,7 +54,7 @@ export const runningItem = (request: KeyedRequest, owner: string, nowMs: number)
 
 export const ownedBy = (owner: string): readonly Condition[] => [{ op: "=", name: "o", value: owner }];
 
-/** An owner is in one state once: nothing happened since it was seen in this one. */
+/** An owner has each state only once, so nothing happened since the request was seen in this one. */
 export const isAsMet = ({ owner, state }: KnownRequest): readonly Condition[] => [
   ...ownedBy(owner),
   { op: "=", name: "s", value: state },
@@ -63,7 +63,7 @@ export const isAsMet = ({ owner, state }: KnownRequest): readonly Condition[] =>
 /** The same request may take over at once. */
 export const OPENED: readonly Change[] = [{ op: "set", name: "s", value: "open" }];
 
-/** A repeat is answered with the reply or by the outline; where neither is given it runs again. */
+/** A repeat is answered with the reply or from the outline; without either, it runs again. */
 export const endedWith = ({ reply, outline }: Pick<KnownRequest, "reply" | "outline">): readonly Change[] => [
   { op: "set", name: "s", value: "done" },
   ...(reply ? [{ op: "set", name: "r", value: reply } as const] : []),

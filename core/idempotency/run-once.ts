@@ -7,19 +7,19 @@ import type { StoreDependencies } from "../store/store-dependencies.ts";
 import { claimRequest } from "./claim-request.ts";
 import { endedWith, type KeyedRequest, type KnownRequest, knownRequestOf, OPENED, ownedBy } from "./known-request.ts";
 
-/** What a request does, and how its result is kept. It must be safe to run again: a handler may die before it has kept the result. */
+/** The work of a request, and how its result is kept. It must be safe to run again: a handler may die before it has kept the result. */
 export interface KeyedWork<T> {
   run(): Promise<T>;
-  /** False: part of it failed, and a repeat may mend that. */
+  /** False: a part of it failed, and a repeat may mend that. */
   isFinal(result: T): boolean;
   /** `undefined`: it cannot be kept. */
   encode(result: T): Uint8Array | undefined;
   decode(reply: Uint8Array): T;
-  /** Absent: where a result is too large to keep, a repeat is answered by running again. */
+  /** Absent: if a result is too large to keep, a repeat runs again. */
   readonly outlines?: Outlines<T> | undefined;
 }
 
-/** What a result can be made of again that is too large to keep. */
+/** The outline from which a result that is too large to keep can be made again. */
 export interface Outlines<T> {
   of(result: T): Uint8Array;
   restore(outline: Uint8Array): Promise<T>;
@@ -27,14 +27,14 @@ export interface Outlines<T> {
 
 export interface KeyedResult<T> {
   readonly result: T;
-  /** It is that of an earlier request. */
+  /** The result is that of an earlier request. */
   readonly replayed: boolean;
 }
 
 /**
- * Runs `work`, or answers with the result of the same request before. At most one runs at a time, unless one takes longer than
- * REQUEST_RUN_MS_MAX. What fails is not kept: a failure that changed nothing leaves no trace, any other can be repeated by
- * the same request alone.
+ * Runs `work`, or answers the kept result of the same request. At most one runs at a time, unless one takes longer than
+ * REQUEST_RUN_MS_MAX. Failures are not kept: a failure that changed nothing leaves no trace; after any other, only the same request can
+ * be repeated.
  *
  * Limit: results up to KEPT_REPLY_BYTES_MAX are kept, for IDEMPOTENCY_WINDOW_MS; of larger ones their outline.
  * Errors: REQUEST_IN_PROGRESS, IDEMPOTENCY_KEY_REUSED, and those of `work`.
@@ -47,7 +47,7 @@ export async function runOnce<T>(store: StoreDependencies, request: KeyedRequest
   try {
     result = await work.run();
   } catch (error) {
-    // Where an earlier run may have changed something, that it was another request must still be told.
+    // If an earlier run may have changed something, a different request under the key must still be recognised.
     if (isFirst && changedNothing(error)) await forget(store, request, owner);
     else await reopen(store, request, owner);
     throw error;
@@ -61,10 +61,10 @@ export async function runOnce<T>(store: StoreDependencies, request: KeyedRequest
   return earlier === undefined ? { result, replayed: false } : { result: earlier, replayed: true };
 }
 
-/** Of a result, what is kept. */
+/** The kept part of a result. */
 type Kept = Pick<KnownRequest, "reply" | "outline">;
 
-/** The result that is known of a request; `undefined`: it could not be kept. */
+/** The kept result of a request; `undefined`: it could not be kept. */
 async function kept<T>({ reply, outline }: Kept, { decode, outlines }: KeyedWork<T>): Promise<T | undefined> {
   if (reply) return decode(reply);
   return outline && outlines?.restore(outline);
@@ -78,7 +78,7 @@ function keptOf<T>(work: KeyedWork<T>, result: T): Kept {
 
 const changedNothing = (error: unknown): boolean => BrokerError.is(error) && error.effect === "none";
 
-/** Keeps the result. Answers that of another owner, who took over and was faster: what is kept is the answer. */
+/** Keeps the result. Answers that of another owner that took over and was faster: the kept result is the answer. */
 async function keep(
   store: StoreDependencies,
   request: KeyedRequest,
@@ -93,7 +93,7 @@ async function keep(
     const other = knownRequestOf(written.current);
     return other.state === "done" && other.fingerprint === request.fingerprint ? other : undefined;
   } catch (error) {
-    // It is done, and the caller can be told. A repeat runs again after the deadline.
+    // The work is done, and the caller can be told. A repeat runs again after the deadline.
     if (StoreUnavailable.is(error)) return undefined;
     throw error;
   }
@@ -105,7 +105,7 @@ const forget = (store: StoreDependencies, request: KeyedRequest, owner: string):
 const reopen = (store: StoreDependencies, request: KeyedRequest, owner: string): Promise<void> =>
   letGo(() => store.items.update(knownRequestKey(request.id), OPENED, { when: ownedBy(owner) }));
 
-/** Lets a request go before its deadline would: the error that it failed with is the answer, whatever comes of this. */
+/** Releases a request before its deadline. If that fails, the answer is still the error of the request. */
 async function letGo(write: () => Promise<unknown>): Promise<void> {
   try {
     await write();

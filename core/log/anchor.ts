@@ -4,8 +4,8 @@ import { StoreUnavailable } from "../ports/store-failures.ts";
 import { CAP_STEP } from "./log-limits.ts";
 
 /**
- * A queue's anchor: [cap] the offset below which the chain may use offsets. It outlives every block, and only grows, so an old
- * copy is safe; a chain that expired starts again at it.
+ * A queue's anchor: [cap] the offset below which the chain may use offsets. The anchor outlives every block, and the cap only grows, so
+ * an old copy is safe. An expired chain starts again at the cap.
  */
 export class Anchor {
   readonly #items: ItemStore;
@@ -29,7 +29,7 @@ export class Anchor {
     return this.#known;
   }
 
-  /** A cap not below `end`: raised first where it is. Errors: `StoreUnavailable` where the anchor went with its topic. */
+  /** A cap of at least `end`: if necessary the cap is raised. Errors: `StoreUnavailable` if the anchor was deleted with its topic. */
   async reaching(end: number): Promise<number> {
     for (;;) {
       const known = await this.known();
@@ -44,7 +44,7 @@ export class Anchor {
     }
   }
 
-  /** Part of a restart at `cap`: nobody else may restart there. */
+  /** The write that makes a restart at `cap` exclusive, as part of its transaction. */
   raisedFrom(cap: number): TransactWrite {
     return {
       kind: "update",

@@ -2,7 +2,7 @@ import { LRUCache } from "lru-cache";
 import { type Block, nextBase } from "./block.ts";
 import { BLOCK_CACHE_BYTES } from "./log-limits.ts";
 
-/** Full blocks read or written last, 16 MB of them, found by any offset they hold. */
+/** The full blocks that were last read or written, up to 16 MB, found by any offset that they hold. */
 export class BlockCache {
   /** The kept blocks of each chain, by base ascending. */
   readonly #chains = new Map<string, Block[]>();
@@ -31,7 +31,7 @@ export class BlockCache {
     return block;
   }
 
-  /** Lets go of the block that starts at `base`. */
+  /** Drops the block that starts at `base`. */
   forget(pk: string, base: number): void {
     const chain = this.#chains.get(pk) ?? [];
     const block = chain[countUpTo(chain, base) - 1];

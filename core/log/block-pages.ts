@@ -21,8 +21,8 @@ export interface ChainEnd {
 type Found = { readonly base: number; readonly block: Block } | { readonly base: number; readonly damage: string };
 
 /**
- * Reads the blocks of chains by the page. One that cannot be read is read once more, since it may have been garbled on the way, and
- * then stands among the others (`damaged-block.ts`): it stops nobody. Errors: `StoreUnavailable`.
+ * Reads the blocks of chains by the page. An unreadable block is read once more, since it may have been garbled on the way. If it stays
+ * unreadable, it takes its place among the others (`damaged-block.ts`), so nobody is stopped. Errors: `StoreUnavailable`.
  */
 export class BlockPages {
   readonly #items: ItemStore;
@@ -31,7 +31,7 @@ export class BlockPages {
     this.#items = items;
   }
 
-  /** From the first block at or after `from` on. */
+  /** The blocks from the first one at or after `from`. */
   async ascending(pk: string, from: number, limit: number): Promise<BlockPage> {
     const page = await this.#items.query({ pk, from: offsetSk(from), limit });
     const found = await this.#found(page);
@@ -50,7 +50,7 @@ export class BlockPages {
     return last && (await this.#blocks(pk, [last], true))[0];
   }
 
-  /** The end of the chain; with `consistent` false, what was just written may be missed. */
+  /** The end of the chain. With `consistent` false, the latest writes may be missing. */
   async end(pk: string, consistent = true): Promise<ChainEnd> {
     const page = await this.#items.query({ pk, reverse: true, limit: 1, consistent });
     const found = await this.#found(page);
@@ -59,7 +59,7 @@ export class BlockPages {
     return { tail: last, readable: readable && "block" in readable ? readable.block : undefined };
   }
 
-  /** In the order of their bases, whichever the query's was. */
+  /** The blocks of a page by ascending base, whatever the order of the query. */
   async #found(page: QueryPage): Promise<readonly Found[]> {
     const { damaged = [] } = page;
     const found: Found[] = [];
@@ -72,7 +72,7 @@ export class BlockPages {
     return found.length > 1 ? found.sort((a, b) => a.base - b.base) : found;
   }
 
-  /** Nothing where it is gone by now. */
+  /** Reads a block once more. Empty if it is gone by now. */
   async #again(key: Key): Promise<readonly Found[]> {
     try {
       const item = await this.#items.get({ pk: key.pk, sk: key.sk });

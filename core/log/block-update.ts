@@ -3,15 +3,15 @@ import type { Block } from "./block.ts";
 import { EXPIRY_GUARD_SECONDS } from "./log-limits.ts";
 import type { PendingAppend } from "./pending-append.ts";
 
-/** All writes of a block that is there are made here, so that its attributes are known to `block.ts` and this file alone. */
+/** A write of an existing block. All of them are made here, so that only `block.ts` and this file know the block's attributes. */
 export interface BlockUpdate {
   readonly when: readonly Condition[];
   readonly changes: readonly Change[];
 }
 
 /**
- * Appends to an open block. It fails when the block is gone or near its expiry, full, or has this write already; when the offsets
- * would pass the cap; or when it lives longer than until `expiresAtSeconds`, the expiry the writer knows of.
+ * Appends to an open block. The update fails if the block is gone, near its expiry, or full; if it has this write already; if the
+ * offsets would pass the cap; or if its life is longer than the writer knows (`expiresAtSeconds`).
  */
 export function appending(
   { id, write }: PendingAppend,
@@ -37,7 +37,7 @@ export function appending(
   };
 }
 
-/** Closes a block, which then lives until `expiresAtSeconds`, unless it grew since it was read. */
+/** Closes a block and lets it live until `expiresAtSeconds`, unless the block has grown since it was read. */
 export const closing = (block: Pick<Block, "count" | "expiresAtSeconds">, expiresAtSeconds: number): BlockUpdate => ({
   when: [...expiryAsRead(block), { op: "=", name: "n", value: block.count }],
   changes: [
@@ -46,7 +46,7 @@ export const closing = (block: Pick<Block, "count" | "expiresAtSeconds">, expire
   ],
 });
 
-/** That it lives no longer than it did when it was read. */
+/** The condition that the block's expiry is as it was read. */
 export const expiryAsRead = ({ expiresAtSeconds }: Pick<Block, "expiresAtSeconds">): readonly Condition[] => [
   { op: "=", name: "x", value: expiresAtSeconds },
 ];

@@ -13,21 +13,21 @@ export interface Block {
   readonly base: number;
   /** [n] Messages so far. */
   readonly count: number;
-  /** [b] Bytes of frames so far; a pointer counts as itself. */
+  /** [b] Bytes of frames so far. A pointer counts with its own bytes, not those of its object. */
   readonly bytes: number;
   /** [lim] Closing size: an update is refused once `bytes` has reached it. Written at creation; a touch sets 0. */
   readonly closingBytes: number;
   /** [x] Epoch seconds from which the block is absent, deleted or not. Never falls along a chain. */
   readonly expiresAtSeconds: number;
-  /** [t0] Store times in this block are never below it: the running maximum of the chain before. */
+  /** [t0] The newest store time in the chain before this block. No message in the block has an earlier one. */
   readonly storedFromMs: number;
   /** [f] */
   readonly frames: readonly Uint8Array[];
   /** [w] Ids of the writes that made it. */
   readonly writeIds: ReadonlySet<string>;
-  /** [e] Of a block that restarts the chain, where that is known: the offset at which the chain before it ended. */
+  /** [e] Only in a block that restarts the chain, if known: the offset at which the chain before it ended. */
   readonly chainBeforeEnd?: number | undefined;
-  /** Why it cannot be read; it then has no frames, and what else it says is concluded from its neighbours (`damaged-block.ts`). */
+  /** Why the block cannot be read. It then has no frames, and the other fields are derived from its neighbours (`damaged-block.ts`). */
   readonly damage?: string | undefined;
 }
 
@@ -78,7 +78,7 @@ export function blockOf(item: Item): Block {
   };
 }
 
-/** When a block written now is absent for everyone: after the retention and a day, on the hour, so that appenders agree on it. */
+/** When a block that is written now expires: after the retention and a day, on the hour, so that all appenders agree on it. */
 export const expiryOf = (nowMs: number, retentionHours: number): number =>
   Math.ceil((nowMs / 1_000 + retentionHours * 3_600 + EXPIRY_SLACK_SECONDS) / 3_600) * 3_600;
 
@@ -86,7 +86,7 @@ export const isOpen = (block: Pick<Block, "bytes" | "closingBytes">): boolean =>
 export const isLive = (block: Pick<Block, "expiresAtSeconds">, nowMs: number): boolean => block.expiresAtSeconds * 1_000 > nowMs;
 export const nextBase = (block: Pick<Block, "base" | "count">): number => block.base + block.count;
 
-/** The newest store time in the block: what its successor starts from. */
+/** The newest store time in the block, from which its successor starts. */
 export function storedUntilMs(block: Pick<Block, "storedFromMs" | "frames">): number {
   return block.frames.reduce((latest, frame) => Math.max(latest, headOf(frame)?.storedAtMs ?? 0), block.storedFromMs);
 }

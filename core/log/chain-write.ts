@@ -9,13 +9,13 @@ export interface AppendDependencies extends StoreDependencies {
   readonly format?: StoreFormat;
 }
 
-/** Writes beside an append, which may name the block it goes to: that one is known before, the offset only after. */
+/** Writes beside an append. They may name the block, whose base is known before the write; the offset is known only after it. */
 export type Companions = (block: { readonly base: number }) => readonly TransactWrite[];
 
-/** Frames that go into a queue together, or not at all. */
+/** Frames that are appended to a queue together, or not at all. */
 export interface ChainWrite {
   readonly frames: readonly Uint8Array[];
-  /** Id of the first frame: finds the write's offset again after a lost reply. */
+  /** Id of the first frame. After a lost reply, the write's offset is found by it. */
   readonly firstFrameId: Uint8Array;
   /** Messages in all frames. */
   readonly count: number;
@@ -23,13 +23,13 @@ export interface ChainWrite {
   /** Store time of the newest frame. */
   readonly storedAtMs: number;
   readonly retentionHours: number;
-  /** A write that certainly did not happen is no longer tried after this time. Default: ten seconds from the start. */
+  /** When a write that certainly did not happen is given up. Default: ten seconds after the start. */
   readonly giveUpAtMs?: number | undefined;
-  /** Writes that happen in the same transaction, or else the whole is refused; at most 97. Absent: none, and no transaction. */
+  /** Writes in the same transaction, at most 97. If one is refused, the append is refused too. Absent: no transaction. */
   readonly companions?: Companions | undefined;
 }
 
-/** The offset of the write's first message. */
+/** A stored write. `offset`: that of its first message. */
 export interface Appended {
   readonly status: "stored";
   readonly offset: number;
@@ -37,7 +37,7 @@ export interface Appended {
   readonly lostRaces: number;
 }
 
-/** The condition of a companion did not hold: nothing was written. */
+/** A companion's condition did not hold, so nothing was written. */
 export interface Refused {
   readonly status: "refused";
   /** One for each companion. */
@@ -46,7 +46,7 @@ export interface Refused {
 
 export type ChainWriteResult = Appended | Refused;
 
-/** Several writes as one, in their order. None of them has companions, or it is alone. */
+/** Joins several writes into one, in order. A write with companions must be alone. */
 export function joined([first, ...others]: readonly [ChainWrite, ...ChainWrite[]]): ChainWrite {
   if (others.length === 0) return first;
   const all = [first, ...others];
@@ -63,6 +63,6 @@ export function joined([first, ...others]: readonly [ChainWrite, ...ChainWrite[]
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
 
-/** The latest of all; none where one has none. */
+/** The latest time; `undefined` if one of them is. */
 const latest = (times: readonly (number | undefined)[]): number | undefined =>
   times.reduce((one, other) => (one === undefined || other === undefined ? undefined : Math.max(one, other)));

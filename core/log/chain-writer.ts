@@ -14,7 +14,7 @@ import { Contention } from "./contention.ts";
 import { EXPIRY_GUARD_SECONDS, TAIL_CACHE_MS } from "./log-limits.ts";
 import { atDamage, type CallResult, giveUp, type PendingAppend, type Pinned, type Step, withOutcome } from "./pending-append.ts";
 
-/** What the last known end of the chain looked like. */
+/** The last known end of the chain. */
 interface Tail {
   readonly block: Block;
   readonly seenAtMs: number;
@@ -25,14 +25,14 @@ const WRITE_ID_BYTES = 6;
 /**
  * Appends to one queue's chain of blocks.
  *
- * A write is always in one of these states, by what the tail is:
- * - unknown, or cached for longer than `contention.ts` allows: read it; a read is cheaper than a failed write;
+ * The state of a write depends on the tail:
+ * - unknown, or cached for longer than `contention.ts` allows: read it, because a read is cheaper than a failed write;
  * - dead (expired or never there): restart the chain at the anchor's cap, in one transaction;
- * - damaged: the same, since nobody can tell where it ends; it stays where it is;
+ * - damaged: likewise, because its end is unknown. The damaged block stays;
  * - near its expiry: touch it (longer life, closed), then read again: a frozen writer must not meet a deleted block;
  * - open: one conditional update. The table puts concurrent writers in order;
- * - full: its end never moves again, so create the next block there, unless someone just did.
- * A lost reply pins the write to its block: it is retried there alone until the block shows its id, or is closed without it.
+ * - full: its end never moves again, so create the next block there, unless another writer just did.
+ * A lost reply pins the write to its block: it is retried only there, until the block shows its id or is closed without it.
  *
  * Not for concurrent calls: the appender sends one write at a time.
  */
@@ -53,12 +53,12 @@ export class ChainWriter {
     this.#pages = new BlockPages(store.items);
   }
 
-  /** Errors: `StoreUnavailable`, with outcome `unknown` when the write may have happened or may still. Gives up after 10 s. */
+  /** Gives up after 10 s. Errors: `StoreUnavailable`, with outcome `unknown` if the write may have happened or may still happen. */
   async write(write: ChainWrite): Promise<ChainWriteResult> {
     const lastMs = this.#nowMs() + SEND_DEADLINE_MS;
     const id = toBase64url(this.#store.random.bytes(WRITE_ID_BYTES));
     const pending: PendingAppend = { id, write, pinned: undefined, undecidable: false, lostRaces: 0 };
-    // Only what certainly did not happen may be given up early.
+    // Only a write that certainly did not happen may be given up early.
     const over = (): boolean => this.#nowMs() >= (pending.pinned ? lastMs : Math.min(lastMs, write.giveUpAtMs ?? lastMs));
     for (let failures = 0; ; ) {
       try {
@@ -84,7 +84,7 @@ export class ChainWriter {
     const nowMs = this.#nowMs();
     const expirySeconds = expiryOf(nowMs, write.retentionHours);
     if (tail?.damage !== undefined) {
-      // Whoever knew the block before it was damaged may go on behind it for so long.
+      // A writer that cached the block before it was damaged may continue behind it for this long.
       await this.#store.clock.sleep(TAIL_CACHE_MS);
       return this.#restart(pending, expirySeconds);
     }
@@ -95,7 +95,7 @@ export class ChainWriter {
     return isOpen(tail) ? this.#append(pending, tail, expiresAtSeconds, cap) : this.#create(pending, tail, expiresAtSeconds);
   }
 
-  /** After a lost reply: what does the block of that call say now? */
+  /** After a lost reply: reads the block of that call to learn the outcome. */
   async #resolve(pending: PendingAppend, pinned: Pinned): Promise<Step> {
     const item = await this.#store.items.get(blockKey(this.#topicUid, this.#queueId, pinned.base));
     const block = item && blockOf(item);
@@ -112,7 +112,7 @@ export class ChainWriter {
     return this.#append(pending, block, expiresAtSeconds, await this.#anchor.reaching(nextBase(block) + pending.write.count));
   }
 
-  /** Nothing at the key: only a call that makes the block may be repeated, a restart only while the anchor stands where it wants it. */
+  /** The block is absent. A call that makes it may be repeated; a restart only while the anchor stands where the restart wants it. */
   async #resolveAbsent(pending: PendingAppend, pinned: Pinned): Promise<Step> {
     if (pinned.by === "append") throw giveUp(pending);
     if (pinned.by === "restart" && (await this.#anchor.read()) !== pinned.base) throw giveUp(pending);
@@ -145,7 +145,7 @@ export class ChainWriter {
     });
   }
 
-  /** The anchor is read before the tail: whoever restarts in between raises it, and this transaction fails. */
+  /** The anchor is read before the tail. If another writer restarts in between, it raises the anchor, and this transaction fails. */
   async #restart(pending: PendingAppend, expirySeconds: number): Promise<Step> {
     const { write } = pending;
     const cap = await this.#anchor.read();
@@ -174,8 +174,8 @@ export class ChainWriter {
   }
 
   /**
-   * Only as much longer as the next block takes to be there: who has seen the full block before, and makes the next one, gives it an
-   * expiry by what was seen. It must not be earlier than that of the block in front of it, or offsets would be used twice.
+   * Extends the tail's life only until the next block surely exists. A writer that saw the full block earlier derives the next block's
+   * expiry from what it saw. That expiry must not be earlier than the tail's, or offsets would be used twice.
    */
   async #touch(tail: Block): Promise<"again"> {
     const { changes, when } = closing(tail, tail.expiresAtSeconds + 2 * EXPIRY_GUARD_SECONDS);
@@ -184,13 +184,13 @@ export class ChainWriter {
     return "again";
   }
 
-  /** One call that writes the block at `base`: its reply, or that there was none, decides where the write stands. */
+  /** Makes one call that writes the block at `base`. Its reply, or the lack of one, decides the state of the write. */
   async #decide(pending: PendingAppend, base: number, by: Pinned["by"], call: () => Promise<CallResult>): Promise<Step> {
     try {
       const result = await call();
       if ("done" in result) {
         if (result.done) return this.#stored(pending, blockOf(result.done));
-        // A transaction does not return what it wrote: read the block as after a lost reply.
+        // A transaction does not return what it wrote, so the block is read as after a lost reply.
         pending.pinned = { base, by, retry: () => this.#decide(pending, base, by, call) };
         return "again";
       }
@@ -199,7 +199,7 @@ export class ChainWriter {
       if (result.companions) return { status: "refused", currents: result.companions };
       pending.lostRaces++;
       this.#contention.lost(this.#nowMs());
-      // Whoever loses twice is behind: each step along the chain would be another refused write.
+      // A writer that loses twice is behind. It reads the tail, because each step along the chain would be another refused write.
       if (block && pending.lostRaces < 2) this.#see(block);
       else this.#tail = undefined;
       return "again";
@@ -253,7 +253,7 @@ export class ChainWriter {
 
   async #freshTail(): Promise<Block | undefined> {
     const age = this.#tail ? this.#nowMs() - this.#tail.seenAtMs : Number.POSITIVE_INFINITY;
-    // A negative age: the clock stepped back. The copy may be any age.
+    // A negative age means that the clock stepped back: the copy may have any age.
     if (this.#tail && age >= 0 && age <= this.#contention.tailCacheMs(this.#nowMs())) return this.#tail.block;
     const [{ tail }] = await Promise.all([this.#pages.end(this.#pk), this.#anchor.known()]);
     if (tail && tail.damage === undefined) this.#see(tail);

@@ -10,14 +10,14 @@ export class Contention {
     this.#lastAtMs = nowMs;
   }
 
-  /** Alone, one write per block is the cheapest and the next base is known without asking; under contention blocks grow. */
+  /** One write per block is cheapest without contention, and the next base is known without a read. Under contention blocks grow. */
   closingBytes(nowMs: number): number {
     const lostRaces = this.#recent(nowMs);
     if (lostRaces === 0) return BLOCK_CLOSING_BYTES.alone;
     return lostRaces < CROWDED_LOST_RACES ? BLOCK_CLOSING_BYTES.contended : BLOCK_CLOSING_BYTES.crowded;
   }
 
-  /** How long a tail that was seen is worth writing on: where others write too, hardly longer than it takes to try. */
+  /** How long a cached tail is used for a write. Where others write too, hardly longer than an attempt takes. */
   tailCacheMs(nowMs: number): number {
     return this.#recent(nowMs) === 0 ? TAIL_CACHE_MS : CONTENDED_TAIL_CACHE_MS;
   }

@@ -2,8 +2,8 @@ import { SEND_BYTES_MAX } from "../limits.ts";
 import { type MessageRecord, recordBytesMax } from "../message/record-codec.ts";
 
 /**
- * How many of the first records may be put together into one frame: those that weigh no more than a send may, unpacked, so that
- * whoever reads one of them need not unpack more. At least 1 where there is one: a frame has room for any message alone.
+ * How many of the first records may share one frame: those that together weigh no more than a send may, unpacked. So a reader of one of
+ * them need not unpack more. At least 1 if there is any, because a frame has room for any single message.
  */
 export function countInFrame(records: readonly MessageRecord[]): number {
   let bytes = 0;

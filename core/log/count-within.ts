@@ -4,9 +4,9 @@ import type { FrameReader } from "./frame-reader.ts";
 import { type Slice, type Stretch, slicesOf } from "./slices.ts";
 
 /**
- * How many of the messages, from the first on, have bodies of `bytesMax` in all; at least 1 where there is one. Messages at hand are
- * weighed one by one, by the most that their bodies can have; of a batch in an object, which is not unpacked for this, each counts
- * as its average: who has read them cuts off what is too much. Errors: `StoreUnavailable`.
+ * How many of the first messages have bodies of at most `bytesMax` in all; at least 1 if there is any. Messages at hand are weighed one
+ * by one, by the most that their bodies can have. A batch in an object is not unpacked for this: each of its messages counts as the
+ * average, and the caller must cut off the excess after reading. Errors: `StoreUnavailable`.
  */
 export async function countWithin(stretch: Stretch, bytesMax: number, frames: FrameReader): Promise<number> {
   const slices = slicesOf(stretch);
@@ -22,7 +22,7 @@ export async function countWithin(stretch: Stretch, bytesMax: number, frames: Fr
   return Math.max(Math.min(1, stretch.count), within);
 }
 
-/** Reads the objects whose pointers do not say what they weigh together, as many as can fit: none unpacks to less than it is. */
+/** Reads, in parallel, objects whose pointers do not say their weight: as many as can fit, as none unpacks to less than its size. */
 async function fetchWeights(slices: readonly Slice[], bytesMax: number, frames: FrameReader): Promise<void> {
   const fetched: Uint8Array[] = [];
   let bytes = 0;

@@ -7,7 +7,7 @@ import type { FrameObjects } from "./frame-objects.ts";
 import type { LogDependencies, LogSettings } from "./log-settings.ts";
 
 /**
- * Messages that are stored but not in a queue yet: each a frame of its own, in an item of its owner's. As in a queue, a large frame
+ * Messages that are stored but not in a queue yet, each in a frame of its own in an item of its owner. As in a queue, a large frame
  * goes to the object store and the item holds a pointer.
  */
 export class DetachedFrames {
@@ -22,7 +22,7 @@ export class DetachedFrames {
     this.#objects = objects;
   }
 
-  /** Ids for `count` messages that are stored together. Their order is the order of the ids, and so is that of the calls of one process. */
+  /** Ids for `count` messages that are stored together. Ids ascend within a call, and from call to call of one process. */
   newIds(count: number): readonly string[] {
     const { clock, random } = this.#store;
     const fresh = makeFrameId(clock.nowMs(), random.bytes(8));
@@ -33,10 +33,7 @@ export class DetachedFrames {
     return Array.from({ length: count }, (_, ordinal) => messageIdOf(idHex, ordinal));
   }
 
-  /**
-   * The frame of one message that may be read for `lifeHours`. It has failed by `untilMs`, if not before.
-   * Errors: TOO_MANY_REQUESTS; `StoreUnavailable`, not applied.
-   */
+  /** The frame of one message, readable for `lifeHours`. If it is not stored by `untilMs`, it fails. */
   async encode(record: MessageRecord, lifeHours: number, untilMs?: number): Promise<Uint8Array> {
     const { clock, random, compressor } = this.#store;
     const { packFromBytes, detachedInlineBytesMax } = this.#settings;
@@ -48,7 +45,7 @@ export class DetachedFrames {
     return encodePointer({ ...head, ...pointer, count: 1 });
   }
 
-  /** Whether a frame can be read for `lifeHours` from now on: one in an object goes with it. Errors: `StoreCorrupt`. */
+  /** Whether a frame stays readable for `lifeHours` from now. A frame in an object expires with the object. Errors: `StoreCorrupt`. */
   isKept(frame: Uint8Array, lifeHours: number): boolean {
     const decoded = decodeFrame(frame, this.#store.compressor);
     return (
@@ -56,7 +53,7 @@ export class DetachedFrames {
     );
   }
 
-  /** The message of such a frame, under the id its owner knows it by. Errors: `StoreCorrupt`, also when its object is gone. */
+  /** The message of a detached frame, under the id by which its owner knows it. Errors: `StoreCorrupt`, also if its object is gone. */
   async decode(frame: Uint8Array, ownersId: string): Promise<MessageRecord> {
     const decoded = decodeFrame(frame, this.#store.compressor);
     const batch = decoded.kind === "batch" ? decoded : await this.#objects.get(decoded);
@@ -70,7 +67,7 @@ export class DetachedFrames {
   }
 }
 
-/** The next number, as it is written in bytes. */
+/** The id plus one, as a big-endian number. */
 function successor(id: Uint8Array): Uint8Array {
   const next = id.slice();
   for (let at = next.length - 1; at >= 0; at--) {

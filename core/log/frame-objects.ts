@@ -19,12 +19,12 @@ import {
   PENDING_OBJECT_BYTES_MAX,
 } from "./log-limits.ts";
 
-/** Where a frame lies in the object store, and what its pointer may say of it: format 2 does not know of weights. */
+/** Where a frame lies in the object store, and its weight, which pointers of format 2 cannot say. */
 export type FramePointer = Pick<PointerFrame, "objectKey" | "byteOffset" | "byteLength" | "unpackedBytes">;
 
 interface Pending {
   readonly frame: Uint8Array;
-  /** It has failed if it is not durable by then. */
+  /** The put fails if the frame is not durable by then. */
   readonly untilMs: number;
   resolve(pointer: FramePointer): void;
   reject(error: unknown): void;
@@ -36,27 +36,27 @@ interface Range {
   readonly length: number;
 }
 
-/** What one read brought of an object, and the batches found in it so far. */
+/** The bytes that one read returned of an object, and the batches found in them so far. */
 interface Part {
   readonly key: string;
   readonly from: number;
   readonly bytes: Uint8Array;
   readonly batches: Map<number, BatchFrame>;
-  /** Of batches that were packed, and so are not views of `bytes`. */
+  /** Bytes of batches that were packed: they are copies, not views of `bytes`. */
   unpackedBytes: number;
 }
 
 const OBJECT_RETRY_MS = { first: 20, most: 1_000 } as const;
 
 /**
- * Batch frames too large for the table, several to an object: what arrives while one is being written shares the next.
+ * Batch frames too large for the table, several to an object: frames that arrive while one object is being written share the next.
  *
  *   object := frame*       each found by the pointer that names its range, and checked by its own CRC
  *
- * Objects are read by the page of 64 KB: what lies beside a batch was sent with it, and is often read next. A batch that is
- * larger, or lies across two pages, is read alone. Pages read last are kept (16 MB).
+ * Objects are read in pages of 64 KB: neighbouring batches were sent together, and are often read next. A batch that is larger, or lies
+ * across two pages, is read alone. The pages read last are kept (16 MB).
  *
- * An object whose pointer was never written (a crash in between) is deleted by age with the rest of its retention class.
+ * An object whose pointer was never written (a crash in between) expires with the rest of its retention class.
  */
 export class FrameObjects {
   readonly #objects: ObjectStore;
@@ -88,7 +88,7 @@ export class FrameObjects {
   }
 
   /**
-   * Resolves once the frame is durable, and has failed by `untilMs`: whoever waits has other calls to make in the time of a request.
+   * Resolves once the frame is durable, and fails by `untilMs`, because the caller must make other calls within its request's time.
    * Errors: TOO_MANY_REQUESTS when 64 MB wait already; `StoreUnavailable`, not applied.
    */
   put(frame: Uint8Array, classDays: number, untilMs = this.#clock.nowMs() + SEND_DEADLINE_MS): Promise<FramePointer> {
@@ -107,15 +107,15 @@ export class FrameObjects {
     });
   }
 
-  /** The batch a pointer names, if it was unpacked lately. */
+  /** The batch that a pointer names, if it was unpacked recently. */
   known(pointer: PointerFrame): BatchFrame | undefined {
     return this.#parts.get(rangeOf(pointer).key)?.batches.get(pointer.byteOffset);
   }
 
   /**
-   * The batch a pointer names; `undefined` when its object went by age: its messages have expired, though appends and touches
-   * gave their block a longer life. What does not decode is read once more: it may have been garbled on the way.
-   * Errors: `StoreCorrupt` when it is gone earlier or is not that batch; `StoreUnavailable`.
+   * The batch that a pointer names. `undefined` if the object has expired: its messages have too, even if appends and touches prolonged
+   * the life of their block. Bytes that do not decode are read once more, since they may have been garbled on the way.
+   * Errors: `StoreCorrupt` if the object is gone earlier or is not that batch; `StoreUnavailable`.
    */
   async get(pointer: PointerFrame): Promise<BatchFrame | undefined> {
     try {
@@ -127,8 +127,8 @@ export class FrameObjects {
   }
 
   /**
-   * Bytes of the records of the batch a pointer names, unpacked, without unpacking it: for a pointer that does not say. What cannot
-   * be read weighs nothing. Errors: `StoreUnavailable`.
+   * Bytes of the records, unpacked, of the batch that a pointer names, without unpacking it: for pointers that do not say. An
+   * unreadable batch weighs nothing. Errors: `StoreUnavailable`.
    */
   async weigh(pointer: PointerFrame): Promise<number> {
     try {
@@ -147,7 +147,7 @@ export class FrameObjects {
     return part && this.#batchIn(part, pointer);
   }
 
-  /** Receives that come together share one read. */
+  /** Concurrent receives share one read. */
   #part(pointer: PointerFrame): Promise<Part | undefined> | Part {
     const range = rangeOf(pointer);
     const { key } = range;
@@ -189,7 +189,7 @@ export class FrameObjects {
       }
       return frame;
     } catch (error) {
-      // What was garbled on the way is not kept.
+      // Bytes that were garbled on the way are not kept.
       this.#parts.delete(part.key);
       throw error;
     }
@@ -197,7 +197,7 @@ export class FrameObjects {
 
   async #run(lane: { pending: Pending[]; running: number }, classDays: number): Promise<void> {
     lane.running++;
-    // The frames of one send come in the same turn, one for each of its queues: they share an object.
+    // One send puts a frame for each of its queues in the same turn of the event loop. So they share an object.
     await undefined;
     while (lane.pending.length > 0) {
       let bytes = 0;
@@ -210,7 +210,7 @@ export class FrameObjects {
       try {
         await this.#putTogether(together, classDays);
       } catch (error) {
-        // The time of the first was over; others have some left, and go on without it.
+        // The earliest deadline has passed. Frames with time left are put again without that one.
         for (const one of together) {
           if (StoreUnavailable.is(error) && error.reason !== "full" && one.untilMs > this.#clock.nowMs()) this.#again(one, lane);
           else one.reject(notApplied(error));
@@ -237,7 +237,7 @@ export class FrameObjects {
     }
   }
 
-  /** The key is used once and the bytes never differ, so a put whose reply was lost is simply repeated. */
+  /** The key is used once and always for the same bytes, so a put whose reply was lost is repeated. */
   async #putDurably(objectKey: string, bytes: Uint8Array, untilMs: number): Promise<void> {
     for (let failures = 0; ; failures++) {
       const leftMs = untilMs - this.#clock.nowMs();
@@ -254,16 +254,16 @@ export class FrameObjects {
   }
 }
 
-/** An object without a pointer is nothing: whatever became of the put, the send did not happen. */
+/** Whatever became of the put, the send did not happen: an object without a pointer has no effect. */
 function notApplied(error: unknown): unknown {
   if (!StoreUnavailable.is(error)) return error;
   return new StoreUnavailable("not-applied", error.reason, error.message, { cause: error });
 }
 
-// A pointer is decoded once and asked for by every receive that comes by.
+// A pointer is decoded once, but every receive that passes asks for its range.
 const ranges = new WeakMap<PointerFrame, Range>();
 
-/** What is read for a pointer: its page, or exactly what it names. */
+/** The range to read for a pointer: its page, or exactly the bytes that it names. */
 function rangeOf(pointer: PointerFrame): Range {
   const known = ranges.get(pointer);
   if (known) return known;

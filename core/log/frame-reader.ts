@@ -5,12 +5,12 @@ import { type BatchFrame, decodeFrame, type PointerFrame } from "./frame.ts";
 import type { FrameObjects } from "./frame-objects.ts";
 import { BATCH_CACHE_BYTES } from "./log-limits.ts";
 
-/** What became of a frame's messages: here they are, or they went by age with their object, or they cannot be read. */
+/** A frame's messages, or why there are none: `"gone"` if they expired with their object, or the damage. */
 export type FrameContent = BatchFrame | "gone" | StoreCorrupt;
 
 /**
- * Reads the frames of blocks. Those read last are kept (16 MB), by the frame itself: full blocks never change, and receives in
- * order or with a filter come by several times.
+ * Reads the frames of blocks. The frames read last are kept (16 MB), keyed by their bytes' identity: full blocks never change, and
+ * ordered or filtered receives read the same frame several times.
  */
 export class FrameReader {
   readonly #objects: FrameObjects;
@@ -25,7 +25,7 @@ export class FrameReader {
     this.#compressor = compressor;
   }
 
-  /** As it is in the block, unpacked, or why it cannot be read. */
+  /** The frame in the block, unpacked, or why it cannot be read. */
   frame(bytes: Uint8Array): BatchFrame | PointerFrame | StoreCorrupt {
     const known = this.#frames.get(bytes);
     if (known) return known;
@@ -39,7 +39,7 @@ export class FrameReader {
     }
   }
 
-  /** The batch, fetched where a pointer names it. Errors: `StoreUnavailable`. */
+  /** The batch, fetched if the frame is a pointer. Errors: `StoreUnavailable`. */
   async content(bytes: Uint8Array): Promise<FrameContent> {
     const frame = this.frame(bytes);
     if (StoreCorrupt.is(frame) || frame.kind === "batch") return frame;
@@ -51,7 +51,7 @@ export class FrameReader {
     }
   }
 
-  /** The batch, if it is at hand. */
+  /** The batch, if it can be had without a fetch. */
   batchAtHand(bytes: Uint8Array): BatchFrame | undefined {
     const frame = this.frame(bytes);
     if (StoreCorrupt.is(frame)) return undefined;
@@ -59,7 +59,7 @@ export class FrameReader {
   }
 
   /**
-   * Bytes that the frame's messages take, unpacked. Where the block does not say, the object's own head is read; what cannot be read
+   * Bytes that the frame's messages take, unpacked. If the block does not say, the head of the object is read. An unreadable frame
    * weighs nothing. Errors: `StoreUnavailable`.
    */
   async weigh(bytes: Uint8Array): Promise<number> {
@@ -69,7 +69,7 @@ export class FrameReader {
     return frame.unpackedBytes ?? this.#objects.weigh(frame);
   }
 
-  /** Bytes of the object that holds the messages, packed as they are; 0 where their weight is known without it. */
+  /** Packed bytes to fetch from the object store to weigh the messages; 0 if their weight is known without it. */
   bytesToFetch(bytes: Uint8Array): number {
     const frame = this.frame(bytes);
     if (StoreCorrupt.is(frame) || frame.kind === "batch" || frame.unpackedBytes !== undefined) return 0;

@@ -31,7 +31,7 @@ export interface FrameSpan {
 
 export interface BatchFrame extends FrameHead {
   readonly kind: "batch";
-  /** The id as message ids begin with it. */
+  /** The id in hex, with which message ids begin. */
   readonly idHex: string;
   /** Records as written, unpacked. */
   readonly records: Uint8Array;
@@ -44,7 +44,7 @@ export interface PointerFrame extends FrameHead {
   readonly objectKey: string;
   readonly byteOffset: number;
   readonly byteLength: number;
-  /** Bytes of the batch's records, unpacked; `undefined` in a pointer that does not say. */
+  /** Bytes of the batch's records, unpacked; `undefined` in a pointer of kind 2. */
   readonly unpackedBytes?: number | undefined;
 }
 
@@ -54,8 +54,8 @@ const CRC_BYTES = 4;
 const STORED_AT_OFFSET = 2;
 
 /**
- * Packs the records when `compressor` is given and that makes the frame smaller. Errors: `StoreMisuse` above 8 MiB of records,
- * unpacked: no reader accepts such a frame, so none may be made.
+ * Packs the records if `compressor` is given and makes the frame smaller. Errors: `StoreMisuse` above 8 MiB of unpacked records,
+ * because no reader accepts such a frame.
  */
 export function encodeBatch(
   head: Omit<FrameHead, "count">,
@@ -78,7 +78,7 @@ export function encodeBatch(
   return seal(out);
 }
 
-/** Of kind 3 where the weight is given, else of kind 2. */
+/** Encodes a pointer of kind 3 if the weight is given, else of kind 2. */
 export function encodePointer(pointer: Omit<PointerFrame, "kind">): Uint8Array {
   const { unpackedBytes } = pointer;
   const out = new ByteWriter(128);
@@ -103,7 +103,7 @@ function seal(out: ByteWriter): Uint8Array {
   return out.view();
 }
 
-/** What counting and timing need, unchecked. Errors: `RangeError` for a cut frame. */
+/** The fields that counting and timing need, unchecked. Errors: `RangeError` for a cut frame. */
 export function readFrameSpan(frame: Uint8Array): FrameSpan {
   const reader = new ByteReader(frame, STORED_AT_OFFSET);
   const storedAtMs = reader.u48();
@@ -111,16 +111,16 @@ export function readFrameSpan(frame: Uint8Array): FrameSpan {
   return { storedAtMs, count: reader.varint() };
 }
 
-/** The head alone, unchecked. */
+/** Reads only the head, unchecked. */
 export function readFrameHead(frame: Uint8Array): FrameHead {
   const reader = new ByteReader(frame, STORED_AT_OFFSET);
   return { storedAtMs: reader.u48(), id: reader.raw(FRAME_ID_BYTES), count: reader.varint() };
 }
 
-/** What one message in an object may weigh, where its pointer does not say: as much as the largest body. */
+/** The assumed weight of a message in an object whose pointer does not say: that of the largest body. */
 const POINTER_WEIGHT = 4 * 1_048_576;
 
-/** About the bytes that a frame's messages take in memory, unchecked. A damaged one weighs what it is. */
+/** About the bytes that a frame's messages take in memory, unchecked. A damaged frame counts with its own length. */
 export function frameWeight(frame: Uint8Array): number {
   if (frame[1] === KIND.pointer) return POINTER_WEIGHT;
   try {
@@ -179,7 +179,7 @@ function readFrame(frame: Uint8Array, end: number, compressor: Compressor): Batc
   }
 }
 
-/** Finds the records at once, while the checksum has their bytes in the processor's cache. */
+/** Finds the records immediately, while their bytes are in the processor's cache after the checksum. */
 function batchFrame(head: FrameHead, records: Uint8Array): BatchFrame {
   const starts = new Uint32Array(head.count);
   const reader = new ByteReader(records);
@@ -196,13 +196,13 @@ export interface Unreadable {
   readonly reason: string;
 }
 
-/** Bytes of record `index` as it is in the batch. */
+/** Encoded bytes of record `index`. */
 export const recordBytes = ({ starts, records }: BatchFrame, index: number): number =>
   (starts[index + 1] ?? records.length) - (starts[index] as number);
 
 /**
- * Shows records `from` … `from + count − 1`, counted from `from`, until `see` answers false; answers with that one. A record that
- * does not decode is passed to `broken`, and those behind it are shown.
+ * Shows records `from` … `from + count − 1` to `see`, until it answers false. Answers the index of that record, counted from `from`.
+ * Records that do not decode are passed to `broken`; the ones behind them are still shown.
  */
 export function viewRecords(
   batch: BatchFrame,
@@ -222,7 +222,7 @@ export function viewRecords(
   return undefined;
 }
 
-/** Records `from` … `from + count − 1` of a batch as messages at `offset` and up, or those at wanted offsets; bodies are views. */
+/** Records `from` … `from + count − 1` of a batch as messages at `offset` and up, or only those at wanted offsets. Bodies are views. */
 export function readMessages(
   batch: BatchFrame,
   from: number,
@@ -260,7 +260,7 @@ export function readMessages(
   return { messages, unreadable };
 }
 
-/** Bytes that are no record fail as `RangeError`, and text that is no UTF-8 as `TypeError`; anything else is a bug. */
+/** Malformed records fail with `RangeError`, and invalid UTF-8 with `TypeError`. Anything else is a bug. */
 function recordFailure(cause: unknown): string {
   if (cause instanceof RangeError || cause instanceof TypeError) return `a record does not decode: ${cause.message}`;
   throw cause;

@@ -3,15 +3,15 @@ import type { Block } from "./block.ts";
 import type { FrameContent, FrameReader } from "./frame-reader.ts";
 import { type Slice, type Stretch, slicesOf } from "./slices.ts";
 
-/** A part of a stretch, and what it holds. */
+/** A slice of a stretch, and its content. */
 export interface LoadedSlice {
   readonly slice: Slice;
   readonly content: FrameContent;
 }
 
 /**
- * Reads what a stretch holds, or the parts with wanted offsets, all that lies in objects together. What cannot be read is a value, so
- * that it stops nothing else; before it is one, its block is read `again`. Errors: `StoreUnavailable`.
+ * Reads the slices of a stretch, or only those with wanted offsets; all objects are read in parallel. Damage is a value, so it stops
+ * nothing else. Before that, the damaged block is read `again`. Errors: `StoreUnavailable`.
  */
 export async function loadStretch(
   stretch: Stretch,
@@ -29,7 +29,7 @@ export async function loadStretch(
 
 async function load(stretch: Stretch, frames: FrameReader, wanted?: ReadonlySet<number>): Promise<readonly LoadedSlice[]> {
   const slices = wanted ? slicesOf(stretch).filter((slice) => holdsOne(slice, wanted)) : slicesOf(stretch);
-  // Each fails on its own, so that none is left whose failure nobody hears.
+  // Awaited together: awaited one by one, a second failure would have no one to handle it.
   return Promise.all(slices.map(async (slice) => ({ slice, content: await contentOf(slice, frames) })));
 }
 

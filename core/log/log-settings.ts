@@ -7,17 +7,17 @@ import type { StoreFormat } from "../store/store-format.ts";
 export interface LogDependencies extends StoreDependencies {
   readonly objects: ObjectStore;
   readonly compressor: Compressor;
-  /** What may be written. Default: the newest. */
+  /** The store's format. Default: the newest. */
   readonly format?: StoreFormat;
 }
 
-/** From how many bytes on a frame is packed, or leaves the item store. */
+/** The sizes above which a frame is packed, or goes to the object store. */
 export interface LogSettings {
   /** Frames above it go to the object store. */
   readonly inlineFrameBytesMax: number;
   /** The same for frames that are appended in a transaction with other writes. */
   readonly transactedInlineBytesMax: number;
-  /** The same for frames that lie elsewhere than in a queue. */
+  /** The same for frames that are not in a queue. */
   readonly detachedInlineBytesMax: number;
   /** Pack frames of this many bytes and more; `Infinity` never packs. */
   readonly packFromBytes: number;

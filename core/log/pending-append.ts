@@ -4,16 +4,16 @@ import type { ChainWrite, ChainWriteResult } from "./chain-write.ts";
 
 /** A write under way. */
 export interface PendingAppend {
-  /** Unique; kept in the block, where it fences repeats of this write. */
+  /** Unique. The block keeps it, so that a repeat of this write is refused there. */
   readonly id: string;
   readonly write: ChainWrite;
   pinned: Pinned | undefined;
-  /** Its block is gone or about to go: nothing can tell any more. */
+  /** Its block is gone or about to expire: the outcome can no longer be determined. */
   undecidable: boolean;
   lostRaces: number;
 }
 
-/** A write whose reply was lost: until its block is seen closed without it, it may still take effect there, and only there. */
+/** A write whose reply was lost. Until its block is seen closed without it, the write may still take effect, but only in that block. */
 export interface Pinned {
   readonly base: number;
   readonly by: "append" | "create" | "restart";
@@ -22,7 +22,7 @@ export interface Pinned {
 
 export type Step = ChainWriteResult | "again";
 
-/** What a call that writes answered: what is stored then, or what stood in its way. */
+/** The answer of a write: the item as it is stored now, or the item that stood in the way. */
 export type CallResult =
   | { readonly done: Item | undefined }
   | {
@@ -35,7 +35,7 @@ export function giveUp(pending: PendingAppend): StoreUnavailable {
   return new StoreUnavailable("unknown", "unavailable", "the append's outcome can no longer be told");
 }
 
-/** A block that was damaged under the writer: what was not tried goes on as the tail then is, and nothing tells of what was. */
+/** The failure when the writer meets a damaged block. A write that was not tried may go on; the outcome of a tried one is unknown. */
 export function atDamage(pending: PendingAppend, error: StoreCorrupt): StoreUnavailable {
   if (pending.pinned) pending.undecidable = true;
   return new StoreUnavailable(pending.pinned ? "unknown" : "not-applied", "unavailable", error.message, { cause: error });

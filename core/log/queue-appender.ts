@@ -11,8 +11,8 @@ interface Pending {
 }
 
 /**
- * Sends to one queue, one write at a time; what arrives meanwhile goes together in the next one (at most 64 KB of frames). In a
- * long-lived process that is where throughput comes from; in a function with one request at a time it does nothing.
+ * Sends to one queue, one write at a time. Messages that arrive meanwhile share the next write (at most 64 KB of frames). In a
+ * long-lived process this is the source of throughput. It has no effect in a function that serves one request at a time.
  */
 export class QueueAppender {
   readonly #writer: ChainWriter;
@@ -34,7 +34,7 @@ export class QueueAppender {
     return !this.#running;
   }
 
-  /** Resolves when it is stored. Errors: TOO_MANY_REQUESTS when 16 MB wait already; `StoreUnavailable`. */
+  /** Resolves when the write is stored. Errors: TOO_MANY_REQUESTS when 16 MB wait already; `StoreUnavailable`. */
   append(write: ChainWrite): Promise<ChainWriteResult> {
     if (this.#pendingBytes > PENDING_BYTES_MAX) {
       return Promise.reject(
@@ -60,7 +60,7 @@ export class QueueAppender {
     this.#running = false;
   }
 
-  /** The next ones that go together; one with companions goes alone. */
+  /** The next writes that go together. A write with companions goes alone. */
   #take(): readonly [Pending, ...Pending[]] | undefined {
     let bytes = 0;
     let taken = 0;

@@ -26,20 +26,20 @@ import { firstStoredAt } from "./slices.ts";
 
 export type AppendOutcome = (Appended & { readonly messageIds: readonly string[] }) | Refused;
 
-/** Where the messages of one append are: their offset is that of their frame in its block. */
+/** Where the messages of one append are. Their offset is found by their frame in the block. */
 export interface FramePlace {
   readonly queueId: number;
-  /** Of the block. */
+  /** The block's base. */
   readonly base: number;
   readonly frameId: Uint8Array;
 }
 
 export interface AppendOptions {
-  /** Writes that happen in the same transaction, or else nothing does. */
+  /** Writes in the same transaction: all of them happen, or nothing does. */
   readonly companions?: ((place: FramePlace) => readonly TransactWrite[]) | undefined;
-  /** After this time an append that certainly did not happen is no longer tried. */
+  /** When an append that certainly did not happen is given up. */
   readonly giveUpAtMs?: number;
-  /** A frame that needs an object has failed if that is not stored by then. Default: SEND_DEADLINE_MS from now. */
+  /** If the frame needs an object, it fails unless the object is stored by then. Default: SEND_DEADLINE_MS from now. */
   readonly objectUntilMs?: number;
 }
 
@@ -50,7 +50,7 @@ export class QueueLog {
   readonly #settings: LogSettings;
   readonly #objects: FrameObjects;
   readonly #frames: FrameReader;
-  /** Frames that lie elsewhere than in a queue. */
+  /** Frames that are not in a queue. */
   readonly detached: DetachedFrames;
   readonly #appenders = new LRUCache<string, QueueAppender>(growingTo(APPENDERS_MAX));
 
@@ -105,8 +105,8 @@ export class QueueLog {
   }
 
   /**
-   * Messages `from` … `from + count − 1` of a run, or those of them at wanted offsets, and which of those cannot be read. What is in
-   * neither list has expired. Errors: `StoreUnavailable`.
+   * Messages `from` … `from + count − 1` of a run, or only those at wanted offsets, and which of them cannot be read. Offsets in
+   * neither list have expired. Errors: `StoreUnavailable`.
    */
   async messages(run: Run, from: number, count: number, queue: Queue, wanted?: ReadonlySet<number>): Promise<ReadMessages> {
     const unreadable: Unreadable[] = [];
@@ -117,32 +117,32 @@ export class QueueLog {
   }
 
   /**
-   * Shows the run's first `count` messages as they are encoded, until `see` answers false. What cannot be read is not shown.
+   * Shows the run's first `count` messages, still encoded, until `see` answers false. Unreadable messages are not shown.
    * Errors: `StoreUnavailable`.
    */
   async view(run: Run, count: number, queue: Queue, see: (view: RecordView, offset: number) => boolean): Promise<Viewed> {
     return viewMessages(await this.#load(run, count, queue), see);
   }
 
-  /** Which of the run's first `count` messages a filter lets through; only those are decoded. Errors: `StoreUnavailable`. */
+  /** Those of the run's first `count` messages that match a filter. Only they are decoded. Errors: `StoreUnavailable`. */
   async matching(run: Run, count: number, queue: Queue, filter: MessageFilter): Promise<Matches> {
     return matchingOf(await this.#load(run, count, queue), queue.queueId, filter);
   }
 
   /**
-   * How many of the run's first `count` messages make up `bytesMax`, unpacked; at least 1 where there is one. Exact for messages that
-   * were read before, else by the average of each batch. Errors: `StoreUnavailable`.
+   * How many of the run's first `count` messages fit into `bytesMax`, unpacked; at least 1 if there is any. Exact for messages that
+   * were read before; otherwise estimated by the average of each batch. Errors: `StoreUnavailable`.
    */
   countWithin({ blocks, from, available }: Run, count: number, bytesMax: number): Promise<number> {
     return countWithin({ blocks, from, count: Math.min(count, available) }, bytesMax, this.#frames);
   }
 
-  /** How many of them may be held in memory, unpacked, to be viewed. Errors: `StoreUnavailable`. */
+  /** How many of the run's first `count` messages a scan may hold in memory, unpacked. Errors: `StoreUnavailable`. */
   countToView(run: Run, count: number): Promise<number> {
     return this.countWithin(run, count, SCAN_BYTES);
   }
 
-  /** The first offset stored at or after `timeMs` (RocketMQ's LOWER boundary); the max offset when none was. */
+  /** The first offset that was stored at or after `timeMs` (RocketMQ's LOWER boundary), or else the max offset. */
   async offsetAt(queue: Queue, timeMs: number): Promise<number> {
     const block = await this.reader.firstBlock(queue, (candidate) => storedUntilMs(candidate) >= timeMs);
     return block ? firstStoredAt(block, timeMs) : this.reader.maxOffset(queue);

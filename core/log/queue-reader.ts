@@ -22,8 +22,8 @@ export interface QueueBounds {
 }
 
 /**
- * Reads a queue's chain. Full blocks never change, so they are kept (16 MB); open ones are always read anew. How far a queue
- * was seen to reach is kept too: what is stored stays stored.
+ * Reads a queue's chain. Full blocks never change, so they are cached (16 MB); open blocks are always read anew. The known end of a
+ * queue is kept too: stored messages stay stored.
  */
 export class QueueReader {
   readonly #items: ItemStore;
@@ -38,19 +38,19 @@ export class QueueReader {
     this.#clock = store.clock;
   }
 
-  /** Keeps a block this process wrote, so that a waiting reader need not fetch it. */
+  /** Keeps a block that this process wrote, so that a waiting reader need not fetch it. */
   remember(queue: Queue, block: Block): void {
     this.#saw(queuePk(queue.topicUid, queue.queueId), block);
   }
 
-  /** Offsets below it are stored, as far as this process knows; the chain may reach further. */
+  /** The end of the queue, as far as this process knows. The chain may reach further. */
   knownEnd(queue: Queue): number {
     return this.#seen.get(queuePk(queue.topicUid, queue.queueId))?.end ?? 0;
   }
 
   /**
-   * At least `count` messages from `from` on, where there are as many before the next gap.
-   * `hint` is the base of a block at or before `from`: with it a warm read is one query, or none.
+   * At least `count` messages from `from` on, if there are as many before the next gap. `hint` is the base of a block at or before
+   * `from`: with it a warm read is one query, or none.
    */
   async run(queue: Queue, from: number, count: number, hint?: number): Promise<Run> {
     const pk = queuePk(queue.topicUid, queue.queueId);
@@ -64,8 +64,8 @@ export class QueueReader {
       for (const block of blocks) this.#saw(pk, block);
       for (const block of blocks) {
         if (!isLive(block, this.#clock.nowMs()) || nextBase(block) <= walk.next) continue;
-        // At a gap look once more: a page is no snapshot, and the block before may have grown. Only what is then missing, with a
-        // live block behind it, has expired.
+        // A page is no snapshot: the block before a gap may have grown, so it is read once more. Only offsets that are still missing
+        // then, and have a live block behind them, have expired.
         if (block.base > walk.next) walk.take(await this.#blockAt(pk, walk.next));
         walk.take(block);
         if (walk.done) break;
@@ -75,20 +75,20 @@ export class QueueReader {
       if (!last || walk.blocks.length > 0) continue;
       walk.passed(nextBase(last));
       if (!isLive(last, this.#clock.nowMs())) {
-        // Expired blocks may fill very many pages: go where the live ones begin.
+        // Expired blocks may fill very many pages: continue at the first live block.
         const live = await this.firstBlock(queue, () => true);
         if (!live) break;
         walk.passed(live.base);
       }
-      // A hint from far behind: the block that holds the offset may start before it, where the next query does not look.
+      // The hint was far behind: the block that holds the offset may start before it, which the next query would miss.
       walk.take(await this.#blockAt(pk, walk.next));
     }
     return walk.run();
   }
 
   /**
-   * The block that starts at `base` as it is stored now, past all that is kept here: what was read before may have been garbled on
-   * the way. `undefined` where it is gone or cannot be read.
+   * The block that starts at `base` as it is stored now, read past the cache: the cached copy may have been garbled on the way.
+   * `undefined` if it is gone or cannot be read.
    */
   async again(queue: Queue, base: number): Promise<Block | undefined> {
     const pk = queuePk(queue.topicUid, queue.queueId);
@@ -99,17 +99,17 @@ export class QueueReader {
     return block;
   }
 
-  /** Whether `offset` is stored; not consistent: what was just written may be missed. `hint` as in `run`. */
+  /** Whether `offset` is stored, by an eventually consistent read: the latest writes may be missed. `hint` as in `run`. */
   async reaches(queue: Queue, offset: number, hint: number): Promise<boolean> {
     if (this.knownEnd(queue) > offset) return true;
     const pk = queuePk(queue.topicUid, queue.queueId);
     const holds = (block: Block): boolean => nextBase(block) > offset && isLive(block, this.#clock.nowMs());
     if (hint < offset) {
-      // Any number of blocks may lie between the two: the last of all tells.
+      // Any number of blocks may lie between the two, so the last block of the queue is read.
       const { tail } = await this.#pages.end(pk, false);
       return tail !== undefined && holds(tail);
     }
-    // A block starts there, or will: finding none costs less than reading the last one.
+    // A block starts at the offset, or will. A query that finds none costs less than reading the last block.
     const page = await this.#items.query({ pk, from: offsetSk(offset), limit: 1, consistent: false });
     return page.items.length > 0 || (page.damaged?.length ?? 0) > 0;
   }
@@ -120,17 +120,17 @@ export class QueueReader {
     return block?.base ?? offset;
   }
 
-  /** The next offset to be written. After total expiry that is the anchor's cap: offsets are never reused. */
+  /** The next offset to be written. If all blocks have expired, it is the anchor's cap, because offsets are never reused. */
   async maxOffset(queue: Queue): Promise<number> {
     const tail = await this.tail(queue);
     if (tail) return nextBase(tail);
-    // The first send of all may come in between: what the anchor said counts if there is no tail after it either.
+    // The first send ever may happen between the two reads. The anchor's cap counts only if there is still no tail after it.
     const cap = await this.#cap(queue);
     const settled = await this.tail(queue);
     return settled ? nextBase(settled) : cap;
   }
 
-  /** The last block, if it lives. */
+  /** The last block, if it is live. */
   async tail(queue: Queue): Promise<Block | undefined> {
     const pk = queuePk(queue.topicUid, queue.queueId);
     const { tail } = await this.#pages.end(pk);
@@ -138,7 +138,7 @@ export class QueueReader {
     return tail && isLive(tail, this.#clock.nowMs()) ? tail : undefined;
   }
 
-  /** The first offset that is still there; the max offset when none is. */
+  /** The first live offset, or else the max offset. */
   async minOffset(queue: Queue): Promise<number> {
     const block = await this.firstBlock(queue, () => true);
     if (block) return block.base;
@@ -161,7 +161,7 @@ export class QueueReader {
     if (!first || fits(first)) return first;
     let found = await this.tail(queue);
     if (!found || !fits(found)) return undefined;
-    // Invariant: all before `low` do not fit, `found` does.
+    // Invariant: no block before `low` fits, and `found` does.
     for (let low = nextBase(first); low < found.base; ) {
       const middle = await this.#blockAt(pk, Math.floor((low + found.base - 1) / 2), false);
       if (middle && middle.base >= low && fits(middle)) found = middle;
@@ -185,7 +185,7 @@ export class QueueReader {
     }
   }
 
-  /** The block that covers `offset`; where none does, the one before it unless `covering`. */
+  /** The live block that covers `offset`. If `covering` is false: the last block at or before `offset`. */
   async #blockAt(pk: string, offset: number, covering = true): Promise<Block | undefined> {
     const block = await this.#pages.atOrBefore(pk, offset);
     if (!block || !covering) return block;

@@ -8,20 +8,20 @@ import type { FrameReader } from "./frame-reader.ts";
 import { type LoadedSlice, loadStretch } from "./load-stretch.ts";
 import type { Slice, Stretch } from "./slices.ts";
 
-/** What is neither among the messages nor unreadable has gone by age with its object. */
+/** Wanted messages that are in neither list have expired with their object. */
 export interface ReadMessages {
   readonly messages: readonly StoredMessage[];
   /** By offset, ascending. */
   readonly unreadable: readonly Unreadable[];
 }
 
-/** What of a stretch is wanted, and what becomes of the rest. */
+/** Which messages of a stretch are wanted, and how unreadable ones are treated. */
 export interface Reading {
-  /** Default: all of it. */
+  /** Default: all. */
   readonly wanted?: ReadonlySet<number> | undefined;
-  /** Reads a block once more before what it holds counts as unreadable. Default: that is not tried. */
+  /** Reads a block once more before its messages count as unreadable. Default: no second read. */
   readonly again?: ((base: number) => Promise<Block | undefined>) | undefined;
-  /** Gathers what cannot be read. */
+  /** Collects the unreadable messages. */
   readonly unreadable?: Unreadable[] | undefined;
 }
 
@@ -48,15 +48,15 @@ export async function messagesOf(
 }
 
 export interface Viewed {
-  /** The message that was answered with false. */
+  /** The message for which `see` answered false. */
   readonly stoppedAt: number | undefined;
-  /** Messages met before it whose object went by age. */
+  /** Messages before it whose object has expired. */
   readonly gone: number;
-  /** Those met before it that cannot be read. */
+  /** Messages before it that cannot be read. */
   readonly unreadable: readonly Unreadable[];
 }
 
-/** Shows the messages as they are encoded, one after the other, until `see` answers false. */
+/** Shows the messages, still encoded, one after the other, until `see` answers false. */
 export function viewMessages(loaded: readonly LoadedSlice[], see: (view: RecordView, offset: number) => boolean): Viewed {
   const unreadable: Unreadable[] = [];
   let gone = 0;
@@ -79,11 +79,11 @@ export function viewMessages(loaded: readonly LoadedSlice[], see: (view: RecordV
 }
 
 export interface Matches extends ReadMessages {
-  /** Offsets whose object went by age. */
+  /** Offsets whose object has expired. */
   readonly gone: readonly number[];
 }
 
-/** The messages that a filter lets through; the others are looked at, not decoded. What cannot be read may be one of them. */
+/** The messages that match a filter; the others are not decoded. Any unreadable message might match. */
 export function matchingOf(loaded: readonly LoadedSlice[], queueId: number, filter: MessageFilter): Matches {
   const messages: StoredMessage[] = [];
   const unreadable: Unreadable[] = [];

@@ -8,35 +8,35 @@ import {
 } from "./log-limits.ts";
 
 /**
- * Live blocks that follow one another without a gap, the first holding `from`. Among them may be such as cannot be read: their
- * offsets count, and reading them says so of each.
+ * Live blocks that follow one another without a gap; the first holds `from`. Some may be unreadable: their offsets count, and reading
+ * them reports each.
  */
 export interface Run {
-  /** The offset asked for, or the first live one behind it: between them nothing is stored any more. */
+  /** The requested offset, or the first live one behind it. Nothing is stored between the two any more. */
   readonly from: number;
   /**
-   * Messages between the offset asked for and `from`, as far as that is known: they have expired. Fewer than the offsets between
-   * where the chain was restarted, which leaves offsets that nobody ever wrote.
+   * Messages between the requested offset and `from`, as far as known: they have expired. Fewer than the distance if the chain was
+   * restarted in between, because a restart skips offsets that nobody wrote.
    */
   readonly expired: number;
-  /** Messages from `from` to the end of the last block; 0 when there is nothing yet. */
+  /** Messages from `from` to the end of the last block; 0 if there are none yet. */
   readonly available: number;
   readonly blocks: readonly Block[];
 }
 
-/** What was met of a queue: how far it reaches at least, and how large its blocks are. */
+/** What is known of a queue: its end at least, and the size of its last seen block. */
 export interface Seen extends Pick<Block, "count" | "bytes"> {
   readonly end: number;
 }
 
 /**
- * Collects a run: blocks must come in order; one behind a gap is taken only as the first. A block that was taken and has grown since
- * comes again: it replaces what it was.
+ * Collects a run. Blocks must be offered in order; a block behind a gap is taken only as the first. A block that has grown since it was
+ * taken may be offered again, and replaces the earlier copy.
  */
 export class RunWalk {
   readonly blocks: Block[] = [];
   next: number;
-  /** Messages per block, as last seen: how many blocks to ask for. */
+  /** Messages per block, as last seen. It decides how many blocks to query. */
   density: number | undefined;
   /** Whether blocks are small, as last seen. */
   small = false;
@@ -57,7 +57,7 @@ export class RunWalk {
     return this.next - this.#from;
   }
 
-  /** Blocks to ask for; one more where the first may be behind already. */
+  /** How many blocks to query: one more if the first may lie before what is wanted. */
   queryLimit(start: number | undefined): number {
     const messages = this.#count - this.available;
     const blocks = this.density === undefined ? Math.min(messages, UNKNOWN_BLOCKS_PER_QUERY) : Math.ceil(messages / this.density);
@@ -76,7 +76,7 @@ export class RunWalk {
     }
     const last = this.blocks.at(-1);
     if (last && block.base < this.next) {
-      // Only the same block can hold what follows its own beginning.
+      // A block that starts before `next` can only be the last one, grown.
       if (block.base !== last.base) return;
       this.blocks.pop();
     }
@@ -91,7 +91,7 @@ export class RunWalk {
     this.small = block.bytes <= SMALL_BLOCK_BYTES;
   }
 
-  /** Nothing live before `offset`, as far as a page went: expired blocks fill pages too. */
+  /** Notes that a page found nothing live before `offset`: expired blocks fill pages too. */
   passed(offset: number): void {
     if (this.blocks.length === 0 && offset > this.next) {
       this.#from = offset;
@@ -107,9 +107,9 @@ export class RunWalk {
 }
 
 /**
- * How many messages there were from `asked` up to `from`, where `block` is the first that is left. A restart goes to the next cap,
- * a multiple of CAP_STEP, so offsets behind the last such one were all written, up to the block, or to where the chain before it
- * ended if the block says so. What lies before that may never have been, and is not counted.
+ * How many messages there were from `asked` up to `from`, where `block` is the first live block. A restart begins at the next cap, a
+ * multiple of CAP_STEP. So all offsets after the last such multiple were written, up to the block, or up to the end of the chain before
+ * it if the block says so. Earlier offsets may never have been written, and are not counted.
  */
 function expiredBefore(block: Block, asked: number, from: number): number {
   const end = Math.min(block.chainBeforeEnd ?? from, from);

@@ -3,7 +3,7 @@ import { StoreCorrupt } from "../ports/store-failures.ts";
 import type { Block } from "./block.ts";
 import { decodeFrame, type FrameSpan, isWhole, readFrameSpan } from "./frame.ts";
 
-/** Offsets `from` … `from + count − 1` of blocks that follow one another. */
+/** Offsets `from` … `from + count − 1` of consecutive blocks. */
 export interface Stretch {
   readonly blocks: readonly Block[];
   readonly from: number;
@@ -13,10 +13,10 @@ export interface Stretch {
 /** The part of a frame that holds some of the offsets. */
 export interface Slice {
   readonly block: Block;
-  /** `undefined` where the block cannot be read, or what is in the place of these messages is no frame. */
+  /** `undefined` if the block cannot be read, or if there is no whole frame for these messages. */
   readonly frame: Uint8Array | undefined;
   readonly offset: number;
-  /** Messages of the frame before them. */
+  /** How many messages of the frame come before them. */
   readonly skip: number;
   readonly count: number;
   /** Messages of the whole frame. */
@@ -49,10 +49,10 @@ export function slicesOf({ blocks, from, count: length }: Stretch): readonly Sli
   return slices;
 }
 
-// Blocks never change, and the same ones are read many times.
+// A decoded block never changes, and is read many times.
 const checked = new WeakSet<Block>();
 
-/** Whether the frames hold as many messages as the block says: a garbled one would shift the offsets behind it. */
+/** Whether the frames hold as many messages as the block says. A garbled frame would shift the offsets behind it. */
 function addsUp(block: Block): boolean {
   if (checked.has(block)) return true;
   if (block.frames.reduce((sum, frame) => sum + spanOf(frame).count, 0) !== block.count) return false;
@@ -60,7 +60,7 @@ function addsUp(block: Block): boolean {
   return true;
 }
 
-/** A block's frames that are whole, from either end on, in their place, and a span without a frame for all between them. */
+/** The whole frames at both ends of a block, in place, and one span without a frame for everything between them. */
 function mended({ frames, count }: Block): readonly (Uint8Array | FrameSpan)[] {
   const whole = frames.map(isWhole);
   const first = whole.indexOf(false);
@@ -69,7 +69,7 @@ function mended({ frames, count }: Block): readonly (Uint8Array | FrameSpan)[] {
   return missing > 0 ? [...before, { storedAtMs: 0, count: missing }, ...after] : [{ storedAtMs: 0, count }];
 }
 
-/** Of no message for a frame that is cut short. */
+/** A frame that is cut short has no messages. */
 function spanOf(frame: Uint8Array): FrameSpan {
   try {
     return readFrameSpan(frame);
@@ -79,14 +79,14 @@ function spanOf(frame: Uint8Array): FrameSpan {
   }
 }
 
-/** The store time of an offset: the running maximum along its chain. `undefined` where its block cannot be read and is the last. */
+/** The store time of an offset: the newest one up to it in its chain. `undefined` if its block is the last and cannot be read. */
 export function storedAtMsOf(block: Block, offset: number): number | undefined {
   const [slice] = slicesOf({ blocks: [block], from: offset, count: 1 });
   const storedAtMs = slice?.storedAtMs ?? block.storedFromMs;
   return Number.isFinite(storedAtMs) ? storedAtMs : undefined;
 }
 
-/** The first offset in `block` stored at or after `timeMs`; the block's end when none was. */
+/** The first offset in `block` that was stored at or after `timeMs`, or else the block's end. */
 export function firstStoredAt(block: Block, timeMs: number): number {
   for (const slice of slicesOf({ blocks: [block], from: block.base, count: block.count }))
     if (slice.storedAtMs >= timeMs) return slice.offset;
@@ -98,7 +98,7 @@ export function tailBytes(block: Block, compressor: Compressor): number {
   return block.frames.reduce((sum, bytes) => sum + frameBytes(bytes, compressor), 0);
 }
 
-/** One that does not decode is as long as it is. */
+/** A frame that does not decode counts with its own length. */
 function frameBytes(bytes: Uint8Array, compressor: Compressor): number {
   try {
     const frame = decodeFrame(bytes, compressor);

@@ -1,9 +1,9 @@
 /**
- * Message ids: 16 bytes shown as 32 hexadecimal digits, as RocketMQ's.
+ * Message ids: 16 bytes, shown as 32 hexadecimal digits like RocketMQ's.
  *
  *   id := frame id · ordinal u16          frame id := milliseconds u48 · random 8 bytes
  *
- * All messages of a frame share its id, so a frame stores it once; the time in front lets a query start near the message.
+ * All messages of a frame share its id, so a frame stores it once. The leading time lets a query start near the message.
  */
 
 export const FRAME_ID_BYTES = 14;

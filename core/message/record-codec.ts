@@ -9,14 +9,14 @@ import type { StoredMessage } from "../terms.ts";
  *             [id text] [tag text] [keys] [properties] [messageGroup text] [priority varint] · body
  *   keys   := count varint · text*        properties := count varint · (name text · value text)*
  *
- * A flag bit says which optional part is there; the body is the rest of the length.
+ * A flag bit says whether an optional part is present. The body is the rest of the length.
  */
 export interface MessageRecord extends Omit<StoredMessage, "messageId" | "queueId" | "offset" | "storedAtMs"> {
-  /** Only where the producer chose it; else it follows from the frame. */
+  /** Present if the producer chose it; else it follows from the frame. */
   readonly messageId: string | undefined;
 }
 
-/** Which optional parts a record has. */
+/** The flag bits of the optional parts. */
 export const HAS = { id: 1, tag: 2, keys: 4, properties: 8, messageGroup: 16, priority: 32 } as const;
 const KNOWN_FLAGS = 63;
 const NO_KEYS: readonly string[] = [];
@@ -83,10 +83,10 @@ function readProperties(reader: ByteReader): ReadonlyMap<string, string> {
   return properties;
 }
 
-/** The most that the body of a record of so many bytes can have: all but its length, its flags and when it was born. */
+/** The largest body of a record of `bytes` bytes: everything but its length, its flags and its born time. */
 export const bodyBytesMax = (bytes: number): number => Math.max(0, bytes - varintBytes(Math.max(0, bytes - 4)) - 2);
 
-/** An upper bound of a record's bytes, before it is written. */
+/** An upper bound of the bytes of a record before it is written. */
 export function recordBytesMax(record: MessageRecord): number {
   let bytes = 16 + record.body.length + varintBytes(record.body.length);
   for (const text of [record.messageId, record.tag, record.messageGroup, ...record.keys])

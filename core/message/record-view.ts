@@ -5,16 +5,16 @@ const KEYS = "KEYS";
 const encoder = new TextEncoder();
 
 /**
- * Looks at the records of a batch one after the other, as they are encoded (`record-codec`), for who wants a tag, a property
- * or the message group of each: nothing else is decoded, and the body not even touched. Before the first `next` there is no record.
- * Errors: for bytes that are no records what `readRecord` throws, `RangeError` or, for text that is no UTF-8, `TypeError`.
+ * Reads the tag, a property or the message group of each record of a batch, one after the other, from its encoded form
+ * (`record-codec`): nothing else is decoded, and the body is not touched. Before the first `next` there is no record.
+ * Errors: for malformed records those of `readRecord`: `RangeError` or, for text that is not UTF-8, `TypeError`.
  */
 export class RecordView {
   readonly #records: Uint8Array;
   #from = 0;
   #end = 0;
   #at = 0;
-  /** Names asked for, as stored. One filter asks for few. */
+  /** The requested names in stored form. One filter requests few. */
   #names: Map<string, Uint8Array> | undefined;
 
   constructor(records: Uint8Array) {
@@ -90,7 +90,7 @@ export class RecordView {
     return bytes;
   }
 
-  /** Past flags and born time. */
+  /** Skips flags and born time. */
   #enter(): number {
     this.#at = this.#from;
     const flags = this.#u8();
@@ -112,7 +112,7 @@ export class RecordView {
     }
   }
 
-  /** Perhaps past the end, where nothing can be read. */
+  /** May end past the end, where nothing can be read. */
   #skipText(): void {
     const length = this.#varint();
     this.#at += length;

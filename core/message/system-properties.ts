@@ -1,4 +1,4 @@
-/** What a message in a dead-letter topic says of its end; `DLQ_ORIGIN_*` are RocketMQ's names. */
+/** The properties of a message in a dead-letter topic about its death; `DLQ_ORIGIN_*` are RocketMQ's names. */
 export const DEAD_LETTER_PROPERTIES = {
   originTopic: "DLQ_ORIGIN_TOPIC",
   originMessageId: "DLQ_ORIGIN_MESSAGE_ID",

@@ -1,5 +1,5 @@
-/** Wakes the scheduled scanner where it runs elsewhere. */
+/** Wakes the scheduled scanner, if it runs elsewhere. */
 export interface Doorbell {
-  /** Best effort: what is missed, the next tick finds. Must not throw. */
+  /** Best effort: the next tick makes up for a lost ring. Must not throw. */
   ring(): Promise<void>;
 }

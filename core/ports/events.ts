@@ -1,6 +1,6 @@
 /**
- * What befell messages without a caller being told: for whoever runs the broker. Each is told once the store has it; one whose
- * answer from the store was lost may go untold. Names are those that users know.
+ * Events of messages that no caller is told, for the operator. Each is reported once the store has it. If the store's answer was lost,
+ * it may go unreported. Names are those that users know.
  */
 export type BrokerEvent =
   | DeadLettered
@@ -11,7 +11,7 @@ export type BrokerEvent =
   | CheckNotPosted
   | RedriveEnded;
 
-/** A message moved to its group's dead letters. */
+/** A message was moved to its group's dead letters. */
 export interface DeadLettered {
   readonly kind: "deadLettered";
   readonly group: string;
@@ -37,13 +37,13 @@ export interface MessagePutAside {
 export interface TimerParked {
   readonly kind: "timerParked";
   readonly topic: string;
-  /** As the list of parked messages has it. */
+  /** Its id in the list of parked messages. */
   readonly id: string;
   readonly deliverAtMs: number;
   readonly reason: string;
 }
 
-/** No producer said what became of a transaction. */
+/** No producer said the outcome of a transaction. */
 export interface TransactionDiscarded {
   readonly kind: "transactionDiscarded";
   readonly topic: string;
@@ -54,7 +54,7 @@ export interface TransactionDiscarded {
   readonly asked: boolean;
 }
 
-/** The endpoint of a producer group gave no verdict on a transaction that can be used. */
+/** The endpoint of a producer group gave no usable verdict on a transaction. */
 export interface WebhookFailed {
   readonly kind: "webhookFailed";
   readonly producerGroup: string;
@@ -83,7 +83,7 @@ export interface RedriveEnded {
   readonly reason: string | undefined;
 }
 
-/** Hears of events. */
+/** Receives events. */
 export interface Events {
   /** Must neither throw nor wait: a burst of thousands comes at once. */
   happened(event: BrokerEvent): void;

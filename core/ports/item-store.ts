@@ -43,12 +43,12 @@ export type Change =
   | { readonly op: "deleteFromSet"; readonly name: string; readonly values: ReadonlySet<string> | ReadonlySet<number> }
   | { readonly op: "remove"; readonly name: string };
 
-/** A lost race is a value and carries the winner. `item` is what `returning` asked for. */
+/** A lost race is a value with the item that won. `item` is the one requested by `returning`. */
 export type WriteResult =
   | { readonly ok: true; readonly item?: Item | undefined }
   | { readonly ok: false; readonly current: Item | undefined };
 
-/** What a write is for, where a store that is short of room may refuse it sooner: `append` brings new messages. */
+/** The purpose of a write: a store that is short of room may refuse some sooner. `append` brings new messages. */
 export type WritePurpose = "append";
 
 export interface TransactOptions {
@@ -68,7 +68,7 @@ export type TransactWrite =
   | { readonly kind: "delete"; readonly key: Key; readonly when?: readonly Condition[] }
   | { readonly kind: "check"; readonly key: Key; readonly when: readonly Condition[] };
 
-/** One for each write of a transaction: set where its condition did not hold, with the item it met. */
+/** One entry for each write of a transaction: set if its condition failed, with the item that it met. */
 export type FailedWrites = readonly ({ readonly current: Item | undefined } | undefined)[];
 
 /** On failure nothing was applied. */
@@ -81,7 +81,7 @@ export interface Query {
   readonly to?: string;
   /** Descending `sk`. Default ascending. */
   readonly reverse?: boolean;
-  /** Items at most; a page also ends at 1 MB. */
+  /** The most items. A page also ends at 1 MB. */
   readonly limit: number;
   /** Default true: strongly consistent. */
   readonly consistent?: boolean;
@@ -92,8 +92,8 @@ export interface QueryPage {
   /** True when the limit or the page size ended the page: there may be more behind its last item. */
   readonly more: boolean;
   /**
-   * Keys within the page's range whose items are stored and cannot be read. They do not count towards `limit`, and a page with
-   * `more` ends with an item: who goes on behind the last one passes them. Absent where there are none.
+   * Keys within the page's range whose items are stored but cannot be read. They do not count towards `limit`. A page with `more` ends
+   * with an item, so a query that continues behind it skips them. Absent if there are none.
    */
   readonly damaged?: readonly Key[] | undefined;
 }
@@ -106,7 +106,7 @@ export interface ReadOptions {
 /**
  * Errors: `StoreUnavailable` with its outcome, `StoreCorrupt`, `StoreMisuse`. Reads report `outcome: not-applied`.
  *
- * A get, a batchGet and a conditional write throw `StoreCorrupt` with the key of an item that cannot be read; a query names it in
+ * For an item that cannot be read, a get, a batchGet and a conditional write throw `StoreCorrupt` with its key, and a query names it in
  * `damaged`. A put or a delete without a condition replaces or removes it.
  */
 export interface ItemStore {

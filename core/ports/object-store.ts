@@ -7,7 +7,7 @@ export interface ObjectStore {
 }
 
 export interface PutOptions {
-  /** A store at the end of a network gives the call up then, with `StoreUnavailable`; sooner where its own patience is less. */
+  /** A store over a network gives the call up after this time, with `StoreUnavailable`; or sooner by its own timeout. */
   readonly withinMs?: number;
 }
 

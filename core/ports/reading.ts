@@ -1,11 +1,11 @@
-/** Where messages are read for an answer: what is found is in memory until the answer is sent. */
+/** Admits reads of messages for answers. What a read finds stays in memory until the answer is sent. */
 export interface Reading {
   /**
-   * Runs `read` once there is room for what it finds, of which `bytesOf` is the size. Errors: SERVER_BUSY when there is no room for
-   * long; those of `read`.
+   * Runs `read` once there is room for its result, whose size is `bytesOf`. Errors: SERVER_BUSY if there is no room for long; those of
+   * `read`.
    */
   admit<T>(read: () => Promise<T>, bytesOf: (found: T) => number): Promise<T>;
-  /** Called in the middle of long work: others get their turn, where it has gone on for some milliseconds. */
+  /** Called within long work: after some milliseconds of it, other work gets its turn. */
   pause(): Promise<void>;
 }
 

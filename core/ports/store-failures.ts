@@ -23,10 +23,10 @@ export class StoreUnavailable extends Error {
   }
 }
 
-/** Stored bytes that cannot be what was written (a failed checksum), or that a newer version wrote. Retrying does not help. */
+/** Stored bytes are damaged (a failed checksum), or were written by a newer version. Retrying does not help. */
 export class StoreCorrupt extends Error {
   override readonly name = "StoreCorrupt";
-  /** Of the damaged item, where it is one. */
+  /** The key of the damaged item, if it is an item. */
   readonly key: Key | undefined;
 
   constructor(message: string, options?: ErrorOptions & { readonly key?: Key | undefined }) {

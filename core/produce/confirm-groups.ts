@@ -11,8 +11,8 @@ interface Dependencies {
 }
 
 /**
- * Why what was stored by message group must not be acknowledged; `undefined` where it may be. Whoever began to look the topic up at
- * `startedAtMs`, and took no longer than GROUP_SEND_MS, is waited for by those who change its queue counts. Who took longer asks.
+ * Why messages stored by message group must not be acknowledged; `undefined`: they may be. A change of queue counts waits for sends
+ * that began to look the topic up at `startedAtMs` and took no longer than GROUP_SEND_MS. A slower send must ask the store.
  */
 export async function orderDoubt(
   { clock, topics }: Dependencies,
@@ -20,7 +20,7 @@ export async function orderDoubt(
   startedAtMs: number,
 ): Promise<BrokerError | undefined> {
   const tookMs = clock.nowMs() - startedAtMs;
-  // A negative time: the clock stepped back, and does not tell.
+  // A negative time means that the clock stepped back, so the duration is unknown.
   if (tookMs >= 0 && tookMs <= GROUP_SEND_MS) return undefined;
   try {
     if (await topics.keepsQueues(topic)) return undefined;

@@ -6,27 +6,27 @@ import { StoreUnavailable } from "../ports/store-failures.ts";
 import type { MessageInput } from "../terms.ts";
 import type { KnownPlace } from "./known-place.ts";
 
-/** Writes that make messages known by what identifies them, in the transaction that stores them at this place. */
+/** The writes that make messages known by their identities, in the transaction that stores the messages at this place. */
 export type Identities = (place: KnownPlace) => readonly TransactWrite[];
 
-/** Where a message was stored before, as its identity tells: it is number `ordinal` of that write. */
+/** Where a message was stored before, according to its identity: it is number `ordinal` of that write. */
 export interface SentBefore {
   readonly place: KnownPlace;
   readonly ordinal: number;
   readonly messageId: string;
 }
 
-/** Where messages of one call go together: a queue, a timer, a transaction. `Receipt`: what is answered for each. */
+/** Where messages of one call are stored together: a queue, a timer, a transaction. `Receipt`: the answer for each message. */
 export interface Destination<Receipt> {
   /**
-   * Stores the messages in their order, with the writes that make them known, if any: all of it or nothing. `refused` says which of
-   * those writes met something else. Errors: `StoreUnavailable`.
+   * Stores the messages in order, with the identity writes, if any: all of it or nothing. `refused` says which of those writes met
+   * another item. Errors: `StoreUnavailable`.
    */
   store(
     messages: readonly MessageInput[],
     identities?: Identities,
   ): Promise<{ readonly status: "stored"; readonly receipts: readonly Receipt[] } | Refused>;
-  /** What is answered for a message that was stored before. Errors: MESSAGE_EXPIRED when it can no longer be found. */
+  /** The answer for a message that was stored before. Errors: MESSAGE_EXPIRED if it can no longer be found. */
   receiptOf(sent: SentBefore): Promise<Receipt>;
 }
 
@@ -35,7 +35,7 @@ export interface OnceStore {
   readonly clock: Clock;
 }
 
-/** The answer to a repeat, or what it fails with: another message is not to suffer for it. Errors: `StoreUnavailable`. */
+/** The answer to a repeat, or its error as a value, because other messages must not fail with it. Errors: `StoreUnavailable`. */
 export async function answerRepeat<Receipt>(destination: Destination<Receipt>, sent: SentBefore): Promise<Receipt | BrokerError> {
   try {
     return await destination.receiptOf(sent);
@@ -45,12 +45,12 @@ export async function answerRepeat<Receipt>(destination: Destination<Receipt>, s
   }
 }
 
-/** What is not stored by then must not be stored any more: whoever sent it has gone. Errors: `StoreUnavailable`. */
+/** After `untilMs` nothing may be stored any more, since the sender has gone. Errors: `StoreUnavailable`. */
 export function requireInTime(clock: Clock, untilMs: number): void {
   if (clock.nowMs() >= untilMs) throw new StoreUnavailable("not-applied", "unavailable", "the send did not end in time");
 }
 
-/** Whether what follows would meet the same: a store that fails, does not answer in time, or cannot be read. */
+/** Whether the next messages would fail alike: the store fails, does not answer in time, or cannot be read. */
 export const stopsAll = ({ code }: BrokerError): boolean => STOPPING.has(code);
 
 const STOPPING: ReadonlySet<ErrorCodeName> = new Set([

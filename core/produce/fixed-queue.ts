@@ -3,7 +3,7 @@ import { BrokerError } from "../errors.ts";
 import type { MessageInput, Topic } from "../terms.ts";
 
 /**
- * The one queue a message may go to: that of its message group, or of its priority. `undefined` where any queue will do.
+ * The one queue that a message may go to, by its message group or priority. `undefined`: any queue.
  * Errors: SERVER_BUSY for a message group while the topic's queue counts change.
  * Source: RocketMQ's selectors; Lamping and Veach, "A Fast, Minimal Memory, Consistent Hash Algorithm".
  */
@@ -24,7 +24,7 @@ export const queuesChange = ({ name }: Topic): BrokerError =>
     `The queues of topic '${name}' are being changed: message groups wait for some seconds. Try again.`,
   );
 
-/** Consistent: growing from n to n + 1 buckets moves one key in n + 1. */
+/** Consistent hashing: growing from n to n + 1 buckets moves one key in n + 1. */
 export function jumpHash(key: number, buckets: number): number {
   let state = BigInt(key);
   let bucket = -1;

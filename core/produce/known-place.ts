@@ -4,7 +4,7 @@ import type { FramePlace } from "../log/queue-log.ts";
 import { FRAME_ID_BYTES, messageIdOf, toHex } from "../message/message-id.ts";
 
 /**
- * Where the messages of one write went, as it is remembered with their identity: known before the write, so that both are one
+ * Where the messages of one write went, as it is remembered with their identities. The place is known before the write, so both are one
  * transaction. The offset follows from the block.
  *
  *   place := 0 u8 · queue varint · base varint · frame id 14 bytes
@@ -52,6 +52,6 @@ export function readPlace(reader: ByteReader): KnownPlace {
   }
 }
 
-/** The id of a message its producer did not name: that of message `ordinal` of the write. */
+/** The id of message `ordinal` of the write, if its producer chose none. */
 export const idAt = (place: KnownPlace, ordinal: number): string =>
   place.kind === "queue" ? messageIdOf(toHex(place.frameId), ordinal) : place.id;

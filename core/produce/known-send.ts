@@ -7,12 +7,11 @@ import { idAt, type KnownPlace, PLACE_BYTES_MAX, readPlace, writePlace } from ".
 import { producerOf } from "./producer-state.ts";
 
 /**
- * One message as a repeat of its send is answered. Item `k#<topic uid>#<dedup key>`:
- * [r] place · ordinal varint; [m] its id where the producer chose it; [u] until when it is known, epoch ms, 0 once its key is free
- * again; [x].
+ * A sent message, as repeats of its send are answered. Item `k#<topic uid>#<dedup key>`: [r] place · ordinal varint; [m] its id if the
+ * producer chose it; [u] until when it is known, epoch ms, 0 once its key is free again; [x].
  *
- * Its key is free from [u] on, or when the delayed message was cancelled. The item stays in either case, until [x]: a write of the
- * send that comes late wants it absent, or as it was before, and must not find that.
+ * The key is free from [u] on, or once the delayed message was cancelled. In both cases the item stays until [x]. A late write of the
+ * first send requires the item to be absent, or as it was before, so the item that stays makes that write fail.
  */
 export interface KnownSend {
   readonly place: KnownPlace;
@@ -21,7 +20,7 @@ export interface KnownSend {
   readonly untilMs: number;
 }
 
-/** Kept longer than it is known: a write that arrives late must still find it. */
+/** The item outlives [u] by this long, because a late write must still find it. */
 const LINGER_SECONDS = 3_600;
 
 export function knownSendItem(
@@ -53,7 +52,7 @@ export function knownSendOf(item: Item): KnownSend {
   }
 }
 
-/** That it is the very send that was read: no two have one place. */
+/** The condition that it is the send that was read: no two sends have the same place. */
 export const isKnownSend = ({ r, u }: Item): readonly Condition[] => [
   { op: "=", name: "r", value: r as Uint8Array },
   { op: "=", name: "u", value: u as number },
@@ -67,7 +66,7 @@ export const freeing = (item: Item): TransactWrite => ({
   when: isKnownSend(item),
 });
 
-/** Whether an identity, of either kind, is that of the timer with this id. */
+/** Whether an identity, of either kind, belongs to the timer with this id. */
 export function isOfTimer(identity: Item, timerId: string): boolean {
   const place = identity.r ? knownSendOf(identity).place : producerOf(identity, 0)?.writes[0]?.place;
   return place?.kind === "timer" && place.id === timerId;

@@ -24,7 +24,7 @@ export function checkMessage(topic: Topic, message: MessageInput): void {
   checkType(topic, message);
 }
 
-/** The same of a half message, which waits for its transaction. */
+/** As `checkMessage`, for a half message. */
 export function checkHalfMessage(topic: Topic, message: MessageInput): void {
   checkContent(message);
   if (topic.type !== "TRANSACTION" && topic.type !== "MIXED") throw belongsElsewhere(topic, "transactions belong", "TRANSACTION");
@@ -52,7 +52,7 @@ function checkContent(message: MessageInput): void {
   checkIdentity(message);
 }
 
-/** A tag that no filter could name would be lost on every group that goes by tags. */
+/** Refuses tags that no filter can name: no group that filters by tags could receive them. */
 function checkTag(tag: string | undefined): void {
   const problem = tag === undefined ? undefined : unnameable(tag);
   if (problem !== undefined) throw new BrokerError("BAD_REQUEST", `A tag ${UNNAMEABLE_TAGS[problem]}`);
@@ -121,7 +121,7 @@ function checkPriority(topic: Topic, { priority }: MessageInput): void {
   if (priority >= topic.writeQueues) throw conflict(topic, `priority goes from 0 to ${topic.writeQueues - 1}, one queue each.`);
 }
 
-/** MIXED topics take what any other type takes. A topic keeps its type, so that what is left is another topic. */
+/** MIXED topics take what any other type takes. A topic keeps its type, so the way out is another topic. */
 const belongsElsewhere = (topic: Topic, what: string, type: TopicType): BrokerError =>
   conflict(topic, `${what} to ${type} or MIXED topics. Create one with {"type": "${type}"} or {"type": "MIXED"}.`);
 
@@ -130,7 +130,7 @@ const conflict = (topic: Topic, detail: string): BrokerError =>
 
 const utf8Bytes = (text: string | undefined): number => {
   if (text === undefined) return 0;
-  // ASCII, nearly always: as many bytes as characters.
+  // Text is nearly always ASCII: as many bytes as characters.
   for (let at = 0; at < text.length; at++) if (text.charCodeAt(at) > 127) return encoder.encode(text).length;
   return text.length;
 };

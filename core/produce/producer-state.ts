@@ -7,8 +7,8 @@ import { StoreCorrupt } from "../ports/store-failures.ts";
 import { idAt, type KnownPlace, PLACE_BYTES_MAX, readPlace, writePlace } from "./known-place.ts";
 
 /**
- * What a topic knows of a producer that numbers its messages. Item `p#<topic uid>#<producer id>`:
- * [s] last sequence; [w] latest writes, the newest first; [u] until when it is known, epoch ms; [x].
+ * The state, in one topic, of a producer that numbers its messages. Item `p#<topic uid>#<producer id>`: [s] last sequence; [w] latest
+ * writes, the newest first; [u] until when it is known, epoch ms; [x].
  *
  *   writes := (first sequence varint · count varint · place · ids u8 (0: none chosen) [id text ("" where not chosen)]*)*
  */
@@ -22,11 +22,11 @@ export interface ProducerWrite {
   readonly first: number;
   readonly count: number;
   readonly place: KnownPlace;
-  /** Ids the producer chose, if it chose any. */
+  /** The ids that the producer chose, if it chose any. */
   readonly chosenIds: readonly (string | undefined)[] | undefined;
 }
 
-/** Ids of many messages, kept for their repeats, must not outgrow the item: what is older goes first. */
+/** Bounds the writes kept for repeats, since many ids could outgrow the item. The oldest writes are dropped first. */
 const WRITES_BYTES_MAX = 3_072;
 
 export function producerItem(
@@ -56,7 +56,7 @@ export function producerItem(
   };
 }
 
-/** That nobody wrote since the state was read. An older one that was forgotten is replaced. */
+/** The condition that the state is as it was read. A forgotten state is replaced. */
 export const asRead = (item: Item | undefined): readonly Condition[] =>
   item
     ? [
@@ -65,7 +65,7 @@ export const asRead = (item: Item | undefined): readonly Condition[] =>
       ]
     : [{ op: "absent", name: "pk" }];
 
-/** `undefined` for a producer that was idle too long. */
+/** `undefined` if the producer is unknown, or was idle too long. */
 export function producerOf(item: Item | undefined, nowMs: number): ProducerState | undefined {
   if (!item || (item.u as number) <= nowMs) return undefined;
   const { s, w, u } = item as unknown as { s: number; w: Uint8Array; u: number };
@@ -78,7 +78,7 @@ export function producerOf(item: Item | undefined, nowMs: number): ProducerState
   return { last: s, writes, untilMs: u };
 }
 
-/** Where the message with this sequence went; `undefined` when it is not among the latest. */
+/** Where the message with this sequence went; `undefined` if it is not among the latest. */
 export function sentBefore(
   state: ProducerState,
   sequence: number,

@@ -8,7 +8,7 @@ import type { Arrivals } from "../wake/arrivals.ts";
 import type { SentBefore } from "./destination.ts";
 import type { QueueChoice } from "./queue-choice.ts";
 
-/** What sends work with. */
+/** The dependencies of a send. */
 export interface Producing extends Scheduling {
   readonly topics: TopicRegistry;
   readonly arrivals: Arrivals;
@@ -29,7 +29,7 @@ export const recordOf = (message: MessageInput, nowMs: number): MessageRecord =>
   body: message.body,
 });
 
-/** What is answered for a message that was sent before. Errors: MESSAGE_EXPIRED; BAD_REQUEST for one of a transaction. */
+/** The answer for a message that was sent before. Errors: MESSAGE_EXPIRED; BAD_REQUEST if it belongs to a transaction. */
 export async function receiptOfRepeat(
   { log, recallHandles }: Producing,
   topic: Topic,

@@ -12,28 +12,28 @@ import type { Random } from "../ports/random.ts";
 import { growingTo } from "../store/growing-to.ts";
 import type { Topic } from "../terms.ts";
 
-/** `roundRobin` spreads evenly; `sticky` stays where the chain's tail is known, which saves a read per send. */
+/** `roundRobin` spreads evenly; `sticky` stays where the tail is known, which saves a read per send. */
 export type QueueChoicePolicy = "roundRobin" | "sticky";
 
-/** What came of an append to a queue. */
+/** The outcome of an append to a queue. */
 export type AppendOutcomeSeen = { readonly latencyMs: number; readonly lostRaces: number } | "failed";
 
 interface Sending {
   turn: number;
-  /** The queue sends stay on, since when, and its last use. */
+  /** The queue that sends stay on, since when, and its last use. */
   stuck: { readonly queueId: number; readonly sinceMs: number; usedAtMs: number } | undefined;
-  /** The queue whose race was lost last. */
+  /** The queue on which a race was last lost. */
   left: number | undefined;
-  /** Until when a queue is passed over. */
+  /** Until when each queue is avoided. */
   readonly timeouts: Map<number, number>;
 }
 
 /**
  * Finds a queue for messages that may go to any.
  *
- * Sticky: stays on a queue while its cached tail is worth something (a second) but ten seconds at most, and leaves it after a
- * lost race, a slow append or a failed one. Slow and failed queues are passed over for a while, longer the slower they were;
- * where all are, the one whose time ends first is taken. Source: RocketMQ's LatencyFaultToleranceImpl and MQFaultStrategy.
+ * Sticky: stays on a queue while its cached tail is valid (a second) but ten seconds at most, and leaves it after a lost race, a slow
+ * append or a failed one. Slow and failed queues are avoided for a while: the slower, the longer. If all are avoided, the one whose
+ * time ends first is taken. Source: RocketMQ's LatencyFaultToleranceImpl and MQFaultStrategy.
  */
 export class QueueChoice {
   readonly #clock: Clock;
@@ -47,7 +47,7 @@ export class QueueChoice {
     this.#policy = policy;
   }
 
-  /** `prefers`: those that nobody else appends to just now. Another is taken only where all of these are slow for STRANGE_QUEUE_MS. */
+  /** `prefers`: queues that no other sender uses now. Another is taken only if all of these are slow for STRANGE_QUEUE_MS. */
   choose(topic: Pick<Topic, "uid" | "writeQueues">, prefers?: (queueId: number) => boolean): number {
     const sending = this.#sending(topic.uid);
     const { writeQueues } = topic;
@@ -63,7 +63,7 @@ export class QueueChoice {
     return queueId;
   }
 
-  /** Tells how an append went, so that the next choice can be better. */
+  /** Learns from the outcome of an append for the next choice. */
   saw(topicUid: string, queueId: number, outcome: AppendOutcomeSeen): void {
     if (this.#policy === "roundRobin") return;
     const sending = this.#sending(topicUid);
@@ -88,7 +88,7 @@ export class QueueChoice {
     for (let step = 0; step < writeQueues; step++) {
       const queueId = (start + step) % writeQueues;
       const untilMs = Math.max(nowMs, sending.timeouts.get(queueId) ?? 0);
-      // Of two that are equally free, rather the one whose race was not lost.
+      // Of two equally free queues, prefer the one on which no race was lost.
       const rank = untilMs + (prefers(queueId) ? 0 : STRANGE_QUEUE_MS) + (queueId === sending.left ? 1 : 0);
       if (rank < bestMs) {
         best = queueId;

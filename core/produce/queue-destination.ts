@@ -6,7 +6,7 @@ import type { MessageInput, SendReceipt, Topic } from "../terms.ts";
 import type { Destination, Identities, SentBefore } from "./destination.ts";
 import { type Producing, receiptOfRepeat, recordOf } from "./producing.ts";
 
-/** A queue of a topic; where `anyWouldDo` another one, if this one does not take the messages. */
+/** A queue of a topic. With `anyWouldDo`, another queue is used if this one does not take the messages. */
 export class QueueDestination implements Destination<SendReceipt> {
   readonly #producing: Producing;
   readonly #topic: Topic;
@@ -62,6 +62,6 @@ export class QueueDestination implements Destination<SendReceipt> {
   }
 }
 
-/** Only what certainly did not happen may be tried elsewhere. */
+/** Only an append that certainly did not happen may be tried on another queue. */
 const canMove = (error: unknown): boolean =>
   StoreUnavailable.is(error) && error.outcome === "not-applied" && error.reason !== "full";

@@ -14,16 +14,16 @@ import { type Delay, TimerDestination } from "./timer-destination.ts";
 
 type SendResult = SendReceipt | BrokerError;
 
-/** An entry that may be sent, and where it goes. */
+/** An entry that may be sent, and its destination. */
 interface Planned {
   readonly entry: MessageInput;
   /** `undefined`: to its queue at once. */
   readonly delay: Delay | undefined;
-  /** The one queue it may go to, where it is not delayed: a delayed one is given its queue when it is due. */
+  /** The one queue it may go to. A delayed entry gets its queue when it is due. */
   readonly fixed: number | undefined;
 }
 
-/** Entries of one call that are stored together: those of a queue, or one that is delayed. */
+/** Entries of one call that are stored together: all of one queue, or one that is delayed. */
 interface Portion {
   readonly planned: readonly Planned[];
   readonly destination: Destination<SendReceipt>;
@@ -32,13 +32,12 @@ interface Portion {
 type Results = readonly (readonly [Planned, SendResult])[];
 
 /**
- * Stores messages: each is acknowledged once it is durable, with its queue and offset, or with its due time and recall handle where
- * it is delayed. Entries of one call that go to one queue are stored together, in their order; the others succeed or fail on their
- * own.
+ * Stores messages. Each is acknowledged once it is durable: with its queue and offset, or with its due time and recall handle if it is
+ * delayed. Entries of one call for one queue are stored together, in order. The others succeed or fail on their own.
  *
- * Limits: 1 … 100 entries, bodies of 1 byte … 4 MiB, delays up to ten years. Errors: TOPIC_NOT_FOUND, FORBIDDEN; per entry what
- * `checkMessage` throws, ILLEGAL_DELIVERY_TIME, OUT_OF_ORDER_SEQUENCE, STORE_UNAVAILABLE (not stored), REQUEST_TIMEOUT (perhaps
- * stored). Idempotent for entries with an identity. Source: RocketMQ SendMessage; invariants I1, I2, I9.
+ * Limits: 1 … 100 entries, bodies of 1 byte … 4 MiB, delays up to ten years. Errors: TOPIC_NOT_FOUND, FORBIDDEN; per entry those of
+ * `checkMessage`, ILLEGAL_DELIVERY_TIME, OUT_OF_ORDER_SEQUENCE, STORE_UNAVAILABLE (not stored, or perhaps if the store is full),
+ * REQUEST_TIMEOUT (perhaps stored). Idempotent for entries with an identity. Source: RocketMQ SendMessage; invariants I1, I2, I9.
  */
 export async function sendMessages(
   producing: Producing,
@@ -54,7 +53,7 @@ export async function sendMessages(
   const results = plans.map((one): SendResult => {
     if (BrokerError.is(one)) return one;
     const result = stored.get(one) as SendResult;
-    // What was stored by message group is answered so only while the topic's queues stand.
+    // Messages of message groups are acknowledged only if the topic's queues have not changed.
     return doubt && isOrdered(one) && !BrokerError.is(result) ? doubt : result;
   });
   if (planned.some(({ delay }) => !delay)) ring(producing, topic, results);
@@ -77,7 +76,7 @@ export function requireWritable(topic: Topic): Topic {
   throw new BrokerError("FORBIDDEN", `Topic '${topic.name}' does not allow writing: its perm is ${topic.perm}.`);
 }
 
-/** One for each entry: where it goes, or why it is not sent. */
+/** The plan for each entry, or why it is not sent. */
 function plan({ clock, log }: Producing, topic: Topic, entries: readonly MessageInput[]): readonly (Planned | BrokerError)[] {
   const nowMs = clock.nowMs();
   let ids: readonly string[] | undefined;
@@ -111,7 +110,7 @@ async function storePortion(producing: Producing, topic: Topic, { planned, desti
   return planned.map((one, at) => [one, results[at] as SendResult]);
 }
 
-/** A producer's sequences are stored one after the other. When the store fails, what follows fails with it. */
+/** Stores a producer's sequences one after the other. If the store fails, the rest fails with it. */
 async function oneByOne(producing: Producing, topic: Topic, portions: readonly Portion[]): Promise<Results> {
   const results: (readonly [Planned, SendResult])[] = [];
   let failure: BrokerError | undefined;
@@ -126,14 +125,14 @@ async function oneByOne(producing: Producing, topic: Topic, portions: readonly P
   return results;
 }
 
-/** Wakes those who wait for what was stored; one that failed is perhaps stored, nobody knows where. */
+/** Wakes receives that wait for the messages. A failed entry may be stored in any queue, so then the whole topic is rung. */
 function ring({ arrivals }: Producing, topic: Topic, results: readonly SendResult[]): void {
   if (results.some((result) => BrokerError.is(result))) arrivals.topicRings(topic.uid);
   const queueIds = results.map((result) => ("queueId" in result ? result.queueId : undefined));
   for (const queueId of new Set(queueIds)) if (queueId !== undefined) arrivals.topicRings(topic.uid, queueId);
 }
 
-/** Sorts the entries by queue; those that may go anywhere go together, and delayed ones alone. */
+/** Groups the entries by queue. Entries for any queue go together, and each delayed one alone. */
 function portionsOf(producing: Producing, topic: Topic, planned: readonly Planned[], anywhere: number): readonly Portion[] {
   const delayed: Portion[] = [];
   const queues = new Map<number, Planned[]>();
@@ -145,14 +144,14 @@ function portionsOf(producing: Producing, topic: Topic, planned: readonly Planne
     else queues.set(queueId, [one]);
   }
   const portions = [...queues].map(([queueId, some]) => {
-    // Another queue would do as well: not where others of the call have theirs, with which order is kept.
+    // Another queue would do only if no other entry of the call has its own: the call's order is kept.
     const anyWouldDo = queues.size === 1 && some.every(({ fixed }) => fixed === undefined);
     return { planned: some, destination: new QueueDestination(producing, topic, queueId, anyWouldDo) };
   });
   return [...portions, ...delayed];
 }
 
-/** Entries as they follow each other, together while they go to one queue and their sequences, if any, follow each other too. */
+/** Splits the entries, in order, into runs for one queue in which the sequences, if any, follow each other. */
 function portionsInOrder(producing: Producing, topic: Topic, planned: readonly Planned[], anywhere: number): readonly Portion[] {
   const portions: (Portion & { readonly planned: Planned[] })[] = [];
   let before: Planned | undefined;

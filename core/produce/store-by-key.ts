@@ -10,9 +10,9 @@ import type { KnownPlace } from "./known-place.ts";
 import { isKnownSend, knownSendItem, knownSendOf } from "./known-send.ts";
 
 /**
- * Stores entries of one destination, some of which are known by a dedup key: each key's item is put in the transaction that stores its
- * message, on condition that there is none. Who meets one leaves that entry out, answers it as its first send was answered, and
- * stores the rest. One result per entry.
+ * Stores entries of one destination, some of which have a dedup key. The transaction that stores a message also puts its key's item, on
+ * the condition that there is none. If there is one, the entry is left out and answered as its first send was; the others are stored.
+ * One result per entry.
  */
 export async function storeByKey<Receipt>(
   store: OnceStore,
@@ -29,7 +29,7 @@ export async function storeByKey<Receipt>(
       await storePart(store, topicUid, destination, { entries, indexes: now, results, untilMs });
     } catch (error) {
       const failure = asBrokerError(error);
-      // What comes after a failed store is not tried: it would be stored ahead of what comes before it.
+      // Entries after a failed store are not tried: they would be stored ahead of earlier ones.
       for (const index of stopsAll(failure) ? waiting : now) results[index] ??= failure;
       if (stopsAll(failure)) return results;
     }
@@ -38,7 +38,7 @@ export async function storeByKey<Receipt>(
   return results;
 }
 
-/** As many of the first as fit one transaction; a key's second entry waits for what becomes of its first. */
+/** As many of the first entries as one transaction takes. The second entry of a key waits for the outcome of the first. */
 function firstOfEachKey(entries: readonly MessageInput[], waiting: readonly number[]): { now: number[]; later: number[] } {
   const keys = new Set<string>();
   const now: number[] = [];
@@ -65,7 +65,7 @@ async function storePart<Receipt>(
   destination: Destination<Receipt>,
   { entries, indexes, results, untilMs }: Part<Receipt>,
 ): Promise<void> {
-  /** What lies under a key though its window is over, or its message was cancelled: it may be replaced. */
+  /** Items of keys whose window is over or whose message was cancelled: they may be replaced. */
   const forgotten = new Map<string, Item>();
   let left = indexes;
   const meet = async (index: number, current: Item | undefined): Promise<void> => {
@@ -78,7 +78,7 @@ async function storePart<Receipt>(
       left = left.filter((other) => other !== index);
     }
   };
-  // A large body is stored before its key is met: better to look first.
+  // A large body would be stored before its key is checked, so the keys are read first.
   if (indexes.reduce((bytes, index) => bytes + (entries[index]?.body.length ?? 0), 0) > INLINE_FRAME_BYTES_MAX) {
     const keyed = left.filter((index) => keyOf(entries[index]) !== undefined);
     const known = await items.batchGet(keyed.map((index) => knownSendKey(topicUid, keyOf(entries[index]) as string)));

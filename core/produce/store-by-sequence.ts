@@ -12,9 +12,9 @@ interface Sequenced {
 }
 
 /**
- * Stores entries of one producer whose sequences follow each other, in one transaction with the producer's state: the first
- * must follow the last that was stored. Entries that were stored before are answered as they were then, where they are among the
- * latest; a gap is refused, and with it all that comes after. One result per entry. Source: Kafka's idempotent producer.
+ * Stores a run of one producer's entries with consecutive sequences, in one transaction with the producer's state. The first must
+ * follow the last stored one. Entries that were stored before get their first answer, if they are among the latest. A gap is refused,
+ * with all entries after it. One result per entry. Source: Kafka's idempotent producer.
  */
 export async function storeBySequence<Receipt>(
   store: OnceStore,
@@ -43,8 +43,8 @@ interface Sending<Receipt> {
 }
 
 /**
- * Answers repeats up to the first entry that is new, then stores the rest, unless someone wrote meanwhile. `results`: of the first
- * entries; it adds to them.
+ * Answers repeats up to the first new entry, then stores the rest, unless another request wrote meanwhile. `results`: those of the
+ * first entries; more are added.
  */
 async function step<Receipt>(
   { items, clock }: OnceStore,

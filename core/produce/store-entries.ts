@@ -6,8 +6,8 @@ import { storeByKey } from "./store-by-key.ts";
 import { storeBySequence } from "./store-by-sequence.ts";
 
 /**
- * Stores messages at one destination, in their order, and answers for each; those with an identity are stored once. Either all of them
- * have a sequence or none has. Never throws what a caller or a store did.
+ * Stores messages at one destination, in order, and answers for each. Those with an identity are stored once. Either all of them have a
+ * sequence or none has. Failures of the caller or the store are values.
  */
 export async function storeEntries<Receipt>(
   store: OnceStore,

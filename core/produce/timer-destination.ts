@@ -30,7 +30,7 @@ export class TimerDestination implements Destination<SendReceipt> {
     const companions = identities && ((place: TimerPlace) => identities({ kind: "timer", ...place }));
     const dedupKey = message.once?.kind === "key" ? message.once.key : undefined;
     const outcome = await scheduleMessage(this.#producing, this.#topic, { record, dueMs, id, dedupKey }, companions);
-    // What was met may be of an earlier try of this very write, whose timer is gone by now: it fired.
+    // The identity that was met may be that of an earlier attempt of this very write, whose timer has already fired.
     if (outcome.status === "refused" && !outcome.currents.some((met) => met?.current && isOfTimer(met.current, id)))
       return outcome;
     const recallHandle = this.#producing.recallHandles.write(this.#topic.uid, outcome.place);

@@ -3,8 +3,8 @@ import type { Signer } from "../ports/signer.ts";
 import { ATTEMPT_TAG_CHARS } from "./progress.ts";
 
 /**
- * How claims know the attempt that took them: 60 bits of a keyed hash, so that no two attempts of a group are taken for one another, and
- * nobody can choose ids that are.
+ * The tag by which a claim knows the attempt that took it: 60 bits of a keyed hash. So no two attempts of a group are confused, and
+ * nobody can choose ids that collide.
  */
 export class AttemptTags {
   readonly #signer: Signer;
@@ -15,7 +15,7 @@ export class AttemptTags {
     this.#key = key;
   }
 
-  /** The tag of a group's attempt that was not repeated yet. */
+  /** The tag of an attempt before any repeat. */
   tagOf(groupUid: string, attemptId: string): string {
     const hash = this.#signer.sign(this.#key, new TextEncoder().encode(`attempt/${groupUid}/${attemptId}`));
     return `${toBase64url(hash.subarray(0, 8)).slice(0, ATTEMPT_TAG_CHARS)}A`;

@@ -6,25 +6,26 @@ import { readDeferred, writeDeferred } from "./deferred.ts";
 import type { Progress } from "./progress.ts";
 
 /**
- * Where the messages of a bucket are that may not be delivered yet. A bucket of a queue, as one group consumes it, is
+ * The messages of a bucket that may not be delivered yet. A bucket of a queue, as one group consumes it, is in one of these states:
  *
  *   free        nothing of it is handed out, and nothing waits.
- *   inside      its claim is in the progress item, held or given back. What the scan meets of it meanwhile is deferred in `k`.
+ *   inside      its claim is in the progress item, held or given back. Messages that the scan meets meanwhile are deferred in `k`.
  *   backlogged  its claim is in the progress item or just settled, and messages wait outside, behind those in `k`. `bk` names
- *               it. What the scan meets of it goes to the end of its backlog.
- *   out         its claim waits outside, among those that were moved out, and everything behind it in its backlog. The progress item
- *               names it nowhere: `oc` only counts such buckets. Its backlog is there, even if it is empty.
+ *               the bucket. Messages that the scan meets go to the end of its backlog.
+ *   out         its claim waits outside, among the claims that were moved out, and everything behind it in its backlog. The
+ *               progress item does not name it: `oc` only counts such buckets. Its backlog item exists, even if it is empty.
  *
  * A bucket goes from inside to backlogged when its deferred offsets crowd the item (`make-space.ts`, `take-ordered.ts`); from either
  * to out when its claim waits long or the item is crowded (`make-space.ts`); from out to inside or backlogged when its claim is due
  * (`take-moved-out.ts`); and from backlogged back to inside piece by piece, once its claim is settled and nothing of it is left in
  * `k` (`refill.ts`). So of each bucket the order is: claim, `k`, chunks of the backlog, backlog.
  *
- * A scan must not hand out a message of a bucket that is out. While `oc` is above 0 it looks up the backlog of each bucket that
- * the progress item does not know.
+ * A scan must not hand out a message of a bucket that is out. So while `oc` is above 0, it looks up the backlog of each bucket that the
+ * progress item does not name.
  *
- * Backlogs are written only in a transaction with the progress item that finds `ov` as it was read before them, and counts it up.
- * So what was read of them still holds when such a transaction succeeds, or an update that finds `ov` as read.
+ * Backlogs are written only in a transaction with the progress item, on the condition that its `ov` is as it was read before them. The
+ * transaction increments `ov`. So what was read of a backlog still holds if such a transaction, or an update on the same condition,
+ * succeeds.
  *
  *   w#…  <generation>-<bucket>           [o] offsets (those of `deferred.ts`, without buckets) · [c] chunks · [q] 1: out
  *   w#…  <generation>-<bucket>-<first>   [o] offsets of a chunk, in front of the backlog's own
@@ -37,7 +38,7 @@ export interface Backlog {
 
 const EMPTY: Backlog = { offsets: [], chunks: 0, out: false };
 
-/** The backlogs of a queue as they were read, and what is to become of them. */
+/** The backlogs of a queue as they were read, and the changes to write. */
 export class Backlogs {
   readonly #items: ItemStore;
   readonly #source: ProgressGeneration;
@@ -59,7 +60,7 @@ export class Backlogs {
     }
   }
 
-  /** `undefined` where there is none, or it was not read. */
+  /** `undefined` if the bucket has none, or if it was not read. */
   of(bucket: number): Backlog | undefined {
     return this.#changed.get(bucket) ?? this.#read.get(bucket);
   }
@@ -69,7 +70,7 @@ export class Backlogs {
     return offsets.length === 0 && chunks === 0;
   }
 
-  /** Behind everything. */
+  /** Adds offsets at the end. */
   append(bucket: number, offsets: readonly number[]): void {
     const before = this.of(bucket) ?? EMPTY;
     const all = [...before.offsets, ...offsets];
@@ -78,7 +79,7 @@ export class Backlogs {
     this.#changed.set(bucket, { ...before, offsets: all, chunks });
   }
 
-  /** In front of everything: the bucket's deferred offsets. */
+  /** Adds the bucket's deferred offsets at the front. */
   prepend(bucket: number, offsets: readonly number[]): void {
     const before = this.of(bucket) ?? EMPTY;
     if (this.isEmpty(bucket)) {
@@ -91,7 +92,7 @@ export class Backlogs {
     this.#changed.set(bucket, { ...before, chunks });
   }
 
-  /** Offsets of the oldest piece, at most. */
+  /** At most how many offsets the oldest piece has. */
   sizeOfOldest(bucket: number): number {
     const { offsets, chunks } = this.of(bucket) ?? EMPTY;
     return chunks > 0 ? BACKLOG_OFFSETS_MAX : offsets.length;
@@ -114,7 +115,7 @@ export class Backlogs {
     return offsetsOfBacklog(chunk);
   }
 
-  /** Its claim is outside, or comes back. */
+  /** Notes that the bucket's claim is outside, or returns. */
   setOut(bucket: number, out: boolean): void {
     this.#changed.set(bucket, { ...(this.of(bucket) ?? EMPTY), out });
   }
@@ -138,7 +139,7 @@ const encoded = (offsets: readonly number[]): Uint8Array => writeDeferred({ offs
 
 const backlogOf = (item: Item): Backlog => ({ offsets: offsetsOfBacklog(item), chunks: item.c as number, out: item.q === 1 });
 
-/** Of a backlog or a chunk. */
+/** The offsets of a backlog item or of a chunk. */
 export const offsetsOfBacklog = (item: Item): readonly number[] =>
   item.o === undefined ? [] : readDeferred(item.o as Uint8Array).offsets;
 

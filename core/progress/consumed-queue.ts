@@ -7,11 +7,11 @@ export interface ConsumedQueue {
   readonly subscription: Subscription;
   readonly topic: Topic;
   readonly queueId: number;
-  /** What the subscription lets through. */
+  /** The subscription's filter. */
   readonly filter: MessageFilter;
 }
 
-/** What names the progress of a group on a queue. */
+/** The part of it that names the progress item. */
 export type ProgressQueue = Pick<ConsumedQueue, "subscription" | "queueId">;
 
 export const logQueue = (queue: ConsumedQueue): { topicUid: string; queueId: number } => ({

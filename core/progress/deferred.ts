@@ -3,12 +3,12 @@ import { ByteWriter } from "../bytes/byte-writer.ts";
 import type { Change, Condition, Item } from "../ports/item-store.ts";
 
 /**
- * Offsets below a group's next one that wait for their bucket, ascending, and at the same index that bucket; `undefined` for a
- * message without a message group. All of them are one attribute of the progress item, absent where none waits:
+ * Offsets below a group's next offset that wait for their bucket, ascending. `buckets` has at the same index the bucket, or `undefined`
+ * for a message without a message group. All of them are one attribute of the progress item, absent if nothing waits:
  *
  *   k := lowest offset u40 · (step varint · [bucket u16])*
  *
- * A step is twice the distance from the offset before, the first one's from the lowest; odd where there is no bucket.
+ * A step is twice the distance from the offset before (for the first: from the lowest). It is odd if there is no bucket.
  */
 export interface Deferred {
   readonly offsets: readonly number[];
@@ -18,7 +18,7 @@ export interface Deferred {
 const NAME = "k";
 const NOTHING: Deferred = { offsets: [], buckets: [] };
 
-// Bytes never change, and an update that does not defer hands them on.
+// Stored bytes never change, and an item keeps the same array through updates that do not touch it.
 const parsed = new WeakMap<Uint8Array, Deferred>();
 
 export function deferredOf(item: Item): Deferred {
@@ -31,22 +31,22 @@ export function deferredOf(item: Item): Deferred {
   return deferred;
 }
 
-/** What they weigh in the item. */
+/** The bytes that deferred offsets take in the item. */
 export const deferredBytes = (item: Item): number => (item[NAME] as Uint8Array | undefined)?.length ?? 0;
 
-/** What makes the item hold these and no others. */
+/** The changes after which the item holds exactly these. */
 export function deferredChanges(item: Item, deferred: Deferred): readonly Change[] {
   if (deferred.offsets.length > 0) return [{ op: "set", name: NAME, value: writeDeferred(deferred) }];
   return item[NAME] === undefined ? [] : [{ op: "remove", name: NAME }];
 }
 
-/** Nobody has deferred anything, or taken what was deferred, since the item was read. */
+/** The condition that the deferred offsets are as they were read. */
 export function deferredAsRead(item: Item): Condition {
   const value = item[NAME];
   return value === undefined ? { op: "absent", name: NAME } : { op: "=", name: NAME, value };
 }
 
-/** What waits for each bucket, ascending. */
+/** The offsets that wait for each bucket, ascending. */
 export function offsetsByBucket({ offsets, buckets }: Deferred): Map<number, number[]> {
   const byBucket = new Map<number, number[]>();
   for (const [index, offset] of offsets.entries()) {
@@ -64,14 +64,14 @@ export function withoutBuckets({ offsets, buckets }: Deferred, gone: ReadonlySet
   return { offsets: offsets.filter(stays), buckets: buckets.filter(stays) };
 }
 
-/** Those of `more` among the others, in the order of the offsets. */
+/** Merges `more` into the others, ascending. */
 export function withDeferred(deferred: Deferred, bucket: number, more: readonly number[]): Deferred {
   const behind = deferred.offsets.map((offset, index) => ({ offset, bucket: deferred.buckets[index] }));
   const all = [...behind, ...more.map((offset) => ({ offset, bucket }))].sort((a, b) => a.offset - b.offset);
   return { offsets: all.map(({ offset }) => offset), buckets: all.map((one) => one.bucket) };
 }
 
-/** The encoding alone. */
+/** Decodes the attribute; a backlog has the same encoding. */
 export function readDeferred(bytes: Uint8Array): Deferred {
   const reader = new ByteReader(bytes);
   const offsets: number[] = [];

@@ -5,8 +5,8 @@ import type { ConsumedQueue } from "./consumed-queue.ts";
 import { BUCKETS, type Progress } from "./progress.ts";
 
 /**
- * What order a group's messages keep on a topic: none; that of each message group, in parallel (FIFO and MIXED topics, whatever
- * the group says); or that of the whole queue (`ordered` groups on other topics).
+ * The order in which a group receives a topic's messages: none; the order of each message group, with groups in parallel (FIFO and
+ * MIXED topics, whatever the group says); or the order of the whole queue (`ordered` groups on other topics).
  */
 export type DeliveryOrder = "none" | "messageGroup" | "queue";
 
@@ -29,7 +29,7 @@ export function bucketOf(order: DeliveryOrder, messageGroup: string | undefined)
   return messageGroup === undefined ? undefined : hash32(messageGroup) % BUCKETS;
 }
 
-/** Buckets of which messages are out. In a queue in order, claims from before it was in order hold it too. */
+/** The buckets that have an open claim. A queue that became ordered later is also held by its older claims. */
 export function heldBuckets(order: DeliveryOrder, progress: Progress): Set<number> {
   const held = new Set<number>();
   for (const claim of progress.claims.values()) {

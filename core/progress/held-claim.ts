@@ -6,14 +6,14 @@ import { type Claim, givenBackNonce, type Progress } from "./progress.ts";
 import { waitsOutside } from "./waits-outside.ts";
 
 /**
- * The claim in which a delivery holds a message. Extending a part of a delivery moves it to another claim: whatever handle names
- * the delivery goes on working there.
+ * The claim in which a delivery holds a message. An extend of a part of a delivery moves that part to another claim. All handles of the
+ * delivery keep working there.
  */
 export function heldClaim(progress: Progress, handle: HeldMessage): Claim | undefined {
   return claimWith(progress, handle, handle.held.nonce, handle.held.attempt);
 }
 
-/** The claim in which a message waits that this delivery gave back. */
+/** The claim in which a message that this delivery gave back waits. */
 export function givenBackClaim(progress: Progress, handle: HeldMessage): Claim | undefined {
   return claimWith(progress, handle, givenBackNonce(handle.held.nonce, handle.held.attempt));
 }
@@ -35,8 +35,8 @@ function claimWith(progress: Progress, handle: HeldMessage, nonce: string, attem
 }
 
 /**
- * Whether a message that its claim no longer holds open counts as settled by this handle: only while the lease runs, by a clock
- * read after the reply, and no claim has the message, nor does it wait. Anything else may be someone else's by now.
+ * Whether this handle settled a message that its claim no longer holds open. It did if the lease is still running, by a clock read
+ * after the reply, and if no claim has the message and it does not wait. Otherwise the message may be another consumer's by now.
  */
 export async function settledBefore(
   consumption: Consumption,
@@ -48,13 +48,13 @@ export async function settledBefore(
   if (!progress || isOver() || !isNowhere(progress, handle)) return false;
   if (progress.messagesOut === 0) return true;
   if ((await waitsOutside(consumption, queue, progress, handle)) !== false) return false;
-  // Nothing has moved meanwhile, from where it was looked for last to where it was looked for first.
+  // The two places were read one after the other. If nothing moved in between, the message was in neither.
   const now = await consumption.progressStore.read(queue);
   const unmoved = now?.messagesOut === progress.messagesOut && now.moves === progress.moves;
   return unmoved && isNowhere(now, handle) && !isOver();
 }
 
-/** Handed out in this generation, and neither in a claim of the item nor deferred there. */
+/** The message was handed out in this generation, and is neither in a claim of the item nor deferred there. */
 function isNowhere({ generation, next, claims, deferred }: Progress, handle: HeldMessage): boolean {
   const offset = offsetOf(handle);
   if (generation !== handle.held.generation || offset >= next || deferred.offsets.includes(offset)) return false;

@@ -3,26 +3,26 @@ import type { ConsumedQueue } from "./consumed-queue.ts";
 import type { ClaimMeta, Progress } from "./progress.ts";
 
 /**
- * What one delivery holds: the messages of a claim that it handed out, until `dueMs`.
+ * What one delivery holds: the messages that it handed out of a claim, until `dueMs`.
  *
- * A claim and its holder pass through these states; each arrow is one write, and a crash between two leaves the state before it.
+ * A claim and its holder pass through these states. Each arrow is one write; a crash between two writes leaves the earlier state.
  *
- *   held         a receive takes new messages, or a due claim, under its nonce. Acks take messages out; with the last one the
- *                claim goes. An extend moves the end of the lease on: of the whole claim in place, of a part in a claim of its own.
- *   given back   a nack marks the nonce of the delivery (`givenBackNonce`), so that its handles no longer work, and lets the claim
- *                wait. Many that wait long move out of the item (`moved-out-claim.ts`).
- *   due          the lease, or the wait, is over: nothing is written. What was held may still be settled, until the next receive
- *                takes the claim for itself, or moves it to the dead-letter topic after the last attempt.
+ *   held         a receive takes new messages, or a due claim, under its nonce. Acks remove messages from the claim; the last ack
+ *                removes the claim. An extend moves the end of the lease: of the whole claim in place, of a part in its own claim.
+ *   given back   a nack marks the delivery's nonce (`givenBackNonce`), so its handles no longer work, and the claim waits. If many
+ *                claims wait long, they move out of the item (`moved-out-claim.ts`).
+ *   due          the lease, or the wait, is over: nothing is written. The holder may still settle, until the next receive takes
+ *                the claim for itself, or moves it to the dead-letter topic after the last attempt.
  *
- * A consumer that crashes leaves a held claim, which falls due. A receive that crashes after its write leaves the same.
+ * A consumer that crashes leaves a held claim, which falls due. So does a receive that crashes after its write.
  */
 export interface Held extends Omit<ClaimMeta, "attemptTag"> {
   readonly generation: number;
-  /** The claim they were in when they were handed out. A part that was extended is in another one since. */
+  /** The claim from which they were handed out. An extended part has since moved to another claim. */
   readonly id: string;
   /** The claim's first offset. */
   readonly first: number;
-  /** Messages handed out from the claim: who settles all of them may take it that they are all that it holds. */
+  /** How many messages were handed out from the claim. A call that settles all of them assumes that the claim holds no others. */
   readonly handedOut: number;
   /** The claim carries an attempt's tag. */
   readonly tagged: boolean;
@@ -33,7 +33,7 @@ export interface HeldMessage {
   readonly held: Held;
   /** Relative to the claim's first offset. */
   readonly relativeOffset: number;
-  /** Where it is given: only while the attempt was not repeated since. */
+  /** If given: the claim must still carry this tag, so the attempt was not repeated since. */
   readonly attemptTag?: string | undefined;
 }
 
@@ -43,7 +43,7 @@ export const offsetOf = ({ held, relativeOffset }: HeldMessage): number => held.
 export const deliveryKey = ({ held: { generation, first, nonce, attempt } }: HeldMessage): string =>
   `${generation}/${first}/${nonce}/${attempt}`;
 
-/** What a receive hands out of a claim that it has just taken: of these messages, those that the claim holds open after that. */
+/** The delivery of a claim that was just taken: of these messages, those that the claim holds open after the write. */
 export function deliveriesFrom(
   queue: ConsumedQueue,
   after: Progress | undefined,
@@ -66,10 +66,10 @@ export function deliveriesFrom(
 export interface Delivery {
   readonly queue: ConsumedQueue;
   readonly held: Held;
-  /** They may be fewer than were handed out, when one has expired meanwhile. */
+  /** May be fewer than were handed out, because some have expired since. */
   readonly messages: readonly StoredMessage[];
-  /** Of a claim taken by an attempt. */
+  /** The claim's tag, if an attempt took it. */
   readonly attemptTag?: string | undefined;
-  /** Another receive of the attempt took them, and may have been answered with them. */
+  /** Another receive of the attempt took them, and may have answered with them. */
   readonly repeated?: boolean | undefined;
 }

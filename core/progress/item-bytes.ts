@@ -1,9 +1,9 @@
 import type { Attribute, Item } from "../ports/item-store.ts";
 
-// Items never change, so what one weighs is kept with it.
+// Items never change, so the size is kept with the item.
 const weighed = new WeakMap<Item, number>();
 
-/** About what DynamoDB charges an item of ASCII names and integers by, in bytes, and never less. */
+/** About the bytes that DynamoDB charges for an item of ASCII names and integers, and never less. */
 export function itemBytes(item: Item): number {
   const known = weighed.get(item);
   if (known !== undefined) return known;
@@ -21,7 +21,7 @@ export function attributeBytes(value: Attribute): number {
   return Array.isArray(value) ? bytes + 3 : bytes;
 }
 
-/** Two decimal digits a byte, and one more. */
+/** One byte per two decimal digits, and one more. */
 function numberBytes(value: number): number {
   let bytes = 2;
   for (let rest = value; rest >= 100; rest = Math.floor(rest / 100)) bytes++;

@@ -1,4 +1,4 @@
-/** Lets those who would only lose races against each other in one process go one after the other. */
+/** Makes callers of one process take turns, where they would only lose races against each other. */
 export class KeyedMutex {
   readonly #last = new Map<string, Promise<void>>();
 

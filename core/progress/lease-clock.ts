@@ -1,9 +1,9 @@
 import type { Clock } from "../ports/clock.ts";
 
 /**
- * The clock of leases and waits, which only have to last so long. In a process that is alone on its store it goes on where the wall
- * clock steps back (a correction, a machine that resumes): else every lease would last longer by the step. Processes that share a
- * store need a clock that they share too, and follow the wall clock.
+ * The clock of leases and waits, which measure durations only. In a process that is alone on its store, this clock continues when the
+ * wall clock steps back (a correction, a machine that resumes): else every lease would last longer by the step. Processes that share a
+ * store need a common clock, so they follow the wall clock.
  */
 export class LeaseClock implements Clock {
   readonly #wall: Clock;
@@ -27,7 +27,7 @@ export class LeaseClock implements Clock {
     return this.#wall.sleep(ms, signal);
   }
 
-  /** What the wall clock says, or will say, when this clock says `atMs`. Callers are told times of the wall clock. */
+  /** The wall-clock time at which this clock says `atMs`. Callers are told wall-clock times. */
   wallMs(atMs = this.nowMs()): number {
     return atMs - this.#aheadMs;
   }

@@ -26,10 +26,10 @@ import { movedOutItem } from "./moved-out-claim.ts";
 import { type Claim, isGivenBack, type Progress } from "./progress.ts";
 import { ProgressChange } from "./progress-change.ts";
 
-/** What leaves the item. */
+/** The claims and buckets that leave the item. */
 interface Leaving {
   readonly claims: readonly Claim[];
-  /** Buckets whose claim stays, and whose deferred offsets go. */
+  /** Buckets whose claim stays and whose deferred offsets leave. */
   readonly buckets: readonly number[];
 }
 
@@ -37,10 +37,11 @@ const CLAIM_BYTES_MIN = 40;
 const NOTHING: Leaving = { claims: [], buckets: [] };
 
 /**
- * Moves claims that wait after a nack out of the item, those due last first, so that failing messages never fill it; an ordered
- * one with all that is deferred behind it. Where messages of held claims crowd it, what is deferred behind them goes. One transaction
- * a step, as many steps as it takes within one round of a receive; the next round goes on. Answers the progress as it is then. Where
- * the store fails or holds a damaged backlog, as it was: it only makes room.
+ * Moves claims that wait after a nack out of the item, so that failing messages never fill it. Those due last leave first; an ordered
+ * claim takes along all that is deferred behind it. If held claims crowd the item, the offsets deferred behind them leave. Each step is
+ * one transaction. One round of a receive makes a limited number of steps; the next round goes on. Answers the progress after the last
+ * step. If the store fails or a backlog is damaged, the steps end and the progress before that step is answered: making room is
+ * optional.
  */
 export async function makeSpace(consumption: Consumption, queue: ConsumedQueue, progress: Progress): Promise<Progress> {
   let current = progress;
@@ -63,13 +64,13 @@ function leavingFrom(consumption: Consumption, queue: ConsumedQueue, progress: P
   const ordered = mayMoveOut(consumption, queue);
   if (!ordered && deliveryOrder(queue.group, queue.topic) !== "none") return NOTHING;
   const excess = ordered ? orderedExcess(progress) : unorderedExcess(progress);
-  // Mostly there is nothing to do.
+  // The usual case: nothing to do.
   if (excess === 0 && !(ordered && isOverfull(progress)) && progress.claims.size <= WAITING_CLAIMS_MAX) return NOTHING;
   const claims = leavingClaims(progress, { excess, ordered }, consumption.clock.nowMs());
   return { claims, buckets: ordered && claims.length === 0 && isOverfull(progress) ? crowdingBuckets(progress) : [] };
 }
 
-/** Claims that should leave an ordered item, by its size: as if all were of the smallest. */
+/** How many claims should leave an ordered item because of its size, counting each as the smallest possible. */
 function orderedExcess({ stored }: Progress): number {
   const bytes = itemBytes(stored);
   return bytes <= ORDERED_CROWDED_BYTES ? 0 : Math.ceil((bytes - ORDERED_ROOMY_BYTES) / CLAIM_BYTES_MIN);
@@ -78,7 +79,7 @@ function orderedExcess({ stored }: Progress): number {
 const unorderedExcess = ({ claims }: Progress): number =>
   claims.size < CLAIMS_MAX ? 0 : claims.size - CLAIMS_MAX + WAITING_CLAIMS_KEPT;
 
-/** What a due claim had no room for may have been deferred on top of what a scan and a refill deferred. */
+/** Whether the deferred offsets exceed what scans and refills allow: a due claim may have deferred the rest of its messages on top. */
 const isOverfull = ({ stored }: Progress): boolean => deferredBytes(stored) > DEFERRED_REFILLED_BYTES_MAX;
 
 function leavingClaims(
@@ -96,7 +97,7 @@ function leavingClaims(
   return waiting.slice(0, Math.min(ordered ? MOVE_OUT_ORDERED_CLAIMS_MAX : MOVE_OUT_CLAIMS_MAX, most));
 }
 
-/** Those with most deferred behind their claim. */
+/** The held buckets with the most deferred offsets. */
 function crowdingBuckets(progress: Progress): readonly number[] {
   const held = heldBuckets("messageGroup", progress);
   return [...offsetsByBucket(progress.deferred)]

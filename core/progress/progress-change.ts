@@ -5,12 +5,12 @@ import type { ProgressQueue } from "./consumed-queue.ts";
 import { type Deferred, deferredAsRead, deferredChanges } from "./deferred.ts";
 import { type Claim, type ClaimMeta, metaOf, metaPrefix, type Progress } from "./progress.ts";
 
-/** Where the claims and offsets are that are not in the item. */
+/** The counts and buckets of what is outside the item. */
 export type Outside = Pick<Progress, "messagesOut" | "bucketsOut" | "backlogged">;
 
 /**
- * One write of a progress item: what changes, and what must be as it was read. All writes of it are made here, so that its
- * attributes are known to `progress.ts`, `deferred.ts` and this file alone. Each wants its generation: what a reset left behind
+ * One write of a progress item: its changes and its conditions. All writes of the item are made here, so that only `progress.ts`,
+ * `deferred.ts` and this file know its attributes. Each write wants the generation as it was read: a write that a reset left behind
  * changes nothing.
  */
 export class ProgressChange {
@@ -29,12 +29,12 @@ export class ProgressChange {
     );
   }
 
-  /** Wants that nothing was settled of the claim, and nothing joined it, since it was read. */
+  /** Wants the open messages of the claim as they were read: none settled, none joined. */
   wantOpen({ id, open }: Pick<Claim, "id" | "open">): this {
     return this.#want({ op: "=", name: `o${id}`, value: new Set(open) });
   }
 
-  /** Wants these messages of the claim to be open still, whatever became of others. */
+  /** Wants these messages of the claim to be still open, whatever happened to its others. */
   wantStillOpen(id: string, offsets: Iterable<number>): this {
     for (const value of offsets) this.#want({ op: "contains", name: `o${id}`, value });
     return this;
@@ -70,8 +70,8 @@ export class ProgressChange {
   }
 
   /**
-   * A new claim on the next `count` offsets, wherever the item stands by then: receives that come together get neighbouring
-   * ranges. Wants them to lie before `end`.
+   * A new claim on the next `count` offsets from where the item stands at the write: concurrent receives get neighbouring ranges. Wants
+   * the offsets to lie before `end`.
    */
   reserve(
     claim: ClaimMeta & Pick<Claim, "id">,
@@ -94,13 +94,13 @@ export class ProgressChange {
     return this.wantNext(progress);
   }
 
-  /** Who has the claim, and until when. */
+  /** Sets the holder of the claim, and the end of its lease or wait. */
   setMeta(id: string, meta: ClaimMeta): this {
     this.changes.push({ op: "set", name: `m${id}`, value: metaOf(meta) });
     return this;
   }
 
-  /** Messages leave a claim. When its last one goes, an empty claim stays. */
+  /** Messages leave a claim. When the last one leaves, an empty claim stays. */
   settle(id: string, offsets: ReadonlySet<number>): this {
     if (offsets.size > 0) this.changes.push({ op: "deleteFromSet", name: `o${id}`, values: offsets });
     return this;
@@ -117,7 +117,7 @@ export class ProgressChange {
     return this;
   }
 
-  /** Removes some emptyClaims; only while they are empty still. */
+  /** Removes some empty claims. Wants them to be still empty. */
   sweep({ emptyClaims }: Progress, most: number): this {
     for (const id of emptyClaims.slice(0, most)) {
       this.changes.push({ op: "remove", name: `f${id}` }, { op: "remove", name: `m${id}` });
@@ -126,7 +126,7 @@ export class ProgressChange {
     return this;
   }
 
-  /** What is deferred. Wants it as it was read. */
+  /** Sets what is deferred. Wants it as it was read. */
   defer({ stored }: Progress, deferred: Deferred): this {
     this.changes.push(...deferredChanges(stored, deferred));
     return this.#want(deferredAsRead(stored));
@@ -148,20 +148,20 @@ export class ProgressChange {
     return this.#want(unreadableAsRead(stored));
   }
 
-  /** How many messages are outside. Errors: `StoreCorrupt` for fewer than none. Wants that nothing moved since the item was read. */
+  /** Sets how many messages are outside. Wants that nothing moved since the item was read. Errors: `StoreCorrupt` for fewer than none. */
   setMessagesOut(progress: Progress, messagesOut: number): this {
     if (messagesOut < 0) throw new StoreCorrupt(`more came back to ${progress.stored.pk} than was outside`);
     this.changes.push({ op: "set", name: "r", value: messagesOut });
     return this.wantUnmoved(progress);
   }
 
-  /** When the first of the claims outside is due. */
+  /** Sets when the first claim outside is due. */
   setMovedOutDue(dueMs: number): this {
     this.changes.push({ op: "set", name: "rd", value: dueMs });
     return this;
   }
 
-  /** What is outside once backlogs are written beside this. Wants that nothing moved since the item was read. */
+  /** Sets what is outside after backlogs are written with this change. Wants that nothing moved since the item was read. */
   move(progress: Progress, { messagesOut, bucketsOut, backlogged }: Outside): this {
     this.changes.push({ op: "set", name: "ov", value: (progress.moves ?? 0) + 1 });
     if (bucketsOut !== progress.bucketsOut) this.changes.push({ op: "set", name: "oc", value: bucketsOut });
@@ -209,7 +209,7 @@ export class ProgressChange {
   }
 }
 
-/** The item that takes the place of another when offsets are reset, and what it wants of the other: no count may be lost. */
+/** The item that replaces another when offsets are reset, and the conditions on the other: no count may be lost. */
 export function replacementOf({ stored }: Progress, fresh: Item): { readonly item: Item; readonly when: readonly Condition[] } {
   const { g, dl, ex, ur } = stored;
   const item: Item = { ...fresh, g: (g as number) + 1, dl: dl as number, ex: ex as number, ...(ur !== undefined && { ur }) };

@@ -12,7 +12,7 @@ import type { ConsumedQueue, ProgressQueue } from "./consumed-queue.ts";
 import { freshProgress, type Progress, progressOf } from "./progress.ts";
 import type { ProgressChange } from "./progress-change.ts";
 
-/** What became of a change, and the progress that it left or, where it failed, that stood in the way. */
+/** The outcome of a change. `progress`: the one after it, or, if it failed, the one that stood in the way. */
 export interface Written {
   readonly ok: boolean;
   readonly progress: Progress | undefined;
@@ -34,7 +34,7 @@ export class ProgressStore {
     this.#clock = store.clock;
   }
 
-  /** Whether the last receive by this process, seconds ago, found as much on the queue as it asked for. */
+  /** Whether this process's last receive, if only seconds ago, found as much on the queue as it asked for. */
   hadPlenty(queue: ProgressQueue): boolean {
     const seenAtMs = this.#plenty.get(keyOf(queue).pk);
     return seenAtMs !== undefined && this.#isRecent(seenAtMs);
@@ -63,13 +63,13 @@ export class ProgressStore {
     return found;
   }
 
-  /** As they were a moment ago: cheaper, and not kept. `undefined` for one that was not read yet by anybody. */
+  /** Eventually consistent reads: cheaper, and not kept. `undefined` for a queue that nobody has read yet. */
   async peekAll(queues: readonly ConsumedQueue[]): Promise<readonly (Progress | undefined)[]> {
     const items = await this.#items.batchGet(queues.map(keyOf), { consistent: false });
     return items.map((item) => item && progressOf(item));
   }
 
-  /** As stored now; nothing where the subscription is gone. */
+  /** The stored progress. `undefined` if the subscription is gone. */
   async read(queue: ProgressQueue): Promise<Progress | undefined> {
     const item = await this.#items.get(keyOf(queue));
     return item && this.#saw(item);
@@ -81,7 +81,7 @@ export class ProgressStore {
     return { ok: result.ok, progress: this.#met(queue, result.ok ? result.item : result.current) };
   }
 
-  /** For a change that only takes away. Answers the progress before it: what it took away is known by that. */
+  /** For a change that only removes. Answers the progress before it, which shows what was removed. */
   async updateReturningOld(queue: ProgressQueue, change: ProgressChange): Promise<Written> {
     const result = await this.#items.update(keyOf(queue), change.changes, { when: change.when, returning: "allOld" });
     if (!result.ok || !result.item) return { ok: result.ok, progress: this.#met(queue, result.ok ? undefined : result.current) };
@@ -90,8 +90,8 @@ export class ProgressStore {
   }
 
   /**
-   * Changes a progress item together with what is outside it. Answers it after the change, as far as this process knows: others may
-   * have settled something since `before` was read. Errors: `StoreUnavailable`.
+   * Changes a progress item together with what is outside it. Answers the progress after the change as far as this process knows it:
+   * others may have settled messages since `before` was read. Errors: `StoreUnavailable`.
    */
   async transact(
     queue: ProgressQueue,
@@ -111,7 +111,7 @@ export class ProgressStore {
     }
   }
 
-  /** Starts the queue anew in place of what is there, whatever it is, or only while `when` holds. */
+  /** Replaces the stored item; if `when` is given, only while it holds. */
   async replace(item: Item, when?: readonly Condition[]): Promise<boolean> {
     const { ok } = await this.#items.put(item, when && { when });
     if (ok) this.#keep(item);
@@ -122,7 +122,7 @@ export class ProgressStore {
     this.#images.delete(keyOf(queue).pk);
   }
 
-  /** Only while the subscription is there: else the progress is gone with it, and offset 0 would hand out everything again. */
+  /** Only while the subscription exists. Else its progress was deleted with it, and offset 0 would hand out everything again. */
   async #create({ group, subscription, queueId }: ConsumedQueue): Promise<Item> {
     const item = freshProgress(subscription.uid, queueId, 0, 0);
     const key = subscriptionKey(group.uid, subscription.topic);
@@ -153,7 +153,6 @@ export class ProgressStore {
     return progress;
   }
 
-  /** As the newest image. */
   #keep(item: Item): void {
     this.#images.set(item.pk, { item, seenAtMs: this.#clock.nowMs() });
   }

@@ -7,35 +7,35 @@ import { StoreCorrupt } from "../ports/store-failures.ts";
 import { type Deferred, deferredOf } from "./deferred.ts";
 
 /**
- * A group's progress on one queue: one item, the attributes in brackets.
+ * A group's progress on one queue: one item, with its attributes in brackets.
  *
- * Every offset below `next` is settled, expired, or open in exactly one claim. A claim is three attributes under a four-letter
- * id, a free slot of the item: `f<id>` first offset, `m<id>` meta, `o<id>` the open offsets relative to f.
+ * An offset below `next` is in one place at most: open in a claim, deferred, or outside the item. All others below `next` are done
+ * with: settled, expired, put aside, rejected by the filter, or skipped by a reset. A claim is three attributes under a four-letter id,
+ * a free slot of the item: `f<id>` first offset, `m<id>` meta, `o<id>` the open offsets relative to f.
  *
  *   meta := nonce 10 · attempt 2 · due 7 · [bucket 3 · head 3] · [attempt tag 10 · repeat 1]      base64url digits
  *
- * The nonce is drawn by the receive that took the messages: no other receive has it, so nonce and offset name one delivery for
- * ever. Parts of a delivery may lie in several claims: a part that is extended or given back moves to a claim of its own, or to
- * that of another part that is due at the same time. A nonce that starts with `~` says nobody holds the claim: it was given
- * back, by the delivery whose nonce goes on alike, and waits for its due time.
- * An ordered claim holds messages of one bucket (a hash of their message group); its head is the offset, relative to f, that the
- * attempts are counted for. While it is open, later messages of the bucket met on the way are deferred (`deferred.ts`).
- * A claim taken by a receive with an attemptId carries that attempt's tag (`attempt-tags.ts`) while it is held; every receive
- * that repeats the attempt counts `repeat` on.
- * When acks empty a claim bit by bit, its f and m stay behind (an empty claim) until a later reserve sweeps them.
+ * The nonce is drawn by the receive that took the messages. No other receive has it, so nonce and offset name one delivery for ever.
+ * Parts of a delivery may lie in several claims: a part that is extended or given back moves to its own claim, or to that of another
+ * part that is due at the same time. A nonce that starts with `~` means that nobody holds the claim: it waits for its due time. The
+ * other digits are those of the delivery that gave it back. An ordered claim holds messages of one bucket (a hash of their message
+ * group). Its head is the offset, relative to f, whose attempts are counted. While the claim is open, the scan defers later messages of
+ * the bucket (`deferred.ts`). A claim taken by a receive with an attemptId carries that attempt's tag (`attempt-tags.ts`) while it is
+ * held. Each repeat of the attempt increments `repeat`. When acks empty a claim bit by bit, its f and m stay (an empty claim) until a
+ * later receive sweeps them.
  *
  * Format 2 had a nonce of 6 digits and no tag: an attempt's nonce was a hash of its id.
  */
 export interface Progress {
-  /** [g] Counts resets; what an older generation handed out is void. */
+  /** [g] Counts resets. Handles of an older generation are void. */
   readonly generation: number;
-  /** [n] First offset not handed out yet. */
+  /** [n] The first offset that was not handed out yet. */
   readonly next: number;
   /** [nb] Base of a block at or before `next`. */
   readonly hint: number;
   /** [r] Messages outside this item: of claims moved out of it, and in backlogs (`backlog.ts`). */
   readonly messagesOut: number;
-  /** [rd] None of the claims among them is due before; meaningless where there are none. */
+  /** [rd] No claim outside is due earlier. Without claims outside it means nothing. */
   readonly movedOutDueMs: number;
   /** [dl] Messages sent to the dead-letter topic. */
   readonly deadLettered: number;
@@ -50,9 +50,9 @@ export interface Progress {
   readonly bucketsOut: number;
   /** [bk] Buckets with a backlog outside this item, and no claim outside. */
   readonly backlogged: ReadonlySet<number>;
-  /** [ov] Counts what moved out of this item or into it in an order of message groups; absent where nothing has. */
+  /** [ov] Counts the moves of ordered messages out of this item or into it; absent before the first. */
   readonly moves: number | undefined;
-  /** Ids of claims that only left f and m. */
+  /** Ids of claims of which only f and m are left. */
   readonly emptyClaims: readonly string[];
   /** The item itself. Only the files that write it look inside: this one, `deferred.ts` and `progress-change.ts`. */
   readonly stored: Item;
@@ -68,40 +68,40 @@ export interface Claim {
   readonly dueMs: number;
   /** Relative to `first`, ascending. */
   readonly open: readonly number[];
-  /** Of an ordered claim. */
+  /** Only of an ordered claim. */
   readonly order?: ClaimOrder | undefined;
-  /** Of a claim held by an attempt: its tag, and how often it was repeated. */
+  /** Only of a claim that an attempt holds: its tag, and how often it was repeated. */
   readonly attemptTag?: string | undefined;
 }
 
-/** What is written of a claim beside its offsets. */
+/** What is stored of a claim beside its offsets. */
 export type ClaimMeta = Pick<Claim, "nonce" | "attempt" | "dueMs" | "order" | "attemptTag">;
 
 export interface ClaimOrder {
   readonly bucket: number;
-  /** The message, relative to `first`, that the attempts are those of. */
+  /** The message, relative to `first`, whose attempts are counted. */
   readonly head: number;
 }
 
 export const NONCE_CHARS = 10;
-/** Of format 2. */
+/** In format 2. */
 export const NONCE_CHARS_BEFORE = 6;
 const ATTEMPT_DIGITS = 2;
 const DUE_DIGITS = 7;
 const ORDER_DIGITS = 3;
-/** Messages of an ordered claim lie no further apart: its head is counted from its first. */
+/** The most that messages of an ordered claim lie apart, because its head is stored relative to its first. */
 export const CLAIM_SPAN = 64 ** ORDER_DIGITS;
 /** Digits of an attempt's tag, without its count of repeats. */
 export const ATTEMPT_TAG_CHARS = 10;
 const REPEAT_DIGITS = 1;
-/** In place of a tag for what an attempt takes in format 2. */
+/** Marks a claim that an attempt took in format 2, which has no tags. */
 export const UNTAGGED = "";
 const CLAIM_ATTRIBUTE_CHARS = 5;
 const GIVEN_BACK = "~";
 
 export const isGivenBack = (claim: Pick<Claim, "nonce">): boolean => claim.nonce.startsWith(GIVEN_BACK);
 
-/** Whether the nonce is one that no other receive has. */
+/** Whether no other receive has this nonce. */
 export const isUniqueNonce = (nonce: string): boolean => nonce.length === NONCE_CHARS;
 
 /** Buckets of message groups: 0 … BUCKETS − 1. */
@@ -113,11 +113,11 @@ export const metaOf = (claim: ClaimMeta): string => {
   return metaPrefix(claim) + numberToBase64url(claim.dueMs, DUE_DIGITS) + bucket + attemptTag;
 };
 
-/** The start of the meta: which delivery holds the claim, however often its lease was extended. */
+/** The start of the meta: it names the delivery that holds the claim, however often its lease was extended. */
 export const metaPrefix = (claim: Pick<Claim, "nonce" | "attempt">): string =>
   claim.nonce + numberToBase64url(claim.attempt, ATTEMPT_DIGITS);
 
-/** The nonce of a claim given back by the delivery with this nonce: the same for every repeat, and for no other delivery. */
+/** The nonce of a claim that the delivery with this nonce gave back: equal for every repeat, and different for every other delivery. */
 export const givenBackNonce = (nonce: string, attempt: number): string =>
   isUniqueNonce(nonce)
     ? GIVEN_BACK + nonce.slice(1)
@@ -129,7 +129,7 @@ export const repeatedTag = (tag: string): string => {
   return tag.slice(0, ATTEMPT_TAG_CHARS) + numberToBase64url((repeats + 1) % 64 ** REPEAT_DIGITS, REPEAT_DIGITS);
 };
 
-/** A claim id that `taken` does not hold, the same for the same seed: collisions hash again. */
+/** A claim id for which `taken` is false, the same for the same seed. After a collision it hashes again. */
 export function claimId(seed: string, taken: (id: string) => boolean): string {
   for (let round = 0; ; round++) {
     const id = numberToBase64url(hash32(`${seed}#${round}`) % 64 ** 4, 4);
@@ -137,11 +137,11 @@ export function claimId(seed: string, taken: (id: string) => boolean): string {
   }
 }
 
-/** An id for a new claim of the item. `others`: those that the same write makes. */
+/** An id for a new claim of the item. `others`: ids of claims that the same write makes. */
 export const freeClaimId = ({ claims, emptyClaims }: Progress, seed: string, others?: ReadonlySet<string>): string =>
   claimId(seed, (id) => claims.has(id) || emptyClaims.includes(id) || others?.has(id) === true);
 
-/** Messages below `next` that are neither settled nor expired: out with consumers, waiting after a nack, or deferred. */
+/** Messages below `next` that are neither settled nor expired: held by consumers, waiting after a nack, deferred, or outside. */
 function unsettledCount({ claims, deferred, messagesOut }: Progress): number {
   let count = messagesOut + deferred.offsets.length;
   for (const { open } of claims.values()) count += open.length;
@@ -169,7 +169,7 @@ export const freshProgress = (subscriptionUid: string, queueId: number, next: nu
 
 const NO_BUCKETS: ReadonlySet<number> = new Set();
 
-// Items never change, so what was read from one is kept with it.
+// Items never change, so the decoded progress is kept with the item.
 const parsed = new WeakMap<Item, Progress>();
 
 export function progressOf(item: Item): Progress {
@@ -209,7 +209,7 @@ function parse(item: Item): Progress {
   });
 }
 
-/** What every write leaves so. Errors: `StoreCorrupt`. */
+/** Checks what every write must preserve. Errors: `StoreCorrupt`. */
 function checked(progress: Progress): Progress {
   const { next, messagesOut, bucketsOut, claims, deferred, stored } = progress;
   const broken = (what: string) => new StoreCorrupt(`progress ${stored.pk} ${what}`, { key: { pk: stored.pk, sk: stored.sk } });
@@ -249,7 +249,7 @@ function ascending(offsets: ReadonlySet<number>): readonly number[] {
   return list.every((offset, index) => index === 0 || offset > (list[index - 1] as number)) ? list : list.sort((a, b) => a - b);
 }
 
-/** Which nonce a meta of so many characters begins with, and what follows the due time. */
+/** By the length of a meta: the length of its nonce, and the fields that follow the due time. */
 const META_LAYOUTS = new Map(
   [NONCE_CHARS_BEFORE, NONCE_CHARS].flatMap((nonceChars) =>
     [false, true].flatMap((ordered) =>

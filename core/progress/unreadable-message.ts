@@ -7,12 +7,12 @@ import { keyAfter } from "../store/every-item.ts";
 import type { ConsumedQueue } from "./consumed-queue.ts";
 
 /**
- * A message that was to be delivered to a group and cannot be read: its object is lost, or its bytes are not what was written.
+ * A message that was to be delivered to a group and cannot be read: its object is lost, or its bytes are damaged.
  *
  *   u#<group uid>   <subscription uid>#<queue>#<offset>    [t] topic · [q] queue · [o] offset · [e] reason · [at] ms · [x] expiry
  *
- * It no longer waits with the group, so that it stops nothing; it stays in its queue. Should it be mended, a reset of the group's
- * offset delivers it.
+ * It no longer waits with the group, so it blocks nothing. It stays in its queue: once it is repaired, a reset of the group's offset
+ * delivers it.
  */
 export interface UnreadableMessage {
   readonly topic: string;
@@ -36,7 +36,7 @@ export const unreadableItem = (
   x: expiryOf(putAsideAtMs, topic.retentionHours),
 });
 
-/** Those of a group, by subscription, queue and offset. `after`: the key of the last one of the page before. */
+/** A group's unreadable messages, by subscription, queue and offset. `after`: the key of the last one on the page before. */
 export async function listUnreadable(
   items: ItemStore,
   groupUid: string,

@@ -10,8 +10,8 @@ import { movedOutClaimOf } from "./moved-out-claim.ts";
 import type { Progress } from "./progress.ts";
 
 /**
- * Whether a message waits outside its progress item, in a claim or in the backlog of its bucket. Asked only where a settle finds its
- * work done, perhaps by itself. `undefined` where too much waits there to look at.
+ * Whether a message waits outside its progress item, in a claim or in its bucket's backlog. Asked only where a settle finds that its
+ * work seems done already. `undefined` if too many items are outside to read.
  */
 export async function waitsOutside(
   { items }: Consumption,

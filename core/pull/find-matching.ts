@@ -8,35 +8,35 @@ import type { StoredMessage } from "../terms.ts";
 
 export interface Search {
   readonly from: number;
-  /** Base of a block at or before `from`, where one is known. */
+  /** Base of a block at or before `from`, if known. */
   readonly hint?: number | undefined;
   /** Messages at most. */
   readonly messages: number;
-  /** Bytes of bodies at most; the first match comes whatever its size. */
+  /** The most bytes of bodies. The first match is included whatever its size. */
   readonly bytes: number;
   /**
-   * Whether the time for it is over, asked before each chunk but the first: so every search comes on by one. What was passed over is
-   * in the answer, and another search goes on behind it. Default: never.
+   * Whether the search's time is over. Called before each chunk but the first, so every search advances by one chunk. The answer
+   * includes what was passed over, and another search can continue behind it. Default: never.
    */
   readonly over?: (() => boolean) | undefined;
-  /** Called between two chunks: others get their turn. */
+  /** Called between two chunks: other work gets its turn. */
   readonly pause?: (() => Promise<void>) | undefined;
 }
 
 export interface Found {
   readonly messages: readonly StoredMessage[];
-  /** First offset that was not looked at. */
+  /** The first offset that was not read. */
   readonly next: number;
   readonly hint: number | undefined;
-  /** Messages passed over because they have expired. */
+  /** How many messages were skipped because they have expired. */
   readonly expired: number;
-  /** Before `next`, and cannot be read: nobody knows whether the filter would let them through. */
+  /** Unreadable messages before `next`, which might match the filter. */
   readonly unreadable: readonly Unreadable[];
 }
 
 /**
- * Looks for messages that a filter lets through, until there are enough, the queue ends, SCAN_MESSAGES_MAX were looked at, or the
- * time is over. Errors: `StoreUnavailable`.
+ * Searches for messages that match a filter, until there are enough, the queue ends, SCAN_MESSAGES_MAX were read, or the time is over.
+ * Errors: `StoreUnavailable`.
  */
 export async function findMatching(log: QueueLog, queue: Queue, filter: MessageFilter, search: Search): Promise<Found> {
   const messages: StoredMessage[] = [];

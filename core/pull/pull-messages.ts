@@ -32,9 +32,9 @@ interface Pull extends Pick<PullRequest, "limit" | "maxBytes"> {
 /**
  * Reads a queue from an offset, a time (RocketMQ's LOWER boundary) or its end. Changes nothing.
  *
- * With a filter it looks at SCAN_MESSAGES_MAX at a time: where none of so many matches the answer is NO_MATCHED_MSG, and the next
- * pull goes on behind them. At the end it waits up to `waitMs` for something that matches. Outside [min, max] the answer is
- * OFFSET_ILLEGAL with both. What cannot be read is passed over, and the answer names it.
+ * With a filter it reads SCAN_MESSAGES_MAX at a time. If none of them matches, the answer is NO_MATCHED_MSG, and the next pull
+ * continues behind them. At the end of the queue it waits up to `waitMs` for a match. Outside [min, max] the answer is OFFSET_ILLEGAL
+ * with both. Unreadable messages are skipped and named in the answer.
  * Errors: TOPIC_NOT_FOUND, NOT_FOUND (no such queue), FORBIDDEN, ILLEGAL_FILTER_EXPRESSION, TOO_MANY_REQUESTS.
  * Source: RocketMQ PullMessage.
  */
@@ -84,9 +84,9 @@ async function pullAndWait(
       if (result.status === "FOUND" || result.status === "OFFSET_ILLEGAL" || result.unreadable) return result;
       const passed = result.nextOffset - from;
       from = result.nextOffset;
-      // Past a gap, or behind a whole scan, there is something to go on with at once.
+      // After a gap or a whole scan, the next pull can continue at once.
       if (passed > 0 && (result.status === "NO_NEW_MSG" || passed >= SCAN_MESSAGES_MAX)) return result;
-      // What did not match while it waited stays passed over.
+      // Messages that did not match during the wait stay passed over.
       if (clock.nowMs() >= untilMs || signal?.aborted || arrivals.stopped)
         return from === offset ? result : { ...result, status: "NO_MATCHED_MSG" };
       await waiter.wait(untilMs - clock.nowMs());
@@ -122,7 +122,7 @@ async function pullEvery(pull: Pull, offset: number): Promise<PullResult> {
   }
   const range = await rangeOf(pull);
   if (offset < range.minOffset || offset > range.maxOffset) return { status: "OFFSET_ILLEGAL", ...range };
-  // A gap inside the chain, or something new since the run was read: go on where the messages are.
+  // There is a gap inside the chain, or something new since the run was read: continue where the messages are.
   const nextOffset = run.available > 0 ? run.from : offset;
   return { status: "NO_NEW_MSG", messages: [], nextOffset, ...range };
 }
@@ -138,7 +138,7 @@ async function pullMatching(pull: Pull, filter: MessageFilter, offset: number): 
   return { status, messages, nextOffset: next, ...unreadableBefore(next, unreadable), ...range };
 }
 
-/** The first messages whose bodies make `maxBytes` at most; the first comes whatever its size. */
+/** The first messages whose bodies have at most `maxBytes`. The first one is included whatever its size. */
 function fitting(messages: readonly StoredMessage[], maxBytes: number): readonly StoredMessage[] {
   let bytes = 0;
   const end = messages.findIndex(({ body }, index) => {

@@ -1,18 +1,18 @@
-/** What a receive still wants, and how it marks what it takes. */
+/** The limits within which a receive may still take messages, and the marks of the claims it takes. */
 export interface Budget extends Taker {
   readonly messages: number;
   readonly bytes: number;
   readonly leaseMs: number;
-  /** This receive has taken something of the queue already. */
+  /** This receive has already taken something from the queue. */
   readonly begun?: boolean;
-  /** When looking for what a filter lets through ends, over all queues of the request. Each search comes on by a chunk at least. */
+  /** When the search for matching messages ends, over all queues of the request. Each search still reads one chunk at least. */
   readonly searchUntilMs?: number | undefined;
 }
 
 /** How a receive marks the claims it takes. */
 export interface Taker {
   readonly nonce: string;
-  /** Of a receive that may be repeated. */
+  /** Only of a receive that has an attemptId. */
   readonly attemptTag?: string | undefined;
 }
 

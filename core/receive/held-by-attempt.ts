@@ -8,16 +8,16 @@ import { ProgressChange } from "../progress/progress-change.ts";
 import type { Written } from "../progress/progress-store.ts";
 import { messagesOfClaim } from "./take-due.ts";
 
-/** How its claims are known. */
+/** The marks by which the claims of an attempt are recognised. */
 export interface Attempt {
   readonly tag: string;
-  /** In format 2. */
+  /** The attempt's nonce in stores of format 2. */
   readonly nonceBefore: string;
 }
 
 /**
- * What an earlier receive of the same attempt still holds: its reply was lost, or it still runs. Counting the repeat in the claims
- * tells the earlier one that it may no longer give back what it has no room for, or nobody to send it to.
+ * Finds what an earlier receive of the same attempt still holds: that receive's reply was lost, or it is still running. The repeat is
+ * counted in the claims. The earlier receive then finds the tag changed and gives nothing back, because the repeat is answered with it.
  */
 export async function heldByAttempt(
   consumption: Consumption,
@@ -47,7 +47,7 @@ const claimsOf = ({ claims }: Progress, { tag, nonceBefore }: Attempt, nowMs: nu
     return claim.attemptTag?.slice(0, ATTEMPT_TAG_CHARS) === tag.slice(0, ATTEMPT_TAG_CHARS) || claim.nonce === nonceBefore;
   });
 
-/** In the claims that have a tag; where none has, there is nothing to write. */
+/** Counts the repeat in the tags. Claims of format 2 have none: then there is nothing to write. */
 async function countRepeat(
   consumption: Consumption,
   queue: ConsumedQueue,
@@ -61,7 +61,7 @@ async function countRepeat(
   return consumption.progressStore.update(queue, change);
 }
 
-/** What the claims still hold: some may have been acked meanwhile. */
+/** What the claims still hold: some messages may have been acked in the meantime. */
 async function stillOpen(
   consumption: Consumption,
   queue: ConsumedQueue,

@@ -14,32 +14,32 @@ interface Space {
 }
 
 /**
- * What an ordered receive is going to take and to defer.
+ * The plan of an ordered receive: the messages that it takes and those that it defers.
  *
- * Every message waits for its bucket: those deferred before, then those the scan meets. A bucket is held while messages of it are
- * out with some consumer, else free. What is taken comes from free buckets, the one that has waited longest first and as much of
- * each as there is: a claim costs the same for one message as for many, so the scan goes on until few buckets fill the receive.
- * All that is not taken is deferred, but what belongs to a bucket with a backlog outside the item: that goes to the backlog.
+ * Every message waits for its bucket: first the deferred messages, then those that the scan meets. A bucket is held while a consumer
+ * has messages of it, else it is free. The plan takes from free buckets only: from the one that has waited longest first, and from each
+ * as much as it has. A claim costs the same for one message as for many, so the scan goes on until few buckets fill the receive.
+ * Messages that are not taken are deferred. If their bucket has a backlog outside the item, they go to the backlog instead.
  */
 export class OrderedPlan {
   /** Messages to deliver by bucket; those without a message group under `undefined`. */
   readonly taken = new Map<number | undefined, StoredMessage[]>();
   /** Messages passed over because they have expired. */
   expired = 0;
-  /** What was met that cannot be read. */
+  /** Messages that the scan met and that cannot be read. */
   readonly unreadable: Unreadable[] = [];
-  /** What the scan met of buckets with a backlog outside. */
+  /** Offsets that the scan met in buckets with a backlog outside. */
   readonly behind = new Map<number, number[]>();
-  /** The scan stopped since as many messages wait as the item has room for. */
+  /** The scan stopped because the item has no room for more waiting messages. */
   crowded = false;
   readonly #order: DeliveryOrder;
   readonly #space: Space;
   readonly #held: ReadonlySet<number | undefined>;
   readonly #outside: Set<number | undefined>;
-  /** All that waits, as it is deferred: offsets ascending, and their buckets. */
+  /** All waiting messages, in the form in which they are deferred: ascending offsets, and their buckets. */
   readonly #offsets: number[];
   readonly #buckets: (number | undefined)[];
-  /** Messages that wait in each free bucket, the longest waiting one first. */
+  /** How many messages wait in each free bucket, the bucket that has waited longest first. */
   readonly #free = new Map<number | undefined, number>();
   #freeMessages = 0;
 
@@ -53,7 +53,7 @@ export class OrderedPlan {
     for (const bucket of this.#buckets) this.#count(bucket);
   }
 
-  /** Few buckets fill the receive: there is no need to look further. */
+  /** Few buckets fill the receive: the scan may stop. */
   get enough(): boolean {
     if (this.#freeMessages < this.#space.messages) return false;
     let few = Math.ceil(this.#space.messages / MESSAGES_PER_ORDERED_CLAIM);
@@ -66,7 +66,7 @@ export class OrderedPlan {
     return false;
   }
 
-  /** The bucket of a message, if the item does not tell whether its claim is outside. */
+  /** The bucket of a message, if the item does not tell whether the bucket's claim is outside. */
   unknownBucket(messageGroup: string | undefined): number | undefined {
     const bucket = bucketOf(this.#order, messageGroup);
     return this.#held.has(bucket) || this.#outside.has(bucket) || this.#free.has(bucket) ? undefined : bucket;
@@ -77,12 +77,12 @@ export class OrderedPlan {
     this.#outside.add(bucket);
   }
 
-  /** Takes in the next message of the queue. False: the scan stops before it, and the next offset waits there. */
+  /** Adds the next message of the queue. False: the scan stops before this message, and the next offset stays there. */
   offer(offset: number, messageGroup: string | undefined): boolean {
     const bucket = bucketOf(this.#order, messageGroup);
     if (bucket !== undefined && this.#outside.has(bucket)) return this.#putBehind(bucket, offset);
     const takeable = Math.min(this.#freeMessages + (this.#held.has(bucket) ? 0 : 1), this.#space.messages);
-    // A queue in order does not go on past a message that waits.
+    // A queue in order may not pass a waiting message.
     this.crowded = this.#offsets.length + 1 - takeable > (this.#order === "queue" ? 0 : DEFERRED_MAX);
     if (this.crowded) return false;
     this.#offsets.push(offset);
@@ -91,7 +91,7 @@ export class OrderedPlan {
     return true;
   }
 
-  /** Offsets to take, ascending, as far as there is room by count. */
+  /** The offsets to take, ascending, within the count that the receive wants. */
   choose(): readonly number[] {
     const quotas = new Map<number | undefined, number>();
     let { messages } = this.#space;
@@ -109,7 +109,7 @@ export class OrderedPlan {
   }
 
   /**
-   * Takes of what was chosen as much as there is room for by size; what is neither among `messages` nor unreadable has expired.
+   * Takes as many of the chosen messages as fit by size. A chosen message that is neither in `messages` nor unreadable has expired.
    * Answers what to defer.
    */
   take(chosen: readonly number[], { messages, unreadable }: ReadMessages): Deferred {
@@ -123,7 +123,7 @@ export class OrderedPlan {
       const offset = this.#offsets[index] as number;
       const bucket = this.#buckets[index];
       const message = messages[nextMessage]?.offset === offset ? messages[nextMessage] : undefined;
-      // The first message comes whatever its size: else a large one would hold its queue for ever.
+      // The first message is taken whatever its size: else a large message would block its queue for ever.
       const spaceLeft = message === undefined || message.body.length <= bytes || this.taken.size === 0;
       const [claimed] = this.taken.get(bucket) ?? [];
       const fits = spaceLeft && (claimed === undefined || offset - claimed.offset < CLAIM_SPAN);

@@ -13,17 +13,17 @@ import type { Step } from "./taken.ts";
 /** What one pass over a group's queues found. */
 export interface PassResult {
   readonly deliveries: readonly Delivery[];
-  /** When the first claim that is out falls due. */
+  /** When the first of the open claims falls due. */
   readonly nextDueMs: number | undefined;
-  /** A queue that has more, but as many claims out as it may have. */
+  /** A queue with more messages, but with as many open claims as it may have. */
   readonly full?: ConsumedQueue | undefined;
-  /** A queue was left before its end: a filter passed over very many messages. */
+  /** The search of a queue stopped before its end, because the filter rejected very many messages. */
   readonly more?: boolean;
 }
 
 /**
- * One pass over queues, in their order, until the budget is spent. The first queue goes ahead on a warm image; what is then missing
- * is looked for in the others, sixteen at once.
+ * One pass over queues, in their order, until the budget is spent. If a recent image of the first queue promises messages, the pass
+ * takes from that queue without reading its progress. For the rest of the budget it reads all queues, sixteen at a time.
  */
 export class Pass {
   readonly #consumption: Consumption;
@@ -40,12 +40,12 @@ export class Pass {
     this.#bytes = budget.bytes;
   }
 
-  /** Errors: the first failure, but only where nothing was taken: what other queues gave is leased already, and nobody would have it. */
+  /** Errors: the first failure, if nothing was taken. Else what was taken is answered, since it is leased already. */
   async through(queues: readonly ConsumedQueue[]): Promise<PassResult> {
     const { progressStore: store } = this.#consumption;
     const [first] = queues;
     const warm = first && store.recent(first);
-    // What it does not find is looked for again, on the item as it is: an older image does not say that there is nothing, or no room.
+    // An old image proves neither that a queue is empty nor that it is full. So the loop below reads this queue again.
     if (first && warm && isWorthwhile(this.#consumption, first, warm))
       this.#add(await takeFromQueue(this.#consumption, this.#step(first, warm)).catch(this.#failed));
     let nextDueMs: number | undefined;
@@ -100,8 +100,7 @@ export class Pass {
 }
 
 /**
- * A cheaper pass for one that waits: eventually consistent reads, at half the price, tell which queues are worth a real one.
- * What they miss, the next one sees. At most a hundred queues.
+ * A cheaper pass for a receive that waits: eventually consistent reads, at half the price, find the queues that are worth a real pass.
  */
 export async function polledPass(
   consumption: Consumption,
@@ -133,7 +132,7 @@ function earliestDueMs({ skewMarginMs }: Consumption, progress: Progress, soFarM
   return earliestMs;
 }
 
-/** Whether something is due again, or deferred: perhaps for a message group that is free by now. */
+/** Whether a claim is due again, or messages are deferred: their message group may be free by now. */
 function isWaiting({ clock, skewMarginMs }: Consumption, progress: Progress): boolean {
   const nowMs = clock.nowMs();
   return (
@@ -144,6 +143,6 @@ function isWaiting({ clock, skewMarginMs }: Consumption, progress: Progress): bo
   );
 }
 
-/** Whether an image that may be seconds old promises enough to go ahead on it alone. */
+/** Whether an image, perhaps seconds old, promises enough to take from the queue without reading it first. */
 const isWorthwhile = (consumption: Consumption, queue: ConsumedQueue, progress: Progress): boolean =>
   consumption.progressStore.hadPlenty(queue) || isWaiting(consumption, progress);

@@ -9,8 +9,8 @@ import { unreadableItem } from "../progress/unreadable-message.ts";
 import type { Step } from "./taken.ts";
 
 /**
- * Takes messages that cannot be read out of a claim, and notes each of them, in one transaction that wants the claim as it was read.
- * Answers the progress as it is then. So many at a time; the claim is taken again for the others.
+ * Removes unreadable messages from a claim and notes each of them, in one transaction on the condition that the claim is as it was
+ * read. Answers the progress after it. One call removes a limited number: the rest is removed when the claim is taken again.
  */
 export async function putAside(
   consumption: Consumption,

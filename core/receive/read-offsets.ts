@@ -4,10 +4,10 @@ import { type ConsumedQueue, logQueue } from "../progress/consumed-queue.ts";
 import type { Consumption } from "../progress/consumption.ts";
 import type { StoredMessage } from "../terms.ts";
 
-/** Offsets further apart than this are read on their own rather than with all that lies between. */
+/** Offsets further apart than this are read one by one, not together with everything between them. */
 const NEAR = 32;
 
-/** The messages at some offsets, ascending, without those that have expired, and which of them cannot be read. */
+/** Reads the messages at some ascending offsets, without those that have expired. Names those that cannot be read. */
 export async function readOffsets(
   consumption: Consumption,
   queue: ConsumedQueue,
@@ -30,7 +30,7 @@ export async function readOffsets(
   return { messages, unreadable };
 }
 
-/** Groups neighbours: the first and the last offset of each group. */
+/** Groups neighbouring offsets. Answers the first and the last offset of each group. */
 function stretches(offsets: readonly number[]): readonly (readonly [first: number, last: number])[] {
   const found: [number, number][] = [];
   for (const offset of offsets) {

@@ -24,12 +24,12 @@ type Receiving = Consumption & { readonly subscriptions: SubscriptionRegistry; r
 /**
  * Takes up to `max` messages for a consumer of the group, each under a lease and with a handle to settle it.
  *
- * Queues are visited in an order that turns with every call (highest priority first on PRIORITY topics) until `max` is
- * reached; an empty answer means that every readable queue had nothing, all through `waitMs`. A call with an attemptId that
- * holds messages already, because its reply was lost, gets the same messages, order and handles while their lease runs.
+ * Each call visits the queues from another start (from the highest priority down on PRIORITY topics) until `max` is reached. An empty
+ * answer means that no readable queue had anything, all through `waitMs`. If the reply of a call with an attemptId was lost, a repeat
+ * of the call gets the same messages, order and handles while their lease runs.
  *
- * Errors: CONSUMER_GROUP_NOT_FOUND, BAD_REQUEST (no such subscription), FORBIDDEN, TOO_MANY_REQUESTS (too many wait; or all that
- * there is to receive is behind deliveries that are still out).
+ * Errors: CONSUMER_GROUP_NOT_FOUND, BAD_REQUEST (no such subscription), FORBIDDEN, TOO_MANY_REQUESTS (too many receives wait; or all
+ * that is left to receive is behind as many unsettled deliveries as a queue may have).
  * Source: RocketMQ POP; invariants I4, I5.
  */
 export async function receiveMessages(
@@ -48,16 +48,16 @@ export async function receiveMessages(
   }
   const { deliveries, full } = result;
   if (deliveries.length === 0 && full && !signal?.aborted) throw tooManyInFlight(full);
-  // Waiting is what may be cut short; a request that does not wait is always answered.
+  // Only a wait may be cut short: a request that does not wait is always answered.
   if (request.waitMs === 0 || !signal?.aborted) return receivedMessages(receiving, receive, deliveries);
-  // The consumer went away while messages were taken for it: others need not wait for the lease to end.
+  // The consumer went away while messages were taken for it. Given back, they need not wait until the lease ends.
   for (const delivery of deliveries) await giveBackUnsent(receiving, delivery, delivery.messages);
   return [];
 }
 
 /**
- * One receive on its way: what it may look at, which changes while it waits, and what it wants. One that waits is registered with those
- * who are rung before it looks first, so that nothing that arrives while it looks is missed.
+ * A receive that is running: the queues that it may read (they change while it waits) and what it wants. A receive that waits registers
+ * with arrivals before its first pass, so that it misses nothing that arrives during the pass.
  */
 class Receive {
   readonly #receiving: Receiving;
@@ -71,15 +71,15 @@ class Receive {
   queues: readonly ConsumedQueue[];
   #topics: readonly SubscribedTopic[];
   #polls = 0;
-  /** When the first of the claims that were seen out falls due. */
+  /** When the first of the open claims that it saw falls due. */
   #nextDueMs: number | undefined;
-  /** Of one that waits, for what arrives in these topics. */
+  /** Only where the receive waits: its place among those that are woken when something arrives in these topics. */
   #waiter: Waiter | undefined;
   #joinedFor: readonly SubscribedTopic[] = [];
   #stopCounting: (() => void) | undefined;
-  /** Why it passes over them again. */
+  /** What started the current pass, if not the request. */
   #woken: Woken | undefined;
-  /** Until it is known that there was nothing: whoever fails or goes away passes its ring on. */
+  /** What to do with a ring when the receive ends. "looked", until it is known that there was nothing: another receive must look. */
   #passOn: PassOn = "visited";
 
   static async begin(
@@ -126,13 +126,13 @@ class Receive {
     };
   }
 
-  /** One pass where something may be: everywhere, or where the ring came from that woke it. */
+  /** One pass over the queues that may have something: all of them, or those that the ring named. */
   pass(): Promise<PassResult> {
     const receiving = this.#receiving;
     const woken = this.#woken;
     const { attemptId } = this.#request;
     const read = async (): Promise<PassResult> => {
-      // While a request waits, topics go, come and grow.
+      // Topics may have been created, deleted or enlarged during the wait.
       if (woken) await this.#refresh();
       if (this.group.paused) return { deliveries: [], nextDueMs: undefined };
       if (attemptId !== undefined) {
@@ -145,7 +145,7 @@ class Receive {
       const result = polled
         ? await polledPass(receiving, someOf(this.queues, this.#polls++ * PROBES_MAX), budget)
         : await new Pass(receiving, budget).through(rung ? rungOf(this.queues, rung) : this.queues);
-      // Only a pass over every queue tells that nothing falls due before.
+      // Only a pass over every queue shows that nothing falls due earlier.
       this.#nextDueMs = polled || rung ? earlierOf(this.#nextDueMs, result.nextDueMs) : result.nextDueMs;
       return result;
     };
@@ -154,25 +154,25 @@ class Receive {
     );
   }
 
-  /** After a pass: false where the receive is over; else it waits until there may be something to look for. */
+  /** Called after a pass. False: the receive is over. Else waits until another pass is worthwhile. */
   async waits(result: PassResult): Promise<boolean> {
     if (!this.#waiter) return false;
     const nowMs = this.#receiving.clock.nowMs();
     const found = result.deliveries.length > 0;
     const aborted = this.#signal?.aborted === true;
     if (found || nowMs >= this.#untilMs || aborted || this.#receiving.arrivals.stopped) {
-      // Who leaves takes along what it knew of what falls due.
+      // This receive was to look again when something falls due. Once it has left, another must do so.
       this.#passOn = found || aborted ? "visited" : this.#nextDueMs === undefined ? "nothing" : "everything";
       return false;
     }
     if (!sameTopics(this.#joinedFor, this.#topics)) {
-      // Where something arrives that it is subscribed to by now, it wants to be rung too; what came before that, it looks for.
+      // It must also be woken for the topics it reads now. The next pass finds what arrived before it joined.
       this.#waiter.leave("nothing");
       this.#join();
       this.#woken = { by: "time" };
       return true;
     }
-    // What lies behind is there already: nothing will ring for it.
+    // If the pass left messages behind, they are there already and nothing will ring for them.
     const wakeMs = Math.min(this.#untilMs, Math.max(this.#nextDueMs ?? this.#untilMs, nowMs + 1));
     this.#woken = result.more ? { by: "time" } : await this.#waiter.wait(wakeMs - nowMs);
     return !this.#signal?.aborted;
@@ -197,7 +197,7 @@ class Receive {
   }
 }
 
-/** How claims are marked that this receive takes. Older versions know an attempt by its nonce. */
+/** The marks of the claims that this receive takes. In format 2 an attempt is recognised by its nonce. */
 function drawTaker(receiving: Receiving, group: ConsumerGroup, attemptId: string | undefined): Taker {
   const { random, format } = receiving;
   const nonce = (chars: number): string => toBase64url(random.bytes(9)).slice(0, chars);

@@ -10,12 +10,12 @@ import type { Budget } from "./budget.ts";
 /** The receive whose answer it is. */
 interface ReceivedBy {
   readonly group: ConsumerGroup;
-  /** In the order of its visit. */
+  /** In the order in which they were visited. */
   readonly queues: readonly ConsumedQueue[];
   readonly budget: Budget;
 }
 
-/** In the order of the visit, then of the offsets: a repeated call answers alike. What the reply has no room for goes back. */
+/** Sorted by visit, then by offset: a repeated call answers alike. Messages that do not fit are given back. */
 export async function receivedMessages(
   consumption: Consumption,
   { group, queues, budget }: ReceivedBy,
@@ -36,7 +36,7 @@ export async function receivedMessages(
       received.push(show(message));
     }
     if (count < delivery.messages.length) {
-      // What cannot be given back comes again when its lease ends; what is sent must not be lost for it.
+      // If giving back fails, those messages return after their lease. The reply must not be lost for it.
       await giveBackUnsent(consumption, delivery, delivery.messages.slice(count)).catch((error: unknown) => {
         if (!StoreUnavailable.is(error)) throw error;
       });
@@ -62,7 +62,7 @@ function receivedBy(
     held,
     offsets: order && messages.map(({ offset }) => offset - first),
   });
-  // The attempts of an ordered claim are those of its head.
+  // An ordered claim counts the attempts of its head.
   const attemptOf = (offset: number): number => (order && offset - first !== order.head ? 1 : attempt);
   const shownUntilMs = consumption.clock.wallMs(held.dueMs);
   // Spelt out: this runs for every message, and a spread takes several times as long.

@@ -7,7 +7,7 @@ import type { Progress } from "../progress/progress.ts";
 import { ProgressChange } from "../progress/progress-change.ts";
 import type { Step, Taken } from "./taken.ts";
 
-/** Buckets that are free to be delivered, and whose next messages are outside the item. */
+/** The free buckets whose next messages are outside the item. */
 export function waitingOutside(progress: Progress): readonly number[] {
   if (progress.backlogged.size === 0) return [];
   const held = heldBuckets("messageGroup", progress);
@@ -15,14 +15,14 @@ export function waitingOutside(progress: Progress): readonly number[] {
   return [...progress.backlogged].filter((bucket) => !held.has(bucket) && !inside.has(bucket));
 }
 
-/** Offsets that the item takes from backlogs now; 0 where it does not take as many as one may give, or nothing waits there. */
+/** How many offsets the item can take from backlogs now. 0 if one backlog may give more than fits, or if nothing waits there. */
 export function spaceForRefill(progress: Progress): number {
   if (waitingOutside(progress).length === 0) return 0;
   const space = Math.floor((DEFERRED_REFILLED_BYTES_MAX - deferredBytes(progress.stored)) / DEFERRED_BYTES);
   return space < BACKLOG_OFFSETS_MAX ? 0 : space;
 }
 
-/** Brings the oldest piece of some backlogs back into the item, where it is taken like everything deferred. */
+/** Brings the oldest piece of some backlogs back into the item. Receives take it like any deferred message. */
 export async function refill(consumption: Consumption, { queue, progress }: Step, space: number): Promise<Taken> {
   const backlogs = new Backlogs(consumption.items, queue, progress);
   const buckets = waitingOutside(progress).slice(0, REFILLS_PER_WRITE_MAX);

@@ -4,8 +4,8 @@ import type { Random } from "../ports/random.ts";
 import { growingTo } from "../store/growing-to.ts";
 
 /**
- * Where the receives of each group start, those of the same topics: one queue further every time, so that all are served alike and those that come
- * together meet on different queues. By chance at first: other processes do the same.
+ * Each receive starts one queue after the last receive of the same group for the same topics. So no queue is favoured, and receives
+ * that run at once start at different queues. The first start is random, because other processes rotate too.
  */
 export class Rotation {
   readonly #random: Random;
@@ -15,7 +15,7 @@ export class Rotation {
     this.#random = random;
   }
 
-  /** `topics`: those a request names; absent: all. */
+  /** `topics`: the topics that the request names. Absent: all. */
   next(groupUid: string, topics: readonly string[] = []): number {
     const key = [groupUid, ...topics].join(" ");
     const turn = this.#turns.get(key) ?? Math.floor(this.#random.fraction() * 2 ** 32);

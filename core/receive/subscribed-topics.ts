@@ -17,8 +17,8 @@ export interface SubscribedTopic {
 }
 
 /**
- * The topics a receive looks at: those that are named, or else all that the group is subscribed to and may read.
- * Errors: BAD_REQUEST (not subscribed), FORBIDDEN (a topic that is named, or all of them, may not be read).
+ * The topics that a receive reads: those that the request names, or else all that the group is subscribed to and may read.
+ * Errors: BAD_REQUEST (not subscribed), FORBIDDEN (a named topic, or every topic, may not be read).
  */
 export async function subscribedTopics(
   consumption: Consumption & { readonly subscriptions: SubscriptionRegistry },
@@ -37,7 +37,7 @@ export async function subscribedTopics(
   for (const subscription of subscriptions) {
     if (names && !names.includes(shownTopicName(subscription.topic))) continue;
     const topic = await consumption.topics.lookUp(subscription.topic);
-    // The topic was deleted, and perhaps another made under its name: that one wants a subscription of its own.
+    // The topic was deleted. A new topic of the same name needs a subscription of its own.
     if (topic?.uid !== subscription.topicUid) continue;
     if (topic.perm & 4) topics.push({ subscription, topic, filter: consumption.filters.of(subscription) });
     else unreadable ??= topic;
@@ -47,7 +47,7 @@ export async function subscribedTopics(
   return topics;
 }
 
-/** Topics and their queues in an order turned by `turn`; a PRIORITY topic's from the highest queue down. */
+/** Topics and their queues in an order that `turn` rotates. The queues of a PRIORITY topic go from the highest down. */
 export function visitingOrder(
   group: ConsumerGroup,
   topics: readonly SubscribedTopic[],
@@ -57,7 +57,7 @@ export function visitingOrder(
   return topics.flatMap((_, index) => {
     const { subscription, topic, filter } = topics[(index + turn) % topics.length] as SubscribedTopic;
     const length = visitedQueues(topic, nowMs);
-    // One queue further after all topics have come first once: each queue of each comes first in its turn.
+    // After each topic has come first once, the start moves on by one queue. So each queue of each topic comes first in turn.
     const start = Math.floor(turn / topics.length);
     return Array.from({ length }, (_unused, queue) => {
       const queueId = topic.type === "PRIORITY" ? length - 1 - queue : (queue + start) % length;
@@ -66,14 +66,14 @@ export function visitingOrder(
   });
 }
 
-/** Those of the queues where something arrived. */
+/** The queues in which something arrived. */
 export const rungOf = (queues: readonly ConsumedQueue[], rung: RungQueues): readonly ConsumedQueue[] =>
   queues.filter(({ subscription, queueId }) => {
     const ids = rung.get(consumerLane(subscription.uid));
     return ids === "any" || ids?.has(queueId);
   });
 
-/** A poll's share: so many queues, the next ones each time, so that it costs the same for any number of queues. */
+/** The queues that one poll reads: a fixed number, starting after the last poll's. So a poll costs the same for any number of queues. */
 export const someOf = (queues: readonly ConsumedQueue[], from: number): readonly ConsumedQueue[] =>
   queues.length <= PROBES_MAX
     ? queues

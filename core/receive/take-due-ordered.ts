@@ -10,9 +10,9 @@ import { readOffsets } from "./read-offsets.ts";
 import type { Step, Taken } from "./taken.ts";
 
 /**
- * Hands a due ordered claim out again, from its first open message on. The attempts are those of that message: another one than
- * they were counted for begins anew, and only it is dead-lettered when they are used up. What has expired leaves the claim. What
- * this receive has no room for is deferred, in front of the others of its bucket.
+ * Hands a due ordered claim out again, from its first open message on. The claim counts the attempts of that message. If the count was
+ * made for another message, it begins anew. When the attempts are used up, only the first message is dead-lettered. Expired messages
+ * leave the claim. Messages that exceed the budget are deferred, in front of the others of their bucket.
  */
 export async function takeDueOrdered(consumption: Consumption, step: Step, claim: OrderedClaim): Promise<Taken> {
   const { queue, progress, budget } = step;
@@ -38,7 +38,7 @@ export async function takeDueOrdered(consumption: Consumption, step: Step, claim
     .setMeta(claim.id, { ...takerOf(budget), attempt: counted + 1, dueMs, order })
     .settle(claim.id, new Set(leaving))
     .countExpired(leaving.length - left.length);
-  // A message acked since it was read must not be deferred again, nor count as expired.
+  // A message that was acked after the read must neither be deferred again nor count as expired.
   if (leaving.length > 0) change.wantOpen(claim);
   if (left.length > 0) change.defer(progress, withDeferred(progress.deferred, claim.order.bucket, left));
   const { ok, progress: after } = await consumption.progressStore.update(queue, change);
@@ -46,7 +46,7 @@ export async function takeDueOrdered(consumption: Consumption, step: Step, claim
   return { progress: after, deliveries };
 }
 
-/** The messages at the front that the budget has room for; at least one. */
+/** The first messages, as many as the budget allows; at least one. */
 function fitting(messages: readonly StoredMessage[], budget: Budget): readonly StoredMessage[] {
   let bytes = 0;
   const end = messages.findIndex((message, index) => {

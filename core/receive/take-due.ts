@@ -27,8 +27,9 @@ export function dueClaim(progress: Progress, nowMs: number, skewMarginMs: number
 }
 
 /**
- * Hands a due claim out again, in place: no copy, no revive job. It is taken on its exact meta, and what the update returns is
- * what is handed out: a late ack may have settled some of it since it was read. After the last attempt it is dead-lettered.
+ * Hands a due claim out again, without copying it; a part of the claim, if all of it exceeds the budget. The write is made on the
+ * condition that the claim's meta is as it was read. A late ack may have settled messages since then: only those that the update
+ * returns are delivered. After the last attempt the claim is dead-lettered.
  */
 export async function takeDue(consumption: Consumption, step: Step, claim: Claim): Promise<Taken> {
   if (claim.order) return takeDueOrdered(consumption, step, { ...claim, order: claim.order });
@@ -55,15 +56,15 @@ export async function takeDue(consumption: Consumption, step: Step, claim: Claim
   } else {
     const gone = claim.open.filter((relative) => !live.includes(relative));
     change.setMeta(id, meta).settle(id, new Set(gone)).countExpired(gone.length);
-    // What a late ack settled since must not count as expired; what a nack has just added to a claim that was given back must not
-    // be leased without being handed out.
+    // Messages that a late ack settled since the read must not count as expired. A nack may have just added messages to a claim that
+    // was given back: they must not be leased without being delivered.
     if (gone.length > 0 || isGivenBack(claim)) change.wantOpen(claim);
   }
   const { ok, progress: after } = await consumption.progressStore.update(queue, change);
   return { progress: after, deliveries: ok ? deliveriesFrom(queue, after, { ...meta, id, messages }) : [] };
 }
 
-/** The claim's open messages that have not expired, in order, and those that cannot be read. */
+/** Reads the claim's open messages that have not expired, in order. Names those that cannot be read. */
 export const messagesOfClaim = (
   consumption: Consumption,
   queue: ConsumedQueue,

@@ -18,19 +18,19 @@ import type { NotTaken, Step, Taken, UnreadableInClaim } from "./taken.ts";
 export interface QueueTake {
   readonly deliveries: readonly Delivery[];
   readonly full: boolean;
-  /** It stopped before the end of the queue: what it passed over took all its rounds. */
+  /** It stopped before the end of the queue: the budget, its rounds or its time were used up. */
   readonly more: boolean;
 }
 
 type Take = (consumption: Consumption, step: Step) => Promise<Taken | NotTaken>;
 
 /**
- * Takes up to the budget from one queue, step by step, each on what the one before left: claims due again first, then new messages.
- * Where the store fails after something was taken, that is the answer: it is leased already, and nobody would have it.
+ * Takes up to the budget from one queue in steps, each based on the progress that the last step left: claims that are due first, then
+ * new messages. If the store fails after something was taken, those messages are the answer: they are leased already.
  */
 export async function takeFromQueue(consumption: Consumption, { queue, progress: seen, budget }: Step): Promise<QueueTake> {
   const { progressStore: store, clock, skewMarginMs } = consumption;
-  // These want the next offset as they read it: in one process they go one after the other, on what the one before left.
+  // These writes require the next offset as it was read, so concurrent ones would fail. In one process they take turns.
   const alone = isTakenInOrder(queue, seen) || !queue.filter.everything;
   const unlock = alone ? await consumption.mutex.lock(`${queue.subscription.uid}#${queue.queueId}`) : undefined;
   const deliveries: Delivery[] = [];
@@ -41,7 +41,7 @@ export async function takeFromQueue(consumption: Consumption, { queue, progress:
       if (!progress) return { deliveries, full: false, more: false };
       const nowMs = clock.nowMs();
       const due = dueClaim(progress, nowMs, skewMarginMs);
-      // Taken in order, a due claim may leave something to be deferred.
+      // An ordered claim may not fit into the reply. The rest of it is deferred, which needs room.
       const makesSpace = !due || deliveryOrder(queue.group, queue.topic) !== "none";
       const spacious: Progress = makesSpace ? await makeSpace(consumption, queue, progress) : progress;
       if (spacious !== progress) {
@@ -70,7 +70,7 @@ export async function takeFromQueue(consumption: Consumption, { queue, progress:
   }
 }
 
-/** A filter may pass over very much: its time bounds that, and elsewhere the rounds do, each of which settles one race or claim. */
+/** A filter may reject very many messages, so its time is bounded. Otherwise the rounds are: each settles one race or one claim. */
 function mayGoOn({ clock }: Consumption, { queue, budget }: Pick<Step, "queue" | "budget">, round: number): boolean {
   if (round === 0) return true;
   const { searchUntilMs } = budget;
@@ -78,7 +78,7 @@ function mayGoOn({ clock }: Consumption, { queue, budget }: Pick<Step, "queue" |
   return round < (searching ? SEARCH_ROUNDS_MAX : TAKE_ROUNDS_MAX) && !(searching && clock.nowMs() >= searchUntilMs);
 }
 
-/** What to take next: what is due, in the item and then outside; what waits in backlogs; and what is new. */
+/** What to take next: claims that are due in the item, then those that are due outside it, then backlogs, then new messages. */
 function nextTake(
   consumption: Consumption,
   { queue, progress }: Pick<Step, "queue" | "progress">,
@@ -93,11 +93,11 @@ function nextTake(
   return queue.filter.everything ? takeNew : takeMatching;
 }
 
-/** A queue that is no longer in order may have deferred messages left. */
+/** A queue that was in order earlier may still have deferred messages. */
 const isTakenInOrder = ({ group, topic }: ConsumedQueue, { deferred }: Progress): boolean =>
   deliveryOrder(group, topic) !== "none" || deferred.offsets.length > 0;
 
-/** Out of the claim it was just taken in. What another has changed meanwhile is put aside when the claim falls due. */
+/** Out of the claim that was just taken. If another process changed the claim meanwhile, they are put aside when it falls due. */
 async function putAsideTaken(
   consumption: Consumption,
   queue: ConsumedQueue,

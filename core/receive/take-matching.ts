@@ -9,8 +9,8 @@ import { takerOf } from "./budget.ts";
 import type { NotTaken, Step, Taken } from "./taken.ts";
 
 /**
- * Hands out messages that the subscription's filter lets through. The next offset also moves past those it does not, so that
- * nobody looks at them again: therefore the update wants it as read.
+ * Hands out messages that match the subscription's filter. The next offset also moves past those that do not, so that they are read
+ * only once. Therefore the update requires the next offset as it was read.
  */
 export async function takeMatching(consumption: Consumption, { queue, progress, budget }: Step): Promise<Taken | NotTaken> {
   const found = await findMatching(consumption.log, logQueue(queue), queue.filter, {
@@ -24,7 +24,7 @@ export async function takeMatching(consumption: Consumption, { queue, progress, 
   consumption.progressStore.sawPlenty(queue, found.messages.length >= budget.messages);
   if (found.next === progress.next) return "nothing";
   const { messages, unreadable } = found;
-  // What cannot be read is claimed with the others, and then put aside: what a claim holds is not forgotten.
+  // Unreadable messages are claimed with the others and then put aside: a message in a claim is never forgotten.
   const offsets = [...messages, ...unreadable].map(({ offset }) => offset).sort((a, b) => a - b);
   const [first] = offsets;
   if (first !== undefined && progress.claims.size >= CLAIMS_MAX) return "full";

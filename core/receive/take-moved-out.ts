@@ -26,22 +26,22 @@ export function spaceForReturning(consumption: Consumption, queue: ConsumedQueue
 }
 
 /**
- * A claim on its way back: delivered at once, or only put back, where its attempts are used up or it is too much for this receive.
- * So is an ordered one, whose attempts are those of its head: it is due, and taken next.
+ * A claim that returns into the item. It is delivered at once, or only put back if its attempts are used up, if a message of it is
+ * unreadable, or if it exceeds the budget. An ordered claim is always put back: the next step takes it, since it is due.
  */
 interface Returning {
   readonly claim: MovedOutClaim;
   readonly id: string;
   readonly messages: readonly StoredMessage[];
-  /** Of the claim, relative to its first: what comes back. */
+  /** The messages that return, relative to the claim's first offset. */
   readonly open: readonly number[];
   readonly deliver: boolean;
 }
 
 /**
- * Brings claims that are due back into the item, at most `space` of them, under the receive's lease where they fit: one transaction
- * with the deletion of their own items. It wants what moved as it was
- * read: if another receive moved claims meanwhile, this one starts again.
+ * Brings claims that are due back into the item, at most `space` of them, under the receive's lease where they fit. One transaction also
+ * deletes their own items. It requires the counts of what is outside as they were read: if another receive has moved claims meanwhile,
+ * this one starts again.
  */
 export async function takeMovedOut(consumption: Consumption, step: Step, space: number): Promise<Taken> {
   const { queue, progress, budget } = step;
@@ -77,11 +77,11 @@ export async function takeMovedOut(consumption: Consumption, step: Step, space: 
   };
 }
 
-/** The claims outside that are due, and when the next one is. */
+/** The claims outside that are due, and when the next one falls due. */
 async function dueOutside(consumption: Consumption, { queue, progress, budget }: Step, space: number) {
   const nowMs = consumption.clock.nowMs();
   const most = Math.min(MOVE_OUT_CLAIMS_MAX, budget.messages, space);
-  // One more than is taken: it tells when the next one is due.
+  // One claim more than may be taken: it shows when the next one falls due.
   const page = await consumption.items.query({
     pk: movedOutPk(queue.subscription.uid, queue.queueId),
     from: movedOutFrom(progress.generation),
@@ -90,12 +90,12 @@ async function dueOutside(consumption: Consumption, { queue, progress, budget }:
   });
   const due: readonly Item[] = page.items.slice(0, most).filter((one) => movedOutClaimOf(one).dueMs <= nowMs);
   const behind = page.items[due.length];
-  // A page may end early: then the next one is not known, and looked for at once.
+  // A page may end early. The next claim is then unknown, so the store is queried again at once.
   const unseenDueMs = page.more ? nowMs : Number.MAX_SAFE_INTEGER;
   return { due, nextDueMs: behind ? movedOutClaimOf(behind).dueMs : unseenDueMs };
 }
 
-/** What remains outside. The buckets of ordered claims come back with them; what waits behind stays there. */
+/** Sets what remains outside. The buckets of ordered claims return with them; their backlogs stay outside. */
 async function moveIn(
   change: ProgressChange,
   progress: Progress,
@@ -136,13 +136,13 @@ async function choose(
     const size = bodyBytes(messages);
     const isFirst = returning.length === 0;
     const fits = messages.length <= space && (isFirst || size <= bytes);
-    // What cannot be read is put aside by the step that takes the claim then.
+    // Unreadable messages are put aside later, by the step that takes the claim.
     const deliver = fits && claim.attempt < queue.group.maxAttempts && unreadable.length === 0;
     if (deliver) {
       space -= messages.length;
       bytes -= size;
     }
-    // What has expired meanwhile does not come back.
+    // Expired messages do not return.
     const open = [...messages, ...unreadable].map(({ offset }) => offset - claim.first);
     returning.push({ claim, id, messages, open, deliver });
   }

@@ -9,10 +9,10 @@ import { takerOf } from "./budget.ts";
 import type { NotTaken, Step, Taken } from "./taken.ts";
 
 /**
- * Hands out messages from the group's next offset on: read what is there, then reserve a part of it in one update.
+ * Hands out messages from the group's next offset on: reads them first, then reserves some of them in one update.
  *
- * The table evaluates `f = n, n = n + k` on the item as it is then, so receivers that come together get neighbouring ranges
- * instead of losing races. Only a jump over an expired gap needs `n` as it was read.
+ * The table evaluates `f = n, n = n + k` on the current item, so concurrent receives get neighbouring ranges instead of losing races.
+ * Only a jump over expired messages requires `n` as it was read.
  */
 export async function takeNew(consumption: Consumption, step: Step): Promise<Taken | NotTaken> {
   const { queue, progress, budget } = step;
@@ -49,9 +49,9 @@ export async function takeNew(consumption: Consumption, step: Step): Promise<Tak
 }
 
 /**
- * What is there from the group's next offset on, and how far the queue is known to reach. Where the run does not show the end,
- * it is looked up: whoever comes second then gets what is behind, instead of losing a race. If the last receive found plenty, the
- * end is looked up beside the run; otherwise afterwards, and only if needed.
+ * The messages from the group's next offset on, and how far the queue is known to reach. If the run does not show the end of the queue,
+ * the end is read: a concurrent receive can then reserve the range behind this one instead of losing a race. If the last receive found
+ * plenty, the end is read in parallel with the run; otherwise afterwards, and only if needed.
  */
 async function readAhead(
   { log, progressStore: store }: Consumption,

@@ -21,21 +21,22 @@ import { readOffsets } from "./read-offsets.ts";
 import { waitingOutside } from "./refill.ts";
 import type { NotTaken, Step, Taken } from "./taken.ts";
 
-/** What a receive in order is going to do: what it takes and defers, and what goes to backlogs. */
+/** What an ordered receive will do: the messages to take and to defer, and those that go to backlogs. */
 interface Plans {
   readonly plan: OrderedPlan;
   readonly backlogs: Backlogs;
 }
 
-/** How far a scan went, and where to start the next one. */
+/** How far a scan went, and where the next one starts. */
 type Scanned = Pick<Progress, "next" | "hint">;
 
 /**
- * Hands out messages in the order of their message groups, or of the queue: those that waited for a group that is free now, and
- * from the group's next offset on, deferring what must wait.
+ * Hands out messages in the order of their message groups, or of the queue. First come deferred messages whose bucket is free now, then
+ * messages from the group's next offset on. Those that must wait are deferred.
  *
- * One update, on the next offset, what is deferred and what moved exactly as read: what the plan was made from. It is a transaction
- * with the backlogs that messages go to (`backlog.ts`). Where the deferred leave a receive nothing to take, they go there too.
+ * One update requires the next offset, the deferred offsets and the count of moves as the plan read them. If messages go to backlogs,
+ * the update is part of a transaction with them (`backlog.ts`). If deferred messages leave the receive nothing to take, they go there
+ * too.
  */
 export async function takeOrdered(consumption: Consumption, step: Step): Promise<Taken | NotTaken> {
   const { queue, progress, budget } = step;
@@ -47,13 +48,13 @@ export async function takeOrdered(consumption: Consumption, step: Step): Promise
   const scanned = await scan(consumption, step, { plan, backlogs });
   const chosen = plan.choose();
   consumption.progressStore.sawPlenty(queue, chosen.length >= messages);
-  // A receive that took something leaves it at that: others may be about to settle what is in the way.
+  // A receive that took something moves nothing to backlogs: settling may soon free the buckets that block the item.
   const inTheWay = plan.crowded || waitingOutside(progress).length > 0;
   const clearing = inTheWay && chosen.length === 0 && !budget.begun && mayMoveOut(consumption, queue);
   if (scanned.next === progress.next && chosen.length === 0 && !clearing) return "nothing";
   const left = plan.take(chosen, await readOffsets(consumption, queue, chosen));
   const { outside, deferred } = await moveToBacklogs(progress, { plan, backlogs }, clearing ? left : undefined);
-  // The next offset also where it does not move: whoever moved it may have deferred behind what was taken here.
+  // The next offset is a condition even if it stays: a receive that moved it may have deferred messages behind these.
   const change = new ProgressChange(progress)
     .handOut(progress, scanned)
     .defer(progress, deferred ?? left)
@@ -69,7 +70,7 @@ export async function takeOrdered(consumption: Consumption, step: Step): Promise
   return { progress: after, deliveries, unreadable: claimed.unreadable };
 }
 
-/** One claim for each bucket; and what cannot be read in another, to be put aside then: what a claim holds is not forgotten. */
+/** One claim for each bucket. Unreadable messages get their own, until they are put aside: a claimed message is never forgotten. */
 function putClaims(change: ProgressChange, { progress, budget }: Step, plan: OrderedPlan, dueMs: number) {
   const ids = new Set<string>();
   const put = (name: string | number, messages: readonly { readonly offset: number }[], order?: ClaimOrder): string => {
@@ -88,7 +89,7 @@ function putClaims(change: ProgressChange, { progress, budget }: Step, plan: Ord
   return { taken, unreadable: unreadable.length === 0 ? undefined : { id: put("unreadable", unreadable), unreadable } };
 }
 
-/** What goes to backlogs: what the scan met of their buckets, and of what was `left` to be deferred the buckets with most of it. */
+/** Moves to backlogs what the scan met of their buckets, and the largest buckets of what was `left` to be deferred. */
 async function moveToBacklogs(
   progress: Progress,
   { plan, backlogs }: Plans,
@@ -115,8 +116,8 @@ const mostDeferred = (deferred: Deferred, most: number): Map<number, number[]> =
   new Map([...offsetsByBucket(deferred)].sort(([, a], [, b]) => b.length - a.length).slice(0, most));
 
 /**
- * Reads on from the next offset until the plan is filled, has to stop, or enough was looked at: first as many as are wanted,
- * which often is all it takes.
+ * Reads from the next offset until the plan is full, must stop, or has seen enough. The first read is only as long as the receive
+ * wants, because that is often enough.
  */
 async function scan(consumption: Consumption, { queue, progress, budget }: Step, plans: Plans): Promise<Scanned> {
   const { plan } = plans;
@@ -128,13 +129,13 @@ async function scan(consumption: Consumption, { queue, progress, budget }: Step,
     plan.expired += run.expired;
     const count = await consumption.log.countToView(run, most);
     const passes = (view: RecordView): boolean => filter.everything || filter.matches(view);
-    // What is out must be known before it is decided on: first see what there is.
+    // The plan must know which buckets are outside before it decides. So their messages are looked at once before.
     if (progress.bucketsOut > 0) await lookUpBuckets(consumption, queue, { run, count, passes }, plans);
     const { stoppedAt, gone, unreadable } = await consumption.log.view(run, count, logQueue(queue), (view, offset) => {
       if (plan.enough) return false;
       return !passes(view) || plan.offer(offset, view.messageGroup);
     });
-    // Its message group cannot be told: it is put aside, and holds up none.
+    // The message group of an unreadable message is unknown: it is put aside and holds up no group.
     plan.unreadable.push(...unreadable.filter(({ offset }) => stoppedAt === undefined || offset < stoppedAt));
     plan.expired += gone;
     next = stoppedAt ?? run.from + count;

@@ -4,7 +4,7 @@ import type { Delivery } from "../progress/held.ts";
 import type { Progress } from "../progress/progress.ts";
 import type { Budget } from "./budget.ts";
 
-/** Where one step of a receive begins: a queue, its progress as it was last seen, and what is still wanted. */
+/** Where one step of a receive begins: a queue, its progress as last seen, and the remaining budget. */
 export interface Step {
   readonly queue: ConsumedQueue;
   readonly progress: Progress;
@@ -15,7 +15,7 @@ export interface Step {
 export interface Taken {
   readonly progress: Progress | undefined;
   readonly deliveries: readonly Delivery[];
-  /** What was claimed and cannot be read: to be put aside. */
+  /** Messages that were claimed but are unreadable, and must be put aside. */
   readonly unreadable?: UnreadableInClaim | undefined;
 }
 
@@ -25,5 +25,5 @@ export interface UnreadableInClaim {
   readonly unreadable: readonly Unreadable[];
 }
 
-/** `full`: there is more, but as many claims are out as a queue may have. */
+/** `full`: the queue has more messages, but also as many open claims as it may have. */
 export type NotTaken = "nothing" | "full";

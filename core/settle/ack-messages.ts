@@ -9,21 +9,21 @@ import { repeatUnknown } from "../store/repeat-unknown.ts";
 
 export type Settled = "settled" | "lost";
 
-/** The messages of one delivery that one claim holds, and are acked. */
+/** The acked messages of one delivery that one claim holds. */
 interface Share {
-  /** Of the claim. */
+  /** The claim's id. */
   readonly id: string;
   readonly handles: HeldMessage[];
-  /** Whether they are all that the claim holds open, as far as is known. */
+  /** Whether the claim holds no other open messages, as far as is known. */
   all: boolean;
 }
 
 /**
- * Acks messages of one queue, one update for all their claims. An offset is acked when the image before the update had it open
- * under this delivery; else it is judged by `settledBefore`. Repeating an ack is harmless, so a lost reply is simply repeated.
+ * Acks messages of one queue, in one update for as many claims as it may change. An offset is acked if the image before the update had
+ * it open under this delivery; else `settledBefore` decides. An ack is idempotent, so after a lost reply it is repeated.
  *
- * A claim whose last messages are acked is removed, on condition that they are its last: an ack that comes twice, or late, takes
- * away what it names and nothing else.
+ * An ack of a claim's last messages removes the claim, on the condition that they are its last. So a repeated or late ack removes the
+ * messages that it names and nothing else.
  */
 export async function ackMessages(
   consumption: Consumption,
@@ -41,7 +41,7 @@ export async function ackMessages(
     for (const { id, handles: acked } of shares) {
       for (const handle of acked) {
         const claim = image && heldClaim(image, handle);
-        // It lies in another claim by now, or the update failed for another's sake: again, on what was just read.
+        // The message is in another claim by now, or another share made the update fail. The next round uses the new image.
         if (claim && !(ok && claim.id === id)) continue;
         answers.set(handle, claim || (await settledBefore(consumption, queue, image, handle)) ? "settled" : "lost");
       }
@@ -51,7 +51,7 @@ export async function ackMessages(
   return answers;
 }
 
-/** As many as one update takes: of one generation, and no two deliveries under one claim id. */
+/** The shares of one update: all of one generation, and no two deliveries under one claim id. The other handles wait for the next. */
 function sharesOf(handles: readonly HeldMessage[], progress: Progress | undefined): readonly Share[] {
   const shares = new Map<string, Share>();
   const [first] = handles;
@@ -70,7 +70,7 @@ function sharesOf(handles: readonly HeldMessage[], progress: Progress | undefine
     const offsets = offsetsOf(share);
     const open = progress?.claims.get(share.id)?.open;
     const known = open?.filter((offset) => offsets.has(offset)).length === offsets.size;
-    // A repeated receive hands out what is still open: handles of one delivery may differ in how many there were.
+    // A repeated receive hands out only what is still open, so handles of one delivery may differ in `handedOut`.
     const handedOut = Math.max(...share.handles.map(({ held }) => held.handedOut));
     share.all = offsets.size >= (known ? (open?.length ?? 0) : handedOut);
   }

@@ -8,10 +8,10 @@ import { ProgressChange } from "../progress/progress-change.ts";
 import { waitsOutside } from "../progress/waits-outside.ts";
 import { repeatUnknown } from "../store/repeat-unknown.ts";
 
-/** What becomes of messages that stay with the group. */
+/** A change to messages that stay with the group. */
 export type LeaseChange =
   | { readonly kind: "extend"; readonly leaseMs: number }
-  /** `countAttempt` false: this delivery does not count. */
+  /** `countAttempt` false: this delivery does not count as an attempt. */
   | { readonly kind: "giveBack"; readonly delayMs: number; readonly countAttempt: boolean };
 
 /** Where a message is after the change. */
@@ -21,32 +21,32 @@ export type Changed = Pick<Claim, "id" | "dueMs">;
 interface Part<H extends HeldMessage> {
   readonly claim: Claim;
   readonly named: readonly [H, ...H[]];
-  /** What the claim was read from. Absent: it was not read, and is taken to be as the handles have it. */
+  /** The progress that the claim was read from. Absent: the claim was not read, and is assumed to be as the handles describe it. */
   readonly progress: Progress | undefined;
 }
 
-/** One conditional write, and where its messages are once it is applied. */
+/** One conditional write, and the claim that its messages are in afterwards. */
 interface PartChange {
   readonly write: ProgressChange;
   readonly changed: Changed;
 }
 
 /**
- * Extends messages of one delivery, or gives them back, which is what a nack does, each in the claim that holds it now.
+ * Extends messages of one delivery, or gives them back (a nack), each in the claim that holds it now.
  *
  *   whole    all open messages of a claim are named: the claim changes in place. An ordered claim is never split: it changes whole,
  *            whatever part is named.
- *   part     the named ones leave the claim, in the same write, for a claim of their own; or for that of another part of the delivery
- *            that is due at the same time.
+ *   part     in the same write, the named messages leave the claim for a claim of their own, or for the claim of another part of
+ *            the delivery that is due at the same time.
  *
- * An extend leaves the messages under the delivery's nonce, and never shortens the lease. A nack leaves them under the nonce of what
- * the delivery has given back, where none of its handles works any more.
+ * An extend keeps the messages under the delivery's nonce, and never shortens the lease. A nack puts them under the nonce of what the
+ * delivery gave back, under which none of its handles works.
  *
- * Each write wants the claim as it was read: applied twice it changes nothing more. After a lost reply, or a crash between two writes,
- * a repeat of the call finds what was done by what that left. A nack finds the message given back by this delivery, in the item or
- * outside. An extend finds it where it was moved, and extends it there. The id of a part's claim follows from the delivery and the
- * offsets, and a message is open in one claim only: no repeat makes a second claim of it. What is neither held nor given back by this
- * delivery is lost to it.
+ * Each write requires the claim as it was read, so applying it twice changes nothing more. After a lost reply, or a crash between two
+ * writes, a repeat of the call finds the result of the first: a nack finds the message given back by this delivery, in the item or
+ * outside; an extend finds the message in its new claim, and extends it there. No repeat makes a second claim for a message, because
+ * the new claim's id follows from the delivery and the offsets, and a message is open in one claim only. A message that this delivery
+ * neither holds nor gave back is lost to it.
  */
 export async function changeLease<H extends HeldMessage>(
   consumption: Consumption,
@@ -79,7 +79,9 @@ export async function changeLease<H extends HeldMessage>(
   return answers;
 }
 
-/** On an image that is at hand, or else unread. Which message an ordered claim's attempts count for, and an attempt's tag, must be read. */
+/**
+ * The first part to change, from a recent image or else without a read. The head of an ordered claim and an attempt's tag must be read.
+ */
 function firstPart<H extends HeldMessage>(
   consumption: Consumption,
   queue: ProgressQueue,
@@ -99,7 +101,7 @@ function firstPart<H extends HeldMessage>(
   );
 }
 
-/** Those of the handles without an answer that are held in one claim. */
+/** The handles without an answer whose messages one claim holds. */
 function heldTogether<H extends HeldMessage>(
   progress: Progress,
   handles: readonly H[],
@@ -119,7 +121,7 @@ function partOf<H extends HeldMessage>(claim: Claim, named: readonly H[], progre
   return first && { claim, named: [first, ...others], progress };
 }
 
-/** Where a message waits that this delivery gave back: while its lease runs nobody else can have brought it outside. */
+/** The claim where a message that this delivery gave back waits. While its lease runs, no one else can have moved the message outside. */
 async function givenBackBefore(
   consumption: Consumption,
   queue: ProgressQueue,
@@ -162,13 +164,13 @@ function splitChange({ claim, named, progress }: Part<HeldMessage>, change: Leas
   return { write, changed: { id, dueMs: meta.dueMs } };
 }
 
-/** Who has the messages then, and until when. */
+/** The holder of the messages after the change, and until when. */
 function metaAfter(claim: Claim, named: ReadonlySet<number>, change: LeaseChange, dueMs: number): ClaimMeta {
   const { nonce, attempt, order, attemptTag } = claim;
   if (change.kind === "extend") return { nonce, attempt, dueMs: Math.max(claim.dueMs, dueMs), order, attemptTag };
   const head = claim.open[0] ?? 0;
   const moved = order !== undefined && order.head !== head && named.has(head);
-  // Those before it are acked: this delivery was the first attempt of what is now the head.
+  // The messages before the new head are acked, so this delivery was the new head's first attempt.
   const attempts = moved ? 1 : attempt;
   return {
     nonce: givenBackNonce(nonce, attempt),
@@ -178,7 +180,7 @@ function metaAfter(claim: Claim, named: ReadonlySet<number>, change: LeaseChange
   };
 }
 
-/** A little later than asked for, so that parts changed one after the other are due together and share a claim. */
+/** Rounded up a little, so that parts that change one after the other are due together and share a claim. */
 function dueTogether(nowMs: number, ms: number): number {
   const step = Math.min(PARTS_TOGETHER_MS_MAX, Math.max(1, Math.floor(ms * PARTS_TOGETHER_SHARE)));
   return Math.ceil((nowMs + ms) / step) * step;

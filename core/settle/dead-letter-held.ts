@@ -11,8 +11,8 @@ import { messagesOfClaim } from "../receive/take-due.ts";
 import type { SettleEntry } from "../requests.ts";
 
 /**
- * Dead-letters a message that its handle still holds: because its consumer asks for it, or gives it back after the last attempt.
- * Errors: LEASE_LOST, MESSAGE_EXPIRED.
+ * Dead-letters a message that its handle still holds. The consumer asked for it, or gave the message back after the last attempt.
+ * Errors: LEASE_LOST, MESSAGE_EXPIRED, STORE_CORRUPT.
  */
 export async function deadLetterHeld(
   consumption: Consumption,
@@ -35,7 +35,7 @@ export async function deadLetterHeld(
     }
     const { order } = claim;
     const dying = { generation, claim, messages, death };
-    // Given back after the last attempt, an ordered message lets those behind it come again at once.
+    // After its last attempt, an ordered message that is given back frees the messages behind it at once.
     const outcome =
       entry.action === "nack" && order
         ? await deadLetterHead(consumption, queue, { ...dying, claim: { ...claim, order } })
@@ -52,11 +52,11 @@ function reasonOf(entry: SettleEntry, attempt: number): string {
   return given ?? (entry.action === "nack" ? `given back after attempt ${attempt}` : "dead-lettered by its consumer");
 }
 
-/** The claim as the handle has it; which message an ordered one's attempts count for, and an attempt's tag, must be read. */
+/** The claim as the handle describes it. The head of an ordered claim and an attempt's tag must be read. */
 const unread = ({ held, relativeOffset }: HeldMessage): Claim | undefined =>
   held.order || held.tagged ? undefined : { ...held, open: [relativeOffset] };
 
-/** It stays with its consumer, and is put aside when the lease ends. */
+/** The message stays with its consumer. It is put aside when the lease ends. */
 const unreadableNow = ({ topic, queueId }: ConsumedQueue, handle: HeldMessage): BrokerError =>
   new BrokerError("STORE_CORRUPT", "The message cannot be read any more, so that it cannot be moved. An ack still settles it.", {
     effect: "none",

@@ -6,15 +6,15 @@ import { consumerLane } from "../wake/arrivals.ts";
 import { changeLease } from "./change-lease.ts";
 
 /**
- * Messages that were taken but cannot be sent go back at once, as if never delivered. Those of an attempt only by the receive
- * that took them, and only while no repeat of it was answered with them.
+ * Gives back messages that were taken but cannot be sent, as if never delivered. Messages of an attempt are given back only by the
+ * receive that took them, and only while no repeat of the attempt was counted.
  */
 export async function giveBackUnsent(
   consumption: Consumption,
   delivery: Delivery,
   messages: readonly StoredMessage[],
 ): Promise<void> {
-  // Without a tag nothing tells whether a repeat of the attempt has them by now; what was repeated, a consumer may have already.
+  // Without a tag, nothing shows whether a repeat of the attempt has them by now. After a repeat, a consumer may have them already.
   if (delivery.attemptTag === UNTAGGED || delivery.repeated) return;
   const { queue, held, attemptTag } = delivery;
   const unsent = messages.map(({ offset }) => ({ held, relativeOffset: offset - held.first, attemptTag }));

@@ -15,7 +15,7 @@ import type { Held, HeldMessage } from "../progress/held.ts";
  *               · first varint · nonce text · attempt varint · leaseUntilMs u48 · handed out varint
  *               · [bucket varint · head varint · step varint*] of an ordered claim
  *
- * Version 2 says that the claim carries an attempt's tag.
+ * Version 2 means that the claim carries an attempt's tag.
  *
  * A message's position is its offset − first; in an ordered delivery, whose messages may lie far apart, its position among them: steps
  * lead from one to the next. A tag is a slice of HMAC(key, delivery · position's fifth): slices of a pseudo-random function are
@@ -23,7 +23,7 @@ import type { Held, HeldMessage } from "../progress/held.ts";
  */
 export interface ReceiptHandle extends HandedDelivery, HeldMessage {}
 
-/** What all handles of one delivery have in common. */
+/** The part that all handles of one delivery share. */
 export interface HandedDelivery {
   readonly groupUid: string;
   readonly subscriptionUid: string;
@@ -38,7 +38,7 @@ const TAG_BYTES = 12;
 const TAGS_PER_HMAC = 5;
 const CHARS_MAX = 512;
 
-/** A delivery, as text, and the HMACs computed for it so far. */
+/** A delivery, its text, and the HMACs computed for it so far. */
 interface SignedDelivery {
   readonly delivery: HandedDelivery;
   readonly text: string;
@@ -49,7 +49,7 @@ interface SignedDelivery {
 export class ReceiptHandles {
   readonly #signer: Signer;
   readonly #key: Uint8Array;
-  /** Deliveries this process wrote or read lately: most handles are settled where they were received, and together. */
+  /** Deliveries of which this process recently wrote or read handles. Most handles are settled together, where they were received. */
   readonly #recent = new LRUCache<string, SignedDelivery>({ max: RECENT_DELIVERIES_MAX });
 
   constructor(signer: Signer, key: Uint8Array) {
@@ -57,7 +57,7 @@ export class ReceiptHandles {
     this.#key = key;
   }
 
-  /** Writes the handles of one delivery, each from its message's offset relative to `first`. */
+  /** Answers a function that writes the handle of a message, given its offset relative to `first`. */
   forDelivery(delivery: HandedDelivery): (relativeOffset: number) => string {
     const { held, offsets } = delivery;
     const out = new ByteWriter(96);
@@ -105,7 +105,7 @@ export class ReceiptHandles {
       const { offsets } = signed.delivery;
       return { ...signed.delivery, relativeOffset: offsets ? (offsets[position] as number) : position };
     } catch (error) {
-      // Numbers or text that do not end: nobody signed that.
+      // The bytes are malformed, so this broker did not sign them.
       if (error instanceof RangeError || error instanceof TypeError) throw invalidHandle();
       throw error;
     }

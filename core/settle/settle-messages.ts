@@ -16,7 +16,7 @@ import { invalidHandle, type ReceiptHandle } from "./receipt-handle.ts";
 
 type Settling = Consumption & { readonly subscriptions: SubscriptionRegistry };
 
-/** One entry on its way: its handle, its queue, and in the end its result. */
+/** An entry being settled: its handle, its queue, and at the end its result. */
 interface Task {
   readonly entry: SettleEntry;
   readonly handle: ReceiptHandle;
@@ -25,10 +25,11 @@ interface Task {
 }
 
 /**
- * Acks, gives back, extends or dead-letters messages of a group, each by the handle of its delivery; one result per entry, in
- * order. Acks of one queue are one update. A nack after the last attempt dead-letters, and says so.
+ * Acks, gives back, extends or dead-letters messages of a group, each by the handle of its delivery. Answers one result per entry, in
+ * order. A nack after the last attempt dead-letters the message, and its result says so.
  *
- * Errors, per entry: INVALID_RECEIPT_HANDLE, LEASE_LOST, MESSAGE_EXPIRED, STORE_UNAVAILABLE. Idempotent while the lease runs.
+ * Errors, per entry: INVALID_RECEIPT_HANDLE, LEASE_LOST, MESSAGE_EXPIRED, STORE_CORRUPT, STORE_UNAVAILABLE. Idempotent while the lease
+ * runs.
  * Source: RocketMQ AckMessage, ChangeInvisibleDuration, ForwardMessageToDeadLetterQueue; invariants I4, I5.
  */
 export async function settleMessages(
@@ -54,14 +55,14 @@ export async function settleMessages(
   return results;
 }
 
-/** Finds a handle's queue; the handles of one call are of few. */
+/** Finds a handle's queue. The handles of one call belong to few queues, so results are kept. */
 function queueResolver(settling: Settling, group: ConsumedQueue["group"]) {
   const found = new Map<string, Promise<ConsumedQueue>>();
   const find = async (handle: ReceiptHandle): Promise<ConsumedQueue> => {
     const named = async () => (await settling.subscriptions.resolveAll(group)).find(({ uid }) => uid === handle.subscriptionUid);
     let subscription = await named();
     if (!subscription) {
-      // Another handler may have made it a moment ago.
+      // Another process may have just made the subscription.
       settling.subscriptions.forget(group.uid);
       subscription = await named();
     }
@@ -87,7 +88,7 @@ async function settleQueue(settling: Settling, tasks: readonly Task[]): Promise<
     if (entry.action === "extend") return true;
     return entry.action === "nack" && !(entry.countAttempt !== false && isLastAttempt(handle, queue));
   });
-  // First what goes: given back in the same call, what is behind it comes again without it.
+  // Dead-letters come first: else messages given back by this call could come again together with them.
   for (const task of tasks) {
     if (task.entry.action === "ack" || kept.includes(task)) continue;
     await settleOrFail([task], async () => {
@@ -100,16 +101,16 @@ async function settleQueue(settling: Settling, tasks: readonly Task[]): Promise<
     await settleOrFail(together, () => changeTogether(settling, together));
   }
   const [given] = kept.filter(({ entry }) => entry.action === "nack");
-  // However many are given back without a receive in between, the item stays small.
+  // Without this, many nacks with no receive in between would fill the item.
   const progress = given && settling.progressStore.recent(given.queue);
   if (progress) await makeSpace(settling, given.queue, progress);
 }
 
-/** The attempts of an ordered claim are those of one message; what comes behind it has not begun. */
+/** An ordered claim counts the attempts of one message: those of the messages behind it have not begun. */
 const isLastAttempt = ({ held: { attempt, order }, relativeOffset }: ReceiptHandle, { group }: ConsumedQueue): boolean =>
   attempt >= group.maxAttempts && (order === undefined || order.head === relativeOffset);
 
-/** A store that fails fails these entries, not the others. */
+/** A failing store fails these entries only, not the others. */
 async function settleOrFail(tasks: readonly Task[], settle: (tasks: readonly Task[]) => Promise<void>): Promise<void> {
   if (tasks.length === 0) return;
   try {
@@ -135,13 +136,13 @@ async function settleAcks(settling: Settling, tasks: readonly Task[]): Promise<v
   ringForOrdered(settling, tasks);
 }
 
-/** What is settled in order makes way for what waits behind it. */
+/** Settling an ordered message frees those that wait behind it. */
 function ringForOrdered({ arrivals }: Settling, tasks: readonly Task[]): void {
   const [freeing] = tasks.filter(({ handle }) => handle.held.order !== undefined);
   if (freeing) arrivals.ring(consumerLane(freeing.queue.subscription.uid), freeing.queue.queueId);
 }
 
-/** Nacks and extends that say the same go in one update per delivery. */
+/** Equal nacks, and equal extends, of one delivery share one update. */
 function changeName({ entry }: Task): string {
   if (entry.action === "extend") return `extend/${entry.leaseMs}`;
   return entry.action === "nack" ? `nack/${entry.delayMs ?? "backoff"}/${entry.countAttempt ?? true}` : "";

@@ -1,5 +1,5 @@
 /**
- * Options of an LRU cache of so many entries that takes room as it fills: one that is told its `max` allocates for all of them at once,
- * which a handler that just starts pays for.
+ * Options of an LRU cache of `entriesMax` entries that grows as it fills. A cache with a `max` allocates all entries at once, which a
+ * starting handler would pay for.
  */
 export const growingTo = (entriesMax: number) => ({ maxSize: entriesMax, sizeCalculation: () => 1 });

@@ -3,7 +3,7 @@ import { METADATA_CACHE_MS, METADATA_ENTRIES_MAX } from "../limits.ts";
 import type { Clock } from "../ports/clock.ts";
 import { growingTo } from "./growing-to.ts";
 
-/** Keeps what was read for two seconds, absence excepted. What this process changes it forgets at once; others it hears of late. */
+/** Keeps read values, but not absence, for two seconds. Changes by this process are known at once; those of others, later. */
 export class MetadataCache<T extends object> {
   readonly #clock: Clock;
   readonly #entries = new LRUCache<string, { readonly value: T; readonly readAtMs: number }>(growingTo(METADATA_ENTRIES_MAX));
@@ -19,7 +19,7 @@ export class MetadataCache<T extends object> {
     if (entry && nowMs >= entry.readAtMs && nowMs - entry.readAtMs <= METADATA_CACHE_MS) return entry.value;
     const changes = this.#changes;
     const value = await read();
-    // A change in between may be newer than what was read.
+    // A change in between may be newer than the value that was read.
     if (changes !== this.#changes) return value;
     if (value) this.#entries.set(key, { value, readAtMs: nowMs });
     return value;

@@ -15,14 +15,14 @@ export interface OpenedStore {
 
 /** Checks the store's format, or writes the newest into an empty one. Errors: `StoreCorrupt` for an unknown one; `StoreUnavailable`. */
 export async function openStore(items: ItemStore, random: Random): Promise<OpenedStore> {
-  // Read first: nearly every start finds the first two, and a read costs a fifth of a refused write.
+  // Reads before it writes: nearly every start finds the first two, and a read costs a fifth of a refused write.
   const [knownFormat, knownKey, shards] = await items.batchGet([FORMAT_KEY, SIGNING_KEY, TIMER_SHARDS_KEY]);
   const format = formatOf(knownFormat ?? (await createOnce(items, NEWEST_FORMAT_ITEM)));
   const signing = knownKey ?? (await createOnce(items, { ...SIGNING_KEY, k: random.bytes(SIGNING_KEY_BYTES) }));
   return { format, signingKey: signing.k as Uint8Array, timerShards: new TimerShards(shards) };
 }
 
-/** The item as it is stored: this one, or that of whoever came first. */
+/** The stored item: this one, or that of a process that was first. */
 async function createOnce(items: ItemStore, item: Item): Promise<Item> {
   const result = await items.put(item, { when: [{ op: "absent", name: "pk" }] });
   return result.ok ? item : (result.current as Item);

@@ -9,18 +9,17 @@ import { retryPauseMs } from "./retry-pause.ts";
 import type { StoreDependencies } from "./store-dependencies.ts";
 
 /**
- * A limit on how many of something there are. What there is is counted by an item that changes in the transaction that makes or
- * deletes one: those who come together do not pass the limit, nobody counts on the way, and no crash parts the count from what is
- * there.
+ * A limit on the number of something. An item counts it, and changes in the transaction that creates or deletes one. So concurrent
+ * requests do not exceed the limit, nothing is counted on the request path, and no crash separates the count from the reality.
  *
  *   count  topics | groups | subscriptions-<group uid> | subscribers-<topic uid>   [n] how many there are
  */
 export interface Quota {
   readonly key: Key;
   readonly max: number;
-  /** Said when it is used up: what there is too much of, and what makes room. */
+  /** The message when it is used up: what there is too much of, and what makes room. */
   readonly usedUp: string;
-  /** Where what it counts is kept. The broker's own things do not count. */
+  /** The partition of the counted items. The broker's own do not count. */
   readonly pk: string;
   readonly counts: (item: Item) => boolean;
 }
@@ -63,8 +62,9 @@ const ITEMS_PER_PAGE = 1_000;
 const CONFLICT_MS = { first: 10, most: 500 } as const;
 
 /**
- * Runs a transaction that makes what the quotas count, `by` 1, or deletes it, `by` −1. Answers the failures of `writes` alone.
- * Errors: QUOTA_EXCEEDED when a quota is used up, `StoreUnavailable`; nothing was changed by either but for an unknown outcome.
+ * Runs a transaction that creates (`by` 1) or deletes (`by` −1) something that the quotas count. Answers the failures of `writes`
+ * alone.
+ * Errors: QUOTA_EXCEEDED if a quota is used up, `StoreUnavailable`. Neither changed anything, except with an unknown outcome.
  */
 export async function transactCounted(
   store: StoreDependencies,
@@ -77,7 +77,7 @@ export async function transactCounted(
     const result = await afterConflicts(store, () => store.items.transact([...writes, ...counting]));
     if (result.ok) return result;
     const failures = result.failures.slice(0, writes.length);
-    // Others make and delete too: what is there, or is not, says more than how many there are.
+    // Others create and delete too: a failed write says more than the count.
     if (failures.some((failure) => failure !== undefined)) return { ok: false, failures };
     for (const [index, quota] of quotas.entries()) {
       const failure = result.failures[writes.length + index];
@@ -87,7 +87,7 @@ export async function transactCounted(
   }
 }
 
-/** Whether there seems to be room, before anything is prepared; only the transaction decides. Errors: QUOTA_EXCEEDED. */
+/** Checks, before anything is prepared, whether there seems to be room. Only the transaction decides. Errors: QUOTA_EXCEEDED. */
 export async function checkQuotas({ items }: Pick<StoreDependencies, "items">, quotas: readonly Quota[]): Promise<void> {
   if (quotas.length === 0) return;
   const counts = await items.batchGet(quotas.map(({ key }) => key));
@@ -100,14 +100,14 @@ function countingWrite({ key, max }: Quota, by: 1 | -1): TransactWrite {
   return { kind: "update", key, changes, when: [by > 0 ? { op: "<", name: "n", value: max } : { op: "exists", name: "n" }] };
 }
 
-/** The first time. As long as there is no count nothing is made or deleted, so that it starts right. */
+/** Creates the count. Without it nothing can be created or deleted, so it starts right. */
 async function startCount(items: ItemStore, { key, pk, counts }: Quota): Promise<void> {
   let count = 0;
   for await (const item of everyItem(items, { pk, limit: ITEMS_PER_PAGE })) if (counts(item)) count++;
   await items.put({ ...key, n: count }, { when: [{ op: "absent", name: "pk" }] });
 }
 
-/** Counts are written by many: whoever met another's transaction waits for a moment. */
+/** Many write a count: a call that met another's transaction waits for a moment. */
 async function afterConflicts<T>({ clock, random }: StoreDependencies, transact: () => Promise<T>): Promise<T> {
   for (let conflicts = 0; ; conflicts++) {
     try {

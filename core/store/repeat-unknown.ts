@@ -5,7 +5,7 @@ import type { Random } from "../ports/random.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
 import { RETRY_MS, retryPauseMs } from "./retry-pause.ts";
 
-/** Repeats a call that may be repeated although its reply was lost. Errors: the last `StoreUnavailable`, at once when the store is full. */
+/** Repeats a call that may be repeated after a lost reply. Errors: the last `StoreUnavailable`, at once if the store is full. */
 export async function repeatUnknown<T>(
   store: { readonly clock: Clock; readonly random: Random },
   call: () => Promise<T>,
@@ -16,11 +16,11 @@ export async function repeatUnknown<T>(
     try {
       return await call();
     } catch (error) {
-      // Whatever the repeat was refused for, a call before may have done it, or may still.
+      // Even if the repeat was refused, an earlier call may have taken effect, or may still.
       if (unknown && BrokerError.is(error)) throw error.withUnknownEffect();
       if (!StoreUnavailable.is(error)) throw error;
       unknown ||= error.outcome === "unknown";
-      // One refusal after a lost reply does not tell what became of the call before.
+      // A refusal after a lost reply does not show the outcome of the earlier call.
       if (error.reason === "full" || store.clock.nowMs() >= deadlineMs)
         throw unknown ? new StoreUnavailable("unknown", error.reason, error.message, { cause: error }) : error;
       await store.clock.sleep(retryPauseMs(RETRY_MS, failures, store.random.fraction()));

@@ -2,7 +2,7 @@ import { BrokerError, type ProblemMembers } from "../errors.ts";
 import { blockNamedBy } from "../keys.ts";
 import { StoreCorrupt, StoreUnavailable } from "../ports/store-failures.ts";
 
-/** The answer to a caller whose store call failed, or met what cannot be read. What is not a store's failure is thrown on: it is a bug. */
+/** The answer to a caller whose store call failed or met damaged data. Any other error is a bug, and is thrown on. */
 export function asBrokerError(error: unknown): BrokerError {
   if (BrokerError.is(error)) return error;
   if (StoreCorrupt.is(error)) return corrupt(error);
@@ -19,7 +19,7 @@ export function asBrokerError(error: unknown): BrokerError {
   return new BrokerError("STORE_UNAVAILABLE", detail, { effect: "none", cause: error });
 }
 
-/** Says where, as far as it is known, in the terms of the API; what the store calls it is for the log. */
+/** Names the place, as far as known, in terms of the API. The store's own names are for the log. */
 function corrupt(error: StoreCorrupt): BrokerError {
   const block = error.key && blockNamedBy(error.key);
   const where = block ? ` of queue ${block.queueId}, in the block that starts at offset ${block.base}` : "";
@@ -29,7 +29,7 @@ function corrupt(error: StoreCorrupt): BrokerError {
   });
 }
 
-/** Runs a verb, and turns what a store's failure means into the caller's answer. `about`: what damaged data is known to be of. */
+/** Runs a verb, and turns store failures into answers for the caller. `about`: what is known of damaged data. */
 export async function answering<T>(verb: () => Promise<T>, about: ProblemMembers = {}): Promise<T> {
   try {
     return await verb();
@@ -41,7 +41,7 @@ export async function answering<T>(verb: () => Promise<T>, about: ProblemMembers
   }
 }
 
-/** The same of a verb that takes many steps: a store that fails in one does not tell that none was taken before. */
+/** As `answering`, for a verb of many steps: if the store fails in one, earlier ones may have been made. */
 export const answeringSteps = <T>(verb: () => Promise<T>): Promise<T> =>
   answering(async () => {
     try {
@@ -53,7 +53,7 @@ export const answeringSteps = <T>(verb: () => Promise<T>): Promise<T> =>
     }
   });
 
-/** Runs what is left of a change whose decisive part is done: a failure must not promise that nothing was changed. */
+/** Runs the rest of a change whose decisive part is done: a failure must not promise that nothing was changed. */
 export async function finishing<T>(rest: () => Promise<T>): Promise<T> {
   try {
     return await rest();

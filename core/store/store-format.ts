@@ -3,10 +3,10 @@ import type { Item, ItemStore } from "../ports/item-store.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
 
 /**
- * The format of a store is what its writers may write; a reader knows every format since the oldest.
+ * The format of a store is the newest that its writers may write. A reader knows every format since the oldest.
  *
- * A new version starts on a store of the format before, and goes on writing that one: older handlers, which know no other, may
- * still run beside it. `raise` is a step of its own, once none is left.
+ * A new version starts on a store of the previous format and keeps writing that, because older handlers that know no other may still
+ * run. `raise` is a separate step, once none is left.
  *
  *   2  claims know an attempt by 32 bits of its id; a pointer frame does not say what its messages weigh
  *   3  a claim's delivery is unique, and says which attempt it was taken by; a pointer frame says what its messages weigh;
@@ -15,10 +15,10 @@ import { StoreCorrupt } from "../ports/store-failures.ts";
 export const OLDEST_FORMAT = 2;
 export const NEWEST_FORMAT = 3;
 
-/** Of a store that holds the newest format. */
+/** The item of a store with the newest format. */
 export const NEWEST_FORMAT_ITEM: Item = { ...FORMAT_KEY, v: NEWEST_FORMAT };
 
-/** What a store holds, what this process writes to it, and what it could. */
+/** The format that a store holds, the one that this process writes, and the newest that it could. */
 export interface StoreFormats {
   readonly stored: number;
   readonly written: number;
@@ -32,7 +32,7 @@ export class StoreFormat {
     this.#version = version;
   }
 
-  /** What this process writes: at most the store's format, since it never falls. */
+  /** The format that this process writes: at most the store's, which never falls. */
   get version(): number {
     return this.#version;
   }
@@ -44,7 +44,7 @@ export class StoreFormat {
     this.#version = result.ok ? NEWEST_FORMAT : formatOf(result.current).version;
   }
 
-  /** As it is stored now. Errors: `StoreUnavailable`. */
+  /** The formats as stored now. Errors: `StoreUnavailable`. */
   async read(items: ItemStore): Promise<StoreFormats> {
     const { version } = formatOf(await items.get(FORMAT_KEY));
     return { stored: version, written: this.#version, newest: NEWEST_FORMAT };

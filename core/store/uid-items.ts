@@ -10,8 +10,8 @@ export function firstVersion({ clock, random }: { readonly clock: Clock; readonl
 }
 
 /**
- * Topics, groups, producer groups, subscriptions and subscribers have their uid in [u], and those that change their version in [v]:
- * under one name there may be another by now.
+ * Topics, groups, producer groups, subscriptions and subscribers have their uid in [u], because a name may belong to another by now.
+ * Those that change have their version in [v].
  */
 export const ofUid = (uid: string): readonly Condition[] => [{ op: "=", name: "u", value: uid }];
 
@@ -22,6 +22,6 @@ export const ofVersion = ({ uid, version }: { readonly uid: string; readonly ver
 
 export const uidOf = (item: Item): string => item.u as string;
 
-/** In place of what was read under the name: of this one, or of none. */
+/** The condition that the name still has the item that was read, or none. */
 export const inPlaceOf = (item: Item | undefined): readonly Condition[] =>
   item ? ofUid(uidOf(item)) : [{ op: "absent", name: "pk" }];

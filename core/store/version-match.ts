@@ -1,11 +1,11 @@
 import { BrokerError } from "../errors.ts";
 import type { VersionMatch } from "../requests.ts";
 
-/** Names one state of a resource; the HTTP layer quotes it as an ETag. */
+/** Names one state of a resource. The HTTP layer quotes it as an ETag. */
 export const versionTag = (resource: { readonly uid: string; readonly version: number }): string =>
   `${resource.uid}-${resource.version}`;
 
-/** Errors: PRECONDITION_FAILED when the caller named another state than the current one. */
+/** Errors: PRECONDITION_FAILED if the caller named another state than the current one. */
 export function checkVersion(
   current: { readonly uid: string; readonly version: number } | undefined,
   match?: VersionMatch,

@@ -16,5 +16,5 @@ export function checkDeliveryTime(dueMs: number, nowMs: number): void {
     throw new BrokerError("ILLEGAL_DELIVERY_TIME", "A message can be delayed by ten years at most.");
 }
 
-/** Whether the producer asked for a delay, if only for one that is over. */
+/** Whether the producer asked for a delay, even if that delay is over. */
 export const isDelayed = ({ deliverAtMs, delayMs }: MessageInput): boolean => deliverAtMs !== undefined || delayMs !== undefined;

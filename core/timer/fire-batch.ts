@@ -24,8 +24,8 @@ export interface Firing {
   readonly choice: QueueChoice;
   readonly arrivals: Arrivals;
   /**
-   * Does what is due in the lives of transactions, CHECKS_PER_BATCH_MAX at most, of one producer group. Repeatable; those that could
-   * not be done at this moment are answered, and still due. Errors: `StoreUnavailable`.
+   * Makes the due checks of one producer group's transactions, CHECKS_PER_BATCH_MAX at most. Repeatable. Answers those that could not
+   * be made now and stay due. Errors: `StoreUnavailable`.
    */
   readonly checksDue: (timers: readonly CheckTimer[]) => Promise<{ readonly left: readonly CheckTimer[] }>;
   readonly events: Events;
@@ -35,7 +35,7 @@ export interface Firing {
 export const weightOf = (timers: readonly MessageTimer[]): number =>
   timers.reduce((bytes, { frame }) => bytes + frameWeight(frame), 0);
 
-/** How many of the first timers may be fired together, for what they weigh in memory and take of the units of their shards. */
+/** How many of the first timers may be fired together, by their weight in memory and the write units that they take of their shards. */
 export function batchOf(timers: readonly MessageTimer[]): number {
   let bytes = 0;
   const units = new Map<number, number>();
@@ -51,8 +51,9 @@ export function batchOf(timers: readonly MessageTimer[]): number {
 }
 
 /**
- * Delivers due messages of one topic to one queue: one transaction appends them and deletes their timers, so that each is delivered
- * once, whoever tries. What was cancelled or moved meanwhile is left out, what cannot be read is parked. Errors: `StoreUnavailable`; SERVER_BUSY while the queues of message groups change.
+ * Delivers due messages of one topic to one queue. One transaction appends them and deletes their timers, so each is delivered once,
+ * whoever tries. Messages that were cancelled or moved meanwhile are left out; unreadable ones are parked.
+ * Errors: `StoreUnavailable`; SERVER_BUSY while the queues of message groups change.
  */
 export async function fireBatch(
   firing: Firing,
@@ -85,7 +86,7 @@ export async function fireBatch(
   return { fired: 0, parked };
 }
 
-/** Message groups go to no queue of a copy of the topic that is older than any other sender's may be. */
+/** Refuses to deliver message groups by a cached topic that is out of date: other senders may already use other queues. */
 async function requireSameQueues({ topics }: Firing, topic: Topic): Promise<void> {
   const now = await topics.lookUp(topic.name);
   if (now?.uid === topic.uid && (now.writeQueues !== topic.writeQueues || now.heldUntilMs > 0)) throw queuesChange(topic);
@@ -116,10 +117,10 @@ async function read(
   return { readable: dues.filter((due) => due !== undefined), parked };
 }
 
-/** Timers parked by one transaction: two writes each. */
+/** Timers that one transaction parks, with two writes each. */
 export const PARKED_TOGETHER_MAX = 40;
 
-/** Puts aside messages of deleted topics, and answers those of topics that are there after all, by the store's word. */
+/** Parks messages of deleted topics. Answers those whose topic does exist according to the store. */
 export async function parkOrphaned(
   firing: Firing,
   timers: readonly MessageTimer[],
@@ -133,7 +134,7 @@ export async function parkOrphaned(
   return { parked, left: timers.filter((timer) => !isOrphaned(timer)) };
 }
 
-/** Puts aside what cannot be delivered. What was fired or cancelled meanwhile is left out. Answers how many were parked. */
+/** Parks messages that cannot be delivered. Those that were fired or cancelled meanwhile are left out. Answers how many were parked. */
 async function park(firing: Firing, timers: readonly MessageTimer[], reason: string): Promise<number> {
   const nowMs = firing.clock.nowMs();
   let left = timers;

@@ -3,62 +3,62 @@ import type { ReadTimer } from "./route.ts";
 import type { UnitsFlow } from "./shard-units.ts";
 import { LANE_RETRY_MS } from "./timer-limits.ts";
 
-/** Timers of one stream that are in memory, in their order. */
+/** The timers of one stream that are in memory, in order. */
 export interface Stream {
   readonly key: string;
   readonly shard: number;
   readonly lane: FiringLane;
   pending: ReadTimer[];
-  /** Those in batches under way. */
+  /** Timers in batches that are under way. */
   firing: number;
-  /** Its timers are read again, for another lane or by whoever scans its shard: what comes back is not kept. */
+  /** Its timers are read again, for another lane or by another scanner of its shard. Timers that return from a batch are not kept. */
   dropped: boolean;
 }
 
-/** What became of a batch. */
+/** The outcome of a batch. */
 export interface Fired {
-  /** Still due. */
+  /** Timers that are still due. */
   readonly left?: readonly ReadTimer[] | undefined;
-  /** Their way has changed: the lane's timers are to be read again. */
+  /** The timers belong to another lane now: all timers of this lane must be read again. */
   readonly reroute?: boolean | undefined;
 }
 
-/** How a lane fires, and what bounds its batches. */
+/** How a lane fires, and the limits of its batches. */
 export interface LaneKind {
   /** Batches under way at once; 1 where order is kept. */
   readonly atOnce: number;
   readonly timersPerBatch: number;
-  /** While a batch is under way, fewer wait for others to go with them. Default 1. */
+  /** While a batch is under way, the next one waits for at least so many timers. Default 1. */
   readonly besideFrom?: number;
-  /** How many of these may go together, in order: at least one. */
+  /** How many of the first timers may go together: at least one. */
   readonly fitting: (timers: readonly ReadTimer[]) => number;
   readonly fire: (timers: readonly ReadTimer[]) => Promise<Fired>;
 }
 
 export interface Batch {
   readonly timers: readonly ReadTimer[];
-  /** Of each timer. */
+  /** The stream of each timer. */
   readonly streams: readonly Stream[];
 }
 
-/** Timers of one stream that go into a batch before the next stream has its turn. */
+/** How many timers of one stream go into a batch before the next stream's turn. */
 const TURN = 16;
 
 /**
- * Timers on their way to one destination: a queue, any queue of a topic, the producers of a group. A lane waits for timers, fires up to
- * `atOnce` batches, or pauses after a failure. Its streams have their turns; what a batch leaves goes back to the front of its
- * stream. After a failure batches are half as large, and grow again with each that succeeds.
+ * The timers that lead to one place: a queue, any queue of a topic, the producers of a group. A lane waits for timers, fires up to
+ * `atOnce` batches, or pauses after a failure. Its streams take turns. Timers that a batch leaves return to the front of their stream.
+ * After a failure batches are half as large. They grow again with each success.
  */
 export class FiringLane {
   readonly key: string;
   readonly kind: LaneKind;
-  /** Those with timers that wait; who had a turn goes to the end. */
+  /** The streams with waiting timers. After its turn, a stream goes to the end. */
   readonly #streams = new Map<string, Stream>();
   firing = 0;
   waiting = 0;
   pausedUntilMs = 0;
   readonly #flows = new Map<number, UnitsFlow>();
-  /** Timers that wait, of each shard. */
+  /** The number of waiting timers of each shard. */
   readonly #waitingOf = new Map<number, number>();
   #batchMost: number;
   #failures = 0;
@@ -73,7 +73,7 @@ export class FiringLane {
     return [...this.#streams.values()];
   }
 
-  /** Its share of a shard's units. */
+  /** The lane's flow of a shard's units. */
   flowOf(shard: number): UnitsFlow {
     const known = this.#flows.get(shard) ?? { next: 0 };
     this.#flows.set(shard, known);
@@ -103,7 +103,7 @@ export class FiringLane {
     for (const stream of [...this.#streams.values()]) {
       const candidates = stream.pending.slice(0, Math.min(turn, this.#batchMost - timers.length));
       const count = Math.max(this.kind.fitting([...timers, ...candidates]), timers.length === 0 ? 1 : 0) - timers.length;
-      // One whose first does not fit beside the others has the first turn of the next batch.
+      // A stream whose first timer does not fit any more has the first turn of the next batch.
       if (count <= 0) break;
       for (const timer of stream.pending.splice(0, count)) {
         timers.push(timer);
@@ -130,13 +130,13 @@ export class FiringLane {
     }
     for (const [stream, some] of back) {
       stream.pending = [...some, ...stream.pending];
-      // One that was dropped may have a successor by now.
+      // A dropped stream may have a successor under its key by now.
       if (!stream.dropped) this.#streams.set(stream.key, stream);
       this.#count(stream, some.length);
     }
   }
 
-  /** Takes all timers of the stream out that wait. */
+  /** Removes the stream's waiting timers. */
   remove(stream: Stream): readonly ReadTimer[] {
     const removed = stream.pending;
     stream.pending = [];
@@ -150,7 +150,7 @@ export class FiringLane {
     this.#batchMost = Math.min(this.kind.timersPerBatch, Math.ceil(this.#batchMost * 1.25) + 1);
   }
 
-  /** Answers until when it pauses. `fraction`: a random one, so that lanes that failed together do not return together. */
+  /** Answers until when the lane pauses. `fraction` is random, so that lanes that failed together do not return together. */
   failed(nowMs: number, count: number, fraction: number): number {
     this.#batchMost = Math.max(1, Math.floor(count / 2));
     const pauseMs = retryPauseMs(LANE_RETRY_MS, this.#failures++, fraction);

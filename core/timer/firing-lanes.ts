@@ -19,27 +19,27 @@ export interface LanesOptions {
   readonly held: () => HeldShards;
   /** Write units of each shard. */
   readonly unitsOf: (shard: number) => ShardUnits;
-  /** What a batch failed with. */
+  /** Told the error of each failed batch. */
   readonly onFailure: (error: unknown) => void;
-  /** There is room again for timers of a stream of this shard. */
+  /** There is room again for a stream of this shard. */
   readonly onSpace: (shard: number) => void;
-  /** From this timer on, those of its stream are to be read again. It was in this lane. */
+  /** The stream's timers must be read again from this one on. It was in this lane. */
   readonly onDropped: (first: ReadTimer, lane: string) => void;
   /** A batch ended. */
   readonly onProgress: () => void;
 }
 
 /**
- * Due timers in memory, on their way. Each is of a stream, whose order is kept, and each stream leads to a lane: a queue with the
- * messages bound to it, a topic's messages that may go to any, a producer group's checks, tombstones, and what must be parked. Lanes
- * run side by side for as long as the scanner does, and none waits for another.
+ * The due timers in memory. Each belongs to a stream, whose order is kept, and each stream leads to a lane: a queue with the messages
+ * bound to it, a topic's messages that may go to any queue, a producer group's checks, tombstones, or messages to park. Lanes run side
+ * by side for as long as the scanner does, and none waits for another.
  */
 export class FiringLanes {
   readonly #options: LanesOptions;
   readonly #firing: Firing;
   readonly #streams = new Map<string, Stream>();
   readonly #lanes = new Map<string, FiringLane>();
-  /** With timers that wait; who had a turn goes to the end. */
+  /** The lanes with waiting timers. After its turn, a lane goes to the end. */
   readonly #busy = new Set<FiringLane>();
   readonly #running = new Set<Promise<void>>();
   readonly #underWay = new Set<Batch>();
@@ -47,7 +47,7 @@ export class FiringLanes {
   readonly #kinds: LaneKinds;
   readonly #stopping = new AbortController();
   readonly #pauses: Sleeper;
-  /** When the first pause of a lane is over. */
+  /** When the first lane resumes. */
   #resumesMs = Number.POSITIVE_INFINITY;
   #pausing = false;
   #waiting = 0;
@@ -77,7 +77,7 @@ export class FiringLanes {
     return this.#taken.size;
   }
 
-  /** When the first of those that wait or are under way, of this shard, was due. */
+  /** The due time of the shard's oldest timer that waits or is under way. */
   oldestDueMs(shard: number): number | undefined {
     let oldestMs: number | undefined;
     for (const { timers } of this.#underWay)
@@ -90,7 +90,7 @@ export class FiringLanes {
     return oldestMs;
   }
 
-  /** The topics that these timers are for, which `take` wants to know. Errors: `StoreUnavailable`. */
+  /** The topics of these timers, for `take`. Errors: `StoreUnavailable`. */
   async topicsOf(read: readonly ReadTimer[]): Promise<TopicsNow> {
     const names = new Set(read.flatMap(({ timer }) => (timer.kind === "message" ? [timer.topic] : [])));
     const topics = new Map<string, Topic>();
@@ -102,17 +102,17 @@ export class FiringLanes {
     return topics;
   }
 
-  /** A moment, for `isTaken`: before a page of timers is asked for. */
+  /** A moment before a page of timers is queried, for `isTaken`. */
   mark(): number {
     return this.#taken.mark();
   }
 
-  /** Whether it is in memory, or was fired after the moment that a page with it was asked for. */
+  /** Whether the timer is in memory, or was fired after its page was queried (`mark`). */
   isTaken(read: ReadTimer, mark: number): boolean {
     return this.#taken.has(read, mark);
   }
 
-  /** For how many more timers of this one's stream there is room; `lane`: its lane, where none of its stream is in memory. */
+  /** How many more timers of this one's stream fit. `lane`: its lane, used if none of the stream is in memory. */
   spaceFor({ stream: key, timer: { shard } }: ReadTimer, lane: string): number {
     const stream = this.#streams.get(key);
     if (stream?.dropped) return 0;
@@ -120,7 +120,7 @@ export class FiringLanes {
     return spaceOfStream({ stream: stream?.pending.length ?? 0, lane: inLane, all: this.#waiting });
   }
 
-  /** How many timers are to be read again from this cursor on: as few are in memory that more are worth reading, and there is room. */
+  /** How many timers to read again from this cursor on. 0 unless there is room and a read is worthwhile. */
   wanted({ read, lane, isOfLane }: Cursor): number {
     const space = this.spaceFor(read, lane);
     if (isOfLane && space > 0) {
@@ -132,7 +132,7 @@ export class FiringLanes {
     return pending === 0 || (pending < space && space >= REFILL_TIMERS_MIN) ? space : 0;
   }
 
-  /** Whether there was room: then it waits for its turn. */
+  /** Takes the timer into memory if there is room. Answers whether there was. */
   take(read: ReadTimer, topics: TopicsNow): boolean {
     const { stream: key, timer } = read;
     let stream = this.#streams.get(key);
@@ -151,7 +151,7 @@ export class FiringLanes {
     return true;
   }
 
-  /** Starts what can start. */
+  /** Starts every batch that can start. */
   go(): void {
     this.#kinds.wake();
     const nowMs = this.#firing.clock.nowMs();
@@ -162,19 +162,19 @@ export class FiringLanes {
     }
   }
 
-  /** Forgets what waits in a shard that someone else scans from now on, also in batches that wait for units. */
+  /** Forgets the timers that wait in a shard that another scanner has now, also those in batches that wait for units. */
   release(shard: number): void {
     for (const stream of [...this.#streams.values()]) {
       if (stream.shard !== shard) continue;
       stream.dropped = true;
       this.#remove(stream);
-      // Where order is kept, what is under way stands before what its shard is read for again.
+      // Where order is kept, the stream stays until its batch ends: the shard's timers are read again only after that.
       if (stream.lane.kind.atOnce > 1) this.#streams.delete(stream.key);
     }
     this.#options.unitsOf(shard).letGo();
   }
 
-  /** Resolves once nothing is under way; no more is started. */
+  /** Starts no more batches. Resolves once none is under way. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     while (this.#running.size > 0) await Promise.all(this.#running);
@@ -198,12 +198,12 @@ export class FiringLanes {
     let kept = batch.timers;
     try {
       await this.#units(lane, batch.timers);
-      // Those of streams that were dropped while the batch waited are somebody else's, or go another way.
+      // Timers of streams that were dropped while the batch waited belong to another scanner or lane now.
       kept = batch.timers.filter((_, at) => !batch.streams[at]?.dropped);
       fired = this.#stopping.signal.aborted || kept.length === 0 ? { left: kept } : await lane.kind.fire(kept);
       lane.succeeded();
     } catch (error) {
-      // Whatever it is, it must stop this lane and no other.
+      // Whatever the error is, it must stop this lane only.
       this.#options.onFailure(error);
       if (StoreUnavailable.is(error) && error.reason === "throttled")
         for (const { shard } of new Set(batch.streams)) this.#options.unitsOf(shard).refused();
@@ -232,7 +232,7 @@ export class FiringLanes {
     if (!this.#pausing) void this.#waitForPauses();
   }
 
-  /** Goes on with lanes whose pause is over. */
+  /** Resumes lanes whose pause is over. */
   async #waitForPauses(): Promise<void> {
     const { clock } = this.#firing;
     const { signal } = this.#stopping;
@@ -253,7 +253,7 @@ export class FiringLanes {
     await Promise.all([...units].map(([shard, count]) => this.#options.unitsOf(shard).take(count, lane.flowOf(shard))));
   }
 
-  /** A stream without timers is forgotten; what came back to one that was dropped is not kept. */
+  /** Forgets a stream without timers. Timers that returned to a dropped stream are not kept. */
   #settle(stream: Stream): void {
     if (stream.dropped && stream.pending.length > 0) this.#drop(stream);
     if (stream.pending.length > 0 || stream.firing > 0 || this.#streams.get(stream.key) !== stream) return;
@@ -275,7 +275,7 @@ export class FiringLanes {
     return removed;
   }
 
-  /** `undefined`: not now, since the queues of message groups change. */
+  /** `undefined`: not now, because the queues of message groups are changing. */
   #laneOf({ timer }: ReadTimer, key: string, topics: TopicsNow): FiringLane | undefined {
     const kinds = this.#kinds;
     if (timer.kind === "tombstone") return this.#lane(key, () => kinds.tombstones());
@@ -290,7 +290,7 @@ export class FiringLanes {
   #lane(key: string, kindOf: () => LaneKind): FiringLane {
     const known = this.#lanes.get(key);
     if (known) return known;
-    // Lanes that have nothing to do are not kept: there may be one for each queue there is.
+    // Idle lanes are not kept, because there may be one for every queue.
     for (const [old, lane] of this.#lanes) if (lane.waiting === 0 && lane.firing === 0) this.#lanes.delete(old);
     const lane = new FiringLane(key, kindOf());
     this.#lanes.set(key, lane);

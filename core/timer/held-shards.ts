@@ -1,4 +1,4 @@
-/** The shards that one scanner has, of how many. */
+/** The shards that one scanner holds, and how many there are. */
 export interface HeldShards {
   readonly shards: readonly number[];
   readonly count: number;
@@ -7,8 +7,8 @@ export interface HeldShards {
 export const ALL_SHARDS: HeldShards = { shards: [0], count: 1 };
 
 /**
- * Whether a queue of a topic is one of these shards'. Each shard has its part of the queues, in order, or one that it shares with its
- * neighbours: so scanners that share the shards do not append to the same queues, where each would refuse the other's transactions.
+ * Whether a queue of a topic belongs to these shards. Each shard has its part of the queues, in order, or one that it shares with its
+ * neighbours. So scanners that share the shards do not append to the same queues, where each would make the other's transactions fail.
  */
 export function isOfShards(queueId: number, queues: number, { shards, count }: HeldShards): boolean {
   return shards.some((shard) => {

@@ -18,16 +18,16 @@ import {
   TOMBSTONES_PER_BATCH_MAX,
 } from "./timer-limits.ts";
 
-/** Batches to any queue of one topic under way at once. */
+/** Batches under way at once to any queue of one topic. */
 const ANYWHERE_AT_ONCE = 4;
 
-/** How each kind of lane fires, within what all of them may use together. */
+/** How each kind of lane fires, within the limits that all lanes share. */
 export class LaneKinds {
   readonly #firing: Firing;
   readonly #held: () => HeldShards;
   readonly #messageSlots: Slots;
   readonly #checkSlots: Slots;
-  /** Of messages that are unpacked in memory, and who waits until it is less. */
+  /** Bytes of messages that are unpacked in memory, and the batches that wait until there are fewer. */
   #bytes = 0;
   readonly #heavy: (() => void)[] = [];
   #fired = 0;
@@ -44,18 +44,18 @@ export class LaneKinds {
     return { fired: this.#fired, parked: this.#parked };
   }
 
-  /** Lets those start who wait for the slot of one that is slow. */
+  /** Starts batches that wait for the slot of a slow one. */
   wake(): void {
     this.#messageSlots.wake();
     this.#checkSlots.wake();
   }
 
-  /** Messages of one topic that may go to any queue, or, by their priority, to one. */
+  /** Messages of one topic that may go to any queue, or that their priority binds to one. */
   messages({ topic, topicUid, priority }: MessageTimer): LaneKind {
     return this.#messages({ topic, topicUid }, priority === undefined ? ANYWHERE_AT_ONCE : 1);
   }
 
-  /** Messages of message groups that go to one queue as long as the topic has so many. */
+  /** Messages of message groups that go to one queue while the topic has `writeQueues` queues. */
   ordered({ topic, topicUid }: MessageTimer, writeQueues: number): LaneKind {
     return this.#messages({ topic, topicUid }, 1, writeQueues);
   }
@@ -86,7 +86,7 @@ export class LaneKinds {
     };
   }
 
-  /** Messages whose topic is not known: it was deleted, or made a moment ago. */
+  /** Messages whose topic is unknown: it was deleted, or created a moment ago. */
   orphaned(): LaneKind {
     return {
       atOnce: 1,
@@ -105,7 +105,7 @@ export class LaneKinds {
     return {
       atOnce,
       timersPerBatch: TIMERS_PER_BATCH_MAX,
-      // What an append costs is the same for few and many.
+      // An append costs the same for few messages as for many.
       besideFrom: TIMERS_PER_BATCH_MAX,
       fitting: (read) => batchOf(read.map(messageOf)),
       fire: (read) =>
@@ -124,7 +124,7 @@ export class LaneKinds {
             this.#parked += parked;
             return {};
           } catch (error) {
-            // Until the queues of message groups stand again.
+            // Tried again until the queues of message groups have changed.
             if (!BrokerError.is(error) || error.code !== "SERVER_BUSY") throw error;
             topics.forget(aim.topic);
             return { left: read };
@@ -133,12 +133,12 @@ export class LaneKinds {
     };
   }
 
-  /** One that no other scanner appends to, where there is one. */
+  /** A queue that no other scanner appends to, if there is one. */
   #anyQueue(topic: Topic): number {
     return this.#firing.choice.choose(topic, (queueId) => isOfShards(queueId, topic.writeQueues, this.#held()));
   }
 
-  /** Lets batches be in memory, unpacked, while all of them together weigh no more than they may. */
+  /** Runs `work` once all unpacked batches together weigh no more than they may. */
   async #weighed<T>(batch: readonly MessageTimer[], work: () => Promise<T>): Promise<T> {
     const bytes = weightOf(batch);
     while (this.#bytes > 0 && this.#bytes + bytes > FIRED_BYTES_MAX) await new Promise<void>((wake) => this.#heavy.push(wake));

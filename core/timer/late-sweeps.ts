@@ -10,37 +10,37 @@ interface Sweep {
 }
 
 /**
- * When a reader looks again at what lies before its front, for timers that were written late: at the last seconds often, at all now and
- * then. The more a sweep reads, the longer it is not repeated.
+ * Decides when a reader reads again before its front, for timers that were written late: the last seconds often, everything now and
+ * then. The more a sweep reads, the later it is repeated.
  *
- * What is written after a sweep has begun may lie behind it. So the next sweep begins where the one before would have found the latest
- * of these: LATE_WRITE_MS before it began.
+ * A timer that is written after a sweep began may lie behind the sweep's place. So the next sweep starts as far back as such a timer
+ * can be: LATE_WRITE_MS before the last one began.
  */
 export class LateSweeps {
   #sweep: Sweep | undefined;
   #beganMs = 0;
-  /** Began so, and is over. */
+  /** When the last finished sweep began. */
   #sweptMs = 0;
   #wasShort = true;
   #nextMs = 0;
   #nextFullMs = 0;
 
   /**
-   * One that is due then must not overtake an earlier one: whether what was written meanwhile is to be looked for first. Where the last
-   * seconds hold much that takes too long.
+   * Whether an ordered timer that is due at `dueMs` must wait for a sweep: an earlier one of its group may have been written late. Not
+   * if the last seconds hold so much that a sweep takes too long.
    */
   isWantedBefore(dueMs: number): boolean {
     return this.#wasShort && dueMs > this.#sweptMs;
   }
 
-  /** Has the next sweep begin now. */
+  /** Makes the next sweep begin now. */
   hasten(nowMs: number): void {
     this.#nextMs = Math.min(this.#nextMs, nowMs);
   }
 
-  /** What is to be read now; `undefined`: nothing. `start`: the beginning of all. */
+  /** The range to read now; `undefined`: nothing. `start`: before all timers. */
   range(front: string, start: string, nowMs: number): { readonly from: string; readonly to: string } | undefined {
-    // Where the clock was set back, none of these times tells anything.
+    // If the clock was set back, none of these times means anything.
     const setBack = nowMs < this.#beganMs;
     if (!this.#sweep && (nowMs >= this.#nextMs || setBack)) {
       const full = nowMs >= this.#nextFullMs || setBack;
@@ -52,14 +52,14 @@ export class LateSweeps {
     return this.#sweep;
   }
 
-  /** All is read from the first timer on, late ones with it. */
+  /** All timers are read from the first on, late ones included. */
   wasReadFull(nowMs: number): void {
     this.#beganMs = nowMs;
     this.#swept(nowMs, nowMs + LATE_SWEEP_MS.least, true);
     this.#nextFullMs = nowMs + LATE_SWEEP_MS.full;
   }
 
-  /** A page of it was read. `next`: where it goes on; absent: it was the last. */
+  /** A page of the sweep was read. `next`: where the sweep continues; absent: the page was the last. */
   wasRead(count: number, next: string | undefined, nowMs: number): void {
     const sweep = this.#sweep;
     if (!sweep) return;
@@ -72,7 +72,7 @@ export class LateSweeps {
     const tookMs = nowMs - sweep.beganMs;
     const isShort = sweep.read <= SHORT_SWEEP_PAGES_MAX * TIMERS_PER_PAGE;
     const leastMs = sweep.read <= TIMERS_PER_PAGE ? LATE_SWEEP_MS.least : LATE_SWEEP_MS.many;
-    // One of all tells nothing of the others.
+    // A full sweep does not show how long a sweep of the last seconds takes.
     this.#swept(sweep.beganMs, nowMs + Math.max(leastMs, tookMs), isShort || (sweep.full && this.#wasShort));
     if (sweep.full) this.#nextFullMs = nowMs + Math.max(LATE_SWEEP_MS.full, 20 * tookMs);
   }

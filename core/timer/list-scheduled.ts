@@ -24,8 +24,8 @@ export interface ScheduledRequest {
 }
 
 /**
- * A topic's delayed messages by due time. Timers of all topics lie together, so that a scanner finds what is due; at most 2,000 are
- * looked at, and then `complete` is false. Errors: TOPIC_NOT_FOUND.
+ * A topic's delayed messages by due time. Timers of all topics lie together, so that a scanner finds what is due. So at most 2,000
+ * timers are read, and then `complete` is false. Errors: TOPIC_NOT_FOUND.
  */
 export async function listScheduled(
   store: {

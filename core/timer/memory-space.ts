@@ -1,13 +1,13 @@
 /**
- * Timers that wait in memory: of one stream (a message group, topic or producer group, in one shard) so many, where its lane has no more
- * of the shard than that. A message group with many so leaves room for those that share its queue.
+ * How many timers of one stream (a message group, topic or producer group, in one shard) may wait in memory while its lane has no more
+ * than `lane` of the shard. So a large message group leaves room for those that share its queue.
  */
 const ROOM_IN_LANE = [
   { stream: 720, lane: 1_000 },
   { stream: 64, lane: 1_250 },
   { stream: 8, lane: 1_500 },
 ] as const;
-/** Of one lane so many of one shard, where all lanes have no more than that. A queue with many so leaves room for other queues. */
+/** How many timers of one lane and shard may wait while all lanes have no more than `all`. So one queue leaves room for others. */
 const ROOM_OF_ALL = [
   { lane: 1_500, all: 4_000 },
   { lane: 256, all: 6_000 },
@@ -15,7 +15,7 @@ const ROOM_OF_ALL = [
   { lane: 8, all: 12_000 },
 ] as const;
 
-/** What waits in memory. */
+/** How many timers wait in memory. */
 export interface InMemory {
   /** Of a stream. */
   readonly stream: number;
@@ -25,11 +25,11 @@ export interface InMemory {
   readonly all: number;
 }
 
-/** For how many more of a lane there is room: the fewer it has, the less it matters how many others have. */
+/** How many more timers of a lane fit. The fewer the lane has, the less the others' count matters. */
 export const spaceOfLane = ({ lane, all }: Omit<InMemory, "stream">): number =>
   Math.max(0, ...ROOM_OF_ALL.map((most) => Math.min(most.lane - lane, most.all - all)));
 
-/** For how many more of a stream there is room: the fewer it has, the less it matters how many others of its lane have. */
+/** How many more timers of a stream fit. The fewer the stream has, the less the count of others in its lane matters. */
 export function spaceOfStream(inMemory: InMemory): number {
   const { stream, lane } = inMemory;
   const inLane = Math.max(0, ...ROOM_IN_LANE.map((most) => Math.min(most.stream - stream, most.lane - lane)));

@@ -7,8 +7,8 @@ import { isMessage, type MessageTimer, type TimerPlace, timerKey } from "./timer
 import { PARKED_TIMER_LIFE_MS } from "./timer-limits.ts";
 
 /**
- * A delayed message that cannot be delivered, put aside so that it stops nobody. Item `parked` / `<due ms>-<timer id>`: what its timer
- * had, [r] the reason, [at] when, [x].
+ * A delayed message that cannot be delivered, and was put aside so that it blocks nothing. Item `parked` / `<due ms>-<timer id>`: the
+ * timer's attributes, [r] the reason, [at] when, [x].
  */
 export interface ParkedTimer {
   readonly id: string;
@@ -21,7 +21,7 @@ export interface ParkedTimer {
 
 export const parkedKey = ({ dueMs, id }: TimerPlace): Key => ({ pk: PARKED_TIMERS_PK, sk: timerSk(dueMs, id) });
 
-/** The two writes that park a timer, if it is still there. */
+/** The two writes that park a timer, on the condition that it still exists. */
 export const parking = (timer: MessageTimer, reason: string, nowMs: number): readonly TransactWrite[] => [
   { kind: "delete", key: timerKey(timer), when: isMessage },
   {
@@ -39,7 +39,7 @@ export const parking = (timer: MessageTimer, reason: string, nowMs: number): rea
   },
 ];
 
-/** Parked messages, those due first in front; each is kept 30 days. */
+/** Parked messages, by due time. Each is kept 30 days. */
 export const listParked = (items: ItemStore, request: ListRequest): Promise<ListPage<ParkedTimer>> =>
   listNames(items, PARKED_TIMERS_PK, request, parkedOf);
 

@@ -1,17 +1,17 @@
 import { isShared, laneOf, type ReadTimer, type TopicsNow } from "./route.ts";
 
-/** From here on the timers of a stream were passed over, or those of all streams of a lane that have no cursor of their own. */
+/** From here on timers were passed over: those of one stream, or those of all streams of a lane that have no own cursor. */
 export interface Cursor {
   readonly isOfLane: boolean;
   readonly lane: string;
   readonly from: string;
-  /** The timer there that found no room, or one before. */
+  /** The timer that found no room there, or an earlier one. */
   readonly read: ReadTimer;
 }
 
 /**
- * So many streams of one lane have cursors of their own, where all cursors are no more than that. The others of the lane share one: they
- * come in the order of their due times, as fast as its queue takes them.
+ * Each line: how many streams of one lane may have their own cursors while there are no more than `all` cursors. The lane's other
+ * streams share one: their timers are read in the order of their due times, as fast as the queue takes them.
  */
 const OWN_CURSORS = [
   { lane: 500, all: 4_000 },
@@ -19,13 +19,13 @@ const OWN_CURSORS = [
 ] as const;
 
 /**
- * Where a reader goes on with what it passed over for lack of room. A timer was passed over if it does not lie before the cursor of its
- * stream, or does not lie before that of its lane.
+ * Where a reader continues with timers that it passed over for lack of room. A timer was passed over if it does not lie before the
+ * cursor of its stream or of its lane.
  */
 export class PassedOver {
   readonly #streams = new Map<string, Cursor>();
   readonly #lanes = new Map<string, Cursor>();
-  /** Streams of a lane that have cursors. */
+  /** How many streams of each lane have cursors. */
   readonly #ofLane = new Map<string, number>();
 
   /** How many cursors there are. */
@@ -38,12 +38,12 @@ export class PassedOver {
     yield* this.#lanes.values();
   }
 
-  /** Where the first of them stands. */
+  /** Where the first cursor stands. */
   oldest(): string | undefined {
     return this.first(() => true)?.from;
   }
 
-  /** The first of those that are wanted. */
+  /** The first wanted cursor. */
   first(isWanted: (cursor: Cursor) => boolean): Cursor | undefined {
     let first: Cursor | undefined;
     for (const cursor of this) if ((first === undefined || cursor.from < first.from) && isWanted(cursor)) first = cursor;
@@ -57,29 +57,29 @@ export class PassedOver {
     return shared !== undefined && sk >= shared.from;
   }
 
-  /** The one that decides when the timer is read again. */
+  /** The cursor that decides when the timer is read again. */
   cursorOf({ stream }: ReadTimer, lane: string): Cursor | undefined {
     return this.#streams.get(stream) ?? this.#lanes.get(lane);
   }
 
-  /** There was no room for this one, which was not passed over before. */
+  /** Passes over a timer that found no room. */
   add(read: ReadTimer, lane: string): Cursor {
     const isOfLane = this.#lanes.has(lane) || !this.#mayHaveOwn(read, lane);
     return this.#set({ isOfLane, lane, from: read.sk, read });
   }
 
-  /** From this one on the stream is no longer in memory. */
+  /** The stream is no longer in memory from this timer on. */
   rewind(read: ReadTimer, lane: string): Cursor {
     const own = this.#streams.get(read.stream);
     return own && own.from <= read.sk ? own : this.#set({ isOfLane: false, lane, from: read.sk, read });
   }
 
-  /** All before this one was read again, and is in memory. There is no room for it, in this lane. */
+  /** All timers before this one were read again and are in memory. This one finds no room, in this lane. */
   stop(cursor: Cursor, read: ReadTimer, lane: string): Cursor {
     return this.#set({ ...cursor, lane, from: read.sk, read });
   }
 
-  /** All before `from` was read again, and is in memory. */
+  /** All timers before `from` were read again and are in memory. */
   moveOn(cursor: Cursor, from: string): void {
     this.#set({ ...cursor, from });
   }
@@ -90,8 +90,8 @@ export class PassedOver {
   }
 
   /**
-   * Forgets the cursors of lanes that no longer are the way of their timers, of the topics of a page. Answers where the first of these
-   * stood: all from there on must be read anew.
+   * Forgets the lane cursors, of the topics of a page, whose timers lead to another lane now. Answers where the first of them stood:
+   * from there on all timers must be read anew.
    */
   deleteMoved(page: readonly ReadTimer[], topics: TopicsNow): string | undefined {
     if (this.#lanes.size === 0) return undefined;

@@ -30,7 +30,7 @@ export class RecallHandles {
     return toBase64url(out.view());
   }
 
-  /** Errors: BAD_REQUEST for anything that is not the handle of a message of this topic. */
+  /** Errors: BAD_REQUEST unless the text is the handle of a message of this topic. */
   read(topicUid: string, text: string): TimerPlace {
     const bytes = text.length <= CHARS_MAX ? fromBase64url(text) : undefined;
     if (!bytes || bytes.length <= TAG_BYTES) throw notAHandle();

@@ -46,14 +46,14 @@ export interface Recalling extends Scheduling {
  * and recall item. So a crash leaves either the state before or the state after. A repeat after a lost reply finds the state after.
  */
 
-/** Tries of one request; each is lost to somebody who moves the same message meanwhile. */
+/** Attempts of one request. Each failed one lost to another request that moved the same message. */
 const ROUNDS_MAX = 32;
 
 /**
- * Cancels a delayed message, or finds it cancelled. Wins or loses against its delivery, and says which. In the same transaction its
- * dedup key is freed: a send with it is a new message. Errors: ALREADY_DELIVERED,
- * MESSAGE_NOT_FOUND for one that was parked, TOPIC_NOT_FOUND, BAD_REQUEST for a handle of another topic. Repeatable, also when
- * the first reply was lost: what was decided is remembered until an hour past the latest due time it had.
+ * Cancels a delayed message, or finds it cancelled. It wins or loses against the delivery, and says which. The same transaction frees
+ * the message's dedup key: a send with that key is a new message. Repeatable, even if the first reply was lost: the decision is
+ * remembered until an hour past the message's latest due time.
+ * Errors: ALREADY_DELIVERED, MESSAGE_NOT_FOUND for a parked message, TOPIC_NOT_FOUND, BAD_REQUEST for a handle of another topic.
  */
 export async function cancelMessage(recalling: Recalling, topicName: string, recallHandle: string): Promise<void> {
   const { items } = recalling;
@@ -79,8 +79,8 @@ export async function cancelMessage(recalling: Recalling, topicName: string, rec
 }
 
 /**
- * One transaction: the tombstone, and the key of the send that made the message, unless that is free or another send's by now.
- * `false`: someone changed one of them meanwhile.
+ * Writes, in one transaction, the tombstone and frees the key of the send that made the message, unless that key is free or another
+ * send's by now. `false`: another request changed one of them meanwhile.
  */
 async function cancelKnown(items: ItemStore, timer: MessageTimer): Promise<boolean> {
   const known = timer.dedupKey === undefined ? undefined : await items.get(knownSendKey(timer.topicUid, timer.dedupKey));
@@ -90,9 +90,9 @@ async function cancelKnown(items: ItemStore, timer: MessageTimer): Promise<boole
 }
 
 /**
- * Moves a delayed message to another time, in one transaction: a tombstone in its old place, the message in the new one, and where
- * it is for all its handles. A time that is past means now. Errors: as `cancelMessage`; MESSAGE_NOT_FOUND for a cancelled one;
- * ILLEGAL_DELIVERY_TIME.
+ * Moves a delayed message to another time. One transaction writes a tombstone in the old place, the message in the new place, and the
+ * recall item that leads all its handles there. A time in the past means now.
+ * Errors: as `cancelMessage`; MESSAGE_NOT_FOUND for a cancelled message; ILLEGAL_DELIVERY_TIME.
  */
 export async function rescheduleMessage(
   recalling: Recalling,
@@ -116,7 +116,7 @@ async function moveTo(recalling: Recalling, handle: TimerPlace, dueMs: number): 
   for (let rounds = 0; rounds < ROUNDS_MAX; rounds++) {
     const timer = await readLive(recalling, place);
     if (timer.dueMs === dueMs) return timer;
-    // It was moved before: its handles may name a time later than both.
+    // It was moved before: an older handle may name a time later than both.
     const known = timer.moves > 0 ? await items.get(recallKey(timer.id)) : undefined;
     const to = { ...timer, dueMs, moves: timer.moves + 1, frame: await frameUntil(recalling, timer, dueMs) };
     const moving = (when: typeof isFree): readonly TransactWrite[] => [
@@ -125,7 +125,7 @@ async function moveTo(recalling: Recalling, handle: TimerPlace, dueMs: number): 
       { kind: "put", item: movedItem(timer, dueMs, known) },
     ];
     let result = await items.transact(moving(isFree));
-    // It was there before, and left a tombstone, which the message itself replaces.
+    // The message was in this place before. It replaces the tombstone that it left.
     if (!result.ok && !result.failures[0]) result = await items.transact(moving(isTombstone(true)));
     if (result.ok) return to;
     place = timer;
@@ -133,7 +133,7 @@ async function moveTo(recalling: Recalling, handle: TimerPlace, dueMs: number): 
   throw tooBusy();
 }
 
-/** The message, wherever it is by now. Errors: ALREADY_DELIVERED, MESSAGE_NOT_FOUND. */
+/** The timer of the message, wherever it is by now. Errors: ALREADY_DELIVERED, MESSAGE_NOT_FOUND. */
 async function readLive(recalling: Recalling, handle: TimerPlace): Promise<MessageTimer> {
   let place = handle;
   for (let rounds = 0; rounds < ROUNDS_MAX; rounds++) {
@@ -147,7 +147,7 @@ async function readLive(recalling: Recalling, handle: TimerPlace): Promise<Messa
   throw tooBusy();
 }
 
-/** Where a message is that is not in this place. Errors: ALREADY_DELIVERED, MESSAGE_NOT_FOUND when it was parked. */
+/** Where a message that is not in this place is now. Errors: ALREADY_DELIVERED, MESSAGE_NOT_FOUND if it was parked. */
 async function follow(
   { items, clock }: Pick<Recalling, "items" | "clock">,
   place: TimerPlace,
@@ -163,7 +163,7 @@ async function follow(
   if (recall && recall.dueMs === undefined) return "cancelled";
   const at = { ...place, dueMs: recall?.dueMs ?? place.dueMs };
   if (at.dueMs !== place.dueMs) return at;
-  // It may have come back to this place since that was read, and have left it again.
+  // The message may have returned to this place, and left it again, since the recall item was read.
   if (recall) {
     if (await items.get(timerKey(at))) return at;
     const again = await items.get(recallKey(place.id));
@@ -174,7 +174,7 @@ async function follow(
   throw delivered(place, clock.nowMs());
 }
 
-/** A frame that can be read when it is due then: that of a large message lies in an object, which may go before. */
+/** A frame that stays readable until the new due time. The object of a large message may expire earlier: then it is stored again. */
 async function frameUntil({ clock, log }: Recalling, timer: MessageTimer, dueMs: number): Promise<Uint8Array> {
   const lifeHours = frameLifeHours(dueMs, clock.nowMs());
   if (log.detached.isKept(timer.frame, lifeHours)) return timer.frame;

@@ -4,22 +4,22 @@ import { isFree, isTombstone, type TimerPlace, type Tombstone, timerKey } from "
 import { TIMER_TOMBSTONE_MS } from "./timer-limits.ts";
 
 /**
- * What became of a delayed message that was recalled, by its timer's id: every handle of it, however old, leads here. Item
- * `f#<timer id>`: [d] when it is due now; absent: it was cancelled; [x] an hour after the latest due time
- * it ever had, which an older handle may name. Items of older versions may go an hour after the last one.
+ * The outcome of recalls of a delayed message, by its timer's id: every handle of the message, however old, leads here. Item `f#<timer
+ * id>`: [d] when it is due now, absent if it was cancelled; [x] an hour after the latest due time that it ever had, which an older
+ * handle may name. Items of older versions may expire an hour after the last due time.
  */
 export interface Recall {
-  /** Where it was moved to last; `undefined`: it was cancelled. */
+  /** The due time that it was last moved to; `undefined`: it was cancelled. */
   readonly dueMs: number | undefined;
 }
 
-/** `place`: the last one it had; `known`: the item that there is. */
+/** `place`: the message's last place. `known`: the stored item, if any. */
 export const cancelledItem = ({ id, dueMs }: TimerPlace, known?: Item): Item => ({
   ...recallKey(id),
   x: expiryOf([dueMs], known),
 });
 
-/** Of a message that goes from `from` to `dueMs`; `known`: the item that there is. */
+/** The item of a message that moves from `from` to `dueMs`. `known`: the stored item, if any. */
 export const movedItem = (from: TimerPlace, dueMs: number, known: Item | undefined): Item => ({
   ...recallKey(from.id),
   d: dueMs,

@@ -3,15 +3,15 @@ import { queueOfGroup } from "../produce/fixed-queue.ts";
 import type { Topic } from "../terms.ts";
 import { type MessageTimer, readableTimer, type Timer } from "./timer.ts";
 
-/** A timer as it was read, and where it stands. */
+/** A timer that was read, and its place. */
 export interface ReadTimer {
   readonly timer: Timer;
-  /** Its place among those of its shard; no other timer has it. */
+  /** Its place among the timers of its shard, which no other timer has. */
   readonly sk: string;
   readonly stream: string;
 }
 
-/** What cannot be read must not stop the others. */
+/** An unreadable timer is left out: it must not stop the others. */
 export function readTimers(items: readonly Item[]): readonly ReadTimer[] {
   const read: ReadTimer[] = [];
   for (const item of items) {
@@ -22,12 +22,12 @@ export function readTimers(items: readonly Item[]): readonly ReadTimer[] {
 }
 
 /**
- * Timers that must not wait for others: those of one message group, of one priority of a topic, of one topic, of one producer group,
- * each in one shard. Those of a stream are fired in the order of their due times.
+ * The stream of a timer. Streams must not wait for each other: one for each message group, priority of a topic, topic, and producer
+ * group, in each shard. The timers of a stream are fired in the order of their due times.
  */
 const streamOf = (timer: Timer): string => `${timer.shard}/${aimOf(timer)}`;
 
-/** What a stream leads to, where it is not a queue that its message groups share. */
+/** The aim of a stream. For all but message groups, which share the lane of their queue, it is the lane too. */
 export function aimOf(timer: Timer): string {
   if (timer.kind === "tombstone") return "tombstones";
   if (timer.kind === "check") return `checks#${timer.producerGroup ?? ""}`;
@@ -36,10 +36,10 @@ export function aimOf(timer: Timer): string {
   return priority === undefined ? `${topicUid}#any` : `${topicUid}#p${priority}`;
 }
 
-/** Topics by name, as they are now; absent: there is none. */
+/** The current topics by name. Absent: there is no such topic. */
 export type TopicsNow = ReadonlyMap<string, Topic>;
 
-/** The lane of a timer. That of messages in message groups is another one after a change of the topic's queues. */
+/** The lane of a timer. Messages of message groups get another lane when the topic's queues change. */
 export function laneOf(timer: Timer, topics: TopicsNow): string {
   if (timer.kind !== "message") return aimOf(timer);
   const { topicUid, groupHash } = timer;
@@ -49,14 +49,14 @@ export function laneOf(timer: Timer, topics: TopicsNow): string {
   return topic.heldUntilMs > 0 ? `${topicUid}#held` : `${topicUid}#q${boundQueue(topic, timer)}/${topic.writeQueues}`;
 }
 
-/** Whether streams share its lane. */
+/** Whether the timer's lane is shared by streams. */
 export const isShared = (timer: Timer): boolean => timer.kind === "message" && timer.groupHash !== undefined;
 
-/** Whether a timer may be fired though an earlier one of its stream has not been read yet. */
+/** Whether a timer may be fired before an earlier one of its stream has been read. */
 export const isUnordered = (timer: Timer): boolean => !isShared(timer);
 
 /**
- * The queue a message is bound to; `undefined`: any. A priority that lost its queue goes to the highest there is. Errors: SERVER_BUSY
+ * The queue that a message is bound to; `undefined`: any. A priority whose queue is gone goes to the highest one. Errors: SERVER_BUSY
  * while the queues of message groups change.
  */
 export function boundQueue(topic: Topic, { groupHash, priority }: MessageTimer): number | undefined {

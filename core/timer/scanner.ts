@@ -16,39 +16,39 @@ export interface ScanReport {
   /** Delivered messages and finished checks. */
   readonly fired: number;
   readonly parked: number;
-  /** Whether other scanners were at it. */
+  /** Whether other scanners held the shards. */
   readonly held: boolean;
 }
 
 export interface ScanOptions {
   /** When it ends. */
   readonly untilMs: number;
-  /** When it ends while its shards are behind; others share these with it meanwhile. Default: `untilMs`. */
+  /** When it ends if its shards are behind; other scanners share them meanwhile. Default: `untilMs`. */
   readonly behindUntilMs?: number | undefined;
   /** Names this scan. */
   readonly holder: string;
   /** Whether a doorbell started it, not the schedule. */
   readonly rung?: boolean | undefined;
-  /** Whether it takes over from a scan that ends sooner. Default: one of the schedule does, since nobody else would come when that one ends. */
+  /** Whether it takes over from a scan that ends sooner. Default: a scheduled scan does, as no other comes when that scan ends. */
   readonly relieves?: boolean | undefined;
   /** Ends it early. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Behind what a renewal takes, for whoever waits for one. */
+/** How much longer than the renewal interval a scanner waits for a renewal. */
 const RENEWAL_MS = 500;
 
 /**
- * Fires timers in the only process on the store, until the signal aborts: sleeps to the next due time, or until an earlier one is
+ * Fires timers in the only process on the store, until the signal aborts. Sleeps until the next due time, or until an earlier timer is
  * written.
  */
 export async function keepTime(scanning: Scanning, signal: AbortSignal): Promise<void> {
-  // It looks now and then, whatever the clock did meanwhile.
+  // It looks every tick at least, whatever the clock did meanwhile.
   const scan = new TimerScan(scanning, { lookMs: SCAN_TICK_MS, aheadMs: SCAN_TICK_MS });
   scan.hold(Array.from({ length: scanning.shards.count }, (_, shard) => shard));
   let gaugedMs = Number.NEGATIVE_INFINITY;
   while (!signal.aborted) {
-    // What is late is told also while nothing moves.
+    // Late timers are reported even while nothing moves.
     await scan.changed(scan.isIdle ? SCAN_TICK_MS : SCAN_RENEW_MS, signal);
     const nowMs = scanning.clock.nowMs();
     if (nowMs - gaugedMs < SCAN_RENEW_MS) continue;
@@ -58,7 +58,7 @@ export async function keepTime(scanning: Scanning, signal: AbortSignal): Promise
   await scan.stop();
 }
 
-/** Scans in one of several processes on the store, until the signal aborts. Whoever has the leases of the shards is at it. */
+/** Scans in one of several processes on a store, until the signal aborts. The process that has the shards' leases fires. */
 export async function keepScanning(scanning: Scanning, newHolder: () => string, signal: AbortSignal): Promise<void> {
   const { clock, bell, onFailure } = scanning;
   const sleeper = new Sleeper(clock);
@@ -77,7 +77,7 @@ export async function keepScanning(scanning: Scanning, newHolder: () => string, 
       onFailure(error);
       nextMs = clock.nowMs() + SCAN_LOOK_MS;
     }
-    // Whoever holds the shards finds what this process writes; else it is this one's to fire.
+    // A scanner that holds the shards finds what this process writes. If there is none, this process must fire it.
     for (let leftMs = 1; leftMs > 0 && !signal.aborted; ) {
       leftMs = Math.min(nextMs, writtenMs) - clock.nowMs();
       await sleeper.sleep(leftMs, signal);
@@ -87,17 +87,17 @@ export async function keepScanning(scanning: Scanning, newHolder: () => string, 
 }
 
 /**
- * One scan, as it is scheduled. It looks at each shard once, fires what little is due, and ends when nothing more is within a tick.
- * Else it takes the leases of the shards, sleeps and fires until nothing is due soon, and gives them back. States of a scan:
+ * One scan, as it is scheduled. It looks at each shard once, fires the little that is due, and ends if no more is due within a
+ * tick. Else it takes leases of shards, sleeps and fires until nothing is due soon, and gives the leases back. States of a scan:
  *
- * - *looking*: has no lease. Ends when nothing is due within the horizon; one that was rung stays a second, since whoever rang relies
- *   on it for what they write before they would ring again.
- * - *taking*: wants the leases of all shards that are free, of those whose holders' scans end sooner, and half of those of one that is
- *   behind. In a burst it relieves nobody, and looks again; one that was rung never does. Where all are held it waits to see that their
- *   holders live, and takes over from one who does not.
- * - *firing*: holds some shards, and renews their leases. A renewal that fails changes nothing: the lease guards nothing, and the next
- *   one may succeed. It learns then of shards that others took.
- * - *leaving*: has given the leases back, and looks once more when everybody knows: whoever wrote while they were held did not ring.
+ * - *looking*: has no lease. Ends if nothing is due within the horizon. A scan that a doorbell started stays for a second, because its
+ *   ringer does not ring again for what it writes in that time.
+ * - *taking*: wants the leases of all free shards, of shards whose holder's scan ends sooner, and half of the shards of one that is
+ *   behind. In a burst it relieves nobody, and looks again; a scan that was rung never relieves. If all shards are held, it waits to see
+ *   that their holders live, and takes over from one that does not.
+ * - *firing*: holds some shards, and renews their leases. A failed renewal changes nothing, because the lease guards nothing and the
+ *   next renewal may succeed. A renewal shows which shards others took.
+ * - *leaving*: has given the leases back, and looks once more when all senders know it: they did not ring while the leases were held.
  *
  * Errors: `StoreUnavailable`, of the leases.
  */
@@ -113,7 +113,7 @@ export async function scan(scanning: Scanning, options: ScanOptions): Promise<Sc
   return { ...timerScan.report, held };
 }
 
-/** Answers whether others are at it. */
+/** Answers whether other scanners hold the shards. */
 async function runUntilIdle(scanning: Scanning, timerScan: TimerScan, options: ScanOptions): Promise<boolean> {
   const { clock } = scanning;
   const leases = new ShardLeases(scanning);
@@ -126,7 +126,7 @@ async function runUntilIdle(scanning: Scanning, timerScan: TimerScan, options: S
       await clock.sleep(staysUntilMs - lookedMs, options.signal);
       continue;
     }
-    // In a burst much is under way, which both would fire: it relieves whoever is at that when it is over, and shares it where they are behind.
+    // In a burst both would fire what is under way. So it takes over after the burst, or takes a part if the holder is behind.
     const waits = holderOf(options).relieves && timerScan.foundMuch;
     const took = waits
       ? await leases.take(scanning.shards.count, { ...holderOf(options), relieves: false })
@@ -145,10 +145,10 @@ const holderOf = ({ holder, untilMs, rung = false, relieves = !rung }: ScanOptio
   relieves,
 });
 
-/** None: others hold them all, and live. */
+/** Takes nothing if live scanners hold all shards. */
 async function takeShards({ clock, shards }: Scanning, leases: ShardLeases, options: ScanOptions): Promise<Taken> {
   let took = await leases.take(shards.count, holderOf(options));
-  // One who looks after them is enough.
+  // One watcher of the scanners is enough.
   if (took.taken.length > 0 || (options.rung && !(await leases.watch(took.leases)))) return took;
   for (;;) {
     const before: Leases = took.leases;
@@ -162,7 +162,7 @@ async function takeShards({ clock, shards }: Scanning, leases: ShardLeases, opti
   }
 }
 
-/** With the leases of some shards, which it gives back. Answers whether others took them all. */
+/** Fires with the leases of some shards, and gives them back. Answers whether other scanners took them all. */
 async function fireUntilIdle(
   scanning: Scanning,
   timerScan: TimerScan,
@@ -205,7 +205,7 @@ async function fireUntilIdle(
     onGauges(timerScan.gauges());
     timerScan.hold([]);
     await leases.release(held, holderOf(options)).catch((error: unknown) => {
-      // They end by themselves.
+      // The leases end by themselves.
       if (!StoreUnavailable.is(error)) throw error;
     });
   }
@@ -214,7 +214,7 @@ async function fireUntilIdle(
 const behindOf = (timerScan: TimerScan, held: readonly number[], nowMs: number): ReadonlySet<number> =>
   new Set(held.filter((shard) => nowMs - (timerScan.oldestDueMs(shard) ?? nowMs) > SCAN_BEHIND_MS));
 
-/** Answers what it holds then: one that is not behind takes what others gave back. */
+/** Renews the leases, and takes shards that others gave back unless it is behind. Answers the shards that it then holds. */
 async function renew(
   { clock, shards }: Scanning,
   leases: ShardLeases,

@@ -16,7 +16,7 @@ export interface Scheduling extends StoreDependencies {
   readonly log: QueueLog;
   readonly bell: TimerBell;
   readonly shards: TimerShards;
-  /** A store call may be applied this long after it was sent. */
+  /** How long after it was sent a store call may still be applied. */
   readonly flightMs: number;
 }
 
@@ -29,13 +29,13 @@ const HOUR_MS = 3_600_000;
 /**
  * Stores a message that waits until `dueMs` under its timer's id: one put, or one transaction with `companions`.
  *
- * A timer that was fired leaves nothing behind, so a put that comes late could bring it back to life. It is repeated only while the
- * first one, wherever it is, must land before the due time. With companions, which fence it, it may always be. Where it may not be
- * repeated, or not any longer, and its outcome is unknown, one look settles what it can:
- * - Something is in the timer's place. Its id is in no other write, so this one was applied, with its companions if it has any: it is
- *   stored. That holds for a tombstone too: somebody found the message in the list, and cancelled or moved it.
- * - Nothing is there. The put was lost, or is still on its way, or the message was fired meanwhile, and cannot be told apart from
- *   one that never was: the outcome stays unknown.
+ * A fired timer leaves nothing behind, so a late put could bring it back to life. So the put is repeated only while the first one,
+ * wherever it is, must land before the due time. Companions fence a transaction, so it may always be repeated. If the write may not be
+ * repeated, or not any longer, and its outcome is unknown, one read settles what it can:
+ * - Something is in the timer's place. No other write has its id, so this one was applied, together with its companions: the message
+ *   is stored. A tombstone proves the same: somebody found the message in the list, and cancelled or moved it.
+ * - Nothing is there. The put was lost, or is still on its way, or the message was already fired. These cannot be told apart, so the
+ *   outcome stays unknown.
  * Errors: `StoreUnavailable`.
  */
 export async function scheduleMessage(
@@ -45,7 +45,7 @@ export async function scheduleMessage(
     readonly record: MessageRecord;
     readonly dueMs: number;
     readonly id: string;
-    /** What `companions` make it known by. */
+    /** The dedup key under which `companions` make it known. */
     readonly dedupKey: string | undefined;
   },
   companions?: (place: TimerPlace) => readonly TransactWrite[],
@@ -76,7 +76,7 @@ export async function scheduleMessage(
     }
     const writes = [{ kind: "put", item, when: isFree } as const, ...companions(place)];
     const result = await items.transact(writes, { purpose: "append" });
-    // The timer is there: an earlier try of this very write.
+    // The timer exists: an earlier attempt of this very write stored it.
     return result.ok || result.failures[0] ? undefined : result.failures.slice(1);
   };
   const fencedUntilMs = companions ? Number.POSITIVE_INFINITY : dueMs;
@@ -89,7 +89,7 @@ export async function scheduleMessage(
   return { status: "stored", place };
 }
 
-/** Whether a write whose outcome `error` leaves open is there. */
+/** Whether a write with an unknown outcome was applied. */
 async function wasApplied(items: ItemStore, place: TimerPlace, error: unknown): Promise<boolean> {
   if (!StoreUnavailable.is(error) || error.outcome !== "unknown") return false;
   try {
@@ -100,11 +100,11 @@ async function wasApplied(items: ItemStore, place: TimerPlace, error: unknown): 
   }
 }
 
-/** How long the frame of a message must be readable that is due then: it may be due long before somebody fires it. */
+/** How long the frame of a message must stay readable. It may be due long before it is fired. */
 export const frameLifeHours = (dueMs: number, nowMs: number): number =>
   Math.ceil((dueMs + OVERDUE_TIMER_LIFE_MS - nowMs) / HOUR_MS);
 
-/** Repeats `call` after lost replies while a repeat is harmless: until well before `fencedUntilMs`. Errors: `StoreUnavailable`. */
+/** Repeats `call` after lost replies, as long as a repeat is harmless: until well before `fencedUntilMs`. Errors: `StoreUnavailable`. */
 async function repeatWhileFenced<T>(
   { clock, random, flightMs }: Scheduling,
   { fencedUntilMs, deadlineMs }: { readonly fencedUntilMs: number; readonly deadlineMs: number },

@@ -3,14 +3,14 @@ import type { Clock } from "../ports/clock.ts";
 import type { Change, Condition, Item, ItemStore } from "../ports/item-store.ts";
 import { HANDOVER_MS, SCAN_LEASE_MS, SCAN_RELIEF_MS, SCAN_RENEW_MS, WATCH_QUIET_MS } from "./timer-limits.ts";
 
-/** Who scans a shard. */
+/** The scanner that holds a shard, and until when. */
 export interface ShardLease {
   readonly shard: number;
   readonly holder: string;
   readonly untilMs: number;
   /** When the holder's scan ends. */
   readonly endsMs: number;
-  /** Timers of it are due for long. */
+  /** Timers of the shard have been due for long. */
   readonly behind: boolean;
 }
 
@@ -18,27 +18,27 @@ export interface ShardLease {
 export interface Leases {
   readonly item: Item | undefined;
   readonly shards: readonly ShardLease[];
-  /** Until then someone looks after the scanners, or did lately. */
+  /** Until when the scanners count as watched. */
   readonly watchedUntilMs: number;
 }
 
 export interface LeaseHolder {
   readonly holder: string;
   readonly endsMs: number;
-  /** Whether it takes over from one whose scan ends sooner, so that there is no gap between the two. */
+  /** Whether it takes over from a scanner whose scan ends sooner, so that there is no gap between the two. */
   readonly relieves: boolean;
 }
 
-/** What came of taking leases. */
+/** The leases that were taken. */
 export interface Taken {
   readonly taken: readonly number[];
-  /** Of those of one that is behind: when it has learned of that, by its next renewal, and is done with what was under way. */
+  /** For shards taken from a holder that is behind: when that holder has learned of it and has finished what was under way. */
   readonly goneMs: ReadonlyMap<number, number>;
-  /** As they were before. */
+  /** The leases before that. */
   readonly leases: Leases;
 }
 
-/** A lease that ends later than that was written by a clock that is wrong. */
+/** A lease that ends later was written by a wrong clock. */
 const LEASE_MS_MAX = 2 * SCAN_LEASE_MS;
 
 export function isHeld({ holder, untilMs }: ShardLease, nowMs: number): boolean {
@@ -50,7 +50,7 @@ export function isHeld({ holder, untilMs }: ShardLease, nowMs: number): boolean 
  * Leases of shards, all in one item, so that a scanner renews those it has by one write. Item `lease` / `shards`, for shard s:
  * [h<s>] holder · [u<s>] until · [e<s>] when the holder's scan ends · [b<s>] it is behind; and [w] until when the scanners are watched.
  *
- * A lease saves work and guards nothing: two scanners of one shard fire each timer once.
+ * A lease saves work and guards nothing: two scanners of one shard still fire each timer once.
  */
 export class ShardLeases {
   readonly #items: ItemStore;
@@ -67,8 +67,8 @@ export class ShardLeases {
   }
 
   /**
-   * Takes what is free: not held, or held by one that it relieves, whose scan ends sooner and is not behind. Beside that, half of the
-   * shards of one that is behind with several. Answers what it took, and what it read. Errors: `StoreUnavailable`.
+   * Takes the free shards: those that are not held, or whose holder it relieves (its scan ends sooner and it is not behind). Also takes
+   * half of the shards of a holder that is behind with several. Answers what it took, and what it read. Errors: `StoreUnavailable`.
    */
   async take(count: number, me: LeaseHolder): Promise<Taken> {
     for (;;) {
@@ -91,7 +91,7 @@ export class ShardLeases {
     }
   }
 
-  /** Holds these on. `behind`: those of which timers are due for long. Answers which it has lost, and all. Errors: `StoreUnavailable`. */
+  /** Renews leases. `behind`: shards with timers long due. Answers the lost shards, and all leases. Errors: `StoreUnavailable`. */
   async renew(
     shards: readonly number[],
     behind: ReadonlySet<number>,
@@ -129,7 +129,7 @@ export class ShardLeases {
     }
   }
 
-  /** Says that it watches the scanners; false: someone else does. Errors: `StoreUnavailable`. */
+  /** Claims the watch over the scanners. False: another process has it. Errors: `StoreUnavailable`. */
   async watch({ watchedUntilMs }: Leases): Promise<boolean> {
     const nowMs = this.#clock.nowMs();
     if (watchedUntilMs > nowMs && watchedUntilMs <= nowMs + 2 * WATCH_QUIET_MS) return false;
@@ -140,7 +140,7 @@ export class ShardLeases {
   }
 }
 
-/** Half of what one holder is behind with, rounded down. */
+/** Half of the shards, rounded down, of the holder that is behind with most. */
 function shareOf(leases: readonly ShardLease[]): readonly ShardLease[] {
   const byHolder = new Map<string, ShardLease[]>();
   for (const lease of leases) if (lease.behind) byHolder.set(lease.holder, [...(byHolder.get(lease.holder) ?? []), lease]);

@@ -22,18 +22,18 @@ import type { TimerPage } from "./timer-page.ts";
 const START = "";
 
 /**
- * Reads what is due in one shard into the lanes. What a lane has no room for is passed over, so that what lies behind it is found, and
- * read again from a cursor once there is room.
+ * Reads the due timers of one shard into the lanes. Timers that find no room are passed over, so that those behind them are found. They
+ * are read again from a cursor once there is room.
  *
- * - The *front* is how far the shard was read. What lies before it is fired, in memory, or behind a cursor. Where little is due the front
- *   goes back to the first timer with each look. Where much is due it moves on, and goes back only where the queues of a topic changed.
- * - A look that does not come to the end reads *fresh* timers too: those that fell due since the front began to move. None that must be
- *   in order is taken of these, since an earlier one of its message group may not be read yet.
- * - *Late* timers were written before the front: clocks differ, and a put takes a while. The last seconds before the front are read
- *   again for them, and now and then all.
- * - A *refill* brings what was passed over.
+ * - The *front* is how far the shard was read. Timers before it are fired, in memory, or behind a cursor. If little is due, the front
+ *   goes back to the first timer with each look. If much is due, it moves on, and goes back only if the queues of a topic changed.
+ * - A look that does not reach the end also reads *fresh* timers: those that fell due since the front began to move. Ordered ones are
+ *   not taken then, since an earlier timer of their message group may not be read yet.
+ * - *Late* timers were written before the front: clocks differ, and a put takes a while. The last seconds before the front are
+ *   read again for them, and now and then everything.
+ * - A *refill* reads again what was passed over.
  *
- * All of this is memory. A scanner that dies leaves the timers where they are, and the next one begins at the first.
+ * All of this is memory. A scanner that dies leaves the timers in place, and the next one begins at the first.
  */
 export class ShardReader {
   readonly shard: number;
@@ -47,7 +47,7 @@ export class ShardReader {
   #met = 0;
   #nextMs: number | undefined;
   #passedOver = 0;
-  /** From here on timers are fresh, and were not read as such: what was due when the front began to move lies in its way. */
+  /** Where unread fresh timers begin: the front will come to those that were due when it began to move. */
   #fresh = START;
   readonly #behind = new PassedOver();
   readonly #late = new LateSweeps();
@@ -62,7 +62,7 @@ export class ShardReader {
     this.#pk = timersPk(shard);
   }
 
-  /** When the next timer is due, as far as the last look saw. */
+  /** When the next timer is due, according to the last look. */
   get nextMs(): number | undefined {
     return this.#nextMs;
   }
@@ -77,7 +77,7 @@ export class ShardReader {
     return this.isBehind ? this.#passedOver : 0;
   }
 
-  /** Whether some were passed over though there is room: the queues of their message groups change, which tells nobody when it is over. */
+  /** Whether timers were passed over despite room, because the queues of their message groups change: nothing announces the end. */
   get isHeldUp(): boolean {
     return this.#heldUp;
   }
@@ -86,27 +86,24 @@ export class ShardReader {
     return this.#behind.size > 0;
   }
 
-  /** When the first of those that were not read yet, or passed over, was due. */
+  /** The due time of the oldest timer that is not read, or was passed over. */
   oldestDueMs(): number | undefined {
     const front = this.#unread && this.#front !== START ? this.#front : undefined;
     const passed = this.#behind.oldest() ?? front;
     return passed === undefined ? undefined : dueOfTimer(front !== undefined && front < passed ? front : passed);
   }
 
-  /**
-   * Its shard is read by someone else from now on, and what waited of it in memory was forgotten: nothing of a page that is still on
-   * its way may be taken, which comes after that.
-   */
+  /** Another scanner reads the shard from now on. So nothing may be taken from a page that is still on its way. */
   leave(): void {
     this.#left = true;
   }
 
-  /** Timers of its stream are read again from this one on. It was in this lane. */
+  /** The timers of a stream must be read again from this one on. It was in this lane. */
   rewind(read: ReadTimer, lane: string): void {
     this.#behind.rewind(read, lane);
   }
 
-  /** A few timers from the first on, and what comes next behind tombstones ahead. None is started. Errors: `StoreUnavailable`. */
+  /** Reads a few timers from the first on, and the next one behind tombstones ahead. Fires none. Errors: `StoreUnavailable`. */
   async glance(aheadMs: number): Promise<void> {
     this.#begin();
     let { beyond } = await this.#advance(true, aheadMs);
@@ -115,8 +112,8 @@ export class ShardReader {
   }
 
   /**
-   * Reads on, for LOOK_MS_MAX and some pages. `front`: whether it is time for new timers, else only what was passed over is read.
-   * `aheadMs`: how far ahead the next timer matters. Answers whether to look on at once. Errors: `StoreUnavailable`.
+   * Reads on, for LOOK_MS_MAX and some pages. `front`: whether to read new timers too, not only those that were passed over. `aheadMs`:
+   * how far ahead the next timer matters. Answers whether to look again at once. Errors: `StoreUnavailable`.
    */
   async look(front: boolean, aheadMs: number): Promise<boolean> {
     if (front && !this.#unread) this.#begin();
@@ -128,7 +125,7 @@ export class ShardReader {
     return isLate || refilled || (this.#unread && !this.#isFull);
   }
 
-  /** So many are behind that reading waits for them. */
+  /** There are so many cursors that reading new timers waits for them. */
   get #isFull(): boolean {
     return this.#behind.size >= CURSORS_MAX;
   }
@@ -142,27 +139,27 @@ export class ShardReader {
     this.#unread = true;
     const nowMs = this.#clock.nowMs();
     this.#fresh = keyAfter(timersUntil(nowMs));
-    // All of it is about to be read.
+    // Everything is about to be read.
     if (this.#front === START) this.#late.wasReadFull(nowMs);
     this.#met = 0;
   }
 
   async #advanceAll(aheadMs: number): Promise<void> {
     const untilMs = this.#clock.nowMs() + LOOK_MS_MAX;
-    // First a few, as far as the horizon; while more is due, pages of that alone; then from there on a few again.
+    // First a few timers up to the horizon. While more is due, pages of due timers only. At the end a few again.
     let glance = this.#met < TIMERS_PER_GLANCE;
     let tombstonesAhead = false;
     while (this.#unread && !this.#isFull && !this.#left) {
       const { beyond } = await this.#advance(glance, aheadMs, tombstonesAhead);
       this.#lanes.go();
-      // Nothing but tombstones ahead: they are small.
+      // Only tombstones were ahead: they are small, so a full page is read.
       tombstonesAhead = glance && beyond;
       glance = beyond;
       if (this.#clock.nowMs() >= untilMs) return;
     }
   }
 
-  /** One page. `beyond`: the front is past all that is due, and it is not known yet what is due next. */
+  /** Reads one page. `beyond`: the front has passed all due timers, and the next due time is not known yet. */
   async #advance(glance: boolean, aheadMs: number, tombstonesAhead = false): Promise<{ readonly beyond: boolean }> {
     const nowMs = this.#clock.nowMs();
     const isDue = ({ timer }: ReadTimer): boolean => timer.dueMs <= nowMs;
@@ -176,7 +173,7 @@ export class ShardReader {
     if (!page) return { beyond: false };
     const { read, last } = page;
     const due = read.filter(isDue);
-    // One that was written late, of the same message group, may be due before.
+    // A timer of the same message group that was written late may be due earlier.
     if (due.some(({ timer }) => !isUnordered(timer) && this.#late.isWantedBefore(timer.dueMs))) {
       this.#late.hasten(this.#clock.nowMs());
       await this.#readLate(SHORT_SWEEP_PAGES_MAX);
@@ -197,8 +194,8 @@ export class ShardReader {
   }
 
   /**
-   * `wanted`: which of those that are read may be taken. `undefined`: the page is to be forgotten, since someone else reads the shard
-   * now, or since the queues of a topic have changed, and the front went back.
+   * `wanted`: which of the timers may be taken. `undefined`: the page must be ignored. Another scanner reads the shard now, or the
+   * queues of a topic have changed and the front went back.
    */
   async #page(query: Omit<Query, "pk">, wanted: (read: ReadTimer) => boolean = () => true): Promise<TimerPage | undefined> {
     const mark = this.#lanes.mark();
@@ -214,7 +211,7 @@ export class ShardReader {
     return undefined;
   }
 
-  /** Answers whether it is in memory. */
+  /** Takes a timer or passes it over. Answers whether it is in memory, or done. */
   #meet(read: ReadTimer, { mark, topics }: TimerPage): boolean {
     const lane = laneOf(read.timer, topics);
     if (this.#behind.has(read, lane)) return false;
@@ -230,7 +227,7 @@ export class ShardReader {
     const page = await this.#page({ from: this.#fresh, to: now, limit: TIMERS_PER_PAGE }, isFresh);
     if (!page) return;
     const { read, last, more, mark, topics } = page;
-    // Whatever finds no room now the front meets.
+    // The front will meet those that find no room now.
     for (const one of read.filter(isFresh))
       if (!this.#behind.has(one, laneOf(one.timer, topics)) && !this.#lanes.isTaken(one, mark)) this.#lanes.take(one, topics);
     this.#fresh = more && last !== undefined ? keyAfter(last) : now;
@@ -254,7 +251,7 @@ export class ShardReader {
 
   /** Answers whether more is wanted. */
   async #refill(): Promise<boolean> {
-    // Those that nobody takes now, though there is room: the queues of their message groups change.
+    // Cursors whose timers are not taken despite room, because the queues of their message groups change.
     const barred = new Set<Cursor>();
     const firstWanted = () => this.#behind.first((cursor) => !barred.has(cursor) && this.#lanes.wanted(cursor) > 0);
     let first = firstWanted();
@@ -267,7 +264,7 @@ export class ShardReader {
     return first !== undefined;
   }
 
-  /** A page from the cursor on, no further than the front. It serves all cursors that it comes to; these move on past what was taken. */
+  /** A page from the cursor on, up to the front. All cursors that it reaches move past the timers that were taken. */
   async #readAgain(first: Cursor, barred: Set<Cursor>): Promise<void> {
     const { from, isOfLane } = first;
     const wanted = this.#lanes.wanted(first) * (isOfLane ? 1 : this.#behind.size);
@@ -279,7 +276,7 @@ export class ShardReader {
     for (const read of again) {
       const lane = laneOf(read.timer, topics);
       const cursor = this.#behind.cursorOf(read, lane);
-      // One that stands before this page: what is there comes first.
+      // A cursor before this page: its earlier timers come first.
       if (cursor && (stopped.has(cursor) || cursor.from < from)) continue;
       if (this.#lanes.isTaken(read, mark)) continue;
       if (this.#lanes.take(read, topics)) {

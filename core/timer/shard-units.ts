@@ -1,14 +1,14 @@
 import type { Clock } from "../ports/clock.ts";
 import { UNITS_BACK_MS } from "./timer-limits.ts";
 
-/** One who asks for units again and again; what it has used decides when its turn is. */
+/** A lane that asks for units again and again. Its use so far decides when its turn is. */
 export interface UnitsFlow {
-  /** In units that were dealt to one flow: where its next turn begins. */
+  /** Where its next turn begins, in units dealt to the flow. */
   next: number;
 }
 
 const SECOND_MS = 1_000;
-/** Some four messages. */
+/** About four messages. */
 const LITTLE_UNITS = 8;
 
 interface Waiter {
@@ -18,17 +18,17 @@ interface Waiter {
 }
 
 /**
- * Write units of one shard, dealt out as fast as one partition of the table takes them. Who has used least has the next turn, so one
- * who asks for little does not wait for those who ask for much. Source: Goyal, Vin and Cheng, "Start-time Fair Queueing".
+ * Deals out the write units of one shard, as fast as one partition of the table takes them. The flow that used least has the next turn,
+ * so a small request does not wait for large ones. Source: Goyal, Vin and Cheng, "Start-time Fair Queueing".
  */
 export class ShardUnits {
   readonly #clock: Clock;
   readonly #perSecond: number;
-  /** When what was dealt so far is used up. */
+  /** When the units dealt so far are used up. */
   #usedUpMs = Number.NEGATIVE_INFINITY;
-  /** How long what was dealt last is used for. */
+  /** How long the last dealt units last. */
   #lastMs = 0;
-  /** The turn of whoever was dealt to last. */
+  /** The turn of the flow that was dealt to last. */
   #turn = 0;
   readonly #waiting = new Set<Waiter>();
   #dealing = false;
@@ -41,7 +41,7 @@ export class ShardUnits {
     this.#perSecond = perSecond;
   }
 
-  /** Resolves when they may be used. */
+  /** Resolves when the units may be used. */
   take(units: number, flow: UnitsFlow): Promise<void> {
     if (this.#perSecond === Number.POSITIVE_INFINITY || this.#stopped) return Promise.resolve();
     const turn = Math.max(this.#turn, flow.next);
@@ -52,22 +52,22 @@ export class ShardUnits {
     });
   }
 
-  /** Lets all go who wait, for nothing: they will not use them. */
+  /** Releases all waiting callers without units: they will not use any. */
   letGo(): void {
     for (const { go } of this.#waiting) go();
     this.#waiting.clear();
   }
 
-  /** The same from now on: they have stopped. */
+  /** Releases all waiting and all later callers: they have stopped. */
   stop(): void {
     this.#stopped = true;
     this.letGo();
   }
 
   /**
-   * The table refused what was dealt. Where all of it is in use, nothing is dealt for a while, in which units come back: what a refused
-   * transaction took before it was refused is lost, so dealing on would leave none for any. That happens now and then only, since it may
-   * be a queue that is refused again and again, which must not keep the others of the shard waiting.
+   * The table refused writes. If all units are in use, none are dealt for a while, so that units come back: a refused transaction loses
+   * the units it took before, so dealing on would leave none for any. This is done only now and then, because one queue may be refused
+   * again and again, and must not keep the others of the shard waiting.
    */
   refused(): void {
     const nowMs = this.#clock.nowMs();
@@ -80,7 +80,7 @@ export class ShardUnits {
     this.#dealing = true;
     while (this.#waiting.size > 0) {
       const waitMs = this.#usedUpMs - this.#clock.nowMs();
-      // No deal takes so long: the clock was set back.
+      // No deal lasts so long: the clock was set back.
       if (waitMs > this.#lastMs + SECOND_MS) this.#usedUpMs = this.#clock.nowMs();
       else if (waitMs > 0) await this.#clock.sleep(waitMs);
       if (this.#waiting.size === 0) break;
@@ -102,6 +102,6 @@ export class ShardUnits {
   }
 }
 
-/** Of those whose turn is the same, as it is for all who come first, who asks for little goes before who asks for much. */
+/** By turn. With equal turns, as for all newcomers, a small request goes before a large one. */
 const isBefore = (one: Waiter, other: Waiter): boolean =>
   one.turn < other.turn || (one.turn === other.turn && one.units <= LITTLE_UNITS && other.units > LITTLE_UNITS);

@@ -4,7 +4,7 @@ interface Held {
   readonly sinceMs: number;
 }
 
-/** A slot among so many at once, which counts for `holdMs` at most: who is slow keeps nobody from starting. First come, first served. */
+/** A limited number of slots. A slot counts for `holdMs` at most, so slow work keeps nothing from starting. First come, first served. */
 export class Slots {
   readonly #clock: Clock;
   readonly #most: number;
@@ -18,7 +18,7 @@ export class Slots {
     this.#holdMs = holdMs;
   }
 
-  /** Runs the work once it has a slot. */
+  /** Runs the work once a slot is free. */
   async run<T>(work: () => Promise<T>): Promise<T> {
     while (this.#free() <= 0) await new Promise<void>((wake) => this.#row.push(wake));
     const held = { sinceMs: this.#clock.nowMs() };
@@ -31,7 +31,7 @@ export class Slots {
     }
   }
 
-  /** Lets those start who wait, as many as there are slots that are free or no longer count. */
+  /** Starts waiting work, as much as there are slots that are free or no longer count. */
   wake(): void {
     for (const go of this.#row.splice(0, Math.max(0, this.#free()))) go();
   }

@@ -1,26 +1,26 @@
 import type { ReadTimer } from "./route.ts";
 
-/** More than are fired while a page is on its way. */
+/** More timers than are fired while a page is on its way. */
 const LATELY_MAX = 8_000;
 
-/** The timers that are in memory, and those that were done with last: a page that was asked for before shows these still. */
+/** The timers in memory, and those that were done last: a page that was queried earlier still shows them. */
 export class TakenTimers {
   readonly #taken = new Set<string>();
-  /** Each with its number among all that were done with. */
+  /** Timers done last, each with its number among all done ones. */
   readonly #lately = new Map<string, number>();
   #done = 0;
 
-  /** In memory. */
+  /** How many are in memory. */
   get size(): number {
     return this.#taken.size;
   }
 
-  /** A moment, for `has`: before a page of timers is asked for. */
+  /** A moment before a page of timers is queried, for `has`. */
   mark(): number {
     return this.#done;
   }
 
-  /** Whether it is in memory, or was done with after the moment that a page with it was asked for. */
+  /** Whether the timer is in memory, or was done after its page was queried (`mark`). */
   has(read: ReadTimer, mark: number): boolean {
     const name = nameOf(read);
     return this.#taken.has(name) || (this.#lately.get(name) ?? -1) >= mark;
@@ -30,7 +30,7 @@ export class TakenTimers {
     this.#taken.add(nameOf(read));
   }
 
-  /** It is in the table only, again. */
+  /** The timer is in the table only again. */
   forget(read: ReadTimer): void {
     this.#taken.delete(nameOf(read));
   }
@@ -46,5 +46,5 @@ export class TakenTimers {
   }
 }
 
-/** A message that comes back takes the place of its tombstone, which may still be in memory. */
+/** A message that returns takes the place of its tombstone, which may still be in memory. */
 const nameOf = ({ sk, timer }: ReadTimer): string => `${timer.kind} ${sk}`;

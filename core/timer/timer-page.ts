@@ -1,9 +1,9 @@
 import type { ReadTimer, TopicsNow } from "./route.ts";
 
-/** Timers as they were read, with what `take` and `isTaken` want to know. */
+/** A page of timers, with the arguments of `take` and `isTaken`. */
 export interface TimerPage {
   readonly read: readonly ReadTimer[];
-  /** Of the last item; absent: there was none. */
+  /** The sort key of the last item; absent: the page was empty. */
   readonly last: string | undefined;
   readonly more: boolean;
   readonly mark: number;

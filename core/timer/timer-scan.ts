@@ -16,10 +16,10 @@ export interface Scanning extends Firing {
   readonly shards: TimerShards;
   /** Write units a second that one shard takes. */
   readonly unitsPerSecond: number;
-  /** Hears of what stopped some timers for a while. */
+  /** Told each error that stopped some timers for a while. */
   readonly onFailure: (error: unknown) => void;
   readonly onGauges: HearGauges;
-  /** Checks that were not posted so far. */
+  /** How many checks were not posted so far. */
   readonly checksNotPosted: () => number;
 }
 
@@ -29,9 +29,9 @@ export interface ScanPace {
   readonly aheadMs: number;
 }
 
-/** After a look that failed. */
+/** The pause after a failed look. */
 const RETRY_MS = 200;
-/** After one that found timers which nobody takes now. */
+/** The pause after a look whose timers could not be taken. */
 const HELD_UP_MS = 500;
 
 interface ScannedShard {
@@ -39,14 +39,14 @@ interface ScannedShard {
   readonly sleeper: Sleeper;
   readonly leaving: AbortController;
   running: Promise<void>;
-  /** The earliest due time written since the look before. */
+  /** The earliest due time written since the last look. */
   writtenMs: number;
   lookedMs: number;
 }
 
 /**
- * Fires what falls due in the shards it holds, each read by a loop of its own, all into the same lanes. A shard whose reads fail, and a
- * lane whose writes do, are tried again, and hold up no other.
+ * Fires what falls due in the shards that it holds. Each shard is read by a loop of its own, all into the same lanes. A shard whose
+ * reads fail, and a lane whose writes fail, are tried again, and hold up no other.
  */
 export class TimerScan {
   readonly #scanning: Scanning;
@@ -54,7 +54,7 @@ export class TimerScan {
   readonly #lanes: FiringLanes;
   readonly #units = new Map<number, ShardUnits>();
   readonly #held = new Map<number, ScannedShard>();
-  /** Of the shards that are held, or glanced at. */
+  /** The readers of the shards that are held, or glanced at. */
   readonly #readers = new Map<number, ShardReader>();
   readonly #ended: Promise<void>[] = [];
   readonly #changed: Sleeper;
@@ -85,12 +85,12 @@ export class TimerScan {
     return this.#lanes.report;
   }
 
-  /** More was due at the last glance than it read. */
+  /** The last glance did not read all that was due. */
   get foundMuch(): boolean {
     return this.#foundMuch;
   }
 
-  /** Nothing is due, in memory, or due within the horizon, as far as the last looks saw. */
+  /** Nothing is due, in memory, or due within the horizon, according to the last looks. */
   get isIdle(): boolean {
     if (!this.#lanes.isIdle) return false;
     for (const { reader, writtenMs } of this.#held.values())
@@ -110,7 +110,7 @@ export class TimerScan {
     return { oldestDueMs, due, checksNotPosted: checksNotPosted() };
   }
 
-  /** When the first timer of the shard was due that is not fired. */
+  /** The due time of the shard's oldest timer that is not fired. */
   oldestDueMs(shard: number): number | undefined {
     const times = [this.#lanes.oldestDueMs(shard), this.#held.get(shard)?.reader.oldestDueMs()];
     const known = times.filter((time) => time !== undefined);
@@ -118,8 +118,8 @@ export class TimerScan {
   }
 
   /**
-   * One look at each shard, a page at most, and what that found is fired, or is on its way after GLANCE_MS_MAX. Answers whether more is
-   * due, or will be within the horizon. For a scan that holds nothing yet.
+   * One look at each shard, a few pages at most. What it found is fired, or still under way after GLANCE_MS_MAX. Answers whether more
+   * is due, or will be within the horizon. For a scan that holds nothing yet.
    */
   async glance(): Promise<boolean> {
     const { items, clock, shards, onFailure } = this.#scanning;
@@ -128,7 +128,7 @@ export class TimerScan {
     const read = await Promise.allSettled(readers.map((reader) => reader.glance(this.#pace.aheadMs)));
     const failed = read.flatMap((one) => (one.status === "rejected" ? [one.reason as unknown] : []));
     for (const error of failed) onFailure(error);
-    // Where a few are not all, they go with those that lie behind them: a transaction for each shard's few costs more.
+    // If a few timers are not all, they are fired with those behind them: a transaction for each shard's few would cost more.
     this.#foundMuch = !readers.every((reader) => reader.isDone);
     if (!this.#foundMuch) this.#lanes.go();
     const untilMs = clock.nowMs() + GLANCE_MS_MAX;
@@ -142,7 +142,7 @@ export class TimerScan {
     return more || left || failed.length > 0;
   }
 
-  /** Scans these shards from now on, or from the time that `fromMs` says of one that comes to it, and no others. */
+  /** Scans exactly these shards from now on; a new one from its time in `fromMs`, if it has one. */
   hold(shards: readonly number[], fromMs?: ReadonlyMap<number, number>): void {
     for (const [shard, { reader, leaving, running }] of this.#held) {
       if (shards.includes(shard)) continue;
@@ -163,7 +163,7 @@ export class TimerScan {
         sleeper: new Sleeper(clock),
         leaving: new AbortController(),
         running: Promise.resolve(),
-        // Until its first look.
+        // Looks at once.
         writtenMs: 0,
         lookedMs: Number.NEGATIVE_INFINITY,
       };
@@ -172,12 +172,12 @@ export class TimerScan {
     }
   }
 
-  /** Until something changed, or for `ms`. */
+  /** Waits until something changed, or for `ms`. */
   changed(ms: number, signal?: AbortSignal): Promise<void> {
     return this.#changed.sleep(ms, signal);
   }
 
-  /** Resolves once nothing is under way. Batches that wait for units are given up. */
+  /** Stops, and resolves once nothing is under way. Batches that wait for units are given up. */
   async stop(): Promise<void> {
     this.#deafen();
     this.hold([]);
@@ -202,7 +202,7 @@ export class TimerScan {
     }
   }
 
-  /** Answers how long to wait for the next. */
+  /** Looks once. Answers how long to wait for the next look. */
   async #look(held: ScannedShard): Promise<number> {
     const { clock } = this.#scanning;
     const { reader } = held;
@@ -218,7 +218,7 @@ export class TimerScan {
     try {
       if (await reader.look(front, aheadMs)) return 0;
     } catch (error) {
-      // It saw nothing, so it must look again.
+      // The failed look saw nothing, so it is repeated.
       held.writtenMs = Math.min(held.writtenMs, nowMs);
       throw error;
     }
@@ -240,7 +240,7 @@ export class TimerScan {
     if (held?.reader.isBehind) held.sleeper.wake();
   }
 
-  /** All while it only glances. */
+  /** All shards while the scan only glances. */
   #heldShards(): HeldShards {
     const { count } = this.#scanning.shards;
     return this.#held.size === 0 ? ALL_SHARDS : { shards: [...this.#held.keys()], count };

@@ -3,8 +3,8 @@ import type { Item, ItemStore } from "../ports/item-store.ts";
 import { TIMER_SHARDS, TIMER_SHARDS_KNOWN_MS } from "./timer-limits.ts";
 
 /**
- * How many shards timers are spread over. Item `meta` / `timers`: [n]. It only rises, since nobody looks into a shard above it; a handler
- * that has not heard of a raise writes to the first ones, which everybody scans.
+ * How many shards timers are spread over. Item `meta` / `timers`: [n]. The number only rises, because no scanner reads a shard above
+ * it. A process that has not heard of a raise writes to the first shards, which every scanner reads.
  */
 export class TimerShards {
   #count: number;
@@ -28,7 +28,7 @@ export class TimerShards {
     }
   }
 
-  /** Learns of a raise, where it has not asked for TIMER_SHARDS_KNOWN_MS: a process that lives long. Errors: `StoreUnavailable`. */
+  /** Reads the number again if TIMER_SHARDS_KNOWN_MS have passed, for processes that live long. Errors: `StoreUnavailable`. */
   async refresh(items: ItemStore, nowMs: number): Promise<void> {
     this.#knownMs ??= nowMs;
     if (nowMs - this.#knownMs < TIMER_SHARDS_KNOWN_MS) return;

@@ -3,7 +3,7 @@ import type { Condition, Item, Key } from "../ports/item-store.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
 import { TIMER_SHARDS } from "./timer-limits.ts";
 
-/** Where a timer lies: its shard, and its place among those due. */
+/** Where a timer lies: its shard, and its key there. */
 export interface TimerPlace {
   readonly shard: number;
   readonly dueMs: number;
@@ -13,7 +13,7 @@ export interface TimerPlace {
 /**
  * What is due at a time. Item `t#<shard>` / `<due ms>-<id>`, [k] its kind:
  *
- *   m  a delayed message: [u] topic uid · [n] topic name · [f] its frame · [m] its id where the producer chose it
+ *   m  a delayed message: [u] topic uid · [n] topic name · [f] its frame · [m] its id if the producer chose it
  *      · [g] hash of its message group, or [p] priority, which bind it to a queue · [v] moves so far, absent: none
  *      · [dk] the dedup key that its send is known by. Timers of older versions lack it: their cancellation leaves the key taken.
  *   c  the check of a half message: [c] checks made before · [pg] its producer group. Checks of older versions lack that.
@@ -30,9 +30,9 @@ export interface MessageTimer extends TimerPlace {
   readonly chosenId: string | undefined;
   readonly groupHash: number | undefined;
   readonly priority: number | undefined;
-  /** What its send is known by; a cancellation frees it. */
+  /** The dedup key of its send; a cancellation frees it. */
   readonly dedupKey: string | undefined;
-  /** It may be in one place twice: a move wants it as it was read. */
+  /** A message may be in one place twice, so a move requires this count as it was read. */
   readonly moves: number;
 }
 

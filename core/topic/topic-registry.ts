@@ -15,12 +15,12 @@ import { topicItem, topicOf } from "./topic-codec.ts";
 import { mergeTopicSettings, TOPIC_DEFAULTS } from "./topic-settings.ts";
 
 /**
- * Lets a change of queue counts pass, or throws PRECONDITION_FAILED. Answers `current`, or what it wrote in its place: with fewer write
- * queues, or held.
+ * Allows a change of queue counts, or throws PRECONDITION_FAILED. Answers `current`, or the topic that it wrote instead: with fewer
+ * write queues, or held.
  */
 export type QueueChangeGuard = (current: Topic, wanted: Topic) => Promise<Topic>;
 
-/** Topics as stored, and a short-lived copy of them for the request path. */
+/** Topics, and a short-lived cache for the request path. */
 export class TopicRegistry {
   readonly #store: StoreDependencies;
   readonly #topics: NamedItems<Topic>;
@@ -46,7 +46,7 @@ export class TopicRegistry {
     return this.#topics.resolve(name);
   }
 
-  /** As `resolve`, but `undefined` when there is none. */
+  /** As `resolve`, but `undefined` if there is none. */
   lookUp(name: string): Promise<Topic | undefined> {
     return this.#topics.lookUp(name);
   }
@@ -80,25 +80,25 @@ export class TopicRegistry {
     return this.#topics.change(name, match, (current) => this.#change(current, settings, guard));
   }
 
-  /** Removes the topic itself. `false`: someone changed it meanwhile. */
+  /** Removes the topic itself. `false`: another request changed it meanwhile. */
   async remove(topic: Topic): Promise<boolean> {
     const { uid, name, queuesEver } = topic;
     const leaving = departs({ kind: "topic", uid, name, queues: queuesEver }, this.#store.clock.nowMs());
     return (await this.#topics.remove(topic, [leaving])) || (await this.#store.items.get(topicKey(name))) === undefined;
   }
 
-  /** Writes `next` over `current`; `undefined` when someone was quicker. */
+  /** Writes `next` over `current`. `undefined`: another request was quicker. */
   replace(current: Topic, next: Topic): Promise<Topic | undefined> {
     return this.#topics.replace(current, next);
   }
 
-  /** A topic not yet stored. */
+  /** A topic that is not stored yet. */
   fresh(name: string, settings: TopicSettings): Topic {
     const merged = mergeTopicSettings(TOPIC_DEFAULTS, settings.writeQueues === undefined ? settings : withReadQueues(settings));
     return { name, ...firstVersion(this.#store), ...merged, queuesEver: merged.readQueues, shrunkAtMs: 0, heldUntilMs: 0 };
   }
 
-  /** Whether message groups still go to the queues that this copy says, by the store's word. Errors: `StoreUnavailable`. */
+  /** Whether, according to the store, message groups still use the queues of this copy. Errors: `StoreUnavailable`. */
   async keepsQueues({ name, uid, writeQueues }: Topic): Promise<boolean> {
     const item = await this.#store.items.get(topicKey(name));
     const stored = item && topicOf(item);
@@ -130,8 +130,8 @@ export class TopicRegistry {
   }
 
   /**
-   * Ends a hold that is past its time: whoever held the message groups has died, or takes too long. They may go on once this is
-   * written and not before: from then on the change, which wants the version that it wrote, can no longer happen.
+   * Ends a hold whose process has died, or takes too long. Message groups may continue only once this is written: from then on the
+   * change cannot happen any more, since it requires the version that it wrote.
    */
   async #letGo(topic: Topic): Promise<Topic> {
     if (topic.heldUntilMs === 0 || topic.heldUntilMs > this.#store.clock.nowMs()) return topic;

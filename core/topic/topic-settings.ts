@@ -13,7 +13,7 @@ export const TOPIC_DEFAULTS: TopicOptions = {
   rooms: [],
 };
 
-/** `settings` over `current`; what they leave out stays, `null` restores the default. Errors: BAD_REQUEST. */
+/** Merges `settings` into `current`. Settings left out stay, and `null` restores the default. Errors: BAD_REQUEST. */
 export function mergeTopicSettings(current: TopicOptions, settings: Nullable<TopicSettings>): TopicOptions {
   const { queues } = settings;
   if (queues !== undefined && (settings.writeQueues !== undefined || settings.readQueues !== undefined)) {

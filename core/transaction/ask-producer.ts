@@ -1,17 +1,17 @@
 import type { Resolution, TransactionCheck } from "./transaction.ts";
 
-/** What a producer group's endpoint said. `failure` is a sentence without secret, URL or anything the far side wrote. */
+/** The answer of a producer group's endpoint. `failure` is a sentence without secret, URL or text from the far side. */
 export type ProducersAnswer =
   | { readonly resolution: Resolution | "unknown" }
   | {
       readonly failure: string;
-      /** It answered, with nothing that can be used; or it was not called at all. Absent: it did not answer. */
+      /** `answered`: the answer was unusable. `notCalled`: no call was made. Absent: no answer came. */
       readonly endpoint?: "answered" | "notCalled" | undefined;
     };
 
 /**
- * Posts a check to an endpoint and reads what it says. Whatever the far side does is a value; takes seconds at most. The check's
- * message may be large: hold no more of it than is on its way.
+ * Posts a check to an endpoint and reads its answer. Whatever the far side does is a value. Takes seconds at most. The check's message
+ * may be large: hold no more of it than is being sent.
  */
 export type AskProducer = (
   check: TransactionCheck,

@@ -28,26 +28,26 @@ export interface CheckingTransactions {
   readonly events: Events;
 }
 
-/** Who is asked. */
+/** The producer group that is asked. */
 export interface AskedGroup {
-  /** Absent: it has no settings. */
+  /** Absent: the group has no settings. */
   readonly settings: ProducerGroup | undefined;
-  /** Absent: nothing is posted by this process. */
+  /** Absent: this process posts nothing to it. */
   readonly endpoint: Endpoint | undefined;
 }
 
 export type AskedGroupOf = (producerGroup: string) => Promise<AskedGroup>;
 
-/** When the next check of a transaction is due, where one was set. */
+/** When the next check of the transaction is due, if one was set. */
 export type CheckMade = { readonly nextMs: number | undefined };
 
 const MADE: CheckMade = { nextMs: undefined };
 const UNASKED = `In ${UNASKED_LIFE_MS / 3_600_000} hours none of its checks could be posted to the endpoint, and none was received.`;
 
 /**
- * Does what a due check asks for: where the transaction is not decided, its producers are asked and the next check is set, or, after
- * too many, it is discarded; where it is, the check goes. Repeatable, also by two at once: an undecided transaction has one check
- * timer, and whoever deletes that made the check. Where `read` is given, that is what was found of the half message.
+ * Makes a due check. If the transaction is undecided, its producers are asked and the next check is set; after too many checks the
+ * transaction is discarded. If it is decided, the check is deleted. Repeatable, also by two processes at once: an undecided transaction
+ * has one check timer, and the process that deletes the timer made the check. `read`: the half message, if it was read already.
  * Errors: `StoreUnavailable`, `StoreCorrupt`.
  */
 export async function checkTransaction(
@@ -79,7 +79,7 @@ async function make(
   const { clock, events } = checking;
   const intervalMs = nextIntervalMs(half, timer, group.settings, clock.nowMs());
   if (intervalMs !== undefined) {
-    // Never this one's own place, wherever the clock went.
+    // The next check must never take this timer's own place, wherever the clock went.
     const nextMs = Math.max(clock.nowMs(), timer.dueMs) + intervalMs;
     return ask(checking, timer, half, group, nextMs);
   }
@@ -91,10 +91,10 @@ async function make(
   return result.ok || isGone(result) ? MADE : undefined;
 }
 
-/** A check that waits to be received counts where there is no other way. */
+/** Without an endpoint, a check that waits to be received counts as asked. */
 const isAsked = (half: HalfMessage, settings: ProducerGroup | undefined): boolean => half.asked || settings?.url === undefined;
 
-/** How long after this check the next one comes; `undefined`: there were enough. */
+/** How long after this check the next one comes; `undefined`: this was the last. */
 function nextIntervalMs(
   half: HalfMessage,
   { checks }: CheckTimer,
@@ -107,7 +107,7 @@ function nextIntervalMs(
   return Math.min(UNASKED_CHECK_INTERVAL_MS_MAX, CHECK_INTERVAL_MS * 2 ** (beyond + 1));
 }
 
-/** Where the timer was gone, someone else made the check. */
+/** The timer was gone: another process made the check. */
 const isGone = (result: TransactResult): boolean => !result.ok && result.failures[1] !== undefined;
 
 /** One transaction: the count, the next check in place of this one, and the question. */
@@ -139,7 +139,7 @@ async function ask(
   return { nextMs };
 }
 
-/** A check whose reply was lost may be there: it is posted then too. */
+/** A check whose reply was lost may be stored: then it is posted too. */
 async function confirming(
   { items }: CheckingTransactions,
   { id, checks, nextCheckAtMs }: HalfMessage,
@@ -174,7 +174,7 @@ function discard(
   ]);
 }
 
-/** A check is never left without its half message: one that seems to be is about to be seen, or forgotten. */
+/** Deletes a needless check. A check never lacks its half message for long: a missing one will soon be seen, or was forgotten. */
 async function drop({ items }: CheckingTransactions, timer: CheckTimer, half: HalfMessage | undefined): Promise<boolean> {
   if (half) {
     await items.delete(timerKey(timer), { when: isCheck });
@@ -187,7 +187,7 @@ async function drop({ items }: CheckingTransactions, timer: CheckTimer, half: Ha
   return result.ok;
 }
 
-/** A half message that cannot be read is looked at again later: nothing else of what is due waits for it. */
+/** Checks an unreadable half message again later. Nothing else that is due waits for it. */
 export async function putOff({ items, clock }: CheckingTransactions, timer: CheckTimer): Promise<CheckMade> {
   const nextMs = Math.max(clock.nowMs(), timer.dueMs) + UNREADABLE_CHECK_INTERVAL_MS;
   const result = await items.transact([

@@ -8,12 +8,12 @@ import { halfMessageKey, rememberedHalf } from "./half-message.ts";
 import type { TransactionCheck } from "./transaction.ts";
 import { transactionCheck } from "./transaction-check.ts";
 
-/** What is left of a check that a producer received: it waits for nobody else. */
+/** The part of a received check that is remembered. It waits for no other producer. */
 export type TakenCheck = Pick<TransactionCheck, "transactionId" | "checkNumber">;
 
 /**
- * Checks that one receive took, at most RECEIVE_CHECKS_MAX, as they were then, for a producer that lost the answer. Those are left out
- * whose transaction has ended, and those that were followed by another check, which waits to be received itself. Changes nothing.
+ * The checks that one receive took, at most RECEIVE_CHECKS_MAX, for a producer that lost the answer. Checks are left out if their
+ * transaction has ended, or if another check has followed, which waits to be received itself. Changes nothing.
  * Errors: `StoreUnavailable`.
  */
 export async function checksAgain(
@@ -27,7 +27,7 @@ export async function checksAgain(
         const half = rememberedHalf(items[at], store.clock.nowMs());
         if (half?.state !== "PREPARED" || half.checks !== checkNumber) return undefined;
         return transactionCheck(store.log, half, checkNumber).catch((error: unknown) => {
-          // One whose message cannot be read must not hide the others.
+          // A check with an unreadable message must not hide the others.
           if (!StoreCorrupt.is(error)) throw error;
           return undefined;
         });

@@ -20,9 +20,9 @@ export interface ChecksDue extends CheckingTransactions {
 }
 
 /**
- * Makes checks that are due, CHECKS_PER_BATCH_MAX at most: their half messages are read together, and what each asks for is done side by side.
- * Answers those of transactions that someone is ending, or checking, at this moment: they are still due. All are tried before
- * the first failure is thrown; those that were made are not made again by a repeat.
+ * Makes due checks, CHECKS_PER_BATCH_MAX at most: their half messages are read together, and the checks are made in parallel. Answers
+ * the checks that met another process ending or checking their transaction: they stay due. All are tried before the first failure is
+ * thrown. A repeat does not make a check again.
  * Errors: `StoreUnavailable`.
  */
 export async function checksDue(
@@ -44,8 +44,8 @@ export async function checksDue(
 }
 
 /**
- * By transaction: of one there may be two checks, where another process has made the first. `undefined`: one of them cannot be read,
- * and each is read alone.
+ * The half messages by transaction: a transaction may have two checks here, if another process has made the first. `undefined`: one
+ * half message cannot be read, so each is read alone.
  */
 async function readHalves(
   { items }: ChecksDue,
@@ -77,7 +77,7 @@ async function makeCheck(
   }
 }
 
-/** Each group is looked up once for a batch: one without settings is in no cache. */
+/** Looks each group up once per batch, since a group without settings is in no cache. */
 function askedGroups({ producerGroups, postedChecks }: ChecksDue): AskedGroupOf {
   const known = new Map<string, Promise<AskedGroup>>();
   const lookUp = async (name: string): Promise<AskedGroup> => {

@@ -18,15 +18,15 @@ import { sendHalfMessage } from "./send-half-message.ts";
 import type { Transactions } from "./transactions.ts";
 
 export interface TransactionDependencies {
-  /** Posts checks of transactions to the endpoints of producer groups. Absent: producers receive them, and are not called. */
+  /** Posts checks to the endpoints of producer groups. Absent: producers must receive their checks. */
   readonly askProducer?: AskProducer | undefined;
-  /** Which endpoints a producer group may have. Default: public ones over HTTPS. */
+  /** Which endpoints are allowed. Default: public ones over HTTPS. */
   readonly webhookTargets?: WebhookTargets | undefined;
 }
 
 const PUBLIC_HTTPS: WebhookTargets = { allowHttp: false, allowedRanges: [] };
 
-/** What a broker does for transactions: its verbs, and what the scanner of timers calls. */
+/** The transaction part of a broker: its verbs, and the functions that the timer scanner calls. */
 export function createTransactions(
   producing: Producing & { readonly reading: Reading },
   { askProducer, webhookTargets = PUBLIC_HTTPS }: TransactionDependencies,
@@ -60,7 +60,7 @@ export function createTransactions(
     checksDue: (timers: readonly CheckTimer[]) => checksDue(checking, timers),
     /** How many checks of transactions this process did not post to their endpoints. */
     notPosted: () => postedChecks.notPosted,
-    /** Resolves when the checks under way are answered; those whose turn has not come by `untilMs` are noted as not posted. */
+    /** Resolves when the checks under way are answered. Checks whose turn has not come by `untilMs` are noted as not posted. */
     finishChecks: (untilMs: number) => postedChecks.finish(untilMs),
   };
 }

@@ -22,10 +22,11 @@ export interface EndingTransactions extends StoreDependencies {
 }
 
 /**
- * Commits a transaction, which appends its message to a queue, or rolls it back. It is decided once: the same verdict again is
- * answered as the first, the opposite one learns what it was. With `discarded` a discarded transaction can be decided too.
+ * Commits a transaction, which appends its message to a queue, or rolls it back. It is decided once: the same verdict again gets the
+ * first answer, and the opposite verdict is told the outcome. With `discarded`, a discarded transaction can be decided too.
  *
- * Errors: NOT_FOUND, TRANSACTION_ENDED; for a commit TOPIC_NOT_FOUND when the topic was deleted. Idempotent for a day. Source: RocketMQ's EndTransaction, with one outcome; invariant I8.
+ * Errors: NOT_FOUND, TRANSACTION_ENDED; for a commit TOPIC_NOT_FOUND if the topic was deleted. Idempotent for a day.
+ * Source: RocketMQ's EndTransaction, with one outcome; invariant I8.
  */
 export function endTransaction(
   transactions: EndingTransactions,
@@ -33,7 +34,7 @@ export function endTransaction(
   resolution: Resolution,
   { discarded = false }: { readonly discarded?: boolean | undefined } = {},
 ): Promise<Transaction> {
-  // Whatever became of a try whose reply was lost, the next one reads it in the state.
+  // If a reply was lost, the next attempt reads the outcome from the state.
   return repeatUnknown(transactions, async () => {
     for (;;) {
       const half = await getHalfMessage(transactions, id);
@@ -45,14 +46,14 @@ export function endTransaction(
   });
 }
 
-/** One transaction: the append, and the state. `undefined`: someone else ended it first. */
+/** One transaction: the append, and the state. `undefined`: another request ended it first. */
 async function commit(transactions: EndingTransactions, half: HalfMessage): Promise<Transaction | undefined> {
   const { log, clock, choice, arrivals } = transactions;
   const startedAtMs = clock.nowMs();
   const topic = await topicOf(transactions, half);
   const record = await log.detached.decode(frameOf(half), half.chosenId ?? half.id);
   const fixed = fixedQueue(topic, record);
-  // A priority may have lost its queue since.
+  // The priority's queue may be gone by now.
   const queueId = fixed === undefined ? choice.choose(topic) : Math.min(fixed, topic.writeQueues - 1);
   const nowMs = clock.nowMs();
   const key = halfMessageKey(half.id);
@@ -96,7 +97,7 @@ function answerEnded(transactions: EndingTransactions, half: HalfMessage, resolu
   throw new BrokerError("TRANSACTION_ENDED", detail, { members: { state: half.state } });
 }
 
-/** The topic it was prepared for; one made anew under its name is another. Errors: TOPIC_NOT_FOUND. */
+/** The topic it was prepared for, not a new one of the same name. Errors: TOPIC_NOT_FOUND. */
 async function topicOf({ topics }: EndingTransactions, half: HalfMessage): Promise<Topic> {
   for (const known of [true, false]) {
     if (!known) topics.forget(half.topic);

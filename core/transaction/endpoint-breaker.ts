@@ -1,11 +1,11 @@
 import { FAILURE_CHARS_MAX, FAILURES_TO_OPEN, OPEN_MS } from "./post-limits.ts";
 import type { EndpointState } from "./transaction.ts";
 
-/** What is remembered of an endpoint that fails. */
+/** The remembered failures of an endpoint. */
 export interface EndpointTrouble {
   /** Calls in a row that it left unanswered. */
   readonly failures: number;
-  /** How often in a row it was closed off. */
+  /** How often in a row the breaker opened. */
   readonly openings: number;
   readonly openUntilMs: number;
   readonly lastFailure: string;
@@ -20,22 +20,22 @@ const HEALTHY: EndpointState = {
   lastFailureAtMs: undefined,
 };
 
-/** As it is shown. What has been waited out is to be tried by the next call. */
+/** The state as it is shown. Once the open time is over, the next call is the trial. */
 export function stateOf(trouble: EndpointTrouble | undefined, nowMs: number): EndpointState {
   if (!trouble) return HEALTHY;
   const { failures, openUntilMs, lastFailure, lastFailureAtMs } = trouble;
-  // A clock that was set back must not keep it closed off.
+  // A clock that was set back must not keep the breaker open.
   const open = openUntilMs > nowMs && openUntilMs <= nowMs + OPEN_MS.most;
   return { state: open ? "OPEN" : "HALF_OPEN", failures, openUntilMs, lastFailure, lastFailureAtMs };
 }
 
 /**
  * Keeps calls from an endpoint that does not answer. It is always in one of these states:
- * - CLOSED: it is called. After FAILURES_TO_OPEN calls in a row without an answer it opens; an answer, whatever it says, starts
- *   the count anew.
- * - OPEN: it is not called, for OPEN_MS.
- * - HALF_OPEN: that time is over, and one call is made. An answer closes it; none opens it again, for twice as long.
- * Calls that were under way when it opened change nothing more unless they are answered.
+ * - CLOSED: calls are made. After FAILURES_TO_OPEN calls in a row without an answer it opens. Any answer, whatever it says, restarts
+ *   the count.
+ * - OPEN: no calls are made, for OPEN_MS.
+ * - HALF_OPEN: that time is over, and one call is made. An answer closes it. Without an answer it opens again, for twice as long.
+ * Calls that were under way when it opened only count if they are answered.
  */
 export class EndpointBreaker {
   #trouble: EndpointTrouble | undefined;
@@ -61,13 +61,13 @@ export class EndpointBreaker {
     return !this.isOpen(nowMs) && !this.#probing;
   }
 
-  /** A call starts. Answers whether all depends on it: then it must come to an end here. */
+  /** A call starts. Answers whether it is the trial call of HALF_OPEN, whose end must be reported here. */
   starts(): boolean {
     this.#probing = this.#trouble !== undefined;
     return this.#probing;
   }
 
-  /** The call that all depends on was not made after all. */
+  /** The trial call was not made after all. */
   calledOff(): void {
     this.#probing = false;
   }

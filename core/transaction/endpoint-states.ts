@@ -10,10 +10,10 @@ import type { ProducerGroup, ShownProducerGroup } from "./transaction.ts";
 const PAGE = 1_000;
 
 /**
- * What the process that posts checks knows of endpoints that fail, for those that show it and for the next that posts. Item `endpoints` /
- * producer group: [u] the group's uid · [h] hash of its URL · [f] calls unanswered in a row · [n] times closed off in a row · [o] until
- * when, ms · [w wa] why the last call failed, when, ms · [x]. There is none of an endpoint that answers; it is written when that
- * changes. An item of settings that are gone says nothing about those of now.
+ * The stored state of failing endpoints, written by the process that posts checks, for those that show it and for the next that posts.
+ * Item `endpoints` / producer group: [u] the group's uid · [h] hash of its URL · [f] calls unanswered in a row · [n] times opened in a
+ * row · [o] open until, ms · [w wa] why and when (ms) the last call failed · [x]. An endpoint that answers has no item. The item is
+ * written when the breaker opens or closes. An item of earlier settings does not count for the current ones.
  */
 export class EndpointStates {
   readonly #items: ItemStore;
@@ -28,7 +28,7 @@ export class EndpointStates {
     return troubleOf(await this.#items.get(endpointKey(group.name)), group, this.#clock.nowMs());
   }
 
-  /** The last to write is right: it called last. */
+  /** The last writer is right, because it called last. */
   async write(group: ProducerGroup, trouble: EndpointTrouble | undefined): Promise<void> {
     const key = endpointKey(group.name);
     if (trouble) await this.#items.put(endpointItem(group, trouble));
@@ -40,7 +40,7 @@ export class EndpointStates {
     return { ...group, endpoint: stateOf(await this.read(group), this.#clock.nowMs()) };
   }
 
-  /** A page of groups, in the order of their names: of most endpoints there is nothing to be read. */
+  /** A page of groups, in the order of their names. Most endpoints have no stored state, so all are read by one range query. */
   async showAll(groups: readonly ProducerGroup[]): Promise<readonly ShownProducerGroup[]> {
     const called = groups.filter(({ url }) => url !== undefined);
     const [first, last] = [called[0], called.at(-1)];

@@ -6,24 +6,24 @@ import type { Posted } from "./post-slots.ts";
 import type { ProducerGroup } from "./transaction.ts";
 import { PRODUCER_GROUPS_MAX } from "./transaction-limits.ts";
 
-/** A producer group's endpoint, as this process knows it. Another url, or a group made anew, is another. */
+/** A producer group's endpoint, as this process knows it. After a change of url, or in a group made anew, it is another endpoint. */
 export interface Endpoint extends Posted {
   readonly group: ProducerGroup;
   readonly breaker: EndpointBreaker;
-  /** By transaction, those that came first first. */
+  /** By transaction, in the order they came. */
   readonly waiting: Map<string, WaitingPost>;
-  /** Writes of its state follow each other. */
+  /** Settles after the last write of its state: the writes go one after the other. */
   saved: Promise<void>;
 }
 
-/** A check that waits for its turn: its message is read when it comes. */
+/** A check that waits for its turn. Its message is read only then. */
 export interface WaitingPost {
   readonly transactionId: string;
   readonly checkNumber: number;
   readonly bytes: number;
 }
 
-/** The endpoints that this process has met, those met last. */
+/** The endpoints that this process met last. */
 export class Endpoints {
   readonly #states: EndpointStates;
   readonly #known = new LRUCache<string, Endpoint>(growingTo(PRODUCER_GROUPS_MAX));
@@ -32,7 +32,7 @@ export class Endpoints {
     this.#states = states;
   }
 
-  /** One that is met first is what another process stored. Errors: `StoreUnavailable`. */
+  /** The endpoint of a group. The first time, its state is read as another process stored it. Errors: `StoreUnavailable`. */
   async of(group: ProducerGroup): Promise<Endpoint> {
     const key = keyOf(group);
     const known = this.#known.get(key);
@@ -51,7 +51,7 @@ export class Endpoints {
     return endpoint;
   }
 
-  /** Stores how it does now. Errors: `StoreUnavailable`; it is stored again when that changes. */
+  /** Stores its current state. Errors: `StoreUnavailable`; the next change is stored again. */
   save(endpoint: Endpoint): Promise<void> {
     const { group, breaker, saved } = endpoint;
     const { trouble } = breaker;
@@ -61,12 +61,12 @@ export class Endpoints {
   }
 }
 
-/** Whether it is that of the group as it is now. */
+/** Whether it is still the group's endpoint. */
 export const isOf = (endpoint: Endpoint, group: ProducerGroup): boolean => keyOf(endpoint.group) === keyOf(group);
 
 const keyOf = ({ uid, url = "" }: ProducerGroup): string => `${uid} ${url}`;
 
-/** Why it is not called. */
+/** Says why it is not called. */
 export function closedOff({ breaker: { trouble } }: Endpoint, nowMs: number): string {
   const { failures = 0, openUntilMs = nowMs } = trouble ?? {};
   const seconds = Math.max(1, Math.ceil((openUntilMs - nowMs) / 1_000));

@@ -15,7 +15,7 @@ interface TransactionStore {
 export const getTransaction = async (store: TransactionStore, id: string): Promise<Transaction> =>
   showTransaction(store, await getHalfMessage(store, id));
 
-/** With the offset it was committed to. */
+/** The transaction as it is shown, with the offset it was committed to. */
 export async function showTransaction({ log }: Pick<TransactionStore, "log">, half: HalfMessage): Promise<Transaction> {
   const { place, topicUid } = half;
   return transactionOf(half, place && { queueId: place.queueId, offset: await log.offsetOf(topicUid, place) });

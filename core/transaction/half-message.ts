@@ -6,18 +6,17 @@ import type { Transaction, TransactionState } from "./transaction.ts";
 import { DISCARDED_TRANSACTION_LIFE_MS, ENDED_TRANSACTION_LIFE_MS, HALF_MESSAGE_SHARDS } from "./transaction-limits.ts";
 
 /**
- * A message that waits for the outcome of its transaction. Item `x#<shard>` / transaction id:
- * [s] state · [u] topic uid · [n] topic name · [p] producer group · [f] its frame · [m] its id where the producer chose it ·
- * [c] checks made · [nc] when the next is due · [w] why the last one got no answer, or was not posted · [a] 1: a check was posted,
- * or received, which is noted for groups with an endpoint · [ca ea] created, ended ms ·
- * [q b i] queue, block base and frame id it was committed to · [x]
+ * A message that waits for the outcome of its transaction. Item `x#<shard>` / transaction id: [s] state · [u] topic uid · [n] topic
+ * name · [p] producer group · [f] its frame · [m] its id if the producer chose it · [c] checks made · [nc] when the next is due · [w]
+ * why the last one got no answer, or was not posted · [a] 1: a check was posted, or received, which is noted for groups with an
+ * endpoint · [ca ea] created, ended ms · [q b i] queue, block base and frame id it was committed to · [x]
  *
- * It is always in one of these states, and each step is a write on condition of the state before:
- * - PREPARED, with one check timer for as long, which carries [c] too. Verdicts end it; a due check counts up, until there are too
- *   many. Where nobody was asked ([a]) there are not.
+ * It is always in one of these states. Each step is a write on the condition of the state before:
+ * - PREPARED: has one check timer, which carries [c] too. A verdict ends the state. A due check increments [c], until there are too
+ *   many; if nobody was asked ([a]), checks go on longer.
  * - COMMITTED, written in one transaction with the append to the queue; ROLLED_BACK. Both are final, and remembered for a day, so
- *   that a repeated verdict is answered as the first. The frame is gone.
- * - DISCARDED: no answer came. Kept for 30 days, in which an operator may commit it or roll it back after all.
+ *   that a repeated verdict gets the first answer. The frame is removed.
+ * - DISCARDED: no answer came. Kept for 30 days, in which an operator may still commit it or roll it back.
  */
 export interface HalfMessage {
   readonly id: string;
@@ -33,7 +32,7 @@ export interface HalfMessage {
   readonly checks: number;
   readonly nextCheckAtMs: number | undefined;
   readonly checkFailure: string | undefined;
-  /** A check reached the endpoint of its group, or was tried there, or one of its producers. */
+  /** A check was posted to the group's endpoint, with or without success, or was received by one of its producers. */
   readonly asked: boolean;
   readonly createdAtMs: number;
   readonly endedAtMs: number | undefined;
@@ -88,19 +87,19 @@ export function halfMessageOf(item: Item): HalfMessage {
   };
 }
 
-/** Of one that may still be decided. */
+/** The frame of a transaction that may still be decided. */
 export function frameOf({ id, frame }: HalfMessage): Uint8Array {
   if (!frame) throw new Error(`the frame of ${id} went with its end`);
   return frame;
 }
 
-/** `undefined` for one that is not there, or no longer remembered. */
+/** The half message. `undefined` if it is absent, or no longer remembered. */
 export const rememberedHalf = (item: Item | undefined, nowMs: number): HalfMessage | undefined =>
   item && ((item.x as number | undefined) ?? Number.POSITIVE_INFINITY) > nowMs / 1_000 ? halfMessageOf(item) : undefined;
 
 export const inState = (state: TransactionState): readonly Condition[] => [{ op: "=", name: "s", value: STATE_CODES[state] }];
 
-/** That nobody ended it, and this was its latest check. */
+/** The condition that the transaction is undecided and this was its latest check. */
 export const undecidedAfter = (checks: number): readonly Condition[] => [
   ...inState("PREPARED"),
   { op: "=", name: "c", value: checks },

@@ -11,10 +11,10 @@ import { HALF_MESSAGE_SHARDS, TRANSACTIONS_LISTED_MAX } from "./transaction-limi
 import type { ListTransactionsRequest } from "./transactions.ts";
 
 const PKS = Array.from({ length: HALF_MESSAGE_SHARDS }, (_, shard) => halfMessagesPk(shard));
-/** Read of each shard at once. */
+/** Items of each shard per read. */
 const PAGE = 32;
 
-/** Transactions in the order they began. At most 2,000 are looked at, and then `complete` is false. */
+/** Transactions in the order they began. At most 2,000 are read, and then `complete` is false. */
 export async function listTransactions(
   store: { readonly items: ItemStore; readonly clock: Clock; readonly log: QueueLog },
   { limit, after, state, producerGroup }: ListTransactionsRequest,

@@ -1,9 +1,9 @@
 import { POST_BUDGETS, type PostBudget, SLOW_POST_MS, SMALL_POST_BYTES } from "./post-limits.ts";
 
-/** How an endpoint did when it was last called. */
+/** The speed of an endpoint at its last call. */
 export type Pace = "unknown" | "fast" | "slow";
 
-/** Who is posted to. */
+/** The endpoint of a post. */
 export interface Posted {
   pace: Pace;
 }
@@ -12,9 +12,9 @@ export interface Posted {
 export interface Post {
   readonly endpoint: Posted;
   readonly bytes: number;
-  /** That of the endpoint when it started. */
+  /** The endpoint's pace when the post started. */
   readonly pace: Pace;
-  /** When the endpoint was called; absent: not yet, or it has answered. */
+  /** When the endpoint was called. Absent: not yet, or it has answered. */
   calledAtMs?: number | undefined;
 }
 
@@ -26,9 +26,9 @@ interface Use {
 }
 
 /**
- * Space for posts, so that an endpoint that is slow or dead leaves others theirs, however many such there are. A post to an endpoint
- * that is known to be slow takes one of a few slots, and so does any that turns out to be: after a second it counts among the slow ones,
- * and its slot is free for the next. Endpoints that were fast share what others may not take.
+ * Shares out space for posts, so that slow or dead endpoints, however many, leave space for the others. A post to an endpoint that is
+ * known to be slow takes one of a few slots. So does any other post after a second: it then counts as slow, and its slot is free for
+ * the next. Endpoints that were fast share a part that the others may not use.
  */
 export class PostSlots {
   readonly #posts = new Set<Post>();
@@ -45,20 +45,20 @@ export class PostSlots {
     this.#posts.delete(post);
   }
 
-  /** Whether an endpoint may have one more, whoever else wants to. */
+  /** Whether an endpoint's own share allows another post. */
   hasShare(endpoint: Posted, bytes: number): boolean {
     const own = { posts: 0, bytes: 0 };
     for (const post of this.#posts) if (post.endpoint === endpoint) count(own, post.bytes);
     return endpoint.pace === "unknown" ? own.posts === 0 : fits(own, POST_BUDGETS.endpoint, bytes);
   }
 
-  /** Whether there is room among all. */
+  /** Whether the shared room allows another post. */
   hasSpace({ pace }: Posted, bytes: number, nowMs: number): boolean {
     const uses = this.#uses(nowMs);
     return sharesOf(pace, pace === "slow").every((share) => fits(uses[share], POST_BUDGETS[share], bytes));
   }
 
-  /** When the next post under way will be slow: there may be room then. */
+  /** When the next post under way turns slow, which may make room. */
   nextSlowMs(nowMs: number): number | undefined {
     const calls = [...this.#posts].flatMap(({ pace, calledAtMs }) =>
       pace === "slow" || calledAtMs === undefined || nowMs - calledAtMs >= SLOW_POST_MS ? [] : [calledAtMs],
@@ -66,7 +66,7 @@ export class PostSlots {
     return calls.length === 0 ? undefined : Math.min(...calls) + SLOW_POST_MS;
   }
 
-  /** An endpoint whose post turns slow is slow. */
+  /** The use of each share. Also marks endpoints slow whose posts have turned slow. */
   #uses(nowMs: number): Readonly<Record<Share, Use>> {
     const uses: Record<Share, Use> = {
       all: { posts: 0, bytes: 0 },
@@ -94,6 +94,6 @@ function count(use: Use, bytes: number): void {
   use.bytes += bytes;
 }
 
-/** The first is let in whatever its size. */
+/** Whether another post fits. The first one fits whatever its size. */
 const fits = (use: Use, budget: PostBudget, bytes: number): boolean =>
   use.posts < budget.posts && (use.posts === 0 || bytes <= SMALL_POST_BYTES || use.bytes + bytes <= budget.bytes);

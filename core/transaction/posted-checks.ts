@@ -22,10 +22,10 @@ const UNREADABLE = "It was not posted: its message cannot be read.";
 const STORE_AWAY = "It was not posted: the store did not answer.";
 
 /**
- * Checks on their way to the endpoints of producer groups, while timers go on. Endpoints take turns, and each has a share of the room
- * (`PostSlots`), so that one that is slow or dead holds up nobody but itself; one that does not answer is left alone for a while
- * (`EndpointBreaker`). What waits is an id: the message is read when the turn has come, and dropped if the transaction is decided by then.
- * A check that is not posted is noted on its transaction, told as an event, and counted.
+ * Posts checks to the endpoints of producer groups, while timers go on. Endpoints take turns, and each has a share of the room
+ * (`PostSlots`), so a slow or dead one holds up only itself. An endpoint that does not answer is left alone for a while
+ * (`EndpointBreaker`). Only ids wait: the message is read when its turn has come, and dropped if the transaction is decided by then. A
+ * check that is not posted is noted on its transaction, reported as an event, and counted.
  */
 export class PostedChecks {
   readonly #transactions: EndingTransactions;
@@ -38,7 +38,7 @@ export class PostedChecks {
   /** Endpoints with checks that wait, the next one first. */
   readonly #turns = new Set<Endpoint>();
   #waiting = 0;
-  /** Posts, notes, and what else must have ended before the process may. */
+  /** Posts, notes, and other work that must end before the process may. */
   readonly #running = new Set<Promise<void>>();
   #waking: AbortController | undefined;
   #notPosted = 0;
@@ -70,8 +70,8 @@ export class PostedChecks {
   }
 
   /**
-   * Why a check would not be posted now; `undefined`: it would be, in its turn. One that waits is in the place of the transaction's
-   * check before.
+   * Why a check would not be posted now; `undefined`: it would be, in its turn. If an earlier check of the transaction waits, the new
+   * one takes its place.
    */
   refusal(endpoint: Endpoint, transactionId: string): string | undefined {
     const { breaker, waiting, pace } = endpoint;
@@ -83,7 +83,7 @@ export class PostedChecks {
     return undefined;
   }
 
-  /** Takes a check that was just made. */
+  /** Queues a check that was just made. */
   add(endpoint: Endpoint, half: HalfMessage, checkNumber: number): void {
     const refusal = this.refusal(endpoint, half.id);
     const post = { transactionId: half.id, checkNumber, bytes: frameWeight(frameOf(half)) };
@@ -97,13 +97,13 @@ export class PostedChecks {
     this.#start();
   }
 
-  /** Tells of a check that was refused, which its transaction says already. */
+  /** Reports a check that was refused. Its transaction says so already. */
   refused({ group }: Endpoint, transactionId: string, checkNumber: number, reason: string): void {
     this.#notPosted++;
     this.#events.happened({ kind: "checkNotPosted", producerGroup: group.name, transactionId, checkNumber, reason });
   }
 
-  /** Resolves when all is answered, and written down; what has not had its turn by `untilMs` is noted as not posted. */
+  /** Resolves when all posts are answered and noted. Checks whose turn has not come by `untilMs` are noted as not posted. */
   async finish(untilMs: number): Promise<void> {
     while (this.#running.size > 0 || this.#waiting > 0) {
       if (this.#nowMs >= untilMs || this.#running.size === 0)
@@ -117,7 +117,7 @@ export class PostedChecks {
     return this.#transactions.clock.nowMs();
   }
 
-  /** Starts what may be: an endpoint that has had its turn stands behind the others. */
+  /** Starts the posts that may start. After its turn, an endpoint goes behind the others. */
   #start(): void {
     let noSpace = false;
     for (const endpoint of this.#turns) {
@@ -150,7 +150,7 @@ export class PostedChecks {
     });
   }
 
-  /** Work that must have ended before the process may. */
+  /** Keeps work that must end before the process may. */
   #keep(work: Promise<void>): void {
     const kept = work.catch(this.#onFailure).finally(() => this.#running.delete(kept));
     this.#running.add(kept);
@@ -189,7 +189,7 @@ export class PostedChecks {
     if (!half.asked) await this.#write(half, [ASKED]);
   }
 
-  /** What is asked and of whom; `undefined`: nothing any more. Errors: `StoreUnavailable`. */
+  /** The half message and its group; `undefined`: the check is no longer needed. Errors: `StoreUnavailable`. */
   async #readAgain(
     waiting: WaitingPost,
   ): Promise<{ readonly half: HalfMessage; readonly group: ProducerGroup | undefined } | undefined> {
@@ -204,7 +204,7 @@ export class PostedChecks {
     return half?.state === "PREPARED" && half.checks === checkNumber ? half : undefined;
   }
 
-  /** A text: why it was not called. The message may be large, and is not held while the endpoint thinks. */
+  /** Calls the endpoint. A text says why it was not called. The message may be large, so it is not held while the endpoint works. */
   async #call(post: Post, half: HalfMessage, group: ProducerGroup): Promise<ProducersAnswer | string> {
     const calling = transactionCheck(this.#transactions.log, half, half.checks).then((check) => {
       post.calledAtMs = this.#nowMs;
@@ -248,7 +248,7 @@ export class PostedChecks {
     }
   }
 
-  /** For whoever looks at why a transaction is not decided; nothing for one that is. */
+  /** Notes on an undecided transaction why its check failed. */
   async #note(half: HalfMessage, failure: string): Promise<void> {
     const { id: transactionId, producerGroup, checks: checkNumber } = half;
     this.#events.happened({ kind: "webhookFailed", producerGroup, transactionId, checkNumber, reason: failure });

@@ -35,7 +35,7 @@ type Put = Omit<PutProducerGroup, "group"> & { readonly group: ProducerGroup };
 
 const NEW_SECRET_BYTES = 32;
 
-/** Settings of producer groups as stored, and a short-lived copy for those who make checks. */
+/** Settings of producer groups, and a short-lived cache for making checks. */
 export class ProducerGroupRegistry {
   readonly #store: StoreDependencies;
   readonly #targets: WebhookTargets;
@@ -61,7 +61,7 @@ export class ProducerGroupRegistry {
     return this.#groups.list(request);
   }
 
-  /** What `settings` leaves out stays. Errors: BAD_REQUEST, PRECONDITION_FAILED, QUOTA_EXCEEDED. */
+  /** Settings that are left out stay as they are. */
   async put(name: string, settings: ProducerGroupSettings, match?: VersionMatch): Promise<Put> {
     checkProducerGroupName(name);
     if (settings.url !== undefined) checkWebhookUrl("url", settings.url, this.#targets);

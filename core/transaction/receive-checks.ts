@@ -30,9 +30,9 @@ export interface ReceivingChecks {
 }
 
 /**
- * Takes checks that wait for a producer of the group, the oldest transaction first; answer each with `endTransaction`. Every check
- * goes to one producer. There is no lease: one that is not answered, or whose reply is lost, is followed by the next check. The
- * first comes whatever its size.
+ * Takes checks that wait for a producer of the group, the oldest transaction first; answer each with `endTransaction`. Every check goes
+ * to one producer. There is no lease: if a check is not answered, or its reply is lost, the next check follows. The first check is
+ * taken whatever its size.
  *
  * Errors: BAD_REQUEST for the name, TOO_MANY_REQUESTS when too many wait. Source: RocketMQ's RecoverOrphanedTransactionCommand.
  */
@@ -53,7 +53,7 @@ export async function receiveChecks(
     );
   if (request.waitMs <= 0) return (await takeOnce()).checks;
   const waiter = arrivals.join([{ lane: checkLane(producerGroup) }], signal);
-  // Whoever fails or goes away passes its ring on.
+  // A receive that fails, or whose producer has gone, passes its ring on.
   let passOn: PassOn = "visited";
   try {
     for (;;) {
@@ -71,7 +71,7 @@ export async function receiveChecks(
   }
 }
 
-/** From the first page that has any; `more`: its time ended before all were read. */
+/** Takes checks from the first page that has any. `more`: the time was over before the last page. */
 async function take(
   receiving: ReceivingChecks,
   producerGroup: string,
@@ -85,7 +85,7 @@ async function take(
     const page = await items.query({ pk: waitingChecksPk(producerGroup), ...(from && { from }), limit });
     read += page.items.length;
     const asked = await dropEnded(receiving, producerGroup, page.items.map(waitingCheckOf));
-    // What is taken from here on is lost to whoever has gone.
+    // The producer has gone: checks taken from here on would be lost.
     if (signal?.aborted) return { checks: [], more: true };
     const checks = await takeEach(receiving, await fitting(receiving, asked, { max, maxBytes }));
     const last = page.items.at(-1);
@@ -102,7 +102,7 @@ interface Asked {
   readonly waiting: WaitingCheck;
 }
 
-/** Nobody is asked about a transaction that ended while its check waited. */
+/** Leaves out, and deletes, checks whose transaction ended while they waited. */
 async function dropEnded(
   { items, clock }: ReceivingChecks,
   producerGroup: string,
@@ -119,7 +119,7 @@ async function dropEnded(
     if (live && half?.state === "PREPARED" && half.checks === waiting.checkNumber) asked.push({ half, waiting });
     else ended.push(waiting);
   }
-  // One that could not be dropped is met again.
+  // A check whose deletion failed will be met again.
   await sideBySide(ended, NOTES_WRITTEN_AT_ONCE, async ({ transactionId, checkNumber }) => {
     await items.delete(waitingCheckKey(producerGroup, transactionId), { when: isCheckNumber(checkNumber) });
   });
@@ -131,7 +131,7 @@ interface Fitting {
   readonly noted: boolean;
 }
 
-/** As many as one reply has room for. One whose message cannot be read must not hide the others. */
+/** As many checks as fit into one reply. A check with an unreadable message must not hide the others. */
 async function fitting(
   { log }: ReceivingChecks,
   asked: readonly Asked[],
@@ -153,7 +153,7 @@ async function fitting(
   return fits;
 }
 
-/** Those that nobody else has taken. Errors: `StoreUnavailable` when none could be. */
+/** Takes the checks that no other receive has taken. Errors: `StoreUnavailable` if none could be taken. */
 async function takeEach(receiving: ReceivingChecks, fits: readonly Fitting[]): Promise<readonly TransactionCheck[]> {
   const taking = await Promise.allSettled(
     fits.map(async ({ check, noted }) => {
@@ -166,12 +166,12 @@ async function takeEach(receiving: ReceivingChecks, fits: readonly Fitting[]): P
   const taken = taking.flatMap((result) => (result.status === "fulfilled" && result.value ? [result.value] : []));
   const failures = taking.filter((result) => result.status === "rejected");
   const failed = failures.find(({ reason }) => StoreUnavailable.is(reason) && reason.outcome === "unknown") ?? failures[0];
-  // What was taken must reach its producer, whatever became of the others.
+  // Checks that were taken must reach their producer, whatever happened to the others.
   if (taken.length === 0 && failed) throw failed.reason;
   return taken;
 }
 
-/** That somebody was asked. Where it cannot be noted the transaction is only checked for longer. */
+/** Notes that a producer was asked. If that fails, the transaction is only checked for longer. */
 async function noteAsked({ items }: ReceivingChecks, transactionId: string): Promise<void> {
   try {
     await items.update(halfMessageKey(transactionId), [ASKED], { when: inState("PREPARED") });

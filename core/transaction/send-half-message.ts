@@ -22,12 +22,12 @@ type Preparing = Scheduling & { readonly topics: TopicRegistry };
 const HALF_MESSAGE_LIFE_HOURS = Math.ceil(HALF_MESSAGE_LIFE_MS / 3_600_000);
 
 /**
- * Stores a message that is delivered only if its transaction commits. The half message and its first check are one transaction: none
- * is ever without the other, and a repeat of a write whose reply was lost finds what it wrote.
+ * Stores a message that is delivered only if its transaction commits. One transaction writes the half message and its first check, so
+ * neither exists without the other. A repeat after a lost reply finds what the first attempt wrote.
  *
- * Errors: TOPIC_NOT_FOUND, FORBIDDEN, what `checkHalfMessage` throws, BAD_REQUEST for the producer group's name, OUT_OF_ORDER_SEQUENCE,
- * IDEMPOTENCY_KEY_REUSED for the identity of a message that was sent without a transaction. Idempotent for a message with an
- * identity. Source: RocketMQ's SendMessage of a transaction message; invariants I8, I9.
+ * Errors: TOPIC_NOT_FOUND, FORBIDDEN, those of `checkHalfMessage`, BAD_REQUEST for the producer group's name, OUT_OF_ORDER_SEQUENCE,
+ * IDEMPOTENCY_KEY_REUSED if a message with the same identity was sent without a transaction. Idempotent for a message with an identity.
+ * Source: RocketMQ's SendMessage of a transaction message; invariants I8, I9.
  */
 export async function sendHalfMessage(
   preparing: Preparing,
@@ -44,7 +44,7 @@ export async function sendHalfMessage(
   return result;
 }
 
-/** A transaction of one half message, under an id of its own. */
+/** The destination of one half message: a new transaction. */
 class TransactionDestination implements Destination<HalfMessageReceipt> {
   readonly #preparing: Preparing;
   readonly #topic: Topic;
@@ -75,7 +75,7 @@ class TransactionDestination implements Destination<HalfMessageReceipt> {
         ...(identities?.({ kind: "transaction", id }) ?? []),
       ];
       const result = await items.transact(writes, { purpose: "append" });
-      // The half message is there: an earlier try of this very write.
+      // The half message exists: an earlier attempt of this very write stored it.
       return result.ok || result.failures[0] ? undefined : result.failures.slice(2);
     });
     if (refused) return { status: "refused", currents: refused } as const;

@@ -1,4 +1,4 @@
-/** Does the work for each, so many at once. Answers what was thrown: one that fails stops no other. */
+/** Does the work for each, `atOnce` at a time. A failure stops no other. Answers the errors. */
 export async function sideBySide<T>(
   all: Iterable<T>,
   atOnce: number,

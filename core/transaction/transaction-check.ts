@@ -2,7 +2,7 @@ import type { QueueLog } from "../log/queue-log.ts";
 import { frameOf, type HalfMessage } from "./half-message.ts";
 import type { TransactionCheck } from "./transaction.ts";
 
-/** The question that a producer is asked, message and all. Errors: `StoreCorrupt`. */
+/** The check as a producer gets it, with its message. Errors: `StoreCorrupt`. */
 export async function transactionCheck(
   log: Pick<QueueLog, "detached">,
   half: HalfMessage,

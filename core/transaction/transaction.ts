@@ -1,6 +1,6 @@
 import type { StoredMessage } from "../terms.ts";
 
-/** PREPARED until it is committed or rolled back; DISCARDED when its producer never said which. */
+/** PREPARED until it is committed or rolled back; DISCARDED if its producer never said which. */
 export const TRANSACTION_STATES = ["PREPARED", "COMMITTED", "ROLLED_BACK", "DISCARDED"] as const;
 export type TransactionState = (typeof TRANSACTION_STATES)[number];
 
@@ -15,37 +15,37 @@ export interface Transaction {
   readonly state: TransactionState;
   /** Checks made. */
   readonly checks: number;
-  /** While it is prepared. */
+  /** Only while it is PREPARED. */
   readonly nextCheckAtMs: number | undefined;
   /** Why the last check got no answer from the group's endpoint, or was not posted to it. */
   readonly checkFailure: string | undefined;
   readonly createdAtMs: number;
   readonly endedAtMs: number | undefined;
-  /** Of a committed one. */
+  /** Only of a committed one. */
   readonly queueId: number | undefined;
-  /** Of a committed one whose message has not expired. */
+  /** Only of a committed one whose message has not expired. */
   readonly offset: number | undefined;
 }
 
 export interface HalfMessageReceipt {
   readonly transactionId: string;
   readonly messageId: string;
-  /** It was stored before, by a send with the same identity. */
+  /** A send with the same identity stored it before. */
   readonly duplicate: boolean;
 }
 
-/** A question to a producer: what became of this transaction? */
+/** A question to a producer: how did this transaction end? */
 export interface TransactionCheck {
   readonly transactionId: string;
   /** The first is 1. */
   readonly checkNumber: number;
   readonly topic: string;
   readonly producerGroup: string;
-  /** It has no queue yet. */
+  /** The message has no queue yet. */
   readonly message: Omit<StoredMessage, "queueId" | "offset">;
 }
 
-/** Producers that can answer for each other's transactions. One needs no settings: any name is one. */
+/** Producers that can answer for each other's transactions. Any name is a producer group: it needs no settings. */
 export interface ProducerGroup {
   readonly name: string;
   readonly uid: string;
@@ -58,19 +58,19 @@ export interface ProducerGroup {
   readonly version: number;
 }
 
-/** Whether a producer group's endpoint is called, by how it answered. */
+/** Whether a producer group's endpoint is called, according to its answers. */
 export interface EndpointState {
-  /** It is called; it is not; or the next check tries it. */
+  /** CLOSED: it is called. OPEN: it is not called. HALF_OPEN: the next check is a trial. */
   readonly state: "CLOSED" | "OPEN" | "HALF_OPEN";
   /** Calls in a row that it left unanswered; 0 while it is CLOSED. */
   readonly failures: number;
-  /** Until then it is, or was, not called. */
+  /** Until when it is not called, or was not. */
   readonly openUntilMs: number | undefined;
   readonly lastFailure: string | undefined;
   readonly lastFailureAtMs: number | undefined;
 }
 
-/** Settings, and how their endpoint does where they have a url. */
+/** A group's settings and, if they have a url, the state of the endpoint. */
 export interface ShownProducerGroup extends ProducerGroup {
   readonly endpoint: EndpointState | undefined;
 }

@@ -9,16 +9,16 @@ import type {
   TransactionState,
 } from "./transaction.ts";
 
-/** What a caller can ask of a broker about transactions. */
+/** The verbs of a broker for transactions. */
 export interface Transactions {
   /** Stores a message that is delivered only if its transaction commits. */
   sendHalfMessage(topic: string, message: MessageInput, options: HalfMessageOptions): Promise<HalfMessageReceipt>;
-  /** Errors: TRANSACTION_ENDED when it had the other outcome. A repeat is answered alike. */
+  /** Errors: TRANSACTION_ENDED if it had the other outcome. A repeat gets the same answer. */
   endTransaction(
     id: string,
     resolution: Resolution,
     options?: {
-      /** Decides a discarded one too. */
+      /** Decides a discarded transaction too. */
       readonly discarded?: boolean | undefined;
     },
   ): Promise<Transaction>;
@@ -34,9 +34,9 @@ export interface Transactions {
 }
 
 export interface HalfMessageOptions {
-  /** Whose producers are asked what became of it, when none has said. */
+  /** The group whose producers are asked for the outcome if none has said it. */
   readonly producerGroup: string;
-  /** When they are first asked. */
+  /** After how long they are first asked. */
   readonly checkAfterMs: number;
 }
 
@@ -50,7 +50,7 @@ export interface ListTransactionsRequest {
 
 export interface ReceiveChecksRequest {
   readonly max: number;
-  /** Bytes of bodies at most; the first check comes whatever its size. */
+  /** The most bytes of bodies. The first check is taken whatever its size. */
   readonly maxBytes: number;
   readonly waitMs: number;
 }
@@ -58,7 +58,7 @@ export interface ReceiveChecksRequest {
 export interface ProducerGroupSettings {
   /** Where checks are posted. */
   readonly url?: string | undefined;
-  /** Signs them: `whsec_…`. Default: a random one. */
+  /** The secret that signs them: `whsec_…`. Default: a random one. */
   readonly secret?: string | undefined;
   readonly maxChecks?: number | undefined;
 }
@@ -66,6 +66,6 @@ export interface ProducerGroupSettings {
 export interface PutProducerGroup {
   readonly group: ShownProducerGroup;
   readonly created: boolean;
-  /** Made by this call: it is not shown again. */
+  /** The secret that this call made. It is not shown again. */
   readonly newSecret: Uint8Array | undefined;
 }

@@ -3,8 +3,8 @@ import type { Condition, Item } from "../ports/item-store.ts";
 import { WAITING_CHECK_LIFE_MS } from "./transaction-limits.ts";
 
 /**
- * A check that a producer may receive. Item `c#<producer group>` / transaction id: [n] check number · [a] 1: who receives it notes that
- * somebody was asked · [x]. A transaction has one: the next check takes the place of one that nobody received.
+ * A check that a producer may receive. Item `c#<producer group>` / transaction id: [n] check number · [a] 1: its receive must note that
+ * somebody was asked · [x]. A transaction has one: the next check replaces a check that nobody received.
  */
 export interface WaitingCheck {
   readonly transactionId: string;
@@ -31,8 +31,8 @@ export const waitingCheckOf = (item: Item): WaitingCheck => ({
   expiresAtSeconds: item.x as number,
 });
 
-/** That it is this check, and nobody has taken it. */
+/** The condition that it is this check, and that nobody has taken it. */
 export const isCheckNumber = (checkNumber: number): readonly Condition[] => [{ op: "=", name: "n", value: checkNumber }];
 
-/** Where those wait who answer for the group. */
+/** The lane of the receives that wait for the group's checks. */
 export const checkLane = (producerGroup: string): string => `k:${producerGroup}`;

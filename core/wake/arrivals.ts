@@ -2,39 +2,38 @@ import { BrokerError } from "../errors.ts";
 import { WAITERS_MAX } from "../limits.ts";
 import type { Clock } from "../ports/clock.ts";
 
-/** Why a wait ended: something arrived in these queues; other processes may have written; or its time has come. */
+/** Why a wait ended: something arrived in these queues; it is time to look for other processes' writes; or its time has come. */
 export type Woken = { readonly by: "ring"; readonly queues: RungQueues } | { readonly by: "poll" | "time" };
 
-/** One request that waits. Registered before it looks, so that nothing that arrives while it looks is missed. */
+/** One waiting request. It is registered before it looks, so that it misses nothing that arrives meanwhile. */
 export interface Waiter {
   /** Resolves when rung, when it is time to poll, after `ms`, or when the request is over. */
   wait(ms: number): Promise<Woken>;
   /**
-   * Must be called at the end. A ring that came too late to be used goes to the next waiter of the lane. So does what `passOn` says:
-   * `"visited"` where there may be more of what this one visited last; `"everything"` where something falls due that others do not
-   * know of.
+   * Must be called at the end. A ring that came too late to be used goes to the next waiter of the lane. So does `passOn`: `"visited"`
+   * if the queues that this waiter last visited may have more; `"everything"` if something falls due that others do not know of.
    */
   leave(passOn: PassOn): void;
 }
 
 export type PassOn = "nothing" | "visited" | "everything";
 
-/** Lanes, and in each the queues where something arrived; `"any"` where it is not known in which. */
+/** The queues of each lane in which something arrived; `"any"` if unknown. */
 export type RungQueues = ReadonlyMap<string, ReadonlySet<number> | "any">;
 
 interface WaitingLane {
   readonly lane: string;
-  /** Rung by what is sent to this topic. */
+  /** Messages sent to this topic ring the lane. */
   readonly topicUid?: string;
 }
 
 interface Entry {
   readonly lanes: readonly string[];
-  /** Waits so far. */
+  /** How many waits there were so far. */
   waits: number;
-  /** Where something arrived since it last looked. */
+  /** The queues in which something arrived since it last looked. */
   rung: Map<string, Set<number> | "any"> | undefined;
-  /** What it visited last; absent: everything. */
+  /** The queues that it last visited. Absent: all. */
   visited: RungQueues | undefined;
   wake: (() => void) | undefined;
 }
@@ -47,9 +46,9 @@ interface Polling {
 /**
  * Rings waiting requests of this process when something arrives.
  *
- * A lane is what one waits for: `g:<subscription uid>` for the consumers of a group, where one waiter is rung at a time and
- * passes the ring on once it has found something (fifty waiters do not race for one message); `k:<producer group>` for those who
- * answer checks, likewise; `q:<topic uid>` for pulls and `a:<group uid>` for changes of a group, where all are rung.
+ * A lane names what a request waits for. `g:<subscription uid>`: consumers of a group. One waiter is rung at a time and passes the ring
+ * on once it has found something, so fifty waiters do not race for one message. `k:<producer group>`: receives of checks, likewise.
+ * `q:<topic uid>`: pulls, and `a:<group uid>`: changes of a group, where all are rung.
  */
 export class Arrivals {
   readonly #clock: Clock;
@@ -59,7 +58,7 @@ export class Arrivals {
   readonly #stopping = new AbortController();
   #waiters = 0;
 
-  /** `polling`: other processes write to the store too, and what they write rings nobody here. */
+  /** `polling`: given if other processes write to the store too, since their writes ring nobody here. */
   constructor(clock: Clock, polling?: Polling) {
     this.#clock = clock;
     this.#polling = polling;
@@ -99,7 +98,7 @@ export class Arrivals {
     for (const lane of this.#byTopic.get(topicUid)?.keys() ?? []) this.ring(lane, queueId);
   }
 
-  /** Something fell due, or will, for those who wait in this lane; in this queue, if one is named. */
+  /** Something fell due, or will, for the waiters of this lane; in this queue, if one is named. */
   ring(lane: string, queueId?: number): void {
     let last: Entry | undefined;
     for (const entry of this.#lanes.get(lane) ?? []) {
@@ -110,7 +109,7 @@ export class Arrivals {
       entry.wake?.();
       if (!ringsAll(lane)) return;
     }
-    // All are woken already, and look where they were told to: one of them is told of this queue too.
+    // All are woken already, and look at the queues that they were told: one of them is told of this queue too.
     if (last && !ringsAll(lane)) tell(last, lane, queueId);
   }
 
@@ -146,7 +145,7 @@ export class Arrivals {
     return Math.min(this.#polling.mostMs, this.#polling.firstMs * (waits + 1));
   }
 
-  /** Behind the others of its lanes from now on: rings go round. */
+  /** Moves the waiter behind the others of its lanes, so that rings go round. */
   #answer(entry: Entry, queues: Map<string, Set<number> | "any">): Woken {
     entry.rung = undefined;
     entry.visited = queues;
@@ -182,7 +181,7 @@ export class Arrivals {
 
 const EVERYWHERE: RungQueues = new Map();
 
-/** Notes where something arrived. */
+/** Notes the queue in which something arrived. */
 function tell(entry: Entry, lane: string, queueId: number | undefined): void {
   entry.rung ??= new Map();
   const known = entry.rung.get(lane);
@@ -195,7 +194,7 @@ const PULL_LANE = "q:";
 const GROUP_LANE = "a:";
 const ringsAll = (lane: string): boolean => lane.startsWith(PULL_LANE) || lane.startsWith(GROUP_LANE);
 export const consumerLane = (subscriptionUid: string): string => `g:${subscriptionUid}`;
-/** Rung when a group, or what it is subscribed to, changes. */
+/** Rung when a group or its subscriptions change. */
 export const groupLane = (groupUid: string): string => GROUP_LANE + groupUid;
 export const pullLane = (topicUid: string): string => PULL_LANE + topicUid;
 

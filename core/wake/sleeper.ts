@@ -1,9 +1,9 @@
 import type { Clock } from "../ports/clock.ts";
 
-/** Given as the reason, since an abort without one makes an error, stack and all. */
+/** The reason of aborts: without one, an abort creates an error with its stack. */
 const WOKEN = "woken";
 
-/** A sleep that may be ended. A call to `wake` while nobody sleeps ends the next one at once. */
+/** A sleep that can be ended. If nobody sleeps, `wake` ends the next sleep at once. */
 export class Sleeper {
   readonly #clock: Clock;
   #woken = false;
@@ -18,7 +18,7 @@ export class Sleeper {
     this.#wake?.();
   }
 
-  /** Until it is woken, after `ms`, or once the signal aborts. */
+  /** Sleeps until it is woken, `ms` have passed, or the signal aborts. */
   async sleep(ms: number, signal?: AbortSignal): Promise<void> {
     if (!this.#woken && !signal?.aborted && ms > 0) {
       const ending = new AbortController();

@@ -6,13 +6,13 @@ import { isHeld, ShardLeases } from "../timer/shard-leases.ts";
 import { RING_QUIET_MS, SCAN_LEASE_MS, SCAN_RENEW_MS, SCAN_TICK_MS } from "../timer/timer-limits.ts";
 import type { TimerShards } from "../timer/timer-shards.ts";
 
-/** A lease that was not renewed for so long: its holder is late, or dead. */
+/** A lease with no more than this left was not renewed in time: its holder is late, or dead. */
 const OVERDUE_MS = SCAN_LEASE_MS - 2 * SCAN_RENEW_MS;
 
 /**
- * Tells whoever fires timers that one was written. In this process a sleep ends; elsewhere a scanner is rung, if the timer is due
- * before the next tick and a shard has no scanner, or one that nobody looks after. Called when the timer is durable, never before: who
- * is woken must find it.
+ * Tells those who fire timers that one was written. In this process it ends a sleep. Elsewhere it rings a scanner, if the timer is due
+ * before the next tick and a shard has no scanner, or one that nobody watches. Called only once the timer is durable, because a woken
+ * scanner must find it.
  */
 export class TimerBell {
   readonly #leases: ShardLeases;
@@ -21,7 +21,7 @@ export class TimerBell {
   readonly #doorbell: Doorbell | undefined;
   readonly #hearers = new Set<(dueMs: number) => void>();
   #askedAtMs = Number.NEGATIVE_INFINITY;
-  /** Finds out whether to ring, and rings. */
+  /** The running call, which decides whether to ring, and rings. */
   #calling: Promise<void> = Promise.resolve();
   #nextCall: Promise<void> | undefined;
 
@@ -43,12 +43,12 @@ export class TimerBell {
       this.#calling = this.#call(this.#doorbell);
       return this.#calling;
     };
-    // The call under way may have looked before this timer was there: whoever comes meanwhile shares the next.
+    // The running call may have looked before this timer was written. Callers that come meanwhile share the next call.
     this.#nextCall ??= this.#calling.then(call, call);
     await this.#nextCall;
   }
 
-  /** From now on `hear` is told of what this process writes, until what it answers is called. */
+  /** Calls `hear` for each timer that this process writes, until the answered function is called. */
   hear(hear: (dueMs: number) => void): () => void {
     this.#hearers.add(hear);
     return () => this.#hearers.delete(hear);
@@ -56,7 +56,7 @@ export class TimerBell {
 
   async #call(doorbell: Doorbell | undefined): Promise<void> {
     const nowMs = this.#clock.nowMs();
-    // Who was rung stays for so long, and who gave its leases back looks once more after that time.
+    // A rung scanner stays for this long, and one that gave its leases back looks again after this time.
     const quietMs = nowMs - this.#askedAtMs;
     if (quietMs >= 0 && quietMs < RING_QUIET_MS) return;
     const attended = await this.#isAttended();

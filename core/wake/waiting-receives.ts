@@ -1,19 +1,19 @@
 import type { Clock } from "../ports/clock.ts";
 
-/** A worker that is between two polls still counts for one span, and for no longer than two. */
+/** A consumer between two polls still counts for one span, and for two at most. */
 const SPAN_MS = 15_000;
 
 interface Waiting {
   now: number;
-  /** Which span `most` is of. */
+  /** The span of `most`. */
   span: number;
   most: number;
   mostBefore: number;
 }
 
 /**
- * How many receives of each group wait in this process at once: consumers that poll and send no heartbeat show here. Memory is that of
- * the groups that were polled lately.
+ * How many receives of each group wait in this process at once: it shows consumers that poll and send no heartbeat. It uses memory only
+ * for recently polled groups.
  */
 export class WaitingReceives {
   readonly #clock: Clock;
@@ -24,12 +24,12 @@ export class WaitingReceives {
     this.#clock = clock;
   }
 
-  /** Groups that are remembered. */
+  /** How many groups are remembered. */
   get size(): number {
     return this.#groups.size;
   }
 
-  /** A receive begins to wait; the function that it answers must be called when it ends. */
+  /** A receive begins to wait. The answered function must be called when it ends. */
   begin(groupUid: string): () => void {
     this.#sweep();
     const waiting = this.#current(groupUid) ?? this.#add(groupUid);
@@ -41,7 +41,7 @@ export class WaitingReceives {
     };
   }
 
-  /** The most that waited at once in about the last half minute. */
+  /** The most receives that waited at once in about the last half minute. */
   mostAtOnce(groupUid: string): number {
     const waiting = this.#current(groupUid);
     return waiting ? Math.max(waiting.most, waiting.mostBefore) : 0;
@@ -55,19 +55,19 @@ export class WaitingReceives {
 
   #span = (): number => Math.floor(this.#clock.nowMs() / SPAN_MS);
 
-  /** In the span of now. */
+  /** The counts of the current span. */
   #current(groupUid: string): Waiting | undefined {
     const waiting = this.#groups.get(groupUid);
     const span = this.#span();
     if (!waiting || waiting.span === span) return waiting;
-    // Those that wait now have waited all through the spans between.
+    // The receives that wait now have waited throughout the spans between.
     waiting.mostBefore = span === waiting.span + 1 ? waiting.most : waiting.now;
     waiting.most = waiting.now;
     waiting.span = span;
     return waiting;
   }
 
-  /** Forgets groups that nobody polls any more, once a span. */
+  /** Once per span, forgets groups that nobody polls any more. */
   #sweep(): void {
     if (this.#swept === this.#span()) return;
     this.#swept = this.#span();

@@ -1,4 +1,4 @@
-/** An address as a number of 128 bits; IPv4 as its IPv4-mapped IPv6 address, so that both spellings are one. */
+/** An address as a number of 128 bits. IPv4 is its IPv4-mapped IPv6 address, so that both spellings are one. */
 export type IpAddress = bigint;
 
 const IPV4_MAPPED = 0xffff_0000_0000n;
@@ -32,7 +32,7 @@ function parseIpv6(text: string): bigint | undefined {
 
 const groupsOf = (text: string): readonly string[] => (text === "" ? [] : text.split(":"));
 
-/** An IPv4 address at the end (`::ffff:192.0.2.1`) as the two groups it stands for. */
+/** Replaces an IPv4 address at the end (`::ffff:192.0.2.1`) by its two groups. */
 function withoutDots(text: string): string {
   const end = text.lastIndexOf(":") + 1;
   const ipv4 = parseIpv4(text.slice(end));

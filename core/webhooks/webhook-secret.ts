@@ -13,7 +13,7 @@ export function encodeWebhookSecret(bytes: Uint8Array): string {
   return `whsec_${digits.padEnd(Math.ceil(digits.length / 4) * 4, "=")}`;
 }
 
-/** Errors: BAD_REQUEST, which names `field` and repeats nothing of the text. */
+/** Errors: BAD_REQUEST, which names `field` but repeats nothing of the text. */
 export function decodeWebhookSecret(field: string, text: string): Uint8Array {
   const [, digits = "", padding = ""] = SECRET.exec(text) ?? [];
   const bytes = fromBase64url(digits.replaceAll("+", "-").replaceAll("/", "_"));

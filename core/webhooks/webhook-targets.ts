@@ -14,11 +14,11 @@ const range = (text: string): AddressRange => {
 };
 
 const IPV4 = range("::ffff:0:0/96");
-/** An IPv4 address behind a translator, as a host without IPv4 sees all of them (RFC 6052). */
+/** IPv4 addresses behind a translator, as a host without IPv4 sees them (RFC 6052). */
 const NAT64 = range("64:ff9b::/96");
 const IPV6_GLOBAL_UNICAST = range("2000::/3");
 
-/** Source: IANA's registries of special-purpose addresses, and what the clouds keep for themselves. */
+/** Source: IANA's registries of special-purpose addresses, and addresses that clouds reserve. */
 const RESERVED = [
   "0.0.0.0/8", // this network; 0.0.0.0 reaches this host
   "10.0.0.0/8", // private

@@ -5,14 +5,14 @@ import { mayReach, type WebhookTargets } from "./webhook-targets.ts";
 
 const WEBHOOK_URL_CHARS_MAX = 2_048;
 
-/** The setting that opens others than public addresses, with a value for what is tried out on one machine. */
+/** The setting that allows other than public addresses, with a value for trying it on one machine. */
 export const ALLOWED_BY = "their range in WEBHOOK_ALLOW_PRIVATE, as in WEBHOOK_ALLOW_PRIVATE=127.0.0.0/8";
 
 export type WebhookUrl =
   | { readonly ok: true; readonly url: URL }
   | { readonly ok: false; readonly reason: "refused-url" | "refused-address"; readonly detail: string };
 
-/** What the parser of the URL standard would mend, drop or take to mean something else. */
+/** Forms that the parser of the URL standard would mend, drop or read differently. */
 const SHAPE: readonly { readonly holds: RegExp; readonly detail: string }[] = [
   {
     holds: /^[\x21-\x7e]*$/,
@@ -27,14 +27,13 @@ const SHAPE: readonly { readonly holds: RegExp; readonly detail: string }[] = [
   },
 ];
 
-/** What `localhost` may resolve to. */
+/** The addresses that `localhost` may resolve to. */
 const LOOPBACK = ["127.0.0.1", "::1"];
 
 /**
- * An absolute https URL, without user name, password or fragment, whose host is not an address that webhooks may not reach. A
- * name can still resolve to one: whoever connects checks that.
- * Odd spellings of addresses (octal, hexadecimal, one number, percent-encoded) mean what they mean to the URL standard's parser,
- * whose result is also what is connected to.
+ * An absolute https URL, without user name, password or fragment, whose host is not an address that webhooks may not reach. A name can
+ * still resolve to such an address: the connecting code checks that. Odd spellings of addresses (octal, hexadecimal, one number,
+ * percent-encoded) mean what they mean to the URL standard's parser, whose result is also what is connected to.
  */
 export function parseWebhookUrl(text: string, targets: WebhookTargets): WebhookUrl {
   if (text.length > WEBHOOK_URL_CHARS_MAX) return refusedUrl(`A webhook URL has at most ${WEBHOOK_URL_CHARS_MAX} characters.`);

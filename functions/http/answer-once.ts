@@ -3,7 +3,7 @@ import type { KeyedRequest } from "../../core/idempotency/known-request.ts";
 import type { KeyedWork } from "../../core/idempotency/run-once.ts";
 import type { Reply } from "./reply.ts";
 
-/** What a repeat is answered with: `[status, headers, body]` as JSON. */
+/** The kept answer to a repeat: `[status, headers, body]` as JSON. */
 type KeptReply = readonly [number, Reply["headers"] | null, string | null];
 
 const encode = ({ status, headers, body }: Reply): Uint8Array | undefined => {
@@ -17,7 +17,7 @@ function decode(bytes: Uint8Array): Reply {
 }
 
 /**
- * The reply of `run`, or of the same request before; `restore` makes one again of its outline.
+ * The reply of `run`, or the kept reply of the same request. `restore` makes a reply again from its outline.
  * Errors: REQUEST_IN_PROGRESS, IDEMPOTENCY_KEY_REUSED, those of `run`.
  */
 export async function answerOnce(

@@ -27,7 +27,7 @@ export interface AnswerDependencies {
   readonly memory: RequestMemory;
   /** Absent: no key is needed. */
   readonly guard?: ApiKeyGuard | undefined;
-  /** Keeps web pages out where no key does. */
+  /** Keeps web pages out of a server without a key. */
   readonly openServer?: OpenServer | undefined;
   /** Default: no page of another origin may call. */
   readonly cors?: Cors | undefined;
@@ -35,19 +35,19 @@ export interface AnswerDependencies {
 
 const NO_CORS = new Cors();
 const CHALLENGE = { "WWW-Authenticate": "Bearer" };
-/** On every answer: what is in it is data, and nobody's to keep. */
+/** On every answer: its content is data, and no cache may keep it. */
 const PLAIN_DATA = { "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store" } as const;
-/** Seen in logs and documentation in place of a route for requests that match none. */
+/** Stands in logs and documentation for the route of requests that match none. */
 const NO_ROUTE = "-";
 const LOGGED_PATH_CHARS_MAX = 256;
 const BYTES_FROM = 64 * 1_024;
 const JSON_TYPE = /^application\/json\s*(?:;\s*charset\s*=\s*"?utf-?8"?\s*)?$/i;
 const MERGE_PATCH_TYPE = /^application\/merge-patch\+json\s*(?:;\s*charset\s*=\s*"?utf-?8"?\s*)?$/i;
 
-/** What a route needs beside: repeats of a request are told in the broker's store. */
+/** The additional dependencies of a route: the broker's store recognises repeats of a request. */
 export type RouteAnswerDependencies = AnswerDependencies & { readonly broker: Pick<Broker, "runOnce"> };
 
-/** The handler of one route: reads the request, checks it, calls the route and renders what it answers or throws. */
+/** The handler of one route: reads and checks the request, calls the route, and renders its reply or error. */
 export function answerRoute(route: Route, dependencies: RouteAnswerDependencies): (c: Context) => Promise<Response> {
   const { inbound, memory, broker } = dependencies;
   const names = parameterNames(route.path);
@@ -90,7 +90,7 @@ export interface Refusal {
   readonly headers?: Record<string, string>;
 }
 
-/** Answers a request that no route takes with what `refuse` throws. */
+/** Answers a request that no route takes with the refusal of `refuse`. */
 export const answerRefusal = (
   dependencies: AnswerDependencies,
   refuse: (c: Context, path: string) => Refusal | Promise<Refusal>,
@@ -104,7 +104,7 @@ export const answerRefusal = (
     });
 };
 
-/** What every answer has: a request id, its timing, an access log line, and a problem document for what was thrown. */
+/** Adds to every answer a request id and its timing, logs it, and renders errors as problem documents. */
 async function answer(
   c: Context,
   routePath: string,
@@ -177,7 +177,7 @@ function identityOf(
 }
 
 function readParameters(c: Context, names: readonly string[]): Record<string, string> {
-  // The router decodes what it can and keeps the rest, so a malformed path is refused before.
+  // The router keeps what it cannot decode, so a malformed path is refused before.
   decodeComponent(c.req.path);
   const parameters: Record<string, string> = {};
   for (const name of names) parameters[name] = c.req.param(name) ?? "";
@@ -216,7 +216,7 @@ function requireJsonType(type: string | undefined, mergePatch: boolean): void {
   throw new BrokerError("UNSUPPORTED_MEDIA_TYPE", `${found} Send JSON and say so: -H 'Content-Type: application/json'.`);
 }
 
-/** The answer to a request without a key that is known. */
+/** The answer to a request without a known key. */
 function unauthorizedReply(context: ProblemContext): Reply {
   const error = new BrokerError("UNAUTHORIZED", "This server wants a key that it knows. Send it as Authorization: Bearer <key>.");
   return problemReply(error, { ...context, headers: CHALLENGE });

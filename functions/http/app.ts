@@ -28,7 +28,7 @@ export interface AppDependencies {
   readonly clock: Clock;
   readonly random: Random;
   readonly signer: Signer;
-  /** Signs list cursors; stored, so that they survive restarts. */
+  /** Signs list cursors. It is stored, so that cursors survive restarts. */
   readonly cursorKey: Uint8Array;
   readonly longPolls: LongPolls;
   readonly background: BackgroundSends;
@@ -45,8 +45,8 @@ export interface AppDependencies {
 }
 
 /**
- * The HTTP API as a Hono app, the same on every runtime. Each route is one handler without middleware: Hono answers those
- * without composing a chain per request.
+ * The HTTP API as a Hono app, the same on every runtime. Each route is one handler without middleware, because Hono then composes no
+ * chain per request.
  */
 export function createApp(dependencies: AppDependencies): Hono {
   const { broker, clock, log, longPolls, background, guard, openServer, cors, random, memory } = dependencies;
@@ -66,13 +66,13 @@ export function createApp(dependencies: AppDependencies): Hono {
   return app;
 }
 
-/** An app that answers every request with `error`, to those who carry a key: for a runtime whose broker did not start. */
+/** An app that answers every request that has a key with `error`, for a runtime whose broker did not start. */
 export function createRefusingApp(answering: AnswerDependencies, error: BrokerError): Hono {
   const app = createRouter(answering.inbound);
   app.notFound(answerRefusal(answering, () => ({ error })));
   return app;
 }
 
-/** The router gets the path undecoded: "%2F" in a name is no separator. */
+/** The router gets the path undecoded, because "%2F" in a name is no separator. */
 const createRouter = (inbound: Inbound): Hono =>
   new Hono({ getPath: (request, options) => splitTarget(inbound.target({ request, env: options?.env })).path });

@@ -9,8 +9,8 @@ const bodyTooLarge = (): BrokerError =>
 export const bodyEndedEarly = (): BrokerError => new BrokerError("BAD_REQUEST", "The connection ended before the body did.");
 
 /**
- * Gathers the chunks of one body. A body that turns out too large, or finds no memory, is dropped and read on for a while, so
- * that a client that is still writing gets to see the answer.
+ * Gathers the chunks of one body. A body that is too large, or for which memory is short, is dropped but still read for a while: a
+ * client that is still writing then sees the answer.
  */
 export class BodyCollector {
   readonly #take: (bytes: number) => boolean;
@@ -38,7 +38,7 @@ export class BodyCollector {
     return this.#failure === undefined || this.#bytes <= REQUEST_DISCARD_BYTES_MAX;
   }
 
-  /** The body. Errors: what it failed with. */
+  /** The body. Errors: the body's failure. */
   finish(): Buffer {
     if (this.#failure) throw this.#failure;
     return this.#more ? Buffer.concat(this.#more, this.#bytes) : (this.#first ?? NO_BYTES);

@@ -3,12 +3,12 @@ import { CURSOR_LIFE_MS } from "../../core/limits.ts";
 import type { Clock } from "../../core/ports/clock.ts";
 import type { Signer } from "../../core/ports/signer.ts";
 
-/** Bytes of the signature a cursor carries. */
+/** Bytes of a cursor's signature. */
 const TAG_BYTES = 16;
 
 /**
- * Opaque, signed positions in a list: base64url of the expiry (8 bytes, epoch ms), a 16-byte tag, and the name to continue
- * after. The tag also covers `scope`, the route and its query, so a cursor is good for the list that gave it and no other.
+ * Opaque, signed positions in a list: base64url of the expiry (8 bytes, epoch ms), a 16-byte tag, and the name to continue after. The
+ * tag also covers `scope`, the route and its query, so a cursor is valid only for the list that issued it.
  */
 export interface Cursors {
   encode(scope: string, after: string): string;

@@ -7,7 +7,7 @@ const ETAG = /(W\/)?"([\x21\x23-\x7e]*)"/g;
 
 export const etagOf = (resource: Parameters<typeof versionTag>[0]): string => `"${versionTag(resource)}"`;
 
-/** Reads If-Match. Weak tags never match, as RFC 9110 has it; a malformed header is BAD_REQUEST. */
+/** Reads If-Match. Weak tags never match (RFC 9110). Errors: BAD_REQUEST for a malformed header. */
 export function parseIfMatch(header: string | undefined): VersionMatch | undefined {
   if (header === undefined) return undefined;
   if (header.trim() === "*") return { etags: "*" };
@@ -20,7 +20,7 @@ export function parseIfMatch(header: string | undefined): VersionMatch | undefin
   return { etags };
 }
 
-/** The conditions of a write. If-None-Match is refused: a write that dropped it would overwrite what it was to protect. */
+/** The conditions of a write. If-None-Match is refused: a write that ignored it would overwrite what it should protect. */
 export function writeConditions(header: (name: string) => string | undefined): VersionMatch | undefined {
   if (header("if-none-match") !== undefined) throw notAvailableYet("If-None-Match on a write");
   return parseIfMatch(header("if-match"));

@@ -4,20 +4,20 @@ import type { KeyedRequest } from "../../core/idempotency/known-request.ts";
 import { DEDUP_KEY_CHARS_MAX, IDEMPOTENCY_KEY_CHARS_MAX, IDEMPOTENCY_WINDOW_MS } from "../../core/limits.ts";
 import type { MessageInput, SendIdentity } from "../../core/terms.ts";
 
-/** Visible ASCII but the comma: two headers arrive as one, joined by it. */
+/** Visible ASCII without the comma, which joins two headers that arrive as one. */
 export const IDEMPOTENCY_KEY = /^[!-+\--~]+$/;
 const METADATA_HEADER = /^(?:content-type|prefer|x-mq-.*|ce-.*)$/;
 
-/** By what a client tells the repeats of a request. */
+/** The identity of a request, by which its repeats are recognised. */
 export interface RequestIdentity {
   /** As the client sent it. */
   readonly key: string;
-  /** The same for repeats of this request, and for no other caller or route. */
+  /** Equal for repeats of this request, and different for every other caller or route. */
   readonly id: string;
 }
 
 export interface IdentifiedRequest {
-  /** What the caller is admitted by; `undefined` where everybody is. */
+  /** The caller's credentials; `undefined` if everybody is admitted. */
   readonly credentials: string | undefined;
   readonly method: string;
   /** As it was sent, undecoded. */
@@ -49,7 +49,7 @@ export function keyedRequest({ id }: RequestIdentity, { query, headers, body }: 
   return { id, fingerprint: hash.digest("base64url") };
 }
 
-/** A message that names no identity of its own is known by the key of its request; `index` tells those of one batch apart. */
+/** Gives a message without its own identity the key of its request. `index` tells the messages of a batch apart. */
 export function knownByRequest(input: MessageInput, identity: RequestIdentity | undefined, index?: number): MessageInput {
   if (!identity || input.once) return input;
   const key = index === undefined ? identity.key : `${identity.key}/${index}`;

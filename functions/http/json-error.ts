@@ -1,4 +1,4 @@
-/** Where a text stops being JSON, and what could have stood there. */
+/** Where a text stops being JSON, and what was expected there. */
 export interface JsonError {
   /** Index into the text. */
   readonly position: number;
@@ -19,8 +19,8 @@ class Stopped extends Error {
 }
 
 /**
- * Finds what JSON.parse objected to, which it only tells in prose that repeats the text. Runs after it failed, on a text whose
- * nesting has been checked, so the recursion is shallow.
+ * Finds the place that JSON.parse objected to, which it only describes in prose that repeats the text. Runs after it failed, on a text
+ * whose nesting has been checked, so the recursion is shallow.
  */
 export function findJsonError(text: string): JsonError {
   try {
@@ -32,7 +32,7 @@ export function findJsonError(text: string): JsonError {
   }
 }
 
-/** Index after what `pattern` matches at `at`; -1 when it does not. */
+/** Index after the match of `pattern` at `at`; -1 if there is none. */
 function matchAt(pattern: RegExp, text: string, at: number): number {
   pattern.lastIndex = at;
   return pattern.test(text) ? pattern.lastIndex : -1;

@@ -18,8 +18,8 @@ const COMMA = 0x2c;
 const badJson = (detail: string): BrokerError => new BrokerError("BAD_REQUEST", detail);
 
 /**
- * Parses a request body. Refuses, before it is parsed, what would take long: nesting beyond JSON_DEPTH_MAX, and very many fields
- * or elements. Refuses what JSON.parse would accept and change: bytes that are not UTF-8, a key that occurs twice in one object,
+ * Parses a request body. Before parsing it refuses bodies that would take long: nesting beyond JSON_DEPTH_MAX, and very many fields or
+ * elements. It also refuses what JSON.parse would accept and change: bytes that are not UTF-8, a key that occurs twice in one object,
  * and half a surrogate pair. Errors: BAD_REQUEST.
  */
 export function parseJson(bytes: Buffer): unknown {
@@ -31,7 +31,7 @@ export function parseJson(bytes: Buffer): unknown {
   } catch {
     throw describeError(text);
   }
-  // One key per colon outside strings: fewer in the value means that a later one replaced an earlier one of its name.
+  // There is one key per colon outside strings. Fewer keys in the value mean that one replaced an earlier one of its name.
   if (keys > 1 && countKeys(value) !== keys) throw badJson("An object of the body has a field twice.");
   if (text.includes("\\u") && !isWellFormed(value)) throw badJson("A string of the body has half a surrogate pair.");
   return value;
@@ -41,11 +41,11 @@ function decodeUtf8(bytes: Buffer): string {
   if (isAscii(bytes)) return bytes.toString("latin1");
   if (!isUtf8(bytes)) throw badJson("The body is not valid UTF-8.");
   const text = bytes.toString("utf8");
-  // RFC 8259 §8.1: a parser may ignore the byte order mark that some writers put first. Nobody sees it, so nobody would find it.
+  // RFC 8259 §8.1: a parser may ignore a leading byte order mark. Some writers add it, and nobody would find the invisible error.
   return text.startsWith("\ufeff") ? text.slice(1) : text;
 }
 
-/** Walks the structure of `text`, jumping over its strings. Errors: BAD_REQUEST when it is nested too deep, or holds too much. */
+/** Walks the structure of `text`, skipping its strings. Errors: BAD_REQUEST if it is nested too deep, or holds too much. */
 function countKeysInText(text: string): number {
   let depth = 0;
   let colons = 0;
@@ -71,7 +71,7 @@ function countKeysInText(text: string): number {
 const tooMuch = (max: number, what: string): BrokerError =>
   badJson(`The body has more than ${max} ${what}. Send a large body of a message as a string, or raw to /publish.`);
 
-/** Index of the quote that ends the string opened at `open`; -1 when nothing does. */
+/** Index of the quote that ends the string opened at `open`; -1 if there is none. */
 function endOfString(text: string, open: number): number {
   for (let quote = text.indexOf('"', open + 1); quote >= 0; quote = text.indexOf('"', quote + 1)) {
     let backslashes = 0;

@@ -10,7 +10,7 @@ export interface ListQuery {
   readonly prefix?: string | undefined;
 }
 
-/** What a page shows: its items, and what there is beside them. */
+/** The content of a page: its items, and other members. */
 interface Shown {
   readonly items: readonly unknown[];
   readonly [other: string]: unknown;
@@ -19,13 +19,13 @@ interface Shown {
 export interface PageOf<P> {
   list(request: ListRequest): Promise<P>;
   show(page: P): Shown;
-  /** Of the page as a string in JSON. Default: LIST_BYTES_MAX. */
+  /** Bytes of the page quoted as a string in JSON. Default: LIST_BYTES_MAX. */
   readonly bytesMax?: number;
 }
 
 /**
- * Answers one page of a list. `scope` names the list and its filters: a cursor of another one is refused. A page that has more than
- * `bytesMax` is asked for again with as many items as fit, one at least: `complete` is false then.
+ * Answers one page of a list. `scope` names the list and its filters; a cursor of another scope is refused. A page of more than
+ * `bytesMax` is read again with as many items as fit, at least one, and `complete` is then false.
  */
 export async function pageReply<P extends ListPage<unknown>>(
   cursors: Cursors,
@@ -44,11 +44,11 @@ export async function pageReply<P extends ListPage<unknown>>(
   }
 }
 
-/** What a page starts after: the end of the page before, by its `nextCursor`. Errors: BAD_REQUEST. */
+/** The name after which a page starts: the end of the page before, by its `nextCursor`. Errors: BAD_REQUEST. */
 export const pageStart = (cursors: Cursors, scope: string, cursor: string | undefined): string | undefined =>
   cursor === undefined ? undefined : cursors.decode(scope, cursor);
 
-/** How every page of a list ends. */
+/** The last members of every page of a list. */
 export const pageEnd = (cursors: Cursors, scope: string, { next, complete }: Omit<ListPage<unknown>, "items">) => ({
   nextCursor: next === undefined ? null : cursors.encode(scope, next),
   complete,
@@ -64,7 +64,7 @@ export const listReply = <T>(
 ): Promise<Reply> =>
   pageReply(cursors, `${scope}\0${query.prefix ?? ""}`, query, { list, show: ({ items }) => ({ items: items.map(render) }) });
 
-/** How many of the first items fit beside all else: fewer than there are, and one at least. */
+/** How many of the first items fit beside the other members: fewer than all, and at least one. */
 function countWithin({ items, ...others }: Shown, bytesMax: number): number {
   let bytes = quotedBytes(JSON.stringify(others));
   const past = items.findIndex((item) => {

@@ -1,9 +1,9 @@
 import { suggestion } from "../../core/names.ts";
 
-/** A longer name is no slip of the pen. */
+/** A longer name is no misspelling. */
 const NAME_CHARS_MAX = 64;
 
-/** What other brokers and HTTP libraries call things here, where the letters are too far apart to tell. All in lower case. */
+/** Names that other brokers and HTTP libraries use for these fields, if the letters differ too much. All in lower case. */
 const NAMES_ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
   body: ["messagebody", "payload", "data", "value", "content", "message"],
   deliverAt: ["notbefore", "deliverytimestamp", "deliveryat", "scheduledat", "scheduledenqueuetime"],
@@ -24,7 +24,7 @@ const NAMES_ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
   "x-mq-property-{name}": ["x-mq-properties"],
 };
 
-/** " Did you mean 'tag'?", or nothing when none of `known` is near. */
+/** " Did you mean 'tag'?", or "" if none of `known` is near. */
 export function nearestName(name: string, known: readonly string[]): string {
   if (name.length > NAME_CHARS_MAX) return "";
   const lower = name.toLowerCase();

@@ -6,13 +6,13 @@ import type { Refusal } from "./answer.ts";
 import type { Route } from "./route.ts";
 import { decodeComponent } from "./target.ts";
 
-/** A longer path, or one of more segments, is not compared with those there are. */
+/** A path with more characters or segments is not compared with the routes. */
 const PATH_CHARS_MAX = 256;
 const SEGMENTS_MAX = 10;
 
 type Place = Pick<Route, "method" | "path">;
 
-/** What is said to a request that no route takes: 405 where another method would do, else 404 with the nearest route. */
+/** The refusal of a request that no route takes: 405 if the path has another method, else 404 with the nearest route. */
 export function noRoute(app: Hono, routes: readonly Place[], method: string, path: string): Refusal {
   const allowed = allowedMethods(app, path);
   if (allowed.length === 0) {
@@ -31,7 +31,7 @@ export function noRoute(app: Hono, routes: readonly Place[], method: string, pat
 
 const RESOURCE = /^\/v1\/(topics|groups)\/([^/]+)$/;
 
-/** No method is allowed of a topic or group that is not there, which says more. Errors: those of reading it. */
+/** Throws if the path's topic or group is missing, which says more than a method that is not allowed. Errors: those of reading it. */
 export async function requireResource(broker: Pick<Broker, "getTopic" | "getGroup">, path: string): Promise<void> {
   const [, kind, name = ""] = RESOURCE.exec(path) ?? [];
   if (kind === "topics") await broker.getTopic(decodeComponent(name));
@@ -43,7 +43,7 @@ function allowedMethods(app: Hono, path: string): string[] {
   return methods.includes("GET") ? ["GET", "HEAD", ...methods.slice(1)] : methods;
 }
 
-/** The route that makes an item of the list at `path`. */
+/** The route that creates an item of the list at `path`. */
 const makerIn = (routes: readonly Place[], path: string): Place | undefined =>
   routes.find(
     (route) => route.method === "PUT" && /^\{\w+\}$/.test(route.path.slice(path.length + 1)) && route.path.startsWith(`${path}/`),
@@ -56,7 +56,7 @@ function nearestRoute(routes: readonly Place[], method: string, path: string): P
   let nearest: Place | undefined;
   let least = Number.POSITIVE_INFINITY;
   for (const route of routes) {
-    // Of routes that are as near, one of the method that was asked for.
+    // Among equally near routes, prefer one with the requested method.
     const far = distance(written, route.path.slice(1).split("/")) + (route.method === method ? 0 : 0.5);
     if (far < least) {
       least = far;
@@ -66,7 +66,7 @@ function nearestRoute(routes: readonly Place[], method: string, path: string): P
   return nearest;
 }
 
-/** Edits from what was written to a route, infinite where they are more than slips. "/v1" may be missing, and a name at the end. */
+/** The edits from the requested path to a route; infinite for more than slips. "/v1", and a name at the end, may be missing. */
 function distance(written: readonly string[], wanted: readonly string[]): number {
   if (wanted[0] === "v1" && written[0] !== "v1" && written.length < wanted.length) {
     const bare = distance(written, wanted.slice(1));

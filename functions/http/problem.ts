@@ -6,13 +6,13 @@ import type { Reply } from "./reply.ts";
 /** Seconds a client should wait before it tries again. */
 const RETRY_AFTER_SECONDS = "1";
 
-/** Whether an answer carries Retry-After: those do that say nothing of the request itself. */
+/** Whether an answer carries Retry-After: it does if the request itself is not at fault. */
 const retryLater = (status: number, code: ErrorCodeName): boolean =>
   status === 429 || status === 503 || code === "REQUEST_IN_PROGRESS";
 
 const slugOf = (code: ErrorCodeName): string => code.toLowerCase().replaceAll("_", "-");
 
-/** Where a code is explained: the `type` of its problem document, relative to the server. */
+/** The page that explains a code: the `type` of its problem document, relative to the server. */
 const problemType = (code: ErrorCodeName): string => `/errors/${slugOf(code)}`;
 
 export const ERROR_SLUGS: ReadonlyMap<string, ErrorCodeName> = new Map(
@@ -23,7 +23,7 @@ export interface ProblemContext {
   readonly requestId: string;
   /** Path of the request, without its query. */
   readonly instance: string;
-  /** Replaces the status of the code, for what HTTP itself has a finer one. */
+  /** Replaces the code's status where HTTP has a more specific one. */
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -57,7 +57,7 @@ export function problemReply(error: BrokerError, context: ProblemContext): Reply
   };
 }
 
-/** Any thrown value as an answer to the caller. What is not understood becomes INTERNAL_ERROR, without a word of what it was. */
+/** Any thrown value as an answer to the caller. An unexpected one becomes INTERNAL_ERROR, without any of its text. */
 export function toBrokerError(error: unknown): BrokerError {
   if (BrokerError.is(error) || StoreUnavailable.is(error) || StoreCorrupt.is(error)) return asBrokerError(error);
   return new BrokerError("INTERNAL_ERROR", "The request failed for a reason the server logged under this request id.", {

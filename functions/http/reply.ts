@@ -1,15 +1,15 @@
 import type { ErrorCodeName } from "../../core/errors.ts";
 
-/** What a handler answers, before the headers that every reply has are added. */
+/** The answer of a handler, before the headers of every reply are added. */
 export interface Reply {
   readonly status: number;
   readonly body: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null;
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** Of a refusal, for the log. */
+  /** The code of a refusal, for the log. */
   readonly code?: ErrorCodeName;
-  /** Part of it failed, or was cut short, and may succeed when it is asked for again: not kept for repeats. */
+  /** A part of the reply failed or was cut short and may succeed if requested again, so it is not kept for repeats. */
   readonly unfinished?: boolean;
-  /** What the route makes the reply of again, for repeats of a request whose reply is too large to keep. */
+  /** From it the route makes the reply again, for repeats of a request whose reply is too large to keep. */
   readonly outline?: string;
 }
 

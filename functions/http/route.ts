@@ -14,7 +14,7 @@ export interface RouteRequest<Parameter extends string, Query, Body> {
   readonly query: Query;
   readonly body: Body;
   readonly requestId: string;
-  /** By what its repeats are told, where the client sent an Idempotency-Key. */
+  /** The identity that tells its repeats, if the client sent an Idempotency-Key. */
   readonly identity: RequestIdentity | undefined;
   /** `name` in lower case. */
   header(name: string): string | undefined;
@@ -30,13 +30,13 @@ export type BodyFormat<Body> =
   | {
       readonly kind: "json";
       readonly schema: z.ZodType<Body>;
-      /** What the documentation shows, where the schema leaves the checking of entries to the handler. */
+      /** What the documentation shows, if the schema leaves the checking of entries to the handler. */
       readonly documented?: z.ZodType;
-      /** No body at all stands for `{}`. */
+      /** A missing body means `{}`. */
       readonly optional?: boolean;
       /** Also accepts application/merge-patch+json. */
       readonly mergePatch?: boolean;
-      /** One that works, for the documentation. */
+      /** A working example, for the documentation. */
       readonly example: unknown;
     };
 
@@ -44,15 +44,15 @@ export interface DocumentedReply {
   readonly description: string;
   readonly schema?: z.ZodType;
   readonly contentType?: string;
-  /** What each tells. They are always there. */
+  /** The meaning of each header. They are always present. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** A realistic one, for the documentation. */
+  /** A realistic example, for the documentation. */
   readonly example?: unknown;
-  /** What those get who ask for another content type, by that. */
+  /** By content type: replies to requests that ask for another one. */
   readonly alternatives?: Readonly<Record<string, { readonly schema: z.ZodType; readonly example: string }>>;
 }
 
-/** One endpoint: the one source of its routing, its validation and its documentation. */
+/** One endpoint: the only source of its routing, validation and documentation. */
 export interface Route<Path extends string = string, Query = unknown, Body = unknown> {
   readonly method: Method;
   readonly path: Path;
@@ -69,10 +69,10 @@ export interface Route<Path extends string = string, Query = unknown, Body = unk
   readonly replies: Readonly<Record<number, DocumentedReply>>;
   /** Codes besides those that any route may answer, or any of its method. */
   readonly errors: readonly ErrorCodeName[];
-  /** A server that wants a key with every other request may answer this one without. */
+  /** A server with a key answers this route without it. */
   readonly open?: true;
   handle(request: RouteRequest<ParametersOf<Path>, Query, Body>): Reply | Promise<Reply>;
-  /** A reply again, by its `outline`. Absent: its replies have none. */
+  /** Makes a reply again from its `outline`. Absent: its replies have none. */
   restore?(outline: string): Promise<Reply>;
 }
 

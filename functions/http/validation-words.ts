@@ -9,7 +9,7 @@ const KINDS: Readonly<Record<string, string>> = {
   string: "a string",
 };
 
-/** What a schema says of a value where it has no words of its own, in place of those that zod has. */
+/** The message for an issue whose schema gives none, in place of zod's. */
 export const inPlainWords: z.core.$ZodErrorMap = (issue) => {
   switch (issue.code) {
     case "unrecognized_keys":
@@ -23,13 +23,13 @@ export const inPlainWords: z.core.$ZodErrorMap = (issue) => {
   }
 };
 
-/** The fields that an object with others may have. Only the words of an issue are made with its schema at hand, so they lie there. */
+/** The fields that an object may have. An unknown-field issue carries them in its message, which is made with the schema at hand. */
 export const knownFieldsIn = ({ message }: z.core.$ZodIssueUnrecognizedKeys): readonly string[] =>
   JSON.parse(message) as string[];
 
 const fieldsOf = (schema: unknown): readonly string[] => Object.keys(shapeOf(schema));
 
-/** `an object: {"type", "expression"}`, with what it must have. */
+/** `an object: {"type", "expression"}`, with its required fields. */
 function outlineOf(schema: unknown): string {
   const fields = Object.entries(shapeOf(schema));
   const required = fields.filter(([, field]) => field._zod.optin !== "optional").map(([name]) => JSON.stringify(name));

@@ -16,7 +16,7 @@ export function validate<T>(schema: z.ZodType<T>, value: unknown, where: Place):
 }
 
 function asBadRequest(error: z.ZodError, where: Place): BrokerError {
-  // What was misspelt comes first: that something is missing follows from it.
+  // Misspelt fields come first, because missing ones often follow from them.
   const issues = error.issues.flatMap(decided).sort((one, other) => Number(isUnknown(other)) - Number(isUnknown(one)));
   const count = issues.reduce((sum, issue) => sum + (isUnknown(issue) ? issue.keys.length : 1), 0);
   const errors = issues.slice(0, ERRORS_MAX).flatMap((issue) => fieldErrors(issue, where));
@@ -32,7 +32,7 @@ const isUnknown = (issue: Issue) => issue.code === "unrecognized_keys";
 
 function fieldErrors(issue: Issue, where: Place): readonly FieldError[] {
   if (!isUnknown(issue)) {
-    // Neither JSON nor a query can say "undefined".
+    // Neither JSON nor a query can say "undefined": the value is missing.
     const detail = issue.input === undefined ? "Is required." : issue.message;
     return [{ field: fieldName(issue.path, where), detail }];
   }
@@ -43,10 +43,10 @@ function fieldErrors(issue: Issue, where: Place): readonly FieldError[] {
   }));
 }
 
-/** What is said of a value that is of another kind altogether. */
+/** Codes of issues about a value of another kind altogether. */
 const OTHER_KIND: ReadonlySet<Issue["code"]> = new Set(["invalid_type", "invalid_value", "invalid_union"]);
 
-/** Of a value that may have several forms and has the outline of one, what is wrong with that one; else the issue as it is. */
+/** If a value may have several forms and has the outline of one, the issues of that form; else the issue itself. */
 function decided(issue: Issue): readonly Issue[] {
   if (issue.code !== "invalid_union" || issue.input === undefined) return [issue];
   const outlined = issue.errors.filter((form) => form.every(({ code, path }) => path.length > 0 || !OTHER_KIND.has(code)));
@@ -56,7 +56,7 @@ function decided(issue: Issue): readonly Issue[] {
   return form.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })).flatMap(decided);
 }
 
-/** How the place of a wrong value is written: a JSON pointer into the body, or the name of a query parameter. */
+/** The place of a wrong value: a JSON pointer into the body, or the name of a query parameter. */
 function fieldName(path: readonly PropertyKey[], where: Place): string {
   if (where === "query") return path.map(String).join(".");
   return path.map((step) => `/${String(step).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("") || "/";

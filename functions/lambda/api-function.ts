@@ -28,22 +28,22 @@ const MIB = 1_024 * 1_024;
 /** A function takes one request at a time, of at most 6 MB. */
 const REQUEST_MEMORY_BYTES = 64 * MIB;
 /**
- * Lambda takes results of 6,291,556 bytes, the body a string in JSON. A page of 2.5 MiB fits in base64 with the most and worst
- * escaped properties that 32 messages can have, and so does one message of 4 MiB.
+ * Lambda takes results of 6,291,556 bytes, with the body as a string in JSON. A page of 2.5 MiB fits in base64 with the most and worst
+ * escaped properties that 32 messages can have. So does one message of 4 MiB.
  */
 const ANSWERS: AnswerLimits = { streams: false, pageBytesMax: 2.5 * MIB, quotedBytesMax: 6_200_000 };
-/** What is left of an invocation when its waiting ends: time to answer. */
+/** The part of an invocation that is left when its waiting ends: time to answer. */
 const ANSWER_MS = 2_000;
 
 export type ApiContext = Pick<Context, "awsRequestId" | "getRemainingTimeInMillis">;
 
 export interface ApiFunction {
-  /** Gets the broker ready ahead of the first request. Never fails: a request tries again. */
+  /** Prepares the broker before the first request. Never fails: a request tries again. */
   warmUp(): Promise<void>;
   handler(event: APIGatewayProxyEventV2, context: ApiContext): Promise<APIGatewayProxyStructuredResultV2>;
 }
 
-/** The HTTP API behind a function URL. `openStores` is called again by a later request when it, or the broker, fails. */
+/** The HTTP API behind a function URL. If `openStores` or the broker fails, a later request opens the stores again. */
 export function createApiFunction(options: {
   readonly environment: Environment;
   readonly openStores: (settings: ApiSettings) => BrokerStores;
@@ -98,7 +98,7 @@ export function createApiFunction(options: {
         const answerer = await appOrRefusal();
         const response = await answerer.fetch(requestOf(event, waiting.signal), { event, context });
         const result = await resultOf(response);
-        // The process freezes once it has answered, and what is under way with it.
+        // The process freezes once it has answered, with everything that is still running.
         await background.idle();
         events.flush();
         return result;
@@ -111,7 +111,7 @@ export function createApiFunction(options: {
 
 const noop = (): void => undefined;
 
-/** Without a hash that can be used nobody gets in. */
+/** Without a usable hash nobody is admitted. */
 function readGuard(environment: Environment, log: Log): ApiKeyGuard {
   try {
     return new ApiKeyGuard(readSetting(KEY_HASHES_SETTING, environment), OPEN_DOCUMENTATION_PATHS);

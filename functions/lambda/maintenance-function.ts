@@ -9,15 +9,15 @@ import { type Environment, readTable } from "../runtime/settings.ts";
 import type { BrokerStores } from "../stores/broker-stores.ts";
 import { startBroker } from "../stores/start-broker.ts";
 
-/** Left of an invocation when the work ends: time for what is under way. */
+/** The part of an invocation that is left when the work ends: time for calls under way. */
 const LAST_STEP_MS = 10_000;
 
 export type MaintenanceContext = Pick<Context, "awsRequestId" | "getRemainingTimeInMillis">;
 export type MaintenanceHandler = (tick: Pick<ScheduledEvent, "time">, context: MaintenanceContext) => Promise<void>;
 
 /**
- * Maintenance by schedule, each run bounded by its invocation. A tick that fails, is lost or comes twice costs time and nothing else.
- * `openStores` is called again by a later tick when it, or the broker, fails.
+ * Maintenance by schedule. Each run is bounded by its invocation. A tick that fails, is lost or comes twice costs only time. If
+ * `openStores` or the broker fails, a later tick opens the stores again.
  */
 export function createMaintenanceFunction(options: {
   readonly environment: Environment;

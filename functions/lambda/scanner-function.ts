@@ -11,15 +11,15 @@ import type { BrokerStores } from "../stores/broker-stores.ts";
 import { startBroker } from "../stores/start-broker.ts";
 import { openWebhooks } from "../webhooks/open-webhooks.ts";
 
-/** Past the next tick, which relieves this run, unless it is behind: then they share the work. */
+/** Longer than a tick, so that the next tick relieves this run. If the run is behind, both share the work. */
 const RUN_MS_MAX = 65_000;
-/** Left of an invocation when a run ends: time for what is under way. */
+/** The part of an invocation that is left when a run ends: time for calls under way. */
 const LAST_STEP_MS = 10_000;
 
-/** Runs that follow from each other's failures, at most: the next tick tries again. */
+/** The most runs that failures start in a row. After that the next tick tries again. */
 const RUNS_AFTER_FAILURE_MAX = 3;
 
-/** A tick of the schedule has a time; whoever rings sends nothing. What Lambda hands on after a failure holds the event of the run that failed. */
+/** The event of a tick has a time; that of a ring is empty. After a failure, Lambda passes on the event of the failed run. */
 export interface ScannerEvent {
   readonly time?: string;
   readonly requestPayload?: ScannerEvent | undefined;
@@ -28,9 +28,9 @@ export type ScannerContext = Pick<Context, "awsRequestId" | "getRemainingTimeInM
 export type ScannerHandler = (event: ScannerEvent, context: ScannerContext) => Promise<void>;
 
 /**
- * Fires timers, by schedule and when rung. A run that finds nothing due within a minute ends at once, and logs nothing at `info`. What
- * failed on the way it tried again, and counts; a run that could not go on ends as failed, so that Lambda starts another.
- * `openStores` is called again by a later run when it, or the broker, fails.
+ * Fires timers, by schedule and when rung. A run that finds nothing due within a minute ends at once, and logs nothing at `info`. A run
+ * tries its failed steps again, and counts them. A run that could not go on ends as failed, so that Lambda starts another. If
+ * `openStores` or the broker fails, a later run opens the stores again.
  */
 export function createScannerFunction(options: {
   readonly environment: Environment;
@@ -39,7 +39,7 @@ export function createScannerFunction(options: {
   readonly log?: Log;
 }): ScannerHandler {
   const log = options.log ?? createSyncLog();
-  // A function takes one invocation at a time, so these are those of the run.
+  // A function takes one invocation at a time, so these failures belong to the run.
   const failures = { count: 0, first: undefined as unknown };
   const onFailure = (error: unknown) => {
     if (failures.count++ === 0) failures.first = error;

@@ -4,7 +4,7 @@ const KEY_CHARS_MIN = 32;
 const KEY_CHARS_MAX = 512;
 const PRINTABLE = /^[\x21-\x7e]+$/;
 
-/** Keys that clients send, as a setting has them: none, one, or two while one replaces the other. No text of it shows a key. */
+/** The setting of the keys that clients send: none, one, or two while one replaces the other. Its error messages show no key. */
 export const API_KEYS = z.string().transform((text, context): readonly string[] => {
   const keys = text === "" ? [] : text.split(",").map((key) => key.trim());
   const flaw = flawOf(keys);

@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { suggestion } from "../../core/names.ts";
 import { type Environment, InvalidSetting, type SettingRow, type SettingTable } from "./settings.ts";
 
-/** What whoever starts the server asks of it: to run with these settings, or to say something and end. */
+/** The request of a command line: to run with these settings, or to print something and end. */
 export type CommandLine = { readonly environment: Environment } | { readonly say: string };
 
 const HELP = "help";
@@ -10,12 +10,12 @@ const VERSION = "version";
 
 /** `DATA_DIR` is `--data-dir`. */
 const optionOf = ({ env }: SettingRow): string => env.toLowerCase().replaceAll("_", "-");
-/** Its presence says `true`. */
+/** An option whose presence means `true`. */
 const isFlag = (row: SettingRow): boolean => row.default === "false";
 
 /**
- * Every setting of `table` as an option, which goes before the variable of the environment. A secret has none: anyone on the machine
- * can read a command line. Errors: `InvalidSetting`.
+ * Every setting of `table` as an option, which overrides the environment's variable. A secret has no option, because anyone on the
+ * machine can read a command line. Errors: `InvalidSetting`.
  */
 export function readCommandLine(
   table: SettingTable,
@@ -75,7 +75,7 @@ interface OptionToken {
   readonly inlineValue?: boolean | undefined;
 }
 
-/** `npm start --port 1` gives the option to npm, which hands it on as a variable of its own. */
+/** `npm start --port 1` gives the option to npm, which passes it on as a variable. */
 function refuseTakenByNpm(rows: ReadonlyMap<string, SettingRow>, environment: Environment): void {
   for (const name of rows.keys()) {
     if (environment[`npm_config_${name.replaceAll("-", "_")}`] === undefined) continue;

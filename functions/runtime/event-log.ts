@@ -1,14 +1,14 @@
 import type { BrokerEvent, Events } from "../../core/ports/events.ts";
 import type { Log } from "./log.ts";
 
-/** Lines of one kind in one window; what comes beyond is counted. */
+/** Lines of one kind in one window; further events are counted. */
 const LINES_MAX = 30;
 const WINDOW_MS = 60_000;
-/** Groups, topics or producer groups whose counts a summary names. */
+/** How many groups, topics or producer groups a summary names with their counts. */
 const NAMES_MAX = 20;
 /** No name can hold a space. */
 const OTHERS = "all others";
-/** Clients give reasons, of any length. */
+/** Clients give reasons of any length. */
 const REASON_CHARS_MAX = 256;
 
 type Kind = BrokerEvent["kind"];
@@ -23,23 +23,23 @@ const LINES: Readonly<Record<Kind, { readonly level: "info" | "warn" | "error"; 
   webhookFailed: { level: "warn", message: "a webhook gave no verdict on a transaction" },
 };
 
-/** Of one kind of event. */
+/** The counts of one kind of event. */
 interface Tally {
-  /** Of the window that began at `sinceMs`. */
+  /** Lines in the window that began at `sinceMs`. */
   lines: number;
   sinceMs: number;
-  /** How many were not logged since the last summary, by the name that they are about. */
+  /** Events not logged since the last summary, by the name that they are about. */
   readonly unlogged: Map<string, number>;
 }
 
 export interface EventLog extends Events {
-  /** Says now how many were not logged: before a process ends, or freezes. */
+  /** Logs the pending summaries now: before the process ends or freezes. */
   flush(): void;
 }
 
 /**
- * Logs events, a line each, and of a burst the first of each kind: of the rest a line a minute says how many there were, and of what. So
- * a queue of a million poisoned messages fills no disk, and hides nothing of another kind.
+ * Logs events, a line each. Of a burst only the first events of each kind are logged; one line a minute counts the others, by name. So
+ * a queue of a million poisoned messages fills no disk, and hides no event of another kind.
  */
 export function createEventLog(log: Log): EventLog {
   const tallies = new Map<Kind, Tally>();

@@ -11,10 +11,10 @@ const given = z.string().min(1, "must be set");
 /** A SHA-256, or two while a key is being replaced. */
 const KEY_HASHES = /^[0-9a-f]{64}(,[0-9a-f]{64})?$/i;
 
-/** Also qualified, with a version or an alias. */
+/** May be qualified with a version or an alias. */
 const FUNCTION = /^[\w:$-]{1,170}$/;
 
-/** Read apart from the rest: a function that cannot start must still refuse whoever has no key. */
+/** Read separately: a function that cannot start must still refuse requests without a key. */
 export const KEY_HASHES_SETTING = {
   env: "API_KEY_SHA256",
   schema: z
@@ -28,7 +28,7 @@ export const KEY_HASHES_SETTING = {
   secret: true,
 } as const;
 
-/** What all functions are told by the stack that deploys them. */
+/** The settings of all functions, set by the stack that deploys them. */
 const STACK_SETTINGS = {
   ...placeSettings(given, { table: "DynamoDB table.", bucket: "S3 bucket.", region: "Region of both; Lambda sets it." }),
   logLevel: LOG_LEVEL_SETTING,

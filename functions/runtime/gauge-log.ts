@@ -1,14 +1,14 @@
 import type { HearGauges } from "../../core/ports/gauges.ts";
 import type { Log } from "./log.ts";
 
-/** A line is worth a reader's time, and a metric's hour, no more often. */
+/** Lines no more often than this are worth a reader's time, and the cost of a metric. */
 const EVERY_MS = 20_000;
-/** Timers that were due so long ago are late. */
+/** Timers that were due this long ago are late. */
 const LATE_MS = 2_000;
 
 /**
- * Logs how late timers are fired, while they are. With the name of a deployment the lines are CloudWatch's embedded metrics too. Source:
- * "Specification: Embedded metric format", Amazon CloudWatch User Guide.
+ * Logs how late timers are fired, while they are late. With the name of a deployment, the lines are also CloudWatch's embedded metrics.
+ * Source: "Specification: Embedded metric format", Amazon CloudWatch User Guide.
  */
 export function createGaugeLog(log: Log, deployment?: string): HearGauges {
   let loggedMs = Number.NEGATIVE_INFINITY;

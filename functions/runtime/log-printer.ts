@@ -1,23 +1,23 @@
 export const LOG_FORMATS = ["auto", "pretty", "json"] as const;
 export type LogFormat = (typeof LOG_FORMATS)[number];
 
-/** Makes of a line of JSON one that people read. */
+/** Turns a line of JSON into one for people. */
 export type LogPrinter = (line: string) => string;
 
-/** Fields that the message of an access log line says already. */
+/** Fields that the message of an access log line already contains. */
 const IN_MESSAGE = ["method", "path", "route", "status", "code", "durationMs"];
 
 /**
- * Pino's own printer, loaded where it is wanted: a pipe gets JSON, for whatever collects it. It prints in this thread, before the line
- * waits to be written like any other. Absent: lines stay as they are.
+ * Pino's own printer, loaded only if it is used: a pipe gets JSON, for log collectors. It prints in this thread, before the line waits
+ * to be written like any other. Absent: lines stay as they are.
  */
 export async function openLogPrinter(format: LogFormat, isTerminal: boolean): Promise<LogPrinter | undefined> {
   if (format === "json" || (format === "auto" && !isTerminal)) return undefined;
-  // As CommonJS it has all it exports on its default, in a bundle too.
+  // It is CommonJS: all its exports are on its default, in a bundle too.
   const { default: pretty } = await import("pino-pretty");
   return pretty.prettyFactory({
     translateTime: "SYS:HH:MM:ss.l",
-    // What clients sent stands in it as JSON, so that nothing of it reaches the terminal as a command.
+    // Client data is printed as JSON, so that none of it reaches the terminal as a command.
     singleLine: true,
     ignore: IN_MESSAGE.join(","),
     messageFormat: messageOf,

@@ -3,20 +3,20 @@ import type { LogPrinter } from "./log-printer.ts";
 
 /** A line waits at most this long before it is written. */
 const FLUSH_MS = 50;
-/** Lines are written together once there is this much. */
+/** Waiting lines are written together once they have this size. */
 const CHUNK_BYTES = 8 * 1_024;
-/** When nobody reads the pipe, lines beyond this are dropped rather than kept. */
+/** If nobody reads the pipe, lines beyond this are dropped. */
 const WAITING_BYTES_MAX = 16 * 1_024 * 1_024;
 
 export type Log = pino.Logger;
 
 export interface LogSink {
   readonly log: Log;
-  /** Writes what is waiting, synchronously: call it before the process ends. */
+  /** Writes the waiting lines, synchronously: call it before the process ends. */
   flush(): void;
 }
 
-/** Lines on standard output, JSON where there is no printer, written in chunks so that a request never waits for the terminal. */
+/** Lines on standard output, as JSON unless there is a printer. Written in chunks, so no request waits for the terminal. */
 export function createLog(level: string, print?: LogPrinter): LogSink {
   const destination = pino.destination({
     dest: 1,
@@ -47,7 +47,7 @@ export function createLog(level: string, print?: LogPrinter): LogSink {
 export const createSyncLog = (): Log =>
   pino({ base: null, timestamp: cachedTimestamp() }, pino.destination({ dest: 1, sync: true }));
 
-/** Requests come many to a millisecond, and writing a time out costs more than the rest of a line. */
+/** Many requests come in one millisecond, and formatting a time costs more than the rest of a line. */
 function cachedTimestamp(): () => string {
   let writtenMs = -1;
   let text = "";

@@ -1,27 +1,27 @@
 import { nearness } from "../../core/names.ts";
 import { type Environment, InvalidSetting, type SettingTable } from "./settings.ts";
 
-/** A longer name is none that was misspelt. */
+/** A longer name is not a misspelt one. */
 const NAME_CHARS_MAX = 64;
-/** Letters of a name that may have one edit, and two: a short one is too near to others that mean something else, as APP_KEY to API_KEY. */
+/** Least letters of a name for one edit, and for two: short names are too near to others, as APP_KEY to API_KEY. */
 const LETTERS_FOR_ONE_EDIT = 8;
 const LETTERS_FOR_TWO_EDITS = 12;
 
-/** Names that are further away, and nobody else's. */
+/** Misspellings with more edits that no other program uses. */
 const ALSO_MEANT: Readonly<Record<string, readonly string[]>> = {
   API_KEY: ["APIKEYS"],
   DATA_DIR: ["DATADIRS", "DATADIRECTORY", "DATAFOLDER"],
 };
 
 /**
- * Refuses a variable that is one of `table` but for its spelling: a server that ignored it would run open, or on another folder. A real
- * environment is full of variables of others, so that only these count:
+ * Refuses a variable that is a misspelt setting of `table`: a server that ignored it would run open, or on another folder. A real
+ * environment has many variables of other programs, so only these count:
  *
  *   - the letters of a setting, in any case, with or without underscores: DATADIR, data_dir, port
- *   - of a setting with a long name of its own, one edit away, or two: LOG_LEVL, WEBHOOK_ALLOW_HTTPS. Names with AWS_ are AWS's
+ *   - one edit away, or two, from a setting with a long name of its own: LOG_LEVL, WEBHOOK_ALLOW_HTTPS. Names with AWS_ are AWS's
  *   - the few above
  *
- * Where the setting itself is set too, nobody is in doubt, and the other is left alone. Errors: `InvalidSetting`.
+ * If the setting itself is set too, there is no doubt, and the variable is ignored. Errors: `InvalidSetting`.
  */
 export function refuseMisspelt(table: SettingTable, environment: Environment): void {
   const settings = Object.values(table).map(({ env }) => env);

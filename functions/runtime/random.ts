@@ -1,7 +1,7 @@
 import { randomFillSync } from "node:crypto";
 import type { Random } from "../../core/ports/random.ts";
 
-/** The generator is asked for many bytes at a time: a call for twelve costs as much as one for thousands. */
+/** Bytes per call of the generator: a call for twelve costs as much as one for thousands. */
 const POOL_BYTES = 8_192;
 
 /** Cryptographically random bytes. No byte of the pool is handed out twice. */

@@ -1,27 +1,27 @@
-/** Where a round took longer, one small task may begin in the next; otherwise twice as many as before. */
+/** If a round took longer, one small task may begin in the next; otherwise twice as many as before. */
 const QUICK_MS = 5;
 const SMALL_MAX = 16;
 const IDLE_MS = 100;
-/** How long others have the event loop after a large task, in times that it took. A round accepts one connection: they need many. */
+/** How long others have the event loop after a large task, as a multiple of its time. A round accepts only one connection. */
 const REST = 1;
 
 /**
- * Spreads work over rounds of the event loop, so that whoever else uses the process is not held up by the sum of it: in each
- * round so many small tasks begin as turned out to be quick, and one large one is done.
+ * Spreads work over rounds of the event loop, so that its sum does not hold up the rest of the process. In each round as many small
+ * tasks begin as turned out to be quick, and one large task is done.
  */
 export class Rounds {
   readonly #onRound: () => void;
-  /** Large tasks whose round has not come. */
+  /** Large tasks that wait for their round. */
   readonly #large: (() => void)[] = [];
   #resting = false;
-  /** Small tasks that began in this round, and how many may. */
+  /** How many small tasks began in this round, and how many may. */
   #begun = 0;
   #quota = 1;
-  /** When the next round was asked for. */
+  /** When the next round was requested. */
   #startedMs: number | undefined;
   #lastMs = 0;
 
-  /** `onRound` begins small tasks that wait. */
+  /** `onRound` begins waiting small tasks. */
   constructor(onRound: () => void) {
     this.#onRound = onRound;
   }
@@ -44,7 +44,7 @@ export class Rounds {
     });
   }
 
-  /** Called again and again in the middle of a large task: once in some milliseconds the rest of it waits for another round. */
+  /** To be called repeatedly within a large task: after some milliseconds, the rest of the task waits for another round. */
   async pause(): Promise<void> {
     if (performance.now() - this.#lastMs >= QUICK_MS) await this.own();
   }
@@ -70,7 +70,7 @@ export class Rounds {
     this.#resting = true;
     const startedMs = performance.now();
     this.#large.shift()?.();
-    // What it does follows at once, ahead of the next round.
+    // The large task's work follows at once, before the next round.
     setImmediate(() => {
       const rested = () => {
         this.#resting = false;

@@ -110,7 +110,7 @@ export const SERVER_SETTINGS = {
 
 export type ServerSettings = SettingsOf<typeof SERVER_SETTINGS>;
 
-/** Errors: `InvalidSetting`, also for settings that leave the server open to more than was said. */
+/** Errors: `InvalidSetting`, also for settings that would leave the server more open than stated. */
 export function readServerSettings(environment: Environment): ServerSettings {
   refuseMisspelt(SERVER_SETTINGS, environment);
   const settings = readTable(SERVER_SETTINGS, environment);
@@ -131,7 +131,7 @@ function checkOpen({ host, allowedHosts, corsOrigins }: ServerSettings): void {
     throw new InvalidSetting("CORS_ORIGINS is *, which lets every web page use a server without API_KEY. Name the origins.");
 }
 
-/** Where the AWS stores are. Errors: `InvalidSetting` for one that is not said. */
+/** Where the AWS stores are. Errors: `InvalidSetting` for a missing one. */
 export function awsPlaceOf(settings: ServerSettings) {
   const need = (name: "table" | "bucket" | "region"): string => {
     const value = settings[name];

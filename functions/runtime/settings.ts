@@ -1,14 +1,14 @@
 import { z } from "zod";
 
-/** One setting, as the environment gives it and as the README prints it. */
+/** One setting, as it is read from the environment and printed in the README. */
 export interface SettingRow {
   readonly env: string;
   readonly schema: z.ZodType<unknown, string>;
-  /** As it would be written in the environment; empty where there is none. */
+  /** As it would be written in the environment; empty if there is none. */
   readonly default: string;
   readonly unit: string;
   readonly description: string;
-  /** Its value is never repeated, not even to say that it is wrong. */
+  /** Its value is never printed, not even in an error message. */
   readonly secret?: true;
 }
 
@@ -18,7 +18,7 @@ export type SettingsOf<Table extends SettingTable> = { readonly [K in keyof Tabl
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** A setting that cannot be used. The message is one line that names the variable. */
+/** An unusable setting. The message is one line that names the variable. */
 export class InvalidSetting extends Error {
   override readonly name = "InvalidSetting";
 
@@ -54,7 +54,7 @@ export const wholeNumber = (min: number, max: number) => {
 export const oneOf = <const T extends readonly [string, ...string[]]>(values: T) =>
   z.enum(values, `must be one of ${values.join(", ")}`);
 
-/** `undefined` where the variable is unset. */
+/** `undefined` if the variable is unset. */
 export const optional = (test: RegExp, message: string) =>
   z
     .string()

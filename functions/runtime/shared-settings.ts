@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import { oneOf, optional, type SettingTable } from "./settings.ts";
 
-/** Rows for the tables of whatever works on AWS's stores. `place` reads the name of one, and says whether it must be there. */
+/** Rows for the tables of processes that work on AWS's stores. `place` reads one name, and decides whether it is required. */
 export const placeSettings = <Place extends z.ZodType<unknown, string>>(
   place: Place,
   descriptions: { readonly table: string; readonly bucket: string; readonly region: string },
@@ -19,7 +19,7 @@ export const placeSettings = <Place extends z.ZodType<unknown, string>>(
     },
   }) as const satisfies SettingTable;
 
-/** A row for the tables of whatever logs. */
+/** A row for the tables of processes that log. */
 export const LOG_LEVEL_SETTING = {
   env: "LOG_LEVEL",
   schema: oneOf(["trace", "debug", "info", "warn", "error", "silent"]),

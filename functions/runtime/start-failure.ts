@@ -1,4 +1,4 @@
-/** Why a server does not start, where whoever starts it can mend it. The message is one line that says what to do. */
+/** Why a server does not start, if the operator can mend it. The message is one line that says what to do. */
 export class StartFailure extends Error {
   override readonly name = "StartFailure";
 

@@ -1,15 +1,15 @@
 import type { Log } from "./log.ts";
 
 const HOUR_MS = 3_600_000;
-/** Soon after the start, so that a server restarted every hour sweeps too; not at once, when requests wait for it. */
+/** Soon after the start, so that a server that restarts every hour sweeps too. Not at once, because requests wait then. */
 const FIRST_SWEEP_MS = 60_000;
 
 export interface Sweeper {
-  /** Starts no more sweeps, and resolves when a running one has ended. */
+  /** Starts no more sweeps, and resolves once a running one has ended. */
   stop(): Promise<void>;
 }
 
-/** Runs `sweep` every hour, one at a time; `sweep` should return soon once its signal aborts. A failure is logged and tried again. */
+/** Runs `sweep` every hour, one at a time. `sweep` should return soon after its signal aborts. A failure is logged, and tried again. */
 export function startSweeper(name: string, sweep: (signal: AbortSignal) => Promise<void>, log: Log): Sweeper {
   const controller = new AbortController();
   let running: Promise<void> = Promise.resolve();

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { SettingTable } from "./settings.ts";
 
-/** As browsers write an origin: scheme, host, and the port where it is not the scheme's own. */
+/** An origin as browsers write it: scheme, host, and the port if it is not the scheme's own. */
 const ORIGIN = /^(?:https?:\/\/(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::\d{1,5})?|\*)$/;
 const HOST = /^(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[?[0-9a-f:.]+\]?|\*)$/i;
 
@@ -11,7 +11,7 @@ const listOf = (part: RegExp, message: string) =>
     .transform((text) => (text === "" ? [] : text.split(",").map((one) => one.trim())))
     .refine((parts) => parts.every((one) => part.test(one)), message);
 
-/** A row for the tables of whatever web pages may call. */
+/** A row for the tables of processes that web pages may call. */
 export const CORS_SETTINGS = {
   corsOrigins: {
     env: "CORS_ORIGINS",

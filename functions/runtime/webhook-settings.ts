@@ -5,7 +5,7 @@ import { oneOf, type SettingsOf, type SettingTable } from "./settings.ts";
 
 const RANGES = "must be addresses or ranges of them separated by commas, as in 127.0.0.1,10.0.0.0/8,fd00::/8";
 
-/** Rows for the tables of whatever sends webhooks. */
+/** Rows for the tables of processes that send webhooks. */
 export const WEBHOOK_SETTINGS = {
   webhookAllowPrivate: {
     env: "WEBHOOK_ALLOW_PRIVATE",

@@ -17,10 +17,10 @@ import { startBroker } from "../stores/start-broker.ts";
 import { openWebhooks } from "../webhooks/open-webhooks.ts";
 
 const MIB = 1_024 * 1_024;
-/** Maintenance between two looks at whether the server is stopping. */
+/** How long maintenance runs before it checks again whether the server is stopping. */
 const MAINTENANCE_STEP_MS = 1_000;
 
-/** A load balancer or a supervisor asks the first two, and has no key. */
+/** Load balancers and supervisors request the first two without a key. */
 const OPEN_PATHS = ["/healthz", "/readyz", ...OPEN_DOCUMENTATION_PATHS];
 
 export interface Server {
@@ -30,8 +30,8 @@ export interface Server {
 }
 
 /**
- * The broker above the store of the settings, and HTTP, in one process. Errors: `StartFailure`, `InvalidSetting`, those of the store,
- * and what listening fails with.
+ * The broker over the configured store, and HTTP, in one process. Errors: `StartFailure`, `InvalidSetting`, those of the store and of
+ * listening.
  */
 export async function startServer(settings: ServerSettings, log: Log): Promise<Server> {
   const stores = await openStores(settings, log);
@@ -85,7 +85,7 @@ export async function startServer(settings: ServerSettings, log: Log): Promise<S
   }
 }
 
-/** What has expired, and what deletions left behind. */
+/** Removes what has expired and what deletions left behind. */
 async function maintain(broker: Broker, stores: BrokerStores, signal: AbortSignal): Promise<void> {
   await stores.sweep?.(signal);
   let complete = signal.aborted;
@@ -95,7 +95,7 @@ async function maintain(broker: Broker, stores: BrokerStores, signal: AbortSigna
   }
 }
 
-/** Each store's libraries are loaded where it is used: they are most of what a start would read. */
+/** Each store's libraries are loaded only if it is used: they are most of what a start reads. */
 async function openStores(settings: ServerSettings, log: Log): Promise<BrokerStores> {
   if (settings.store === "embedded") {
     const { openEmbeddedStores } = await import("../stores/embedded-stores.ts");

@@ -7,11 +7,11 @@ export interface AwsPlace {
   readonly region: string;
   readonly table: string;
   readonly bucket: string;
-  /** Of a stand-in for AWS; absent for AWS itself. */
+  /** Endpoint of a stand-in for AWS; absent for AWS itself. */
   readonly endpoint?: string | undefined;
 }
 
-// The SDK would tell every process on Node 20 that its versions of 2027 will not run there. The version used here is pinned.
+// The SDK would warn every process on Node 20 that its versions of 2027 will not run there. The version used here is pinned.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = "true";
 
 /** Expiry and lifecycle rules of AWS remove what is old, so there is nothing to sweep. */

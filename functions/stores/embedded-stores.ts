@@ -10,20 +10,20 @@ import { StartFailure } from "../runtime/start-failure.ts";
 import type { BrokerStores } from "./broker-stores.ts";
 
 const DAY_MS = 24 * 3_600_000;
-/** Items swept between two looks at whether the server is stopping. */
+/** Items swept before the signal is checked again. */
 const SWEEP_ITEMS = 1_000;
 
-/** What a folder that cannot be written to answers. */
+/** Errors of a folder that cannot be written to. */
 const FOLDER_FAILURES: ReadonlySet<string> = new Set(["EACCES", "EEXIST", "ENOENT", "ENOSPC", "ENOTDIR", "EPERM", "EROFS"]);
 
 export interface EmbeddedStoresOptions {
-  /** Goes on without what cannot be read of a damaged folder. Default false. */
+  /** Starts without the unreadable data of a damaged folder. Default false. */
   readonly acceptDataLoss: boolean;
-  /** Hears in one line what whoever runs the server should know of the folder. */
+  /** Told, in one line, what the operator should know of the folder. */
   readonly report: (line: string) => void;
 }
 
-/** Opens the stores of one folder. Errors: `StartFailure` for what whoever starts the server can mend. */
+/** Opens the stores of one folder. Errors: `StartFailure` for failures that the operator can mend. */
 export async function openEmbeddedStores(directory: string, options: Partial<EmbeddedStoresOptions> = {}): Promise<BrokerStores> {
   try {
     return await open(directory, options);
@@ -33,7 +33,7 @@ export async function openEmbeddedStores(directory: string, options: Partial<Emb
 }
 
 async function open(directory: string, options: Partial<EmbeddedStoresOptions>): Promise<BrokerStores> {
-  // The lock on the folder is the item store's, so that is opened first and closed last.
+  // The item store holds the folder's lock, so it is opened first and closed last.
   const items = await EmbeddedItemStore.open(directory, options);
   try {
     const objects = await EmbeddedObjectStore.open(directory, { space: items.space });
@@ -53,7 +53,7 @@ async function open(directory: string, options: Partial<EmbeddedStoresOptions>):
   }
 }
 
-/** What the table's expiry and the bucket's lifecycle rules do on AWS. */
+/** Does what the table's expiry and the bucket's lifecycle rules do on AWS. */
 async function sweep(items: EmbeddedItemStore, objects: EmbeddedObjectStore, signal: AbortSignal): Promise<void> {
   const nowMs = systemClock.nowMs();
   while (!signal.aborted && (await items.sweepExpired(Math.floor(nowMs / 1_000), SWEEP_ITEMS)) >= SWEEP_ITEMS);

@@ -1,12 +1,12 @@
 import { LambdaDoorbell } from "../../adapters/aws/lambda-doorbell.ts";
 import type { Doorbell } from "../../core/ports/doorbell.ts";
 
-/** Where the scanner of a deployment is; without one, delayed messages wait for its schedule. */
+/** Where the scanner of a deployment is. Without one, delayed messages wait for its schedule. */
 export interface ScannerPlace {
   readonly region: string;
   /** Name or ARN. */
   readonly scannerFunction: string | undefined;
-  /** Of a stand-in for AWS. */
+  /** Endpoint of a stand-in for AWS. */
   readonly endpoint: string | undefined;
 }
 

@@ -10,7 +10,7 @@ export type BrokerSurroundings = Pick<
   "random" | "doorbell" | "events" | "reading" | "onFailure" | "onGauges" | "timerShards" | "askProducer" | "webhookTargets"
 >;
 
-/** A broker above open stores, with this runtime's clock and codecs. Closes the stores when it fails. Errors: as `createBroker`. */
+/** A broker over open stores, with this runtime's clock and codecs. If it fails, the stores are closed. Errors: as `createBroker`. */
 export async function startBroker(stores: BrokerStores, surroundings: BrokerSurroundings): Promise<RunningBroker> {
   const { items, objects, settings } = stores;
   const runtime = { clock: systemClock, signer: hmacSigner, compressor: deflateCompressor };

@@ -2,28 +2,28 @@ import type { LookupAddress } from "node:dns";
 import { Resolver } from "node:dns/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** The first try of each name server; the second gets about twice as long. One server that is silent takes four seconds. */
+/** The first try of each name server; the second gets about twice as long. One silent server takes four seconds. */
 const TRY_MS = 1_000;
 const TRIES = 2;
-/** Where one family of addresses is known, the other is waited for so long: some servers never answer for IPv6. */
+/** Once one family of addresses is known, how long the other is awaited: some servers never answer for IPv6. */
 const OTHER_FAMILY_MS = 250;
 
 export interface NameServersAnswer {
   readonly addresses: readonly LookupAddress[];
-  /** No server answered in time, or the question was called off: another way to ask them would take as long. */
+  /** No server answered in time, or the question was cancelled. Asking them in another way would take as long. */
   readonly silent: boolean;
 }
 
 /**
- * The addresses of a name by the system's name servers, IPv4 first. It asks over sockets of its own, without threads, and has ended
- * when `signal` aborts. Limit: one name, as it is written, without search domains.
+ * The addresses of a name according to the system's name servers, IPv4 first. It asks over its own sockets, without threads, and ends
+ * when `signal` aborts. Limit: one name, exactly as written, without search domains.
  */
 export async function askNameServers(
   name: string,
   signal: AbortSignal,
   servers: readonly string[] | undefined,
 ): Promise<NameServersAnswer> {
-  // It reads the system's settings when it is made. One for each name can be called off alone.
+  // A resolver reads the system's settings when it is made. Each name has its own, so that it can be cancelled alone.
   const resolver = new Resolver({ timeout: TRY_MS, tries: TRIES });
   if (servers) resolver.setServers(servers);
   const cancel = () => resolver.cancel();

@@ -6,13 +6,13 @@ import { checkBody } from "./check-body.ts";
 
 const reply = z.object({ resolution: z.enum(["commit", "rollback", "unknown"]) });
 
-/** Asks by a webhook of the type `transaction.check`, with one id for every try of one check. */
+/** Asks with a webhook of the type `transaction.check`, which has the same id at every attempt of one check. */
 export const askByWebhook =
   (webhooks: Webhooks, clock: Clock): AskProducer =>
   (check, { url, secret }) => {
     const timestampMs = clock.nowMs();
     const id = `${check.transactionId}-${check.checkNumber}`;
-    // Not awaited here: what is on its way is the text alone, and the message can go.
+    // Not awaited here: only the text is being sent, and the message can be freed.
     return post(webhooks, { url, secret, id, timestampMs, body: checkBody(check, timestampMs) });
   };
 
@@ -25,7 +25,7 @@ type Failure = Exclude<WebhookReply, { readonly ok: true }>;
 
 const TOO_MANY_REQUESTS = 429;
 
-/** Whoever answers that it has too much to do, or that it is broken, did not answer. */
+/** An endpoint that answers that it is busy or broken counts as not answering. */
 function whatBecame(failed: Failure): { readonly endpoint?: "answered" | "notCalled" } {
   switch (failed.reason) {
     case "busy":

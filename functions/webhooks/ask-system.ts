@@ -4,9 +4,9 @@ import { lookup } from "node:dns/promises";
 let turn: Promise<unknown> = Promise.resolve();
 
 /**
- * All addresses of a name by the system's resolver, which knows search domains and whatever else the machine is set up with; none where
- * it fails. It takes one of the few threads that connections to the stores look names up on too, for as long as a name server is
- * silent, and cannot be called off. So one name is asked at a time in the whole process.
+ * All addresses of a name according to the system's resolver, which knows search domains and the machine's other settings; none if it
+ * fails. While a name server is silent, it occupies one of the few threads that store connections also use for lookups, and it cannot
+ * be cancelled. So the whole process asks for one name at a time.
  */
 export function askSystem(name: string, signal: AbortSignal): Promise<readonly LookupAddress[]> {
   const asked = turn.then(async () => (signal.aborted ? [] : lookup(name, { all: true }).catch(() => [])));

@@ -3,20 +3,20 @@ import type { TransactionCheck } from "../../core/transaction/transaction.ts";
 import { checkJson } from "../http/json/check-json.ts";
 import { formatInstant } from "../http/times.ts";
 
-/** The braces of the message, of the data it belongs to, and of the whole. */
+/** The closing braces of the message, of its data, and of the whole. */
 const CLOSED = "}}}";
 const EMPTY = new Uint8Array();
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const SPACE = 0x20;
-/** Of base64, in bytes: whole groups of three. */
+/** Bytes per chunk of base64: whole groups of three. */
 const CHUNK_BYTES = 48 * 1_024;
-/** How JSON.stringify writes what a string cannot hold as it is. */
+/** The escapes of JSON.stringify for control characters. */
 const ESCAPES = Array.from({ length: SPACE }, (_, code) => Buffer.from(JSON.stringify(String.fromCharCode(code)).slice(1, -1)));
 
 /**
- * What is posted, as the bytes that are sent. The message's body is copied into it once: as a value, as JSON text and as bytes of that
- * a message of 4 MiB would be in memory three times over.
+ * The posted body, as bytes. The message's body is copied into it once: as a value, as JSON text and as bytes of that text, a message
+ * of 4 MiB would be in memory three times.
  */
 export function checkBody(check: TransactionCheck, timestampMs: number): Uint8Array {
   const { body } = check.message;
@@ -47,7 +47,7 @@ function quotedLength(utf8: Uint8Array): number {
   return length;
 }
 
-/** UTF-8 as it stands within the quotes of a JSON string. */
+/** Writes UTF-8 as it stands within the quotes of a JSON string. */
 function quoteInto(target: Buffer, from: number, utf8: Uint8Array): void {
   let at = from;
   let copied = 0;

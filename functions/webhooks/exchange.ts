@@ -13,7 +13,7 @@ const HEAD_BYTES_MAX = 16 * 1_024;
 
 export interface Exchange {
   readonly url: URL;
-  /** Where to connect: these and no others. */
+  /** The only addresses to connect to. */
   readonly addresses: readonly LookupAddress[];
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
@@ -21,7 +21,7 @@ export interface Exchange {
   readonly ca: string | undefined;
 }
 
-/** One request and its reply, over a connection of its own that does not outlive it. Never rejects. */
+/** One request and its reply, over a new connection that ends with it. Never rejects. */
 export function exchange(wanted: Exchange, signal: AbortSignal): Promise<WebhookReply> {
   return new Promise((resolve) => {
     const secure = wanted.url.protocol === "https:";
@@ -45,12 +45,12 @@ export function exchange(wanted: Exchange, signal: AbortSignal): Promise<Webhook
   });
 }
 
-/** TLS would hold all of what it is given at once a second time, encrypted. */
+/** Pieces, because TLS would hold everything that it gets at once a second time, encrypted. */
 function* piecesOf(body: Uint8Array): Generator<Uint8Array> {
   for (let at = 0; at < body.length; at += PIECE_BYTES) yield body.subarray(at, at + PIECE_BYTES);
 }
 
-/** What flags or variables of the process could weaken is said outright. */
+/** Sets explicitly what flags or variables of the process could weaken. */
 function optionsOf({ url, addresses, headers, body, ca }: Exchange, signal: AbortSignal): RequestOptions {
   return {
     method: "POST",
@@ -65,7 +65,7 @@ function optionsOf({ url, addresses, headers, body, ca }: Exchange, signal: Abor
       "accept-encoding": "identity",
       "user-agent": "Apogee",
     },
-    // No connection is kept or shared, and none goes through a proxy.
+    // No connection is kept, shared, or made through a proxy.
     agent: false,
     lookup: answering(addresses),
     signal,
@@ -76,11 +76,11 @@ function optionsOf({ url, addresses, headers, body, ca }: Exchange, signal: Abor
   };
 }
 
-/** Stands in for the resolver, so that what is connected to is what was checked. An address in a URL is never asked for. */
+/** Replaces the resolver, so that only checked addresses are connected to. It is never called for a URL with an address. */
 function answering(addresses: readonly LookupAddress[]): LookupFunction {
   const [first] = addresses;
   return (_host, { all }, callback) => {
-    // Later, as a resolver would: the socket has no error listeners before this returns.
+    // Deferred, as in a resolver: the socket has no error listeners before this function returns.
     if (all) process.nextTick(callback, null, addresses);
     else process.nextTick(callback, null, first?.address, first?.family);
   };

@@ -6,7 +6,7 @@ import { HostsFile } from "./hosts-file.ts";
 import type { Lookup } from "./resolve-host.ts";
 
 export interface HostLookupsOptions {
-  /** Ask the system's resolver for names that the name servers do not know. */
+  /** Whether to ask the system's resolver for names that the name servers do not know. */
   readonly searchSystem: boolean;
   /** `address:port`. Default: the system's name servers. */
   readonly servers?: readonly string[];
@@ -26,9 +26,9 @@ const LOOPBACK: readonly LookupAddress[] = [
 ];
 
 /**
- * Names of hosts, looked up one at a time each: who asks for the same one meanwhile shares the answer. A lookup ends when nobody waits
- * for it, so there are never more than callers, and none outlives them. A name is, in this order, an address itself, `localhost`, in
- * the hosts file, known to the name servers, or, where the options say so, known to the system.
+ * Looks up names of hosts. Concurrent callers for one name share a lookup. A lookup ends when nobody waits for it, so there are never
+ * more lookups than callers, and none outlives them. A name is, in this order: an address itself, `localhost`, in the hosts file, known
+ * to the name servers, or, if the options allow it, known to the system.
  */
 export class HostLookups {
   readonly #options: HostLookupsOptions;
@@ -40,7 +40,7 @@ export class HostLookups {
     this.#hostsFile = new HostsFile(options.hostsFile);
   }
 
-  /** No addresses: the name is not known, or `signal` aborted. */
+  /** No addresses: the name is unknown, or `signal` aborted. */
   readonly lookUp: Lookup = async (host, signal) => {
     const shared = this.#shared.get(host) ?? this.#begin(host);
     shared.waiting += 1;

@@ -5,15 +5,15 @@ import { isIP } from "node:net";
 type Names = ReadonlyMap<string, readonly LookupAddress[]>;
 
 const PATH = process.platform === "win32" ? `${process.env.SystemRoot}\\System32\\drivers\\etc\\hosts` : "/etc/hosts";
-/** A change is heard of after this long. */
+/** A change of the file is noticed after this long. */
 const KEPT_MS = 5_000;
 const NOTHING: Names = new Map();
 
-/** The names of the hosts file, so that they mean what they mean to other programs. One that cannot be read has none. */
+/** The names of the hosts file, so that they mean the same as for other programs. An unreadable file has none. */
 export class HostsFile {
   readonly #path: string;
   #lookedAtMs = Number.NEGATIVE_INFINITY;
-  /** Shared by all who ask meanwhile: one reads at a time. */
+  /** Shared by concurrent callers: the file is read once at a time. */
   #names: Promise<Names> = Promise.resolve(NOTHING);
   #version = "";
 
@@ -21,7 +21,7 @@ export class HostsFile {
     this.#path = path;
   }
 
-  /** `name` in lower case; no addresses: it is not in the file. */
+  /** `name` in lower case. No addresses: it is not in the file. */
   async addressesOf(name: string): Promise<readonly LookupAddress[]> {
     const nowMs = performance.now();
     if (nowMs - this.#lookedAtMs >= KEPT_MS) {

@@ -15,7 +15,7 @@ import { signWebhook } from "./sign-webhook.ts";
 
 export interface HttpWebhooksOptions {
   readonly targets: WebhookTargets;
-  /** Default: the hosts file and the system's name servers; where private ranges are allowed, then the system's resolver. */
+  /** Default: the hosts file and the system's name servers; then the system's resolver, if private ranges are allowed. */
   readonly lookup?: Lookup;
   /** PEM of the authorities to trust. Default: those that Node trusts. */
   readonly ca?: string;
@@ -24,9 +24,9 @@ export interface HttpWebhooksOptions {
 }
 
 /**
- * Webhooks over HTTPS, written on the assumption that whoever names the URL wants to reach what only this process can. The name
- * is resolved once, its addresses are checked, and the connection goes to one of those: there is no second look for a name server
- * to answer differently.
+ * Webhooks over HTTPS. It assumes that whoever names the URL wants to reach what only this process can reach. The name is resolved
+ * once, its addresses are checked, and the connection goes to one of those: a name server gets no second question that it could answer
+ * differently.
  */
 export class HttpWebhooks implements Webhooks {
   readonly #targets: WebhookTargets;
@@ -54,12 +54,12 @@ export class HttpWebhooks implements Webhooks {
   async #send(url: URL, headers: Record<string, string>, body: Uint8Array, signal: AbortSignal): Promise<WebhookReply> {
     const host = await resolveHost(hostOf(url), this.#targets, this.#lookup, signal);
     if (!host.ok) return host;
-    // Too late, and nobody waits: a request would still open its connection.
+    // It is too late, and nobody waits. A request would still open its connection.
     if (signal.aborted) return this.#timedOut();
     return exchange({ url, addresses: host.addresses, headers, body, ca: this.#ca }, signal);
   }
 
-  /** Work that has lost to the deadline is called off, and stays counted until it has ended. */
+  /** Work that misses the deadline is cancelled, and stays counted until it has ended. */
   async #withinDeadline(work: (signal: AbortSignal) => Promise<WebhookReply>): Promise<WebhookReply> {
     this.#inFlight += 1;
     const deadline = new AbortController();

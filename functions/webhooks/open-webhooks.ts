@@ -5,7 +5,7 @@ import { type WEBHOOK_SETTINGS, webhookTargetsOf } from "../runtime/webhook-sett
 import { askByWebhook } from "./ask-producer.ts";
 import { HttpWebhooks } from "./http-webhooks.ts";
 
-/** What a broker that fires timers posts with, by the settings of its process. */
+/** The webhook dependencies of a broker that fires timers, from the settings of its process. */
 export function openWebhooks(
   settings: SettingsOf<typeof WEBHOOK_SETTINGS>,
 ): Pick<BrokerDependencies, "askProducer" | "webhookTargets"> {

@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { WEBHOOK_REPLY_BYTES_MAX, type WebhookReply } from "../../core/ports/webhooks.ts";
 import { failed } from "./failed-webhook.ts";
 
-/** Reads the body of a 2xx; of other replies, and beyond the limit, nothing more is read. Never rejects. */
+/** Reads the body of a 2xx up to the limit. Other bodies are not read. Never rejects. */
 export async function readReply(response: IncomingMessage): Promise<WebhookReply> {
   const { statusCode: status = 0, headers } = response;
   if (status >= 300 && status < 400) {

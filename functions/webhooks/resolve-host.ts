@@ -4,12 +4,12 @@ import { mayReach, type WebhookTargets } from "../../core/webhooks/webhook-targe
 import { ALLOWED_BY } from "../../core/webhooks/webhook-url.ts";
 import { type FailedWebhook, failed } from "./failed-webhook.ts";
 
-/** All addresses of a name, or the address that it is. None, or a rejection: it has none, or `signal` aborted. */
+/** All addresses of a name, or the address that it is. None, or a rejection: the name has none, or `signal` aborted. */
 export type Lookup = (host: string, signal: AbortSignal) => Promise<readonly LookupAddress[]>;
 
 export type ResolvedHost = { readonly ok: true; readonly addresses: readonly LookupAddress[] } | FailedWebhook;
 
-/** The addresses of `host` that a connection may be made to. Others are left out: it is enough to connect to none of them. */
+/** The addresses of `host` to which a connection may be made. Others are left out, because it suffices not to connect to them. */
 export async function resolveHost(
   host: string,
   targets: WebhookTargets,

@@ -6,7 +6,7 @@ import {
   type WebhookRequest,
 } from "../../core/ports/webhooks.ts";
 
-/** The headers that let the far side verify `body`, the very bytes that are sent. Errors: RangeError. Source: Standard Webhooks 1.0.0. */
+/** The headers with which the far side verifies `body`, exactly the bytes sent. Errors: RangeError. Source: Standard Webhooks 1.0.0. */
 export function signWebhook({ id, secret, timestampMs }: WebhookRequest, body: Uint8Array): Record<string, string> {
   if (!WEBHOOK_ID.test(id)) throw new RangeError("a webhook's id is not one");
   if (secret.length < WEBHOOK_SECRET_BYTES_MIN || secret.length > WEBHOOK_SECRET_BYTES_MAX) {

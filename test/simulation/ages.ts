@@ -8,14 +8,14 @@ import type { World } from "./world.ts";
 
 const HOUR_MS = 3_600_000;
 const GUARD_MS = EXPIRY_GUARD_SECONDS * 1_000;
-/** Past every lease. */
+/** Longer than every lease. */
 const LEAP_MS_MIN = 26 * HOUR_MS;
-/** A table that found an item expired deletes it within so long, whatever became of it meanwhile. */
+/** The longest that a table takes to delete an item that it found expired, even if the item has changed meanwhile. */
 const DELETION_MS_MAX = HOUR_MS / 2;
 const SWEEP_MS_MAX = 2_000;
 const DELETED = 0.3;
 
-/** What age does to the blocks of all topics, those of dead letters too: time passes in leaps, to where something is about to expire, and the table deletes what has. */
+/** Ages the blocks of all topics, dead letters' too: time leaps to where something is about to expire, and the table deletes what has. */
 export class Ages {
   readonly #world: World;
   readonly #table: SimulatedTable;
@@ -26,7 +26,7 @@ export class Ages {
     this.#table = table;
   }
 
-  /** To just before or after the last block expires, or must no longer be written to; or to long after. */
+  /** Leaps to just before or after the last block expires or becomes closed to writes, or far beyond. */
   async leap(): Promise<void> {
     const { random, nowMs } = this.#world;
     const blocks = (await this.#blocks(random.pick(await this.#queues()))).map(blockOf);

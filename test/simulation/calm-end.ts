@@ -8,7 +8,7 @@ import { seenOf } from "./stage.ts";
 import type { World } from "./world.ts";
 
 const LEASE_MS = 60_000;
-/** Past every lease, margin and back-off there can be. */
+/** Longer than every possible lease, margin and back-off. */
 const PATIENCE_MS = 100_000;
 const EMPTY_ANSWERS = 3;
 const ROUNDS_MAX = 400;

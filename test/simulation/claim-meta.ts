@@ -1,14 +1,14 @@
 import type { Change, Item } from "../../core/ports/item-store.ts";
 import { type Claim, metaOf, progressOf } from "../../core/progress/progress.ts";
 
-/** All that planted bugs know of how a claim is stored: three attributes, of which `m` and its id holds who has it until when. */
+/** All that planted bugs know of a stored claim: three attributes, of which `m<id>` says who holds it until when. */
 
 const META = /^m.{4}$/;
 const SOMEWHERE = { pk: "g#", sk: "g", g: 0, n: 1, nb: 0, r: 0, dl: 0, ex: 0 };
 
 export const isMeta = (name: string): boolean => META.test(name);
 
-/** The claim that a change of its meta makes. */
+/** The claim after a change of its meta. */
 function claimSetBy(change: Change): Claim | undefined {
   if (change.op !== "set" || !isMeta(change.name)) return undefined;
   const id = change.name.slice(1);
@@ -16,7 +16,7 @@ function claimSetBy(change: Change): Claim | undefined {
   return progressOf(item).claims.get(id);
 }
 
-/** The same change with another claim; where `to` answers nothing, as it is. */
+/** The same change with another claim, or unchanged if `to` answers nothing. */
 export function changedClaim(change: Change, to: (claim: Claim) => Claim | undefined): Change {
   const claim = claimSetBy(change);
   const changed = claim && to(claim);

@@ -6,10 +6,10 @@ import type { Handler } from "./handler.ts";
 import { SILENCE, type Silence } from "./stage.ts";
 import type { World } from "./world.ts";
 
-/** One of so many calls finds a new handler in the place of one that is let go. */
+/** How often a call finds its handler replaced by a new one. */
 const REPLACED = 0.01;
 
-/** A client of all handlers: picks one (a new one in the place of a dead one), and gives up after a while. The handler may go on. */
+/** A client of all handlers: picks one (a new one for a dead one), and gives up after a while. The handler may go on. */
 export class Client {
   readonly handlers: Handler[];
   readonly #world: World;
@@ -44,7 +44,7 @@ export class Client {
   #any(): Handler {
     const { random } = this.#world;
     const index = random.integer(0, this.handlers.length - 1);
-    // Of a sole process there is only ever one.
+    // A sole process is never replaced.
     const replaced = this.handlers.length > 1 && random.chance(REPLACED);
     if (this.handlers[index]?.crashed || replaced) this.handlers[index] = this.#start(`h${index}`);
     return this.handlers[index] as Handler;
@@ -52,7 +52,7 @@ export class Client {
 
   #failed(handler: Handler, error: unknown): BrokerError | Silence {
     if (BrokerError.is(error) && error.code !== "INTERNAL_ERROR") return error;
-    // Before its store answers a handler is not there.
+    // A handler whose store does not answer does not exist yet.
     if (StoreUnavailable.is(error)) handler.crash();
     else if (StoreCorrupt.is(error)) this.#auditor.corrupt(error.message);
     else this.#auditor.violations.add("E", String(error));

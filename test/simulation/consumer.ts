@@ -13,12 +13,12 @@ const ABORT_MS_MAX = 150;
 const LONG_LEASE_MS = 12 * 3_600_000;
 const OVERSLEPT_MS_MAX = 400;
 
-/** What one request brought. */
+/** The answer to one request. */
 export interface Received {
   readonly messages: readonly ReceivedMessage[];
   readonly attemptId: string | undefined;
   readonly askedMs: number;
-  /** Messages it had room for. */
+  /** How many messages it had room for. */
   readonly max: number;
 }
 
@@ -44,14 +44,14 @@ export async function consume(stage: Stage, consumer: Consumer): Promise<void> {
   }
 }
 
-/** Some come from a topic that is of interest to others only. */
+/** Separates the messages of a topic that only other actors watch. */
 function split(received: Received): readonly [Received, readonly ReceivedMessage[]] {
   const messages = received.messages.filter(({ topic }) => topic !== REMADE_TOPIC);
   if (messages.length === received.messages.length) return [received, []];
   return [{ ...received, messages }, received.messages.filter(({ topic }) => topic === REMADE_TOPIC)];
 }
 
-/** Asks, and where it hears nothing asks again under the same attempt id; at times it goes away in between. */
+/** Receives. Without an answer, it asks again under the same attempt id. At times it goes away in between. */
 async function receive(stage: Stage, request: ReceiveRequest & { readonly leaseMs: number }): Promise<Received> {
   const { world, auditor, scenario } = stage;
   const { attemptId } = request;
@@ -84,7 +84,7 @@ async function receive(stage: Stage, request: ReceiveRequest & { readonly leaseM
 const askOnce = (stage: Stage, request: ReceiveRequest, signal?: AbortSignal) =>
   stage.ask((broker) => broker.receiveMessages(GROUP, request, signal), RECEIVE_MS + request.waitMs);
 
-/** The client closes its connection; what the handler answers then reaches nobody. */
+/** The client closes its connection: the handler's answer reaches nobody. */
 async function leaveEarly(stage: Stage, request: ReceiveRequest): Promise<typeof SILENCE> {
   const gone = new AbortController();
   stage.beside(askOnce(stage, request, gone.signal).then(() => undefined));
@@ -117,7 +117,7 @@ async function work(stage: Stage, consumer: Consumer, received: Received): Promi
     }),
   );
   if (received.messages.length < received.max) auditor.turns?.answered(askedMs, heldMs);
-  // What came too late is nobody's.
+  // Messages that came too late are not held.
   const held = received.messages.filter((message) => heldMs + skewMs < message.leaseUntilMs);
   if (random.chance(scenario.consuming.die)) {
     for (const message of held) auditor.release(name, seenOf(message));
@@ -136,7 +136,7 @@ async function work(stage: Stage, consumer: Consumer, received: Received): Promi
 const told = (message: ReceivedMessage, nowMs: number): string =>
   `${message.topic}/${message.queueId}/${message.offset}#${message.attempt}+${message.leaseUntilMs - nowMs}`;
 
-/** Works for longer than the lease, prolonging it for a part of what it holds, by the handle it came with. */
+/** Works for longer than the lease, and extends it for some of its messages, by the handles that came with them. */
 async function workWithBeats(
   stage: Stage,
   consumer: Consumer,

@@ -19,17 +19,17 @@ import type { World } from "./world.ts";
 const PARTITION_WRITE_UNITS_PER_SECOND = 8;
 const BURST_SECONDS = 2;
 const PAGE_BYTES_MAX = 1_500;
-/** A transaction prepares and commits; in between its items are locked. */
+/** A transaction prepares and commits. In between its items are locked. */
 const TRANSACTION_MS_MAX = 30;
 
-/** How often each limit was met: a run that meets none proves nothing. */
+/** How often each limit was met. A run that meets none proves nothing. */
 export interface Met {
   conflicts: number;
   throttled: number;
   cutPages: number;
   /** Claims that moved out of their item. */
   movedOut: number;
-  /** Writes of backlogs: messages of a message group that wait outside their item. */
+  /** Writes of backlogs: messages of message groups that wait outside their item. */
   backlogged: number;
 }
 
@@ -43,7 +43,7 @@ export class DynamoDbShape implements ItemStore {
   readonly #met: Met;
   readonly #locked = new Set<string>();
   readonly #partitions = new Map<string, { units: number; atMs: number }>();
-  /** A calm end: whoever checks what came of it all is not throttled. */
+  /** True at the calm end: the final checks are not throttled. */
   calm = false;
 
   constructor(inner: ItemStore, world: World, met: Met) {

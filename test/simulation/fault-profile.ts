@@ -1,7 +1,7 @@
 import type { SeededRandom } from "../support/seeded-random.ts";
 import type { FaultRates } from "./faulty-stores.ts";
 
-/** Some histories are nearly calm, some are terrible; each kind of fault can be absent. */
+/** Some histories are nearly calm, some are terrible. Each kind of fault can be absent. */
 export function profileOf(random: SeededRandom): FaultRates {
   const rate = (most: number): number => (random.chance(0.25) ? 0 : most * random.fraction());
   return {
@@ -14,7 +14,7 @@ export function profileOf(random: SeededRandom): FaultRates {
   };
 }
 
-/** Processes fail, and the network does not: what is answered is certain. */
+/** Processes fail and the network does not, so answers are certain. */
 export const honestProfileOf = (random: SeededRandom): FaultRates => ({
   ...profileOf(random),
   replyLost: 0,
@@ -25,9 +25,9 @@ export const honestProfileOf = (random: SeededRandom): FaultRates => ({
 export const losesReplies = ({ replyLost, appliedLate, requestLost }: FaultRates): boolean =>
   replyLost + appliedLate + requestLost > 0;
 
-/** How often the table's reads are what a network of replicas gives. */
+/** How loose the table's reads are, as over a network of replicas. */
 export interface Looseness {
-  /** Of pages: parts of them are read at different moments. */
+  /** How often the parts of a page are read at different moments. */
   readonly torn: number;
   /** How old an eventually consistent read may be. */
   readonly staleMsMax: number;

@@ -15,10 +15,10 @@ import type { ObjectStore, PutOptions } from "../../core/ports/object-store.ts";
 import { StoreUnavailable } from "../../core/ports/store-failures.ts";
 import type { World } from "./world.ts";
 
-/** How often what goes wrong. All are probabilities of one store call. */
+/** The probability of each fault in one store call. */
 export interface FaultRates {
   readonly refused: number;
-  /** Applied, but the caller hears of a failure. */
+  /** Applied, but the caller gets a failure. */
   readonly replyLost: number;
   /** The caller gives up; it is applied later. */
   readonly appliedLate: number;
@@ -33,12 +33,12 @@ export const NO_FAULTS: FaultRates = { refused: 0, replyLost: 0, appliedLate: 0,
 export const LATE_MS_MAX = 30_000;
 export const FREEZE_MS_MAX = 90_000;
 
-/** How long what is slow takes. */
+/** How long slow calls and freezes take. */
 export interface Slowness {
   readonly lateMsMax: number;
   readonly freezeMsMax: number;
 }
-/** A call is applied within a quarter of an hour, and a process may wake up after more than one. */
+/** A call may be applied a quarter of an hour late, and a process may be frozen for longer than an hour. */
 export const VERY_SLOW: Slowness = { lateMsMax: 900_000, freezeMsMax: 6_000_000 };
 const USUAL: Slowness = { lateMsMax: LATE_MS_MAX, freezeMsMax: FREEZE_MS_MAX };
 const GIVE_UP_MS_MAX = 3_000;
@@ -50,7 +50,7 @@ export interface Host {
   crash(): void;
 }
 
-/** The wire between one handler and the stores: slow, lossy, and at times deadly. */
+/** The wire between one handler and the stores. It is slow, loses messages, and at times kills the handler. */
 export class Wire {
   readonly #world: World;
   readonly #host: Host;
@@ -101,7 +101,7 @@ export class Wire {
     throw new StoreUnavailable("unknown", "unavailable", "no reply");
   }
 
-  /** A crashed handler's calls neither leave nor come back. */
+  /** A crashed handler's calls neither depart nor return. */
   async #travel(ms: number): Promise<void> {
     if (!this.#host.crashed) await this.#world.sleep(ms);
     if (this.#host.crashed) await new Promise<never>(() => undefined);
@@ -113,7 +113,7 @@ function refusedUnheard(error: unknown): void {
   if (!StoreUnavailable.is(error)) throw error;
 }
 
-/** Enough of a result to tell two histories apart. */
+/** Enough of a result to distinguish two histories. */
 function told(result: unknown): string {
   if (typeof result !== "object" || result === null) return "nothing";
   if ("ok" in result) return result.ok ? "ok" : "not ok";

@@ -13,10 +13,10 @@ export interface SimulatedStores {
   readonly objects: ObjectStore;
 }
 
-/** One process of the broker: a clock of its own, caches of its own, and a life that can end between any two store calls. */
+/** One process of the broker, with its own clock and caches. Its life can end between any two store calls. */
 export class Handler implements Host {
   readonly name: string;
-  /** What its clock is ahead; it may be set, forth or back. */
+  /** How far its clock is ahead. The clock may be set forward or back. */
   skewMs: number;
   readonly broker: Promise<RunningBroker>;
   crashed = false;
@@ -32,7 +32,7 @@ export class Handler implements Host {
       readonly settings?: Partial<BrokerSettings>;
       readonly rates: () => FaultRates;
       readonly flightMs?: number;
-      /** In the place of those below, or beside them. */
+      /** Replaces or adds to the dependencies below. */
       readonly dependencies?: Partial<BrokerDependencies>;
     },
   ) {
@@ -46,7 +46,7 @@ export class Handler implements Host {
       random: new SeededRandom(world.random.bits()),
       signer: hmacSigner,
       compressor: runLengthCompressor,
-      // Small frames go inline, the larger of the workload to objects, and some are packed.
+      // Small frames are stored inline, larger ones in objects, and some are packed.
       settings: {
         ...SHARED_STORE,
         skewMarginMs: options.skewMarginMs,
@@ -59,7 +59,7 @@ export class Handler implements Host {
       },
       ...options.dependencies,
     });
-    // A handler that cannot even open its store is retried by whoever uses it.
+    // A caller retries a handler that cannot open its store.
     this.broker.catch(() => undefined);
   }
 

@@ -15,18 +15,18 @@ import type { Looseness } from "./fault-profile.ts";
 import type { World } from "./world.ts";
 
 const TEAR_MS_MAX = 40;
-/** Of short pages: what was written lately is hardly ever more. */
+/** Only short pages are read as of an earlier time: recent writes are hardly ever more. */
 const AS_OF_LIMIT_MAX = 32;
-/** The next key there can be. */
+/** Appended to a key, gives the next possible key. */
 const AFTER = "\u0000";
 
 interface Version {
-  /** It was replaced then. */
+  /** When it was replaced. */
   readonly untilMs: number;
   readonly item: Item | undefined;
 }
 
-/** Reads as a table of replicas gives them: a page is no snapshot, and what need not be consistent may be old. Writes are exact. */
+/** Reads as from a table of replicas: a page is no snapshot, and eventually consistent reads may be old. Writes are exact. */
 export class LooseReads implements ItemStore {
   readonly #inner: ItemStore;
   readonly #world: World;
@@ -56,7 +56,7 @@ export class LooseReads implements ItemStore {
     return query.consistent === false ? this.#pageAsOf(query, page, this.#someTimeAgo()) : page;
   }
 
-  /** What was not there yet makes way for what an old replica has in its place: the last of all is then another. */
+  /** Replaces items that did not exist yet by those that an old replica has: the last item is then another. */
   async #pageAsOf(query: Query, page: QueryPage, sinceMs: number): Promise<QueryPage> {
     const items = page.items.map((item) => this.#asOf(item, sinceMs, item)).filter((item) => item !== undefined);
     const missing = page.items.length - items.length;
@@ -96,7 +96,7 @@ export class LooseReads implements ItemStore {
     return { items: [...first.items, ...second.items], more: second.more };
   }
 
-  /** What was there before is what an old replica still answers. */
+  /** Keeps the earlier items, which an old replica still answers. */
   async #keeping<T>(keys: readonly Key[], write: () => Promise<T>): Promise<T> {
     if (this.#looseness.staleMsMax === 0) return write();
     const before = Promise.all(keys.map((key) => this.#inner.get(key)));

@@ -12,17 +12,17 @@ import { call, placed, type Stage } from "./stage.ts";
 import type { World } from "./world.ts";
 
 const CALL_MS = 15_000;
-/** More than handlers keep what they read of groups and subscriptions. */
+/** Longer than handlers cache groups and subscriptions. */
 const KNOWN_MS = 5_000;
 const QUEUES_MAX = 3;
 
-/** What someone does to the group, its topic or its store, beside those who send and receive. */
+/** An operator's actions on the group, its topic or its store, while others send and receive. */
 interface Actions {
-  /** How many do it at once. */
+  /** How many operators do it at once. */
   readonly actors: number;
-  /** Goes on for as long as messages are sent. */
+  /** Acts for as long as messages are sent. */
   act(stage: Stage): Promise<void>;
-  /** Nothing fails any more, and nobody else is there: the last word, from which on all can be known. */
+  /** The last action, when nothing fails and nobody else acts: from then on the state is known. */
   end?(world: World, broker: RunningBroker, auditor: Auditor): Promise<void>;
 }
 
@@ -55,7 +55,7 @@ export const OPERATORS: Readonly<Record<OperatorName, Actions>> = {
     },
   },
   pause: {
-    // Of two who pause and resume nobody could know what holds.
+    // With two who pause and resume, nobody could know the state.
     actors: 1,
     async act(stage) {
       const { world, auditor } = stage;
@@ -167,7 +167,7 @@ async function selection({ world }: Stage, broker: RunningBroker) {
   ]);
 }
 
-/** False when it is all over. */
+/** False once the history is over. */
 async function pause({ world, over }: Stage, leastMs: number, mostMs: number): Promise<boolean> {
   await world.sleep(world.random.integer(leastMs, mostMs));
   return !over();

@@ -16,27 +16,27 @@ import { StoreUnavailable } from "../../core/ports/store-failures.ts";
 import type { World } from "./world.ts";
 
 export interface PartitionLimits {
-  /** Write units a second of one partition key; what it did not use for a second it may use later. */
+  /** Write units a second of one partition key. Units unused for a second may be used later. */
   readonly unitsPerSecond: number;
   /** A page of a query ends by its bytes. */
   readonly pageBytesMax: number;
-  /** What a call takes that touches this partition; 0 for most. */
+  /** The time of a call that touches this partition; 0 for most. */
   readonly slowMs: (pk: string) => number;
 }
 
-/** Timers, queues, half messages: whatever many write to at once. */
+/** Timers, queues, half messages: the partitions that many write to at once. */
 const LIMITED = /^[tqx]#/;
 
 /**
- * A table whose partitions differ: each takes so many write units a second, and some are slow. A write is let in while its partition
- * has anything left, as DynamoDB does it; what is refused is `not-applied`, and what a cancelled transaction was let in for is used up.
+ * A table whose partitions differ: each takes a limited number of write units a second, and some are slow. As in DynamoDB, a write is
+ * let in while its partition has any units left. A refused write is `not-applied`; units that a cancelled transaction took are used up.
  */
 export class PartitionedTable implements ItemStore {
   readonly #inner: ItemStore;
   readonly #world: World;
   readonly #limits: PartitionLimits;
   readonly #left = new Map<string, { units: number; atMs: number }>();
-  /** Writes that were refused: a run without any proves nothing of them. */
+  /** How many writes were refused. A run without any proves nothing about them. */
   throttled = 0;
 
   constructor(inner: ItemStore, world: World, limits: PartitionLimits) {
@@ -99,7 +99,7 @@ export class PartitionedTable implements ItemStore {
     });
   }
 
-  /** There and back. */
+  /** A call there and back. */
   async #reach<T>(pks: readonly string[], apply: () => Promise<T>): Promise<T> {
     const slowMs = Math.max(...pks.map(this.#limits.slowMs));
     if (slowMs === 0) return apply();

@@ -32,7 +32,7 @@ export async function produce(stage: Stage, name: string): Promise<void> {
 async function send(stage: Stage, name: string, first: number, count: number): Promise<void> {
   const { auditor, world, scenario } = stage;
   const sizes = Array.from({ length: count }, () => scenario.sending.bytes(world.random));
-  // What is sent together may lie together.
+  // Messages that are sent together may be stored together.
   const mark = sizes.some((bytes) => bytes > 0) ? "!" : "";
   const messages = sizes.map((bytes, index) => messageOf(stage, `${name}.${first + index}${mark}`, bytes));
   for (const { text } of messages) auditor.sendStarted(text, world.nowMs);

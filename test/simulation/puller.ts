@@ -4,7 +4,7 @@ import { SILENCE, type Stage, seenOf } from "./stage.ts";
 
 const CALL_MS = 15_000;
 
-/** One who reads a queue without a group, on and on, and at times from its start again. */
+/** Reads a queue without a group, continuously, and at times from its start again. */
 export async function pullOn(stage: Stage): Promise<void> {
   const { world, auditor, scenario } = stage;
   const { random } = world;

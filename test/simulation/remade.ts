@@ -15,14 +15,14 @@ const CALL_MS = 15_000;
 const CONSUMERS = 2;
 const HANDLES_MAX = 20;
 const EMPTY_ANSWERS = 3;
-/** Past every lease of those that were dropped, and every departure of what was deleted. */
+/** Longer than every lease of dropped handlers, and every departure of deleted things. */
 const PATIENCE_MS = 1_200_000;
 const encoder = new TextEncoder();
 
 type Verb<T> = (broker: RunningBroker) => Promise<T>;
 type Ask = <T>(verb: Verb<T>) => Promise<T | BrokerError | undefined>;
 
-/** Deletes and makes anew. What was not answered is asked for again, and counted as one that may come at any time. */
+/** Deletes and makes anew. A request without an answer is repeated, and counted as one that may take effect at any time. */
 class Remaker {
   readonly #world: World;
   readonly #auditor: RemadeAuditor;
@@ -57,7 +57,7 @@ class Remaker {
     });
   }
 
-  /** Answers whether it certainly was. */
+  /** Answers whether the group was certainly deleted. */
   async deleteGroup(): Promise<boolean> {
     const gone = await this.#surely(() => this.#deleted((broker) => broker.deleteGroup(REMADE_GROUP, { dryRun: false })));
     if (gone) this.#auditor.ended({ group: REMADE_GROUP }, this.#world.nowMs);
@@ -84,7 +84,7 @@ class Remaker {
     return answer !== undefined && (!BrokerError.is(answer) || answer.code.endsWith("NOT_FOUND"));
   }
 
-  /** False where it is all over before. */
+  /** False if the history is over first. */
   async #surely(attempt: (askedMs: number) => Promise<boolean>): Promise<boolean> {
     for (;;) {
       if (await attempt(this.#world.nowMs)) return true;
@@ -94,7 +94,7 @@ class Remaker {
   }
 }
 
-/** Everyone of the topic and the group that are made anew: one who does so, one who sends, some who receive. */
+/** The actors of the topic and the group that are made anew: one that does so, one that sends, some that receive. */
 export async function remake(stage: Stage): Promise<void> {
   const { world, auditor } = stage;
   const remade = auditor.remade;
@@ -149,7 +149,7 @@ interface Held {
   readonly message: ReceivedMessage;
 }
 
-/** Handles of a group that was deleted, when everyone knows of it. */
+/** Uses handles of a deleted group, once everyone knows of the deletion. */
 async function useOldHandles({ world, auditor, ask }: Stage, held: readonly Held[]): Promise<void> {
   await world.sleep(KNOWN_MS);
   for (const { message } of held) {
@@ -197,7 +197,7 @@ async function receive(stage: Stage, remade: RemadeAuditor, name: string, held: 
   }
 }
 
-/** What a group that stays got from the topic that is made anew: it is acknowledged, and left at that. */
+/** Acknowledges what a lasting group got from the topic that is made anew. */
 export async function receivedOfRemade(stage: Stage, messages: readonly ReceivedMessage[], askedMs: number): Promise<void> {
   if (messages.length === 0 || !stage.auditor.remade) return;
   deliver(stage.auditor.remade, GROUP, messages, askedMs);
@@ -226,7 +226,7 @@ export function deliver(
     );
 }
 
-/** Makes all of it anew once more, where all can be known; what was deleted before is swept away. */
+/** Makes everything anew once more, when all can be known, and sweeps away what was deleted before. */
 export async function remakeAtLast(world: World, broker: RunningBroker, auditor: Auditor): Promise<void> {
   const remade = auditor.remade;
   if (!remade) return;
@@ -276,7 +276,7 @@ async function drainRemade(world: World, broker: RunningBroker, remade: RemadeAu
   }
 }
 
-/** False when it is all over. */
+/** False once the history is over. */
 async function pause({ world, over }: Stage, leastMs: number, mostMs: number): Promise<boolean> {
   await world.sleep(world.random.integer(leastMs, mostMs));
   return !over();

@@ -9,10 +9,10 @@ const RATIO_LOG2 = 5;
 const short = Buffer.alloc(RUN_MIN, PADDING);
 const long = Buffer.alloc(CHUNK, PADDING);
 
-/** What bodies are made large with. */
+/** The padding that makes bodies large. */
 export const padding = (length: number): string => String.fromCharCode(PADDING).repeat(length);
 
-/** Packs what bodies are padded with, and nothing else: about as small as deflate would, at the price of a search. */
+/** Packs only the padding of bodies: about as small as deflate would, at the price of a search. */
 export const runLengthCompressor: Compressor = {
   deflate(bytes) {
     const plain = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);

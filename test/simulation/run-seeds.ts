@@ -9,14 +9,14 @@ export interface Share {
   readonly part: number;
   readonly of: number;
   readonly scenario: ScenarioName | undefined;
-  /** Whether the histories are of what waits; and of which kind, where not of each. */
+  /** Whether the histories are of timers and the like; if of one kind only, which. */
   readonly time: boolean | TimeHistory;
   readonly traces: boolean;
   /** Prints everything that happens. */
   readonly log: boolean;
 }
 
-/** What one process says of its seeds: by scenario, how many, and the milliseconds of a processor they took. */
+/** The report of one process on its seeds: by scenario, how many, and the processor milliseconds they took. */
 export type Tally = Record<string, { seeds: number; ms: number; delivered: number; failed: number }>;
 
 process.on("message", async (share: Share) => {

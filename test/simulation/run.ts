@@ -9,9 +9,9 @@ import { SCENARIOS, type ScenarioName } from "./scenarios.ts";
 import { TIME_HISTORIES, type TimeHistory } from "./time/time-histories.ts";
 
 /**
- * `npm run sim -- --seeds 20000 [--from 1] [--scenario NAME]`, on all cores, or `--seed N [--log]` for one history. With
- * `--time` the histories are of what waits: delayed messages, transactions, sends with an identity, and of tenants beside each other;
- * `--time --scenario tenants` takes these alone.
+ * `npm run sim -- --seeds 20000 [--from 1] [--scenario NAME]`, on all cores, or `--seed N [--log]` for one history. With `--time` the
+ * histories are of delayed messages, transactions, sends with an identity, and tenants that must not disturb each other; `--time
+ * --scenario tenants` runs only the latter.
  */
 const { values } = parseArgs({
   options: {
@@ -52,7 +52,7 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** Plain JavaScript runs faster than what is translated as it is loaded. */
+/** A bundle of plain JavaScript runs faster than sources that are translated on loading. */
 async function bundle(): Promise<string> {
   const outfile = join(folder, "run-seeds.mjs");
   await build({

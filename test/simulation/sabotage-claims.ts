@@ -5,7 +5,7 @@ import { isProgress, type Sabotage, tamper } from "./sabotage.ts";
 
 /** Bugs in how claims are kept, settled and moved. */
 
-/** What an update of a claim finds before it; nothing else is known of it. */
+/** Rewrites updates of claims, given the item before, which is all that is known. */
 const rewriting =
   (rewrite: (change: Change, before: Item) => Change): Sabotage =>
   (items) => ({
@@ -16,7 +16,7 @@ const rewriting =
     },
   });
 
-/** I4: an extend is answered, and what it was to store is not: of all that a delivery holds, or of a part. */
+/** I4: an extend is answered but not stored: for all that a delivery holds, or for a part. */
 export const forgetsExtends = (what: "whole" | "part"): Sabotage =>
   rewriting((change, before) =>
     changedClaim(change, (claim) => {
@@ -28,7 +28,7 @@ export const forgetsExtends = (what: "whole" | "part"): Sabotage =>
     }),
   );
 
-/** I5: what is given back as if never delivered counts as delivered. */
+/** I5: messages given back as if never delivered count as delivered. */
 export const countsUnsent: Sabotage = rewriting((change, before) =>
   changedClaim(change, (claim) => {
     if (!isGivenBack(claim)) return undefined;
@@ -42,7 +42,7 @@ const removesOpen = (changes: readonly Change[]): boolean =>
 
 const isBacklog = ({ pk }: Key): boolean => pk.startsWith("w#");
 
-/** I5: two who move messages of one group out of the item at once, or back, do not see each other. */
+/** I5: two processes that move messages of one group out of the item at once, or back, do not notice each other. */
 export const movesUnseen: Sabotage = (items) => {
   const unseeing = (when: readonly Condition[] = []): readonly Condition[] =>
     when.filter(({ name }) => name !== "ov" && name !== "r" && name !== "k");
@@ -52,14 +52,14 @@ export const movesUnseen: Sabotage = (items) => {
   });
 };
 
-/** I5: what goes to the end of a backlog that is there is forgotten. */
+/** I5: messages that are added to an existing backlog are forgotten. */
 export const forgetsBacklogs: Sabotage = (items, random) =>
   tamper(items, {
     transact: (writes) =>
       writes.filter((write) => write.kind !== "put" || !isBacklog(write.item) || !("o" in write.item) || !random.chance(0.05)),
   });
 
-/** L: claims that wait outside their item are looked for long after they are due. */
+/** L: claims that wait outside their item are looked for only long after they are due. */
 export const looksOutsideLate: Sabotage = (items) => {
   const later = (changes: readonly Change[]): readonly Change[] =>
     changes.map((change) =>
@@ -74,7 +74,7 @@ export const looksOutsideLate: Sabotage = (items) => {
   });
 };
 
-/** I5: an ack ends what its claim holds by now, whoever has it. */
+/** I5: an ack ends whatever its claim holds by now, whoever holds it. */
 export const acksWhateverIsThere: Sabotage = (items) => ({
   ...tamper(items, {}),
   update: (key, changes, options) =>
@@ -87,7 +87,7 @@ export const acksWhateverIsThere: Sabotage = (items) => ({
     }),
 });
 
-/** I5, I10: messages that were settled look open for as long as their claim is there. */
+/** I5, I10: settled messages look open for as long as their claim exists. */
 export const showsSettledAsOpen: Sabotage = (items) => {
   const known = new Map<string, ReadonlySet<number>>();
   const shown = <T extends Item | undefined>(item: T): T => {
@@ -118,7 +118,7 @@ export const showsSettledAsOpen: Sabotage = (items) => {
   };
 };
 
-/** I10: what expired is counted twice. */
+/** I10: expired messages are counted twice. */
 export const countsExpiredTwice: Sabotage = (items) =>
   tamper(items, {
     changes: (key, changes) =>

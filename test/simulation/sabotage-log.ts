@@ -8,7 +8,7 @@ import { isBlock, type Plant, type Sabotage, tamper } from "./sabotage.ts";
 const HOUR_SECONDS = 3_600;
 const isAnchor = ({ pk }: Key): boolean => pk.startsWith("a#");
 
-/** I2: the cap is raised when a chain begins anew for the first time, and then hardly any more. */
+/** I2: the cap is raised at the first restart of a chain, and then hardly any more. */
 export const raisesCapOnce: Sabotage = (items) =>
   tamper(items, {
     transact: (writes) =>
@@ -19,7 +19,7 @@ export const raisesCapOnce: Sabotage = (items) =>
       }),
   });
 
-/** I1: a block that is about to expire is written to: everyone is told that it lives for hours yet. */
+/** I1: a block that is about to expire is written to, because everyone reads a later expiry. */
 export const writesToExpiringBlocks: Sabotage = (items) => {
   const prolonged = <T extends Item | undefined>(item: T): T =>
     item && isBlock(item) ? ({ ...item, x: (item.x as number) + 2 * HOUR_SECONDS } as T) : item;
@@ -34,7 +34,7 @@ export const writesToExpiringBlocks: Sabotage = (items) => {
   };
 };
 
-/** I1: a new block does not live as long as the one in front of it. */
+/** I1: a new block expires before the one in front of it. */
 export const letsExpiryFall: Sabotage = (items) => ({
   ...tamper(items, {}),
   put: (item, options) =>
@@ -47,7 +47,7 @@ export const pollsSeeNothing: Sabotage = (items) => ({
   query: async (query) => (query.consistent === false ? { items: [], more: false } : items.query(query)),
 });
 
-/** I1: a reader takes less at once than a writer puts together. */
+/** I1: a reader accepts smaller frames than a writer makes. */
 export const refusesLargeFrames: Plant = {
   compressor: {
     deflate: runLengthCompressor.deflate,
@@ -58,7 +58,7 @@ export const refusesLargeFrames: Plant = {
   },
 };
 
-/** L, E: an object that is gone is asked for again and again. */
+/** L, E: a lost object is requested again and again. */
 export const waitsForLostObjects: Plant = {
   objects: (objects) => ({
     put: (key, bytes, options) => objects.put(key, bytes, options),
@@ -66,7 +66,7 @@ export const waitsForLostObjects: Plant = {
   }),
 };
 
-/** I1: an object lives as long as the retention, and no longer, though its block does. */
+/** I1: an object lives only as long as the retention, although its block lives longer. */
 export const dropsObjectsEarly: Plant = {
   objects: (objects) => {
     let latestMs = 0;
@@ -82,7 +82,7 @@ export const dropsObjectsEarly: Plant = {
   },
 };
 
-/** Of the topics in histories in which days pass. */
+/** The least retention of topics in histories that last for days. */
 const RETENTION_MS_LEAST = 6 * 3_600_000;
 
 function found(bytes: Uint8Array | undefined): Uint8Array {

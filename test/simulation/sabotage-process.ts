@@ -7,15 +7,15 @@ import type { ItemStore } from "../../core/ports/item-store.ts";
 import { Arrivals } from "../../core/wake/arrivals.ts";
 import type { Plant } from "./sabotage.ts";
 
-/** Bugs inside a process, which no store shows: planted in the place of one method, or between a client and its handler. */
+/** Bugs inside a process, which no store shows: planted in one method, or between a client and its handler. */
 
-/** Runs with the bug, and takes it out again. */
+/** Runs with the bug, and removes it afterwards. */
 export type Patch = <T>(work: () => Promise<T>) => Promise<T>;
 
-/** What a waiter says that passes nothing on, however that is put. */
+/** A `passOn` that passes nothing on, whatever values it may have. */
 const NOTHING = "" as never;
 
-/** L: whoever leaves does not pass its ring on. */
+/** L: a waiter that leaves does not pass its ring on. */
 export const keepsRings: Patch = async (work) => {
   const { join } = Arrivals.prototype;
   Arrivals.prototype.join = function (...parameters) {
@@ -29,7 +29,7 @@ export const keepsRings: Patch = async (work) => {
   }
 };
 
-/** I4: where blocks follow each other, the last message of all is read twice. */
+/** I4: if blocks follow each other, the very last message is read twice. */
 export const readsMessagesTwice: Patch = async (work) => {
   const { matching } = QueueLog.prototype;
   QueueLog.prototype.matching = async function (...parameters) {
@@ -44,7 +44,7 @@ export const readsMessagesTwice: Patch = async (work) => {
   }
 };
 
-/** L: whoever waits looks at the two blocks from its hint on, however far behind the hint is. */
+/** L: a waiting receive looks only at the two blocks from its hint on, however old the hint is. */
 export async function looksAtTwoBlocks<T>(work: (plant: Plant) => Promise<T>): Promise<T> {
   const { reaches } = QueueReader.prototype;
   let store: ItemStore | undefined;
@@ -65,7 +65,7 @@ export async function looksAtTwoBlocks<T>(work: (plant: Plant) => Promise<T>): P
   }
 }
 
-/** I4: a request whose client went away gives back what it took, though its repeat was answered with it. */
+/** I4: a request whose client went away gives back its messages, although its repeat was answered with them. */
 export const givesBackWhatIsRepeated: Plant = {
   broker: (broker) => ({
     ...broker,
@@ -98,7 +98,7 @@ export const splitsGroups: Plant = {
   }),
 };
 
-/** L: whoever finds nothing is told that too much is in flight. */
+/** L: a receive that finds nothing is told that too much is in flight. */
 export const refusesForNothing: Plant = {
   broker: (broker) => ({
     ...broker,

@@ -3,9 +3,9 @@ import type { Item } from "../../core/ports/item-store.ts";
 import { type Plant, type Sabotage, tamper } from "./sabotage.ts";
 import { GROUP } from "./scenario.ts";
 
-/** Bugs of what is deleted and made anew under its name: R. */
+/** Bugs of things that are deleted and made anew under their names: R. */
 
-/** Whatever is made under a name that was there before is taken for what was there. */
+/** A thing that is made under an earlier name gets the uid of the earlier one. */
 const reusesUids =
   (isOne: (item: Item) => boolean, nameOf: (item: Item) => string): Sabotage =>
   (items) => {
@@ -23,10 +23,10 @@ const reusesUids =
 
 const bySk = ({ sk }: Item): string => sk;
 
-/** R: a topic that is made anew has the log of the one before. */
+/** R: a topic that is made anew has the log of the earlier one. */
 export const reusesTopics = reusesUids(({ pk }) => pk === TOPICS_PK, bySk);
 
-/** R: a group that is made anew takes any handle for its own. */
+/** R: a group that is made anew accepts any handle. */
 export const acceptsOldHandles: Plant = {
   broker: (broker) => ({
     ...broker,
@@ -41,7 +41,7 @@ export const acceptsOldHandles: Plant = {
   }),
 };
 
-/** R: a subscription that is made anew goes on where the one before was. */
+/** R: a subscription that is made anew continues where the earlier one was. */
 export const reusesProgress = reusesUids(
   ({ pk }) => pk.startsWith("sub#"),
   ({ gr, sk }) => `${gr as string}/${sk}`,

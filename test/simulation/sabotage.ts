@@ -6,7 +6,7 @@ import type { ObjectStore } from "../../core/ports/object-store.ts";
 import type { SeededRandom } from "../support/seeded-random.ts";
 import { changedClaim, isMeta } from "./claim-meta.ts";
 
-/** A store that breaks one promise: each is a bug some layer could have, and each must be found. */
+/** A store that breaks one promise. Each is a possible bug of some layer, and each must be found. */
 export type Sabotage = (items: ItemStore, random: SeededRandom) => ItemStore;
 
 /** A bug, wherever it can be planted. */
@@ -21,7 +21,7 @@ export interface Plant {
 export interface Tampering {
   readonly when?: (key: Key, when: readonly Condition[]) => readonly Condition[];
   readonly changes?: (key: Key, changes: readonly Change[]) => readonly Change[];
-  /** True: answer that it is done, and do nothing. */
+  /** True: the write is answered as done, but not done. */
   readonly swallow?: (key: Key) => boolean;
   readonly transact?: (writes: readonly TransactWrite[]) => readonly TransactWrite[];
 }
@@ -45,11 +45,11 @@ export const forgetsWriteIds: Sabotage = (items) => {
 export const overwritesBlocks: Sabotage = (items) =>
   tamper(items, { when: (key, when) => (isBlock(key) ? when.filter(({ op }) => op !== "absent") : when) });
 
-/** I4: a claim is taken, or settled, whoever holds it. */
+/** I4: a claim is taken or settled, no matter who holds it. */
 export const ignoresHolders: Sabotage = (items) =>
   tamper(items, { when: (key, when) => (isProgress(key) ? when.filter(({ name }) => !isMeta(name)) : when) });
 
-/** I5: a reserve passes over a message. */
+/** I5: a reserve skips a message. */
 export const skipsMessages: Sabotage = (items, random) =>
   tamper(items, {
     changes: (key, changes) =>
@@ -69,11 +69,11 @@ export const mixesUpBuckets: Sabotage = (items) =>
         : changes,
   });
 
-/** I10: a message goes to the dead-letter topic, and stays with the group. */
+/** I10: a message is copied to the dead-letter topic, and stays with the group. */
 export const copiesDeadLetters: Sabotage = (items) =>
   tamper(items, { transact: (writes) => writes.filter((write) => write.kind !== "update" || !isProgress(write.key)) });
 
-/** I4: claims move out of their item, and back, whatever became of them meanwhile. */
+/** I4: claims move out of their item and back, whatever happened to them meanwhile. */
 export const movesBlindly: Sabotage = (items) =>
   tamper(items, {
     transact: (writes) =>
@@ -82,7 +82,7 @@ export const movesBlindly: Sabotage = (items) =>
         : writes,
   });
 
-/** I4: a reset moves the offset, and leaves the claims and their generation as they are. */
+/** I4: a reset moves only the offset, not the claims and their generation. */
 export const resetsOnlyOffsets: Sabotage = (items) => {
   const isReset = (item: Item, when: readonly Condition[] = []): boolean =>
     isProgress(item) && when.some(({ name }) => name === "g");
@@ -99,7 +99,7 @@ export const resetsOnlyOffsets: Sabotage = (items) => {
   };
 };
 
-/** I5: whoever asks is told that the group is not paused. */
+/** I5: a group never seems paused. */
 export const forgetsPauses: Sabotage = (items) => ({
   ...tamper(items, {}),
   get: async (key) => {
@@ -108,7 +108,7 @@ export const forgetsPauses: Sabotage = (items) => ({
   },
 });
 
-/** I10: two who redrive at once do not see each other. */
+/** I10: two redrives at once do not notice each other. */
 export const redrivesBlindly: Sabotage = (items) =>
   tamper(items, {
     transact: (writes) => {

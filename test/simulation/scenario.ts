@@ -21,21 +21,21 @@ export type OperatorName =
 export interface Sending {
   readonly producers: number;
   readonly pauseMs: readonly [least: number, most: number];
-  /** After so many times nothing is sent for a while. */
+  /** After this many sends, nothing is sent for a while. */
   readonly lulls?: { readonly after: readonly number[]; readonly ms: readonly [least: number, most: number] };
   readonly batches: readonly number[];
   readonly bytes: (random: SeededRandom) => number;
-  /** Some sends at once, through any handler. */
+  /** Concurrent sends, through any handler. */
   readonly atOnce?: number;
-  /** How many are sent in all by each; default: as many as there is time for. */
+  /** How many each producer sends in all. Default: as many as there is time for. */
   readonly most?: number;
 }
 
-/** How consumers ask, and what they do with what they get. Chances are of one message unless a line says otherwise. */
+/** How consumers receive, and what they do with messages. Chances are per message unless a line says otherwise. */
 export interface Consuming {
   readonly consumers: number;
   readonly pauseMs: number;
-  /** All ask at the same times, so far apart, in the place of pauses of their own. */
+  /** All receive at the same times, at this interval, instead of after their own pauses. */
   readonly everyMs?: number;
   readonly max: readonly number[];
   readonly maxBytes?: readonly (number | undefined)[];
@@ -44,11 +44,11 @@ export interface Consuming {
   readonly workMs: readonly number[];
   /** A new attempt id for each request, the consumer's name for all, or none. */
   readonly attemptIds: readonly ("new" | "own" | "none")[];
-  /** Of a request that waits: its client goes away, and repeats it while the first still runs. */
+  /** Per waiting request: its client goes away, and repeats it while the first is still running. */
   readonly abort: number;
-  /** Of an answer: the consumer dies with it. */
+  /** Per answer: the consumer dies with it. */
   readonly die: number;
-  /** Of an answer, where time leaps: it is settled only after the next leap. */
+  /** Per answer, where time leaps: it is settled only after the next leap. */
   readonly oversleep?: number;
   readonly leave: number;
   readonly nack: number;
@@ -56,30 +56,30 @@ export interface Consuming {
   readonly countAttempt: number;
   readonly extend: number;
   readonly deadLetter: number;
-  /** Of a delivery: leases are prolonged while the work goes on, by the first handle. */
+  /** Per delivery: leases are extended during the work, by the first handle. */
   readonly beats: number;
-  /** Of an answer: each message is settled on its own. */
+  /** Per answer: each message is settled on its own. */
   readonly singly: number;
-  /** Of a request to settle: it arrives once more, later. */
+  /** Per request to settle: it arrives once more, later. */
   readonly duplicate: number;
-  /** Another settles the same message by the same handle, with its own mind. */
+  /** Another consumer settles the same message by the same handle, in its own way. */
   readonly contradict: number;
 }
 
 /**
- * What a history is about. The text a producer sends starts with what the auditor must know: `<order key>:` where messages of one
- * key come in order, `-:` for a message that the filter keeps from the group, `?:` for one that it may keep, nothing otherwise;
- * and `!` for one that may lie in an object.
+ * The subject of a history. A producer's text starts with what the auditor must know: `<order key>:` if messages of one key come in
+ * order, `-:` for a message that the filter keeps from the group, `?:` for one that it may keep, nothing otherwise; and `!` for one
+ * that may lie in an object.
  */
 export interface Scenario {
-  /** Of all seeds, in proportion. */
+  /** Its share of all seeds, in proportion. */
   readonly weight: number;
-  /** One process on a store of its own; default: handlers that share one. */
+  /** One process on its own store. Default: handlers that share one. */
   readonly soleProcess?: boolean;
   readonly faults?: "any" | "none";
-  /** What can be received must come in time: only where nothing fails, and nothing waits for its order. */
+  /** Messages that can be received must come in time. Only where nothing fails, and nothing waits for its order. */
   readonly prompt?: boolean;
-  /** Every message group gets its turn: only where nothing fails, and nobody leaves or repeats anything. */
+  /** Every message group gets its turn. Only where nothing fails, and nobody leaves or repeats anything. */
   readonly turns?: boolean;
   readonly queues?: readonly number[];
   readonly runMs: readonly number[];
@@ -90,20 +90,20 @@ export interface Scenario {
   readonly operators?: readonly OperatorName[];
   readonly sending: Sending;
   readonly consuming: Consuming;
-  /** Time passes in leaps between so many parts of the history, and what is old expires. */
+  /** The number of parts of the history, between which time leaps and old data expires. */
   readonly ages?: number;
   /** Default: 1. */
   readonly retentionHours?: readonly number[];
   /** Objects may be lost or garbled. */
   readonly damaged?: boolean;
-  /** What makes this message's text and place. */
+  /** The parts of this message's text, and its place. */
   message(random: SeededRandom): {
     readonly prefix: string;
     readonly fields: Pick<MessageInput, "messageGroup" | "tag" | "priority">;
   };
 }
 
-/** Redriven messages come from a queue 0 of their own, so nothing else may. */
+/** Redriven messages come from queue 0 of another topic, so nothing else may come from a queue 0. */
 export const REDRIVEN_QUEUE = 0;
 
 /** Messages of one key are delivered in the order of their offsets; `undefined`: in any. */

@@ -4,7 +4,7 @@ import type { Consuming, Scenario, Sending } from "./scenario.ts";
 
 const GROUPS = ["a", "b", "c", "d"];
 const KB = 1_000;
-/** Too much for the table, packed as it is. */
+/** Too large for the table, even packed. */
 const IN_OBJECTS = 25 * KB;
 
 const sending: Sending = {
@@ -55,7 +55,7 @@ const inGroups = {
   },
 } satisfies Partial<Scenario>;
 
-/** Filters in turn: each lets one tag through that the other does not. */
+/** Filters that alternate: each matches one tag that the other does not. */
 export const FILTERS: readonly Filter[] = [
   { type: "SQL92", expression: "TAGS IN ('both', 'first')" },
   { type: "TAG", expression: "both || second" },
@@ -71,7 +71,7 @@ const filtered = {
 /** Many writers at once to one queue: blocks stay open and grow while they are read. */
 const crowd: Sending = { ...sending, producers: 3, pauseMs: [5, 60], batches: [1, 1, 2], bytes: () => 0, atOnce: 3, most: 70 };
 
-/** Nobody dies and nothing is left or repeated: then all is known that the liveness rules need. */
+/** Nobody dies, and nothing is left or repeated: so the liveness rules know everything that they need. */
 const orderly: Consuming = {
   ...consuming,
   abort: 0,
@@ -105,7 +105,7 @@ export const SCENARIOS = {
       return messageGroup === undefined ? { prefix: "", fields: {} } : { prefix: `${messageGroup}:`, fields: { messageGroup } };
     },
   },
-  /** Each message on its own, given back and taken again in parts, under one attempt id. */
+  /** Each message is given back and taken again on its own, under one attempt id. */
   parts: {
     ...common,
     faults: "none",
@@ -130,7 +130,7 @@ export const SCENARIOS = {
       extend: 0,
     },
   },
-  /** Leases that are prolonged, by the handle they came with, for a part of what came. */
+  /** Leases are extended, by the first handles, for some of the messages. */
   heartbeats: {
     ...common,
     queues: [1],
@@ -147,7 +147,7 @@ export const SCENARIOS = {
       extend: 0.2,
     },
   },
-  /** One process: whoever goes away and asks again meets its own request before. */
+  /** One process: a client that goes away and asks again meets its own earlier request. */
   impatient: {
     ...common,
     soleProcess: true,
@@ -228,7 +228,7 @@ export const SCENARIOS = {
       die: 0.02,
     },
   },
-  /** Heads that fail for long, and what is sent behind them: more than an item has room for. */
+  /** Heads that fail for long, and more messages behind them than an item has room for. */
   backlog: {
     ...common,
     ...inGroups,
@@ -238,7 +238,7 @@ export const SCENARIOS = {
     sending: { ...sending, producers: 2, pauseMs: [20, 800], batches: [5, 40], bytes: () => 0, most: 200 },
     consuming: { ...consuming, max: [8, 32], nack: 0.5, nackDelayMs: [500, 9_000, 30_000] },
   },
-  /** Very many groups whose heads fail, and few that get very much: more of both than an item has room for. */
+  /** Very many groups whose heads fail, and few with very many messages: more of both than an item has room for. */
   busyGroups: {
     ...common,
     weight: 1,
@@ -301,7 +301,7 @@ export const SCENARIOS = {
     sending: { ...bursts, batches: [1, 6], atOnce: 2 },
     consuming: { ...waiting, pauseMs: 2_500, max: [1, 2, 8], nack: 0.4 },
   },
-  /** Heads of message groups in their last delivery, settled by two who do not know of each other. */
+  /** Heads of message groups in their last delivery, settled by two consumers that do not know of each other. */
   lastAttempts: {
     ...common,
     ...inGroups,
@@ -311,7 +311,7 @@ export const SCENARIOS = {
     maxAttempts: [1, 2],
     consuming: { ...consuming, abort: 0, contradict: 0.4, deadLetter: 0.15 },
   },
-  /** Few who wait long, each on a handler that seldom hears of what others wrote. */
+  /** Few consumers that wait long, each on a handler that seldom notices other handlers' writes. */
   polling: {
     ...common,
     faults: "none",
@@ -322,7 +322,7 @@ export const SCENARIOS = {
     sending: { ...sending, producers: 1, pauseMs: [10, 2_500], batches: [1], bytes: () => 0 },
     consuming: { ...waiting, consumers: 2, pauseMs: 200, max: [8, 32], waitMs: [20_000], nack: 0.05, nackDelayMs: [0] },
   },
-  /** A few who race for what is sent at once, each on another handler, and then wait for the next message. */
+  /** A few consumers that race for messages sent at once, each on another handler, and then wait for the next message. */
   racing: {
     ...common,
     faults: "none",
@@ -354,7 +354,7 @@ export const SCENARIOS = {
   resetInOrder: { ...common, ...inGroups, operators: ["resetOffsets"] },
   paused: { ...common, runMs: [20_000], operators: ["pause"] },
   resized: { ...common, operators: ["changeQueues"] },
-  /** Often drained, so that a change of queues is let through. */
+  /** Often drained, so that a change of queues is possible. */
   resizedInOrder: {
     ...common,
     ...inGroups,
@@ -375,7 +375,7 @@ export const SCENARIOS = {
     },
   },
   remade: { ...common, weight: 2, runMs: [14_000, 20_000], operators: ["remake"] },
-  /** As what stays goes on in time, whatever is deleted beside it. */
+  /** Lasting topics and groups stay prompt, whatever else is deleted. */
   remadeBeside: {
     ...common,
     weight: 1,
@@ -395,7 +395,7 @@ export const SCENARIOS = {
     operators: ["redrive"],
     message: () => ({ prefix: "", fields: { priority: 1 } }),
   },
-  /** Days pass: blocks expire, whole chains do, and begin anew. */
+  /** Days pass: blocks and whole chains expire and begin anew. */
   expiring: {
     ...common,
     ages: 4,
@@ -415,7 +415,7 @@ export const SCENARIOS = {
     operators: ["pull"],
     consuming: { ...consuming, max: [4, 8, 32], oversleep: 0.15, workMs: [0, 50, 500], deadLetter: 0.2 },
   },
-  /** Some read without a group beside those who do with one. */
+  /** Some read without a group while others read with one. */
   pulled: { ...common, weight: 2, operators: ["pull"] },
   damaged: {
     ...common,

@@ -2,8 +2,8 @@ import { SCENARIOS, type ScenarioName } from "./scenarios.ts";
 
 const names = Object.keys(SCENARIOS) as ScenarioName[];
 const rounds = Math.max(...names.map((name) => SCENARIOS[name].weight));
-/** Each scenario as often as it weighs, spread out. */
+/** Each scenario as often as its weight, spread out. */
 const turns = Array.from({ length: rounds }, (_, round) => names.filter((name) => SCENARIOS[name].weight > round)).flat();
 
-/** Any row of seeds is split evenly: each scenario gets its share of them. */
+/** Splits any range of seeds evenly among the scenarios by weight. */
 export const scenarioOf = (seed: number): ScenarioName => turns[seed % turns.length] as ScenarioName;

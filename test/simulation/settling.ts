@@ -6,9 +6,9 @@ import { GROUP, orderKeyOf } from "./scenario.ts";
 import type { Consumer } from "./stage.ts";
 import { call, type Stage, seenOf } from "./stage.ts";
 
-/** More than any two clocks differ. */
+/** More than any two clocks can differ. */
 const LEASE_MARGIN_MS = 3_000;
-/** What a clock may be behind. */
+/** How far a clock may be behind. */
 const SKEW_MS_MAX = 1_000;
 const SETTLE_MS = 15_000;
 const DUPLICATE_MS_MAX = 9_000;
@@ -23,15 +23,15 @@ interface Settling {
   readonly message: ReceivedMessage;
   readonly wish: Wish;
   readonly heldMs: number;
-  /** What a nack gives back with it: all of its order key in this delivery. */
+  /** The messages that a nack gives back with it: all of its order key in this delivery. */
   readonly claim: readonly Seen[];
   /** Another request names the same delivery. */
   readonly contradicted: boolean;
-  /** What became of the same request before. */
+  /** The outcome of the same request before. */
   readonly original?: Try;
 }
 
-/** Settles what is held: together, or each on its own; at times twice over, and at times against another's will. */
+/** Settles held messages: together or one by one, at times twice, and at times against another consumer's decision. */
 export async function settle(
   stage: Stage,
   consumer: Consumer,
@@ -62,7 +62,7 @@ export async function settle(
   }
 }
 
-/** Those that a nack of this message gives back. */
+/** The messages that a nack of this message gives back. */
 function claimOf(message: ReceivedMessage, held: readonly ReceivedMessage[]): readonly Seen[] {
   const key = orderKeyOf(seenOf(message).body);
   if (key === undefined) return [seenOf(message)];
@@ -72,11 +72,11 @@ function claimOf(message: ReceivedMessage, held: readonly ReceivedMessage[]): re
     .filter((seen) => orderKeyOf(seen.body) === key);
 }
 
-/** What another wishes may end this delivery too: a nack of an ordered message gives back all of its claim. */
+/** Whether another request may also end this delivery: a nack of an ordered message gives back its whole claim. */
 const isDoubtful = ({ message }: Settling, others: readonly Settling[]): boolean =>
   orderKeyOf(seenOf(message).body) !== undefined && others.some((other) => other.message.queueId === message.queueId);
 
-/** The network delivers a request once more, or its client sends it again; nobody acts on the answer. */
+/** The network delivers a request twice, or its client repeats it. Nobody acts on the answer. */
 async function repeat(
   stage: Stage,
   consumer: Consumer,
@@ -119,11 +119,11 @@ async function ask(stage: Stage, consumer: Consumer, settlings: readonly Settlin
   return tries.map(({ own }) => own);
 }
 
-/** What is asked for twice is done once. */
+/** A request that is made twice counts once. */
 const verbOf = ({ wish, original, contradicted }: Settling): Verb =>
   wish.action === "nack" && !wish.countAttempt && !original && !contradicted ? "uncountedNack" : wish.action;
 
-/** From now on others may get the message. A repeat of what was done must leave a later delivery alone. */
+/** Whether others may get the message from now on. A repeat of a done request must leave a later delivery alone. */
 const givesUp = ({ wish, original }: Settling): boolean =>
   (wish.action === "nack" || wish.action === "deadLetter") && original?.outcome !== "done";
 
@@ -169,7 +169,7 @@ function conclude(
 
 const isLost = (result: SettleResult | undefined): boolean => result?.status === "error" && result.error.code === "LEASE_LOST";
 
-/** Where replies get lost inside, what worked is answered as refused once its lease may be over, or where nobody could look it up. */
+/** If replies get lost inside, a request that worked may be answered as refused: after its lease, or where nobody can look it up. */
 function outcomeOf(stage: Stage, { wish, original }: Settling, result: SettleResult | undefined, running: boolean): Outcome {
   if (result && result.status !== "error") return "done";
   if (!isLost(result)) return "maybe";
@@ -177,7 +177,7 @@ function outcomeOf(stage: Stage, { wish, original }: Settling, result: SettleRes
   return wish.action === "ack" && running && !original && !stage.claimsMoved() ? "refused" : "maybe";
 }
 
-/** A nack of an ordered message gives back all of its order key in this delivery: what comes behind it is left alone. */
+/** Filters requests: a nack of an ordered message gives back all of its order key in this delivery, so later ones are left out. */
 function inOrder(stage: Stage) {
   const givenBack = new Set<string>();
   return (message: ReceivedMessage): Wish | undefined => {

@@ -25,10 +25,10 @@ import { World } from "./world.ts";
 const SKEW_MS = 1_000;
 const HANDLERS = 3;
 const RETENTION_HOURS = 1;
-/** Whatever is on its way arrives, and every lease ends. */
+/** After this time all calls under way have arrived, and every lease has ended. */
 const AFTERMATH_MS = 200_000;
 const SLOW_AFTERMATH_MS = 8_000_000;
-/** How late what waits may be found: where it rings, and where it is looked for every five seconds. */
+/** How late a message may be found: where arrivals ring, and where they are looked for every five seconds. */
 const PROMPT_MS = { sole: 1_000, shared: 7_000 };
 
 export interface SimulationOptions {
@@ -36,11 +36,11 @@ export interface SimulationOptions {
   /** A bug to be found. */
   readonly plant?: Plant;
   readonly skewMarginMs?: number;
-  /** Default: by the seed. */
+  /** Default: depends on the seed. */
   readonly scenario?: ScenarioName;
-  /** Whether the table has DynamoDB's limits. Default: half of the time, where something fails at all. */
+  /** Whether the table has DynamoDB's limits. Default: half of the time, if anything fails at all. */
   readonly shaped?: boolean;
-  /** Hears everything that happens. */
+  /** Told everything that happens. */
   readonly listen?: (line: string) => void;
 }
 
@@ -50,7 +50,7 @@ export interface SimulationResult {
   readonly traceHash: string;
   readonly delivered: number;
   readonly sent: number;
-  /** Limits of the table that were met. */
+  /** How often limits of the table were met. */
   readonly met: Met;
 }
 
@@ -58,7 +58,7 @@ export interface SimulationResult {
 export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
   const name = options.scenario ?? scenarioOf(options.seed);
   const history = new History(options, SCENARIOS[name]);
-  // Failures are thrown by the thousand, and nobody reads where.
+  // Thousands of failures are thrown, and nobody reads their stack traces.
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;
   try {
@@ -113,7 +113,7 @@ class History {
     });
   }
 
-  /** What goes wrong in an unforeseen way is a violation, too. */
+  /** An unexpected exception is a violation, too. */
   async run(): Promise<void> {
     let finished = false;
     this.#live()
@@ -243,7 +243,7 @@ class History {
   }
 }
 
-/** Small frames go inline, the larger of the workload to objects, and some are packed. */
+/** Small frames are stored inline, larger ones in objects, and some are packed. */
 const SMALL = { inlineFrameBytesMax: 600, transactedInlineBytesMax: 400, detachedInlineBytesMax: 300, packFromBytes: 200 };
 const SHARED_STORE_SMALL = { ...SHARED_STORE, ...SMALL };
 const SOLE_PROCESS_SMALL = { ...SOLE_PROCESS, inlineFrameBytesMax: SMALL.inlineFrameBytesMax };

@@ -16,7 +16,7 @@ export interface TableOptions {
   readonly looseness: Looseness;
 }
 
-/** One table and its objects, as handlers meet it, and as it is. */
+/** One table and its objects, as handlers see it and as it really is. */
 export class SimulatedTable {
   readonly honest = new MemoryItemStore();
   readonly #honestObjects = new MemoryObjectStore();
@@ -35,17 +35,17 @@ export class SimulatedTable {
     this.objects = plant.objects ? plant.objects(this.#honestObjects) : this.#honestObjects;
   }
 
-  /** Whoever checks what came of it all is not throttled. */
+  /** Stops throttling, for the final checks. */
   calm(): void {
     this.#shape.calm = true;
   }
 
-  /** Loses an object of the topic, or garbles it. Those of dead letters are of a longer class, and tell the auditor who died. */
+  /** Loses or garbles an object of the topic. Objects of dead letters are spared: they tell the auditor what died. */
   async damageObject(): Promise<void> {
     const { random } = this.#world;
     const keys = this.#honestObjects.keys(framesPrefix(RETENTION_CLASSES_DAYS[0]));
     if (keys.length === 0) return;
-    // What was written last has hardly been read.
+    // The last object has hardly been read.
     const key = random.chance(0.7) ? (keys.at(-1) as string) : random.pick(keys);
     const bytes = await this.#honestObjects.getRange(key, 0, OBJECT_BYTES_MAX);
     if (!bytes || random.chance(0.5)) return this.#honestObjects.lose(key);
@@ -53,7 +53,7 @@ export class SimulatedTable {
   }
 }
 
-/** Counts claims that move out of their item: a run in which none does proves nothing of them. */
+/** Counts claims that move out of their item. A run without any proves nothing about them. */
 const countingMovesOut = (items: ItemStore, met: Met): ItemStore => ({
   get: (key, options) => items.get(key, options),
   batchGet: (keys, options) => items.batchGet(keys, options),

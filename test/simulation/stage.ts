@@ -10,36 +10,36 @@ import type { World } from "./world.ts";
 export const SILENCE = "silence";
 export type Silence = typeof SILENCE;
 
-/** What an actor works with: any handler, picked anew for each call, through a client that gives up. */
+/** The surroundings of an actor: any handler, picked anew for each call, through a client that gives up. */
 export interface Stage {
   readonly world: World;
   readonly auditor: Auditor;
   readonly scenario: Scenario;
-  /** Whether replies can be lost inside: then what is refused may yet have worked. */
+  /** Whether replies can be lost inside: a refused request may then still have worked. */
   readonly repliesGetLost: boolean;
-  /** Whether claims have moved out of their item: there a settle cannot look up what it did before. */
+  /** Whether claims have moved out of their item: a settle cannot look up its earlier work there. */
   readonly claimsMoved: () => boolean;
   readonly over: () => boolean;
   /** Which part of the history it is. */
   readonly age: number;
-  /** Resolves when time has leapt; absent: it does not any more. */
+  /** Resolves when time has leapt. Absent: it does not leap any more. */
   readonly leapt: Promise<void> | undefined;
   /** The answer, the contract's error, or nothing. */
   ask<T>(verb: (broker: RunningBroker) => Promise<T>, timeoutMs: number): Promise<T | BrokerError | Silence>;
-  /** Loses an object, or garbles it. */
+  /** Loses or garbles an object. */
   damageObject(): Promise<void>;
-  /** Goes on beside its caller; the history ends after it. */
+  /** Continues in parallel to its caller. The history ends after it. */
   beside(work: Promise<void>): void;
 }
 
 /** One consumer: receives, works for a while, and settles in every way there is. */
 export interface Consumer {
   readonly name: string;
-  /** What its clock is ahead. */
+  /** How far its clock is ahead. */
   readonly skewMs: number;
 }
 
-/** The answer, or that there was none worth telling apart. */
+/** The answer, or silence. */
 export async function call<T>(
   stage: Stage,
   verb: (broker: RunningBroker) => Promise<T>,
@@ -52,7 +52,7 @@ export async function call<T>(
 const SHOWN_BYTES_MAX = 64;
 const decoder = new TextDecoder();
 
-/** Where a message is that was sent without a delay. */
+/** The place of a message that was sent without a delay. */
 export function placed(receipt: SendReceipt): StoredReceipt {
   if (!("offset" in receipt)) throw new Error(`${receipt.messageId} waits, and was not asked to`);
   return receipt;

@@ -5,7 +5,7 @@ interface Scheduled {
   readonly atMs: number;
   readonly order: number;
   run(): void;
-  /** Nothing happens then: whoever slept was woken before. */
+  /** True if the sleeper was woken before: then nothing happens. */
   over: boolean;
 }
 
@@ -18,7 +18,7 @@ export class World {
   readonly #listen: ((line: string) => void) | undefined;
   #order = 0;
 
-  /** `listen`: hears everything that happens. */
+  /** `listen` is told everything that happens. */
   constructor(random: SeededRandom, listen?: (line: string) => void) {
     this.random = random;
     this.#listen = listen;
@@ -74,7 +74,7 @@ export class World {
       if (next.over) continue;
       this.nowMs = Math.max(this.nowMs, next.atMs);
       next.run();
-      // Lets every promise that can go on do so before the next event.
+      // Lets every promise settle that can, before the next event.
       await new Promise((resolve) => setImmediate(resolve));
     }
   }

@@ -4,17 +4,17 @@ import { type LogEnd, readLog } from "./log-file.ts";
 import { type Manifest, readManifest } from "./manifest.ts";
 import { type Block, damagedBlocks, emptied } from "./table-file.ts";
 
-/** Something in a database's files that cannot be what was written. */
+/** Damage in a database's files. */
 export interface Damage {
-  /** What is wrong with which file, for whoever runs the server. */
+  /** What is wrong with which file, for the operator. */
   readonly what: string;
-  /** Makes the database usable without what cannot be read; absent where nothing can. */
+  /** Makes the database usable without the unreadable data. Absent if that is impossible. */
   readonly abandon?: () => Promise<void>;
 }
 
 export interface FilesChecked {
   readonly damages: readonly Damage[];
-  /** Tables for which there was no time, as paths. */
+  /** Paths of the tables that were not read in time. */
   readonly unread: readonly string[];
 }
 
@@ -22,9 +22,9 @@ const nothingToDo = async (): Promise<void> => undefined;
 const found = (...damages: Damage[]): FilesChecked => ({ damages, unread: [] });
 
 /**
- * Checks every checksum of a closed database, which LevelDB itself does not: it passes over damaged records of its log with what
- * lies behind them, deletes the log, and ends the process at keys out of order. Logs are read whole, tables newest first until
- * `tablesMs` have passed. Changes nothing.
+ * Checks every checksum of a closed database. LevelDB itself does not: it skips damaged records of its log and all behind them, deletes
+ * the log, and ends the process if keys are out of order. Logs are read whole; tables are read newest first until `tablesMs` have
+ * passed. Changes nothing.
  */
 export async function checkFiles(folder: string, tablesMs: number): Promise<FilesChecked> {
   const names = await readdir(folder).catch((): string[] => []);
@@ -62,7 +62,7 @@ async function checkLogs(folder: string, names: readonly string[], first: number
     let entries = 0;
     const end: LogEnd = readLog(await readFile(join(folder, name)), () => entries++);
     if (torn !== undefined && entries > 0) damages.push({ what: `${torn} ends too soon`, abandon: nothingToDo });
-    // LevelDB passes over it by itself.
+    // LevelDB skips the damage by itself.
     if (typeof end === "object") {
       damages.push({ what: `${name} fails its checksum at byte ${end.damagedAt}`, abandon: nothingToDo });
     }
@@ -91,7 +91,7 @@ async function checkTables(
   return { damages, unread };
 }
 
-/** `bytes`: how long it must be, where that is known. */
+/** `bytes`: the length that the table must have, if known. */
 export async function checkTable(path: string, bytes?: number): Promise<Damage | undefined> {
   const table = await readFile(path);
   const name = basename(path);

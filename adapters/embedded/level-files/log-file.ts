@@ -14,13 +14,13 @@ const HEADER_BYTES = 7;
 const WHOLE = 1;
 const MIDDLE = 3;
 const LAST = 4;
-/** Storage writes no less at once: what a power cut leaves unwritten begins at a multiple of it. */
+/** The smallest unit that storage writes. The part that a power cut leaves unwritten begins at a multiple of it. */
 const SECTOR_BYTES = 512;
 
-/** `torn`: it ends in the middle of a write, as a crash leaves it; that write was never acknowledged. */
+/** `torn`: the log ends within a write, as after a crash. That write was never acknowledged. */
 export type LogEnd = "whole" | "torn" | { readonly damagedAt: number };
 
-/** Hands over what was written, in order, until the log ends or something in it cannot be what was written. */
+/** Passes the written entries to `take`, in order, until the log ends or is damaged. */
 export function readLog(log: Buffer, take: (entry: Buffer) => void = () => undefined): LogEnd {
   let parts: Buffer[] = [];
   for (let at = 0; at < log.length; ) {
@@ -45,7 +45,7 @@ export function readLog(log: Buffer, take: (entry: Buffer) => void = () => undef
   return parts.length > 0 ? "torn" : "whole";
 }
 
-/** What is wrong with the record at `at`. */
+/** The fault of the record at `at`, if any. */
 function faultOf(log: Buffer, at: number, blockLeft: number): "torn" | "damaged" | undefined {
   if (at + HEADER_BYTES > log.length) return "torn";
   const length = log.readUInt16LE(at + 4);
@@ -53,7 +53,7 @@ function faultOf(log: Buffer, at: number, blockLeft: number): "torn" | "damaged"
   if (HEADER_BYTES + length > blockLeft) return "damaged";
   const end = at + HEADER_BYTES + length;
   const right = isRight(log, at, Math.min(end, log.length));
-  // Where all of the record is there, or others behind it, it is its length that is wrong.
+  // If the record is complete, or others follow it, its length is wrong.
   if (end > log.length) return right || holdsRecord(log, at + HEADER_BYTES) ? "damaged" : "torn";
   if (right) return type >= WHOLE && type <= LAST ? undefined : "damaged";
   return zeroFrom(log, type === 0 ? at : Math.ceil((at + HEADER_BYTES) / SECTOR_BYTES) * SECTOR_BYTES) ? "torn" : "damaged";
@@ -61,7 +61,7 @@ function faultOf(log: Buffer, at: number, blockLeft: number): "torn" | "damaged"
 
 const isRight = (log: Buffer, at: number, end: number): boolean => crc32c(log, at + 6, end) === unmasked(log.readUInt32LE(at));
 
-/** Whether a record that is sound begins anywhere behind `from`, in the last block. */
+/** Whether a sound record begins anywhere behind `from`, in the last block. */
 function holdsRecord(log: Buffer, from: number): boolean {
   for (let at = from; at + HEADER_BYTES < log.length; at++) {
     const type = log[at + 6] as number;
@@ -71,7 +71,7 @@ function holdsRecord(log: Buffer, from: number): boolean {
   return false;
 }
 
-/** Whether nothing but zeros, and some, lie from `from` to the end: room that a file was given before it was written to. */
+/** Whether only zeros, at least one, follow from `from` to the end: room that was allocated to the file before a write. */
 function zeroFrom(log: Buffer, from: number): boolean {
   return from < log.length && log.subarray(from).every((byte) => byte === 0);
 }

@@ -1,7 +1,7 @@
 import { ByteReader } from "../../../core/bytes/byte-reader.ts";
 import { type LogEnd, readLog } from "./log-file.ts";
 
-/** Of the edits that a MANIFEST is a log of. */
+/** Tags of the fields of edits. A MANIFEST is a log of edits. */
 const TAG = {
   comparator: 1,
   logNumber: 2,
@@ -13,10 +13,10 @@ const TAG = {
   previousLog: 9,
 } as const;
 
-/** What a MANIFEST says the database consists of. */
+/** The files of a database according to its MANIFEST. */
 export interface Manifest {
   readonly end: LogEnd;
-  /** Write-ahead logs from this number on hold what no table does; 0 where there was never one. */
+  /** Write-ahead logs from this number on hold writes that no table has; 0 if there was never a log. */
   readonly logNumber: number;
   /** Number and size of every table. */
   readonly tables: ReadonlyMap<number, number>;

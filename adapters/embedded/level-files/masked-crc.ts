@@ -1,4 +1,4 @@
-/** LevelDB stores checksums masked, since one over bytes that hold a checksum says little. */
+/** LevelDB stores checksums masked, because a checksum of bytes that contain a checksum is weak. */
 const MASK = 0xa282ead8;
 
 export const masked = (crc: number): number => (((crc >>> 15) | (crc << 17)) + MASK) >>> 0;

@@ -22,7 +22,7 @@ export interface Block {
   readonly size: number;
 }
 
-/** The blocks that fail their checksum; nothing of a table without its index can be found. */
+/** The blocks that fail their checksum. Without its index, a table counts as one damaged block. */
 export function damagedBlocks(table: Buffer): readonly Block[] {
   const whole: Block = { kind: "index", offset: 0, size: table.length };
   try {
@@ -40,11 +40,11 @@ export function damagedBlocks(table: Buffer): readonly Block[] {
   }
 }
 
-/** What to write in place of a damaged block so that the table can be used: a filter that lets everything through, or no entry. */
+/** Replaces a damaged block so that the table can be used: by a filter that lets everything through, or a block without entries. */
 export function emptied(table: Buffer, { kind, offset, size }: Block): Buffer | undefined {
   if (kind === "index" || size < TRAILER_BYTES) return undefined;
   const block = Buffer.from(table.subarray(offset, offset + size + TRAILER_BYTES));
-  // The offset of a filter's own index; or the number of restarts, and a block without one is taken for empty.
+  // For a filter, this overwrites the offset of its index. For data, the number of restarts: a block with none counts as empty.
   if (kind === "filter") block.fill(0xff, size - 5, size - 1);
   else block.fill(0, size - 4, size);
   block[size] = 0;

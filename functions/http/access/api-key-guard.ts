@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 
 const BEARER = /^bearer +(\S+)$/i;
 
-/** Lets in whoever carries a known key. It knows the SHA-256 of each key and nothing more; without one it lets nobody in. */
+/** Admits requests with a known key. It knows only the SHA-256 of each key. Without any key it admits nobody. */
 export class ApiKeyGuard {
   readonly #keyHashes: readonly Uint8Array[];
   readonly #openPaths: ReadonlySet<string>;

@@ -4,7 +4,7 @@ import { emptyReply, type Reply } from "../reply.ts";
 type HeaderOf = (name: string) => string | undefined;
 
 const METHODS = "GET, HEAD, PUT, PATCH, POST, DELETE";
-/** Besides those that every page may read. */
+/** Headers that pages may read besides those that every page may. */
 const READABLE = [
   "Allow",
   "ETag",
@@ -16,13 +16,13 @@ const READABLE = [
   "WWW-Authenticate",
   "X-Request-Id",
 ].join(", ");
-/** Seconds for which a browser need not ask again: none remembers it for longer than two hours. */
+/** Seconds for which a browser remembers the answer: no browser does for longer than two hours. */
 const REMEMBERED_SECONDS = "7200";
 const HEADER_NAMES = /^[A-Za-z0-9 ,!#$%&'*+.^_`|~-]{1,1024}$/;
 
 /**
- * Which web pages of other origins may call the API. A page of a listed origin may send credentials, and is told by its name; where
- * any origin may call, none of them may send credentials, which is why only a server that wants a key is ever open to all.
+ * Which web pages of other origins may call the API. A page of a listed origin may send credentials, and the answer names its origin.
+ * If any origin may call, none may send credentials. So a server is open to all origins only if it wants a key.
  * Source: the Fetch standard, 3.2 "CORS protocol".
  */
 export class Cors {
@@ -39,7 +39,7 @@ export class Cors {
     return this.#any || this.#origins.has(origin);
   }
 
-  /** The answer to the question that a browser asks ahead of a request; `undefined` for a request that is no such question. */
+  /** The answer to a browser's preflight request; `undefined` for any other request. */
   preflight(method: string, header: HeaderOf): Reply | undefined {
     if (method !== "OPTIONS") return undefined;
     const origin = header("origin");
@@ -55,8 +55,8 @@ export class Cors {
   }
 
   /**
-   * What every answer to `origin` carries, so that the page may read it; nothing where no page of another origin may. `vary` is what the
-   * answer depends on besides.
+   * The headers of every answer to `origin`, with which the page may read it; none if no page of another origin may. `vary`: other
+   * headers that the answer depends on.
    */
   headersFor(origin: string | undefined, vary?: string): Readonly<Record<string, string>> | undefined {
     if (this.#any) return { "Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": READABLE };

@@ -2,20 +2,20 @@ import { BrokerError } from "../../../core/errors.ts";
 import type { Reading } from "../../../core/ports/reading.ts";
 import { Rounds } from "../../runtime/rounds.ts";
 
-/** Reads for answers under way at once; what each finds may be 4 MiB. */
+/** Reads for answers that run at once. Each may return 4 MiB. */
 const READS_MAX = 8;
-/** Making such an answer takes the processor for milliseconds. */
+/** Rendering an answer of this size takes milliseconds of processor time. */
 const LARGE_BYTES = 512 * 1_024;
-/** A client that has left an answer untaken for so long may lose it where others wait for the memory. */
+/** A client that has read nothing of an answer for this long may lose it if others wait for the memory. */
 const UNTAKEN_MS = 2_000;
-/** Who has waited so long is told to come again. */
+/** After this wait a request is refused and told to come again. */
 const WAIT_MS_MAX = 10_000;
 const LOOK_MS = 100;
 
 interface Held {
   readonly bytes: number;
   readonly sinceMs: number;
-  /** Gives the answer up. */
+  /** Abandons the answer. */
   readonly cut: () => void;
 }
 
@@ -26,9 +26,9 @@ interface Waiter {
 }
 
 /**
- * Bounds what answers hold, over all connections of a process: a few are read at once, and only while those that are not sent yet
- * leave room. Clients that do not take what they asked for are cut off where others wait. Large answers are made in rounds of the
- * event loop of their own.
+ * Bounds the memory of answers, over all connections of a process. A few are read at once, and only while unsent answers leave room.
+ * Clients that do not read their answers are cut off if others wait. Each large answer is rendered in a round of the event loop of its
+ * own.
  */
 export class AnswerMemory implements Reading {
   readonly #bytesMax: number;
@@ -53,7 +53,7 @@ export class AnswerMemory implements Reading {
       return found;
     } finally {
       this.#reads -= 1;
-      // By the next round what was found is on its way, and counted.
+      // By the next round the read's result is being sent, and counted.
       if (this.#waiters.length > 0) this.#rounds.start();
     }
   }
@@ -62,7 +62,7 @@ export class AnswerMemory implements Reading {
     return this.#rounds.pause();
   }
 
-  /** Counts an answer that is not sent yet, until the function is called that this returns. `cut` gives the answer up. */
+  /** Counts an unsent answer until the returned function is called. `cut` abandons the answer. */
   hold(bytes: number, cut: () => void): () => void {
     const held = { bytes, sinceMs: performance.now(), cut };
     this.#held.add(held);
@@ -104,7 +104,7 @@ export class AnswerMemory implements Reading {
     } else if (this.#hasMemory) this.#rounds.start();
   }
 
-  /** Makes room where those who wait have none, and sends away who has waited too long. */
+  /** Makes room for waiting reads, and refuses those that have waited too long. */
   #look(): void {
     const nowMs = performance.now();
     for (const held of this.#held) {

@@ -1,10 +1,10 @@
 import { BrokerError } from "../../../core/errors.ts";
 
-/** Sends that were answered before they were stored, in one process. */
+/** Limits of sends that were answered before they were stored, in one process. */
 const BACKGROUND_SENDS_MAX = 1_000;
 const BACKGROUND_BYTES_MAX = 64 * 1_024 * 1_024;
 
-/** Work that goes on after its request was answered. Bounded, and awaited before the process ends. */
+/** Work that continues after its request was answered. It is bounded, and awaited before the process ends. */
 export class BackgroundSends {
   readonly #running = new Set<Promise<void>>();
   readonly #onError: (error: unknown) => void;

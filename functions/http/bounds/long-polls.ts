@@ -1,20 +1,20 @@
-/** Requests that wait. Each ends early when its client goes away, and all do when the server stops. */
+/** Waiting requests. Each ends early when its client goes away, and all end when the server stops. */
 export class LongPolls {
   readonly #waitMsMax: number;
   readonly #open = new Set<AbortController>();
   #ended = false;
 
-  /** Where the runtime cuts requests off, none waits for longer than `waitMsMax`. */
+  /** No request waits longer than `waitMsMax`, after which the runtime would cut it off. */
   constructor(waitMsMax = Number.POSITIVE_INFINITY) {
     this.#waitMsMax = waitMsMax;
   }
 
-  /** How long a request waits that asks for `waitMs`. */
+  /** How long a request that asks for `waitMs` may wait. */
   bound(waitMs: number): number {
     return Math.min(waitMs, this.#waitMsMax);
   }
 
-  /** True once the server is stopping: whoever waits should answer with what there is. */
+  /** True once the server is stopping: waiting requests should answer with what they have. */
   get ended(): boolean {
     return this.#ended;
   }

@@ -11,7 +11,7 @@ export class RequestMemory {
     return this.#bytesHeld;
   }
 
-  /** False, and nothing is taken, when that much is not free. */
+  /** False, and nothing is taken, if less is free. */
   take(bytes: number): boolean {
     if (this.#bytesHeld + bytes > this.#bytesMax) return false;
     this.#bytesHeld += bytes;

@@ -4,7 +4,7 @@ import { lazily } from "../../runtime/lazily.ts";
 import { type DocsFiles, readRenderer } from "./docs-files.ts";
 import { type PackedFile, packedFile } from "./packed-file.ts";
 
-/** Beside the bundle that has this. */
+/** The folder beside the bundle that contains this module. */
 const FOLDER = new URL("./docs/", import.meta.url);
 
 const openApi = lazily(async (): Promise<PackedFile> => {
@@ -12,5 +12,5 @@ const openApi = lazily(async (): Promise<PackedFile> => {
   return packedFile(packed, "application/json", createHash("sha256").update(packed).digest("base64url"));
 });
 
-/** The files that the build wrote. A bundle has these in place of `source-files.ts`, and no generator. */
+/** The files that the build wrote. A bundle uses these instead of `source-files.ts`, and contains no generator. */
 export const docsFiles: DocsFiles = { openApi, renderer: lazily(() => readRenderer(FOLDER)) };

@@ -2,7 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import type { Route } from "../route.ts";
 import { type PackedFile, packedFile } from "./packed-file.ts";
 
-/** What the documentation consists of beside its pages. Made by the build; what runs from the sources makes the document anew. */
+/** The files of the documentation besides its pages. The build makes them; from the sources, the document is made at run time. */
 export interface DocsFiles {
   /** The OpenAPI document of all routes. */
   openApi(routes: readonly Route[]): Promise<PackedFile>;
@@ -11,7 +11,7 @@ export interface DocsFiles {
 }
 
 export interface Renderer {
-  /** Of its file: has the digest, so that a name never stands for something else. */
+  /** Name of its file. It contains the digest, so that a name never stands for other content. */
   readonly name: string;
   /** SHA-256 in base64, by which a page may run it. */
   readonly digest: string;
@@ -22,7 +22,7 @@ export interface Renderer {
 const RENDERER = /^renderer-([\w-]{43})\.js$/;
 const PACKED = ".gz";
 
-/** Reads the renderer that the build left in a folder. Errors: those of the file system, where nothing was built. */
+/** Reads the renderer that the build left in a folder. Errors: those of the file system, if nothing was built. */
 export async function readRenderer(folder: URL): Promise<Renderer> {
   const names = (await readdir(folder)).filter((name) => name.endsWith(PACKED)).map((name) => name.slice(0, -PACKED.length));
   const [name = "", digest = ""] = names.map((each) => RENDERER.exec(each)).find((match) => match !== null) ?? [];

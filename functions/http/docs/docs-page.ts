@@ -18,9 +18,9 @@ openapi-explorer::part(schema-description){display:block;flex:1 1 0;min-width:0}
 `;
 
 /**
- * The page that shows the API. It is the same for everyone and has nothing of the server in it: its script gets the document and the
- * renderer, with the reader's key where the server wants one. The renderer writes styles into what it shows, hence 'unsafe-inline';
- * scripts run by their digest alone.
+ * The page that shows the API. It is the same for everyone and contains nothing of the server. Its script gets the document and the
+ * renderer, with the reader's key if the server wants one. The renderer writes styles into what it shows, hence 'unsafe-inline'.
+ * Scripts run only by their digest.
  */
 export function docsPageReply({ name, digest }: Renderer): Reply {
   const page = html`<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Apogee API</title>

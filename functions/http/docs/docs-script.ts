@@ -1,6 +1,6 @@
 /**
- * Runs in the docs page. The key is kept in sessionStorage, which no other tab and no later visit sees. The renderer is fetched, since a
- * script element cannot send the key, and runs because the page's policy has its digest.
+ * Runs in the docs page. The key is kept in sessionStorage, which no other tab and no later visit sees. The renderer is fetched,
+ * because a script element cannot send the key. It may run because the page's policy has its digest.
  */
 export const DOCS_SCRIPT = `
 const KEY = "apogee-api-key";

@@ -12,7 +12,7 @@ const entries = Array.from(ERROR_SLUGS, ([slug, code]) => {
 <dd>${advice} ${EFFECTS[effect]} ${retryable ? "The same request may succeed later." : "The same request will not succeed later."}</dd>`;
 });
 
-/** Every error, where the `type` of a problem document leads. Needs no script. */
+/** The page of all errors, to which the `type` of a problem document leads. Needs no script. */
 export const ERRORS_PAGE_REPLY: Reply = {
   status: 200,
   body: String(html`<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Apogee errors</title>

@@ -4,13 +4,13 @@ export type JsonSchema = Readonly<Record<string, unknown>>;
 
 /** Schemas as JSON Schema, as requests write them. */
 export interface JsonSchemas {
-  /** One of those that were given: a reference where it has an id. */
+  /** The JSON Schema of a given schema: a reference if it has an id. */
   of(schema: z.ZodType): JsonSchema;
-  /** What is referred to, by id. */
+  /** The schemas that are referred to, by id. */
   readonly components: Readonly<Record<string, JsonSchema>>;
 }
 
-/** All are translated together, so that what has an id is described once. `json` in a schema's meta stands for all that is derived. */
+/** Translates all schemas together, so that one with an id is described once. `json` in a schema's meta replaces everything derived. */
 export function jsonSchemas(schemas: Iterable<z.ZodType>): JsonSchemas {
   const names = new Map(Array.from(new Set(schemas), (schema, at) => [schema, String(at)] as const));
   const holder = z.object(Object.fromEntries(Array.from(names, ([schema, name]) => [name, schema])));
@@ -35,18 +35,18 @@ export function jsonSchemas(schemas: Iterable<z.ZodType>): JsonSchemas {
   };
 }
 
-/** Says in one word what generators of clients trip over when it is said in two. Values come from the inside out. */
+/** Simplifies forms that client generators trip over. Values come from the inside out. */
 function simplify(_key: string, value: unknown): unknown {
   if (typeof value === "string") return value.replace(/^#\/\$defs\//, "#/components/schemas/");
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
   const schema = { ...value } as Record<string, unknown>;
-  // A map of properties may have one that is called so: only what is no schema is dropped.
+  // A map of properties may have a property of that name, so only non-schemas are dropped.
   if (typeof schema.id === "string") delete schema.id;
   if (JSON.stringify(schema.propertyNames) === '{"type":"string"}') delete schema.propertyNames;
   return orNull(schema);
 }
 
-/** `anyOf` of a type and null as a type that can be null. */
+/** Rewrites `anyOf` of a type and null as a nullable type. */
 function orNull(schema: Record<string, unknown>): Record<string, unknown> {
   const { anyOf, ...rest } = schema;
   if (!Array.isArray(anyOf) || anyOf.length !== 2 || anyOf[1]?.type !== "null") return schema;

@@ -10,7 +10,7 @@ export interface Header {
 
 const text = { type: "string" };
 
-/** Headers that answers of many routes have. */
+/** Headers of the answers of many routes. */
 export const HEADERS = {
   "X-Request-Id": { description: "Names the request in the server's log.", required: true, schema: text },
   "Server-Timing": { description: "How long the server took, in milliseconds.", required: true, schema: text },
@@ -28,10 +28,10 @@ type Name = keyof typeof HEADERS;
 const references = (...names: Name[]): Record<string, { readonly $ref: string }> =>
   Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
 
-/** Of every answer. */
+/** Headers of every answer. */
 export const ANSWER_HEADERS = references("X-Request-Id", "Server-Timing");
 
-/** Of a problem document besides, by its status and the codes it may have. */
+/** Additional headers of a problem document, by its status and possible codes. */
 export function problemHeaders(
   status: number,
   codes: readonly ErrorCodeName[],

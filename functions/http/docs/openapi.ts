@@ -8,7 +8,7 @@ import { TAGS } from "../tags.ts";
 import { type JsonSchema, type JsonSchemas, jsonSchemas } from "./json-schemas.ts";
 import { ANSWER_HEADERS, HEADERS, type Header, problemHeaders } from "./openapi-headers.ts";
 
-/** What any route may answer, two of them by a server that wants no key: they keep web pages out. */
+/** Errors of any route. Two of them come from a server without a key, which keeps web pages out. */
 const ANY_ROUTE_ERRORS = [
   "BAD_REQUEST",
   "MISDIRECTED_REQUEST",
@@ -18,16 +18,16 @@ const ANY_ROUTE_ERRORS = [
   "STORE_CORRUPT",
   "INTERNAL_ERROR",
 ] as const satisfies ErrorCodeName[];
-/** Besides, of a route that may want a key. */
+/** Additional errors of a route that may want a key. */
 const KEY_ERRORS = ["UNAUTHORIZED"] as const satisfies ErrorCodeName[];
-/** Besides, of any route that changes something. */
+/** Additional errors of any route that changes something. */
 const CHANGE_ERRORS = ["REQUEST_TIMEOUT"] as const satisfies ErrorCodeName[];
-/** Besides, of a POST: its repeats may be told by a key. */
+/** Additional errors of a POST, whose repeats may be recognised by a key. */
 const POST_ERRORS = ["REQUEST_IN_PROGRESS", "IDEMPOTENCY_KEY_REUSED"] as const satisfies ErrorCodeName[];
-/** Besides, of a route that reads a body. */
+/** Additional errors of a route that reads a body. */
 const BODY_ERRORS = ["UNSUPPORTED_MEDIA_TYPE", "MESSAGE_BODY_TOO_LARGE"] as const satisfies ErrorCodeName[];
 
-/** The one way to get past a guard. */
+/** The only security scheme. */
 const API_KEY = "apiKey";
 
 interface MediaType {
@@ -55,7 +55,7 @@ export interface Operation {
   readonly tags: readonly string[];
   readonly summary: string;
   readonly description: string;
-  /** The second of two ways is for servers that have a key. */
+  /** The second of two entries is for servers with a key. */
   readonly security: readonly Readonly<Record<string, readonly []>>[];
   readonly parameters: readonly Parameter[];
   readonly requestBody?: {
@@ -66,7 +66,7 @@ export interface Operation {
   readonly responses: Readonly<Record<string, Answer>>;
 }
 
-/** The OpenAPI 3.1 document of a route table. It is one for servers with a key and for those without. */
+/** The OpenAPI 3.1 document of a route table: the same for servers with and without a key. */
 export function createOpenApiDocument(routes: readonly Route[]) {
   const schemas = jsonSchemas(routes.flatMap(schemasOf));
   const paths: Record<string, Record<string, Operation>> = {};
@@ -97,7 +97,7 @@ export function createOpenApiDocument(routes: readonly Route[]) {
 const bodySchema = ({ body }: Route): z.ZodType | undefined =>
   body?.kind === "json" ? (body.documented ?? body.schema) : undefined;
 
-/** All that `operationOf` asks for. */
+/** All schemas that `operationOf` uses. */
 function schemasOf(route: Route): z.ZodType[] {
   const replies = Object.values(route.replies).flatMap(({ schema, alternatives = {} }) => [
     schema,
@@ -158,7 +158,7 @@ function requestBodyOf(route: Route, schemas: JsonSchemas): Operation["requestBo
     return { required: true, content: { "application/octet-stream": { schema: { type: "string", format: "binary" }, example } } };
   }
   return {
-    // Not as content of its own: generated clients make two requests of it, or one that does not compile.
+    // Not a separate content type: generated clients would make two requests of it, or not compile.
     ...(body.mergePatch ? { description: "Also taken as `application/merge-patch+json`." } : {}),
     required: !body.optional,
     content: { "application/json": { schema: schemas.of(body.documented ?? body.schema), example } },
@@ -191,7 +191,7 @@ function contentOf(reply: DocumentedReply, schemas: JsonSchemas): Answer["conten
   return { [contentType]: media, ...Object.fromEntries(others) };
 }
 
-/** Problem documents, by status: codes that share one are listed together. */
+/** Problem documents by status. Codes with the same status are listed together. */
 function errorsOf(route: Route, schemas: JsonSchemas): Record<string, Answer> {
   const key = route.open ? [] : KEY_ERRORS;
   const body = route.body ? BODY_ERRORS : [];

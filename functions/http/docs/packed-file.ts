@@ -3,13 +3,13 @@ import { gunzip } from "node:zlib";
 import { lazily } from "../../runtime/lazily.ts";
 import type { Reply } from "../reply.ts";
 
-/** A file that is kept packed with gzip, as nearly every client takes it. Answers share its bytes. */
+/** A file that is kept packed with gzip, which nearly every client takes. Answers share its bytes. */
 export interface PackedFile {
   readonly packed: Uint8Array<ArrayBuffer>;
-  /** For the others. */
+  /** For clients that do not take gzip. */
   unpacked(): Promise<Uint8Array<ArrayBuffer>>;
   readonly contentType: string;
-  /** Names these bytes in an ETag. Absent: they are not named. */
+  /** The ETag of these bytes. Absent: they have none. */
   readonly tag: string | undefined;
 }
 
@@ -22,7 +22,7 @@ export const packedFile = (packed: Uint8Array<ArrayBuffer>, contentType: string,
 
 const GZIP = /(?:^|[,\s])gzip(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))/i;
 
-/** A file as `header` asks for it: packed or not, or only that it is still the same. */
+/** The reply with a file, according to the request's headers: packed or not, or 304 if it is unchanged. */
 export async function fileReply(
   file: PackedFile,
   header: (name: string) => string | undefined,

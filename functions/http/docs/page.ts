@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 
-/** Of the pages around what the renderer shows. */
+/** The style of the pages around the renderer's part. */
 export const STYLE = `
 :root{color-scheme:light dark;--line:#8885;--link:light-dark(#0b57a4,#8ab8f0)}
 *{box-sizing:border-box}
@@ -17,15 +17,15 @@ dd{margin:0}
 [hidden]{display:none!important}
 `;
 
-/** As a Content-Security-Policy names what a page may run. */
+/** The name of a text in a Content-Security-Policy that lets a page run it. */
 export const sourceHash = (text: string): string => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
 
-/** Headers of a page that may load nothing but what `policy` lets it: its own server is all it reaches. */
+/** Headers of a page that may load only what `policy` allows, and reaches only its own server. */
 export const pageHeaders = (policy: string): Readonly<Record<string, string>> => ({
   "Content-Type": "text/html; charset=utf-8",
   "Content-Security-Policy": `default-src 'none'; ${policy}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
   "X-Content-Type-Options": "nosniff",
   "Referrer-Policy": "no-referrer",
-  // What it shows changes with the server: asked for each time.
+  // The page changes with the server, so it is revalidated each time.
   "Cache-Control": "no-cache",
 });

@@ -16,7 +16,7 @@ async function generate(routes: readonly Route[]): Promise<PackedFile> {
 /** The same for every server. */
 let document: Promise<PackedFile> | undefined;
 
-/** The document as the sources have it, and the renderer as it was built last: it does not depend on them. */
+/** The document as made from the sources, and the last built renderer, which does not depend on them. */
 export const docsFiles: DocsFiles = {
   openApi(routes) {
     document ??= generate(routes);

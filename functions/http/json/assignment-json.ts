@@ -4,7 +4,7 @@ import type { AssignedQueue, Assignment } from "../../../core/terms.ts";
 type ConfigJson = { readonly strategy: "CONFIG"; readonly queues: Readonly<Record<string, readonly AssignedQueue[]>> };
 export type AssignmentJson = Exclude<Assignment, { readonly strategy: "CONFIG" }> | ConfigJson;
 
-/** By queue, so that the order in which the clients are given does not matter. */
+/** Sorted by queue, so that the order of the clients does not matter. */
 export function parseAssignment(value: AssignmentJson): Assignment {
   if (typeof value === "string" || value.strategy !== "CONFIG") return value;
   const queues = Object.entries(value.queues).flatMap(([clientId, some]) => some.map((queue) => ({ clientId, ...queue })));

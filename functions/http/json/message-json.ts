@@ -10,7 +10,7 @@ import { formatInstant, readInstant } from "../times.ts";
 
 const BASE64_ALPHABET = /^[A-Za-z0-9+/]*$/;
 
-/** A checked envelope as the broker takes it. Errors: BAD_REQUEST for a body that is not what `bodyEncoding` says. */
+/** A checked envelope in the broker's form. Errors: BAD_REQUEST if the body does not match `bodyEncoding`. */
 export function decodeMessage(envelope: MessageEnvelope): MessageInput {
   return {
     body: decodeBody(envelope.body, envelope.bodyEncoding),
@@ -66,7 +66,7 @@ function decodeBody(body: unknown, encoding: MessageEnvelope["bodyEncoding"]): B
   return encoding === "base64" ? decodeBase64(body) : Buffer.from(body);
 }
 
-/** The standard alphabet only; padding may be left out but not be wrong. */
+/** The standard alphabet only. Padding may be missing but not wrong. */
 function decodeBase64(text: string): Buffer {
   const unpadded = text.endsWith("==") ? text.length - 2 : text.endsWith("=") ? text.length - 1 : text.length;
   const paddingFits = unpadded === text.length || text.length % 4 === 0;
@@ -76,7 +76,7 @@ function decodeBase64(text: string): Buffer {
   return Buffer.from(text, "base64");
 }
 
-/** A number that JavaScript cannot hold would be stored as another one. */
+/** Refuses numbers that JavaScript cannot hold: they would be stored as others. */
 function requireExactNumbers(value: unknown): void {
   if (typeof value === "number") {
     if (Number.isInteger(value) ? Number.isSafeInteger(value) : Number.isFinite(value)) return;
@@ -96,13 +96,13 @@ function decodeProperties(properties: Readonly<Record<string, unknown>>): Readon
   return decoded;
 }
 
-/** A page of messages shows every body as text that is text, or every body as base64. */
+/** How a page of messages shows bodies: as text where they are text, or all as base64. */
 export type Bodies = "text" | "base64";
 
-/** Pages with fewer bytes of bodies fit whatever their escapes: a control character takes seven bytes in a string of a string. */
+/** Pages with fewer bytes of bodies always fit: a control character takes seven bytes when its text is quoted twice. */
 const ALWAYS_FITTING_BYTES = 512 * 1_024;
 
-/** A page as `show` has it; bodies are base64, which needs no escapes, where as text the page would not fit. */
+/** A page as `show` makes it. If it would not fit with text, bodies are base64, which needs no escapes. */
 export function pageJson<M extends Pick<StoredMessage, "body">, Shown>(
   messages: readonly M[],
   { quotedBytesMax }: AnswerLimits,
@@ -146,5 +146,5 @@ export const receivedMessageJson = (message: ReceivedMessage, bodies?: Bodies) =
     receiptHandle: message.receiptHandle,
   });
 
-/** A message that is stored and cannot be read. */
+/** A stored message that cannot be read. */
 export const unreadableJson = ({ offset, reason }: Unreadable) => ({ offset: String(offset), reason });

@@ -7,18 +7,18 @@ export interface Exchange {
   readonly outgoing: ServerResponse;
 }
 
-/** Requests that one connection may have sent ahead before no more of it is read. */
+/** How many requests a connection may send ahead before it is no longer read. */
 const AHEAD_MAX = 16;
-/** Requests sent ahead, over all connections: some 20 MiB. One read of a socket may bring two thousand. */
+/** Requests sent ahead, over all connections: about 20 MiB. One read of a socket may bring two thousand. */
 const AHEAD_TOTAL_MAX = 4_096;
 
 interface Line {
   current: Exchange | undefined;
-  /** Answered, while its request still comes in. */
+  /** The answered exchange whose request is still arriving. */
   unread: Exchange | undefined;
-  /** Sent ahead, in their order. */
+  /** Requests sent ahead, in order. */
   readonly ahead: Exchange[];
-  /** What to do in place of waiting for another request. */
+  /** What to do instead of waiting for another request. */
   last: (() => void) | undefined;
 }
 
@@ -29,14 +29,14 @@ export interface ConnectionsOptions {
 }
 
 /**
- * The connections of a server. The requests of one are carried out one after another, so no connection holds more than one answer,
- * however many requests it sends ahead. Where there are too many connections, those give way that have nothing under way, the one
- * first that was idle longest: nobody can keep others out by opening connections alone.
+ * The connections of a server. The requests of a connection are handled one after another, so it holds only one answer, however many
+ * requests it sends ahead. If there are too many connections, idle ones are closed, the longest idle first: so nobody can keep others
+ * out merely by opening connections.
  */
 export class Connections {
   readonly #options: ConnectionsOptions;
   readonly #lines = new Map<Socket, Line>();
-  /** Without a request under way, the longest so first. */
+  /** Connections without a request under way, the longest idle first. */
   readonly #idle = new Set<Socket>();
   #aheadTotal = 0;
 
@@ -55,13 +55,13 @@ export class Connections {
     socket.once("close", () => {
       this.#idle.delete(socket);
       this.#lines.delete(socket);
-      // They were not begun, and nobody is left to be answered.
+      // These requests were not begun, and their client has gone.
       this.#aheadTotal -= line.ahead.length;
       line.ahead.length = 0;
     });
   }
 
-  /** Serves a request when those before it on its connection have been answered. */
+  /** Serves a request once the earlier ones of its connection have been answered. */
   arrived(exchange: Exchange): void {
     const { socket } = exchange.incoming;
     const line = this.#lines.get(socket);
@@ -74,7 +74,7 @@ export class Connections {
     }
   }
 
-  /** Does `last` once every request that came whole has been answered. Nothing more comes of the connection. */
+  /** Runs `last` once every complete request has been answered. No further request of the connection is served. */
   endWith(socket: Socket, last: () => void): void {
     const line = this.#lines.get(socket);
     if (line?.current === undefined) {
@@ -88,7 +88,7 @@ export class Connections {
     }
   }
 
-  /** The request that a connection is busy with: it is read, carried out, or answered. */
+  /** The request that the connection is busy with: reading, handling or answering it. */
   busyWith(socket: Socket): Exchange | undefined {
     const line = this.#lines.get(socket);
     return line?.current ?? line?.unread;
@@ -123,7 +123,7 @@ export class Connections {
     this.#begin(line, next);
   }
 
-  /** False where none is idle. */
+  /** Closes the longest idle connection. False if none is idle. */
   #cutIdle(): boolean {
     for (const socket of this.#idle) {
       this.#idle.delete(socket);

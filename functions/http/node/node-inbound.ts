@@ -4,7 +4,7 @@ import type { Inbound, RawRequest } from "../inbound.ts";
 import { webInbound } from "../web-inbound.ts";
 import { clientAddress } from "./client-address.ts";
 
-/** A client that has ended its side has gone, as far as anybody can tell who has nothing to send it yet. */
+/** A client that has ended its side counts as gone: with nothing to send yet, this cannot be told apart. */
 function goneSignal({ incoming: { socket }, outgoing }: HttpBindings): AbortSignal {
   const controller = new AbortController();
   const abort = () => controller.abort();
@@ -19,7 +19,7 @@ function goneSignal({ incoming: { socket }, outgoing }: HttpBindings): AbortSign
 
 const incomingOf = (raw: RawRequest): HttpBindings["incoming"] => (raw.env as HttpBindings).incoming;
 
-/** Reads a request of node:http from its own events and headers: no web stream, Headers or URL is made for it. */
+/** Reads a request of node:http from its own events and headers, without creating a web stream, Headers or URL. */
 export const nodeInbound: Inbound = {
   target(raw) {
     const url = incomingOf(raw).url ?? "/";
@@ -52,7 +52,7 @@ export const nodeInbound: Inbound = {
       const collector = new BodyCollector(Number(incoming.headers["content-length"] ?? Number.NaN), take);
       const end = (failure?: Error) => {
         incoming.off("data", onData).off("end", onEnd).off("error", onClose).off("close", onClose);
-        // What is left of a body that is refused goes by, so that its client gets to the answer.
+        // The rest of a refused body is discarded, so that its client reaches the answer.
         incoming.resume();
         if (failure) return reject(failure);
         try {

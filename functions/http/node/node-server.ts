@@ -11,14 +11,14 @@ import { requestIdOf } from "../request-id.ts";
 import { Connections, type Exchange } from "./connections.ts";
 import { parserError, refuseConnection, refuseRequest, refuseTunnel, requestError } from "./protocol-errors.ts";
 
-/** Properties travel in headers on /publish: 16 KiB of them, their names, and the rest. */
+/** /publish takes properties as headers: 16 KiB of them, their names, and the other headers. */
 const HEADER_BYTES_MAX = 32 * 1_024;
 const HEADERS_TIMEOUT_MS = 20_000;
-/** 6 MiB in this time is 100 KB/s. What is refused is read on as long, so that a client that is still writing gets to the answer. */
+/** 6 MiB in this time is 100 KB/s. A refused request is read for as long, so that a client that is still writing reaches the answer. */
 const REQUEST_TIMEOUT_MS = 60_000;
-/** A client that takes nothing of its answer for so long has lost it. A stream of events writes more often. */
+/** A client that reads nothing of its answer for this long is cut off. A stream of events writes more often. */
 const WRITE_TIMEOUT_MS = 60_000;
-/** Longer than the usual idle limit of a load balancer, so that it never meets a connection being closed. */
+/** Longer than the usual idle limit of a load balancer, so that it never uses a connection that is being closed. */
 const KEEP_ALIVE_MS = 75_000;
 /** How often Node looks for requests that are late. */
 const TIMEOUT_CHECK_MS = 5_000;
@@ -50,9 +50,9 @@ export async function serveApp(app: Hono, options: NodeServerOptions): Promise<N
   const { host, port, connectionsMax } = options;
   const listener = getRequestListener((request, env) => app.fetch(request, env), {
     errorHandler: (error) => unroutable(error, options),
-    // HTTP/1.0 need not send a Host, and a health check does not.
+    // HTTP/1.0 requests, such as health checks, need not have a Host.
     hostname: "localhost",
-    // Its own way ends an upload half a second after the answer. Node reads on until the request's time is over.
+    // Automatic clean-up would end an upload half a second after the answer. Node reads on until the request's time is over.
     autoCleanupIncoming: false,
   });
   const connections = new Connections({
@@ -81,7 +81,7 @@ export async function serveApp(app: Hono, options: NodeServerOptions): Promise<N
   server.timeout = options.writeTimeoutMs ?? WRITE_TIMEOUT_MS;
   // Node drops headers beyond its default count without a word; their size is bounded anyway.
   server.maxHeadersCount = 0;
-  // Who has closed its own side after the request is still there to be answered.
+  // A client that closed its side after the request still gets its answer.
   Reflect.set(server, "httpAllowHalfOpen", true);
   server.on("connection", (socket) => connections.opened(socket));
   server.on("checkExpectation", (incoming, outgoing) => connections.arrived({ incoming, outgoing }));
@@ -104,7 +104,7 @@ export async function serveApp(app: Hono, options: NodeServerOptions): Promise<N
   };
 }
 
-/** What the system has not taken of an answer waits in memory until the client reads on. */
+/** Counts the part of an answer that waits in memory until the client reads on. */
 function countUnsent(outgoing: Exchange["outgoing"], memory: AnswerMemory): void {
   const bytes = outgoing.writableLength;
   if (bytes > 0 && !outgoing.closed)
@@ -133,8 +133,8 @@ function unroutable(error: unknown, { log, random }: NodeServerOptions): Respons
 }
 
 /**
- * Ends a connection that Node's parser gave up on. Requests that came whole before are carried out and answered first: the refusal
- * must not be taken for theirs.
+ * Ends a connection that Node's parser gave up on. Complete earlier requests are handled and answered first: otherwise the refusal
+ * would be taken for their answer.
  */
 function endMalformed(error: NodeJS.ErrnoException, socket: Socket, connections: Connections, options: NodeServerOptions): void {
   const busy = connections.busyWith(socket);
@@ -143,10 +143,10 @@ function endMalformed(error: NodeJS.ErrnoException, socket: Socket, connections:
   } else if (busy === undefined || busy.incoming.complete) {
     connections.endWith(socket, () => refuseConnection(socket, parserError(error), "none", options));
   } else if (busy.outgoing.headersSent) {
-    // The rest of a body that nobody wants any more: its request is answered, or all but.
+    // The malformed part is the rest of a body. Its request is answered, or almost.
     socket.destroySoon();
   } else {
-    // What is malformed is the rest of the request under way: its handler may have run.
+    // The malformed part belongs to the request under way, whose handler may have run.
     refuseConnection(socket, parserError(error), "unknown", options);
   }
 }
@@ -158,9 +158,9 @@ function stopServer(server: Server, connections: Connections, graceMs: number): 
       finished = false;
       server.closeAllConnections();
     }, graceMs);
-    // A connection kept alive becomes idle when its last answer is out.
+    // A connection that is kept alive becomes idle when its last answer is sent.
     const idle = setInterval(() => connections.closeIdle(), IDLE_CHECK_MS);
-    // node:http's own would cut off answers that are written but not sent yet.
+    // The close of node:http would cut off answers that are written but not sent.
     NetServer.prototype.close.call(server, () => {
       clearTimeout(deadline);
       clearInterval(idle);

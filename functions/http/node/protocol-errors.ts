@@ -8,7 +8,7 @@ import { requestIdOf } from "../request-id.ts";
 import { clientAddress } from "./client-address.ts";
 import type { Exchange } from "./connections.ts";
 
-/** What of a request is not HTTP as this server speaks it. */
+/** An error of a request against HTTP as this server speaks it. */
 export interface ProtocolError {
   readonly status: number;
   readonly detail: string;
@@ -16,7 +16,7 @@ export interface ProtocolError {
 
 const METHODS = "GET, HEAD, PUT, PATCH, POST, DELETE";
 
-/** What Node's parser could not make a request of. */
+/** The error for input that Node's parser rejects. */
 export function parserError({ code }: NodeJS.ErrnoException): ProtocolError {
   switch (code) {
     case "HPE_HEADER_OVERFLOW":
@@ -28,7 +28,7 @@ export function parserError({ code }: NodeJS.ErrnoException): ProtocolError {
   }
 }
 
-/** What Node's parser lets through and RFC 9112 does not. */
+/** Errors that Node's parser accepts and RFC 9112 forbids. */
 export function requestError({ httpVersion, headers, rawHeaders }: IncomingMessage): ProtocolError | undefined {
   if (httpVersion !== "1.1" && httpVersion !== "1.0") return { status: 505, detail: "Speak HTTP/1.1." };
   const hosts = rawHeaders.filter((name, index) => index % 2 === 0 && name.length === 4 && name.toLowerCase() === "host").length;
@@ -47,7 +47,7 @@ export interface ProtocolErrorDependencies {
   readonly log: Log;
 }
 
-/** Answers in place of the routes, and closes the connection: what follows on it may be a part of the same request. */
+/** Answers instead of a route, and closes the connection: further bytes on it may belong to the same request. */
 export function refuseRequest(
   { incoming, outgoing }: Exchange,
   error: ProtocolError,
@@ -62,7 +62,7 @@ export function refuseRequest(
   outgoing.writeHead(status, headers).end(body);
 }
 
-/** The same where there is no request to answer, on the bare connection. `effect` is that of the request that was malformed. */
+/** As `refuseRequest`, on a bare connection without a request. `effect` is that of the malformed request. */
 export function refuseConnection(
   socket: Socket,
   error: ProtocolError,
@@ -72,7 +72,7 @@ export function refuseConnection(
   writeRaw(socket, refusalOf(socket, problem(error, effect), { instance: "/", status: error.status }, dependencies));
 }
 
-/** CONNECT asks for a tunnel, and never reaches the routes. */
+/** Refuses CONNECT, which asks for a tunnel and never reaches the routes. */
 export function refuseTunnel({ url }: IncomingMessage, socket: Socket, dependencies: ProtocolErrorDependencies): void {
   const error = new BrokerError("METHOD_NOT_ALLOWED", `CONNECT is not allowed. Use ${METHODS}.`);
   writeRaw(socket, refusalOf(socket, error, { instance: url ?? "/", headers: { Allow: METHODS } }, dependencies));

@@ -26,15 +26,15 @@ export interface ServeOptions {
   readonly port: number;
   /** Bytes of request bodies held at once. */
   readonly requestBytesMax: number;
-  /** The one that the broker reads by. */
+  /** The same one that the broker reads by. */
   readonly answerMemory: AnswerMemory;
-  /** Absent: no request needs a key, and the server is for programs of this machine alone. */
+  /** Absent: no request needs a key, and the server is only for programs of this machine. */
   readonly guard?: ApiKeyGuard | undefined;
-  /** How long a client may take nothing of its answer. Default: a minute. */
+  /** How long a client may read nothing of its answer. Default: a minute. */
   readonly writeTimeoutMs?: number;
-  /** Connections open at once. Default: what the process may have. */
+  /** Connections open at once. Default: as many as the process may have. */
   readonly connectionsMax?: number;
-  /** Names by which a server without a guard may be called, besides this machine's own and `host`. */
+  /** Names under which a server without a guard may be called, besides this machine's own and `host`. */
   readonly allowedHosts?: readonly string[];
   /** Origins whose web pages may call. */
   readonly corsOrigins?: readonly string[];
@@ -43,8 +43,8 @@ export interface ServeOptions {
 export interface ServedBroker {
   readonly url: string;
   /**
-   * Ends long polls with what they have, lets requests and one-way sends finish for `graceMs`, and cuts off what is left. Nothing
-   * uses the broker afterwards.
+   * Ends long polls with what they have, lets requests and one-way sends finish for `graceMs`, and cuts off the rest. Afterwards
+   * nothing uses the broker.
    */
   stop(graceMs: number): Promise<void>;
 }

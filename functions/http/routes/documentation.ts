@@ -18,7 +18,7 @@ const places = z
   .object({ name: z.string(), docs: z.string(), openapi: z.string(), errors: z.string() })
   .meta({ id: "DocumentationPlaces" });
 const SAME = { 304: { description: "As the client has it." } } as const;
-/** A name with the digest in it stands for one content for ever. */
+/** A name with a digest always stands for the same content. */
 const FOR_EVER = "public, max-age=31536000, immutable";
 
 const pageRoutes: readonly Route[] = [
@@ -84,8 +84,8 @@ const pageRoutes: readonly Route[] = [
 ];
 
 /**
- * What needs no key where all else does: small pages that are the same on every server. The document and the renderer are large, and who
- * pays for every byte that is answered should not answer them to strangers.
+ * The pages that need no key on a server with a key: small pages that are the same on every server. The document and the renderer are
+ * large. An operator who pays for every byte should not have to send them to strangers.
  */
 export const OPEN_DOCUMENTATION_PATHS: readonly string[] = pageRoutes.map(({ path }) => path);
 
@@ -118,7 +118,7 @@ const fileRoutes = (routes: () => readonly Route[]): readonly Route[] => [
   }),
 ];
 
-/** The documentation, of `routes` and these. */
+/** The documentation of `routes` and of these routes. */
 export function documentationRoutes(routes: readonly Route[]): readonly Route[] {
   const own: readonly Route[] = [...pageRoutes, ...fileRoutes(() => [...routes, ...own])];
   return own;

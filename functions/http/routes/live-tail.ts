@@ -8,11 +8,11 @@ import type { LongPolls } from "../bounds/long-polls.ts";
 import { pageJson, storedMessageJson } from "../json/message-json.ts";
 import { errorJson, toBrokerError } from "../problem.ts";
 
-/** A comment goes out when nothing else did for so long, so that proxies keep the connection and a dead client is noticed. */
+/** A comment is sent if nothing else was for this long, so that proxies keep the connection and a dead client is noticed. */
 const HEARTBEAT_MS = 15_000;
 const HEARTBEAT = Buffer.from(": heartbeat\n\n");
 
-/** How soon a client comes back when its stream was handed over whole. */
+/** How soon a client comes back after its stream was handed over whole. */
 const RETRY_MS = 500;
 
 export interface LiveTail {
@@ -25,15 +25,14 @@ export interface LiveTail {
   readonly limit: number;
   readonly maxBytes: number;
   readonly filter: Filter | undefined;
-  /** What the first pull found: the stream starts with it. */
+  /** The result of the first pull, with which the stream starts. */
   readonly first: Exclude<PullResult, { status: "OFFSET_ILLEGAL" }>;
   readonly disconnected: AbortSignal;
 }
 
 /**
- * A queue as server-sent events, each with its offset as id. The next page is pulled when the client has taken the one before,
- * so a slow reader holds one page. Ends with the client, with the server, or with an `error` event when the queue cannot be
- * read on.
+ * A queue as server-sent events, each with its offset as id. The next page is pulled when the client has taken the one before, so a
+ * slow reader holds one page. Ends with the client, with the server, or with an `error` event if the queue cannot be read further.
  */
 export function liveTail(tail: LiveTail): ReadableStream<Uint8Array> {
   let offset = tail.first.nextOffset;
@@ -75,15 +74,15 @@ export function liveTail(tail: LiveTail): ReadableStream<Uint8Array> {
 }
 
 /**
- * The same where an answer is handed over whole: what is there, or else what comes within one wait. It ends with the id to go on
- * after, also where no event has one, so that a client that comes back with it misses nothing.
+ * As `liveTail`, for answers that are handed over whole: the messages that exist, or those that come within one wait. It ends with the
+ * id to continue after, even if no event has that id, so a client that comes back with it misses nothing.
  */
 export async function wholeTail(tail: LiveTail): Promise<string> {
   const page = tail.first.messages.length > 0 ? tail.first : await nextPage(tail, tail.first.nextOffset);
   return `retry: ${RETRY_MS}\n${events(page.messages, tail)}id: ${page.nextOffset - 1}\n\n`;
 }
 
-/** What comes after `offset` within one wait. Errors: OFFSET_ILLEGAL. */
+/** The messages that come after `offset` within one wait. Errors: OFFSET_ILLEGAL. */
 async function nextPage(tail: LiveTail, offset: number): Promise<LiveTail["first"]> {
   const { broker, longPolls, topic, queueId, limit, maxBytes, filter, disconnected } = tail;
   const request = { from: { offset }, limit, maxBytes, filter, waitMs: longPolls.bound(HEARTBEAT_MS) };
@@ -92,7 +91,7 @@ async function nextPage(tail: LiveTail, offset: number): Promise<LiveTail["first
   return result;
 }
 
-/** Events of a page, and behind them an id without one where the page went on: who comes back need not pass it over again. */
+/** The events of a page. If it went on past them, an id without an event follows, from which a client can continue. */
 function pageEvents(page: LiveTail["first"], tail: LiveTail): string {
   const lastOffset = page.nextOffset - 1;
   const text = events(page.messages, tail);

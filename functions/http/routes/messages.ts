@@ -24,7 +24,7 @@ import type { RouteDependencies } from "./route-dependencies.ts";
 
 const tag = "Send";
 
-/** What every send may answer. */
+/** The errors of every send. */
 export const SEND_ERRORS = [
   "FORBIDDEN",
   "ILLEGAL_DELIVERY_TIME",
@@ -48,7 +48,7 @@ export const receiptJson = (receipt: SendReceipt, topic: string) => {
     : { ...head, queueId: receipt.queueId, offset: String(receipt.offset) };
 };
 
-/** Sends one message. Errors: what the broker says about it. */
+/** Sends one message. Errors: those of the broker for it. */
 export async function sendOne(broker: Broker, topic: string, input: MessageInput): Promise<SendReceipt> {
   const [result] = await broker.sendMessages(topic, [input]);
   if (result === undefined || BrokerError.is(result)) throw result ?? new Error("a send of one message had no result");
@@ -82,7 +82,7 @@ async function sendBatch(
       `The bodies of one batch may have ${SEND_BYTES_MAX} bytes in all; send fewer.`,
     );
   }
-  // An unknown topic is the answer whatever the entries are.
+  // An unknown topic is reported whatever the entries are.
   if (inputs.length === 0) await broker.getTopic(topic);
   const sent = inputs.length === 0 ? [] : await broker.sendMessages(topic, inputs);
   let next = 0;

@@ -11,7 +11,7 @@ import {
 } from "../schemas/offsets.ts";
 import type { RouteDependencies } from "./route-dependencies.ts";
 
-/** `timestamp` and `offset` come with the `to` that names them, and with no other. */
+/** `timestamp` and `offset` are given exactly with the `to` that names them. */
 function targetOf({ to, timestamp, offset }: OffsetResetBody): OffsetReset["to"] {
   for (const [name, value] of Object.entries({ timestamp, offset })) {
     if ((to === name) === (value !== undefined)) continue;

@@ -35,7 +35,7 @@ export function readPublishHeaders(headers: Iterable<readonly [string, string]>)
   return { tag, keys, messageGroup, ...(properties.size > 0 ? { properties } : {}), ...decodeDelay({ delaySeconds, deliverAt }) };
 }
 
-/** HTTP hands header bytes over as Latin-1; what was sent as UTF-8 is read as that. */
+/** HTTP decodes header bytes as Latin-1. Values that were sent as UTF-8 are decoded again. */
 function decodeValue(name: string, value: string): string {
   if (!NOT_ASCII.test(value)) return value;
   const bytes = Buffer.from(value, "latin1");

@@ -34,7 +34,7 @@ export const publishRoutes = ({ broker, background }: RouteDependencies): readon
       if (!RETURN_MINIMAL.test(request.header("prefer") ?? "")) {
         return jsonReply(201, receiptJson(await sendOne(broker, topic, input), topic));
       }
-      // A misspelt topic is told, whatever comes after.
+      // A misspelt topic is reported, whatever happens afterwards.
       await broker.getTopic(topic);
       background.start(input.body.length, async () => void (await sendOne(broker, topic, input)));
       return emptyReply(202, { "Content-Length": "0", "Preference-Applied": "return=minimal" });

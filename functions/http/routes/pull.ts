@@ -22,7 +22,7 @@ function queueIdOf(text: string): number {
   return Number(text);
 }
 
-/** Where to start: exactly one of the three ways to say it; `otherwise` where none is given. */
+/** Where to start: given in exactly one of three ways, or `otherwise`. */
 function startOf(query: PullQuery, otherwise: PullRequest["from"] | undefined): PullRequest["from"] {
   const { offset, timestamp, tail } = query;
   const given: PullRequest["from"][] = [];
@@ -34,7 +34,7 @@ function startOf(query: PullQuery, otherwise: PullRequest["from"] | undefined): 
   return from;
 }
 
-/** An event stream that was cut off goes on after the last event the client saw; -1 comes before the first. */
+/** An event stream that was cut off continues after the last event that the client saw; -1 comes before the first. */
 function resumeOf(lastEventId: string | undefined): PullRequest["from"] | undefined {
   if (lastEventId === undefined || lastEventId === "") return undefined;
   const offset = Number(lastEventId) + 1;
@@ -57,7 +57,7 @@ const pageReply = (result: Exclude<PullResult, { status: "OFFSET_ILLEGAL" }>, to
     unreadable: result.unreadable?.map(unreadableJson),
   });
 
-/** Clients that take either name both types: they get a page, which every one of them can read. */
+/** A client that names both types gets a page, which every client can read. */
 const wantsStream = (accept = ""): boolean => accept.includes(EVENT_STREAM) && !accept.includes("application/json");
 
 const askedOffset = (from: PullRequest["from"]): number | undefined => ("offset" in from ? from.offset : undefined);

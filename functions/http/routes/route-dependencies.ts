@@ -7,7 +7,6 @@ import type { BackgroundSends } from "../bounds/background-sends.ts";
 import type { LongPolls } from "../bounds/long-polls.ts";
 import type { Cursors } from "../cursor.ts";
 
-/** What the routes work with. */
 export interface RouteDependencies {
   readonly broker: Broker;
   readonly clock: Clock;
@@ -16,6 +15,6 @@ export interface RouteDependencies {
   readonly longPolls: LongPolls;
   readonly background: BackgroundSends;
   readonly answers: AnswerLimits;
-  /** Absent where answers are handed over whole, one at a time. */
+  /** Absent if answers are handed over whole, one at a time. */
   readonly answerMemory: AnswerMemory | undefined;
 }

@@ -177,7 +177,7 @@ function checksReply(checks: readonly TransactionCheck[], answers: AnswerLimits)
   return jsonReply(200, { checks: pageJson(page, answers, ({ check }, bodies) => checkJson(check, bodies)) });
 }
 
-/** `[[transactionId, checkNumber], …]` as JSON: a check goes to one producer, and without it a lost answer would be the end of it. */
+/** `[[transactionId, checkNumber], …]` as JSON. A check goes to one producer, so without an outline it would be lost with its answer. */
 const outlineOf = (checks: readonly TransactionCheck[]): string =>
   JSON.stringify(checks.map(({ transactionId, checkNumber }) => [transactionId, checkNumber]));
 

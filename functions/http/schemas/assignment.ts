@@ -16,7 +16,7 @@ export const assignedQueue = z
   .meta({ id: "AssignedQueue" });
 const assignedQueues = z.array(assignedQueue, "Must be an array of queues.").min(1, "Must name at least one queue.");
 
-/** A record without the names that prototypes have, which z.record leaves out in silence. */
+/** A record that refuses the names of prototypes, which z.record drops silently. */
 const configuredQueues = z
   .custom<Readonly<Record<string, readonly AssignedQueue[]>>>(
     (value) => typeof value === "object" && value !== null && !Array.isArray(value),

@@ -3,7 +3,7 @@ import { IDEMPOTENCY_KEY_CHARS_MAX, KEYS_MAX, MESSAGE_GROUP_CHARS_MAX, TAG_CHARS
 import { ETAG_LIST } from "../etag.ts";
 import { IDEMPOTENCY_KEY } from "../idempotency-key.ts";
 
-// What requests say in headers, as documented. Who reads a header checks it.
+// Request headers as documented. The code that reads a header checks it.
 
 export const idempotencyKey = z.string().meta({
   minLength: 1,
@@ -13,7 +13,7 @@ export const idempotencyKey = z.string().meta({
     "Such as a UUID. Repeats with the same key are answered as the first, for 24 hours, and say `Idempotency-Replayed: true`.",
 });
 
-/** Of requests that change something only while it is as the client knows it. */
+/** For requests that change a resource only if it is as the client knows it. */
 export const IF_MATCH = {
   "If-Match": z.string().meta({
     pattern: `^\\s*\\*\\s*$|${ETAG_LIST.source}`,
@@ -21,7 +21,7 @@ export const IF_MATCH = {
   }),
 };
 
-/** Of requests for files that the client may have already. */
+/** For requests for files that the client may already have. */
 export const IF_NONE_MATCH = {
   "If-None-Match": z.string().meta({ description: "The ETag of what the client has: the answer is 304 where it is the same." }),
 };

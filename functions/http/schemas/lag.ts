@@ -2,7 +2,7 @@ import { z } from "zod";
 import { count, listQuery, offset, page, pageExample, queueId, time } from "./shared.ts";
 import { subscription, subscriptionExample } from "./subscriptions.ts";
 
-/** What a group has not settled, in one queue or summed up. */
+/** The messages that a group has not settled, in one queue or summed up. */
 const lagFields = {
   lag: count("Stored messages that wait, and those in flight."),
   inFlight: count("Handed out and not settled, or held back for their message group."),
@@ -11,7 +11,7 @@ const lagFields = {
   oldestUnackedAgeSeconds: count("Seconds since then.").nullable(),
 };
 
-/** The same as part of a list's item, there when the list was asked for it. */
+/** The same as part of a list's item, present if the list was asked for it. */
 export const listedLagFields = {
   ...lagFields,
   lagComplete: z

@@ -33,7 +33,7 @@ import {
 
 const BODY_ENCODINGS = ["utf8", "base64", "json"] as const;
 
-/** Checked by the broker, for every way a message comes in. */
+/** Only documented here: the broker checks it, for every way that a message comes in. */
 const NO_CONTROL_CHARACTERS = "^[^\\u0000-\\u001f\\u007f]+$";
 const nonEmpty = (pattern = NO_CONTROL_CHARACTERS) => ({ minLength: 1, pattern });
 
@@ -42,13 +42,13 @@ const text = (charsMax: number) => z.string("Must be a string.").max(charsMax, `
 const TAG_PATTERN = "^[^\\u0000-\\u001f\\u007f|]+$";
 const KEY_PATTERN = "^[^\\u0000-\\u001f\\u007f\\s]+$";
 
-// What belongs together, and what excludes each other. `decodeMessage` checks it.
+// Fields that belong together, and fields that exclude each other. `decodeMessage` checks them.
 export const IDENTITY_TOGETHER = {
   dependentRequired: { producerId: ["sequence"], sequence: ["producerId"], dedupWindowSeconds: ["dedupKey"] },
 };
 export const ONE_IDENTITY = atMostOneOf("dedupKey", "producerId");
 
-// The one schema that every message of every send runs through: plain checks that compile well.
+// Every message of every send runs through this schema, so it has only plain checks that compile well.
 export const message = z
   .strictObject({
     body: z
@@ -140,7 +140,7 @@ export const documentedBatch = z
   .strictObject({ entries: z.array(message).min(1).max(SEND_ENTRIES_MAX) })
   .meta({ id: "MessageBatch" });
 
-/** One shape for both, so that clients can be generated that read an offset without asking first what they have. */
+/** One shape for both kinds of receipt, so that generated clients can read an offset without a case distinction. */
 export const sendReceipt = z
   .object({
     messageId: z.string(),

@@ -26,7 +26,7 @@ export const offsetReset = z
   })
   .meta({
     id: "OffsetReset",
-    // A timestamp or an offset comes with the `to` that names it, and with no other.
+    // A timestamp or an offset is given exactly with the `to` that names it.
     dependentSchemas: {
       timestamp: { properties: { to: { const: "timestamp" } } },
       offset: { properties: { to: { const: "offset" } } },

@@ -5,7 +5,7 @@ import { NAME_PATTERN, shownAs } from "./shared.ts";
 
 const name = (description: string, example: string) => z.string().meta({ pattern: NAME_PATTERN, description, example });
 
-/** What stands in the braces of the routes' paths, as documented; the verbs check it, each with a code of its own. */
+/** The parameters in the routes' paths, as documented. The verbs check them, each with its own code. */
 export const PATH_PARAMETERS: Readonly<Record<string, z.ZodType>> = {
   file: z.string().meta({ minLength: 1, description: "Name of the file, as the page has it.", example: "renderer.js" }),
   topic: z.string().meta({

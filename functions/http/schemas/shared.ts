@@ -2,10 +2,10 @@ import { z } from "zod";
 import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, NAME_CHARS_MAX, QUEUES_MAX } from "../../../core/limits.ts";
 import { type ReadInstant, RFC_3339, readInstant, readQueryInstant } from "../times.ts";
 
-/** What the documentation shows of a schema in place of what can be derived from it: checks of our own cannot. Merged by `.meta`. */
+/** What the documentation shows instead of the derived schema, because our own checks cannot be derived. Merged by `.meta`. */
 export const shownAs = (json: Readonly<Record<string, unknown>>) => ({ json });
 
-/** OpenAPI's hint by which value of `propertyName` a client tells the schemas of a union apart. */
+/** OpenAPI's hint for clients: the value of `propertyName` tells the schemas of a union apart. */
 export const discriminatedBy = (propertyName: string, idByValue: Readonly<Record<string, string>>) => ({
   discriminator: {
     propertyName,
@@ -13,7 +13,7 @@ export const discriminatedBy = (propertyName: string, idByValue: Readonly<Record
   },
 });
 
-/** That of these properties at most one is there. */
+/** Requires that at most one of these properties is present. */
 export const atMostOneOf = (...names: readonly string[]) =>
   Object.fromEntries(
     names.map((name) => [
@@ -22,7 +22,7 @@ export const atMostOneOf = (...names: readonly string[]) =>
     ]),
   );
 
-/** Enough of a number for a 32-bit integer; larger ones are 64-bit in clients. */
+/** The largest number for which clients use a 32-bit integer; larger ones are 64-bit. */
 export const INT32_MAX = 2 ** 31 - 1;
 const wholeNumber = (minimum: number, maximum?: number) => ({
   type: "integer",
@@ -63,7 +63,7 @@ const INSTANT = "Must be an RFC 3339 time or epoch milliseconds.";
 export const writtenInstant = z
   .union(
     [
-      // Not of the format date-time: clients that have a type of their own for it could not write a number any more.
+      // Without the format date-time: clients with a type for it could no longer write a number.
       z.string().meta({ pattern: RFC_3339.source, description: "An RFC 3339 time." }),
       z.number().meta(shownAs({ ...wholeNumber(0), description: "Epoch milliseconds." })),
     ],
@@ -81,7 +81,7 @@ export const queryInstant = (description: string) =>
     .transform((value, context) => epochMs(readQueryInstant(value), context))
     .meta({ description });
 
-/** A number of things, or the number of one, in an answer. */
+/** A count, or an ordinal number, in an answer. */
 export const count = (description?: string, max?: number) =>
   z.number().meta({ ...shownAs(wholeNumber(0, max)), ...(description === undefined ? {} : { description }) });
 /** The number of a queue, in an answer. */
@@ -96,10 +96,10 @@ function epochMs(read: ReadInstant, context: z.core.$RefinementCtx): number {
 export const time = (description: string) => z.string().meta({ format: "date-time", description });
 export const offset = (description: string) => z.string().meta({ pattern: "^\\d+$", description });
 
-/** Of topics, groups and all else that is named here. */
+/** The pattern of the names of topics, groups and everything else. */
 export const NAME_PATTERN = `^[A-Za-z0-9_-]{1,${NAME_CHARS_MAX}}$`;
 
-/** The name of something that has no life of its own here. */
+/** The name of something that is not stored as an object of its own. */
 export const plainName = z
   .string("Must be a string.")
   .regex(new RegExp(NAME_PATTERN), `Must be 1 to ${NAME_CHARS_MAX} of A-Z a-z 0-9 _ and -.`);
@@ -110,10 +110,10 @@ export const dryRunQuery = z.strictObject({
   dryRun: queryBoolean("Deletes nothing and answers 200 with what would go.").optional(),
 });
 
-/** In what a DELETE or redrive answers that changed nothing. */
+/** In the answer of a dry run. */
 export const dryRunDone = z.boolean().meta({ description: "True: nothing was changed." });
 
-/** `limit` and `cursor` of every list; a list adds its filters. */
+/** `limit` and `cursor` of every list. A list adds its filters. */
 export const listQuery = {
   limit: queryInteger(1, LIST_LIMIT_MAX, `Items at most; ${LIST_LIMIT_DEFAULT} where not given.`).optional(),
   cursor: z.string().max(1_024, "Is too long.").meta({ description: "`nextCursor` of the page before." }).optional(),
@@ -152,7 +152,7 @@ const fieldError = z
   })
   .meta({ id: "FieldError" });
 
-/** What a problem document has beside the members of every one, by its code. */
+/** Additional members of a problem document, by its code. */
 const problemMembers = z
   .object({
     topic: z.string(),

@@ -47,7 +47,7 @@ const settings = {
   }),
 };
 
-/** It stands for both of the others. */
+/** `queues` stands for both of the others. */
 const QUEUES_ALONE = { dependentSchemas: { queues: { properties: { writeQueues: { not: {} }, readQueues: { not: {} } } } } };
 
 export const topicSettings = z

@@ -19,7 +19,7 @@ const transactionFields = {
   ).optional(),
 };
 
-/** Takes the delays of a message too: the broker says better than a schema why a half message has none. */
+/** Also takes the delays of a message: the broker explains better than a schema why a half message has none. */
 export const halfMessage = z.strictObject({ ...message.shape, ...transactionFields });
 
 export const documentedHalfMessage = halfMessage.omit({ delaySeconds: true, delayLevel: true, deliverAt: true }).meta({

@@ -19,12 +19,12 @@ export interface Death {
   readonly body: string;
 }
 
-/** All that is stored when nothing happens any more. */
+/** Everything that is stored at the end. */
 export interface StoredState {
   readonly queues: readonly QueueContents[];
-  /** All there ever were. */
+  /** All dead letters that there ever were. */
   readonly deaths: readonly Death[];
-  /** Bodies of those that were not redriven. */
+  /** Bodies of the dead letters that were not redriven. */
   readonly openDeadLetters: readonly string[];
   readonly progress: readonly QueueProgress[];
 }
@@ -36,26 +36,26 @@ interface EndState extends StoredState {
 
 export interface AuditorOptions {
   readonly maxAttempts: number;
-  /** Where redriven messages come from, which lie in a queue before. */
+  /** The queue from which redriven messages come. */
   readonly redrivenQueue?: number | undefined;
-  /** Nothing fails: then what can be received must come in time. */
+  /** Given if nothing fails: messages that can be received must then come in time. */
   readonly promptness?: Promptness | undefined;
-  /** Nothing fails, and order is kept: then every message group gets its turn. `skewMs`: as of promptness. */
+  /** Given if nothing fails and order is kept: every message group must then get its turn. `skewMs`: as in promptness. */
   readonly turns?: { readonly skewMs: number } | undefined;
   readonly retentionMs: number;
-  /** Whoever receives something hears of it: then attempts can be counted. */
+  /** Every receive's answer arrives, so attempts can be counted. */
   readonly exactAttempts?: boolean;
-  /** Beside this topic and this group, others are deleted and made anew under their names. */
+  /** Another topic and group are deleted and made anew under their names. */
   readonly remade?: boolean;
-  /** It lasts for days: dead letters expire, too. */
+  /** The history lasts for days, so dead letters expire too. */
   readonly aging?: boolean;
-  /** Objects are lost or garbled: what lies in one may never come. */
+  /** Objects are lost or garbled, so messages in them may never come. */
   readonly damaged?: boolean;
 }
 
 /**
- * Hears what producers and consumers of one topic and one group saw, as it happens, and in the end what is stored; passes it to
- * those who know one invariant each. Pure: no store, no clock.
+ * Told what producers and consumers of one topic and one group see, as it happens, and what is stored at the end. Passes it to auditors
+ * that know one invariant each. Pure: no store, no clock.
  */
 export class Auditor {
   readonly violations = new Violations();
@@ -106,12 +106,12 @@ export class Auditor {
     this.#log.unanswered(body);
   }
 
-  /** Someone read on from an offset without a group. */
+  /** A read from an offset without a group. */
   pulled(pull: Pull, messages: readonly Seen[]): void {
     this.#log.pulled(pull, messages, this.#options.aging === true);
   }
 
-  /** Without a group one asks for what is there, or next. */
+  /** A pull asks only for offsets that exist or come next, so it must not be refused. */
   pullRefused(queueId: number, from: number): void {
     if (!this.#options.aging) this.violations.add("I1", `a pull of queue ${queueId} is told that ${from} is no offset of it`);
   }
@@ -147,13 +147,13 @@ export class Auditor {
     this.#settling.delivered(seen, delivery, mayFollow);
     if (late) return;
     this.#holding.deliver(seen, delivery, mayFollow);
-    // A request under way, by the same handle perhaps, may end what has just come.
+    // A request under way, perhaps by the same handle, may end this delivery.
     if (this.#settling.mayStillEnd(placeOf(seen), delivery.leaseUntilMs)) this.#holding.release(delivery.consumer, seen);
     this.liveness?.delivered(seen, delivery.untilMs, nowMs);
     this.turns?.delivered(seen, delivery.untilMs, nowMs);
   }
 
-  /** An answer to one who wanted `bytesMax` of bodies. */
+  /** An answer to a request for at most `bytesMax` of bodies. */
   answered(bytes: readonly number[], bytesMax: number): void {
     const sum = bytes.reduce((total, one) => total + one, 0);
     if (bytes.length > 1 && sum > bytesMax)
@@ -193,13 +193,13 @@ export class Auditor {
       this.violations.add("I4", `${seen.body} at ${placeOf(seen)} was settled with a handle from before a reset`);
   }
 
-  /** A holder whose lease runs, and who did nothing else with the message, was told that it does not hold it. */
+  /** A holder with a running lease, who did nothing else with the message, was told that it does not hold it. */
   holderRefused(consumer: string, seen: Seen): void {
     if (this.resets.asked(seen.queueId) > 0) return;
     this.violations.add("I4", `${seen.body} at ${placeOf(seen)} is held by ${consumer}, whose settle is refused`);
   }
 
-  /** An extend was answered as done, and the lease ends sooner than was asked for. */
+  /** An extend was answered as done, but the lease ends sooner than requested. */
   extendedInVain(consumer: string, seen: Seen): void {
     this.violations.add("I4", `${seen.body} at ${placeOf(seen)} is extended for ${consumer}, and its lease is as it was`);
   }
@@ -210,7 +210,7 @@ export class Auditor {
     else this.violations.add("L", `what cannot be read stops others: ${what}`);
   }
 
-  /** All is calm, and a reset took the group to `after`: what lies there comes again, whatever became of it before. */
+  /** All is calm, and a reset moved the group to `after`: the messages from there on come again, whatever happened to them before. */
   restarted(queueId: number, after: number, nowMs: number): void {
     this.resets.ended(queueId, after, nowMs);
     const behind = (place: string): boolean => isBehind(place, queueId, after);
@@ -267,13 +267,13 @@ export class Auditor {
     return {
       surelyAcked: wanted.filter((place) => this.#settling.surelyAcked(place)).length,
       mayBeAcked: wanted.filter((place) => this.#settling.mayBeAcked(place)).length,
-      // What expired unseen may have been passed over before the group read it.
+      // Messages that expired unseen may have been skipped before the group read them.
       least: wanted.length - gone.length,
       most: wanted.length + this.#log.unknown,
     };
   }
 
-  /** Answers the places something died at. */
+  /** Answers the places where messages died. */
   #checkDeaths({ deaths, openDeadLetters, progress }: EndState): ReadonlySet<string> {
     const dead = new Map<string, number>();
     for (const { place } of deaths) dead.set(place, (dead.get(place) ?? 0) + 1);
@@ -293,7 +293,7 @@ export class Auditor {
   /** Every dead letter is still there, or was redriven once. */
   #checkRedriven(deaths: readonly Death[], openDeadLetters: readonly string[]): void {
     if (this.#options.redrivenQueue === undefined) return;
-    // Some died again, and no reply that told of them arrived.
+    // Some messages died again without any reply that showed them.
     for (const { place, body } of deaths)
       if (offsetOf(place).queueId === this.#options.redrivenQueue) this.#log.see({ ...offsetOf(place), body });
     const left = new Map<string, number>();

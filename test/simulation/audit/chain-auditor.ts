@@ -7,7 +7,7 @@ import type { Violations } from "./violations.ts";
 
 const HOUR_MS = 3_600_000;
 
-/** Readers look for the first live block by halves: along a chain the expiry must never fall. And what a block points at outlives it. */
+/** Checks that expiry never falls along a chain, as readers find the first live block by bisection, and that objects outlive blocks. */
 export async function checkChain(
   items: ItemStore,
   topic: { readonly uid: string; readonly queuesEver: number },

@@ -8,7 +8,7 @@ interface Belief {
   readonly askedMs: number;
 }
 
-/** I4: who holds what, as the holders believe; told apart from the store's view on purpose. */
+/** I4: who holds what, as the holders believe. Deliberately independent of the store's view. */
 export class HoldingAuditor {
   readonly #violations: Violations;
   readonly #beliefs = new Map<string, Belief>();
@@ -17,7 +17,7 @@ export class HoldingAuditor {
     this.#violations = violations;
   }
 
-  /** `voided`: whether something (a reset) may have ended what was handed out to whoever asked at that time. */
+  /** `voided`: whether a reset may have ended deliveries that were requested at that time. */
   deliver(seen: Seen, delivery: Delivery, voided: (askedMs: number) => boolean): void {
     const place = placeOf(seen);
     const belief = this.#beliefs.get(place);
@@ -32,7 +32,7 @@ export class HoldingAuditor {
     this.#beliefs.set(place, { consumer, attemptId, untilMs, askedMs });
   }
 
-  /** Of one answer: those whose leases run. */
+  /** The messages of one answer whose leases run. */
   together(answer: readonly Seen[]): void {
     const places = new Set<string>();
     for (const seen of answer) {
@@ -58,7 +58,7 @@ export class HoldingAuditor {
     return belief?.consumer === consumer && nowMs < belief.untilMs;
   }
 
-  /** How many messages are held by someone. */
+  /** How many messages somebody holds. */
   heldAt(nowMs: number): number {
     return [...this.#beliefs.values()].filter(({ untilMs }) => nowMs < untilMs).length;
   }

@@ -1,24 +1,24 @@
 import { placeOf, type Seen } from "./seen.ts";
 import type { Violations } from "./violations.ts";
 
-/** How long something may lie while somebody asks for it: where whoever waits hears of it, and where it must look. */
+/** How long a message may wait while somebody asks for it: where waiting requests are rung, and where they must poll. */
 export interface Promptness {
   readonly boundMs: number;
-  /** What a lease is prolonged by for the slowest clock. */
+  /** The margin of a lease for the slowest clock. */
   readonly skewMs: number;
 }
 
 /**
- * Of calm histories: whatever can be received is received within a bound while somebody asks, and nobody is refused for what is in
- * flight while nothing is. It errs on the side of silence: what was handed out to nobody knows whom counts as out for a while.
+ * For calm histories: messages that can be received are received within a bound while somebody asks, and no request is refused for
+ * messages in flight while there are none. In doubt it is silent: messages handed out to an unknown holder count as out for a while.
  */
 export class LivenessAuditor {
   readonly #violations: Violations;
   readonly #promptness: Promptness;
-  /** When each message can be received; absent: it is settled, or waits for another of its order. */
+  /** When each message can be received. Absent: it is settled, or waits for another of its order. */
   readonly #dueMs = new Map<string, number>();
   readonly #deliveredMs = new Map<string, number>();
-  /** Before it, anything may be out with a request that nobody heard of. */
+  /** Until then, any message may be out with a request whose answer nobody got. */
   #unsureUntilMs = 0;
 
   constructor(violations: Violations, promptness: Promptness) {
@@ -36,12 +36,12 @@ export class LivenessAuditor {
     this.#dueMs.set(placeOf(seen), untilMs + this.#promptness.skewMs);
   }
 
-  /** What becomes of it is not known yet, or it is settled. */
+  /** The message is settled, or its outcome is not known yet. */
   gone(seen: Seen): void {
     this.#dueMs.set(placeOf(seen), Number.POSITIVE_INFINITY);
   }
 
-  /** By one who held it since `heldMs`; another may have it before that is heard of. */
+  /** Given back by a holder since `heldMs`. Another may have the message before this is told. */
   givenBack(seen: Seen, dueMs: number, heldMs: number): void {
     if ((this.#deliveredMs.get(placeOf(seen)) ?? 0) > heldMs) return;
     this.#dueMs.set(placeOf(seen), dueMs);
@@ -51,7 +51,7 @@ export class LivenessAuditor {
     this.#unsureUntilMs = Math.max(this.#unsureUntilMs, untilMs + this.#promptness.skewMs);
   }
 
-  /** A request that waited from `askedMs` is answered; told before what it brought. */
+  /** A request that waited from `askedMs` is answered. Told before its messages. */
   answered(askedMs: number, nowMs: number): void {
     const sinceMs = Math.max(askedMs, this.#unsureUntilMs);
     for (const [place, dueMs] of this.#dueMs) {
@@ -61,7 +61,7 @@ export class LivenessAuditor {
     }
   }
 
-  /** A receive was refused for what is in flight. */
+  /** A receive was refused because of messages in flight. */
   refused(held: number, nowMs: number): void {
     if (held === 0 && nowMs > this.#unsureUntilMs)
       this.#violations.add("L", "a receive is refused for what is in flight, and nothing is");

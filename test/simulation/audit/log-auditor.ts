@@ -18,7 +18,7 @@ export interface QueueContents {
   readonly messages: readonly Seen[];
 }
 
-/** What someone asked for without a group, and where the answer says to go on. */
+/** A pull, and the offset at which its answer says to continue. */
 export interface Pull {
   readonly queueId: number;
   readonly from: number;
@@ -26,15 +26,15 @@ export interface Pull {
   readonly next: number;
 }
 
-/** I1, I2, I3: what was sent is stored, once, at one place for everyone and for ever. */
+/** I1, I2, I3: a sent message is stored once, at one place for everyone and for ever. */
 export class LogAuditor {
   readonly at = new Map<string, string>();
   readonly #violations: Violations;
-  /** Where redriven messages come from, which lie in a queue before. */
+  /** The queue from which redriven messages come. */
   readonly #redrivenQueue: number | undefined;
   readonly #sends = new Map<string, Send>();
   readonly #placeOf = new Map<string, string>();
-  /** Offsets in the queue of redriven messages, by what they hold. */
+  /** Offsets in the queue of redriven messages, by their bodies. */
   readonly redriven = new Map<string, Set<number>>();
 
   constructor(violations: Violations, redrivenQueue: number | undefined) {
@@ -46,7 +46,7 @@ export class LogAuditor {
     return this.#sends.size;
   }
 
-  /** Sends of which nobody knows whether they are stored. */
+  /** How many sends are unknown: nobody knows whether they are stored. */
   get unknown(): number {
     return [...this.#sends].filter(([body, { state }]) => state === "unknown" && !this.#placeOf.has(body)).length;
   }
@@ -66,7 +66,7 @@ export class LogAuditor {
     this.see(seen);
   }
 
-  /** Answered with an error that promises that nothing was stored. */
+  /** The send was answered with an error that promises that nothing was stored. */
   refused(body: string): void {
     this.#answered(body, "refused");
     if (this.#placeOf.has(body)) this.#violations.add("I1", `${body} is stored although its send was answered as not stored`);
@@ -102,7 +102,7 @@ export class LogAuditor {
     this.#placeOf.set(seen.body, place);
   }
 
-  /** Offsets follow each other from the one that was asked for; `aging`: the first may have expired. */
+  /** Checks that offsets are consecutive from the requested one. `aging`: the first may have expired. */
   pulled({ queueId, from, askedMs, next }: Pull, messages: readonly Seen[], aging: boolean): void {
     let expected = aging ? (messages[0]?.offset ?? from) : from;
     if (expected < from) this.#violations.add("I2", `a pull of queue ${queueId} from ${from} on starts at ${expected}`);
@@ -123,7 +123,7 @@ export class LogAuditor {
       );
   }
 
-  /** The whole log as it stands; `expired` says what may be gone; `gaps`: what cannot be read is passed over. */
+  /** Checks the whole log at the end. `expired`: what may be gone. `gaps`: unreadable messages are skipped. */
   finish(queues: readonly QueueContents[], expired: (seen: Seen) => boolean, gaps: boolean): void {
     for (const { queueId, from, messages } of queues) {
       let expected = from;

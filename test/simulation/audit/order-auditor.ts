@@ -14,12 +14,12 @@ interface Early {
   readonly before: string;
 }
 
-/** I6: where order is kept, what was sent before must be settled before, or come with it; whatever queue either is in. */
+/** I6: where order is kept, earlier messages must be settled before a later one comes, or come with it, in whatever queue they are. */
 export class OrderAuditor {
   readonly #violations: Violations;
   readonly #sent = new Map<string, Sent[]>();
   readonly #startedMs = new Map<string, number>();
-  /** Messages delivered while an earlier one of their order key was not settled, as far as anyone outside could know. */
+  /** Messages delivered while an earlier one of their order key was not settled, as far as anyone outside can know. */
   readonly #early: Early[] = [];
 
   constructor(violations: Violations) {
@@ -52,7 +52,7 @@ export class OrderAuditor {
     }
   }
 
-  /** What was sent, or lies, before this message and is neither settled nor in front of it in the same answer. */
+  /** An earlier message of the same order that is neither settled nor in front of this one in the same answer. */
   #missing(seen: Seen, key: string, at: ReadonlyMap<string, string>, passed: (place: string) => boolean): string | undefined {
     for (let offset = seen.offset - 1; offset >= 0; offset--) {
       const place = placeOf({ queueId: seen.queueId, offset });
@@ -62,12 +62,12 @@ export class OrderAuditor {
       break;
     }
     const startedMs = this.#startedMs.get(seen.body);
-    // The order of a whole queue is that of its offsets; a message group has one across queues.
+    // The order of a whole queue is that of its offsets. A message group has an order across queues.
     if (startedMs === undefined || key === "q") return undefined;
     return this.#sent.get(key)?.find(({ place, ackedMs }) => ackedMs < startedMs && !passed(place))?.place;
   }
 
-  /** `ended`: dead-lettered by its attempts, or expired: nobody outside is told. */
+  /** `ended`: dead-lettered after its attempts, or expired, of which nobody outside is told. */
   finish(ended: (place: string) => boolean): void {
     for (const { seen, before } of this.#early) {
       if (ended(before)) continue;

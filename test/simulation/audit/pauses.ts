@@ -1,9 +1,9 @@
 import { METADATA_CACHE_MS } from "../../../core/limits.ts";
 
-/** A clock that is set back keeps what was read for so much longer. */
+/** How much longer a clock that is set back keeps a cache entry. */
 const CLOCK_STEP_MS_MAX = 2_000;
 
-/** When a group is paused for certain, as whoever pauses and resumes it can know. */
+/** When a group is certainly paused, as the operator who pauses and resumes it can know. */
 export class Pauses {
   #sinceMs: number | undefined;
   #resumeMayCome = false;
@@ -16,12 +16,12 @@ export class Pauses {
     this.#sinceMs = undefined;
   }
 
-  /** It may take effect later, at any time. */
+  /** The resume may take effect at any later time. */
   resumeUnknown(): void {
     this.#resumeMayCome = true;
   }
 
-  /** Whether a receive asked for at `ms` that is answered now can find nothing: every handler knows of the pause. */
+  /** Whether a receive from `ms` that is answered now must be empty, because every handler knows of the pause. */
   holdBack(ms: number): boolean {
     return this.#sinceMs !== undefined && ms > this.#sinceMs + METADATA_CACHE_MS + CLOCK_STEP_MS_MAX;
   }

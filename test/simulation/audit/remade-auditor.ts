@@ -2,9 +2,9 @@ import { METADATA_CACHE_MS } from "../../../core/limits.ts";
 import type { StartFrom } from "../../../core/terms.ts";
 import type { Violations } from "./violations.ts";
 
-/** A clock that is set back keeps what was read for so much longer. */
+/** How much longer a clock that is set back keeps a cache entry. */
 const CLOCK_STEP_MS_MAX = 2_000;
-/** Every handler knows by then of what was changed, and a little more. */
+/** After this time every handler surely knows of a change. */
 export const KNOWN_MS = METADATA_CACHE_MS + CLOCK_STEP_MS_MAX + 1_000;
 
 interface Send {
@@ -12,12 +12,12 @@ interface Send {
   ackedMs: number;
 }
 
-/** One subscription as whoever asked for it knows it. Of one that was never answered the end is not known either. */
+/** One subscription, as its creator knows it. If the request was never answered, its end is unknown too. */
 interface Subscribed {
   readonly group: string;
   readonly topic: string;
   readonly startFrom: StartFrom;
-  /** What was acknowledged before is not in the topic that it reads. */
+  /** Messages acknowledged before this time are not in the topic that it reads. */
   readonly topicMadeMs: number;
   readonly askedMs: number;
   answeredMs: number;
@@ -28,8 +28,8 @@ interface Subscribed {
 const NEVER = Number.POSITIVE_INFINITY;
 
 /**
- * R: of what is deleted and made anew under its name. What was sent to the old topic never reaches the new one; a new subscription
- * starts where it says, whatever was read before; handles of a deleted group are refused.
+ * R: topics and groups that are deleted and made anew under their names. Messages of the old topic never reach the new one. A new
+ * subscription starts where it says, whatever was read before. Handles of a deleted group are refused.
  */
 export class RemadeAuditor {
   readonly #violations: Violations;
@@ -51,7 +51,7 @@ export class RemadeAuditor {
     if (send) send.ackedMs = nowMs;
   }
 
-  /** A topic was made, asked for at that time; not told of one that was there already. */
+  /** A topic was made by a request at that time. Not told if the topic existed. */
   topicMade(topic: string, askedMs: number): void {
     this.#madeMs.set(topic, askedMs);
   }
@@ -68,7 +68,7 @@ export class RemadeAuditor {
     };
   }
 
-  /** The subscriptions of this group, to this topic, are certainly gone. */
+  /** This group's subscriptions to this topic are certainly gone. */
   ended({ group, topic }: { readonly group?: string; readonly topic?: string }, nowMs: number): void {
     for (const one of this.#subscribed)
       if (one.answeredMs < NEVER && (group ?? one.group) === one.group && (topic ?? one.topic) === one.topic)
@@ -90,7 +90,7 @@ export class RemadeAuditor {
     }
   }
 
-  /** A handle from before its group was deleted, used when everyone knows of that. */
+  /** A handle from before its group was deleted was accepted, although everyone knows of the deletion. */
   handleAccepted(group: string, body: string): void {
     this.#violations.add("R", `a handle of ${body} from before ${group} was deleted is accepted`);
   }
@@ -104,7 +104,7 @@ export class RemadeAuditor {
     if (count > 0) this.#violations.add("R", `${group} was made anew, and has ${count} dead letters`);
   }
 
-  /** Everyone received all there is: what a subscription that still is should have brought, it has. */
+  /** All messages were received. Checks that every existing subscription got what it should. */
   finish(): void {
     for (const one of this.#subscribed) {
       if (one.answeredMs === NEVER || one.endedMs < NEVER) continue;

@@ -1,6 +1,6 @@
 import type { QueueReset } from "../../../core/admin/reset-offsets.ts";
 
-/** One reset of one queue, as whoever asked for it saw it: when it may have taken effect, and where to. */
+/** One reset of one queue, as its requester saw it: when it may have taken effect, and the new offset. */
 interface Reset {
   readonly fromMs: number;
   readonly toMs: number;
@@ -8,12 +8,12 @@ interface Reset {
   readonly after: number | undefined;
 }
 
-/** Offset resets under way and done. After one, messages come again or never, and handles given out before are void. */
+/** Offset resets, under way and done. After a reset, messages come again or never, and earlier handles are void. */
 export class Resets {
   readonly #resets = new Map<number, Map<symbol, Reset>>();
   readonly #asked = new Map<number, number>();
 
-  /** Someone asks for it, and must tell of the answer: without one it may take effect at any time. */
+  /** A reset is requested. Its answer must be told; without one, the reset may take effect at any time. */
   started(queueIds: readonly number[], fromMs: number): { answered(queues: readonly QueueReset[], nowMs: number): void } {
     const reset = Symbol();
     for (const queueId of queueIds) {
@@ -27,7 +27,7 @@ export class Resets {
     };
   }
 
-  /** The last of all took effect, and nothing else is under way: what was before is over. */
+  /** The last reset took effect, and nothing else is under way: everything before is over. */
   ended(queueId: number, after: number, nowMs: number): void {
     this.#asked.set(queueId, this.asked(queueId) + 1);
     this.#resets.set(queueId, new Map([[Symbol(), { fromMs: nowMs, toMs: nowMs, after }]]));
@@ -37,17 +37,17 @@ export class Resets {
     return this.#asked.get(queueId) ?? 0;
   }
 
-  /** Whether one may have come at `ms` or later. */
+  /** Whether a reset may have taken effect at `ms` or later. */
   mayFollow(queueId: number, ms: number): boolean {
     return [...this.#of(queueId).values()].some(({ toMs }) => toMs >= ms);
   }
 
-  /** Whether one certainly came in between. */
+  /** Whether a reset certainly took effect in between. */
   cameBetween(queueId: number, fromMs: number, toMs: number): boolean {
     return [...this.#of(queueId).values()].some((reset) => reset.fromMs >= fromMs && reset.toMs <= toMs);
   }
 
-  /** Whether one may have left the message behind for good. */
+  /** Whether a reset may have skipped the message for good. */
   maySkip({ queueId, offset }: { readonly queueId: number; readonly offset: number }): boolean {
     return [...this.#of(queueId).values()].some(({ after }) => after === undefined || after > offset);
   }

@@ -13,9 +13,9 @@ export interface Delivery {
   readonly attemptId: string | undefined;
   readonly attempt: number;
   readonly leaseUntilMs: number;
-  /** The consumer believes to hold it until then. */
+  /** Until when the consumer believes that it holds the message. */
   readonly untilMs: number;
-  /** When its receive was asked for, the first time. */
+  /** When its receive was first requested. */
   readonly askedMs: number;
   readonly nowMs: number;
 }

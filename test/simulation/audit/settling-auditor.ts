@@ -3,7 +3,7 @@ import type { Violations } from "./violations.ts";
 
 export type Verb = "ack" | "nack" | "uncountedNack" | "deadLetter" | "extend";
 
-/** What a request to settle came to, as whoever asked can know. `maybe`: it may have worked, or may still. */
+/** The outcome of a request to settle, as its sender can know it. `maybe`: it may have worked, or may still. */
 export type Outcome = "done" | "refused" | "maybe";
 
 /** One request to settle one message, from its start to its answer. */
@@ -11,7 +11,7 @@ export interface Try {
   readonly verb: Verb;
   readonly heldMs: number;
   readonly sentMs: number;
-  /** Of the delivery that its handle names. */
+  /** The end of the lease of the delivery that its handle names. */
   readonly leaseUntilMs: number;
   outcome: Outcome;
 }
@@ -21,12 +21,12 @@ interface Ending {
   readonly tries: Try[];
   /** The first ack that was answered. */
   acked: { readonly sentMs: number; readonly leaseUntilMs: number; readonly endedMs: number } | undefined;
-  /** Nothing else can have ended the message. */
+  /** Whether nothing else can have ended the message. */
   sureAck: boolean;
   deadSentMs: number | undefined;
 }
 
-/** I5 and I10 of one group, from what its consumers asked for and were told: each message ends once, and stays ended. */
+/** I5 and I10 for one group, from the requests and answers of its consumers: each message ends once, and stays ended. */
 export class SettlingAuditor {
   readonly #violations: Violations;
   readonly #endings = new Map<string, Ending>();
@@ -52,16 +52,16 @@ export class SettlingAuditor {
     if (settle.verb === "deadLetter") ending.deadSentMs ??= settle.sentMs;
   }
 
-  /** An answer that came after its lease says nothing of what is so by now. */
+  /** An answer that came after its lease does not show the present state. */
   delivered(seen: Seen, delivery: Delivery, mayFollow: (ms: number) => boolean): void {
     const place = placeOf(seen);
     const ending = this.#of(place);
     ending.deliveries++;
     if (delivery.untilMs <= delivery.nowMs) return;
     const { acked, deadSentMs } = ending;
-    // Whoever acks while its own request is repeated may get once more what it holds.
+    // A consumer that acks while its own request is repeated may get once more what it holds.
     const repeated = acked?.leaseUntilMs === delivery.leaseUntilMs && acked.endedMs >= delivery.askedMs;
-    // What a receive takes ahead of a reset it answers after it, with handles that are void.
+    // A receive may take messages before a reset and answer after it, with void handles.
     const overtaken = mayFollow(delivery.askedMs);
     if (acked && !repeated && !overtaken && !mayFollow(acked.sentMs))
       this.#violations.add("I4", `${seen.body} at ${place} is delivered after its ack was answered`);
@@ -69,13 +69,13 @@ export class SettlingAuditor {
       this.#violations.add("I5", `${seen.body} at ${place} is delivered after it was dead-lettered`);
   }
 
-  /** Deliveries so far, at most: those that were given back uncounted are none. */
+  /** The most deliveries so far: those given back uncounted do not count. */
   attempts(seen: Seen): number {
     const { deliveries, tries } = this.#of(placeOf(seen));
     return deliveries - tries.filter(({ verb, outcome }) => verb === "uncountedNack" && outcome === "done").length;
   }
 
-  /** Whether something that ends this delivery may be on its way, or was while its holder asked for it again. */
+  /** Whether a request that ends this delivery may be under way, or was while its holder asked again. */
   mayStillEnd(place: string, leaseUntilMs: number): boolean {
     const ends = ({ verb, outcome, leaseUntilMs: untilMs }: Try): boolean =>
       verb !== "extend" && (outcome === "maybe" || (outcome === "done" && untilMs === leaseUntilMs));
@@ -109,7 +109,7 @@ export class SettlingAuditor {
   }
 }
 
-/** Whether a nack (perhaps of the last attempt) or a dead-lettering, of this delivery or a later one, may have ended the message. */
+/** Whether a nack (perhaps of the last attempt) or a dead-lettering of this or a later delivery may have ended the message. */
 const mayKill = ({ verb, outcome, heldMs, leaseUntilMs }: Try, ack: Try): boolean =>
   (verb === "nack" || verb === "uncountedNack" || verb === "deadLetter") &&
   (outcome === "maybe" || (outcome === "done" && (heldMs >= ack.heldMs || leaseUntilMs === ack.leaseUntilMs)));

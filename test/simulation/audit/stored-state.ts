@@ -34,7 +34,7 @@ async function queueContents(broker: RunningBroker): Promise<readonly QueueConte
   return queues;
 }
 
-/** Of all that the group reads, the topic of its redriven messages too. */
+/** The progress on everything that the group reads, its retry topic included. */
 async function progressOfAll(broker: RunningBroker, items: ItemStore): Promise<readonly QueueProgress[]> {
   const { group } = await broker.getGroup(GROUP);
   const subscriptions = (await items.query({ pk: subscriptionsPk(group.uid), limit: 10 })).items.map(subscriptionOf);
@@ -61,7 +61,7 @@ async function readAll(broker: RunningBroker, queueId: number, from: number, to:
   const seen: Seen[] = [];
   for (let offset = from; offset < to; ) {
     const result = (await pull(broker, queueId, offset, PAGE.limit)) ?? (await pull(broker, queueId, offset, 1));
-    // It cannot be read: whether that may be so is for the auditor to say.
+    // The message cannot be read. The auditor decides whether that may be so.
     if (result === undefined) offset++;
     if (result === undefined) continue;
     if (result.status === "OFFSET_ILLEGAL" || result.nextOffset === offset) break;
@@ -84,7 +84,7 @@ async function deaths(broker: RunningBroker): Promise<readonly Death[]> {
   const died: Death[] = [];
   for (let offset = 0; ; ) {
     const result = await broker.pullMessages(`%DLQ%${GROUP}`, 0, { from: { offset }, ...PAGE });
-    // The first have expired.
+    // The first messages have expired.
     if (result.status === "OFFSET_ILLEGAL" && offset < result.minOffset) offset = result.minOffset;
     else if (result.status !== "FOUND") return died;
     if (result.status !== "FOUND") continue;

@@ -2,26 +2,26 @@ import type { Violations } from "./violations.ts";
 
 /** A group's progress on a queue at the end. */
 export interface QueueProgress {
-  /** Whether it is of the topic that the producers send to; not, say, that of redriven messages. */
+  /** Whether it belongs to the producers' topic and not, for example, to that of redriven messages. */
   readonly main: boolean;
   readonly queueId: number;
   readonly next: number;
-  /** The first live offset, and the end; equal where everything has expired. */
+  /** The first live offset, and the end. They are equal if everything has expired. */
   readonly min: number;
   readonly max: number;
   /** Places in claims, deferred, or moved out. */
   readonly open: readonly number[];
-  /** Messages that lie in claims nobody holds, since they cannot be read. */
+  /** Unreadable messages, in claims that nobody holds. */
   readonly unreadable: number;
   readonly deadLettered: number;
   readonly expired: number;
 }
 
-/** What consumers know of one queue's messages. */
+/** The consumers' knowledge of one queue's messages. */
 export interface Known {
   readonly surelyAcked: number;
   readonly mayBeAcked: number;
-  /** Messages for the group that certainly are, and at most may be, in the queue or were. */
+  /** The number of messages for the group that certainly, and at most, are or were in the queue. */
   readonly least: number;
   readonly most: number;
 }

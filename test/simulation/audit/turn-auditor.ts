@@ -2,27 +2,27 @@ import { orderKeyOf } from "../scenario.ts";
 import { placeOf, type Seen } from "./seen.ts";
 import type { Violations } from "./violations.ts";
 
-/** So many requests that had room, each from after the message could be received, may bring less than they asked for and not it. */
+/** How many requests with room left may miss a message that could already be received when they began. */
 const PASSED_OVER_MAX = 12;
-/** And they take so long at least. */
+/** And the least time in which they do so. */
 const WAITED_MS_MAX = 15_000;
 
 interface Waiting {
   readonly seen: Seen;
   dueMs: number;
   deliveredMs: number;
-  /** Requests that could have brought it, since it was due. */
+  /** Requests since it was due that could have brought it. */
   passedOver: number;
 }
 
 /**
- * Of calm histories with an order: of each message group the first message that is not settled is received before long while
- * somebody asks, whatever else waits. What is given back with it counts as out until its lease ends.
+ * For calm histories with an order: the first unsettled message of each group is received before long while somebody asks, whatever
+ * else waits. Messages that are given back with it count as out until its lease ends.
  */
 export class TurnAuditor {
   readonly #violations: Violations;
   readonly #skewMs: number;
-  /** Of each queue and order key, by offset. */
+  /** The waiting messages of each queue and order key, by offset. */
   readonly #lines = new Map<string, Waiting[]>();
   readonly #byPlace = new Map<string, Waiting>();
   #unsureUntilMs = 0;
@@ -50,17 +50,17 @@ export class TurnAuditor {
     this.#put(seen, untilMs + this.#skewMs);
   }
 
-  /** Someone does something with it, and what becomes of it is not known yet. */
+  /** Somebody acts on the message, and the outcome is not known yet. */
   unsure(seen: Seen): void {
     this.#put(seen, Number.POSITIVE_INFINITY);
   }
 
-  /** By one who held it since `heldMs`; another may have it before that is heard of. */
+  /** Given back by a holder since `heldMs`. Another may have the message before this is told. */
   givenBack(seen: Seen, dueMs: number, heldMs: number): void {
     if ((this.#byPlace.get(placeOf(seen))?.deliveredMs ?? 0) <= heldMs) this.#put(seen, dueMs);
   }
 
-  /** It is settled: the next of its line can be received. */
+  /** The message is settled: the next of its line can be received. */
   ended(seen: Seen, nowMs: number): void {
     const line = this.#lines.get(`${seen.queueId}/${orderKeyOf(seen.body)}`);
     const at = line?.findIndex((waiting) => waiting.seen.offset === seen.offset) ?? -1;
@@ -74,7 +74,7 @@ export class TurnAuditor {
     this.#unsureUntilMs = Math.max(this.#unsureUntilMs, untilMs + this.#skewMs);
   }
 
-  /** A request brought less than it had room for; told after what it brought. */
+  /** A request brought less than it had room for. Told after its messages. */
   answered(askedMs: number, nowMs: number): void {
     for (const [waiting] of this.#lines.values()) {
       const sinceMs = Math.max(waiting?.dueMs ?? Number.POSITIVE_INFINITY, this.#unsureUntilMs);

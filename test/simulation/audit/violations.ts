@@ -1,6 +1,6 @@
 const SHOWN_MAX = 30;
 
-/** What was found wrong. Each starts with the invariant it breaks; `L` is liveness, `E` an exception that no caller should see. */
+/** The violations found. Each starts with the invariant it breaks; `L` is liveness, `E` an exception that no caller should see. */
 export class Violations {
   readonly found: string[] = [];
 

@@ -1,7 +1,7 @@
 import type { RunningBroker } from "../../../core/create-broker.ts";
 import type { Transaction } from "../../../core/transaction/transaction.ts";
 
-/** A message as it lies in its queue at the end. */
+/** A message in its queue at the end. */
 export interface Delivery {
   readonly topic: string;
   readonly queueId: number;
@@ -15,7 +15,7 @@ export interface Delivery {
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
 
-/** The text and what makes the message longer than its text. */
+/** The text and its padding. */
 export const bodyOf = (text: string, paddingBytes: number): Uint8Array => encoder.encode(`${text}|${"~".repeat(paddingBytes)}`);
 
 export function textOf(body: Uint8Array): string {
@@ -38,7 +38,7 @@ export async function deliveriesOf(broker: RunningBroker, topic: string): Promis
   return deliveries;
 }
 
-/** Every transaction that is stored, whatever became of it. */
+/** Every stored transaction, whatever its outcome. */
 export async function allTransactions(broker: RunningBroker): Promise<readonly Transaction[]> {
   const all: Transaction[] = [];
   for (let after: string | undefined; ; ) {

@@ -8,8 +8,8 @@ interface Ordered {
 }
 
 /**
- * Messages of one message group that were delivered against the order of their due times, or, due at once, against that of their
- * send. Only those count that were there before any scanner could look for the later one.
+ * Messages of one message group that were delivered against the order of their due times or, if due at once, of their sends. Only
+ * messages count that existed before any scanner could look for the later one.
  */
 export function* outOfOrder(timers: Iterable<Timer>, deliveryOf: (text: string) => Delivery | undefined): Generator<string> {
   const groups = new Map<string, Ordered[]>();
@@ -28,10 +28,10 @@ export function* outOfOrder(timers: Iterable<Timer>, deliveryOf: (text: string) 
   }
 }
 
-/** `group`: as it was delivered. One that was overtaken is named once. */
+/** `group`: in the order of delivery. An overtaken message is named once. */
 function* overtaken(group: readonly Ordered[]): Generator<string> {
   let latest: Ordered | undefined;
-  /** Of those sent and due together, the last one. */
+  /** The last of the messages that were sent and due together. */
   const lastOfCall = new Map<string, Ordered>();
   for (const one of group) {
     const { timer, decided } = one;

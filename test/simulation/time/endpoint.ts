@@ -11,7 +11,7 @@ const TROUBLE: readonly ProducersAnswer[] = [
 const RESOLUTIONS = ["unknown", "unknown", "commit", "rollback"] as const;
 const THINKS_MS_MAX = { well: 400, ill: 5_000 } as const;
 
-/** The endpoints of producer groups, which fail and take their time while they are ill. */
+/** The endpoints of producer groups. While they are ill, they fail and are slow. */
 export const simulatedEndpoint =
   (world: World, transactions: TransactionAuditor, ill: () => boolean): AskProducer =>
   async (check) => {

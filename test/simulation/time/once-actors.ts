@@ -4,13 +4,13 @@ import { bodyOf } from "./delivery.ts";
 import { DELAYED, type Numbered, nameOf } from "./once-auditor.ts";
 import { type Answer, JOBS, type Stage, send } from "./stage.ts";
 
-/** The shortest there is. */
+/** The shortest allowed window. */
 const WINDOW_MS = 300_000;
-/** Sends of a key within it are known for certain, also where one that stored it was frozen before. */
+/** Sends of a key within this time are certainly known, even if the storing handler was frozen before. */
 const ROUND_MS = 60_000;
-/** Longer than a send can go on to take effect: its deadline, freezes, a flight. */
+/** Longer than a send can still take effect: its deadline, freezes, a flight. */
 const AFTERMATH_MS = 600_000;
-/** A new key every so often, which both senders begin with at about the same time. */
+/** A new key at this interval, with which both senders begin at about the same time. */
 const KEY_MS = 4_000;
 const KEYS = ROUND_MS / KEY_MS;
 
@@ -20,7 +20,7 @@ const delayOf = ({ world: { random } }: Stage, chance: number): Pick<MessageInpu
 const textFor = (name: string, by: string, { delayMs }: Pick<MessageInput, "delayMs">): string =>
   `${name}${delayMs === undefined ? "" : `.${DELAYED}`}.${by}`;
 
-/** Two of them send the same keys again and again while these are known, and at times anew when they are not. */
+/** Two such senders send the same keys repeatedly while these are known, and at times anew when they are not. */
 export async function sendByKey(stage: Stage, name: string): Promise<void> {
   const { world } = stage;
   const { random } = world;
@@ -35,7 +35,7 @@ export async function sendByKey(stage: Stage, name: string): Promise<void> {
   }
 }
 
-/** Mostly that of the moment, at times an earlier one. */
+/** The current key, or at times an earlier one. */
 const keyFor = ({ nowMs, world: { random } }: Stage): string =>
   `k${(Math.floor(nowMs() / KEY_MS) + KEYS - random.pick([0, 0, 0, 1, 4])) % KEYS}`;
 
@@ -63,7 +63,7 @@ async function sendKeyed(stage: Stage, keys: readonly string[], { round, by }: {
   }
 }
 
-/** One of two instances of a producer that numbers its messages, and knows of the other only by what it is told. */
+/** One of two instances of a producer that numbers its messages. It knows of the other only from answers. */
 export async function sendInSequence(stage: Stage, producerId: string, instance: string): Promise<void> {
   const { random } = stage.world;
   for (let next = 1, turn = 0; !stage.over(); turn++) {
@@ -76,7 +76,7 @@ export async function sendInSequence(stage: Stage, producerId: string, instance:
   }
 }
 
-/** Answers the last sequence that is certainly stored, where it learns of one. */
+/** Answers the last sequence that is certainly stored, if it learns of one. */
 async function sendNumbered(stage: Stage, numbered: readonly Numbered[], by: string): Promise<number | undefined> {
   const { once } = stage;
   const planned = numbered.map((one) => {

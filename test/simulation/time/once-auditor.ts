@@ -7,22 +7,22 @@ export interface Numbered {
   readonly sequence: number;
 }
 
-/** All sends of one identity: each with its own text, of which one is stored. */
+/** All sends of one identity. Each has its own text, and one of them is stored. */
 interface Identity {
   readonly name: string;
   readonly texts: Set<string>;
   readonly receipts: SendReceipt[];
   sends: number;
-  /** Sends that were answered with the promise that nothing was stored. */
+  /** How many sends were answered with the promise that nothing was stored. */
   refused: number;
 }
 
-/** What senders of messages with an identity were answered, and what is wrong with it: invariants I1 and I9. */
+/** Told the answers to senders of messages with an identity, and finds violations of I1 and I9. */
 export class OnceAuditor {
   readonly violations: string[] = [];
   readonly #identities = new Map<string, Identity>();
   readonly #numbered = new Map<string, Numbered>();
-  /** The last sequence a producer was told to be stored. */
+  /** The last sequence that a producer was told is stored. */
   readonly #toldLast = new Map<string, number>();
   #sent = 0;
 
@@ -82,13 +82,13 @@ export class OnceAuditor {
     if (delivery && sends === refused) this.#bad("I1", `${name} is stored although every send of it was refused`);
   }
 
-  /** A producer's messages are stored without a gap, and one after the other. */
+  /** Checks that a producer's messages are stored without a gap, in order. */
   #checkRow(producerId: string, last: number, storedAt: ReadonlyMap<string, readonly Delivery[]>): void {
     const before = new Map<number, number>();
     let started = false;
     for (let sequence = 1; sequence <= last; sequence++) {
       const [delivery] = storedAt.get(nameOf({ producerId, sequence })) ?? [];
-      // A new producer may start at any.
+      // A new producer may start at any sequence.
       started ||= delivery !== undefined;
       if (!started) continue;
       if (!delivery) {
@@ -107,7 +107,7 @@ export class OnceAuditor {
   }
 }
 
-/** In the text of a message that waits before it comes to its queue. */
+/** Marks the text of a delayed message. */
 export const DELAYED = "later";
 
 export const nameOf = ({ producerId, sequence }: Numbered): string => `${producerId}:${sequence}`;

@@ -9,7 +9,7 @@ const isTombstone = (item: Item): boolean => isTimer(item) && item.k === "x";
 const keyOf = (write: TransactWrite): Key => (write.kind === "put" ? write.item : write.key);
 const puts = (write: TransactWrite): Item | undefined => (write.kind === "put" ? write.item : undefined);
 
-/** I7: a timer is delivered, and stays; not every time, or it would never end. */
+/** I7: a delivered timer stays. Not every time, or the history would never end. */
 export const keepsTimers: Sabotage = (items, random) =>
   tamper(items, {
     transact: (writes) =>
@@ -24,7 +24,7 @@ export const forgetsCancels: Sabotage = (items) => ({
   put: (item, options): Promise<WriteResult> => (isTombstone(item) ? items.delete(item, options) : items.put(item, options)),
 });
 
-/** I7: a timer is put at its new place, and only then taken from its old one. */
+/** I7: a timer is put at its new place, and only then deleted at its old one. */
 export const movesInTwoWrites: Sabotage = (items) => ({
   ...tamper(items, {}),
   transact: async (writes) => {
@@ -38,7 +38,7 @@ export const movesInTwoWrites: Sabotage = (items) => ({
 
 const noItem: Item = { pk: "", sk: "" };
 
-/** I7: what is due is found in the wrong order. */
+/** I7: due timers are found in the wrong order. */
 export const readsBackwards: Sabotage = (items) => ({
   ...tamper(items, {}),
   query: async (query) => {
@@ -47,7 +47,7 @@ export const readsBackwards: Sabotage = (items) => ({
   },
 });
 
-/** I8: a transaction is decided whatever became of it. */
+/** I8: a transaction is decided again, whatever its state. */
 export const decidesBlindly: Sabotage = (items) =>
   tamper(items, {
     when: (key, when) => (isHalfMessage(key) ? withoutState(when) : when),
@@ -59,7 +59,7 @@ export const decidesBlindly: Sabotage = (items) =>
 
 const withoutState = (when: readonly Condition[]): readonly Condition[] => when.filter(({ name }) => name !== "s");
 
-/** I8: two who make a check at once do not see each other. */
+/** I8: two processes that make a check at once do not notice each other. */
 export const checksBlindly: Sabotage = (items) =>
   tamper(items, {
     transact: (writes) => writes.map((write) => (isCheckDone(write) ? { ...write, when: [] } : write)),
@@ -68,7 +68,7 @@ export const checksBlindly: Sabotage = (items) =>
 const isCheckDone = (write: TransactWrite): boolean =>
   write.kind === "delete" && isTimer(write.key) && (write.when ?? []).some((term) => term.op === "=" && term.value === "c");
 
-/** I8: the half message is stored in one write, its first check in another, which at times never comes. */
+/** I8: the half message is stored in one write, and its first check in another, which is sometimes missing. */
 export const forgetsFirstChecks: Sabotage = (items, random) =>
   tamper(items, {
     transact: (writes) =>
@@ -77,7 +77,7 @@ export const forgetsFirstChecks: Sabotage = (items, random) =>
         : writes,
   });
 
-/** I8: a transaction says that somebody was asked about it, whoever was. */
+/** I8: a transaction says that somebody was asked about it even if nobody was. */
 export const asksNobody: Sabotage = (items) =>
   tamper(items, {
     transact: (writes) =>
@@ -87,7 +87,7 @@ export const asksNobody: Sabotage = (items) =>
       ),
   });
 
-/** I9: a message is stored in one write, and what it is known by in another. */
+/** I9: a message is stored in one write, and its identity in another. */
 export const knowsInTwoWrites: Sabotage = (items) => ({
   ...tamper(items, {}),
   transact: async (writes) => {
@@ -99,7 +99,7 @@ export const knowsInTwoWrites: Sabotage = (items) => ({
   },
 });
 
-/** I9: what a producer sent is written down whoever else sent meanwhile. */
+/** I9: a producer's state is written even if another send has changed it. */
 export const forgetsProducers: Sabotage = (items) =>
   tamper(items, {
     transact: (writes) =>

@@ -4,33 +4,33 @@ import { SCAN_TICK_MS } from "../../../core/timer/timer-limits.ts";
 import type { Handler } from "../handler.ts";
 import type { World } from "../world.ts";
 
-/** As the scanner's function does: past the next tick, and, while it is behind, for as long as it may. */
+/** As in the scanner's function: longer than a tick and, while it is behind, for as long as it may. */
 const RUN_MS = 65_000;
 const BEHIND_RUN_MS = 290_000;
 const START_MS_MAX = 300;
-/** Runs that follow from each other's failures. */
+/** The most runs that failures start in a row. */
 const RUNS_AFTER_FAILURE_MAX = 3;
 
 export interface ScheduleFaults {
-  /** How many scanners a tick starts, one of these. */
+  /** How many scanners a tick starts: one of these numbers. */
   readonly scannersPerTick: readonly number[];
   readonly ringLost: number;
 }
 
 export const PUNCTUAL: ScheduleFaults = { scannersPerTick: [1], ringLost: 0 };
 
-/** The schedule that starts a scanner every minute, and the doorbell that starts one in between. */
+/** The schedule, which starts a scanner every minute, and the doorbell, which starts one in between. */
 export class Scanners implements Doorbell {
   readonly #world: World;
   readonly #startHandler: (name: string) => Handler;
   readonly #faults: () => ScheduleFaults;
   #workers: Handler[] = [];
-  /** Those at work, of whatever version, and those that died at it. */
+  /** Scanners at work, of whatever version, and those that died at work. */
   readonly #busy = new Set<Handler>();
   #started = 0;
   readonly #fail: (error: unknown) => void;
 
-  /** `fail` hears of what a scanner threw that it may not. */
+  /** `fail` is told of errors that a scanner must not throw. */
   constructor(
     world: World,
     startHandler: (name: string) => Handler,
@@ -49,14 +49,14 @@ export class Scanners implements Doorbell {
     this.#start(true);
   }
 
-  /** One that runs dies. Answers whether there was one. */
+  /** Kills a running scanner. Answers whether there was one. */
   kill(): boolean {
     const running = [...this.#busy].filter(({ crashed }) => !crashed);
     if (running.length > 0) this.#world.random.pick(running).crash();
     return running.length > 0;
   }
 
-  /** What starts from now on is of a new version. Runs under way go on. */
+  /** Scanners that start from now on are of a new version. Runs under way go on. */
   replace(): void {
     this.#workers = [];
   }
@@ -79,7 +79,7 @@ export class Scanners implements Doorbell {
     });
   }
 
-  /** Answers whether it did not fail. */
+  /** Answers whether the run succeeded. */
   async #run(worker: Handler, rung: boolean): Promise<boolean> {
     this.#busy.add(worker);
     try {
@@ -97,7 +97,7 @@ export class Scanners implements Doorbell {
     }
   }
 
-  /** As a function's instances: one that waits, or a new one. Those that died are busy for ever. */
+  /** As with a function's instances: an idle one, or a new one. Those that died stay busy for ever. */
   #idleWorker(): Handler {
     const waiting = this.#workers.find((worker) => !this.#busy.has(worker) && !worker.crashed);
     if (waiting) return waiting;

@@ -25,16 +25,16 @@ import { answerChecks, operate, PRODUCER_GROUPS, sendTransactions } from "./tran
 import { TransactionAuditor } from "./transaction-auditor.ts";
 
 const HANDLERS = 3;
-/** A freeze before a call is sent, and its late arrival, are together less than twice this. */
+/** A freeze before a call is sent and its late arrival together take less than twice this. */
 const FLIGHT_MS = (FREEZE_MS_MAX + LATE_MS_MAX) / 2 + 5_000;
-/** What is on its way arrives, and every lease ends. */
+/** After this time all calls under way have arrived, and every lease has ended. */
 const AFTERMATH_MS = 200_000;
-/** Until nothing waits, at most. */
+/** The longest time until nothing waits. */
 const LONGEST_DELAY_MS = 3 * 3_600_000 + 600_000;
-/** How late a delivery may be where nothing fails: while someone scans or is rung, and where no ring is heard. */
+/** How late a delivery may be if nothing fails: while a scanner runs or is rung, and where no ring is heard. */
 const LATENESS_MS_MAX = { rung: 2_000, unheard: SCAN_TICK_MS + SCAN_LEASE_MS } as const;
 
-/** What a history is made of. */
+/** The parts of a history. */
 const ACTORS = {
   timers: (stage: Stage) => [sendDelayed(stage, "d0"), sendDelayed(stage, "d1"), replaceTopic(stage)],
   once: (stage: Stage) => [
@@ -60,13 +60,13 @@ export interface TimeSimulationOptions {
   readonly sabotage?: Sabotage;
   /** Default: all. */
   readonly parts?: readonly Part[];
-  /** How long a store call is thought to travel at most. */
+  /** How long a store call is assumed to travel at most. */
   readonly flightMs?: number;
-  /** Nothing fails, and delivery is in time. Default: in a fifth of all histories. */
+  /** If true, nothing fails, and delivery is in time. Default: in a fifth of all histories. */
   readonly calm?: boolean;
   /** Whether the table has DynamoDB's limits. Default: with every other seed, unless it is calm. */
   readonly shaped?: boolean;
-  /** Hears everything that happens. */
+  /** Told everything that happens. */
   readonly listen?: (line: string) => void;
 }
 
@@ -77,7 +77,7 @@ export interface TimeSimulationResult {
   readonly sent: number;
 }
 
-/** One history of what waits: delayed messages, sends with an identity, transactions, on failing handlers; then a calm end. */
+/** One history of delayed messages, sends with an identity, and transactions, on failing handlers; then a calm end. */
 export async function simulateTime(options: TimeSimulationOptions): Promise<TimeSimulationResult> {
   const { seed, flightMs = FLIGHT_MS, calm = seed % 5 === 0, parts = ALL_PARTS } = options;
   const world = new World(new SeededRandom(seed), options.listen);

@@ -7,29 +7,29 @@ import type { OnceAuditor } from "./once-auditor.ts";
 import type { TimerAuditor } from "./timer-auditor.ts";
 import type { TransactionAuditor } from "./transaction-auditor.ts";
 
-/** Takes everything: delays, message groups, keys, transactions. */
+/** A topic for everything: delays, message groups, keys, transactions. */
 export const JOBS = "jobs";
-/** Deleted and made anew on the way. */
+/** A topic that is deleted and made anew. */
 export const DOOMED = "doomed";
 
-/** What an actor works with. */
+/** The surroundings of an actor. */
 export interface Stage {
   readonly world: World;
   readonly timers: TimerAuditor;
   readonly once: OnceAuditor;
   readonly transactions: TransactionAuditor;
   readonly client: Client;
-  /** In whole milliseconds, as clocks tell it. */
+  /** The time in whole milliseconds, as on a clock. */
   nowMs(): number;
   over(): boolean;
-  /** Between two steps of an actor. */
+  /** A pause between two steps of an actor. */
   pause(mostMs: number): Promise<void>;
 }
 
 /** `unknown`: it may have happened, or may still. */
 export type Answer<T> = T | BrokerError | "unknown";
 
-/** Picks any handler for each call, a new one in the place of a dead one, and gives up after a while. The handler may go on. */
+/** Picks any handler for each call (a new one for a dead one), and gives up after a while. The handler may go on. */
 export class Client {
   readonly #world: World;
   readonly #startHandler: (name: string) => Handler;
@@ -41,7 +41,7 @@ export class Client {
     this.#handlers = Array.from({ length: handlers }, (_, index) => startHandler(`h${index}`));
   }
 
-  /** All handlers are of a new version from now on. Calls under way go on. */
+  /** Replaces all handlers by a new version. Calls under way go on. */
   replaceAll(): void {
     for (const [index, { name }] of this.#handlers.entries()) this.#handlers[index] = this.#startHandler(name);
   }
@@ -53,7 +53,7 @@ export class Client {
     this.#handlers[index] = handler;
     const answer = handler.broker.then(verb).catch((error: unknown): BrokerError | "unknown" => {
       if (BrokerError.is(error)) return told(error);
-      // It could not even open its store: it is not there.
+      // The handler could not open its store, so it does not exist.
       if ((error as Error).name !== "StoreUnavailable") throw error;
       handler.crash();
       return "unknown";
@@ -62,7 +62,7 @@ export class Client {
   }
 }
 
-/** What a caller may conclude from an error; one that is not of the contract is thrown. */
+/** What a caller may conclude from an error. An error outside the contract is thrown. */
 function told(error: BrokerError): BrokerError | "unknown" {
   if (error.code === "INTERNAL_ERROR") throw error;
   return error.code === "REQUEST_TIMEOUT" ? "unknown" : error;

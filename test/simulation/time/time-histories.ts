@@ -1,7 +1,7 @@
 import { simulateTime } from "./simulate-time.ts";
 import { simulateTenants } from "./tenants/simulate-tenants.ts";
 
-/** Kinds of histories of what waits. */
+/** Kinds of timed histories. */
 export const TIME_HISTORIES = ["time", "tenants"] as const;
 export type TimeHistory = (typeof TIME_HISTORIES)[number];
 
@@ -11,7 +11,7 @@ export interface TimeHistoryResult {
   readonly delivered: number;
 }
 
-/** Of any row of seeds every fifth one is of tenants. */
+/** Every fifth seed gives a history of tenants. */
 export const timeHistoryOf = (seed: number): TimeHistory => (seed % 5 === 3 ? "tenants" : "time");
 
 export const playTimeHistory = (

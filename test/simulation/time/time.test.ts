@@ -17,7 +17,7 @@ import { simulateTime, type TimeSimulationOptions } from "./simulate-time.ts";
 const SEEDS = 32;
 const SEEDS_PER_TEST = 8;
 const SABOTAGE_SEEDS = 16;
-/** Where each invariant is at stake. */
+/** The part of a history that concerns each invariant. */
 const PARTS = { I7: "timers", I8: "transactions", I9: "once" } as const;
 
 describe("delayed messages, transactions and sends with an identity over failing stores", () => {
@@ -60,7 +60,7 @@ describe("the auditors of time find planted bugs", () => {
   });
 });
 
-/** Whether some history with faults breaks this invariant; one that ends in an exception counts for none. */
+/** Whether some history with faults breaks this invariant. One that ends in an exception does not count. */
 async function found(invariant: string, options: Omit<TimeSimulationOptions, "seed" | "calm">): Promise<boolean> {
   for (let seed = 1; seed <= SABOTAGE_SEEDS; seed++) {
     const { violations } = await simulateTime({ seed, calm: false, ...options }).catch(() => ({ violations: [] }));

@@ -8,16 +8,16 @@ const DELAYS_MS = [500, 3_000, 10_000, 40_000, 150_000] as const;
 const LONG_DELAY_MS = 3 * 3_600_000;
 const PAST_MS = -5_000;
 const MOVES_MS = [PAST_MS, 1_000, 8_000, 60_000, 300_000] as const;
-/** A handle is good for an hour past its due time. */
+/** A handle is valid until an hour past its due time. */
 const HANDLE_LIFE_MS = 3_600_000;
 
-/** A handle, and when what it names was due as it was given out. */
+/** A handle, and the due time of its message when the handle was given out. */
 interface Handle {
   readonly recallHandle: string;
   readonly deliverAtMs: number;
 }
 
-/** Sends messages that are due later, most of them, alone and together; some of them are then cancelled and moved. */
+/** Sends mostly delayed messages, alone and together. Some are then cancelled and moved. */
 export async function sendDelayed(stage: Stage, name: string): Promise<void> {
   const { world } = stage;
   const recalls: Promise<void>[] = [];
@@ -62,7 +62,7 @@ async function sendTogether(stage: Stage, topic: string, call: string): Promise<
     else if ("recallHandle" in answer) {
       answered("done", answer.deliverAtMs);
       scheduled.push({ text, receipt: answer });
-      // Stored at once: right for a handler in whose eyes the time is over.
+      // Stored at once: right for a handler whose clock says that the time is over.
     } else answered("done", wantedMs <= stage.nowMs() + SKEW_MS ? Number.NEGATIVE_INFINITY : wantedMs);
   }
   return scheduled;
@@ -75,7 +75,7 @@ function delayOf({ world: { random }, nowMs }: Stage): Pick<MessageInput, "delay
   return random.chance(0.5) ? { delayMs } : { deliverAtMs: nowMs() + random.integer(500, delayMs) };
 }
 
-/** At times two at once, each with the handles it knows. */
+/** At times two recallers at once, each with its own handles. */
 const recallersOf = (stage: Stage, text: string, handle: Handle): readonly Promise<void>[] =>
   Array.from({ length: stage.world.random.pick([1, 1, 2]) }, () => recall(stage, text, handle));
 
@@ -124,7 +124,7 @@ async function move(stage: Stage, text: string, { recallHandle }: Handle, wanted
   return undefined;
 }
 
-/** A delete that is repeated while an earlier one may go on could hit the topic that was made since. */
+/** A repeated delete could hit the topic that was made since, while an earlier one may still take effect. */
 const FOR_CERTAIN_MS = 400_000;
 
 /** Deletes a topic under its timers, and makes it anew. */

@@ -3,13 +3,13 @@ import { outOfOrder } from "./due-order.ts";
 import { SKEW_MS } from "./frozen-clock.ts";
 import { decidingMove, lastMoves, mayBeCancelled, type Outcome, type Step, stepsOf, type Timer, wasSent } from "./timer.ts";
 
-/** Tells what came of a request. Not called: nobody knows. */
+/** To be called with the outcome of a request. Not called: the outcome is unknown. */
 export type Answered = (outcome: Exclude<Outcome, "unknown">, dueMs?: number) => void;
 
-/** A handler may know a topic that was deleted for so long. */
+/** How long a handler may still know a deleted topic. */
 const TOPIC_KNOWN_MS = 2_000;
 
-/** What senders of delayed messages saw, told as it happens, and what is wrong with it: invariants I1 and I7. */
+/** Told what senders of delayed messages see, as it happens, and finds violations of I1 and I7. */
 export class TimerAuditor {
   readonly violations: string[] = [];
   readonly #nowMs: () => number;
@@ -47,7 +47,7 @@ export class TimerAuditor {
     };
   }
 
-  /** The queues as they are at the end, the ids of parked messages, and until when what was due then must have been delivered. */
+  /** Given the final queues, the ids of parked messages, and until when a timer of a due time must have been delivered. */
   finish(end: {
     readonly deliveries: readonly Delivery[];
     readonly parked: readonly string[];
@@ -94,7 +94,7 @@ export class TimerAuditor {
     if (wasSent(timer) && !mayBeCancelled(timer)) this.violations.push(`I1 ${text} was acknowledged, and is never delivered`);
   }
 
-  /** Its topic is gone: it may have been delivered there before, where nobody can see it. */
+  /** Its topic is gone: the message may have been delivered there, where nobody can see it. */
   #checkOrphaned(timer: Timer, found: readonly Delivery[], parked: number): void {
     if (found.length > 0) this.#bad(timer, "is delivered to a topic that was made after its own was deleted");
     if (parked > 1) this.#bad(timer, `is parked ${parked} times`);
@@ -114,7 +114,7 @@ export class TimerAuditor {
         this.#bad(timer, `fires after its ${kind} was told that it had`);
     const decided = decidingMove(timer);
     if (!decided) return;
-    // One that was written when it was due already is due then.
+    // A message written after its due time counts as due when written.
     const fromMs = Math.max(decided.dueMs, decided.endedMs);
     if (storedAtMs > latestMs(timer, fromMs)) this.#bad(timer, `is due at ${fromMs}, and fires ${storedAtMs - fromMs} ms late`);
   }

@@ -1,29 +1,29 @@
 import { SKEW_MS } from "./frozen-clock.ts";
 
-/** What a request about a delayed message came to, as whoever asked was told. */
+/** The outcome of a request about a delayed message, as its sender was told. */
 export type Outcome =
-  /** No answer, or none that tells: it may have taken effect, or may still. */
+  /** No answer, or an inconclusive one: it may have taken effect, or may still. */
   | "unknown"
   | "done"
   /** Nothing was changed. */
   | "refused"
-  /** The message is delivered: before, or after a try whose reply was lost had moved it. */
+  /** The message was delivered: before, or after an attempt whose reply was lost had moved it. */
   | "delivered"
-  /** Nothing was changed, since the message was cancelled before. */
+  /** Nothing was changed, because the message was cancelled before. */
   | "cancelled";
 
 /** One request about a delayed message. */
 export interface Step {
   readonly kind: "send" | "move" | "cancel";
-  /** When the message is due after it, at the earliest. */
+  /** The earliest due time of the message after it. */
   dueMs: number;
   readonly startedMs: number;
-  /** Infinite where it may take effect at any time. */
+  /** Infinite if it may take effect at any time. */
   endedMs: number;
   outcome: Outcome;
 }
 
-/** A message and all that was asked about it. All times are true ones, not any clock's. */
+/** A message and all requests about it. All times are true ones, not any clock's. */
 export interface Timer {
   readonly text: string;
   readonly topic: string;
@@ -45,18 +45,18 @@ export const wasSent = (timer: Timer): boolean =>
 export const mayBeCancelled = ({ steps }: Timer): boolean =>
   steps.some(({ kind, outcome }) => kind === "cancel" && (outcome === "done" || outcome === "unknown"));
 
-/** Steps that may have been the last to set the due time: those that no other certainly followed. */
+/** Steps that may have been the last to set the due time: those that no other step certainly followed. */
 export function lastMoves({ steps }: Timer): readonly Step[] {
   const moves = steps.filter(({ kind, outcome }) => kind !== "cancel" && outcome !== "refused" && outcome !== "cancelled");
   const lastStartMs = Math.max(...moves.filter(({ outcome }) => outcome === "done").map(({ startedMs }) => startedMs));
   return moves.filter(({ endedMs }) => endedMs >= lastStartMs);
 }
 
-/** The one step that set its due time, where that is certain. */
+/** The one step that set its due time, if that is certain. */
 export function decidingMove(timer: Timer): Step | undefined {
   const [move, ...others] = lastMoves(timer);
   return others.length === 0 && move?.outcome === "done" ? move : undefined;
 }
 
-/** Whether whoever looked for what is due at `dueMs` must have found what this step wrote. */
+/** Whether a scanner that looked for timers due at `dueMs` must have found what this step wrote. */
 export const wasThereBefore = (step: Step, dueMs: number): boolean => step.endedMs <= dueMs - SKEW_MS;

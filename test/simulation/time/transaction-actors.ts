@@ -4,7 +4,7 @@ import type { Resolution, TransactionState } from "../../../core/transaction/tra
 import { bodyOf, textOf } from "./delivery.ts";
 import { JOBS, type Stage } from "./stage.ts";
 
-/** One whose producers receive checks, one that has an endpoint too, and one that nobody answers for. */
+/** One group whose producers receive checks, one that also has an endpoint, and one that nobody answers for. */
 export const PRODUCER_GROUPS = [
   { producerGroup: "pay", maxChecks: 2, endpoint: false },
   { producerGroup: "shop", maxChecks: 1, endpoint: true },
@@ -28,7 +28,7 @@ export async function sendTransactions(stage: Stage, name: string): Promise<void
       messageGroup: random.chance(0.3) ? "a" : undefined,
     };
     const once = random.chance(0.4) ? ({ kind: "key", key: text, windowMs: WINDOW_MS } as const) : undefined;
-    // With a key it can be sent by two at once, and again.
+    // With a key, two senders can send it at once, and repeatedly.
     const senders = Array.from({ length: once ? 2 : 1 }, () => prepare(stage, text, { ...message, once }, asked));
     const [id] = (await Promise.all(senders)).filter((known) => known !== undefined);
     if (id === undefined || random.chance(0.4)) continue;
@@ -37,7 +37,7 @@ export async function sendTransactions(stage: Stage, name: string): Promise<void
   await Promise.all(verdicts);
 }
 
-/** Answers its id, where that becomes known. */
+/** Answers its id, if that becomes known. */
 async function prepare(
   { transactions, client }: Stage,
   text: string,
@@ -60,7 +60,7 @@ async function prepare(
 
 const RESOLUTIONS: readonly Resolution[] = ["commit", "commit", "rollback"];
 
-/** At once, about when a check comes, or about when it is discarded. */
+/** Decides at once, about when a check comes, or about when it is discarded. */
 async function decideLater(stage: Stage, text: string, id: string): Promise<void> {
   const { random } = stage.world;
   await stage.world.sleep(random.integer(0, random.pick([200, 8_000, 100_000])));
@@ -87,7 +87,7 @@ export async function answerChecks(stage: Stage): Promise<void> {
   const { world, transactions, client } = stage;
   const { random } = world;
   const answers: Promise<void>[] = [];
-  // In half of the histories an endpoint is the only one to answer for its group.
+  // In half of the histories only an endpoint answers for its group.
   const elsewhere = random.pick([0, 0.1]);
   while (!stage.over()) {
     await stage.pause(1_000);
@@ -106,7 +106,7 @@ export async function answerChecks(stage: Stage): Promise<void> {
   await Promise.all(answers);
 }
 
-/** Looks at what was discarded, and decides some of it after all. */
+/** Looks at discarded transactions, and decides some of them after all. */
 export async function operate(stage: Stage): Promise<void> {
   const { world, client, transactions } = stage;
   const endMs = stage.nowMs() + OPERATED_MS;

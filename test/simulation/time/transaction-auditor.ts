@@ -12,11 +12,11 @@ export interface Asked {
   readonly endpoint: boolean;
 }
 
-/** A verdict, as whoever gave it was answered. */
+/** A verdict, with the answer to it. */
 interface Verdict {
   readonly resolution: Resolution;
   endedMs: number;
-  /** What it was answered to have become, if it was answered. */
+  /** The state in the answer, if it was answered. */
   state: TransactionState | undefined;
   place: string | undefined;
   refused: boolean;
@@ -33,12 +33,12 @@ interface Half {
   refused: number;
 }
 
-/** What producers of transactions saw, and what is wrong with it: invariants I1 and I8. All times are true ones. */
+/** Told what producers of transactions see, and finds violations of I1 and I8. All times are true ones. */
 export class TransactionAuditor {
   readonly violations: string[] = [];
   readonly #nowMs: () => number;
   readonly #halves = new Map<string, Half>();
-  /** Producer groups that have lost the reply to a receive: checks may have been in it. */
+  /** Producer groups that lost the reply to a receive, which may have held checks. */
   readonly #doubtful = new Set<string>();
 
   constructor(nowMs: () => number) {
@@ -49,7 +49,7 @@ export class TransactionAuditor {
     return this.#halves.size;
   }
 
-  /** `undefined` where nobody was told which it is. */
+  /** The text of a transaction's message; `undefined` if nobody was told its id. */
   textOf({ id, messageId }: Transaction): string | undefined {
     for (const { text, ids } of this.#halves.values()) if (text === messageId || ids.has(id)) return text;
     return undefined;
@@ -77,7 +77,7 @@ export class TransactionAuditor {
     };
   }
 
-  /** Answered with a transaction, with the state that it was refused for, or as not done at all. */
+  /** The answer is a transaction, the state for which the verdict was refused, or nothing. */
   decides(
     text: string,
     resolution: Resolution,
@@ -108,7 +108,7 @@ export class TransactionAuditor {
     };
   }
 
-  /** A producer was asked, in the answer to a request that started then. */
+  /** A producer got a check, in the answer to a request that started at `startedMs`. */
   isAsked(text: string, { transactionId, checkNumber }: TransactionCheck, startedMs: number): void {
     const half = this.#halves.get(text);
     if (!half) return;
@@ -121,7 +121,7 @@ export class TransactionAuditor {
     if (over) this.#bad(text, "is asked about after its end was told");
   }
 
-  /** A receive has no reply, and may yet take something. */
+  /** A receive got no reply, and may still take checks. */
   mayBeAsked(producerGroup: string): void {
     this.#doubtful.add(producerGroup);
   }
@@ -170,12 +170,12 @@ export class TransactionAuditor {
     if (state === "DISCARDED") this.#checkDiscarded(half, transaction);
   }
 
-  /** Where nobody could be asked there are more. */
+  /** Checks the number of a check. There may be more than the maximum if nobody could be asked. */
   #checkNumber({ text, asked }: Half, checkNumber: number): void {
     if (checkNumber < 1 || (checkNumber > asked.maxChecks && !asked.endpoint)) this.#bad(text, `has a check ${checkNumber}`);
   }
 
-  /** Every check has had its time, and somebody was asked, or could not be for two days. */
+  /** Checks that every check had its time, and that somebody was asked, or could not be for two days. */
   #checkDiscarded({ text, asked, posted, checks: received }: Half, transaction: Transaction): void {
     const { checks, createdAtMs, endedAtMs = 0 } = transaction;
     const enough = asked.endpoint ? checks >= asked.maxChecks : checks === asked.maxChecks;

@@ -8,7 +8,7 @@ export interface AwsEndpoint {
   stop(): Promise<void>;
 }
 
-/** An empty DynamoDB and an empty S3 behind one address, as stand-ins for AWS have it. `binary` is DynamoDB's. */
+/** An empty DynamoDB and an empty S3 behind one address, as in stand-ins for AWS. `binary` is DynamoDB's. */
 export async function startAwsEndpoint(binary: string): Promise<AwsEndpoint> {
   const [dynamodb, s3] = await Promise.all([startDynamoDbServer(binary), startS3Server()]);
   const server = createServer((incoming, outgoing) => {

@@ -2,10 +2,10 @@ import { type BucketLocationConstraint, CreateBucketCommand } from "@aws-sdk/cli
 import { type AwsClientSettings, openAwsClients } from "../../../adapters/aws/aws-clients.ts";
 import { unlessNamed } from "../../../adapters/aws/failed-call.ts";
 
-/** S3 began here, and takes it for no constraint. */
+/** S3's first region, which it does not accept as a location constraint. */
 const FIRST_REGION = "us-east-1";
 
-/** Makes the bucket of the objects in a stand-in, where there is none. On AWS the stack makes it. */
+/** Creates the bucket of objects in a stand-in, if there is none. On AWS the stack creates it. */
 export async function createBucket(settings: AwsClientSettings & { readonly bucket: string }): Promise<void> {
   const { region, bucket } = settings;
   const { s3, close } = openAwsClients(settings);

@@ -11,7 +11,7 @@ import { unlessNamed } from "../../../adapters/aws/failed-call.ts";
 const READY_SECONDS_MAX = 60;
 const POLL_SECONDS = 1;
 
-/** Makes the table of the items in a stand-in, where there is none. On AWS the stack makes it. */
+/** Creates the table of items in a stand-in, if there is none. On AWS the stack creates it. */
 export async function createTable(settings: AwsClientSettings & { readonly table: string }): Promise<void> {
   const { dynamodb, close } = openAwsClients(settings);
   try {
@@ -42,7 +42,7 @@ async function create(dynamodb: DynamoDBClient, table: string): Promise<void> {
 
 async function expireItems(dynamodb: DynamoDBClient, table: string): Promise<void> {
   const { TimeToLiveDescription } = await dynamodb.send(new DescribeTimeToLiveCommand({ TableName: table }));
-  // To enable it twice is an error.
+  // Enabling it twice is an error.
   if (TimeToLiveDescription?.TimeToLiveStatus !== "DISABLED") return;
   const TimeToLiveSpecification = { AttributeName: "x", Enabled: true };
   await dynamodb.send(new UpdateTimeToLiveCommand({ TableName: table, TimeToLiveSpecification }));

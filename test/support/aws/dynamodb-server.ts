@@ -36,12 +36,12 @@ export async function startDynamoDbServer(binary: string): Promise<DynamoDbServe
 }
 
 /**
- * Runs a command until it ends or standard input does, which is when the process that started it is gone, however it went: a
- * worker that is terminated runs no handlers.
+ * Runs a command until it or standard input ends. Standard input ends when the starting process is gone, however it ended: a terminated
+ * worker runs no handlers.
  */
 const LEASH = 'exec 3<&0; "$@" 3<&- & command=$!; { read -r _ <&3; kill $command; } & leash=$!; wait $command; kill $leash';
 
-/** `undefined` when it ends before it listens, as when another process was given the port. */
+/** `undefined` if it ends before it listens, for example because another process took the port. */
 async function startOn(binary: string, port: number): Promise<DynamoDbServer | undefined> {
   const command = [binary, "--host", "127.0.0.1", "--port", String(port)];
   const child = spawn("sh", ["-c", LEASH, "sh", ...command], { stdio: ["pipe", "ignore", "pipe"] });

@@ -9,7 +9,7 @@ import { createScannerFunction, type ScannerHandler } from "../../../functions/l
 import type { Log } from "../../../functions/runtime/log.ts";
 import type { BrokerStores } from "../../../functions/stores/broker-stores.ts";
 
-/** A key that its function knows by hash. */
+/** A key, and the hash by which its function knows it. */
 export const someKey = (): { key: string; hash: string } => {
   const key = randomBytes(24).toString("base64url");
   return { key, hash: createHash("sha256").update(key).digest("hex") };
@@ -52,7 +52,7 @@ export function memoryScanner(
   return { scan: createScannerFunction({ environment: { ...STACK, ...environment }, openStores, log }), lines };
 }
 
-/** What Lambda hands over with an event. */
+/** The context that Lambda gives with an event. */
 export function functionContext(remainingMs = 30_000): ApiContext {
   const deadlineMs = performance.now() + remainingMs;
   return { awsRequestId: "lambda-request", getRemainingTimeInMillis: () => deadlineMs - performance.now() };

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
 
-/** What Lambda hands over as text; any other body comes in base64. */
+/** The types of bodies that Lambda passes as text. Any other body comes in base64. */
 const TEXT_TYPE = /^(?:text\/|application\/(?:json|xml|javascript)\b)/i;
 
 /** A request as the event of a function URL: `target` undecoded, names of headers in lower case. */

@@ -6,7 +6,7 @@ import type { APIGatewayProxyEventV2 } from "aws-lambda";
 import type { ApiFunction } from "../../../functions/lambda/api-function.ts";
 import { functionUrlEvent } from "./function-url-event.ts";
 
-/** An invocation payload, and a result, as JSON. */
+/** The limit of an invocation payload, and of a result, as JSON. */
 const PAYLOAD_BYTES_MAX = 6_291_556;
 const TIMEOUT_MS = 30_000;
 
@@ -15,7 +15,7 @@ export interface FunctionUrlServer {
   close(): Promise<void>;
 }
 
-/** A request as an event, once its body is there. */
+/** A request as an event, once its body has arrived. */
 async function eventOf(request: IncomingMessage): Promise<APIGatewayProxyEventV2> {
   const headers = Object.entries(request.headers).map(([name, value]) => [name, String(value)] as const);
   const body = await buffer(request);
@@ -35,7 +35,7 @@ export function serveFunctionUrl(api: ApiFunction): Promise<FunctionUrlServer> {
       response.writeHead(result.statusCode ?? 200, result.headers as Record<string, string>);
       response.end(Buffer.from(result.body ?? "", result.isBase64Encoded ? "base64" : "utf8"));
     } catch (error) {
-      // As Lambda answers for a function that fails; the tests take no 502.
+      // Lambda's answer for a failed function. The tests accept no 502.
       response.writeHead(502, { "Content-Type": "text/plain" }).end(String(error));
     }
   });

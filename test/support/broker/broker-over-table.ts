@@ -9,7 +9,7 @@ import { hmacSigner } from "../../../functions/runtime/signer.ts";
 import { JumpingClock } from "../clocks/jumping-clock.ts";
 import { SeededRandom } from "../seeded-random.ts";
 
-/** A broker over what a test gives: a store and a clock at least. */
+/** A broker over dependencies that a test gives: a store and a clock at least. */
 export const testBroker = (
   given: Pick<BrokerDependencies, "items" | "clock"> & Partial<BrokerDependencies>,
 ): Promise<RunningBroker> =>
@@ -22,7 +22,7 @@ export const testBroker = (
     ...given,
   });
 
-/** One table, over which processes come and go. While all of them sleep the clock jumps to whoever wakes first. */
+/** One table, over which processes come and go. While all of them sleep, the clock jumps to the first that wakes. */
 export function brokerOverTable(settings: BrokerSettings = SOLE_PROCESS) {
   const items = new MemoryItemStore();
   const objects = new MemoryObjectStore();
@@ -43,18 +43,18 @@ export function brokerOverTable(settings: BrokerSettings = SOLE_PROCESS) {
     items,
     objects,
     clock,
-    /** What no caller was told. */
+    /** Failures that no caller was told. */
     failures,
-    /** Those of a process of its own, for a broker of another make. */
+    /** The dependencies of a new process, for a differently built broker. */
     dependencies,
     process: (store: ItemStore = items, doorbell?: Doorbell, others: Partial<BrokerDependencies> = {}): Promise<RunningBroker> =>
       createBroker({ ...dependencies(store), doorbell, ...others }),
-    /** Moves the clock on, and tells the time. */
+    /** Moves the clock forward, and answers the time. */
     pass: (ms: number): number => clock.pass(ms),
   };
 }
 
-/** Everything a group can receive now, as text, in order; it is acked. */
+/** Everything that a group can receive now, as text, in order. It is acked. */
 export async function receivedTexts(broker: RunningBroker, group: string): Promise<string[]> {
   const texts: string[] = [];
   for (;;) {

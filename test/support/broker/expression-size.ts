@@ -1,7 +1,7 @@
 import { updateInput } from "../../../adapters/aws/write-inputs.ts";
 import type { Change, Condition, Key } from "../../../core/ports/item-store.ts";
 
-/** What DynamoDB takes in one expression. Source: its service quotas, "Expression parameters". */
+/** DynamoDB's limits of one expression. Source: its service quotas, "Expression parameters". */
 export const EXPRESSION_BYTES_MAX = 4_096;
 export const EXPRESSION_OPERATORS_MAX = 300;
 
@@ -12,7 +12,7 @@ export interface ExpressionSize {
 
 export const NO_EXPRESSION: ExpressionSize = { bytes: 0, operators: 0 };
 
-/** The larger of an update's two expressions on DynamoDB, and of `before`. */
+/** The largest of an update's two expressions on DynamoDB and `before`. */
 export function largestExpression(
   before: ExpressionSize,
   update: { readonly key: Key; readonly changes: readonly Change[]; readonly when?: readonly Condition[] | undefined },

@@ -14,7 +14,7 @@ export function heldShards(nowMs: number, { endsMs = nowMs + 65_000, watchedUnti
   return item as Item;
 }
 
-/** The store beside a scanner that holds all shards and lives, as is seen by whoever reads or changes their leases. */
+/** The store next to a live scanner that holds all shards, as readers and writers of their leases see it. */
 export function besideScanner(items: ItemStore, nowMs: () => number, endsMs?: number): ItemStore {
   let renewedMs = Number.NEGATIVE_INFINITY;
   const renew = async (): Promise<void> => {

@@ -5,7 +5,7 @@ import { EXPRESSION_BYTES_MAX, EXPRESSION_OPERATORS_MAX, largestExpression, NO_E
 
 const isProgress = ({ pk }: Key): boolean => pk.startsWith("g#");
 
-/** A store that keeps the size of the largest progress item, transaction and expression that it was given, and counts. */
+/** A store that records the sizes of the largest progress item, transaction and expression that it was given, and counts. */
 export function measuredProgress(inner: ItemStore) {
   const seen = { largest: 0, moves: 0, together: 0, expression: NO_EXPRESSION };
   const measure = async (keys: readonly Key[]): Promise<void> => {
@@ -44,7 +44,7 @@ export function measuredProgress(inner: ItemStore) {
 /** A progress item costs four write units at most. */
 export const FOUR_WRITE_UNITS = 4 * 1_024;
 
-/** No move asks for more than DynamoDB takes. */
+/** Checks that no move exceeds DynamoDB's limits. */
 export function expectWithinDynamoDb({ together, expression }: ReturnType<typeof measuredProgress>["seen"]): void {
   expect(together).toBeLessThanOrEqual(100);
   expect(expression.bytes).toBeLessThanOrEqual(EXPRESSION_BYTES_MAX);

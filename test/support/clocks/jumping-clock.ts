@@ -5,7 +5,7 @@ interface Sleeper {
   readonly wake: () => void;
 }
 
-/** A clock that jumps to whoever wakes first, once nobody can go on without. */
+/** A clock that jumps to the first sleeper, once nobody can continue without that. */
 export class JumpingClock implements Clock {
   #nowMs = 1_800_000_000_000;
   readonly #sleepers = new Set<Sleeper>();
@@ -15,7 +15,7 @@ export class JumpingClock implements Clock {
     return this.#nowMs;
   }
 
-  /** Moves on, and tells the time. */
+  /** Moves forward, and answers the time. */
   pass(ms: number): number {
     this.#nowMs += ms;
     return this.#nowMs;
@@ -39,7 +39,7 @@ export class JumpingClock implements Clock {
   #jump(): void {
     if (this.#jumping) return;
     this.#jumping = true;
-    // Everything that can go on does so before.
+    // Everything that can continue does so first.
     setImmediate(() => {
       this.#jumping = false;
       let first: Sleeper | undefined;

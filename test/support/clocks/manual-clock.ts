@@ -5,7 +5,7 @@ interface Sleeper {
   wake(): void;
 }
 
-/** A clock that stands still until it is told to go on. */
+/** A clock that stands still until it is moved. */
 export class ManualClock implements Clock {
   #nowMs = 1_800_000_000_000;
   #sleepers: Sleeper[] = [];
@@ -26,7 +26,7 @@ export class ManualClock implements Clock {
     });
   }
 
-  /** Lets everything run that can, then moves on and wakes who is due. */
+  /** Lets everything run that can, then moves forward and wakes the sleepers that are due. */
   async pass(ms: number): Promise<void> {
     await settle();
     this.#nowMs += ms;
@@ -37,7 +37,7 @@ export class ManualClock implements Clock {
   }
 }
 
-/** Every promise that can go on without the clock does, within this many turns of the event loop. */
+/** Lets every promise settle that can without the clock, within this many turns of the event loop. */
 async function settle(): Promise<void> {
   for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,6 +1,6 @@
 import type { Exchange, Fault, ProxiedAnswer } from "./fault-proxy.ts";
 
-/** The server never hears of the request. */
+/** The request never reaches the server. */
 export const lostRequest: Fault = ({ drop }) => drop();
 
 /** The request takes effect; the answer never arrives. */
@@ -22,10 +22,10 @@ export const garbledRequest: Fault = async ({ request, forward, answer }) => {
   answer(await forward({ ...request, body }));
 };
 
-/** Nobody answers, and the connection stays. */
+/** No answer comes, and the connection stays open. */
 export const silence: Fault = () => undefined;
 
-/** The client is told that the connection broke; the request takes effect when `apply` is called. */
+/** The client sees a broken connection. The request takes effect when `apply` is called. */
 export function lateRequest(): { readonly fault: Fault; apply(): Promise<ProxiedAnswer> } {
   let hold: (exchange: Exchange) => void = () => undefined;
   const held = new Promise<Exchange>((resolve) => {
@@ -40,7 +40,7 @@ export function lateRequest(): { readonly fault: Fault; apply(): Promise<Proxied
   };
 }
 
-/** DynamoDB answers with an error; the server never hears of the request. */
+/** DynamoDB answers with an error; the request never reaches the server. */
 export const dynamoDbError = (name: string, status = 400, more: object = {}): Fault =>
   answered(status, "application/x-amz-json-1.0", JSON.stringify({ __type: `com.amazonaws.dynamodb.v20120810#${name}`, ...more }));
 
@@ -51,7 +51,7 @@ export const transactionCancelled = (...codes: readonly string[]): Fault =>
     CancellationReasons: codes.map((Code) => ({ Code })),
   });
 
-/** S3 answers with an error; the server never hears of the request. */
+/** S3 answers with an error; the request never reaches the server. */
 export const s3Error = (code: string, status: number): Fault =>
   answered(status, "application/xml", `<Error><Code>${code}</Code><Message>injected</Message></Error>`);
 

@@ -14,12 +14,12 @@ export interface ProxiedAnswer {
   readonly body: Buffer;
 }
 
-/** One request on its way through the proxy, in the hands of a fault. */
+/** One request in the proxy, as a fault handles it. */
 export interface Exchange {
   readonly request: ProxiedRequest;
-  /** Has the server take the request, and what it answered; the client has not heard of it. */
+  /** Sends the request to the server, and answers its answer. The client has not got it. */
   forward(request?: ProxiedRequest): Promise<ProxiedAnswer>;
-  /** Lets the client have an answer, or its first `bytes`, after which the connection breaks. */
+  /** Sends the client an answer, or its first `bytes` before breaking the connection. */
   answer(answer: ProxiedAnswer, bytes?: number): void;
   /** Breaks the connection without an answer. */
   drop(): void;
@@ -29,14 +29,14 @@ export type Fault = (exchange: Exchange) => void | Promise<void>;
 
 export interface FaultProxy {
   readonly endpoint: string;
-  /** What has arrived, the oldest first. */
+  /** The requests that have arrived, the oldest first. */
   readonly requests: readonly ProxiedRequest[];
-  /** The next requests meet these, one each; those after them pass. */
+  /** The next requests meet these faults, one each. Later requests pass. */
   inject(...faults: readonly Fault[]): void;
   close(): Promise<void>;
 }
 
-/** A server on the loopback interface that passes requests on to another, but for those that meet a fault. */
+/** A server on the loopback interface that passes requests on to another, unless they meet a fault. */
 export async function startFaultProxy(target: string): Promise<FaultProxy> {
   const agent = new Agent({ keepAlive: true });
   const requests: ProxiedRequest[] = [];
@@ -50,7 +50,7 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
         const exchange = exchangeOf(proxied, outgoing, target, agent);
         await (faults.shift() ?? passOn)(exchange);
       },
-      // The client went away while it sent.
+      // The client went away while it was sending.
       () => outgoing.destroy(),
     );
   });

@@ -1,11 +1,11 @@
 import type { ItemStore } from "../../../core/ports/item-store.ts";
 import { StoreUnavailable } from "../../../core/ports/store-failures.ts";
 
-/** What becomes of one write; after a crash, of all that follow too. */
+/** The fault of one write; a crash also concerns all later ones. */
 export type Fault = "replyLost" | "requestLost" | "late" | "crashBefore" | "crashAfter";
 export const FAULTS: readonly Fault[] = ["replyLost", "requestLost", "late", "crashBefore", "crashAfter"];
 
-/** A store between a process and its table, where the write of a given number goes wrong. */
+/** A store between a process and its table, in which the write of a given number fails. */
 export function faulty(inner: ItemStore, faultyWrite: number, fault: Fault) {
   let writes = 0;
   let crashed = false;

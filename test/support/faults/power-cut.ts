@@ -9,11 +9,11 @@ type Operation = { type: "put"; key: string; value: Uint8Array } | { type: "del"
 type Undo = () => Promise<void>;
 
 /**
- * A disk that `cutPower` leaves as a power cut may: without the batches, the bytes of files and the names in folders that were not
- * synced. Close the stores first; closing syncs nothing.
+ * A disk that `cutPower` leaves as after a power cut: without the batches, file bytes and folder names that were not synced. Close the
+ * stores first; closing syncs nothing.
  */
 export class PowerCutDisk implements Disk {
-  /** By folder, what takes back the changes of its names that are not synced. */
+  /** By folder, the undo steps for unsynced changes of its names. */
   readonly #names = new Map<string, Undo[]>();
   readonly #removed: string;
   #removals = 0;
@@ -22,7 +22,7 @@ export class PowerCutDisk implements Disk {
     this.#removed = removed;
   }
 
-  /** `scratch`: a folder on the same file system as the stores, where what is removed is kept meanwhile. */
+  /** `scratch`: a folder on the stores' file system, where removed files are kept. */
   static async over(scratch: string): Promise<PowerCutDisk> {
     return new PowerCutDisk(await mkdtemp(join(scratch, "removed-")));
   }
@@ -33,13 +33,13 @@ export class PowerCutDisk implements Disk {
     for (const undo of undos.reverse()) await undo();
   }
 
-  /** A batch that is not synced is not there until one is. */
+  /** An unsynced batch does not exist until a later one is synced. */
   database(path: string, options: DatabaseOptions<string, Uint8Array>): Level {
     const level = systemDisk.database(path, options);
     const write = level.batch.bind(level) as (operations: Operation[], options?: { sync?: boolean }) => Promise<void>;
     let unsynced: Operation[] = [];
     const batch = async (operations: Operation[], batchOptions?: { sync?: boolean }): Promise<void> => {
-      // The store uses its memory again.
+      // A copy, because the store reuses its memory.
       unsynced.push(...operations.map((one) => (one.type === "put" ? { ...one, value: Uint8Array.from(one.value) } : one)));
       if (batchOptions?.sync !== true) return;
       const all = unsynced;
@@ -96,7 +96,7 @@ export class PowerCutDisk implements Disk {
     this.#names.set(folder, [...(this.#names.get(folder) ?? []), undo]);
   }
 
-  /** Another name of the file, so that it can be brought back; `undefined` where there is none. */
+  /** Gives the file another name, so that it can be restored. `undefined` if there is none. */
   async #keep(path: string): Promise<string | undefined> {
     const kept = join(this.#removed, String(this.#removals++));
     return link(path, kept).then(

@@ -6,12 +6,12 @@ import { storeDirectory } from "../stores/store-directory.ts";
 
 const CHUNK = new Uint8Array(64 * 1024);
 
-/** A file system of its own, in memory, that a test can fill to the last page. */
+/** A separate file system, in memory, that a test can fill to the last page. */
 export interface SmallDisk {
   readonly path: string;
-  /** Takes `bytes` of it, or whatever is left. */
+  /** Uses `bytes` of it, or all that is left. */
   fill(bytes?: number): Promise<void>;
-  /** Gives back what `fill` took. */
+  /** Frees what `fill` used. */
   free(): Promise<void>;
   remove(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 /**
- * A document whose answers have no fields but those that it names. It leaves them open, since clients should take what a later
- * version adds; what this version says must be described.
+ * The document with answers that allow no other fields than those it names. It leaves them open, because clients should accept fields
+ * of later versions. Everything that this version sends must be described.
  */
 export const closedSchemas = <T>(document: T): T => JSON.parse(JSON.stringify(document), close);
 

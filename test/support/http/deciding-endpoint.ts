@@ -2,7 +2,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { json } from "node:stream/consumers";
 
-/** What lets webhooks reach it. */
+/** The settings that let webhooks reach it. */
 export const LOOPBACK_WEBHOOKS = { WEBHOOK_ALLOW_PRIVATE: "127.0.0.0/8", WEBHOOK_ALLOW_HTTP: "true" };
 
 export interface DecidingEndpoint {
@@ -12,7 +12,7 @@ export interface DecidingEndpoint {
   close(): Promise<void>;
 }
 
-/** A producer's endpoint on loopback, which commits whatever it is asked about. */
+/** A producer's endpoint on loopback, which commits every transaction that it is asked about. */
 export async function startDecidingEndpoint(): Promise<DecidingEndpoint> {
   const asked: string[] = [];
   const server = createServer(async (request, response) => {

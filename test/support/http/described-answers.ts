@@ -23,7 +23,7 @@ export interface Described {
   readonly components: { readonly headers: Readonly<Record<string, { readonly required?: boolean }>> };
 }
 
-/** What is answered where no operation is: nothing of a request was looked at but its line and its headers. */
+/** Codes of answers outside any operation, for which only the line and headers of a request were read. */
 const NO_OPERATION_CODES: ReadonlySet<string> = new Set([
   "BAD_REQUEST",
   "CONSUMER_GROUP_NOT_FOUND",
@@ -38,7 +38,7 @@ const NO_OPERATION_CODES: ReadonlySet<string> = new Set([
 const pointer = (...steps: readonly string[]): string =>
   steps.map((step) => `/${encodeURIComponent(step.replaceAll("~", "~0").replaceAll("/", "~1"))}`).join("");
 
-/** Holds answers to an OpenAPI document: that their status, type, required headers, code and every field are described. */
+/** Checks answers against an OpenAPI document: status, type, required headers, code and every field must be described. */
 export class DescribedAnswers {
   readonly #document: Described;
   readonly #ajv = new Ajv2020({ strict: false, allErrors: true, validateSchema: false });
@@ -51,7 +51,7 @@ export class DescribedAnswers {
     this.#ajv.addSchema(closedSchemas(document), "api");
   }
 
-  /** What is wrong with the answer by the document; `undefined` when nothing is. */
+  /** What is wrong with the answer according to the document; `undefined` if nothing is. */
   fault(answer: DescribedAnswer): string | undefined {
     const method = answer.method === "HEAD" ? "get" : answer.method.toLowerCase();
     const path = this.#templateOf(answer.path, method);
@@ -59,13 +59,13 @@ export class DescribedAnswers {
     return fault && `${answer.method} ${path ?? answer.path} answered ${answer.status}, ${fault}\n${answer.text.slice(0, 1_000)}`;
   }
 
-  /** Whether a value is one by the schema at this place of the document; else what is wrong with it. */
+  /** What is wrong with a value according to the schema at this place of the document; `undefined` if nothing is. */
   faultOfValue(value: unknown, ...place: readonly string[]): string | undefined {
     const validate = this.#validator(place);
     return validate(value) ? undefined : this.#ajv.errorsText(validate.errors);
   }
 
-  /** The most literal template that fits and has the method. */
+  /** The most literal template that matches and has the method. */
   #templateOf(path: string, method: string): string | undefined {
     const steps = path.split("/");
     const fitting = this.#templates.filter(

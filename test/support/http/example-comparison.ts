@@ -3,7 +3,7 @@ type Json = null | boolean | number | string | readonly Json[] | { readonly [key
 const ID = /^[0-9A-F]{32}$/;
 const SIGNED = /^[\w.-]{60,}$/;
 
-/** What the server makes by chance: the form of the values, by the name of the field or header. All else is known beforehand. */
+/** The form of values that the server makes at random, by the name of the field or header. All other values are known beforehand. */
 const MADE_BY_SERVER: Readonly<Record<string, RegExp>> = {
   messageId: ID,
   transactionId: ID,
@@ -15,23 +15,23 @@ const MADE_BY_SERVER: Readonly<Record<string, RegExp>> = {
   ETag: /^"[\w-]{8}-\d+"$/,
 };
 
-/** Names of objects end in chance: `log/r7/001800000126000-aaDUhoSJ4AqS`. */
+/** The random end of objects' names: `log/r7/001800000126000-aaDUhoSJ4AqS`. */
 const OBJECT_CHANCE = /(?<=log\/r\d+\/\d{15}-)[\w-]{12}/g;
 
 /**
- * Holds answers to the examples that were written of them. A value that a server makes has the form of the written one, and the
- * same written value stands for the same value ever after: in later requests, and in later answers.
+ * Compares answers with their written examples. A value that the server makes must have the form of the written one, and from then on
+ * the same written value stands for the same value, in later requests and answers.
  */
 export class ExampleComparison {
   readonly #actual = new Map<string, string>();
   readonly #written = new Map<string, string>();
 
-  /** A request's text with what the server made in place of what is written for it. */
+  /** A request's text, with written values replaced by those that the server made. */
   translate(text: string): string {
     return [...this.#actual].reduce((translated, [written, actual]) => translated.replaceAll(written, actual), text);
   }
 
-  /** Where a value differs from the written one, and how. */
+  /** Where and how a value differs from the written one. */
   faults(written: Json | undefined, actual: Json | undefined, place = "", name = ""): string[] {
     if (Array.isArray(written) && Array.isArray(actual)) {
       const lengths = written.length === actual.length ? [] : [`${place}: ${actual.length} items, written are ${written.length}`];

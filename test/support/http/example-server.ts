@@ -17,21 +17,21 @@ export interface ExampleServer {
     path: string,
     options?: { headers?: Record<string, string>; body?: string | undefined },
   ): Promise<Response>;
-  /** A request with a JSON body that has to succeed. Errors: when it does not. */
+  /** A request with a JSON body that must succeed. Errors: if it does not. */
   done(method: string, path: string, body?: object): Promise<unknown>;
-  /** Moves the clock on, which otherwise stands still, and lets everything happen that is due. */
+  /** Moves the clock forward, which otherwise stands still, and lets everything happen that is due. */
   pass(ms: number): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Ids are made by chance. Every turn begins at the first queue. */
+/** Ids are random. Every turn begins at the first queue. */
 class FirstQueueRandom extends SeededRandom {
   override fraction(): number {
     return 0;
   }
 }
 
-/** The API above a store in memory, at a time that is known, in this process: what it answers can be written down beforehand. */
+/** The API over a store in memory, at a known time, in this process: its answers can be written down beforehand. */
 export async function exampleServer(): Promise<ExampleServer> {
   const clock = new ManualClock();
   const random = new FirstQueueRandom(7);

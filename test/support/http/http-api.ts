@@ -2,19 +2,19 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Described, DescribedAnswers } from "./described-answers.ts";
 
-/** What a suite knows of the server: where it is, and what to send along. */
+/** A suite's knowledge of the server: its address, and the headers to send. */
 export interface Target {
-  /** Called when a test runs: the server may be started after the tests are declared. */
+  /** Called when a test runs, because the server may start after the tests are declared. */
   baseUrl(): string;
-  /** Such as a key that a deployed stack wants. */
+  /** For example a key for a deployed stack. */
   headers?(): Record<string, string>;
-  /** Someone else's gateway stands in front: it hands requests and answers over whole, and answers itself what is no HTTP. */
+  /** A foreign gateway is in front: it passes whole requests and answers, and answers malformed HTTP itself. */
   readonly gateway?: boolean;
-  /** Every answer is held to the document that the server has of itself. */
+  /** Every answer is checked against the server's own document. */
   readonly described?: boolean;
-  /** How soon a long poll hears of a send. Default 200: one process serves both. */
+  /** How soon a long poll notices a send. Default 200: one process serves both. */
   readonly wakeMsMax?: number;
-  /** How late an instance may hear of a change made through another. Default 0: there is one. */
+  /** How late an instance may notice a change made through another. Default 0: there is one instance. */
   readonly changesKnownAfterMs?: number;
 }
 
@@ -22,7 +22,7 @@ export interface Answer {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
-  /** The body as JSON; throws when it is none. */
+  /** The body as JSON. Throws if it is none. */
   // biome-ignore lint/suspicious/noExplicitAny: tests read what the contract promises, and fail where it is absent.
   readonly json: any;
 }
@@ -32,7 +32,7 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Of servers that are asked again and again: compiling one takes a while. */
+/** The descriptions of servers, kept because compiling one takes a while. */
 const described = new Map<string, DescribedAnswers>();
 
 /** A client that knows nothing of the implementation: paths, JSON and bytes. */
@@ -56,7 +56,7 @@ export class Api {
     return this.#target.wakeMsMax ?? 200;
   }
 
-  /** Resolves once every instance goes by the changes made so far to topics, groups and subscriptions. */
+  /** Resolves once every instance knows the changes made so far to topics, groups and subscriptions. */
   changesKnown(): Promise<void> {
     return sleep(this.#target.changesKnownAfterMs ?? 0);
   }
@@ -65,7 +65,7 @@ export class Api {
     return this.#target.headers?.() ?? {};
   }
 
-  /** The answer as it comes, its body unread. */
+  /** The answer with its body unread. */
   fetch(method: string, path: string, body?: BodyInitLike, options: CallOptions = {}): Promise<Response> {
     return fetch(this.baseUrl + path, {
       method,
@@ -87,7 +87,7 @@ export class Api {
     return this.#answers;
   }
 
-  /** Fails where the answer is not as the server's document describes it, if the target is held to that. */
+  /** Fails if the answer differs from the server's document, if the target requires that. */
   async send(method: string, path: string, body?: BodyInitLike, options: CallOptions = {}): Promise<Answer> {
     const response = await this.fetch(method, path, body, options);
     const text = await response.text();

@@ -5,18 +5,18 @@ export interface HttpReply {
   readonly body: Buffer;
 }
 
-/** A server, and what it takes to be let in. */
+/** A server, and what a request needs to be admitted. */
 export interface HttpServer {
   readonly url: string;
   /** Sent with every request; names in lower case. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Makes the connections, where the URL's name does not lead there by itself. */
+  /** Makes the connections, if the URL's name alone does not lead there. */
   readonly connect?: buildConnector.connector;
 }
 
 /** A keep-alive client for load: `dispatch` makes no stream objects, at about half the cost of `fetch` per call. */
 export interface HttpClient {
-  /** Rejects when no full reply came: the outcome is unknown. */
+  /** Rejects if no full reply came: the outcome is unknown. */
   request(method: string, path: string, body?: string | Buffer): Promise<HttpReply>;
   close(): Promise<void>;
 }

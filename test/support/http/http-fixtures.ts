@@ -55,7 +55,7 @@ export async function receive(api: Api, group: string, request: object = {}): Pr
   return answer.json.messages as MessageJson[];
 }
 
-/** Receives until `count` messages are there, in the order they came. Fails after 15 seconds. */
+/** Receives until `count` messages have come, in the order of arrival. Fails after 15 seconds. */
 export async function receiveCount(api: Api, group: string, count: number, request: object = {}): Promise<MessageJson[]> {
   const messages: MessageJson[] = [];
   const deadline = Date.now() + 15_000;
@@ -82,7 +82,7 @@ export async function ack(api: Api, group: string, messages: readonly MessageJso
   expect(results.map(({ status }) => status)).toEqual(messages.map(() => "acked"));
 }
 
-/** Calls `look` until it answers, at short intervals. Fails after `msMax`. */
+/** Calls `look` at short intervals until it answers. Fails after `msMax`. */
 export async function eventually<T>(look: () => Promise<T | undefined>, msMax = 15_000): Promise<T> {
   const deadline = Date.now() + msMax;
   for (;;) {
@@ -102,7 +102,7 @@ export function expectProblem(answer: Answer, status: number, code: string, deta
   expect(problem.requestId).toBe(answer.headers.get("x-request-id"));
   for (const member of ["type", "title", "detail", "instance"]) expect(problem[member], member).toEqual(expect.any(String));
   expect(problem.retryable).toEqual(expect.any(Boolean));
-  // What the caller is to blame for changes nothing; a server that fails says whether it has.
+  // A caller's error changes nothing. A server's error says whether it has.
   expect(problem.effect).toEqual(status < 500 ? "none" : expect.stringMatching(/^(none|unknown)$/));
   expect(problem.type).toContain(`/errors/${code.toLowerCase().replaceAll("_", "-")}`);
   expect(answer.text).not.toMatch(/\bat .+:\d+:\d+/);

@@ -7,7 +7,7 @@ export interface RawAnswer {
   readonly body: string;
 }
 
-/** Writes bytes that no HTTP client would, and reads what comes back until the server closes or falls silent. */
+/** Writes bytes that no HTTP client would write, and reads until the server closes or falls silent. */
 export function exchangeRaw(
   baseUrl: string,
   write: string | readonly (string | Buffer)[],
@@ -43,10 +43,10 @@ function isComplete(text: string): boolean {
   return end >= 0 && length !== undefined && text.length >= end + 4 + Number(length);
 }
 
-/** Only a plain connection takes raw bytes; behind TLS and a gateway others answer for the server. */
+/** Only a plain connection takes raw bytes. With TLS or a gateway, others answer for the server. */
 export const speaksPlainHttp = (api: Api): boolean => api.baseUrl.startsWith("http://") && !api.behindGateway;
 
-/** What the suite sends along, such as a key, as lines of a raw request. */
+/** The suite's headers, such as a key, as lines of a raw request. */
 export const headerLines = (api: Api): string =>
   Object.entries(api.headers)
     .map(([name, value]) => `${name}: ${value}\r\n`)

@@ -5,7 +5,7 @@ import { type ServedBroker, type ServeOptions, serveBroker } from "../../../func
 import { createSystemRandom } from "../../../functions/runtime/random.ts";
 import { hmacSigner } from "../../../functions/runtime/signer.ts";
 
-/** A broker of which a test gives the verbs that its requests reach; any other call fails. */
+/** A broker with the verbs that a test gives. Any other call fails. */
 export const stubBroker = (verbs: Partial<Broker>): Broker =>
   new Proxy(verbs as Broker, {
     get(target, verb) {

@@ -11,8 +11,8 @@ import { createSystemRandom } from "../../../functions/runtime/random.ts";
 import { hmacSigner } from "../../../functions/runtime/signer.ts";
 
 /**
- * The HTTP API above any stores, in this process, on a free port, and what fires timers. Frames are packed early and kept small, to
- * reach every path.
+ * The HTTP API over any stores, in this process, on a free port, with a process that fires timers. Frames are packed early and kept
+ * small, to reach every path.
  */
 export async function startTestServer(stores: { items: ItemStore; objects: ObjectStore }): Promise<ServedBroker> {
   const random = createSystemRandom();

@@ -1,6 +1,6 @@
 /** Examples of a Markdown document: blocks marked `http`, each a request and, after an empty line, its answer. */
 export interface WrittenExample {
-  /** Number of the section it stands in: `3.2`, or the letter of an appendix. */
+  /** The number of its section: `3.2`, or the letter of an appendix. */
   readonly section: string;
   readonly line: number;
   readonly method: string;
@@ -22,7 +22,7 @@ const HEADER = /^([A-Z][\w-]*): (.*)$/;
 const REQUEST = /^([A-Z]+) (\/\S*)$/;
 const STATUS = /^[1-5]\d\d$/;
 
-/** Errors: for a block that is no request with an answer, with its line. */
+/** Errors: for a block that is no request with an answer, naming its line. */
 export function readExamples(text: string): WrittenExample[] {
   const examples: WrittenExample[] = [];
   const lines = text.split("\n");

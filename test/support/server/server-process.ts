@@ -10,7 +10,7 @@ const POLL_MS = 5;
 export interface ServerOptions {
   readonly dataDir: string;
   readonly port: number;
-  /** Takes stdout and stderr, appended. */
+  /** The file to which stdout and stderr are appended. */
   readonly logFile: string;
   /** Default: the bundle, run by node. */
   readonly command?: readonly string[];
@@ -19,7 +19,7 @@ export interface ServerOptions {
   readonly startMsMax?: number;
 }
 
-/** The embedded server as users run it: a child process on a folder of its own. */
+/** The embedded server as users run it: a child process on its own folder. */
 export interface ServerProcess {
   readonly url: string;
   readonly pid: number;
@@ -27,7 +27,7 @@ export interface ServerProcess {
   readonly startMs: number;
   /** SIGKILL; resolves once the process is gone. */
   kill(): Promise<void>;
-  /** SIGTERM, and SIGKILL when it has not ended within 10 s. */
+  /** SIGTERM, and SIGKILL if it has not ended within 10 s. */
   stop(): Promise<void>;
 }
 
@@ -61,7 +61,7 @@ const untilHealthy = async (child: ChildProcess, url: string, startMsMax: number
   throw new Error(`the server did not answer within ${startMsMax} ms`);
 };
 
-/** Throws when the process ends early or does not answer in time; it is then dead. */
+/** Throws if the process ends early or does not answer in time. The process is then dead. */
 export const startServer = async (options: ServerOptions): Promise<ServerProcess> => {
   const [file = process.execPath, ...args] = options.command ?? [process.execPath, "dist/local.mjs"];
   const log = openSync(options.logFile, "a");

@@ -1,6 +1,6 @@
 import type { Consumption, Telemetry } from "../../../adapters/telemetry.ts";
 
-/** Remembers what store calls reported. */
+/** Records the reports of store calls. */
 export class StoreLedger implements Telemetry {
   readonly entries: Consumption[] = [];
 
@@ -8,7 +8,7 @@ export class StoreLedger implements Telemetry {
     this.entries.push(consumption);
   }
 
-  /** What the one call inside `run` reported. */
+  /** The report of the one call inside `run`. */
   async of(run: () => Promise<unknown>): Promise<Consumption> {
     const before = this.entries.length;
     await run().catch(() => undefined);

@@ -2,8 +2,8 @@ import { EmbeddedItemStore } from "../../../adapters/embedded/embedded-item-stor
 import { EmbeddedObjectStore } from "../../../adapters/embedded/embedded-object-store.ts";
 
 /**
- * Writes to the folder it is given until it is killed: numbered items, each in one transaction with the increment of a counter, and
- * objects. A line on standard output names each item and object once its write has been acknowledged.
+ * Writes to a given folder until it is killed: numbered items, each in one transaction with the increment of a counter, and objects. A
+ * line on standard output names each item and object once its write was acknowledged.
  */
 const WRITERS = 16;
 const OBJECT_WRITERS = 4;

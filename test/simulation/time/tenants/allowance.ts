@@ -2,14 +2,14 @@ import { SCAN_LEASE_MS, SCAN_TICK_MS } from "../../../../core/timer/timer-limits
 import { SKEW_MS } from "../frozen-clock.ts";
 import type { Scanned, Trouble } from "./plan.ts";
 
-/** How late it may be for those who have no backlog, no slow queue and no slow endpoint, whatever others have. */
+/** How late a delivery may be for tenants without backlog, slow queue or slow endpoint, whatever others have. */
 const LATE_MS_MAX = 2_000;
-/** A scanner that died is missed, and followed by another, within this time. */
+/** Within this time a dead scanner is noticed and replaced. */
 const MADE_GOOD_MS = 5_000;
-/** A scanner starts with a tick, and takes over from one that is late. */
+/** A scanner starts with a tick, and takes over from a late one. */
 const NEXT_TICK_MS = SCAN_TICK_MS + SCAN_LEASE_MS;
 
-/** How late what is due may be, for what goes wrong in a history. */
+/** How late due timers may be, given the trouble of a history. */
 export class Allowance {
   readonly #trouble: Trouble;
   readonly #scanned: Scanned;
@@ -20,23 +20,23 @@ export class Allowance {
     this.#scanned = scanned;
   }
 
-  /** Anything may fail at any time: only what becomes of it at last is certain. */
+  /** Anything may fail at any time, so only the final outcome is certain. */
   get isUnbounded(): boolean {
     return this.#trouble === "wild";
   }
 
-  /** A scanner died, or could not go on. */
+  /** A scanner died, or failed. */
   scannerDied(atMs: number): void {
     this.#deathsMs.push(atMs);
   }
 
-  /** Until when what was due then must have happened. */
+  /** Until when a timer that was due then must have been fired. */
   latestMs(dueMs: number): number {
     if (this.isUnbounded) return Number.POSITIVE_INFINITY;
-    // Nobody is rung, so nobody is there before the next tick.
+    // Rings are not heard, so no scanner comes before the next tick.
     if (this.#trouble === "unheard") return dueMs + LATE_MS_MAX + NEXT_TICK_MS;
     const lateMs = LATE_MS_MAX + (this.#trouble === "skew" ? 2 * SKEW_MS : 0);
-    // A server looks after others only where it has something to wait for; else it comes with its next tick.
+    // A server watches the others only if it has something to wait for. Otherwise it comes with its next tick.
     const madeGoodMs = this.#scanned === "byServers" ? NEXT_TICK_MS : MADE_GOOD_MS;
     let latestMs = dueMs + lateMs;
     for (const deathMs of this.#deathsMs)
@@ -44,7 +44,7 @@ export class Allowance {
     return latestMs;
   }
 
-  /** How many checks may have been lost in between with a scanner: those it had made, and not posted. */
+  /** How many checks may have been lost with a scanner in between: made, but not posted. */
   missedMax(fromMs: number, toMs: number): number {
     if (this.isUnbounded) return Number.POSITIVE_INFINITY;
     return this.#deathsMs.filter((deathMs) => deathMs >= fromMs - LATE_MS_MAX && deathMs <= toMs).length;

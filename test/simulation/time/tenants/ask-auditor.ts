@@ -11,16 +11,16 @@ interface Asked {
 interface Half {
   readonly text: string;
   readonly checkAfterMs: number;
-  /** Whether its group does nothing that would delay its checks. */
+  /** Whether its group does nothing to delay its checks. */
   readonly quiet: boolean;
-  /** When its send was answered; absent: it never was. */
+  /** When its send was answered. Absent: never. */
   storedMs: number | undefined;
   readonly asks: Asked[];
-  /** What its endpoint said first that decides it. */
+  /** Its endpoint's first decisive answer. */
   verdict: { readonly resolution: Resolution; readonly atMs: number } | undefined;
 }
 
-/** What the endpoints of producer groups saw, and what is wrong with it. All times are true ones. */
+/** Told what the endpoints of producer groups saw, and finds violations. All times are true ones. */
 export class AskAuditor {
   readonly violations: string[] = [];
   readonly #nowMs: () => number;
@@ -48,7 +48,7 @@ export class AskAuditor {
     this.#halves.get(text)?.asks.push({ checkNumber, atMs: this.#nowMs() });
   }
 
-  /** What the producers of this message make of this check: some know at the first, some at the second. */
+  /** The producers' verdict at this check: some know at the first, some at the second. */
   verdictOf(text: string, checkNumber: number): Resolution | "unknown" {
     const sum = [...text].reduce((total, letter) => total + letter.charCodeAt(0), 0);
     if (checkNumber <= sum % 2) return "unknown";
@@ -81,13 +81,13 @@ export class AskAuditor {
     if (wanted !== undefined && state !== wanted && !allowance.isUnbounded)
       this.#bad(half, `is ${state}, and its endpoint said ${verdict?.resolution}`);
     if (!verdict || !delivery) return;
-    // Whoever heard it may have died with it: then it is said again at the next check.
+    // A scanner may have died with the answer. Then the answer is given again at the next check.
     const againMs = allowance.missedMax(verdict.atMs, delivery.storedAtMs) * CHECK_INTERVAL_MS;
     if (delivery.storedAtMs > allowance.latestMs(verdict.atMs + againMs))
       this.#bad(half, `is committed ${delivery.storedAtMs - verdict.atMs} ms after its endpoint said so`);
   }
 
-  /** Each check comes when it is due, none is left out, until the endpoint has said what became of it. */
+  /** Checks that each check comes when it is due, and none is left out, until the endpoint has decided. */
   #checkAsks(half: Half, storedMs: number, allowance: Allowance): void {
     let dueMs = storedMs + half.checkAfterMs;
     let number = 0;
@@ -98,7 +98,7 @@ export class AskAuditor {
       const excused = allowance.missedMax(dueMs, atMs);
       if (missed > excused) this.#bad(half, `has its check ${number + 1} not posted, but ${checkNumber}`);
       let latestMs = allowance.latestMs(dueMs);
-      // One that was lost with its scanner may have been made late as well, and the next one counts from there.
+      // A check that was lost with its scanner may also have been late, and the next one counts from there.
       for (let lost = Math.min(missed, excused); lost > 0; lost--) {
         dueMs += CHECK_INTERVAL_MS;
         latestMs = allowance.latestMs(latestMs + CHECK_INTERVAL_MS);

@@ -5,11 +5,11 @@ import type { AskAuditor } from "./ask-auditor.ts";
 import type { Manner } from "./plan.ts";
 
 const PROMPT_MS_MAX = 300;
-/** Just within a webhook's deadline, and when that is over. */
+/** Just within a webhook's deadline, and the deadline. */
 const SLOW_MS = 4_900;
 const DEADLINE_MS = 5_000;
 
-/** All endpoints: each answers in the manner of its group. */
+/** All endpoints. Each answers in the manner of its group. */
 export const simulatedEndpoints =
   (world: World, asks: AskAuditor, mannerOf: (producerGroup: string) => Manner): AskProducer =>
   async (check) => {

@@ -3,19 +3,19 @@ import { SCAN_LOOK_MS } from "../../../../core/timer/timer-limits.ts";
 import { tamper } from "../../sabotage.ts";
 import type { World } from "../../world.ts";
 
-/** Counts processes that look at one shard of timers at the same time: whoever has its lease is enough. */
+/** Counts processes that look at one shard of timers at the same time. Only the lease's holder needs to. */
 export class Looks {
   readonly #world: World;
-  /** When each process looked last at a shard. */
+  /** When each process last looked at a shard. */
   readonly #shards = new Map<string, Map<string, number>>();
-  /** The most there were within one interval of looks. */
+  /** The most processes within one interval. */
   atOnce = 0;
 
   constructor(world: World) {
     this.#world = world;
   }
 
-  /** The store as this process has it. */
+  /** The store as this process sees it. */
   of(process: string, items: ItemStore): ItemStore {
     return {
       ...tamper(items, {}),

@@ -6,8 +6,8 @@ import type { World } from "../../world.ts";
 const GIVE_UP_MS_MAX = 3_000;
 
 /**
- * A store that loses replies of some writes of leases. `hears` hears of those that a run must have an answer to: of one that only
- * renews leases it needs none.
+ * A store that loses replies of some lease writes. `hears` is told of those whose answer a run needs. A run needs no answer to a mere
+ * renewal.
  */
 export const losingLeaseReplies = (items: ItemStore, world: World, rate: () => number, hears: () => void): ItemStore => ({
   get: (key, options) => items.get(key, options),

@@ -1,13 +1,13 @@
 import type { SeededRandom } from "../../../support/seeded-random.ts";
 
-/** What goes wrong in a history, and so how late those may be who do nothing wrong. */
+/** The trouble of a history. It determines how late innocent tenants may be. */
 const TROUBLES = ["none", "deaths", "lostLeases", "unheard", "skew", "wild"] as const;
 export type Trouble = (typeof TROUBLES)[number];
 
-/** Who scans: the function, by its schedule and when rung; servers, each by itself; or both. */
+/** Who scans: the function, by schedule and when rung; servers, each by itself; or both. */
 export type Scanned = "byFunction" | "byServers" | "byBoth";
 
-/** A topic of a tenant who has much due at once, or whose queues are slow. */
+/** A topic of a tenant with many timers due at once, or with slow queues. */
 export interface Backlog {
   readonly topic: string;
   readonly queues: number;
@@ -22,7 +22,7 @@ export interface Backlog {
 /** How the producers of a group answer at their endpoint. */
 export type Manner = "prompt" | "slow" | "dead" | "flaky";
 
-/** Producers who left much undecided, and whose endpoint is in trouble. */
+/** Producers with many undecided transactions and an endpoint in trouble. */
 export interface Undecided {
   readonly producerGroup: string;
   readonly manner: Manner;
@@ -36,16 +36,16 @@ export interface Plan {
   readonly scannersPerTick: readonly number[];
   readonly backlogs: readonly Backlog[];
   readonly undecided: readonly Undecided[];
-  /** What a partition takes, and what handlers think it takes. */
+  /** The units that a partition takes, and that handlers assume. */
   readonly unitsPerSecond: number;
   readonly thoughtUnitsPerSecond: number;
   readonly pageBytesMax: number;
-  /** To how many shards of timers a new version spreads them, if there comes one. */
+  /** The number of timer shards of a new version, if one comes. */
   readonly raisedTo: number | undefined;
 }
 
 const UNITS_PER_SECOND = 1_000;
-/** DynamoDB's is 1 MB; a few timers here, so that a shard has more than one page. */
+/** DynamoDB's page has 1 MB. Here it may have a few timers, so that a shard has several pages. */
 const PAGE_BYTES = [1_000_000, 20_000, 6_000] as const;
 
 export function drawPlan(random: SeededRandom, troubles: readonly Trouble[] = TROUBLES): Plan {

@@ -17,10 +17,10 @@ export interface TenantPlant {
 const isLease = ({ pk }: Key): boolean => pk === SHARD_LEASES_KEY.pk;
 const isTimers = (pk: string): boolean => pk.startsWith("t#");
 
-/** In the size of these histories: a look went on behind ten thousand. */
+/** Scaled to these histories: a look once stopped after ten thousand. */
 const PASSED_OVER_MAX = 250;
 
-/** L: a look stops after so many timers of a shard, and the next one begins at the first again. */
+/** L: a look stops after a number of timers, and the next one begins at the first again. */
 export const stopsAfterSome: TenantPlant = {
   items: (items) => ({
     ...tamper(items, {}),
@@ -38,7 +38,7 @@ export const stopsAfterSome: TenantPlant = {
 /** How soon a lane fires its next batch. */
 const NEXT_BATCH_MS = 40;
 
-/** L: the next look begins when the slowest lane of the one before has nothing left. */
+/** L: the next look begins only when the slowest lane of the last one is empty. */
 export const waitsForSlowLanes: TenantPlant = {
   items: (items, world) => {
     let firing = 0;
@@ -63,10 +63,10 @@ export const waitsForSlowLanes: TenantPlant = {
 };
 
 const POSTS_AT_ONCE = 16;
-/** In the size of these histories: a thousand could wait. */
+/** Scaled to these histories: a thousand may wait. */
 const POSTS_WAITING_MAX = 24;
 
-/** L: all producer groups wait in one row for their turn, and who finds it full is not asked, and nobody is told. */
+/** L: all producer groups share one queue. If it is full, a group is not asked, and nobody is told. */
 export const postsInOneRow: TenantPlant = {
   asks: (asks) => {
     const row: (() => void)[] = [];
@@ -85,7 +85,7 @@ export const postsInOneRow: TenantPlant = {
   },
 };
 
-/** L: a lease is taken to be its holder's for as long as it is written there, renewed or not. */
+/** L: a lease counts as held for as long as it is written there, renewed or not. */
 export const leasesOutliveHolders: TenantPlant = {
   items: (items, world) => ({
     ...tamper(items, { when: (key, when) => (isLease(key) ? when.filter(({ name }) => !name.startsWith("u")) : when) }),
@@ -100,7 +100,7 @@ export const leasesOutliveHolders: TenantPlant = {
   }),
 };
 
-/** L: whoever holds a lease believes so from then on, and writes it no more. */
+/** L: a holder believes in its lease for ever, and does not renew it. */
 export const renewsNoLease: Patch = async (work) => {
   const { renew } = ShardLeases.prototype;
   ShardLeases.prototype.renew = async function (_shards, _behind, count) {
@@ -113,7 +113,7 @@ export const renewsNoLease: Patch = async (work) => {
   }
 };
 
-/** I7: where a stream goes on of which timers were passed over is forgotten. */
+/** I7: the place where a stream with passed-over timers continues is forgotten. */
 export const forgetsPassedOver: Patch = async (work) => {
   const { add } = PassedOver.prototype;
   PassedOver.prototype.add = (read, lane) => ({ isOfLane: false, lane, from: read.sk, read });

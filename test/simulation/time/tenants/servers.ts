@@ -6,14 +6,14 @@ interface Server {
   readonly leaving: AbortController;
 }
 
-/** Servers that scan by themselves, by name: one that is started in the place of another lets that one go. */
+/** Servers that scan by themselves, by name. Starting one under a name drops the earlier one. */
 export class Servers {
   readonly #world: World;
   readonly #startHandler: (name: string) => Handler;
   readonly #fail: (error: unknown) => void;
   readonly #servers = new Map<string, Server>();
 
-  /** `fail` hears of what a server threw that it may not. */
+  /** `fail` is told of errors that a server must not throw. */
   constructor(world: World, startHandler: (name: string) => Handler, fail: (error: unknown) => void) {
     this.#world = world;
     this.#startHandler = startHandler;
@@ -28,7 +28,7 @@ export class Servers {
     return server.handler;
   }
 
-  /** Whoever looks after servers starts those again that died. */
+  /** The supervisor, which restarts dead servers. */
   async startAgain(everyMs: number): Promise<never> {
     for (;;) {
       await this.#world.sleep(everyMs);
@@ -36,14 +36,14 @@ export class Servers {
     }
   }
 
-  /** One of them dies. */
+  /** Kills one of them. */
   kill(): void {
     const living = [...this.#servers.values()].filter(({ handler }) => !handler.crashed);
     if (living.length > 0) this.#world.random.pick(living).handler.crash();
   }
 
   async #keepGoing({ handler, leaving }: Server): Promise<void> {
-    // Where it cannot even open its store, whoever calls it hears so.
+    // If it cannot open its store, its callers are told.
     const broker = await handler.broker.catch(() => undefined);
     await broker?.keepGoing(leaving.signal);
   }

@@ -38,17 +38,17 @@ import {
 
 const HANDLERS = 3;
 const RUN_MS = 40_000;
-/** What was left last is checked twice. */
+/** The time in which the last transactions are checked twice. */
 const LAST_CHECKS_MS = 2 * CHECK_INTERVAL_MS + 15_000;
-/** Scanners are missed for a tick, checks with them; or what is on its way arrives, and every lease ends. */
+/** Scanners, and checks with them, are missing for a tick; or calls under way arrive, and every lease ends. */
 const TROUBLED_MS = 150_000;
 const DRAIN_MS_MAX = 400_000;
 const FLIGHT_MS = (FREEZE_MS_MAX + LATE_MS_MAX) / 2 + 5_000;
-/** How often whoever looks after servers does. */
+/** How often the supervisor restarts servers. */
 const SERVER_STARTS_MS = 5_000;
 const SLOW_CALL_MS = 800;
 const LEASE_REPLIES_LOST = 0.2;
-/** Processes that look at one shard at once, where nothing fails: one scans it, one relieves that, others were rung and find it attended. */
+/** The most processes that look at one shard at once if nothing fails: one scans, one relieves it, others were rung needlessly. */
 const LOOKS_AT_ONCE_MAX = 12;
 
 export interface TenantOptions {
@@ -64,13 +64,13 @@ export interface TenantResult {
   readonly traceHash: string;
   readonly delivered: number;
   readonly plan: Plan;
-  /** Writes that a partition refused. */
+  /** How many writes a partition refused. */
   readonly throttled: number;
-  /** Processes that looked at one shard at the same time, at most. */
+  /** The most processes that looked at one shard at the same time. */
   readonly looksAtOnce: number;
 }
 
-/** One history of tenants who have much due, slow queues or dead endpoints, and of others beside them who must not feel it. */
+/** One history of tenants with backlogs, slow queues or dead endpoints, and of others that must not notice. */
 export const simulateTenants = (options: TenantOptions): Promise<TenantResult> => new Tenants(options).play();
 
 class Tenants {
@@ -90,7 +90,7 @@ class Tenants {
   readonly #looks: Looks;
   #scanners: Scanners | undefined;
   #rates: FaultRates = NO_FAULTS;
-  /** Of timers, as the version says that is deployed. */
+  /** The number of timer shards in the deployed version. */
   #shards: number | undefined;
   #over = false;
   #failure: unknown;
@@ -118,7 +118,7 @@ class Tenants {
   }
 
   async play(): Promise<TenantResult> {
-    // What is there before anybody looks: it takes no time, and fails never.
+    // The set-up before any scanner looks: it takes no time, and never fails.
     const broker = await this.#outside("setup").broker;
     await this.#setUp(broker);
     let delivered: number | undefined;
@@ -203,7 +203,7 @@ class Tenants {
       await broker.putProducerGroup(producerGroup, { maxChecks, url: `https://${producerGroup}.example.com/checks` });
   }
 
-  /** A new version comes, with more shards: whatever starts from now on is of that. */
+  /** Deploys a new version with more shards: every process that starts from now on has it. */
   async #deployAnew({ client }: TenantStage): Promise<void> {
     const { raisedTo } = this.#plan;
     if (raisedTo === undefined) return;
@@ -216,7 +216,7 @@ class Tenants {
   async #letDie(): Promise<void> {
     if (this.#plan.trouble !== "deaths") return;
     const { random } = this.#world;
-    // While others send, one of whom finds that nobody scans, and rings.
+    // Others send meanwhile, and one of them notices that nobody scans, and rings.
     for (let deaths = random.integer(1, 3); deaths > 0; deaths--) {
       await this.#world.sleep(random.integer(0, RUN_MS / 4));
       this.#allowance.scannerDied(this.#world.nowMs);
@@ -224,7 +224,7 @@ class Tenants {
     }
   }
 
-  /** Until all messages have come that will. */
+  /** Waits until all expected messages have come. */
   async #drain(): Promise<void> {
     const untilMs = this.#world.nowMs + DRAIN_MS_MAX;
     const pks = Array.from({ length: this.#plan.raisedTo ?? 4 }, (_, shard) => timersPk(shard));

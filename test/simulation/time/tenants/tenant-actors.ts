@@ -9,7 +9,7 @@ import type { TimerAuditor } from "../timer-auditor.ts";
 import type { AskAuditor } from "./ask-auditor.ts";
 import type { Backlog, Undecided } from "./plan.ts";
 
-/** What tenants work with. */
+/** The surroundings of a tenant. */
 export interface TenantStage {
   readonly world: World;
   readonly timers: TimerAuditor;
@@ -17,7 +17,7 @@ export interface TenantStage {
   readonly client: Client;
   nowMs(): number;
   over(): boolean;
-  /** What is sent by one version and by the next may be spread over shards differently: then nothing is said of its order. */
+  /** Two versions may spread messages over shards differently, so their order is not checked across versions. */
   version(): number;
 }
 
@@ -27,11 +27,11 @@ export const HALF_TOPIC = "payments";
 
 const ENTRIES_PER_SEND = 100;
 const DELAYS_MS = [300, 1_000, 4_000, 12_000] as const;
-/** Of a backlog, this part is due at once, and the rest one after the other. */
+/** The part of a backlog that is due at once. The rest falls due one after the other. */
 const AT_ONCE = 0.5;
 const CHECK_AFTER_MS = [1_000, 2_500, 6_000] as const;
 
-/** Sends what is due all at once, long before: its sends take no time and fail never. */
+/** Sends a backlog long before it is due. The sends take no time and never fail. */
 export async function fill(
   { timers, world }: TenantStage,
   broker: RunningBroker,
@@ -59,7 +59,7 @@ export async function fill(
   }
 }
 
-/** Leaves so many transactions to their producers' endpoint. */
+/** Leaves transactions to their producers' endpoint. */
 export async function leaveUndecided({ asks }: TenantStage, broker: RunningBroker, undecided: Undecided): Promise<void> {
   const { producerGroup, transactions } = undecided;
   for (let turn = 0; turn < transactions; turn++) {
@@ -71,7 +71,7 @@ export async function leaveUndecided({ asks }: TenantStage, broker: RunningBroke
   }
 }
 
-/** A tenant with few messages, each of which is due soon. */
+/** A tenant with few messages that are each due soon. */
 export async function sendLittle(stage: TenantStage, topic: string): Promise<void> {
   const { world, timers, over } = stage;
   const { random } = world;
@@ -81,7 +81,7 @@ export async function sendLittle(stage: TenantStage, topic: string): Promise<voi
     const messageGroup = random.chance(0.4) ? random.pick(["a", "b"]) : undefined;
     const ordered = messageGroup === undefined ? undefined : `${messageGroup} of version ${stage.version()}`;
     const delayMs = random.pick(DELAYS_MS);
-    // By the slowest clock, until it is known.
+    // Estimated by the slowest clock until it is known.
     const answered = timers.sends(
       { text, topic, messageGroup: ordered, call: text, index: 0 },
       stage.nowMs() - SKEW_MS + delayMs,
@@ -97,7 +97,7 @@ function tell(answered: ReturnType<TimerAuditor["sends"]>, answer: Answer<SendRe
   else answered("done", "recallHandle" in answer ? answer.deliverAtMs : Number.NEGATIVE_INFINITY);
 }
 
-/** Producers whose endpoint answers at once, with a transaction now and then. */
+/** Producers with a prompt endpoint and a transaction now and then. */
 export async function leaveFew({ world, asks, client, over }: TenantStage): Promise<void> {
   const { random } = world;
   for (let turn = 0; !over(); turn++) {

@@ -15,7 +15,7 @@ export interface S3Request {
 export class S3Requests {
   readonly #buckets = new Map<string, S3Bucket>();
 
-  /** Decides and applies the request at once: of requests that meet, one is first. */
+  /** Decides and applies the request at once, so concurrent requests have an order. */
   answer(request: S3Request): S3Answer {
     if (request.headers.authorization === undefined) throw new S3Refusal(403, "AccessDenied", "The request is not signed");
     const { pathname } = new URL(request.url, "http://s3");
@@ -49,7 +49,7 @@ function put(bucket: S3Bucket, key: string, { headers, body }: S3Request): S3Ans
   return { status: 200, headers: { etag } };
 }
 
-/** Refuses what did not arrive as it was sent. */
+/** Refuses a body that did not arrive as it was sent. */
 function checkIntegrity(headers: IncomingHttpHeaders, body: Buffer): void {
   const sha256 = text(headers["x-amz-content-sha256"]) ?? "";
   if (sha256.startsWith("STREAMING-")) throw new S3Refusal(501, "NotImplemented", "Bodies come whole");

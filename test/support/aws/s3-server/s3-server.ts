@@ -8,7 +8,7 @@ export interface S3Server {
   stop(): Promise<void>;
 }
 
-/** An empty S3 in this process, on a free port of the loopback interface. It checks that requests are signed, not by whom. */
+/** An empty S3 in this process, on a free port of the loopback interface. It checks that requests are signed, but not by whom. */
 export async function startS3Server(): Promise<S3Server> {
   const requests = new S3Requests();
   const server = createServer((incoming, outgoing) => {
@@ -18,7 +18,7 @@ export async function startS3Server(): Promise<S3Server> {
         outgoing.writeHead(status, { "content-length": answered.length, ...headers });
         outgoing.end(answered);
       },
-      // The client went away while it sent: nothing is stored.
+      // The client went away while it was sending: nothing is stored.
       () => outgoing.destroy(),
     );
   });
