@@ -1,11 +1,10 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { ClassicLevel, type Snapshot } from "classic-level";
 import { StoreUnavailable, type UnavailableReason } from "../../core/ports/store-failures.ts";
 import { DirectoryInUse } from "./data-directory.ts";
 import type { Disk } from "./disk.ts";
 import { storeFailure } from "./disk-failure.ts";
-import { lockHolder } from "./lock-holder.ts";
 
 export type LevelOperation =
   | { readonly type: "put"; readonly key: string; readonly value: Uint8Array }
@@ -211,4 +210,23 @@ export async function requireUnlocked(path: string): Promise<void> {
     if (error.cause?.code === "LEVEL_LOCKED") throw inUse(path, error);
   });
   await probe.close();
+}
+
+/** The process that holds a lock on a file, where the system tells: Linux does, of the processes that this one can see. */
+function lockHolder(path: string): number | undefined {
+  try {
+    const { ino } = statSync(path);
+    const holders = new Set<number>();
+    for (const line of readFileSync("/proc/locks", "utf8").split("\n")) {
+      // 1: POSIX  ADVISORY  WRITE 12345 fd:00:1048601 0 EOF
+      const [, , , , pid, place = ""] = line.trim().split(/\s+/);
+      if (Number(place.split(":")[2]) === ino && Number(pid) > 0) holders.add(Number(pid));
+    }
+    // A file of another disk may have the same number: then nobody is named, rather than the wrong one.
+    const [holder] = holders;
+    return holders.size === 1 ? holder : undefined;
+  } catch {
+    // No /proc/locks, or not for us.
+  }
+  return undefined;
 }

@@ -1,5 +1,9 @@
+import { createHmac } from "node:crypto";
 import {
   WEBHOOK_DEADLINE_MS,
+  WEBHOOK_ID,
+  WEBHOOK_SECRET_BYTES_MAX,
+  WEBHOOK_SECRET_BYTES_MIN,
   WEBHOOKS_IN_FLIGHT_MAX,
   type WebhookReply,
   type WebhookRequest,
@@ -11,7 +15,6 @@ import { exchange } from "./exchange.ts";
 import { failed } from "./failed-webhook.ts";
 import { HostLookups } from "./host-lookups.ts";
 import { type Lookup, resolveHost } from "./resolve-host.ts";
-import { signWebhook } from "./sign-webhook.ts";
 
 export interface HttpWebhooksOptions {
   readonly targets: WebhookTargets;
@@ -83,4 +86,15 @@ export class HttpWebhooks implements Webhooks {
   #timedOut(): WebhookReply {
     return failed("timeout", `The endpoint did not answer within ${this.#deadlineMs} ms.`);
   }
+}
+
+/** The headers that let the far side verify `body`, the very bytes that are sent. Errors: RangeError. Source: Standard Webhooks 1.0.0. */
+function signWebhook({ id, secret, timestampMs }: WebhookRequest, body: Uint8Array): Record<string, string> {
+  if (!WEBHOOK_ID.test(id)) throw new RangeError("a webhook's id is not one");
+  if (secret.length < WEBHOOK_SECRET_BYTES_MIN || secret.length > WEBHOOK_SECRET_BYTES_MAX) {
+    throw new RangeError(`a webhook's secret has ${secret.length} bytes`);
+  }
+  const timestamp = String(Math.floor(timestampMs / 1_000));
+  const signature = createHmac("sha256", secret).update(`${id}.${timestamp}.`).update(body).digest("base64");
+  return { "webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": `v1,${signature}` };
 }

@@ -2,7 +2,6 @@ import type { RunningBroker } from "../../../core/create-broker.ts";
 import type { Random } from "../../../core/ports/random.ts";
 import type { Signer } from "../../../core/ports/signer.ts";
 import { systemClock } from "../../runtime/clock.ts";
-import { connectionsMax } from "../../runtime/descriptors.ts";
 import type { Log } from "../../runtime/log.ts";
 import { isRefusedForRoom } from "../../runtime/refused-for-room.ts";
 import type { ApiKeyGuard } from "../access/api-key-guard.ts";
@@ -15,6 +14,11 @@ import { LongPolls } from "../bounds/long-polls.ts";
 import { RequestMemory } from "../bounds/request-memory.ts";
 import { nodeInbound } from "./node-inbound.ts";
 import { serveApp } from "./node-server.ts";
+
+/** For the files of the store, webhooks, and connections to other services. */
+const RESERVED = 128;
+const CONNECTIONS_MAX = 10_000;
+const CONNECTIONS_MIN = 16;
 
 export interface ServeOptions {
   readonly broker: RunningBroker;
@@ -93,4 +97,16 @@ export async function serveBroker(options: ServeOptions): Promise<ServedBroker> 
       broker.stop();
     },
   };
+}
+
+interface Report {
+  readonly userLimits?: { readonly open_files?: { readonly soft: number | "unlimited" } };
+}
+
+/** Connections that may be open at once, so that the rest of the process has file descriptors left. */
+function connectionsMax(): number {
+  const { userLimits } = process.report.getReport() as Report;
+  const soft = userLimits?.open_files?.soft;
+  if (typeof soft !== "number") return CONNECTIONS_MAX;
+  return Math.max(CONNECTIONS_MIN, Math.min(CONNECTIONS_MAX, soft - RESERVED));
 }

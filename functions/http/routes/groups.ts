@@ -1,8 +1,8 @@
 import type { z } from "zod";
+import { compareNames } from "../../../core/assignment/message-queue.ts";
 import type { GroupSettings, Nullable } from "../../../core/requests.ts";
-import type { ConsumerGroup } from "../../../core/terms.ts";
+import type { AssignedQueue, Assignment, ConsumerGroup } from "../../../core/terms.ts";
 import { etagOf, writeConditions } from "../etag.ts";
-import { assignmentJson, parseAssignment } from "../json/assignment-json.ts";
 import { listedLagJson } from "../json/lag-json.ts";
 import { listReply } from "../list-page.ts";
 import { emptyReply, jsonReply, type Reply } from "../reply.ts";
@@ -31,6 +31,23 @@ import { subscriptionJson } from "./subscriptions.ts";
 const tag = "Groups and subscriptions";
 const path = "/v1/groups/{group}";
 const ETAG = { ETag: "Version of the group, for If-Match." };
+
+type ConfigJson = { readonly strategy: "CONFIG"; readonly queues: Readonly<Record<string, readonly AssignedQueue[]>> };
+type AssignmentJson = Exclude<Assignment, { readonly strategy: "CONFIG" }> | ConfigJson;
+
+/** By queue, so that the order in which the clients are given does not matter. */
+function parseAssignment(value: AssignmentJson): Assignment {
+  if (typeof value === "string" || value.strategy !== "CONFIG") return value;
+  const queues = Object.entries(value.queues).flatMap(([clientId, some]) => some.map((queue) => ({ clientId, ...queue })));
+  return { strategy: "CONFIG", queues: queues.sort((a, b) => compareNames(a.topic, b.topic) || a.queueId - b.queueId) };
+}
+
+function assignmentJson(assignment: Assignment): AssignmentJson {
+  if (typeof assignment === "string" || assignment.strategy !== "CONFIG") return assignment;
+  const byClient = new Map<string, AssignedQueue[]>();
+  for (const { clientId, ...queue } of assignment.queues) byClient.set(clientId, [...(byClient.get(clientId) ?? []), queue]);
+  return { strategy: "CONFIG", queues: Object.fromEntries(byClient) };
+}
 
 const groupJson = (value: ConsumerGroup) => ({
   name: value.name,
