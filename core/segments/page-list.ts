@@ -1,0 +1,44 @@
+import type { ByteReader } from "../bytes/byte-reader.ts";
+import type { ByteWriter } from "../bytes/byte-writer.ts";
+import type { PageEntry } from "./segment-format.ts";
+
+/** Where the first page of a run begins, and what is not newer than its messages. */
+interface PageListStart {
+  readonly base: number;
+  readonly byteOffset: number;
+  readonly storedFromMs: number;
+}
+
+/** The most that the list takes for one page. */
+export const PAGE_ENTRY_BYTES_MAX = 8 + 4 + 7;
+
+/** Pages that follow one another, as a segment's directory and an index item hold them (`segment-format.ts`). */
+export function writePageList(out: ByteWriter, pages: readonly PageEntry[], storedFromMs: number): void {
+  out.varint(pages.length);
+  let beforeMs = storedFromMs;
+  for (const { count, byteLength, storedUntilMs } of pages) {
+    out.varint(count);
+    out.varint(byteLength);
+    out.varint(storedUntilMs - beforeMs);
+    beforeMs = storedUntilMs;
+  }
+}
+
+/** Errors: `RangeError` for a list that is cut short, or of offsets, places or times that no list was ever of. */
+export function readPageList(reader: ByteReader, { base, byteOffset, storedFromMs }: PageListStart): readonly PageEntry[] {
+  const pages: PageEntry[] = [];
+  const end = { base, byteOffset, storedUntilMs: storedFromMs };
+  for (let left = reader.varint(); left > 0; left--) {
+    const [count, byteLength, newerMs] = [reader.varint(), reader.varint(), reader.varint()];
+    end.storedUntilMs += newerMs;
+    pages.push({ ...end, count, byteLength });
+    end.base += count;
+    end.byteOffset += byteLength;
+    if (!Object.values(end).every(Number.isSafeInteger)) throw new RangeError("number out of range");
+  }
+  return pages;
+}
+
+/** What pages hold together. */
+export const countOf = (pages: readonly PageEntry[]): number => pages.reduce((sum, { count }) => sum + count, 0);
+export const bytesOf = (pages: readonly PageEntry[]): number => pages.reduce((sum, { byteLength }) => sum + byteLength, 0);
