@@ -54,7 +54,7 @@ export function indexEntryOf(item: Item): IndexEntry {
   const base = skOffset(item.sk);
   const numbers = [base, n, p, t0, t1, x];
   const pages = numbers.every(isWhole) && g instanceof Uint8Array ? pagesOf(g, base, p, t0) : undefined;
-  const isWritten = pages && pages.length > 0 && countOf(pages) === n && pages.at(-1)?.storedUntilMs === t1;
+  const isWritten = pages && countOf(pages) === n && pages.at(-1)?.storedUntilMs === t1;
   if (!isWritten || typeof o !== "string") {
     const { pk, sk } = item;
     throw new StoreCorrupt(`index item ${pk} ${sk} of segment ${o} is malformed`, { key: { pk, sk } });

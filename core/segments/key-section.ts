@@ -113,8 +113,7 @@ export class KeySlice {
 function checkChunk(chunk: Uint8Array, number: number, part: PartName): void {
   decoding(part, () => {
     const end = chunk.length - CRC_BYTES;
-    const entriesBytes = end - NUMBER_BYTES;
-    if (entriesBytes <= 0 || entriesBytes % ENTRY_BYTES !== 0) throw corruptPart(part, "are cut short");
+    if ((end - NUMBER_BYTES) % ENTRY_BYTES !== 0) throw corruptPart(part, "are cut short");
     if (new ByteReader(chunk, end).u32() !== crc32c(chunk, 0, end)) throw corruptPart(part, "have a wrong checksum");
     if (new ByteReader(chunk).u32() !== number) throw corruptPart(part, "are other keys");
   });

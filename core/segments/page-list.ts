@@ -1,6 +1,7 @@
 import type { ByteReader } from "../bytes/byte-reader.ts";
 import type { ByteWriter } from "../bytes/byte-writer.ts";
 import type { PageEntry } from "./segment-format.ts";
+import { SEGMENT_BYTES_MAX } from "./segment-limits.ts";
 
 /** Where the first page of a run begins, and what is not newer than its messages. */
 interface PageListStart {
@@ -24,7 +25,7 @@ export function writePageList(out: ByteWriter, pages: readonly PageEntry[], stor
   }
 }
 
-/** Errors: `RangeError` for a list that is cut short, or of offsets, places or times that no list was ever of. */
+/** Errors: `RangeError` for a list that is cut short, or leads behind any segment's end, or any offset. */
 export function readPageList(reader: ByteReader, { base, byteOffset, storedFromMs }: PageListStart): readonly PageEntry[] {
   const pages: PageEntry[] = [];
   const end = { base, byteOffset, storedUntilMs: storedFromMs };
@@ -35,8 +36,8 @@ export function readPageList(reader: ByteReader, { base, byteOffset, storedFromM
     end.base += count;
     end.byteOffset += byteLength;
   }
-  // None of them ever falls, so the last tell of all.
-  if (!Object.values(end).every(Number.isSafeInteger)) throw new RangeError("number out of range");
+  // Neither ever falls, so where the last page ends tells of all.
+  if (end.byteOffset > SEGMENT_BYTES_MAX || end.base > Number.MAX_SAFE_INTEGER) throw new RangeError("number out of range");
   return pages;
 }
 

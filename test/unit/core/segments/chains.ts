@@ -120,12 +120,12 @@ export class WrittenChain {
     return {
       messageId: undefined,
       bornAtMs,
-      tag: this.#random.pick(["paid", undefined]),
+      tag: "paid",
       keys: ["k1"],
       properties: new Map(),
       messageGroup: undefined,
       priority: undefined,
-      body: this.#random.bytes(bodyBytes),
+      body: new Uint8Array(bodyBytes).fill(this.#random.integer(0, 255)),
     };
   }
 
@@ -135,7 +135,8 @@ export class WrittenChain {
     const unreadable: { readonly offset: number }[] = [];
     const messages = await messagesOf(stretch, QUEUE.queueId, this.frames, { unreadable: unreadable as never });
     const times = slicesOf(stretch).map(({ offset, count, storedAtMs }) => [offset, count, storedAtMs]);
-    return { messages, unreadable: unreadable.map(({ offset }) => offset), times };
+    const shown = messages.map(({ body, ...rest }) => ({ ...rest, body: Buffer.from(body).toString("latin1") }));
+    return { messages: shown, unreadable: unreadable.map(({ offset }) => offset), times };
   }
 }
 

@@ -126,7 +126,7 @@ describe("a segment", () => {
     }
     expect(() => {
       const other = new SegmentWriter();
-      for (let next = 0; ; next += 2) other.append(QUEUE, block(next, NOW_MS, frame));
+      for (let next = 0; next < 200; next += 2) other.append(QUEUE, block(next, NOW_MS, frame));
     }).toThrow(StoreMisuse);
     const { bytesMax } = writer;
     const { object } = writer.end();
