@@ -136,6 +136,12 @@ describe("a segment whose bytes are not what was written", () => {
     const two = { firstChunk: 1, byteLength: 2 * chunkBytes, storedFromMs: 0 };
     const one = rangeOf(object, { byteOffset: keys.byteOffset + chunkBytes, byteLength: chunkBytes });
     expect(readOrCorrupt(() => new KeySlice(one, two, OBJECT_KEY))).toBe("corrupt");
+    const halfAnEntry = new DataView(new ArrayBuffer(4 + 8 + 4));
+    halfAnEntry.setUint32(12, crc32c(new Uint8Array(12)));
+    const sealed = new Uint8Array(halfAnEntry.buffer);
+    expect(readOrCorrupt(() => new KeySlice(sealed, { firstChunk: 0, byteLength: 16, storedFromMs: 0 }, OBJECT_KEY))).toBe(
+      "corrupt",
+    );
     const part = (byteLength: number) =>
       new KeySlice(
         rangeOf(object, { byteOffset: keys.byteOffset + chunkBytes, byteLength }),
