@@ -26,18 +26,19 @@ export function writePageList(out: ByteWriter, pages: readonly PageEntry[], stor
 }
 
 /** Errors: `RangeError` for a list that is cut short, or leads behind any segment's end, or any offset. */
-export function readPageList(reader: ByteReader, { base, byteOffset, storedFromMs }: PageListStart): readonly PageEntry[] {
+export function readPageList(reader: ByteReader, start: PageListStart): readonly PageEntry[] {
   const pages: PageEntry[] = [];
-  const end = { base, byteOffset, storedUntilMs: storedFromMs };
+  let { base, byteOffset, storedFromMs: storedUntilMs } = start;
   for (let left = reader.varint(); left > 0; left--) {
-    const [count, byteLength, newerMs] = [reader.varint(), reader.varint(), reader.varint()];
-    end.storedUntilMs += newerMs;
-    pages.push({ ...end, count, byteLength });
-    end.base += count;
-    end.byteOffset += byteLength;
+    const count = reader.varint();
+    const byteLength = reader.varint();
+    storedUntilMs += reader.varint();
+    pages.push({ base, count, byteOffset, byteLength, storedUntilMs });
+    base += count;
+    byteOffset += byteLength;
   }
   // Neither ever falls, so where the last page ends tells of all.
-  if (end.byteOffset > SEGMENT_BYTES_MAX || end.base > Number.MAX_SAFE_INTEGER) throw new RangeError("number out of range");
+  if (byteOffset > SEGMENT_BYTES_MAX || base > Number.MAX_SAFE_INTEGER) throw new RangeError("number out of range");
   return pages;
 }
 
