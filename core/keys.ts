@@ -12,6 +12,7 @@ import type { Key } from "./ports/item-store.ts";
  *   count           <what>                    how many topics or groups there are, or subscriptions of one of them
  *   q#<topic uid>#<queue>  <base offset>      block of a queue's chain
  *   a#<topic uid>#<queue>  a                  anchor of a queue's chain
+ *   s#<topic uid>#<queue>  <base offset>      in which segment a run of the queue is, and where its pages are
  *   g#<subscription uid>#<queue>  g           progress of a group on a queue
  *   m#<group uid>   <client id>               member of a group
  *   mg#<group uid>  g                         generation in which a group's members share its queues
@@ -38,6 +39,7 @@ import type { Key } from "./ports/item-store.ts";
  *   gone            <due ms>-<uid>            something deleted, whose leftovers go when due
  *
  *   log/r<days>/<time>-<random>               frames of large sends, deleted by age per retention class
+ *   log/r<days>/<time>-<random>.seg           segment: runs of several queues, deleted in the same way
  *
  * Queues are keyed by the topic's uid and progress by the subscription's, not by name: what is deleted and made again starts
  * clean, also for a handler that has not heard of it yet.
@@ -72,6 +74,11 @@ export function blockNamedBy({ pk, sk }: Key): { readonly queueId: number; reado
   return queueId === undefined ? undefined : { queueId: Number(queueId), base: skOffset(sk) };
 }
 export const anchorKey = (topicUid: string, queueId: number): Key => ({ pk: `a#${topicUid}#${queueId}`, sk: "a" });
+export const indexPk = (topicUid: string, queueId: number): string => `s#${topicUid}#${queueId}`;
+export const indexKey = (topicUid: string, queueId: number, base: number): Key => ({
+  pk: indexPk(topicUid, queueId),
+  sk: offsetSk(base),
+});
 export const progressKey = (subscriptionUid: string, queueId: number): Key => ({
   pk: `g#${subscriptionUid}#${queueId}`,
   sk: "g",
@@ -188,7 +195,7 @@ export function retentionClassDays(retentionHours: number): number {
 
 export const framesPrefix = (classDays: number): string => `log/r${classDays}/`;
 
-/** When an object expires, by the class in its key. */
+/** When its class lets an object go, by its key: frames and segments alike. */
 export function framesObjectExpiresMs(objectKey: string): number {
   const [, classDays, createdMs] = /^log\/r(\d+)\/(\d+)-/.exec(objectKey) ?? [];
   return Number(createdMs) + Number(classDays) * 86_400_000;
@@ -197,3 +204,7 @@ export function framesObjectExpiresMs(objectKey: string): number {
 /** `random`: a text that is unique among objects. */
 export const framesObjectKey = (classDays: number, nowMs: number, random: string): string =>
   `${framesPrefix(classDays)}${timeSk(nowMs)}-${random}`;
+
+/** As of frames, so that an object's life is read from its key in one way. */
+export const segmentObjectKey = (classDays: number, nowMs: number, random: string): string =>
+  `${framesObjectKey(classDays, nowMs, random)}.seg`;

@@ -9,6 +9,9 @@
  * - append: one write of frames to a chain, by the queue's **appender**. It is **pending** until it is known whether it was
  *   applied; **contention** is how often others were first.
  * - run: blocks that follow each other, as one read finds them; a **stretch** is some offsets of it, a **slice** those of one frame.
+ * - segment: an object with runs of several queues, copied from their chains in **pages**. Its **directory** says what it holds, and
+ *   its **trailer** where that is; an **index item** says of one run in which segment its pages are. A **piece** is the least that a
+ *   page can begin with.
  * - detached frame: a frame that is not in a queue: of a timer, or of a half message.
  * - destination: where messages of one call are stored together: a queue, a timer, a transaction, a dead-letter topic.
  * - identity: what a send is known by, so that a repeat stores nothing: a **dedup key**, or a producer's **sequence**.
