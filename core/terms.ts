@@ -71,6 +71,13 @@ export type FlushMode = (typeof FLUSH_MODES)[number];
 export const PERMS = [2, 4, 6] as const;
 export type Perm = (typeof PERMS)[number];
 
+/** Of the retention of a topic. */
+export interface RetentionRaise {
+  readonly atMs: number;
+  /** The retention before it, hours. */
+  readonly fromHours: number;
+}
+
 export interface Topic {
   readonly name: string;
   /** Names its queues' items, so that a topic made anew under an old name starts clean. */
@@ -83,6 +90,8 @@ export interface Topic {
   /** Most queues it ever had. */
   readonly queuesEver: number;
   readonly retentionHours: number;
+  /** Raises of the retention that older messages do not live by. */
+  readonly retentionRaises: readonly RetentionRaise[];
   readonly flushMode: FlushMode;
   readonly perm: Perm;
   /** Dealt to its queues in turn: the queue's room is part of its broker name. */

@@ -1,5 +1,6 @@
 import { backlogPk, movedOutFrom, movedOutPk, movedOutUntil, progressKey } from "../keys.ts";
 import { LAG_MOVED_OUT_CLAIMS_MAX, LAG_QUEUES_AT_ONCE } from "../limits.ts";
+import { type Queue, queueOf } from "../log/queue.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import { storedAtMsOf } from "../log/slices.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -47,7 +48,7 @@ export type QueueBounds = (queueId: number) => Promise<Bounds>;
 export const boundsOf =
   ({ log }: LagDependencies, topic: Topic): QueueBounds =>
   async (queueId) => {
-    const queue = { topicUid: topic.uid, queueId };
+    const queue = queueOf(topic, queueId);
     // Both only grow, so a minimum read first is never above the maximum.
     const minOffset = await log.reader.minOffset(queue);
     return { minOffset, maxOffset: await log.reader.maxOffset(queue) };
@@ -79,12 +80,7 @@ export async function queueLags(
     const items = await store.items.batchGet(queueIds.map((queueId) => progressKey(subscription.uid, queueId)));
     const some = queueIds.map(async (queueId, index) => {
       const progress = progressOf(items[index] ?? freshProgress(subscription.uid, queueId, 0, 0));
-      return queueLag(
-        store,
-        { subscriptionUid: subscription.uid, topicUid: topic.uid, queueId },
-        progress,
-        await bounds(queueId),
-      );
+      return queueLag(store, { subscriptionUid: subscription.uid, ...queueOf(topic, queueId) }, progress, await bounds(queueId));
     });
     lags.push(...(await Promise.all(some)));
   }
@@ -101,10 +97,8 @@ export const sumOf = (lags: readonly Lag[]): Lag => {
   };
 };
 
-interface Place {
+interface Place extends Queue {
   readonly subscriptionUid: string;
-  readonly topicUid: string;
-  readonly queueId: number;
 }
 
 async function queueLag(

@@ -21,10 +21,6 @@ export const tombstone = (topic: Topic, message: StoredMessage, by: string): Ite
 /** Who deleted or redrove it. */
 export const redrivenBy = (item: Item): string => item.by as string;
 
-/** Whether its retention still runs. Its block may live on for a younger message's sake, but its tombstone does not. */
-export const isRetained = (topic: Topic, message: StoredMessage, nowMs: number): boolean =>
-  endOf(topic, message.storedAtMs) * 1_000 > nowMs;
-
 export const floorItem = (topic: Topic, offset: number, nowMs: number): Item => ({
   ...deadLetterFloorKey(topic.uid),
   n: offset,

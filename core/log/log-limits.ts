@@ -30,6 +30,8 @@ export const OBJECT_PUTS_PER_CLASS_MAX = 3;
 export const CAP_STEP = 65_536;
 /** Appends need a predecessor that lives this much longer: more than cache age, freeze, flight and skew together. */
 export const EXPIRY_GUARD_SECONDS = 3_600;
+/** Raises of its retention that a topic remembers. */
+export const RETENTION_RAISES_MAX = 16;
 export const EXPIRY_SLACK_SECONDS = 24 * 3_600;
 /** A cached tail older than this is read again: a read is cheaper than a failed write. */
 export const TAIL_CACHE_MS = SECOND_MS;

@@ -8,7 +8,7 @@ import type { RecordView } from "../message/record-view.ts";
 import type { TransactWrite } from "../ports/item-store.ts";
 import { growingTo } from "../store/growing-to.ts";
 import type { Topic } from "../terms.ts";
-import { blockOf, offsetOfFrame, storedUntilMs } from "./block.ts";
+import { type Block, blockOf, offsetOfFrame } from "./block.ts";
 import type { Appended, Refused } from "./chain-write.ts";
 import { countWithin } from "./count-within.ts";
 import { DetachedFrames } from "./detached-frames.ts";
@@ -18,11 +18,12 @@ import { FrameReader } from "./frame-reader.ts";
 import { loadStretch } from "./load-stretch.ts";
 import { APPENDERS_MAX } from "./log-limits.ts";
 import type { LogDependencies, LogSettings } from "./log-settings.ts";
+import type { Queue } from "./queue.ts";
 import { QueueAppender } from "./queue-appender.ts";
-import { type Queue, QueueReader } from "./queue-reader.ts";
+import { QueueReader } from "./queue-reader.ts";
 import { type Looked, lookAt, type Matches, matchingOf, messagesOf, type ReadMessages } from "./run-messages.ts";
 import type { Run } from "./run-walk.ts";
-import { firstStoredAt } from "./slices.ts";
+import { storedAtMsOf } from "./slices.ts";
 
 export type AppendOutcome = (Appended & { readonly messageIds: readonly string[] }) | Refused;
 
@@ -32,6 +33,12 @@ export interface FramePlace {
   /** Of the block. */
   readonly base: number;
   readonly frameId: Uint8Array;
+}
+
+export interface FoundFrame {
+  /** Of its first message. */
+  readonly offset: number;
+  readonly storedAtMs: number | undefined;
 }
 
 export interface AppendOptions {
@@ -98,10 +105,12 @@ export class QueueLog {
     return { ...result, messageIds: records.map((record, ordinal) => record.messageId ?? messageIdOf(idHex, ordinal)) };
   }
 
-  /** The offset of a frame that was stored there; `undefined` once its block has expired. */
-  async offsetOf(topicUid: string, { queueId, base, frameId }: FramePlace): Promise<number | undefined> {
+  /** Where a frame that was stored there begins; `undefined` once its block is gone. */
+  async find(topicUid: string, { queueId, base, frameId }: FramePlace): Promise<FoundFrame | undefined> {
     const item = await this.#store.items.get(blockKey(topicUid, queueId, base));
-    return item && offsetOfFrame(blockOf(item), frameId);
+    const block = item && blockOf(item);
+    const offset = block && offsetOfFrame(block, frameId);
+    return offset === undefined ? undefined : { offset, storedAtMs: storedAtMsOf(block as Block, offset) };
   }
 
   /**
@@ -140,12 +149,6 @@ export class QueueLog {
   /** How many of them may be held in memory, unpacked, to be looked at. Errors: `StoreUnavailable`. */
   countToLookAt(run: Run, count: number): Promise<number> {
     return this.countWithin(run, count, SCAN_BYTES);
-  }
-
-  /** The first offset stored at or after `timeMs` (RocketMQ's LOWER boundary); the max offset when none was. */
-  async offsetAt(queue: Queue, timeMs: number): Promise<number> {
-    const block = await this.reader.firstBlock(queue, (candidate) => storedUntilMs(candidate) >= timeMs);
-    return block ? firstStoredAt(block, timeMs) : this.reader.maxOffset(queue);
   }
 
   #load({ blocks, from }: Run, count: number, queue: Queue) {

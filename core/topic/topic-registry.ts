@@ -4,6 +4,7 @@ import { BrokerError } from "../errors.ts";
 import { TOPICS_PK, topicKey } from "../keys.ts";
 import { SUGGESTION_CANDIDATES_MAX } from "../limits.ts";
 import { listNames, namesNear } from "../list-names.ts";
+import { raisesOf } from "../log/retention.ts";
 import { checkReadableTopicName, checkTopicName, checkUserTopicName, isSystemTopic, suggestion } from "../names.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ItemStore, TransactWrite } from "../ports/item-store.ts";
@@ -133,6 +134,7 @@ export class TopicRegistry {
       name,
       uid,
       ...merged,
+      retentionRaises: [],
       queuesEver: merged.readQueues,
       createdAtMs: nowMs,
       updatedAtMs: nowMs,
@@ -161,7 +163,12 @@ export class TopicRegistry {
         "BAD_REQUEST",
         `The type of a topic is for ever: '${current.name}' is ${current.type}. Create one of another name with {"type": "${merged.type}"}.`,
       );
-    const wanted = { ...current, ...merged, queuesEver: Math.max(current.queuesEver, merged.readQueues) };
+    const wanted = {
+      ...current,
+      ...merged,
+      retentionRaises: raisesOf(current, merged.retentionHours, this.#store.clock.nowMs()),
+      queuesEver: Math.max(current.queuesEver, merged.readQueues),
+    };
     const ready = await guard(current, wanted);
     const shrunkAtMs = wanted.writeQueues < ready.writeQueues ? this.#store.clock.nowMs() : ready.shrunkAtMs;
     if (ready === current) return this.replace(current, { ...wanted, shrunkAtMs });
