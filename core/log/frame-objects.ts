@@ -1,7 +1,7 @@
 import { LRUCache } from "lru-cache";
 import { toBase64url } from "../bytes/base64url.ts";
 import { BrokerError } from "../errors.ts";
-import { framesObjectExpiresMs, framesObjectKey } from "../keys.ts";
+import { framesObjectExpiresMs, framesObjectKey, retentionClassDays } from "../keys.ts";
 import { SEND_DEADLINE_MS } from "../limits.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Compressor } from "../ports/compressor.ts";
@@ -13,6 +13,7 @@ import { StoreFormat } from "../store/store-format.ts";
 import { type BatchFrame, decodeFrame, frameWeight, type PointerFrame } from "./frame.ts";
 import {
   BATCH_CACHE_BYTES,
+  OBJECT_EXPIRY_STEP_MS,
   OBJECT_FRAMES_BYTES_MAX,
   OBJECT_PAGE_BYTES,
   OBJECT_PUTS_PER_CLASS_MAX,
@@ -24,6 +25,8 @@ export type FramePlace = Pick<PointerFrame, "objectKey" | "byteOffset" | "byteLe
 
 interface Pending {
   readonly frame: Uint8Array;
+  /** It may be read for so long. */
+  readonly lifeHours: number;
   /** It has failed if it is not durable by then. */
   readonly untilMs: number;
   resolve(place: FramePlace): void;
@@ -88,10 +91,11 @@ export class FrameObjects {
   }
 
   /**
-   * Resolves once the frame is durable, and has failed by `untilMs`: whoever waits has other calls to make in the time of a request.
+   * Resolves once the frame is durable, for `lifeHours` at least, and has failed by `untilMs`: whoever waits has other calls to make in the time of a request.
    * Errors: TOO_MANY_REQUESTS when 64 MB wait already; `StoreUnavailable`, not applied.
    */
-  put(frame: Uint8Array, classDays: number, untilMs = this.#clock.nowMs() + SEND_DEADLINE_MS): Promise<FramePlace> {
+  put(frame: Uint8Array, lifeHours: number, untilMs = this.#clock.nowMs() + SEND_DEADLINE_MS): Promise<FramePlace> {
+    const classDays = retentionClassDays(lifeHours);
     const lane = this.#lanes.get(classDays) ?? { pending: [], running: 0 };
     this.#lanes.set(classDays, lane);
     const { pending } = lane;
@@ -102,7 +106,7 @@ export class FrameObjects {
     }
     this.#pendingBytes += frame.length;
     return new Promise((resolve, reject) => {
-      pending.push({ frame, untilMs, resolve, reject });
+      pending.push({ frame, lifeHours, untilMs, resolve, reject });
       if (lane.running < OBJECT_PUTS_PER_CLASS_MAX) void this.#run(lane, classDays);
     });
   }
@@ -226,7 +230,9 @@ export class FrameObjects {
   }
 
   async #putTogether(together: readonly Pending[], classDays: number): Promise<void> {
-    const objectKey = framesObjectKey(classDays, this.#clock.nowMs(), toBase64url(this.#random.bytes(9)));
+    const nowMs = this.#clock.nowMs();
+    const expiresMs = objectExpiryOf(nowMs, Math.max(...together.map(({ lifeHours }) => lifeHours)));
+    const objectKey = framesObjectKey(classDays, expiresMs, nowMs, toBase64url(this.#random.bytes(9)));
     const bytes = concatenate(together.map(({ frame }) => frame));
     await this.#putDurably(objectKey, bytes, Math.min(...together.map(({ untilMs }) => untilMs)));
     let byteOffset = 0;
@@ -252,6 +258,12 @@ export class FrameObjects {
       }
     }
   }
+}
+
+/** One step or two after the last of its frames has expired, so that it is there for whoever began to read in time. */
+function objectExpiryOf(nowMs: number, lifeHours: number): number {
+  const stepMs = lifeHours <= 24 ? OBJECT_EXPIRY_STEP_MS.day : OBJECT_EXPIRY_STEP_MS.longer;
+  return Math.ceil((nowMs + lifeHours * 3_600_000) / stepMs + 1) * stepMs;
 }
 
 /** An object without a pointer is nothing: whatever became of the put, the send did not happen. */

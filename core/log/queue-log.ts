@@ -1,11 +1,12 @@
 import { LRUCache } from "lru-cache";
 import type { MessageFilter } from "../filter/compile-filter.ts";
-import { blockKey, queuePk, retentionClassDays } from "../keys.ts";
+import { blockKey, framesObjectExpiresMs, queuePk } from "../keys.ts";
 import { SCAN_BYTES } from "../limits.ts";
 import { makeFrameId, messageIdOf, toHex } from "../message/message-id.ts";
 import type { MessageRecord } from "../message/record-codec.ts";
 import type { RecordView } from "../message/record-view.ts";
 import type { TransactWrite } from "../ports/item-store.ts";
+import { StoreUnavailable } from "../ports/store-failures.ts";
 import { growingTo } from "../store/growing-to.ts";
 import type { Topic } from "../terms.ts";
 import { type Block, blockOf, offsetOfFrame } from "./block.ts";
@@ -87,8 +88,9 @@ export class QueueLog {
     const { inlineFrameBytesMax, transactedInlineBytesMax } = this.#settings;
     const inlineBytesMax = companions ? transactedInlineBytesMax : inlineFrameBytesMax;
     const inline = batch.length <= inlineBytesMax && topic.flushMode === "ASYNC_FLUSH";
-    const place = inline ? undefined : await this.#objects.put(batch, retentionClassDays(topic.retentionHours), objectUntilMs);
+    const place = inline ? undefined : await this.#objects.put(batch, topic.retentionHours, objectUntilMs);
     const storedAtMs = place ? clock.nowMs() : head.storedAtMs;
+    if (place) requireKept(place.objectKey, storedAtMs, topic.retentionHours);
     const frame = place ? encodePointer({ ...head, ...place, storedAtMs, count: records.length }) : batch;
     const result = await this.#appender(topic.uid, queueId).append({
       frames: [frame],
@@ -170,4 +172,10 @@ export class QueueLog {
     }
     return appender;
   }
+}
+
+/** A machine may have slept since the object was named. Errors: `StoreUnavailable`. */
+function requireKept(objectKey: string, storedAtMs: number, retentionHours: number): void {
+  if (framesObjectExpiresMs(objectKey) >= storedAtMs + retentionHours * 3_600_000) return;
+  throw new StoreUnavailable("not-applied", "unavailable", `object ${objectKey} would expire before its messages`);
 }
