@@ -13,6 +13,8 @@
  * - destination: where messages of one call are stored together: a queue, a timer, a transaction, a dead-letter topic.
  * - identity: what a send is known by, so that a repeat stores nothing: a **dedup key**, or a producer's **sequence**.
  * - place: where a write put its messages, known before it is made.
+ * - retention: how long the messages of a topic are kept. What was stored before the **horizon** has expired. A **raise** bounds the life
+ *   of what was stored before it.
  * - effect: whether a call that failed may have changed something.
  *
  * Groups

@@ -13,12 +13,12 @@ import { StoreFormat } from "../store/store-format.ts";
 import { type BatchFrame, decodeFrame, frameWeight, type PointerFrame } from "./frame.ts";
 import {
   BATCH_CACHE_BYTES,
-  OBJECT_EXPIRY_STEP_MS,
   OBJECT_FRAMES_BYTES_MAX,
   OBJECT_PAGE_BYTES,
   OBJECT_PUTS_PER_CLASS_MAX,
   PENDING_OBJECT_BYTES_MAX,
 } from "./log-limits.ts";
+import { objectExpiryOf } from "./retention.ts";
 
 /** Where a frame lies in the object store, and what its pointer may say of it: format 2 does not know of weights. */
 export type FramePlace = Pick<PointerFrame, "objectKey" | "byteOffset" | "byteLength" | "unpackedBytes">;
@@ -258,12 +258,6 @@ export class FrameObjects {
       }
     }
   }
-}
-
-/** One step or two after the last of its frames has expired, so that it is there for whoever began to read in time. */
-function objectExpiryOf(nowMs: number, lifeHours: number): number {
-  const stepMs = lifeHours <= 24 ? OBJECT_EXPIRY_STEP_MS.day : OBJECT_EXPIRY_STEP_MS.longer;
-  return Math.ceil((nowMs + lifeHours * 3_600_000) / stepMs + 1) * stepMs;
 }
 
 /** An object without a pointer is nothing: whatever became of the put, the send did not happen. */

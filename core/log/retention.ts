@@ -1,6 +1,6 @@
 import { BrokerError } from "../errors.ts";
 import type { RetentionRaise, Topic } from "../terms.ts";
-import { EXPIRY_GUARD_SECONDS, RETENTION_RAISES_MAX } from "./log-limits.ts";
+import { EXPIRY_GUARD_SECONDS, OBJECT_EXPIRY_STEP_MS, RETENTION_RAISES_MAX } from "./log-limits.ts";
 
 const HOUR_MS = 3_600_000;
 const RAISE_GUARD_MS = EXPIRY_GUARD_SECONDS * 1_000;
@@ -40,4 +40,10 @@ export function raisesOf(current: Retention, hours: number, nowMs: number): read
     "QUOTA_EXCEEDED",
     `The retention was raised ${RETENTION_RAISES_MAX} times while messages from before the first raise are kept. Raise it once they have expired.`,
   );
+}
+
+/** When an object may go: one step or two after the last of its frames has expired, so that it is there for whoever began to read in time. */
+export function objectExpiryOf(nowMs: number, lifeHours: number): number {
+  const stepMs = lifeHours <= 24 ? OBJECT_EXPIRY_STEP_MS.day : OBJECT_EXPIRY_STEP_MS.longer;
+  return Math.ceil((nowMs + lifeHours * HOUR_MS) / stepMs + 1) * stepMs;
 }
