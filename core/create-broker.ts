@@ -21,6 +21,7 @@ import { patchGroup, putGroup, putSubscription } from "./group/change-group.ts";
 import { GroupRegistry } from "./group/group-registry.ts";
 import { SubscriptionRegistry } from "./group/subscription-registry.ts";
 import { runOnce } from "./idempotency/run-once.ts";
+import type { DroppedBlocks } from "./log/drop-expired.ts";
 import type { LogDependencies } from "./log/log-settings.ts";
 import { QueueLog } from "./log/queue-log.ts";
 import { bodyBytes } from "./message/body-bytes.ts";
@@ -49,6 +50,7 @@ import { deleteParked, listParked } from "./timer/parked-timers.ts";
 import { RecallHandles } from "./timer/recall-handle.ts";
 import { cancelMessage, rescheduleMessage } from "./timer/recall-message.ts";
 import { keepScanning, keepTime, scan } from "./timer/scanner.ts";
+import { dropExpiredMessages } from "./topic/drop-expired-messages.ts";
 import { TopicRegistry } from "./topic/topic-registry.ts";
 import { checksAgain } from "./transaction/checks-again.ts";
 import { createTransactions, type TransactionDependencies } from "./transaction/create-transactions.ts";
@@ -78,6 +80,8 @@ export interface RunningBroker extends Broker {
   readonly signingKey: Uint8Array;
   /** The background work of a long-lived process, until the signal aborts: fires timers as they fall due, and continues redrives. */
   keepGoing(signal: AbortSignal): Promise<void>;
+  /** Deletes what has expired, where deleting costs nothing; `dropped` hears of each queue that had some. Errors: `StoreUnavailable`. */
+  dropExpired(signal: AbortSignal, dropped: (blocks: DroppedBlocks) => Promise<void>): Promise<void>;
   /** Ends all long polls, now and from now on. */
   stop(): void;
 }
@@ -106,6 +110,7 @@ export async function createBroker(dependencies: BrokerDependencies): Promise<Ru
       await Promise.all([scanned, keepRedriving(redriving, signal)]);
       await transactions.finishChecks(0);
     },
+    dropExpired: (signal, dropped) => dropExpiredMessages({ items, clock }, signal, dropped),
     stop: () => parts.arrivals.stop(),
 
     ...topicVerbs(parts),

@@ -38,8 +38,9 @@ import type { Key } from "./ports/item-store.ts";
  *   i#<request id>  i                         request that is known by its Idempotency-Key
  *   gone            <due ms>-<uid>            something deleted, whose leftovers go when due
  *
- *   log/r<days>/<time>-<random>               frames of large sends, deleted by age per retention class
- *   log/r<days>/<time>-<random>.seg           segment: runs of several queues, deleted in the same way
+ *   log/r<days>/<minute>/<time>-<random>      frames of large sends; the minute in which the last of them has expired, since 1970.
+ *                                             A bucket deletes them by age per retention class; older ones lie outside a minute.
+ *   log/r<days>/<minute>/<time>-<random>.seg  segment: runs of several queues, deleted in the same way
  *
  * Queues are keyed by the topic's uid and progress by the subscription's, not by name: what is deleted and made again starts
  * clean, also for a handler that has not heard of it yet.
@@ -195,16 +196,22 @@ export function retentionClassDays(retentionHours: number): number {
 
 export const framesPrefix = (classDays: number): string => `log/r${classDays}/`;
 
-/** When its class lets an object go, by its key: frames and segments alike. */
+const MINUTE_MS = 60_000;
+const DAY_MS = 86_400_000;
+
+/** When an object may go, by its key. One that does not say goes with its class. */
 export function framesObjectExpiresMs(objectKey: string): number {
-  const [, classDays, createdMs] = /^log\/r(\d+)\/(\d+)-/.exec(objectKey) ?? [];
-  return Number(createdMs) + Number(classDays) * 86_400_000;
+  const [, classDays, minute, createdMs] = /^log\/r(\d+)\/(?:(\d+)\/)?(\d+)-/.exec(objectKey) ?? [];
+  return minute === undefined ? Number(createdMs) + Number(classDays) * DAY_MS : Number(minute) * MINUTE_MS;
 }
 
-/** `random`: a text that is unique among objects. */
-export const framesObjectKey = (classDays: number, nowMs: number, random: string): string =>
-  `${framesPrefix(classDays)}${timeSk(nowMs)}-${random}`;
+/** The same of all objects in a folder of a class, by the folder's name; `undefined` for any other folder. */
+export const folderExpiresMs = (name: string): number | undefined => (/^\d+$/.test(name) ? Number(name) * MINUTE_MS : undefined);
+
+/** `expiresMs` is a whole minute; `random` is a text that is unique among objects. */
+export const framesObjectKey = (classDays: number, expiresMs: number, nowMs: number, random: string): string =>
+  `${framesPrefix(classDays)}${expiresMs / MINUTE_MS}/${timeSk(nowMs)}-${random}`;
 
 /** As of frames, so that an object's life is read from its key in one way. */
-export const segmentObjectKey = (classDays: number, nowMs: number, random: string): string =>
-  `${framesObjectKey(classDays, nowMs, random)}.seg`;
+export const segmentObjectKey = (classDays: number, expiresMs: number, nowMs: number, random: string): string =>
+  `${framesObjectKey(classDays, expiresMs, nowMs, random)}.seg`;

@@ -16,6 +16,8 @@
  * - destination: where messages of one call are stored together: a queue, a timer, a transaction, a dead-letter topic.
  * - identity: what a send is known by, so that a repeat stores nothing: a **dedup key**, or a producer's **sequence**.
  * - place: where a write put its messages, known before it is made.
+ * - retention: how long the messages of a topic are kept. What was stored before the **horizon** has expired. A **raise** bounds the life
+ *   of what was stored before it.
  * - effect: whether a call that failed may have changed something.
  *
  * Groups
@@ -75,6 +77,13 @@ export type FlushMode = (typeof FLUSH_MODES)[number];
 export const PERMS = [2, 4, 6] as const;
 export type Perm = (typeof PERMS)[number];
 
+/** Of the retention of a topic. */
+export interface RetentionRaise {
+  readonly atMs: number;
+  /** The retention before it, hours. */
+  readonly fromHours: number;
+}
+
 export interface Topic {
   readonly name: string;
   /** Names its queues' items, so that a topic made anew under an old name starts clean. */
@@ -87,6 +96,8 @@ export interface Topic {
   /** Most queues it ever had. */
   readonly queuesEver: number;
   readonly retentionHours: number;
+  /** Raises of the retention that older messages do not live by. */
+  readonly retentionRaises: readonly RetentionRaise[];
   readonly flushMode: FlushMode;
   readonly perm: Perm;
   /** Dealt to its queues in turn: the queue's room is part of its broker name. */

@@ -178,6 +178,11 @@ export class EmbeddedItemStore implements ItemStore {
     else this.#queue.change(stored, { ...listedAs, item: { ...readable.image.item, x: listed } }, readable.image);
   }
 
+  /** Gives back the room that deleted items took, from the first key to the last of a partition. Errors: `StoreUnavailable`. */
+  compact(first: Key, last: Key): Promise<void> {
+    return this.#database.compact(itemKey(first), itemKey(last));
+  }
+
   /** Finishes the accepted writes, then releases the directory. */
   async close(): Promise<void> {
     await this.#queue.close();

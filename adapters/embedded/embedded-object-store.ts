@@ -11,7 +11,7 @@ import { makePrivate, objectsPath, prepareDirectory, unfinishedObjectsPath } fro
 import { type Disk, systemDisk } from "./disk.ts";
 import { storeFailure } from "./disk-failure.ts";
 import { FreeSpace, RESERVE_BYTES_DEFAULT } from "./free-space.ts";
-import { deleteOlder, isMissing, objectPath } from "./object-tree.ts";
+import { deleteOlder, foldersIn, isMissing, objectPath } from "./object-tree.ts";
 import { SharedSync } from "./shared-sync.ts";
 
 /** Files open at once; each call opens one. */
@@ -41,6 +41,8 @@ export class EmbeddedObjectStore implements ObjectStore {
   readonly #syncs: SharedSync;
   /** Folders that exist durably, or are about to. */
   readonly #folders = new Map<string, Promise<void>>();
+  /** Folders that a sweep found to be over, for the next one to delete. */
+  readonly #over = new Set<string>();
   #written = 0;
 
   private constructor(directory: string, space: FreeSpace, options: EmbeddedObjectStoreOptions) {
@@ -90,8 +92,8 @@ export class EmbeddedObjectStore implements ObjectStore {
   }
 
   /**
-   * Deletes the objects under a folder (`log/r4/`) that were last written before `beforeMs`, epoch ms, as a lifecycle rule does in a
-   * bucket. Answers how many. An object that a crash brings back is deleted the next time.
+   * Deletes the objects right under a folder (`log/r4/`) last written before `beforeMs`, epoch ms, and answers how many: what a lifecycle
+   * rule does to a bucket. One that a crash brings back is deleted the next time.
    */
   async sweepOlderThan(folderPrefix: string, beforeMs: number): Promise<number> {
     const folderKey = folderPrefix.endsWith("/") ? folderPrefix.slice(0, -1) : folderPrefix;
@@ -100,6 +102,24 @@ export class EmbeddedObjectStore implements ObjectStore {
       return await deleteOlder(this.#root, folderKey, beforeMs);
     } catch (error) {
       throw storeFailure(error, "unknown");
+    }
+  }
+
+  /**
+   * Deletes the folders right under a folder (`log/r4/`) of whose names `isOver` says so, with all they hold. Only those that were over
+   * at the call before as well: a machine may have slept while an object was on its way into one.
+   */
+  async sweepFolders(folderPrefix: string, isOver: (name: string) => boolean): Promise<void> {
+    const root = join(this.#root, folderPrefix);
+    for (const name of await foldersIn(root)) {
+      if (!isOver(name)) continue;
+      const path = join(root, name);
+      if (!this.#over.delete(path)) {
+        this.#over.add(path);
+        continue;
+      }
+      this.#folders.delete(path);
+      await rm(path, { recursive: true, force: true });
     }
   }
 

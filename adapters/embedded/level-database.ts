@@ -153,6 +153,14 @@ export class LevelDatabase {
     publish();
   }
 
+  /** Writes the tables of the range anew, without what was deleted. Errors: `StoreUnavailable`. */
+  async compact(first: string, last: string): Promise<void> {
+    this.#requireOpen();
+    await this.#level.compactRange(first, last, { keyEncoding: "utf8" }).catch((error: unknown) => {
+      throw storeFailure(error, "not-applied");
+    });
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     await this.#reopening;

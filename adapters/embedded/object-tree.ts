@@ -18,13 +18,18 @@ async function* entriesOf(folder: string) {
   }
 }
 
-/** Deletes the objects under `folderKey` last written before an instant, epoch ms; answers how many. */
+/** The names of the folders right under one; none where there is none. */
+export async function foldersIn(folder: string): Promise<readonly string[]> {
+  const names: string[] = [];
+  for await (const entry of entriesOf(folder)) if (entry.isDirectory()) names.push(entry.name);
+  return names;
+}
+
+/** Deletes the objects right under `folderKey` last written before an instant, epoch ms; answers how many. */
 export async function deleteOlder(root: string, folderKey: string, writtenBeforeMs: number): Promise<number> {
   let deleted = 0;
   for await (const entry of entriesOf(join(root, folderKey))) {
-    const path = join(folderKey, entry.name);
-    if (entry.isDirectory()) deleted += await deleteOlder(root, path, writtenBeforeMs);
-    else if (await deleteIfOlder(join(root, path), writtenBeforeMs)) deleted++;
+    if (entry.isFile() && (await deleteIfOlder(join(root, folderKey, entry.name), writtenBeforeMs))) deleted++;
   }
   return deleted;
 }

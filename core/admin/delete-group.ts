@@ -33,7 +33,7 @@ export async function deleteGroup(
   const deletion = {
     group,
     subscriptions: subscriptions.map(({ topic }) => topic).filter((topic) => !isRetryTopic(topic)),
-    deadLetters: deadLetters ? (await countOpen(store, deadLetters.uid)).open : 0,
+    deadLetters: deadLetters ? (await countOpen(store, deadLetters)).open : 0,
   };
   if (options.dryRun) return deletion;
   if (!(await groups.remove(group)))

@@ -1,5 +1,6 @@
 import { backlogPk, movedOutFrom, movedOutPk, movedOutUntil, progressKey } from "../keys.ts";
 import { LAG_MOVED_OUT_CLAIMS_MAX, LAG_QUEUES_AT_ONCE } from "../limits.ts";
+import { type Queue, queueOf } from "../log/queue.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import type { QueueBounds } from "../log/queue-reader.ts";
 import { storedAtMsOf } from "../log/slices.ts";
@@ -42,7 +43,7 @@ type BoundsOf = (queueId: number) => Promise<QueueBounds>;
 const boundsOf =
   ({ log }: LagDependencies, topic: Topic): BoundsOf =>
   (queueId) =>
-    log.reader.bounds({ topicUid: topic.uid, queueId });
+    log.reader.bounds(queueOf(topic, queueId));
 
 /** Reads each queue's bounds once, for all groups of a topic. */
 export function boundsOnce(store: LagDependencies, topic: Topic): BoundsOf {
@@ -70,12 +71,7 @@ export async function queueLags(
     const items = await store.items.batchGet(queueIds.map((queueId) => progressKey(subscription.uid, queueId)));
     const some = queueIds.map(async (queueId, index) => {
       const progress = progressOf(items[index] ?? freshProgress(subscription.uid, queueId, 0, 0));
-      return queueLag(
-        store,
-        { subscriptionUid: subscription.uid, topicUid: topic.uid, queueId },
-        progress,
-        await bounds(queueId),
-      );
+      return queueLag(store, { subscriptionUid: subscription.uid, ...queueOf(topic, queueId) }, progress, await bounds(queueId));
     });
     lags.push(...(await Promise.all(some)));
   }
@@ -92,10 +88,8 @@ export const sumOf = (lags: readonly Lag[]): Lag => {
   };
 };
 
-interface SubscribedQueue {
+interface SubscribedQueue extends Queue {
   readonly subscriptionUid: string;
-  readonly topicUid: string;
-  readonly queueId: number;
 }
 
 async function queueLag(

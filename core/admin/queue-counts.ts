@@ -2,6 +2,7 @@ import { BrokerError } from "../errors.ts";
 import type { SubscriptionRegistry } from "../group/subscription-registry.ts";
 import { groupKey, progressKey } from "../keys.ts";
 import { GROUP_SEND_MS, METADATA_CACHE_MS, QUEUE_CHANGE_HOLD_MS, QUEUE_SHRINK_SETTLE_MS } from "../limits.ts";
+import { queueOf } from "../log/queue.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ItemStore } from "../ports/item-store.ts";
@@ -102,7 +103,7 @@ async function requireDrained(store: Dependencies, topic: Topic, from: number, a
     if (!owner || uidOf(owner) !== groupUid) continue;
     for (let queueId = from; queueId < queues; queueId++) {
       const item = await store.items.get(progressKey(subscriptionUid, queueId));
-      const queue = { topicUid: topic.uid, queueId };
+      const queue = queueOf(topic, queueId);
       const { waiting, inFlight } = unsettledIn(await store.log.reader.bounds(queue), item && progressOf(item));
       if (waiting + inFlight === 0) continue;
       throw new BrokerError(

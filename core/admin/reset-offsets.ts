@@ -67,7 +67,7 @@ function queueIdsOf(resetting: Resetting, topic: Topic, queueId: number | undefi
 async function offsetFor({ log }: Resetting, queue: ConsumedQueue, to: OffsetReset["to"]): Promise<number> {
   if (to === "earliest") return log.reader.minOffset(logQueue(queue));
   if (to === "latest") return log.reader.maxOffset(logQueue(queue));
-  if ("timestampMs" in to) return log.offsetAt(logQueue(queue), to.timestampMs);
+  if ("timestampMs" in to) return log.reader.offsetAt(logQueue(queue), to.timestampMs);
   const { minOffset, maxOffset } = await log.reader.bounds(logQueue(queue));
   if (to.offset >= minOffset && to.offset <= maxOffset) return to.offset;
   throw new BrokerError(

@@ -2,6 +2,7 @@ import { type Subscriber, subscriptionOf } from "../group/subscription-codec.ts"
 import type { SubscriptionRegistry } from "../group/subscription-registry.ts";
 import { subscriptionKey } from "../keys.ts";
 import { nextBase } from "../log/block.ts";
+import { queueOf } from "../log/queue.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import { storedAtMsOf, tailBytes } from "../log/slices.ts";
 import { checkUserTopicName, isDeadLetterTopic } from "../names.ts";
@@ -28,7 +29,7 @@ export async function topicQueues(store: Dependencies, name: string): Promise<re
 }
 
 async function queueRoute(store: Dependencies, topic: Topic, queueId: number): Promise<QueueRoute> {
-  const queue = { topicUid: topic.uid, queueId };
+  const queue = queueOf(topic, queueId);
   const tail = await store.log.reader.tail(queue);
   const maxOffset = tail ? nextBase(tail) : await store.log.reader.maxOffset(queue);
   return {
@@ -77,7 +78,7 @@ async function removeSubscriptions(store: Dependencies, topic: Topic, subscriber
 async function messagesIn(store: Dependencies, topic: Topic): Promise<number> {
   let messages = 0;
   for (let queueId = 0; queueId < topic.queuesEver; queueId++) {
-    const queue = { topicUid: topic.uid, queueId };
+    const queue = queueOf(topic, queueId);
     const [minOffset, maxOffset] = await Promise.all([store.log.reader.minOffset(queue), store.log.reader.maxOffset(queue)]);
     messages += maxOffset - minOffset;
   }

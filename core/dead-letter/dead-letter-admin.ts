@@ -84,7 +84,7 @@ export async function deleteDeadLetter(
 export async function purgeDeadLetters(admin: DeadLetterAdmin, groupName: string): Promise<number> {
   const topic = await deadLetterTopic(admin, groupName);
   for (;;) {
-    const { floor, until, open } = await countOpen(admin, topic.uid);
+    const { floor, until, open } = await countOpen(admin, topic);
     if (until <= floor) return 0;
     const result = await admin.items.put(floorItem(topic, until, admin.clock.nowMs()), { when: sameFloor(floor) });
     if (result.ok) return open;

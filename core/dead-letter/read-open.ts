@@ -1,9 +1,10 @@
 import type { Unreadable } from "../log/frame.ts";
+import { queueOf } from "../log/queue.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ItemStore } from "../ports/item-store.ts";
 import type { StoredMessage, Topic } from "../terms.ts";
-import { buried, floorOf, isRetained } from "./tombstone.ts";
+import { buried, floorOf } from "./tombstone.ts";
 
 export interface DeadLetterStore {
   readonly items: ItemStore;
@@ -23,25 +24,25 @@ export interface OpenMessages {
 }
 
 /** How many dead letters are open in a group's topic, and the offsets between which they lie. */
-export async function countOpen({ items, log }: Pick<DeadLetterStore, "items" | "log">, topicUid: string) {
-  const queue = { topicUid, queueId: 0 };
+export async function countOpen({ items, log }: Pick<DeadLetterStore, "items" | "log">, topic: Topic) {
+  const queue = queueOf(topic, 0);
   const [floor, minOffset, until] = await Promise.all([
-    floorOf(items, topicUid),
+    floorOf(items, topic.uid),
     log.reader.minOffset(queue),
     log.reader.maxOffset(queue),
   ]);
   const from = Math.max(floor, minOffset);
-  return { floor, until, open: Math.max(0, until - from - (await buried(items, topicUid, from, until)).size) };
+  return { floor, until, open: Math.max(0, until - from - (await buried(items, topic.uid, from, until)).size) };
 }
 
 /** Reads `count` dead letters from an offset on, or fewer if they would make more than about `bytesMax`, unpacked. */
 export async function readOpen(
-  { items, log, clock }: DeadLetterStore,
+  { items, log }: DeadLetterStore,
   topic: Topic,
   from: number,
   { count, bytesMax }: { readonly count: number; readonly bytesMax: number },
 ): Promise<OpenMessages> {
-  const queue = { topicUid: topic.uid, queueId: 0 };
+  const queue = queueOf(topic, 0);
   const floor = await floorOf(items, topic.uid);
   const run = await log.reader.run(queue, Math.max(from, floor), count);
   if (run.available === 0) return { messages: [], unreadable: [], next: undefined, floor };
@@ -51,9 +52,8 @@ export async function readOpen(
     log.messages(run, run.from, read, queue),
     buried(items, topic.uid, run.from, next),
   ]);
-  const nowMs = clock.nowMs();
   return {
-    messages: messages.filter((message) => !gone.has(message.offset) && isRetained(topic, message, nowMs)),
+    messages: messages.filter((message) => !gone.has(message.offset)),
     unreadable: unreadable.filter(({ offset }) => !gone.has(offset)),
     next,
     floor,

@@ -3,6 +3,7 @@ import { BrokerError } from "../errors.ts";
 import { redriveJobKey } from "../keys.ts";
 import { REDRIVE_BATCH_MAX, REDRIVE_TURN_MS, SCAN_CHUNK, SEND_BYTES_MAX } from "../limits.ts";
 import { countInFrame } from "../log/count-in-frame.ts";
+import { queueOf } from "../log/queue.ts";
 import { deadLetterTopicName } from "../names.ts";
 import type { Events } from "../ports/events.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
@@ -235,10 +236,10 @@ async function end({ items, clock, events }: Redriving, job: RedriveJob, failure
 
 /** The range of the current dead letters. */
 async function extent({ items, log, topics }: Redriving, group: ConsumerGroup): Promise<{ from: number; until: number }> {
-  const { uid } = await topics.get(deadLetterTopicName(group.name));
-  const queue = { topicUid: uid, queueId: 0 };
+  const topic = await topics.get(deadLetterTopicName(group.name));
+  const queue = queueOf(topic, 0);
   const [floor, minOffset, until] = await Promise.all([
-    floorOf(items, uid),
+    floorOf(items, topic.uid),
     log.reader.minOffset(queue),
     log.reader.maxOffset(queue),
   ]);

@@ -21,10 +21,6 @@ export const tombstone = (topic: Topic, message: StoredMessage, by: string): Ite
 /** The request or job that took it. */
 export const redrivenBy = (item: Item): string => item.by as string;
 
-/** Whether its retention still runs. Its block may live on because of a younger message, but its tombstone does not. */
-export const isRetained = (topic: Topic, message: StoredMessage, nowMs: number): boolean =>
-  endOf(topic, message.storedAtMs) * 1_000 > nowMs;
-
 export const floorItem = (topic: Topic, offset: number, nowMs: number): Item => ({
   ...deadLetterFloorKey(topic.uid),
   n: offset,

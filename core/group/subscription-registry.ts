@@ -4,6 +4,7 @@ import { compileFilter } from "../filter/compile-filter.ts";
 import { groupKey, progressKey, subscriberKey, subscribersPk, subscriptionKey, subscriptionsPk, topicKey } from "../keys.ts";
 import { EARLIER_FILTERS_MAX } from "../limits.ts";
 import { FLIGHT_MS_MAX } from "../log/log-limits.ts";
+import { type Queue, queueOf } from "../log/queue.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import { isRetryTopic } from "../names.ts";
 import type { Item, Key, TransactWrite } from "../ports/item-store.ts";
@@ -203,17 +204,17 @@ export class SubscriptionRegistry {
 
   async #createProgress(uid: string, topic: Topic, startFrom: StartFrom): Promise<void> {
     for (let queueId = 0; queueId < topic.queuesEver; queueId++) {
-      const queue = { topicUid: topic.uid, queueId };
+      const queue = queueOf(topic, queueId);
       const next = await this.#startOffset(queue, startFrom);
       const hint = await this.#store.log.reader.hintFor(queue, next);
       await this.#store.items.put(freshProgress(uid, queueId, next, hint));
     }
   }
 
-  #startOffset(queue: { topicUid: string; queueId: number }, startFrom: StartFrom): Promise<number> {
+  #startOffset(queue: Queue, startFrom: StartFrom): Promise<number> {
     const { log } = this.#store;
     if (startFrom === "latest") return log.reader.maxOffset(queue);
-    return startFrom === "earliest" ? log.reader.minOffset(queue) : log.offsetAt(queue, startFrom.timestampMs);
+    return startFrom === "earliest" ? log.reader.minOffset(queue) : log.reader.offsetAt(queue, startFrom.timestampMs);
   }
 
   async #left(subscription: Subscription, topic: Topic): Promise<{ waiting: number; inFlight: number }> {
@@ -222,7 +223,7 @@ export class SubscriptionRegistry {
     for (let queueId = 0; queueId < topic.queuesEver; queueId++) {
       const item = await this.#store.items.get(progressKey(subscription.uid, queueId));
       if (!item) continue;
-      const left = unsettledIn(await this.#store.log.reader.bounds({ topicUid: topic.uid, queueId }), progressOf(item));
+      const left = unsettledIn(await this.#store.log.reader.bounds(queueOf(topic, queueId)), progressOf(item));
       waiting += left.waiting;
       inFlight += left.inFlight;
     }

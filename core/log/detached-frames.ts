@@ -1,4 +1,4 @@
-import { framesObjectExpiresMs, retentionClassDays } from "../keys.ts";
+import { framesObjectExpiresMs } from "../keys.ts";
 import { makeFrameId, messageIdOf, toHex } from "../message/message-id.ts";
 import type { MessageRecord } from "../message/record-codec.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
@@ -41,7 +41,7 @@ export class DetachedFrames {
     const plain = encodeBatch(head, [record]);
     const batch = plain.length < packFromBytes ? plain : encodeBatch(head, [record], compressor);
     if (batch.length <= detachedInlineBytesMax) return batch;
-    const pointer = await this.#objects.put(batch, retentionClassDays(lifeHours), untilMs);
+    const pointer = await this.#objects.put(batch, lifeHours, untilMs);
     return encodePointer({ ...head, ...pointer, count: 1 });
   }
 

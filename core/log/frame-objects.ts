@@ -1,7 +1,7 @@
 import { LRUCache } from "lru-cache";
 import { toBase64url } from "../bytes/base64url.ts";
 import { BrokerError } from "../errors.ts";
-import { framesObjectExpiresMs, framesObjectKey } from "../keys.ts";
+import { framesObjectExpiresMs, framesObjectKey, retentionClassDays } from "../keys.ts";
 import { SEND_DEADLINE_MS } from "../limits.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Compressor } from "../ports/compressor.ts";
@@ -18,12 +18,15 @@ import {
   OBJECT_PUTS_PER_CLASS_MAX,
   PENDING_OBJECT_BYTES_MAX,
 } from "./log-limits.ts";
+import { objectExpiryOf } from "./retention.ts";
 
 /** Where a frame lies in the object store, and its weight, which pointers of format 2 cannot say. */
 export type FramePointer = Pick<PointerFrame, "objectKey" | "byteOffset" | "byteLength" | "unpackedBytes">;
 
 interface Pending {
   readonly frame: Uint8Array;
+  /** It may be read for so long. */
+  readonly lifeHours: number;
   /** The put fails if the frame is not durable by then. */
   readonly untilMs: number;
   resolve(pointer: FramePointer): void;
@@ -88,10 +91,11 @@ export class FrameObjects {
   }
 
   /**
-   * Resolves once the frame is durable, and fails by `untilMs`, because the caller must make other calls within its request's time.
+   * Resolves once the frame is durable, for `lifeHours` at least, and has failed by `untilMs`: whoever waits has other calls to make in the time of a request.
    * Errors: TOO_MANY_REQUESTS when 64 MB wait already; `StoreUnavailable`, not applied.
    */
-  put(frame: Uint8Array, classDays: number, untilMs = this.#clock.nowMs() + SEND_DEADLINE_MS): Promise<FramePointer> {
+  put(frame: Uint8Array, lifeHours: number, untilMs = this.#clock.nowMs() + SEND_DEADLINE_MS): Promise<FramePointer> {
+    const classDays = retentionClassDays(lifeHours);
     const lane = this.#lanes.get(classDays) ?? { pending: [], running: 0 };
     this.#lanes.set(classDays, lane);
     const { pending } = lane;
@@ -102,7 +106,7 @@ export class FrameObjects {
     }
     this.#pendingBytes += frame.length;
     return new Promise((resolve, reject) => {
-      pending.push({ frame, untilMs, resolve, reject });
+      pending.push({ frame, lifeHours, untilMs, resolve, reject });
       if (lane.running < OBJECT_PUTS_PER_CLASS_MAX) void this.#run(lane, classDays);
     });
   }
@@ -226,7 +230,9 @@ export class FrameObjects {
   }
 
   async #putTogether(together: readonly Pending[], classDays: number): Promise<void> {
-    const objectKey = framesObjectKey(classDays, this.#clock.nowMs(), toBase64url(this.#random.bytes(9)));
+    const nowMs = this.#clock.nowMs();
+    const expiresMs = objectExpiryOf(nowMs, Math.max(...together.map(({ lifeHours }) => lifeHours)));
+    const objectKey = framesObjectKey(classDays, expiresMs, nowMs, toBase64url(this.#random.bytes(9)));
     const bytes = concatenate(together.map(({ frame }) => frame));
     await this.#putDurably(objectKey, bytes, Math.min(...together.map(({ untilMs }) => untilMs)));
     let byteOffset = 0;

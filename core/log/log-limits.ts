@@ -27,9 +27,13 @@ export const CROWDED_LOST_RACES = 10;
 export const BLOCK_MESSAGES_MAX = 16_384;
 /** Objects of one retention class that are written at once. Frames that arrive meanwhile share the next object. */
 export const OBJECT_PUTS_PER_CLASS_MAX = 3;
+/** Objects expire together at the end of such a step: up to a retention of a day, and above it. */
+export const OBJECT_EXPIRY_STEP_MS = { day: 10 * 60 * SECOND_MS, longer: 60 * 60 * SECOND_MS } as const;
 export const CAP_STEP = 65_536;
 /** Appends need a predecessor that lives this much longer: more than cache age, freeze, flight and skew together. */
 export const EXPIRY_GUARD_SECONDS = 3_600;
+/** Raises of its retention that a topic remembers. */
+export const RETENTION_RAISES_MAX = 16;
 export const EXPIRY_SLACK_SECONDS = 24 * 3_600;
 /** A cached tail older than this is read again: a read is cheaper than a failed write. */
 export const TAIL_CACHE_MS = SECOND_MS;

@@ -1,14 +1,15 @@
 import { LRUCache } from "lru-cache";
 import type { MessageFilter } from "../filter/compile-filter.ts";
-import { blockKey, queuePk, retentionClassDays } from "../keys.ts";
+import { blockKey, framesObjectExpiresMs, queuePk } from "../keys.ts";
 import { SCAN_BYTES } from "../limits.ts";
 import { makeFrameId, messageIdOf, toHex } from "../message/message-id.ts";
 import type { MessageRecord } from "../message/record-codec.ts";
 import type { RecordView } from "../message/record-view.ts";
 import type { TransactWrite } from "../ports/item-store.ts";
+import { StoreUnavailable } from "../ports/store-failures.ts";
 import { growingTo } from "../store/growing-to.ts";
 import type { Topic } from "../terms.ts";
-import { blockOf, offsetOfFrame, storedUntilMs } from "./block.ts";
+import { type Block, blockOf, offsetOfFrame } from "./block.ts";
 import type { Appended, Refused } from "./chain-write.ts";
 import { countWithin } from "./count-within.ts";
 import { DetachedFrames } from "./detached-frames.ts";
@@ -18,11 +19,12 @@ import { FrameReader } from "./frame-reader.ts";
 import { loadStretch } from "./load-stretch.ts";
 import { APPENDERS_MAX } from "./log-limits.ts";
 import type { LogDependencies, LogSettings } from "./log-settings.ts";
+import type { Queue } from "./queue.ts";
 import { QueueAppender } from "./queue-appender.ts";
-import { type Queue, QueueReader } from "./queue-reader.ts";
+import { QueueReader } from "./queue-reader.ts";
 import { type Matches, matchingOf, messagesOf, type ReadMessages, type Viewed, viewMessages } from "./run-messages.ts";
 import type { Run } from "./run-walk.ts";
-import { firstStoredAt } from "./slices.ts";
+import { storedAtMsOf } from "./slices.ts";
 
 export type AppendOutcome = (Appended & { readonly messageIds: readonly string[] }) | Refused;
 
@@ -32,6 +34,12 @@ export interface FramePlace {
   /** The block's base. */
   readonly base: number;
   readonly frameId: Uint8Array;
+}
+
+export interface FoundFrame {
+  /** Of its first message. */
+  readonly offset: number;
+  readonly storedAtMs: number | undefined;
 }
 
 export interface AppendOptions {
@@ -80,8 +88,9 @@ export class QueueLog {
     const { inlineFrameBytesMax, transactedInlineBytesMax } = this.#settings;
     const inlineBytesMax = companions ? transactedInlineBytesMax : inlineFrameBytesMax;
     const inline = batch.length <= inlineBytesMax && topic.flushMode === "ASYNC_FLUSH";
-    const pointer = inline ? undefined : await this.#objects.put(batch, retentionClassDays(topic.retentionHours), objectUntilMs);
+    const pointer = inline ? undefined : await this.#objects.put(batch, topic.retentionHours, objectUntilMs);
     const storedAtMs = pointer ? clock.nowMs() : head.storedAtMs;
+    if (pointer) requireKept(pointer.objectKey, storedAtMs, topic.retentionHours);
     const frame = pointer ? encodePointer({ ...head, ...pointer, storedAtMs, count: records.length }) : batch;
     const result = await this.#appender(topic.uid, queueId).append({
       frames: [frame],
@@ -98,10 +107,12 @@ export class QueueLog {
     return { ...result, messageIds: records.map((record, ordinal) => record.messageId ?? messageIdOf(idHex, ordinal)) };
   }
 
-  /** The offset of a frame that was stored there; `undefined` once its block has expired. */
-  async offsetOf(topicUid: string, { queueId, base, frameId }: FramePlace): Promise<number | undefined> {
+  /** Where a frame that was stored there begins; `undefined` once its block is gone. */
+  async find(topicUid: string, { queueId, base, frameId }: FramePlace): Promise<FoundFrame | undefined> {
     const item = await this.#store.items.get(blockKey(topicUid, queueId, base));
-    return item && offsetOfFrame(blockOf(item), frameId);
+    const block = item && blockOf(item);
+    const offset = block && offsetOfFrame(block, frameId);
+    return offset === undefined ? undefined : { offset, storedAtMs: storedAtMsOf(block as Block, offset) };
   }
 
   /**
@@ -142,12 +153,6 @@ export class QueueLog {
     return this.countWithin(run, count, SCAN_BYTES);
   }
 
-  /** The first offset that was stored at or after `timeMs` (RocketMQ's LOWER boundary), or else the max offset. */
-  async offsetAt(queue: Queue, timeMs: number): Promise<number> {
-    const block = await this.reader.firstBlock(queue, (candidate) => storedUntilMs(candidate) >= timeMs);
-    return block ? firstStoredAt(block, timeMs) : this.reader.maxOffset(queue);
-  }
-
   #load({ blocks, from }: Run, count: number, queue: Queue) {
     return loadStretch({ blocks, from, count }, this.#frames, (base) => this.reader.again(queue, base));
   }
@@ -167,4 +172,10 @@ export class QueueLog {
     }
     return appender;
   }
+}
+
+/** A machine may have slept since the object was named. Errors: `StoreUnavailable`. */
+function requireKept(objectKey: string, storedAtMs: number, retentionHours: number): void {
+  if (framesObjectExpiresMs(objectKey) >= storedAtMs + retentionHours * 3_600_000) return;
+  throw new StoreUnavailable("not-applied", "unavailable", `object ${objectKey} would expire before its messages`);
 }

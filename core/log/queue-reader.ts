@@ -4,16 +4,15 @@ import type { Clock } from "../ports/clock.ts";
 import type { ItemStore } from "../ports/item-store.ts";
 import { growingTo } from "../store/growing-to.ts";
 import { Anchor } from "./anchor.ts";
-import { type Block, isLive, isOpen, nextBase } from "./block.ts";
+import { type Block, isLive, isOpen, nextBase, storedUntilMs } from "./block.ts";
 import { BlockCache } from "./block-cache.ts";
 import { BlockPages } from "./block-pages.ts";
-import { QUEUE_ENDS_MAX } from "./log-limits.ts";
+import { firstBlockFrom } from "./first-block-from.ts";
+import { QUEUE_ENDS_MAX, SMALL_BLOCK_BYTES, SMALL_BLOCKS_PER_QUERY } from "./log-limits.ts";
+import type { Queue, QueueName } from "./queue.ts";
+import { horizonMs } from "./retention.ts";
 import { type Run, RunWalk, type Seen } from "./run-walk.ts";
-
-export interface Queue {
-  readonly topicUid: string;
-  readonly queueId: number;
-}
+import { firstStoredAt } from "./slices.ts";
 
 export interface QueueBounds {
   readonly minOffset: number;
@@ -30,6 +29,8 @@ export class QueueReader {
   readonly #pages: BlockPages;
   readonly #clock: Clock;
   readonly #seen = new LRUCache<string, Seen>(growingTo(QUEUE_ENDS_MAX));
+  /** Bases of blocks before which everything has expired: the horizon never falls. */
+  readonly #firsts = new LRUCache<string, number>(growingTo(QUEUE_ENDS_MAX));
   readonly #full = new BlockCache();
 
   constructor(store: { readonly items: ItemStore; readonly clock: Clock }) {
@@ -39,12 +40,12 @@ export class QueueReader {
   }
 
   /** Keeps a block that this process wrote, so that a waiting reader need not fetch it. */
-  remember(queue: Queue, block: Block): void {
+  remember(queue: QueueName, block: Block): void {
     this.#saw(queuePk(queue.topicUid, queue.queueId), block);
   }
 
   /** The end of the queue, as far as this process knows. The chain may reach further. */
-  knownEnd(queue: Queue): number {
+  knownEnd(queue: QueueName): number {
     return this.#seen.get(queuePk(queue.topicUid, queue.queueId))?.end ?? 0;
   }
 
@@ -54,7 +55,8 @@ export class QueueReader {
    */
   async run(queue: Queue, from: number, count: number, hint?: number): Promise<Run> {
     const pk = queuePk(queue.topicUid, queue.queueId);
-    const walk = new RunWalk(from, count, this.#seen.get(pk));
+    const wanted = { from, count, horizonMs: this.#horizonMs(queue) };
+    const walk = new RunWalk(wanted, this.#seen.get(pk));
     this.#walkCached(pk, walk);
     let start = walk.blocks.length > 0 || hint === undefined ? undefined : hint;
     if (walk.blocks.length === 0 && hint === undefined) walk.take(await this.#blockAt(pk, from));
@@ -74,11 +76,11 @@ export class QueueReader {
       const last = blocks.at(-1);
       if (!last || walk.blocks.length > 0) continue;
       walk.passed(nextBase(last));
-      if (!isLive(last, this.#clock.nowMs())) {
+      if (!isLive(last, this.#clock.nowMs()) || storedUntilMs(last) < wanted.horizonMs) {
         // Expired blocks may fill very many pages: continue at the first live block.
-        const live = await this.firstBlock(queue, () => true);
-        if (!live) break;
-        walk.passed(live.base);
+        const live = await this.#firstFrom(queue, wanted.horizonMs);
+        if (live === undefined) break;
+        walk.passed(live);
       }
       // The hint was far behind: the block that holds the offset may start before it, which the next query would miss.
       walk.take(await this.#blockAt(pk, walk.next));
@@ -90,7 +92,7 @@ export class QueueReader {
    * The block that starts at `base` as it is stored now, read past the cache: the cached copy may have been garbled on the way.
    * `undefined` if it is gone or cannot be read.
    */
-  async again(queue: Queue, base: number): Promise<Block | undefined> {
+  async again(queue: QueueName, base: number): Promise<Block | undefined> {
     const pk = queuePk(queue.topicUid, queue.queueId);
     this.#full.forget(pk, base);
     const block = await this.#pages.atOrBefore(pk, base);
@@ -100,7 +102,7 @@ export class QueueReader {
   }
 
   /** Whether `offset` is stored, by an eventually consistent read: the latest writes may be missed. `hint` as in `run`. */
-  async reaches(queue: Queue, offset: number, hint: number): Promise<boolean> {
+  async reaches(queue: QueueName, offset: number, hint: number): Promise<boolean> {
     if (this.knownEnd(queue) > offset) return true;
     const pk = queuePk(queue.topicUid, queue.queueId);
     const holds = (block: Block): boolean => nextBase(block) > offset && isLive(block, this.#clock.nowMs());
@@ -115,13 +117,13 @@ export class QueueReader {
   }
 
   /** The base of a block at or before `offset`, to start reads from. */
-  async hintFor(queue: Queue, offset: number): Promise<number> {
+  async hintFor(queue: QueueName, offset: number): Promise<number> {
     const block = await this.#blockAt(queuePk(queue.topicUid, queue.queueId), offset, false);
     return block?.base ?? offset;
   }
 
   /** The next offset to be written. If all blocks have expired, it is the anchor's cap, because offsets are never reused. */
-  async maxOffset(queue: Queue): Promise<number> {
+  async maxOffset(queue: QueueName): Promise<number> {
     const tail = await this.tail(queue);
     if (tail) return nextBase(tail);
     // The first send ever may happen between the two reads. The anchor's cap counts only if there is still no tail after it.
@@ -131,20 +133,26 @@ export class QueueReader {
   }
 
   /** The last block, if it is live. */
-  async tail(queue: Queue): Promise<Block | undefined> {
+  async tail(queue: QueueName): Promise<Block | undefined> {
     const pk = queuePk(queue.topicUid, queue.queueId);
     const { tail } = await this.#pages.end(pk);
     if (tail) this.#saw(pk, tail);
     return tail && isLive(tail, this.#clock.nowMs()) ? tail : undefined;
   }
 
-  /** The first live offset, or else the max offset. */
-  async minOffset(queue: Queue): Promise<number> {
-    const block = await this.firstBlock(queue, () => true);
-    if (block) return block.base;
-    const cap = await this.#cap(queue);
-    const settled = await this.firstBlock(queue, () => true);
-    return settled ? settled.base : cap;
+  /** The first offset that has not expired; the max offset when all have. It never falls. */
+  minOffset(queue: Queue): Promise<number> {
+    return this.offsetAt(queue, Number.NEGATIVE_INFINITY);
+  }
+
+  /** The first offset stored at or after `timeMs` that has not expired (RocketMQ's LOWER boundary); the max offset where there is none. */
+  async offsetAt(queue: Queue, timeMs: number): Promise<number> {
+    const fromMs = Math.max(timeMs, this.#horizonMs(queue));
+    const first = await this.#firstFrom(queue, fromMs);
+    if (first !== undefined) return first;
+    // A send may come in between: its message is at or behind the max offset as it was before.
+    const maxOffset = await this.maxOffset(queue);
+    return (await this.#firstFrom(queue, fromMs)) ?? maxOffset;
   }
 
   /** Where a queue begins and ends. Both only grow, so a minimum that is read first is never above the maximum. */
@@ -153,21 +161,20 @@ export class QueueReader {
     return { minOffset, maxOffset: await this.maxOffset(queue) };
   }
 
-  /** The first live block for which `holds` is true; it must stay true for all behind. A few queries, whatever the length. */
-  async firstBlock(queue: Queue, holds: (block: Block) => boolean): Promise<Block | undefined> {
+  /** The first offset stored at or after `fromMs`, which is not before the horizon. */
+  async #firstFrom(queue: Queue, fromMs: number): Promise<number | undefined> {
     const pk = queuePk(queue.topicUid, queue.queueId);
-    const fits = (block: Block): boolean => isLive(block, this.#clock.nowMs()) && holds(block);
-    const first = await this.#pages.first(pk);
-    if (!first || fits(first)) return first;
-    let found = await this.tail(queue);
-    if (!found || !fits(found)) return undefined;
-    // Invariant: no block before `low` fits, and `found` does.
-    for (let low = nextBase(first); low < found.base; ) {
-      const middle = await this.#blockAt(pk, Math.floor((low + found.base - 1) / 2), false);
-      if (middle && middle.base >= low && fits(middle)) found = middle;
-      else low = Math.max(Math.floor((low + found.base - 1) / 2) + 1, middle ? nextBase(middle) : 0);
-    }
-    return found;
+    const nowMs = this.#clock.nowMs();
+    const startAt = this.#firsts.get(pk) ?? 0;
+    const small = (this.#seen.get(pk)?.bytes ?? Number.POSITIVE_INFINITY) <= SMALL_BLOCK_BYTES;
+    const pageSize = small ? SMALL_BLOCKS_PER_QUERY : 1;
+    const block = await firstBlockFrom(this.#pages, { pk, fromMs, nowMs, startAt, pageSize });
+    if (block && fromMs <= this.#horizonMs(queue)) this.#firsts.set(pk, block.base);
+    return block && firstStoredAt(block, fromMs);
+  }
+
+  #horizonMs({ retention }: Queue): number {
+    return horizonMs(retention, this.#clock.nowMs());
   }
 
   #saw(pk: string, block: Block): void {
@@ -192,7 +199,7 @@ export class QueueReader {
     return nextBase(block) > offset && isLive(block, this.#clock.nowMs()) ? block : undefined;
   }
 
-  #cap({ topicUid, queueId }: Queue): Promise<number> {
+  #cap({ topicUid, queueId }: QueueName): Promise<number> {
     return new Anchor(this.#items, topicUid, queueId).read();
   }
 }

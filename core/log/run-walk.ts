@@ -6,6 +6,7 @@ import {
   SMALL_BLOCKS_PER_QUERY,
   UNKNOWN_BLOCKS_PER_QUERY,
 } from "./log-limits.ts";
+import { firstStoredAt } from "./slices.ts";
 
 /**
  * Live blocks that follow one another without a gap; the first holds `from`. Some may be unreadable: their offsets count, and reading
@@ -29,9 +30,17 @@ export interface Seen extends Pick<Block, "count" | "bytes"> {
   readonly end: number;
 }
 
+/** What a run is to hold: messages from an offset on, as many as `count`, none stored before `horizonMs`. */
+export interface Wanted {
+  readonly from: number;
+  readonly count: number;
+  readonly horizonMs: number;
+}
+
 /**
- * Collects a run. Blocks must be offered in order; a block behind a gap is taken only as the first. A block that has grown since it was
- * taken may be offered again, and replaces the earlier copy.
+ * Collects a run: blocks must come in order; one behind a gap is taken only as the first. A block that was taken and has grown since
+ * comes again: it replaces what it was. Store times never fall along a chain, so only the first block can have messages that have
+ * expired, and they are its first.
  */
 export class RunWalk {
   readonly blocks: Block[] = [];
@@ -43,10 +52,12 @@ export class RunWalk {
   done = false;
   readonly #count: number;
   readonly #asked: number;
+  readonly #horizonMs: number;
   #from: number;
 
-  constructor(from: number, count: number, seen: Seen | undefined) {
+  constructor({ from, count, horizonMs }: Wanted, seen: Seen | undefined) {
     this.#asked = from;
+    this.#horizonMs = horizonMs;
     this.#from = from;
     this.next = from;
     this.#count = count;
@@ -67,12 +78,12 @@ export class RunWalk {
 
   take(block: Block | undefined): void {
     if (!block || this.done || nextBase(block) <= this.next) return;
-    if (block.base > this.next) {
-      if (this.blocks.length > 0) {
-        this.done = true;
-        return;
-      }
-      this.#from = block.base;
+    if (this.blocks.length === 0) {
+      this.passed(firstRetained(block, this.#horizonMs));
+      if (nextBase(block) <= this.next) return;
+    } else if (block.base > this.next) {
+      this.done = true;
+      return;
     }
     const last = this.blocks.at(-1);
     if (last && block.base < this.next) {
@@ -101,10 +112,15 @@ export class RunWalk {
 
   run(): Run {
     const [first] = this.blocks;
-    const expired = first ? expiredBefore(first, this.#asked, this.#from) : 0;
-    return { from: this.#from, expired, available: this.available, blocks: this.blocks };
+    const expired = first ? expiredBefore(first, this.#asked, Math.min(first.base, this.#from)) : 0;
+    const expiredInside = first ? this.#from - Math.max(first.base, Math.min(this.#asked, this.#from)) : 0;
+    return { from: this.#from, expired: expired + expiredInside, available: this.available, blocks: this.blocks };
   }
 }
+
+/** The first offset of a block that has not expired; its end when all have. */
+const firstRetained = (block: Block, horizonMs: number): number =>
+  block.storedFromMs >= horizonMs ? block.base : firstStoredAt(block, horizonMs);
 
 /**
  * How many messages there were from `asked` up to `from`, where `block` is the first live block. A restart begins at the next cap, a

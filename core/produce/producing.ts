@@ -1,4 +1,5 @@
 import { BrokerError } from "../errors.ts";
+import { hasExpired } from "../log/retention.ts";
 import type { MessageRecord } from "../message/record-codec.ts";
 import type { MessageInput, SendReceipt, Topic } from "../terms.ts";
 import type { RecallHandles } from "../timer/recall-handle.ts";
@@ -31,15 +32,16 @@ export const recordOf = (message: MessageInput, nowMs: number): MessageRecord =>
 
 /** The answer for a message that was sent before. Errors: MESSAGE_EXPIRED; BAD_REQUEST if it belongs to a transaction. */
 export async function receiptOfRepeat(
-  { log, recallHandles }: Producing,
+  { clock, log, recallHandles }: Producing,
   topic: Topic,
   { place, ordinal, messageId }: SentBefore,
 ): Promise<SendReceipt> {
   switch (place.kind) {
     case "queue": {
-      const first = await log.offsetOf(topic.uid, place);
-      if (first === undefined) throw new BrokerError("MESSAGE_EXPIRED", "This was sent before; the message has expired since.");
-      return { messageId, queueId: place.queueId, offset: first + ordinal, duplicate: true };
+      const found = await log.find(topic.uid, place);
+      if (!found || hasExpired(topic, found.storedAtMs ?? Number.POSITIVE_INFINITY, clock.nowMs()))
+        throw new BrokerError("MESSAGE_EXPIRED", "This was sent before; the message has expired since.");
+      return { messageId, queueId: place.queueId, offset: found.offset + ordinal, duplicate: true };
     }
     case "timer":
       return { messageId, deliverAtMs: place.dueMs, recallHandle: recallHandles.write(topic.uid, place), duplicate: true };

@@ -1,4 +1,5 @@
 import type { MessageFilter } from "../filter/compile-filter.ts";
+import { type Queue, queueOf } from "../log/queue.ts";
 import type { ConsumerGroup, Subscription, Topic } from "../terms.ts";
 
 /** A queue as one group consumes it. */
@@ -14,7 +15,4 @@ export interface ConsumedQueue {
 /** The part of it that names the progress item. */
 export type ProgressQueue = Pick<ConsumedQueue, "subscription" | "queueId">;
 
-export const logQueue = (queue: ConsumedQueue): { topicUid: string; queueId: number } => ({
-  topicUid: queue.topic.uid,
-  queueId: queue.queueId,
-});
+export const logQueue = ({ topic, queueId }: ConsumedQueue): Queue => queueOf(topic, queueId);

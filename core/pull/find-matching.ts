@@ -1,8 +1,8 @@
 import type { MessageFilter } from "../filter/compile-filter.ts";
 import { SCAN_CHUNK, SCAN_MESSAGES_MAX } from "../limits.ts";
 import type { Unreadable } from "../log/frame.ts";
+import type { Queue } from "../log/queue.ts";
 import type { QueueLog } from "../log/queue-log.ts";
-import type { Queue } from "../log/queue-reader.ts";
 import { nextHint } from "../log/run-walk.ts";
 import type { StoredMessage } from "../terms.ts";
 

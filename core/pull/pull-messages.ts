@@ -2,8 +2,8 @@ import { BrokerError } from "../errors.ts";
 import { compileFilter, type MessageFilter } from "../filter/compile-filter.ts";
 import { SCAN_MESSAGES_MAX } from "../limits.ts";
 import type { Unreadable } from "../log/frame.ts";
+import { type Queue, queueOf } from "../log/queue.ts";
 import type { QueueLog } from "../log/queue-log.ts";
-import type { Queue } from "../log/queue-reader.ts";
 import { bodyBytes } from "../message/body-bytes.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Reading } from "../ports/reading.ts";
@@ -54,7 +54,7 @@ export async function pullMessages(
   }
   if (!(topic.perm & 4))
     throw new BrokerError("FORBIDDEN", `Topic '${topicName}' does not allow reading: its perm is ${topic.perm}.`);
-  const queue = { topicUid: topic.uid, queueId };
+  const queue = queueOf(topic, queueId);
   const { limit, maxBytes } = request;
   const pull = {
     log: pulling.log,
@@ -98,7 +98,7 @@ async function pullAndWait(
 
 async function startOffset(log: QueueLog, queue: Queue, from: PullRequest["from"]): Promise<number> {
   if ("offset" in from) return from.offset;
-  if ("timestampMs" in from) return log.offsetAt(queue, from.timestampMs);
+  if ("timestampMs" in from) return log.reader.offsetAt(queue, from.timestampMs);
   const [minOffset, maxOffset] = await Promise.all([log.reader.minOffset(queue), log.reader.maxOffset(queue)]);
   return Math.max(minOffset, maxOffset - from.tail);
 }

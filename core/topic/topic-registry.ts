@@ -1,6 +1,7 @@
 import { departs } from "../deletions/departure.ts";
 import { BrokerError } from "../errors.ts";
 import { TOPICS_PK, topicKey } from "../keys.ts";
+import { raisesOf } from "../log/retention.ts";
 import { checkReadableTopicName, checkTopicName, checkUserTopicName, isSystemTopic } from "../names.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
 import type { ListPage, ListRequest, Nullable, TopicSettings, VersionMatch } from "../requests.ts";
@@ -95,7 +96,15 @@ export class TopicRegistry {
   /** A topic that is not stored yet. */
   fresh(name: string, settings: TopicSettings): Topic {
     const merged = mergeTopicSettings(TOPIC_DEFAULTS, settings.writeQueues === undefined ? settings : withReadQueues(settings));
-    return { name, ...firstVersion(this.#store), ...merged, queuesEver: merged.readQueues, shrunkAtMs: 0, heldUntilMs: 0 };
+    return {
+      name,
+      ...firstVersion(this.#store),
+      ...merged,
+      retentionRaises: [],
+      queuesEver: merged.readQueues,
+      shrunkAtMs: 0,
+      heldUntilMs: 0,
+    };
   }
 
   /** Whether, according to the store, message groups still use the queues of this copy. Errors: `StoreUnavailable`. */
@@ -117,7 +126,12 @@ export class TopicRegistry {
         "BAD_REQUEST",
         `The type of a topic is for ever: '${current.name}' is ${current.type}. Create one of another name with {"type": "${merged.type}"}.`,
       );
-    const wanted = { ...current, ...merged, queuesEver: Math.max(current.queuesEver, merged.readQueues) };
+    const wanted = {
+      ...current,
+      ...merged,
+      retentionRaises: raisesOf(current, merged.retentionHours, this.#store.clock.nowMs()),
+      queuesEver: Math.max(current.queuesEver, merged.readQueues),
+    };
     const ready = await guard(current, wanted);
     const shrunkAtMs = wanted.writeQueues < ready.writeQueues ? this.#store.clock.nowMs() : ready.shrunkAtMs;
     if (ready === current) return this.replace(current, { ...wanted, shrunkAtMs });

@@ -18,7 +18,7 @@ export const getTransaction = async (store: TransactionStore, id: string): Promi
 /** The transaction as it is shown, with the offset it was committed to. */
 export async function showTransaction({ log }: Pick<TransactionStore, "log">, half: HalfMessage): Promise<Transaction> {
   const { place, topicUid } = half;
-  return transactionOf(half, place && { queueId: place.queueId, offset: await log.offsetOf(topicUid, place) });
+  return transactionOf(half, place && { queueId: place.queueId, offset: (await log.find(topicUid, place))?.offset });
 }
 
 const TRANSACTION_ID = /^[0-9A-F]{32}$/;

@@ -1,4 +1,4 @@
-import type { Broker } from "../../core/broker.ts";
+import type { RunningBroker } from "../../core/create-broker.ts";
 import { ApiKeyGuard } from "../http/access/api-key-guard.ts";
 import { AnswerMemory } from "../http/bounds/answer-memory.ts";
 import { serveBroker } from "../http/node/serve-broker.ts";
@@ -86,8 +86,11 @@ export async function startServer(settings: ServerSettings, log: Log): Promise<S
 }
 
 /** Removes what has expired and what deletions left behind. */
-async function maintain(broker: Broker, stores: BrokerStores, signal: AbortSignal): Promise<void> {
-  await stores.sweep?.(signal);
+async function maintain(broker: RunningBroker, stores: BrokerStores, signal: AbortSignal): Promise<void> {
+  if (stores.disk) {
+    await stores.disk.sweep(signal);
+    await broker.dropExpired(signal, stores.disk.reclaim);
+  }
   let complete = signal.aborted;
   while (!complete) {
     const report = await broker.maintain({ untilMs: systemClock.nowMs() + MAINTENANCE_STEP_MS });

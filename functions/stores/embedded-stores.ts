@@ -3,15 +3,20 @@ import { DirectoryInUse, FormatTooNew } from "../../adapters/embedded/data-direc
 import { EmbeddedItemStore } from "../../adapters/embedded/embedded-item-store.ts";
 import { EmbeddedObjectStore } from "../../adapters/embedded/embedded-object-store.ts";
 import { SOLE_PROCESS } from "../../core/broker-settings.ts";
-import { framesPrefix, RETENTION_CLASSES_DAYS } from "../../core/keys.ts";
+import { folderExpiresMs, framesPrefix, RETENTION_CLASSES_DAYS } from "../../core/keys.ts";
+import type { DroppedBlocks } from "../../core/log/drop-expired.ts";
+import type { Clock } from "../../core/ports/clock.ts";
 import { StoreCorrupt } from "../../core/ports/store-failures.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { StartFailure } from "../runtime/start-failure.ts";
-import type { BrokerStores } from "./broker-stores.ts";
+import type { BrokerStores, Disk } from "./broker-stores.ts";
 
 const DAY_MS = 24 * 3_600_000;
 /** Items swept before the signal is checked again. */
 const SWEEP_ITEMS = 1_000;
+
+/** Of blocks deleted since the database gave back room: writing its tables anew costs about as much as they hold. */
+const RECLAIMED_BYTES_MIN = 32 * 1_024 * 1_024;
 
 /** Errors of a folder that cannot be written to. */
 const FOLDER_FAILURES: ReadonlySet<string> = new Set(["EACCES", "EEXIST", "ENOENT", "ENOSPC", "ENOTDIR", "EPERM", "EROFS"]);
@@ -19,6 +24,8 @@ const FOLDER_FAILURES: ReadonlySet<string> = new Set(["EACCES", "EEXIST", "ENOEN
 export interface EmbeddedStoresOptions {
   /** Starts without the unreadable data of a damaged folder. Default false. */
   readonly acceptDataLoss: boolean;
+  /** By which things expire. Default: the system's. */
+  readonly clock: Pick<Clock, "nowMs">;
   /** Told, in one line, what the operator should know of the folder. */
   readonly report: (line: string) => void;
 }
@@ -41,9 +48,12 @@ async function open(directory: string, options: Partial<EmbeddedStoresOptions>):
       items,
       objects,
       settings: SOLE_PROCESS,
-      async sweep(signal) {
-        await sweep(items, objects, signal);
-        await layBallast(directory);
+      disk: {
+        async sweep(signal) {
+          await sweep(items, objects, (options.clock ?? systemClock).nowMs(), signal);
+          await layBallast(directory);
+        },
+        reclaim: reclaiming(items),
       },
       close: () => items.close(),
     };
@@ -53,12 +63,29 @@ async function open(directory: string, options: Partial<EmbeddedStoresOptions>):
   }
 }
 
+/** Gives room back a good deal at a time: what has been deleted of each queue since, from the first block to the last. */
+function reclaiming(items: EmbeddedItemStore): Disk["reclaim"] {
+  const pending = new Map<string, DroppedBlocks>();
+  let bytes = 0;
+  return async (blocks) => {
+    const { pk } = blocks.first;
+    pending.set(pk, { ...blocks, first: pending.get(pk)?.first ?? blocks.first });
+    bytes += blocks.bytes;
+    if (bytes < RECLAIMED_BYTES_MIN) return;
+    const ranges = [...pending.values()];
+    pending.clear();
+    bytes = 0;
+    for (const { first, last } of ranges) await items.compact(first, last);
+  };
+}
+
 /** Does what the table's expiry and the bucket's lifecycle rules do on AWS. */
-async function sweep(items: EmbeddedItemStore, objects: EmbeddedObjectStore, signal: AbortSignal): Promise<void> {
-  const nowMs = systemClock.nowMs();
+async function sweep(items: EmbeddedItemStore, objects: EmbeddedObjectStore, nowMs: number, signal: AbortSignal): Promise<void> {
   while (!signal.aborted && (await items.sweepExpired(Math.floor(nowMs / 1_000), SWEEP_ITEMS)) >= SWEEP_ITEMS);
   for (const classDays of RETENTION_CLASSES_DAYS) {
     if (signal.aborted) return;
+    await objects.sweepFolders(framesPrefix(classDays), (name) => (folderExpiresMs(name) ?? nowMs) < nowMs);
+    // Those of versions that gave no object an expiry of its own.
     await objects.sweepOlderThan(framesPrefix(classDays), nowMs - classDays * DAY_MS);
   }
 }

@@ -101,6 +101,23 @@ describe("sweeping expired items", () => {
   });
 });
 
+describe("sweeping folders of objects", () => {
+  test("deletes those that two sweeps found to be over, and no other", async () => {
+    const objects = await EmbeddedObjectStore.open(directory.path);
+    const keys = ["log/r4/100/a", "log/r4/100/b", "log/r4/200/c", "log/r4/flat", "log/r7/100/d"];
+    for (const key of keys) await objects.put(key, new Uint8Array(1));
+    const sweep = () => objects.sweepFolders("log/r4/", (name) => Number(name) < 150);
+    await sweep();
+    expect(await objectsIn(directory.path)).toEqual(keys);
+    await sweep();
+    expect(await objectsIn(directory.path)).toEqual(["log/r4/200/c", "log/r4/flat", "log/r7/100/d"]);
+    await objects.put("log/r4/100/late", new Uint8Array(1));
+    await sweep();
+    expect(await objectsIn(directory.path)).toContain("log/r4/100/late");
+    await objects.sweepFolders("log/none/", () => true);
+  });
+});
+
 describe("sweeping old objects", () => {
   test("deletes those of the folder that were last written before", async () => {
     const objects = await EmbeddedObjectStore.open(directory.path);
@@ -109,8 +126,8 @@ describe("sweeping old objects", () => {
       await objects.put(key, new Uint8Array(1));
       await utimes(join(directory.path, "objects", `${key}@`), 1_000, key === "log/r4/b" ? 3_000 : 1_000);
     }
-    expect(await objects.sweepOlderThan("log/r4/", 2_000_000)).toBe(2);
-    expect(await objectsIn(directory.path)).toEqual(["log/r4", "log/r4/b", "log/r40/d", "log/r7/e"]);
+    expect(await objects.sweepOlderThan("log/r4/", 2_000_000)).toBe(1);
+    expect(await objectsIn(directory.path)).toEqual(["log/r4", "log/r4/b", "log/r4/deep/c", "log/r40/d", "log/r7/e"]);
     expect(await objects.sweepOlderThan("log/r4", 4_000_000)).toBe(1);
     expect(await objects.sweepOlderThan("log/none/", 4_000_000)).toBe(0);
     await expect(objects.sweepOlderThan("../", 4_000_000)).rejects.toThrow(StoreMisuse);

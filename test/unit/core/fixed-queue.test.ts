@@ -10,6 +10,7 @@ const topic = (type: Topic["type"], writeQueues: number): Topic => ({
   writeQueues,
   readQueues: writeQueues,
   queuesEver: writeQueues,
+  retentionRaises: [],
   retentionHours: 72,
   flushMode: "ASYNC_FLUSH",
   perm: 6,

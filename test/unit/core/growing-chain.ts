@@ -8,7 +8,7 @@ import type { Item, ItemStore, Query, QueryPage } from "../../../core/ports/item
 import type { SeededRandom } from "../../support/seeded-random.ts";
 
 export const NOW_MS = 1_800_000_000_000;
-export const QUEUE = { topicUid: "t", queueId: 0 };
+export const QUEUE = { topicUid: "t", queueId: 0, retention: { retentionHours: 1, retentionRaises: [] } };
 const PK = queuePk(QUEUE.topicUid, QUEUE.queueId);
 
 /** A queue's chain as several writers leave it: blocks of any size, some of them open for a while, with gaps where it was restarted. */

@@ -284,7 +284,7 @@ describe("a send that was stored", () => {
   it("answers with its offset for as long as its window lasts, and is stored anew after", async () => {
     const table = brokerOverTable();
     const broker = await table.process();
-    await broker.putTopic("short", { queues: 1, retentionHours: 1 });
+    await broker.putTopic("short", { queues: 1, retentionHours: 24 });
     const once = { kind: "key", key: "k", windowMs: 24 * 60 * MINUTE_MS } as const;
     const [first] = await broker.sendMessages("short", [text("x", { once })]);
     table.pass(once.windowMs - 1_000);
@@ -301,7 +301,11 @@ describe("a send that was stored", () => {
     const { uid } = await broker.getTopic("short");
     const once = { kind: "sequence", producerId: "p", sequence: 3 } as const;
     await broker.sendMessages("short", [text("x", { once })]);
-    table.pass(48 * 60 * MINUTE_MS);
+    table.pass(60 * MINUTE_MS);
+    expect(await broker.sendMessages("short", [text("x", { once })])).toMatchObject([{ duplicate: true }]);
+    table.pass(1);
+    expect(await broker.sendMessages("short", [text("x", { once })])).toMatchObject([{ code: "MESSAGE_EXPIRED" }]);
+    table.pass(47 * 60 * MINUTE_MS);
     await table.items.delete(blockKey(uid, 0, 0));
     expect(await broker.sendMessages("short", [text("x", { once })])).toMatchObject([{ code: "MESSAGE_EXPIRED" }]);
   });

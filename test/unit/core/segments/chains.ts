@@ -15,7 +15,7 @@ import { SeededRandom } from "../../../support/seeded-random.ts";
 export const NOW_MS = 1_800_000_000_000;
 export const QUEUE = { topicUid: "AbCdEf01", topic: "orders", queueId: 3 };
 export const EXPIRES_AT_SECONDS = 1_900_000_000;
-export const OBJECT_KEY = "log/r4/001800000000000-abcdefghijkl.seg";
+export const OBJECT_KEY = "log/r4/30000100/001800000000000-abcdefghijkl.seg";
 
 /** One send of a chain. */
 export interface Sent {

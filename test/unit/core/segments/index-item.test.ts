@@ -163,13 +163,15 @@ describe("an index item", () => {
 });
 
 describe("the key of a segment", () => {
+  const EXPIRES_MS = 1_800_006_000_000;
+
   it("says when the object goes, as that of frames does", () => {
     for (const make of [segmentObjectKey, framesObjectKey]) {
-      const key = make(14, NOW_MS, "Ab_-1234xyz0");
+      const key = make(14, EXPIRES_MS, NOW_MS, "Ab_-1234xyz0");
       expect(key).toMatch(ALLOWED_KEY);
-      expect(framesObjectExpiresMs(key)).toBe(NOW_MS + 14 * 86_400_000);
+      expect(framesObjectExpiresMs(key)).toBe(EXPIRES_MS);
     }
-    expect(segmentObjectKey(4, NOW_MS, "abcdefghijkl")).toBe(OBJECT_KEY);
+    expect(segmentObjectKey(4, EXPIRES_MS, NOW_MS, "abcdefghijkl")).toBe(OBJECT_KEY);
   });
 
   it("is found from that of its index item, which sorts by offset", () => {

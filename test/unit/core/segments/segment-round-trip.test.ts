@@ -144,7 +144,7 @@ describe("a segment", () => {
     expect(allBlocks(object, runs[2]!).at(-1)).toMatchObject({ base: 131_073, chainBeforeEnd: 131_073 });
     for (const [index, from] of [1, 2, 65_538].entries()) {
       const walked = (blocks: WrittenChain["blocks"]) => {
-        const walk = new RunWalk(from, 10, undefined);
+        const walk = new RunWalk({ from, count: 10, horizonMs: 0 }, undefined);
         for (const block of blocks) walk.take(block);
         const { available, expired, from: found } = walk.run();
         return { available, expired, found };
