@@ -17,12 +17,14 @@ import type {
   ListPage,
   ListRequest,
   Nullable,
+  OffsetAt,
   PullRequest,
   PullResult,
   QueueRoute,
   ReceiveRequest,
   SettleEntry,
   SettleResult,
+  StoredAt,
   SubscriptionDeletion,
   TopicDeletion,
   TopicSettings,
@@ -115,6 +117,7 @@ export interface Broker extends Transactions {
 
   // Consume
   pullMessages(topic: string, queueId: number, request: PullRequest, signal?: AbortSignal): Promise<PullResult>;
+  offsetAt(topic: string, queueId: number, at: StoredAt): Promise<OffsetAt>;
   receiveMessages(group: string, request: ReceiveRequest, signal?: AbortSignal): Promise<readonly ReceivedMessage[]>;
   /** One result per entry, in order. */
   settleMessages(group: string, entries: readonly SettleEntry[]): Promise<readonly SettleResult[]>;

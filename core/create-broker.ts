@@ -38,7 +38,7 @@ import { KeyedMutex } from "./progress/keyed-mutex.ts";
 import { LeaseClock } from "./progress/lease-clock.ts";
 import { ProgressStore } from "./progress/progress-store.ts";
 import { listUnreadable } from "./progress/unreadable-message.ts";
-import { pullMessages } from "./pull/pull-messages.ts";
+import { offsetAt, pullMessages } from "./pull/pull-messages.ts";
 import { receiveMessages } from "./receive/receive-messages.ts";
 import { Rotation } from "./receive/rotation.ts";
 import { ReceiptHandles } from "./settle/receipt-handle.ts";
@@ -248,6 +248,7 @@ function messageVerbs({ producing, delivering }: Parts) {
     listParked: (request) => answering(() => listParked(producing.items, request)),
     deleteParked: (id) => answering(() => deleteParked(producing.items, id)),
 
+    offsetAt: (topic, queueId, at) => answering(() => offsetAt(producing, { topic, queueId }, at), { topic, queueId }),
     pullMessages: (topic, queueId, request, signal) =>
       answering(() => pullMessages(producing, { topic, queueId }, request, signal), { topic, queueId }),
     receiveMessages: (group, request, signal) => answeringSteps(() => receiveMessages(delivering, group, request, signal)),

@@ -1,6 +1,6 @@
 import type { BrokerError } from "./errors.ts";
 import type { Unreadable } from "./log/frame.ts";
-import type { ConsumerGroup, Filter, StoredMessage, Subscription, Topic } from "./terms.ts";
+import type { Boundary, ConsumerGroup, Filter, StoredMessage, Subscription, Topic } from "./terms.ts";
 
 export interface ListRequest {
   readonly limit: number;
@@ -78,8 +78,22 @@ export interface QueueRoute {
   readonly tailBytes: number;
 }
 
+/** A place in a queue, by store time. */
+export interface StoredAt {
+  readonly timestampMs: number;
+  /** Default: LOWER. */
+  readonly boundary?: Boundary | undefined;
+}
+
+/** Where a time is in a queue, and where the queue begins and ends. */
+export interface OffsetAt {
+  readonly offset: number;
+  readonly minOffset: number;
+  readonly maxOffset: number;
+}
+
 export interface PullRequest {
-  readonly from: { readonly offset: number } | { readonly timestampMs: number } | { readonly tail: number };
+  readonly from: { readonly offset: number } | StoredAt | { readonly tail: number };
   readonly limit: number;
   readonly maxBytes: number;
   readonly waitMs: number;

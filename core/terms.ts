@@ -16,6 +16,7 @@
  * - destination: where messages of one call are stored together: a queue, a timer, a transaction, a dead-letter topic.
  * - identity: what a send is known by, so that a repeat stores nothing: a **dedup key**, or a producer's **sequence**.
  * - place: where a write put its messages, known before it is made.
+ * - boundary: which message a search by store time finds where none was stored just then.
  * - retention: how long the messages of a topic are kept. What was stored before the **horizon** has expired. A **raise** bounds the life
  *   of what was stored before it.
  * - effect: whether a call that failed may have changed something.
@@ -72,6 +73,10 @@ export type TopicType = (typeof TOPIC_TYPES)[number];
 
 export const FLUSH_MODES = ["ASYNC_FLUSH", "SYNC_FLUSH"] as const;
 export type FlushMode = (typeof FLUSH_MODES)[number];
+
+/** Of a search by store time: the first message stored at or after it, or the last one stored at or before it. RocketMQ's BoundaryType. */
+export const BOUNDARIES = ["LOWER", "UPPER"] as const;
+export type Boundary = (typeof BOUNDARIES)[number];
 
 /** RocketMQ's permission bits: 2 write, 4 read, 6 both. */
 export const PERMS = [2, 4, 6] as const;

@@ -7,6 +7,7 @@ import { type ConsumedQueue, logQueue } from "../progress/consumed-queue.ts";
 import type { Consumption } from "../progress/consumption.ts";
 import { freshProgress, type Progress } from "../progress/progress.ts";
 import { replacementOf } from "../progress/progress-change.ts";
+import type { StoredAt } from "../requests.ts";
 import { finishing } from "../store/store-errors.ts";
 import type { Topic } from "../terms.ts";
 import { visitedQueues } from "../topic/visited-queues.ts";
@@ -18,7 +19,7 @@ export interface OffsetReset {
   readonly topic: string;
   /** Default: every queue. */
   readonly queueId?: number | undefined;
-  readonly to: "earliest" | "latest" | { readonly timestampMs: number } | { readonly offset: number };
+  readonly to: "earliest" | "latest" | StoredAt | { readonly offset: number };
   readonly dryRun: boolean;
 }
 
@@ -67,7 +68,7 @@ function queueIdsOf(resetting: Resetting, topic: Topic, queueId: number | undefi
 async function offsetFor({ log }: Resetting, queue: ConsumedQueue, to: OffsetReset["to"]): Promise<number> {
   if (to === "earliest") return log.reader.minOffset(logQueue(queue));
   if (to === "latest") return log.reader.maxOffset(logQueue(queue));
-  if ("timestampMs" in to) return log.reader.offsetAt(logQueue(queue), to.timestampMs);
+  if ("timestampMs" in to) return log.reader.offsetAt(logQueue(queue), to);
   const { minOffset, maxOffset } = await log.reader.bounds(logQueue(queue));
   if (to.offset >= minOffset && to.offset <= maxOffset) return to.offset;
   throw new BrokerError(

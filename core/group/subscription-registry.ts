@@ -214,7 +214,7 @@ export class SubscriptionRegistry {
   #startOffset(queue: Queue, startFrom: StartFrom): Promise<number> {
     const { log } = this.#store;
     if (startFrom === "latest") return log.reader.maxOffset(queue);
-    return startFrom === "earliest" ? log.reader.minOffset(queue) : log.reader.offsetAt(queue, startFrom.timestampMs);
+    return startFrom === "earliest" ? log.reader.minOffset(queue) : log.reader.offsetAt(queue, startFrom);
   }
 
   async #left(subscription: Subscription, topic: Topic): Promise<{ waiting: number; inFlight: number }> {

@@ -2,6 +2,7 @@ import { LRUCache } from "lru-cache";
 import { offsetSk, queuePk } from "../keys.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ItemStore } from "../ports/item-store.ts";
+import type { StoredAt } from "../requests.ts";
 import { growingTo } from "../store/growing-to.ts";
 import { Anchor } from "./anchor.ts";
 import { type Block, isLive, isOpen, nextBase, storedUntilMs } from "./block.ts";
@@ -142,11 +143,21 @@ export class QueueReader {
 
   /** The first offset that has not expired; the max offset when all have. It never falls. */
   minOffset(queue: Queue): Promise<number> {
-    return this.offsetAt(queue, Number.NEGATIVE_INFINITY);
+    return this.#lowerBound(queue, Number.NEGATIVE_INFINITY);
   }
 
-  /** The first offset stored at or after `timeMs` that has not expired (RocketMQ's LOWER boundary); the max offset where there is none. */
-  async offsetAt(queue: Queue, timeMs: number): Promise<number> {
+  /**
+   * LOWER: the first offset stored at or after a time; the max offset where there is none. UPPER: the last one stored at or before it;
+   * the min offset where there is none. What has expired is not there.
+   */
+  async offsetAt(queue: Queue, { timestampMs, boundary }: StoredAt): Promise<number> {
+    if (boundary !== "UPPER") return this.#lowerBound(queue, timestampMs);
+    // The store times of clients are whole milliseconds.
+    const [behind, minOffset] = [await this.#lowerBound(queue, timestampMs + 1), await this.minOffset(queue)];
+    return Math.max(minOffset, behind - 1);
+  }
+
+  async #lowerBound(queue: Queue, timeMs: number): Promise<number> {
     const fromMs = Math.max(timeMs, this.#horizonMs(queue));
     const first = await this.#firstFrom(queue, fromMs);
     if (first !== undefined) return first;

@@ -7,8 +7,8 @@ import type { QueueLog } from "../log/queue-log.ts";
 import { bodyBytes } from "../message/body-bytes.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Reading } from "../ports/reading.ts";
-import type { PullRequest, PullResult } from "../requests.ts";
-import type { StoredMessage } from "../terms.ts";
+import type { OffsetAt, PullRequest, PullResult, StoredAt } from "../requests.ts";
+import type { StoredMessage, Topic } from "../terms.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 import { type Arrivals, pullLane } from "../wake/arrivals.ts";
 import { findMatching } from "./find-matching.ts";
@@ -30,7 +30,7 @@ interface Pull extends Pick<PullRequest, "limit" | "maxBytes"> {
 }
 
 /**
- * Reads a queue from an offset, a time (RocketMQ's LOWER boundary) or its end. Changes nothing.
+ * Reads a queue from an offset, a time or its end. Changes nothing.
  *
  * With a filter it reads SCAN_MESSAGES_MAX at a time. If none of them matches, the answer is NO_MATCHED_MSG, and the next pull
  * continues behind them. At the end of the queue it waits up to `waitMs` for a match. Outside [min, max] the answer is OFFSET_ILLEGAL
@@ -45,15 +45,7 @@ export async function pullMessages(
   signal?: AbortSignal,
 ): Promise<PullResult> {
   const filter = request.filter && compileFilter(request.filter);
-  const topic = await pulling.topics.resolve(topicName);
-  if (queueId >= topic.queuesEver) {
-    throw new BrokerError(
-      "NOT_FOUND",
-      `Topic '${topicName}' has no queue ${queueId}: its queues are 0 to ${topic.queuesEver - 1}.`,
-    );
-  }
-  if (!(topic.perm & 4))
-    throw new BrokerError("FORBIDDEN", `Topic '${topicName}' does not allow reading: its perm is ${topic.perm}.`);
+  const topic = await readableTopic(pulling, topicName, queueId);
   const queue = queueOf(topic, queueId);
   const { limit, maxBytes } = request;
   const pull = {
@@ -67,6 +59,28 @@ export async function pullMessages(
   const offset = await startOffset(pulling.log, queue, request.from);
   if (request.waitMs <= 0) return pullOnce(pull, offset);
   return pullAndWait(pulling, pull, { offset, waitMs: request.waitMs }, signal);
+}
+
+/**
+ * The offset of a time in a queue. Errors: TOPIC_NOT_FOUND, NOT_FOUND (no such queue), FORBIDDEN.
+ * Source: RocketMQ's searchOffset.
+ */
+export async function offsetAt(
+  pulling: Pick<Pulling, "topics" | "log">,
+  { topic: topicName, queueId }: { readonly topic: string; readonly queueId: number },
+  at: StoredAt,
+): Promise<OffsetAt> {
+  const queue = queueOf(await readableTopic(pulling, topicName, queueId), queueId);
+  const { reader } = pulling.log;
+  return { offset: await reader.offsetAt(queue, at), ...(await reader.bounds(queue)) };
+}
+
+async function readableTopic({ topics }: Pick<Pulling, "topics">, name: string, queueId: number): Promise<Topic> {
+  const topic = await topics.resolve(name);
+  if (queueId >= topic.queuesEver)
+    throw new BrokerError("NOT_FOUND", `Topic '${name}' has no queue ${queueId}: its queues are 0 to ${topic.queuesEver - 1}.`);
+  if (!(topic.perm & 4)) throw new BrokerError("FORBIDDEN", `Topic '${name}' does not allow reading: its perm is ${topic.perm}.`);
+  return topic;
 }
 
 async function pullAndWait(
@@ -98,7 +112,7 @@ async function pullAndWait(
 
 async function startOffset(log: QueueLog, queue: Queue, from: PullRequest["from"]): Promise<number> {
   if ("offset" in from) return from.offset;
-  if ("timestampMs" in from) return log.reader.offsetAt(queue, from.timestampMs);
+  if ("timestampMs" in from) return log.reader.offsetAt(queue, from);
   const [minOffset, maxOffset] = await Promise.all([log.reader.minOffset(queue), log.reader.maxOffset(queue)]);
   return Math.max(minOffset, maxOffset - from.tail);
 }

@@ -50,6 +50,7 @@ const STORY: readonly (readonly [operationId: string, status: number])[] = [
   ["publishMessage", 201],
   ["listQueues", 200],
   ["pullMessages", 200],
+  ["offsetAt", 200],
   ["listScheduled", 200],
   ["rescheduleMessage", 200],
   ["cancelMessage", 204],

@@ -92,6 +92,34 @@ export function pullTests(api: Api): void {
       expect(future).toMatchObject({ status: "NO_NEW_MSG", messages: [], nextOffset: "2" });
     });
 
+    it("finds the first message at or after a time, and the last at or before it", async () => {
+      const topic = await fill(1);
+      const first = Date.parse((await pull(topic, "offset=0")).json.messages[0].storedAt);
+      await eventually(async () => (Date.now() > first + 5 ? true : undefined));
+      await send(api, topic, { body: "later" });
+      const later = Date.parse((await pull(topic, "offset=1")).json.messages[0].storedAt);
+      const offsetAt = async (query: string) => (await api.get(`/v1/topics/${topic}/queues/0/offset?${query}`)).json.offset;
+      const found = async (timestamp: number) =>
+        Promise.all([offsetAt(`timestamp=${timestamp}&boundary=LOWER`), offsetAt(`timestamp=${timestamp}&boundary=UPPER`)]);
+      expect(await found(first)).toEqual(["0", "0"]);
+      expect(await found(first + 1)).toEqual(["1", "0"]);
+      expect(await found(later)).toEqual(["1", "1"]);
+      expect(await found(later + 3_600_000)).toEqual(["2", "1"]);
+      expect(await found(first - 86_400_000)).toEqual(["0", "0"]);
+      expect(await offsetAt(`timestamp=${later}`)).toBe("1");
+      expect((await api.get(`/v1/topics/${topic}/queues/0/offset?timestamp=${later}`)).json).toEqual({
+        offset: "1",
+        minOffset: "0",
+        maxOffset: "2",
+      });
+      expect(bodies((await pull(topic, `timestamp=${later - 1}&boundary=UPPER`)).json)).toEqual(["m0", "later"]);
+      expect(bodies((await pull(topic, `timestamp=${later}&boundary=UPPER`)).json)).toEqual(["later"]);
+      expectProblem(await pull(topic, "offset=0&boundary=UPPER"), 400, "BAD_REQUEST");
+      expectProblem(await api.get(`/v1/topics/${topic}/queues/0/offset`), 400, "BAD_REQUEST");
+      expectProblem(await api.get(`/v1/topics/${topic}/queues/0/offset?timestamp=1&boundary=MIDDLE`), 400, "BAD_REQUEST");
+      expectProblem(await api.get(`/v1/topics/${topic}/queues/1/offset?timestamp=${later}`), 404, "NOT_FOUND");
+    });
+
     it("stops a page at maxBytes, but gives at least one message", async () => {
       const topic = await createTopic(api, { queues: 1 });
       for (let index = 0; index < 4; index++) await send(api, topic, { body: "x".repeat(1_000) });

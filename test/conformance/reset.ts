@@ -45,6 +45,10 @@ export function resetTests(api: Api): void {
       const timestamp = await stored(3);
       expect((await reset(group, { topic, to: "timestamp", timestamp })).json.queues[0]).toMatchObject({ after: "3" });
       expect(await bodies(group, 1)).toEqual(["3"]);
+      const before = { topic, to: "timestamp", timestamp: Date.parse(timestamp) - 1, boundary: "UPPER" };
+      expect((await reset(group, before)).json.queues[0]).toMatchObject({ after: "2" });
+      expect(await bodies(group, 2)).toEqual(["2", "3"]);
+      expectProblem(await reset(group, { topic, to: "earliest", boundary: "UPPER" }), 400, "BAD_REQUEST");
     });
 
     it("drops what waits and what is in flight, to the latest", async () => {

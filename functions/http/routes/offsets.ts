@@ -12,14 +12,15 @@ import {
 import type { RouteDependencies } from "./route-dependencies.ts";
 
 /** `timestamp` and `offset` are given exactly with the `to` that names them. */
-function targetOf({ to, timestamp, offset }: OffsetResetBody): OffsetReset["to"] {
+function targetOf({ to, timestamp, boundary, offset }: OffsetResetBody): OffsetReset["to"] {
   for (const [name, value] of Object.entries({ timestamp, offset })) {
     if ((to === name) === (value !== undefined)) continue;
     const field = `/${name}`;
     const detail = to === name ? `Must be given with to "${name}".` : `Is only for to "${name}".`;
     throw badField(field, detail);
   }
-  if (timestamp !== undefined) return { timestampMs: timestamp };
+  if (boundary !== undefined && to !== "timestamp") throw badField("/boundary", 'Is only for to "timestamp".');
+  if (timestamp !== undefined) return { timestampMs: timestamp, boundary };
   if (offset !== undefined) return { offset };
   return to === "earliest" ? "earliest" : "latest";
 }

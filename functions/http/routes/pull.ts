@@ -8,7 +8,16 @@ import { pageJson, storedMessageJson, unreadableJson } from "../json/message-jso
 import { jsonReply, type Reply } from "../reply.ts";
 import { defineRoute, type Route } from "../route.ts";
 import { LAST_EVENT_ID } from "../schemas/headers.ts";
-import { liveTailExample, type PullQuery, pullQuery, pullReply, pullReplyExample } from "../schemas/pull.ts";
+import {
+  liveTailExample,
+  offsetQuery,
+  offsetReply,
+  offsetReplyExample,
+  type PullQuery,
+  pullQuery,
+  pullReply,
+  pullReplyExample,
+} from "../schemas/pull.ts";
 import { liveTail, offsetIllegal, wholeTail } from "./live-tail.ts";
 import type { RouteDependencies } from "./route-dependencies.ts";
 
@@ -24,11 +33,12 @@ function queueIdOf(text: string): number {
 
 /** Where to start: given in exactly one of three ways, or `otherwise`. */
 function startOf(query: PullQuery, otherwise: PullRequest["from"] | undefined): PullRequest["from"] {
-  const { offset, timestamp, tail } = query;
+  const { offset, timestamp, boundary, tail } = query;
   const given: PullRequest["from"][] = [];
   if (offset !== undefined) given.push({ offset });
-  if (timestamp !== undefined) given.push({ timestampMs: timestamp });
+  if (timestamp !== undefined) given.push({ timestampMs: timestamp, boundary });
   if (tail !== undefined) given.push({ tail });
+  if (boundary !== undefined && timestamp === undefined) throw badField("boundary", "Is only for timestamp.");
   const [from = otherwise, second] = given;
   if (from === undefined || second !== undefined) throw badField("offset", "Give exactly one of offset, timestamp and tail.");
   return from;
@@ -62,7 +72,32 @@ const wantsStream = (accept = ""): boolean => accept.includes(EVENT_STREAM) && !
 
 const askedOffset = (from: PullRequest["from"]): number | undefined => ("offset" in from ? from.offset : undefined);
 
-export const pullRoutes = ({ broker, longPolls, answers, answerMemory }: RouteDependencies): readonly Route[] => [
+export const pullRoutes = (dependencies: RouteDependencies): readonly Route[] => [
+  offsetRoute(dependencies),
+  pullRoute(dependencies),
+];
+
+const offsetRoute = ({ broker }: RouteDependencies): Route =>
+  defineRoute({
+    method: "GET",
+    path: "/v1/topics/{topic}/queues/{queueId}/offset",
+    operationId: "offsetAt",
+    tag: "Pull",
+    summary: "Find the offset of a time in a queue",
+    query: offsetQuery,
+    replies: { 200: { description: "The offset.", schema: offsetReply, example: offsetReplyExample } },
+    errors: ["FORBIDDEN", "ILLEGAL_TOPIC", "NOT_FOUND", "TOPIC_NOT_FOUND"],
+    async handle({ parameters, query: { timestamp, boundary } }) {
+      const queueId = queueIdOf(parameters.queueId);
+      const { offset, minOffset, maxOffset } = await broker.offsetAt(parameters.topic, queueId, {
+        timestampMs: timestamp,
+        boundary,
+      });
+      return jsonReply(200, { offset: String(offset), minOffset: String(minOffset), maxOffset: String(maxOffset) });
+    },
+  });
+
+const pullRoute = ({ broker, longPolls, answers, answerMemory }: RouteDependencies): Route =>
   defineRoute({
     method: "GET",
     path: "/v1/topics/{topic}/queues/{queueId}/messages",
@@ -115,5 +150,4 @@ export const pullRoutes = ({ broker, longPolls, answers, answerMemory }: RouteDe
       if (result.status === "OFFSET_ILLEGAL") throw offsetIllegal(askedOffset(from), result);
       return pageReply(result, topic, answers);
     },
-  }),
-];
+  });

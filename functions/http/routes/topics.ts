@@ -133,7 +133,7 @@ const writeRoutes = ({ broker }: RouteDependencies): Route[] => [
     headers: IF_MATCH,
     body: { kind: "json", schema: topicPatch, mergePatch: true, example: topicPatchExample },
     replies: { 200: { description: "The topic as it is now.", schema: topic, headers: ETAG, example: topicExample } },
-    errors: ["FORBIDDEN", "ILLEGAL_TOPIC", "TOPIC_NOT_FOUND", "PRECONDITION_FAILED"],
+    errors: ["FORBIDDEN", "ILLEGAL_TOPIC", "TOPIC_NOT_FOUND", "PRECONDITION_FAILED", "QUOTA_EXCEEDED"],
     handle: async ({ parameters, body, header }) =>
       topicReply(200, await broker.patchTopic(parameters.topic, body, writeConditions(header))),
   }),

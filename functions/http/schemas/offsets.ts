@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { QUEUES_MAX } from "../../../core/limits.ts";
-import { instant, integer, offset, queueId, shownAs } from "./shared.ts";
+import { boundary, instant, integer, offset, queueId, shownAs } from "./shared.ts";
 
 const OFFSET = "Must be an offset: a string of digits.";
 
@@ -11,7 +11,8 @@ export const offsetReset = z
     to: z
       .enum(["earliest", "latest", "timestamp", "offset"], "Must be earliest, latest, timestamp or offset.")
       .meta({ id: "ResetTarget" }),
-    timestamp: instant("With `to: timestamp`: the first message stored at or after it.").optional(),
+    timestamp: instant("With `to: timestamp`: the message that `boundary` says.").optional(),
+    boundary: boundary.optional(),
     offset: z
       .string(OFFSET)
       .regex(/^\d{1,16}$/, OFFSET)
@@ -29,6 +30,7 @@ export const offsetReset = z
     // A timestamp or an offset is given exactly with the `to` that names it.
     dependentSchemas: {
       timestamp: { properties: { to: { const: "timestamp" } } },
+      boundary: { properties: { to: { const: "timestamp" } } },
       offset: { properties: { to: { const: "offset" } } },
       to: {
         anyOf: [

@@ -1,12 +1,28 @@
 import { z } from "zod";
 import { PULL_BYTES_MAX, PULL_MESSAGES_MAX, WAIT_SECONDS_MAX } from "../../../core/limits.ts";
 import { storedExample, storedMessage, unreadable } from "./messages.ts";
-import { offset, queryInstant, queryInteger } from "./shared.ts";
+import { boundary, offset, queryInstant, queryInteger } from "./shared.ts";
 import { filter } from "./subscriptions.ts";
+
+export const offsetQuery = z.strictObject({
+  timestamp: queryInstant("A store time: RFC 3339 or epoch ms.").meta({ example: "2026-11-29T06:00:00Z" }),
+  boundary: boundary.optional(),
+});
+
+export const offsetReply = z
+  .object({
+    offset: offset("Of the message that `boundary` says; maxOffset where none was stored at or after the time."),
+    minOffset: offset("First offset that is still stored."),
+    maxOffset: offset("Next offset to be written."),
+  })
+  .meta({ id: "OffsetReply" });
+
+export const offsetReplyExample = { offset: "17", minOffset: "0", maxOffset: "48" };
 
 export const pullQuery = z.strictObject({
   offset: queryInteger(0, Number.MAX_SAFE_INTEGER, "First offset to read.").meta({ example: 0 }).optional(),
-  timestamp: queryInstant("Start at the first message stored at or after it: RFC 3339 or epoch ms.").optional(),
+  timestamp: queryInstant("Start at the message that `boundary` says: RFC 3339 or epoch ms.").optional(),
+  boundary: boundary.optional(),
   tail: queryInteger(0, Number.MAX_SAFE_INTEGER, "Start so many messages before the end.").optional(),
   limit: queryInteger(1, PULL_MESSAGES_MAX, `Messages at most; ${PULL_MESSAGES_MAX} where not given.`).optional(),
   maxBytes: queryInteger(1, PULL_BYTES_MAX, "Bytes of bodies at most; the first message comes whatever its size.").optional(),

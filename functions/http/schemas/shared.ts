@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, NAME_CHARS_MAX, QUEUES_MAX } from "../../../core/limits.ts";
+import { BOUNDARIES } from "../../../core/terms.ts";
 import { type ReadInstant, RFC_3339, readInstant, readQueryInstant } from "../times.ts";
 
 /** What the documentation shows instead of the derived schema, because our own checks cannot be derived. Merged by `.meta`. */
@@ -56,6 +57,12 @@ export const queryBoolean = (description: string) =>
     .enum(["true", "false"], "Must be true or false.")
     .transform((value) => value === "true")
     .meta({ ...shownAs({ type: "boolean" }), description });
+
+export const boundary = z.enum(BOUNDARIES, "Must be LOWER or UPPER.").meta({
+  id: "Boundary",
+  description:
+    "Which message a time means: LOWER, the first one stored at or after it, where not given; UPPER, the last one stored at or before it.",
+});
 
 const INSTANT = "Must be an RFC 3339 time or epoch milliseconds.";
 

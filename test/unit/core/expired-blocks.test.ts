@@ -79,7 +79,9 @@ describe("a chain of which a part has expired", () => {
         expect(await reader.minOffset(QUEUE), `seed ${seed}`).toBe(first);
         const timeMs = random.integer(START_MS, chain.endMs);
         const from = live.find(([, storedAtMs]) => storedAtMs >= timeMs)?.[0] ?? chain.end;
-        expect(await reader.offsetAt(QUEUE, timeMs), `seed ${seed}`).toBe(from);
+        expect(await reader.offsetAt(QUEUE, { timestampMs: timeMs }), `seed ${seed}`).toBe(from);
+        const lastBefore = live.findLast(([, storedAtMs]) => storedAtMs <= timeMs)?.[0] ?? first;
+        expect(await reader.offsetAt(QUEUE, { timestampMs: timeMs, boundary: "UPPER" }), `seed ${seed}`).toBe(lastBefore);
         const asked = random.pick(all)[0];
         const expected = live.filter(([offset]) => offset >= asked);
         const run = await reader.run(QUEUE, asked, 10);

@@ -101,9 +101,9 @@ describe("the log of a queue", () => {
     }
     const times = (await read(handler(2), 0)).map(({ storedAtMs }) => storedAtMs);
     expect(times).toEqual([...times].sort((x, y) => x - y));
-    expect(await log.reader.offsetAt(queue, times[5] as number)).toBe(5);
-    expect(await log.reader.offsetAt(queue, (times[0] as number) + 1)).toBe(1);
-    expect(await log.reader.offsetAt(queue, (times[5] as number) + 1)).toBe(6);
+    expect(await log.reader.offsetAt(queue, { timestampMs: times[5] as number })).toBe(5);
+    expect(await log.reader.offsetAt(queue, { timestampMs: (times[0] as number) + 1 })).toBe(1);
+    expect(await log.reader.offsetAt(queue, { timestampMs: (times[5] as number) + 1 })).toBe(6);
   });
 
   it("keeps large batches in objects, and reads any part of them", async () => {
@@ -193,7 +193,7 @@ describe("the log of a queue", () => {
     const minOffset = await log.reader.minOffset(queue);
     // Stored an hour ago, to the millisecond.
     expect(minOffset).toBe(2_000 - 60);
-    expect(await log.reader.offsetAt(queue, nowMs - 60_000 * 30)).toBe(1_970);
+    expect(await log.reader.offsetAt(queue, { timestampMs: nowMs - 60_000 * 30 })).toBe(1_970);
     expect(queries).toBeLessThan(40);
   });
 });
