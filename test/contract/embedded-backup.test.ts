@@ -168,6 +168,18 @@ describe("there is no backup", () => {
     expect(await readdir(directory.path)).toEqual([]);
   });
 
+  test("of a running server whose folder has too long a path for a socket; the server says so, and there is one when it has ended", async () => {
+    const long = join(directory.path, "x".repeat(100));
+    const report = vi.fn();
+    const { close } = await openEmbeddedStores(long, { report });
+    expect(report.mock.calls).toEqual([
+      [expect.stringMatching(/^No backup of .* can be made while the server runs: .*too long/)],
+    ]);
+    await expect(backUp(long, target, systemClock)).rejects.toThrow(/is held by .*That process answers no request for a backup/);
+    await close();
+    expect(await backUp(long, target, systemClock)).toMatchObject({ items: 0 });
+  });
+
   test("while another one is made; the other goes on, and when it has failed there is one again", async () => {
     const stores = await openEmbeddedStores(data);
     await fill(stores, 3);
@@ -217,28 +229,32 @@ describe("there is no backup", () => {
     expect((await contents(data)).large).toHaveLength(240);
   });
 
-  test("after a power cut at any step, or all of it: never a part of it that a server starts on", async () => {
-    const stores = await openEmbeddedStores(data);
-    await fill(stores, 2);
-    await stores.close();
-    const whole = await contents(data);
-    let steps = 0;
-    for (let isWhole = false; !isWhole; steps++) {
-      const folder = join(directory.path, `cut-${steps}`);
-      const cutting = await PowerCutDisk.over(directory.path);
-      let step = 0;
-      const disk = hookedDisk(() => {
-        if (step++ >= steps) throw new Error("power cut");
-      }, cutting);
-      isWhole = await backUp(data, folder, systemClock, { disk }).then(
-        () => true,
-        () => false,
-      );
-      await cutting.cutPower();
-      const left = await readdir(folder);
-      if (isWhole) expect(await contents(folder)).toEqual(whole);
-      else if (left.length > 0) await expect(openEmbeddedStores(folder), `step ${steps}`).rejects.toThrow(NOT_FINISHED);
-    }
-    expect(steps).toBeGreaterThan(20);
-  });
+  test.each(["linked", "copied"])(
+    "after a power cut at any step, or all of it: never a part of it that a server starts on (objects %s)",
+    async (way) => {
+      const stores = await openEmbeddedStores(data);
+      await fill(stores, 2);
+      await stores.close();
+      const whole = await contents(data);
+      let steps = 0;
+      for (let isWhole = false; !isWhole; steps++) {
+        const folder = join(directory.path, `cut-${steps}`);
+        const cutting = await PowerCutDisk.over(directory.path);
+        let step = 0;
+        const disk = hookedDisk((operation) => {
+          if (operation === "link" && way === "copied") throw Object.assign(new Error("another disk"), { code: "EXDEV" });
+          if (step++ >= steps) throw new Error("power cut");
+        }, cutting);
+        isWhole = await backUp(data, folder, systemClock, { disk }).then(
+          () => true,
+          () => false,
+        );
+        await cutting.cutPower();
+        const left = await readdir(folder);
+        if (isWhole) expect(await contents(folder)).toEqual(whole);
+        else if (left.length > 0) await expect(openEmbeddedStores(folder), `step ${steps}`).rejects.toThrow(NOT_FINISHED);
+      }
+      expect(steps).toBeGreaterThan(20);
+    },
+  );
 });
