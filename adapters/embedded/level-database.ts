@@ -30,6 +30,8 @@ const REOPEN_AFTER_MS = 250;
 /** Entries and bytes that one step of a scan reads ahead. */
 const SCAN_ENTRIES = 256;
 const SCAN_BYTES = 256 * 1024;
+/** Of a scan of everything. A closed iterator holds the entries of its last step until it is collected, so there are not many of them. */
+const STEPS_PER_ITERATOR = 64;
 
 export const databaseOptions = (writeBufferBytes: number): DatabaseOptions<string, Uint8Array> => ({
   keyEncoding: "utf8",
@@ -164,13 +166,14 @@ export class LevelDatabase {
     this.#requireOpen();
     const snapshot = this.#level.snapshot();
     try {
-      let last: Uint8Array | undefined;
-      for (;;) {
-        this.#requireOpen();
-        const step = await this.#entriesBehind(last, snapshot);
-        last = step.at(-1)?.[0];
-        if (last === undefined) return;
-        yield step;
+      for (let last: Uint8Array | undefined; ; ) {
+        let steps = 0;
+        for await (const step of this.#entriesBehind(last, snapshot)) {
+          yield step;
+          last = step.at(-1)?.[0];
+          steps += 1;
+        }
+        if (steps < STEPS_PER_ITERATOR) return;
       }
     } catch (error) {
       throw StoreUnavailable.is(error) ? error : storeFailure(error, "not-applied");
@@ -179,8 +182,9 @@ export class LevelDatabase {
     }
   }
 
-  /** By an iterator for each step: an open one keeps the tables of its time, also those that were merged into others since. */
-  async #entriesBehind(last: Uint8Array | undefined, snapshot: Snapshot): Promise<readonly StoredEntry[]> {
+  /** Some steps. An open iterator keeps the tables of its time on the disk, also those that were merged into others since. */
+  async *#entriesBehind(last: Uint8Array | undefined, snapshot: Snapshot): AsyncGenerator<readonly StoredEntry[]> {
+    this.#requireOpen();
     const iterator = this.#level.iterator<Uint8Array, Uint8Array>({
       ...(last !== undefined && { gt: last }),
       snapshot,
@@ -188,7 +192,12 @@ export class LevelDatabase {
       highWaterMarkBytes: SCAN_BYTES,
     });
     try {
-      return await iterator.nextv(SCAN_ENTRIES);
+      for (let steps = 0; steps < STEPS_PER_ITERATOR; steps++) {
+        this.#requireOpen();
+        const step = await iterator.nextv(SCAN_ENTRIES);
+        if (step.length === 0) return;
+        yield step;
+      }
     } finally {
       await iterator.close();
     }
