@@ -10,6 +10,7 @@ import { ManualClock } from "../support/clocks/manual-clock.ts";
 import { hookedDisk } from "../support/faults/hooked-disk.ts";
 import { SeededRandom } from "../support/seeded-random.ts";
 import { storeDirectory } from "../support/stores/store-directory.ts";
+import { together } from "./items/fixture.ts";
 
 const TOPIC = "orders";
 const GROUP = "billing";
@@ -81,7 +82,7 @@ test("a broker on a backup has all of 50,000 messages and more, where they were,
       sent.set(placeOf(receipt), digest(entries[index]!.body));
     }
   };
-  for (let call = 0; call < 480; call++) await send(100, 100);
+  for (let round = 0; round < 30; round++) await together(16, () => send(100, 100));
   await broker.putSubscription(GROUP, TOPIC, {});
   const begins = new Map((await broker.topicQueues(TOPIC)).map(({ queueId, maxOffset }) => [queueId, maxOffset]));
   for (let call = 0; call < 20; call++) await send(100, 100);
