@@ -2,7 +2,9 @@ import { createHash } from "node:crypto";
 import { mkdir, readdir, readFile, stat, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, type TestContext, test, vi } from "vitest";
+import { EmbeddedItemStore } from "../../adapters/embedded/embedded-item-store.ts";
 import type { Item, ItemStore } from "../../core/ports/item-store.ts";
+import { StoreUnavailable } from "../../core/ports/store-failures.ts";
 import { everyItem } from "../../core/store/every-item.ts";
 import { systemClock } from "../../functions/runtime/clock.ts";
 import { backUp } from "../../functions/stores/backup.ts";
@@ -199,6 +201,26 @@ describe("there is no backup", () => {
     const { items } = await vi.waitFor(() => backUp(data, join(directory.path, "third"), systemClock), { timeout: 30_000 });
     expect(items).toBe(31);
     await stores.close();
+  });
+
+  test("when a write of the server fails in the middle, after which its database starts anew", async () => {
+    let fails = false;
+    const failing = hookedDisk((operation) => {
+      if (fails && operation === "batch") throw new Error("the disk fails");
+    });
+    const items = await EmbeddedItemStore.open(data, { disk: failing });
+    await together(30, (index) => items.put({ pk: "m", sk: String(index), d: new Uint8Array(100_000) }));
+    const steps = items.entries()[Symbol.asyncIterator]();
+    expect((await steps.next()).done).toBe(false);
+    fails = true;
+    await expect(items.put({ pk: "m", sk: "0", d: new Uint8Array(1) })).rejects.toThrow("the disk fails");
+    fails = false;
+    await vi.waitFor(() => items.put({ pk: "m", sk: "29", d: new Uint8Array(1) }), { timeout: 10_000, interval: 20 });
+    const readOn = async () => {
+      while (!(await steps.next()).done);
+    };
+    await expect(readOn()).rejects.toThrow(StoreUnavailable);
+    await items.close();
   });
 
   test("when the store closes in the middle: the copy is refused, and says so", async () => {
