@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs";
 import { StoreCorrupt, StoreUnavailable } from "../core/ports/store-failures.ts";
 import { readCommandLine } from "./runtime/command-line.ts";
+import { commandOrEnd, fail, keepFilesPrivate, versionBeside } from "./runtime/entry.ts";
 import { createLog, type LogSink } from "./runtime/log.ts";
 import { openLogPrinter } from "./runtime/log-printer.ts";
 import { readServerSettings, SERVER_SETTINGS, type ServerSettings } from "./runtime/server-settings.ts";
@@ -17,31 +17,6 @@ function startFailure(error: unknown, { host, port }: ServerSettings): string | 
   if (code === "EADDRINUSE") return `${address} is in use by another process. Set PORT to a free port, as in --port 8081.`;
   if (syscall === "listen" || syscall === "getaddrinfo") return `Cannot listen on ${address}: ${message}.`;
   return undefined;
-}
-
-/** Ends the process with one line on standard error. */
-function fail(line: string): never {
-  process.stderr.write(`apogee: ${line.replaceAll("\n", " ")}\n`);
-  process.exit(1);
-}
-
-/** The package.json is one folder up, both for the source and for the bundle. */
-function version(): string {
-  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
-  return (JSON.parse(text) as { readonly version: string }).version;
-}
-
-/** Prints what the command line asked for, and then ends the process. */
-function settingsOrFail(): ServerSettings {
-  try {
-    const command = readCommandLine(SERVER_SETTINGS, process.argv.slice(2), process.env, version);
-    if ("environment" in command) return readServerSettings(command.environment);
-    process.stdout.write(`${command.say}\n`);
-    process.exit(0);
-  } catch (error) {
-    if (InvalidSetting.is(error)) fail(error.message);
-    throw error;
-  }
 }
 
 /** The first signal lets running requests finish; a second one does not. */
@@ -62,11 +37,11 @@ function stopOnSignals(server: Server, graceMs: number, { log, flush }: LogSink)
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, (name) => void stop(name));
 }
 
-/** Files that the process writes are readable by its owner only: messages, webhook secrets, and the key that signs handles. */
-const OWNER_ONLY = 0o077;
-
-process.umask(OWNER_ONLY);
-const settings = settingsOrFail();
+keepFilesPrivate();
+const settings = commandOrEnd(
+  () => readCommandLine(SERVER_SETTINGS, process.argv.slice(2), process.env, () => versionBeside(import.meta.url)),
+  ({ environment }) => readServerSettings(environment),
+);
 const sink = createLog(settings.logLevel, await openLogPrinter(settings.logFormat, process.stdout.isTTY === true));
 process.on("exit", sink.flush);
 try {

@@ -12,10 +12,11 @@ import {
 } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { StoreCorrupt } from "../../core/ports/store-failures.ts";
+import { requireComplete } from "./backup/backup-marker.ts";
 
 /**
  * A data directory: `FORMAT` names its layout, `items/` is a LevelDB database (its lock keeps a second process out), `objects/`
- * holds the objects, and `objects.tmp/` those being written.
+ * holds the objects, and `objects.tmp/` those being written. One that was made as a backup has `BACKUP`.
  */
 export const itemsPath = (directory: string): string => join(directory, "items");
 export const objectsPath = (directory: string): string => join(directory, "objects");
@@ -46,6 +47,7 @@ export class FormatTooNew extends Error {
  */
 export function prepareDirectory(directory: string): "empty" | "in use" {
   makeDirectory(directory);
+  requireComplete(directory);
   const path = formatPath(directory);
   const inItems = existsSync(itemsPath(directory)) ? readdirSync(itemsPath(directory)) : [];
   if (!existsSync(path)) {
@@ -82,7 +84,7 @@ export function raiseFormat(directory: string): void {
   syncFolder(directory);
 }
 
-const formatPath = (directory: string): string => join(directory, "FORMAT");
+export const formatPath = (directory: string): string => join(directory, "FORMAT");
 
 function syncFolder(path: string): void {
   const folder = openSync(path, "r");
@@ -106,7 +108,7 @@ export function makePrivate(path: string): void {
 }
 
 /** As `mkdir -p`. Node's own never ends below a folder such as /proc, which exists and takes no entries. */
-function makeDirectory(directory: string): void {
+export function makeDirectory(directory: string): void {
   const path = resolve(directory);
   if (existsSync(path)) return;
   if (dirname(path) !== path) makeDirectory(dirname(path));

@@ -1,5 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
-import { mkdir, open, rename, unlink } from "node:fs/promises";
+import { link, mkdir, open, rename, unlink } from "node:fs/promises";
 import { ClassicLevel, type DatabaseOptions } from "classic-level";
 
 /** A file that is being written. */
@@ -16,6 +16,8 @@ export interface Disk {
   /** Existing folders are left as they are. */
   mkdir(path: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
+  /** A second name for a file. Errors: the system's, also where a file system has no such names. */
+  link(from: string, to: string): Promise<void>;
   unlink(path: string): Promise<void>;
   /** Makes the names in a folder last. */
   syncFolder(path: string): Promise<void>;
@@ -28,6 +30,7 @@ export const systemDisk: Disk = {
     await mkdir(path, { recursive: true });
   },
   rename,
+  link,
   unlink,
   async syncFolder(path) {
     const folder = await open(path, "r");

@@ -18,6 +18,7 @@ import { itemSize } from "../items/item-size.ts";
 import { checkBatchGet, checkKey, checkLimit, checkPk, checkTransaction, writeKey } from "../items/limits.ts";
 import { QueryPageBuilder } from "../items/query-page.ts";
 import type { Telemetry } from "../telemetry.ts";
+import type { StoredEntry } from "./backup/entry-stream.ts";
 import { CommitQueue } from "./commit-queue.ts";
 import { FreeSpace, RESERVE_BYTES_DEFAULT } from "./free-space.ts";
 import { decodeItem } from "./item-codec.ts";
@@ -181,6 +182,11 @@ export class EmbeddedItemStore implements ItemStore {
   /** Gives back the room that deleted items took, from the first key to the last of a partition. Errors: `StoreUnavailable`. */
   compact(first: Key, last: Key): Promise<void> {
     return this.#database.compact(itemKey(first), itemKey(last));
+  }
+
+  /** All that is stored at the first step, item and index, for a backup. Errors: `StoreUnavailable`, `StoreCorrupt`. */
+  entries(): AsyncIterable<readonly StoredEntry[]> {
+    return this.#database.entries();
   }
 
   /** Finishes the accepted writes, then releases the directory. */

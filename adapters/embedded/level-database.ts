@@ -1,7 +1,8 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { ClassicLevel, type Snapshot } from "classic-level";
+import { ClassicLevel, type DatabaseOptions, type Snapshot } from "classic-level";
 import { StoreUnavailable, type UnavailableReason } from "../../core/ports/store-failures.ts";
+import type { StoredEntry } from "./backup/entry-stream.ts";
 import { DirectoryInUse } from "./data-directory.ts";
 import type { Disk } from "./disk.ts";
 import { storeFailure } from "./disk-failure.ts";
@@ -29,6 +30,20 @@ const REOPEN_AFTER_MS = 250;
 /** Entries and bytes that one step of a scan reads ahead. */
 const SCAN_ENTRIES = 256;
 const SCAN_BYTES = 256 * 1024;
+/** Of a scan of everything. A closed iterator holds the entries of its last step until it is collected, so there are not many of them. */
+const STEPS_PER_ITERATOR = 64;
+
+export const databaseOptions = (writeBufferBytes: number): DatabaseOptions<string, Uint8Array> => ({
+  keyEncoding: "utf8",
+  valueEncoding: "view",
+  // Frames are packed already or too small to pack, and packing would take processor time from the server.
+  compression: false,
+  writeBufferSize: writeBufferBytes,
+  maxFileSize: writeBufferBytes / 2,
+  cacheSize: 8 * MIB,
+  // Every open table keeps its index in memory. Blocks of twice the default size halve it.
+  blockSize: 8 * KIB,
+});
 
 /** The state before a write. Scans that began during the write keep reading it after the write has ended. */
 interface View {
@@ -64,18 +79,7 @@ export class LevelDatabase {
 
   /** Opens the database at `path`, or creates it where `create` says so. Errors: `DirectoryInUse`, `StoreUnavailable`, `StoreCorrupt`. */
   static async open(path: string, { create, writeBufferBytes, disk, makeRoom }: LevelDatabaseOptions): Promise<LevelDatabase> {
-    const level = disk.database(path, {
-      createIfMissing: create,
-      keyEncoding: "utf8",
-      valueEncoding: "view",
-      // Frames are packed already or too small to pack, and packing would take processor time from the server.
-      compression: false,
-      writeBufferSize: writeBufferBytes,
-      maxFileSize: writeBufferBytes / 2,
-      cacheSize: 8 * MIB,
-      // Every open table keeps its index in memory. Blocks of twice the default size halve it.
-      blockSize: 8 * KIB,
-    });
+    const level = disk.database(path, databaseOptions(writeBufferBytes));
     try {
       await level.open({ createIfMissing: create });
     } catch (error) {
@@ -151,6 +155,52 @@ export class LevelDatabase {
       release(before);
     }
     publish();
+  }
+
+  /**
+   * All entries in the order of their keys, as they are at the first step, with every write that was reported durable by then. A write in
+   * flight is among them whole or not at all. Fails if the database is closed meanwhile, or starts anew. Errors: `StoreUnavailable`,
+   * `StoreCorrupt`.
+   */
+  async *entries(): AsyncGenerator<readonly StoredEntry[]> {
+    this.#requireOpen();
+    const snapshot = this.#level.snapshot();
+    try {
+      for (let last: Uint8Array | undefined; ; ) {
+        let steps = 0;
+        for await (const step of this.#entriesBehind(last, snapshot)) {
+          yield step;
+          last = step.at(-1)?.[0];
+          steps += 1;
+        }
+        if (steps < STEPS_PER_ITERATOR) return;
+      }
+    } catch (error) {
+      throw StoreUnavailable.is(error) ? error : storeFailure(error, "not-applied");
+    } finally {
+      await snapshot.close();
+    }
+  }
+
+  /** Some steps. An open iterator keeps the tables of its time on the disk, also those that were merged into others since. */
+  async *#entriesBehind(last: Uint8Array | undefined, snapshot: Snapshot): AsyncGenerator<readonly StoredEntry[]> {
+    this.#requireOpen();
+    const iterator = this.#level.iterator<Uint8Array, Uint8Array>({
+      ...(last !== undefined && { gt: last }),
+      snapshot,
+      keyEncoding: "view",
+      highWaterMarkBytes: SCAN_BYTES,
+    });
+    try {
+      for (let steps = 0; steps < STEPS_PER_ITERATOR; steps++) {
+        this.#requireOpen();
+        const step = await iterator.nextv(SCAN_ENTRIES);
+        if (step.length === 0) return;
+        yield step;
+      }
+    } finally {
+      await iterator.close();
+    }
   }
 
   /** Writes the tables of the range anew, without what was deleted. Errors: `StoreUnavailable`. */

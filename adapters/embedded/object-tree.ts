@@ -10,7 +10,7 @@ const FILE_MARK = "@";
 /** The path of a valid key, relative to the tree's root. */
 export const objectPath = (key: string): string => `${key}${FILE_MARK}`;
 
-async function* entriesOf(folder: string) {
+export async function* entriesOf(folder: string) {
   try {
     yield* await opendir(folder, { bufferSize: 256 });
   } catch (error) {

@@ -9,6 +9,10 @@ import type { Key } from "../../core/ports/item-store.ts";
 const EXPIRY_DIGITS = 12;
 const EXPIRY_END = 10 ** EXPIRY_DIGITS;
 
+const ITEM = "i".charCodeAt(0);
+/** Whether a key, as its bytes, is that of an item. */
+export const isItem = (key: Uint8Array): boolean => key[0] === ITEM;
+
 export const itemKey = ({ pk, sk }: Key): string => `i${pk}\0${sk}`;
 
 export function keyOfItem(stored: string): Key {

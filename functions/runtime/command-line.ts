@@ -3,7 +3,25 @@ import { suggestion } from "../../core/names.ts";
 import { type Environment, InvalidSetting, type SettingRow, type SettingTable } from "./settings.ts";
 
 /** The request of a command line: to run with these settings, or to print something and end. */
-export type CommandLine = { readonly environment: Environment } | { readonly say: string };
+export type CommandLine =
+  | { readonly environment: Environment; readonly argument?: string | undefined }
+  | { readonly say: string };
+
+/** A program that is started by a command line. */
+export interface Program {
+  /** How it is started. */
+  readonly usage: string;
+  /** How options are given, also by npm. */
+  readonly hint: string;
+  /** Whether it takes one argument beside its options. */
+  readonly takesArgument: boolean;
+}
+
+export const SERVER_PROGRAM: Program = {
+  usage: "node dist/local.mjs [options], or npm start -- [options]",
+  hint: "Settings are options, as in --port 9999; with npm they come behind two hyphens: npm start -- --port 9999.",
+  takesArgument: false,
+};
 
 const HELP = "help";
 const VERSION = "version";
@@ -22,6 +40,7 @@ export function readCommandLine(
   args: readonly string[],
   environment: Environment,
   version: () => string,
+  program: Program = SERVER_PROGRAM,
 ): CommandLine {
   const rows = new Map(Object.values(table).map((row) => [optionOf(row), row] as const));
   const options = Object.fromEntries([
@@ -32,10 +51,15 @@ export function readCommandLine(
   const { tokens } = parseArgs({ args: [...args], options, strict: false, tokens: true });
   const given: Record<string, string> = {};
   let say: string | undefined;
+  let argument: string | undefined;
   for (const token of tokens) {
-    if (token.kind === "positional") throw new InvalidSetting(`There is no argument ${JSON.stringify(token.value)}. ${BY_NPM}`);
+    if (token.kind === "positional") {
+      const isTaken = !program.takesArgument || argument !== undefined;
+      if (isTaken) throw new InvalidSetting(`There is no argument ${JSON.stringify(token.value)}. ${program.hint}`);
+      argument = token.value;
+    }
     if (token.kind !== "option") continue;
-    if (token.name === HELP) say = helpOf([...rows.values()]);
+    if (token.name === HELP) say = helpOf([...rows.values()], program);
     else if (token.name === VERSION) say ??= version();
     else {
       const row = knownRow(rows, token.name, token.rawName);
@@ -44,11 +68,9 @@ export function readCommandLine(
     }
   }
   if (say !== undefined) return { say };
-  refuseTakenByNpm(rows, environment);
-  return { environment: { ...environment, ...given } };
+  refuseTakenByNpm(rows, environment, program);
+  return { environment: { ...environment, ...given }, ...(program.takesArgument && { argument }) };
 }
-
-const BY_NPM = "Settings are options, as in --port 9999; with npm they come behind two hyphens: npm start -- --port 9999.";
 
 function knownRow(rows: ReadonlyMap<string, SettingRow>, name: string, rawName: string): SettingRow {
   const row = rows.get(name);
@@ -76,14 +98,14 @@ interface OptionToken {
 }
 
 /** `npm start --port 1` gives the option to npm, which passes it on as a variable. */
-function refuseTakenByNpm(rows: ReadonlyMap<string, SettingRow>, environment: Environment): void {
+function refuseTakenByNpm(rows: ReadonlyMap<string, SettingRow>, environment: Environment, { hint }: Program): void {
   for (const name of rows.keys()) {
     if (environment[`npm_config_${name.replaceAll("-", "_")}`] === undefined) continue;
-    throw new InvalidSetting(`npm took --${name} for an option of its own. ${BY_NPM}`);
+    throw new InvalidSetting(`npm took --${name} for an option of its own. ${hint}`);
   }
 }
 
-function helpOf(rows: readonly SettingRow[]): string {
+function helpOf(rows: readonly SettingRow[], { usage }: Program): string {
   const lines = rows.map((row) => {
     const { env, secret, default: standard, description } = row;
     const option = secret ? `${env} (in the environment only)` : `--${optionOf(row)}${isFlag(row) ? "" : " <value>"}`;
@@ -92,10 +114,7 @@ function helpOf(rows: readonly SettingRow[]): string {
     const facts = [place, defaults].filter((fact) => fact !== "").join(", ");
     return `  ${option}\n      ${description}${facts === "" ? "" : `\n      (${facts})`}\n`;
   });
-  return [
-    "Usage: node dist/local.mjs [options], or npm start -- [options]\n",
-    ...lines,
-    "  -h, --help\n      Shows this.\n",
-    "  -v, --version\n      Shows the version.\n",
-  ].join("\n");
+  return [`Usage: ${usage}\n`, ...lines, "  -h, --help\n      Shows this.\n", "  -v, --version\n      Shows the version.\n"].join(
+    "\n",
+  );
 }

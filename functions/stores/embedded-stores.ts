@@ -1,3 +1,4 @@
+import { openBackupSocket } from "../../adapters/embedded/backup/backup-socket.ts";
 import { layBallast } from "../../adapters/embedded/ballast.ts";
 import { DirectoryInUse, FormatTooNew } from "../../adapters/embedded/data-directory.ts";
 import { EmbeddedItemStore } from "../../adapters/embedded/embedded-item-store.ts";
@@ -35,7 +36,7 @@ export async function openEmbeddedStores(directory: string, options: Partial<Emb
   try {
     return await open(directory, options);
   } catch (error) {
-    throw startFailure(error, directory) ?? error;
+    throw folderFailure(error, directory) ?? error;
   }
 }
 
@@ -44,6 +45,7 @@ async function open(directory: string, options: Partial<EmbeddedStoresOptions>):
   const items = await EmbeddedItemStore.open(directory, options);
   try {
     const objects = await EmbeddedObjectStore.open(directory, { space: items.space });
+    const backups = await openBackupSocket(directory, () => items.entries(), options.report);
     return {
       items,
       objects,
@@ -55,7 +57,10 @@ async function open(directory: string, options: Partial<EmbeddedStoresOptions>):
         },
         reclaim: reclaiming(items),
       },
-      close: () => items.close(),
+      async close() {
+        await backups.close();
+        await items.close();
+      },
     };
   } catch (error) {
     await items.close();
@@ -90,7 +95,8 @@ async function sweep(items: EmbeddedItemStore, objects: EmbeddedObjectStore, now
   }
 }
 
-function startFailure(error: unknown, directory: string): StartFailure | undefined {
+/** A failure to open a folder that the operator can mend; `undefined` for any other. */
+export function folderFailure(error: unknown, directory: string): StartFailure | undefined {
   if (error instanceof DirectoryInUse) {
     return new StartFailure(`${error.message} Stop it, or give this server a folder of its own: --data-dir, or DATA_DIR.`, {
       cause: error,

@@ -81,6 +81,11 @@ export class PowerCutDisk implements Disk {
     });
   }
 
+  async link(from: string, to: string): Promise<void> {
+    await systemDisk.link(from, to);
+    this.#changed(to, () => unlink(to));
+  }
+
   async unlink(path: string): Promise<void> {
     const removed = await this.#keep(path);
     await systemDisk.unlink(path);

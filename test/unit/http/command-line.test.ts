@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { readCommandLine } from "../../../functions/runtime/command-line.ts";
+import { type Program, readCommandLine } from "../../../functions/runtime/command-line.ts";
 import { readServerSettings, SERVER_SETTINGS } from "../../../functions/runtime/server-settings.ts";
 
 const read = (args: readonly string[], environment: Record<string, string> = {}) =>
@@ -59,5 +59,14 @@ describe("a command line", () => {
       }
     }
     for (const flag of ["--version", "-v"]) expect(read([flag])).toEqual({ say: "1.2.3" });
+  });
+
+  it("has one argument where the program takes one", () => {
+    const program: Program = { usage: "copy <folder>", hint: "As in copy x.", takesArgument: true };
+    const copy = (...args: string[]) => readCommandLine(SERVER_SETTINGS, args, {}, () => "", program);
+    expect(copy("x", "--port", "1")).toMatchObject({ argument: "x", environment: { PORT: "1" } });
+    expect(copy()).toMatchObject({ argument: undefined });
+    expect(() => copy("x", "y")).toThrow('There is no argument "y". As in copy x.');
+    expect(copy("--help")).toMatchObject({ say: expect.stringContaining("Usage: copy <folder>") });
   });
 });
