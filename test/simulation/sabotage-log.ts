@@ -66,11 +66,11 @@ export const waitsForLostObjects: Plant = {
   }),
 };
 
-/** I1: an object lives only as long as the retention, although its block lives longer. */
+/** I1: an object lives only as long as the shortest retention, although its messages live longer. */
 export const dropsObjectsEarly: Plant = {
   objects: (objects) => {
     let latestMs = 0;
-    const createdMs = (key: string): number => Number(key.split("/")[2]?.split("-")[0]);
+    const createdMs = (key: string): number => Number(/(\d+)-[^/]*$/.exec(key)?.[1]);
     const kept = (key: string): boolean => latestMs - createdMs(key) <= RETENTION_MS_LEAST;
     return {
       put: (key, bytes, options) => {
@@ -82,8 +82,7 @@ export const dropsObjectsEarly: Plant = {
   },
 };
 
-/** The least retention of topics in histories that last for days. */
-const RETENTION_MS_LEAST = 6 * 3_600_000;
+const RETENTION_MS_LEAST = 3_600_000;
 
 function found(bytes: Uint8Array | undefined): Uint8Array {
   if (!bytes) throw new StoreUnavailable("not-applied", "unavailable", "no such object yet");
