@@ -66,12 +66,13 @@ export class Ages {
     }
   }
 
-  /** Deletes expired blocks as a process does that is alone on its store: now and then, at times twice at once, or only half. */
+  /** Deletes objects and blocks as a process does that is alone on its store: now and then, at times twice at once, or only half. */
   async drop({ world, over, ask }: Stage): Promise<void> {
     const { random } = world;
     const drop = (signal: AbortSignal) =>
       ask((broker) => broker.dropExpired(signal, () => Promise.resolve()).catch(goesOnLater), DROP_MS);
     while (!over()) {
+      this.#table.dropObjects();
       const stopping = new AbortController();
       const drops = Array.from({ length: random.chance(0.2) ? 2 : 1 }, () => drop(stopping.signal));
       if (random.chance(0.3)) {
