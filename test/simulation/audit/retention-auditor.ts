@@ -74,7 +74,7 @@ export class RetentionAuditor {
     const known = { fromMs: storedAtMs - RAISE_MS + this.#skewMs, toMs: askedMs - this.#knownMs };
     const lateMs = askedMs - this.#skewMs - storedAtMs - this.#shortest(known, (hours) => Math.max(...hours)) * HOUR_MS;
     if (lateMs > 0)
-      this.#violations.add("I1", `${body} at ${placeOf(message)} is delivered after it expired, which was ${lateMs} ms before`);
+      this.#violations.add("I1", `${body} at ${placeOf(message)} is delivered after it expired, which was ${Math.round(lateMs)} ms before`);
   }
 
   /** A pull says where its queue begins: never before where one said that was answered when this one was not asked yet. */
