@@ -11,8 +11,8 @@ import type { World } from "./world.ts";
 
 const HOUR_MS = 3_600_000;
 const GUARD_MS = EXPIRY_GUARD_SECONDS * 1_000;
-/** Longer than every lease. */
-const LEAP_MS_MIN = 14 * HOUR_MS;
+/** Longer than every lease, even of a process that was frozen for hours before it took one. */
+const LEAP_MS_MIN = 20 * HOUR_MS;
 /** The longest that a table takes to delete an item that it found expired, even if the item has changed meanwhile. */
 const DELETION_MS_MAX = HOUR_MS / 2;
 const SWEEP_MS_MAX = 2_000;
