@@ -47,9 +47,9 @@ export class Ages {
     const keptUntilMs = (last ? storedUntilMs(last) : 0) + (await this.#retentionMs());
     const untilMs = random.pick([
       keptUntilMs - random.integer(0, 5_000),
-      keptUntilMs - random.integer(0, 5_000),
       keptUntilMs + GUARD_MS - random.integer(0, 5_000),
       expiresMs - GUARD_MS - random.integer(0, 5_000),
+      expiresMs - random.integer(0, 5_000),
       expiresMs - random.integer(0, 5_000),
       expiresMs + random.integer(0, 2 * HOUR_MS),
       expiresMs + random.integer(0, 2 * HOUR_MS),

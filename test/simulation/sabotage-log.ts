@@ -22,7 +22,7 @@ export const raisesCapOnce: Sabotage = (items) =>
 /** I1: a block that is about to expire is written to, because everyone reads a later expiry. */
 export const writesToExpiringBlocks: Sabotage = (items) => {
   const prolonged = <T extends Item | undefined>(item: T): T =>
-    item && isBlock(item) ? ({ ...item, x: (item.x as number) + 2 * HOUR_SECONDS } as T) : item;
+    item && isBlock(item) ? ({ ...item, x: (item.x as number) + 6 * HOUR_SECONDS } as T) : item;
   const ofExpiry = (when: readonly Condition[]): readonly Condition[] => when.filter(({ name }) => name !== "x");
   return {
     ...tamper(items, { when: (key, when) => (isBlock(key) ? ofExpiry(when) : when) }),

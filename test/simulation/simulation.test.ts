@@ -89,7 +89,7 @@ describe("the auditors find planted bugs", () => {
   const bugs: readonly [invariants: string, name: string, scenario: ScenarioName, plant: Plant][] = [
     ["I1", "an append that is forgotten", "plain", { items: forgetsAppends }],
     ["I1", "a block that expires before the one in front of it", "expiring", { items: letsExpiryFall }],
-    ["I1", "a block that is written to while it is deleted", "expiring", { items: writesToExpiringBlocks }],
+    ["I1 I3", "a block that is written to while it is deleted", "expiring", { items: writesToExpiringBlocks }],
     ["I1", "a frame larger than readers take", "redrivenLarge", refusesLargeFrames],
     ["I2", "a write id that is ignored", "plain", { items: forgetsWriteIds }],
     ["I2 I3", "a chain that begins at the same offset twice", "expiring", { items: raisesCapOnce }],
