@@ -52,6 +52,8 @@ export const LIST_LIMIT_DEFAULT = 100;
 
 /** Topics, groups and subscriptions are read again after this long, so a handler may learn of a change this late. */
 export const METADATA_CACHE_MS = 2 * SECOND_MS;
+/** A process that was frozen for longer while it read one of them reads it again: what it has may be as old. */
+export const METADATA_READ_MS_MAX = 5 * 60 * SECOND_MS;
 export const METADATA_ENTRIES_MAX = 10_000;
 /** After writeQueues fell, others may use the old count for this long: cache age and a slow call. */
 export const QUEUE_SHRINK_SETTLE_MS = METADATA_CACHE_MS + SECOND_MS;

@@ -17,7 +17,7 @@ import { encodeBatch, encodePointer, type Unreadable } from "./frame.ts";
 import { FrameObjects } from "./frame-objects.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { loadStretch } from "./load-stretch.ts";
-import { APPENDERS_MAX } from "./log-limits.ts";
+import { APPENDERS_MAX, FLIGHT_MS_MAX } from "./log-limits.ts";
 import type { LogDependencies, LogSettings } from "./log-settings.ts";
 import type { Queue } from "./queue.ts";
 import { QueueAppender } from "./queue-appender.ts";
@@ -90,7 +90,7 @@ export class QueueLog {
     const inline = batch.length <= inlineBytesMax && topic.flushMode === "ASYNC_FLUSH";
     const pointer = inline ? undefined : await this.#objects.put(batch, topic.retentionHours, objectUntilMs);
     const storedAtMs = pointer ? clock.nowMs() : head.storedAtMs;
-    if (pointer) requireKept(pointer.objectKey, storedAtMs, topic.retentionHours);
+    if (pointer) requireKept(pointer.objectKey, { askedAtMs: head.storedAtMs, storedAtMs }, topic.retentionHours);
     const frame = pointer ? encodePointer({ ...head, ...pointer, storedAtMs, count: records.length }) : batch;
     const result = await this.#appender(topic.uid, queueId).append({
       frames: [frame],
@@ -174,8 +174,13 @@ export class QueueLog {
   }
 }
 
-/** A machine may have slept since the object was named. Errors: `StoreUnavailable`. */
-function requireKept(objectKey: string, storedAtMs: number, retentionHours: number): void {
-  if (framesObjectExpiresMs(objectKey) >= storedAtMs + retentionHours * 3_600_000) return;
+/** A machine may have slept since the object was named, and the retention may have been raised. Errors: `StoreUnavailable`. */
+function requireKept(
+  objectKey: string,
+  { askedAtMs, storedAtMs }: { readonly askedAtMs: number; readonly storedAtMs: number },
+  retentionHours: number,
+): void {
+  const kept = framesObjectExpiresMs(objectKey) >= storedAtMs + retentionHours * 3_600_000;
+  if (kept && storedAtMs - askedAtMs <= FLIGHT_MS_MAX) return;
   throw new StoreUnavailable("not-applied", "unavailable", `object ${objectKey} would expire before its messages`);
 }

@@ -1,21 +1,31 @@
-import { queuePk, TOPICS_PK } from "../../core/keys.ts";
-import { blockOf } from "../../core/log/block.ts";
+import { queuePk, TOPICS_PK, topicKey } from "../../core/keys.ts";
+import { blockOf, storedUntilMs } from "../../core/log/block.ts";
 import { EXPIRY_GUARD_SECONDS } from "../../core/log/log-limits.ts";
 import type { Item } from "../../core/ports/item-store.ts";
+import { StoreUnavailable } from "../../core/ports/store-failures.ts";
 import { topicOf } from "../../core/topic/topic-codec.ts";
+import { TOPIC } from "./scenario.ts";
 import type { SimulatedTable } from "./simulated-table.ts";
+import type { Stage } from "./stage.ts";
 import type { World } from "./world.ts";
 
 const HOUR_MS = 3_600_000;
 const GUARD_MS = EXPIRY_GUARD_SECONDS * 1_000;
-/** Longer than every lease. */
-const LEAP_MS_MIN = 26 * HOUR_MS;
+/** Longer than every lease, even of a process that was frozen for hours before it took one. */
+const LEAP_MS_MIN = 20 * HOUR_MS;
 /** The longest that a table takes to delete an item that it found expired, even if the item has changed meanwhile. */
 const DELETION_MS_MAX = HOUR_MS / 2;
 const SWEEP_MS_MAX = 2_000;
 const DELETED = 0.3;
+const DROP_MS = 15_000;
+const DROP_PAUSE_MS_MAX = 1_200;
+/** A sweep of the blocks of all queues takes longer at times. */
+const DROP_STOPPED_MS_MAX = 60;
 
-/** Ages the blocks of all topics, dead letters' too: time leaps to where something is about to expire, and the table deletes what has. */
+/**
+ * Ages the blocks of all topics, dead letters' too: time leaps to where something is about to expire, and the table deletes what has.
+ * So does the process itself, where it is alone on its store.
+ */
 export class Ages {
   readonly #world: World;
   readonly #table: SimulatedTable;
@@ -26,13 +36,20 @@ export class Ages {
     this.#table = table;
   }
 
-  /** Leaps to just before or after the last block expires or becomes closed to writes, or far beyond. */
+  /**
+   * Leaps to just before or after the last block expires or becomes closed to writes, or its messages expire or may be deleted, or far
+   * beyond.
+   */
   async leap(): Promise<void> {
     const { random, nowMs } = this.#world;
-    const blocks = (await this.#blocks(random.pick(await this.#queues()))).map(blockOf);
-    const expiresMs = (blocks.at(-1)?.expiresAtSeconds ?? 0) * 1_000;
+    const last = (await this.#blocks(random.pick(await this.#queues()))).map(blockOf).at(-1);
+    const expiresMs = (last?.expiresAtSeconds ?? 0) * 1_000;
+    const keptUntilMs = (last ? storedUntilMs(last) : 0) + (await this.#retentionMs());
     const untilMs = random.pick([
+      keptUntilMs - random.integer(0, 5_000),
+      keptUntilMs + GUARD_MS - random.integer(0, 5_000),
       expiresMs - GUARD_MS - random.integer(0, 5_000),
+      expiresMs - random.integer(0, 5_000),
       expiresMs - random.integer(0, 5_000),
       expiresMs + random.integer(0, 2 * HOUR_MS),
       expiresMs + random.integer(0, 2 * HOUR_MS),
@@ -46,6 +63,24 @@ export class Ages {
     while (!over()) {
       for (const pk of await this.#queues()) for (const item of await this.#blocks(pk)) this.#doom(item);
       await this.#world.sleep(random.integer(100, SWEEP_MS_MAX));
+    }
+  }
+
+  /** Deletes objects and blocks as a process does that is alone on its store: now and then, at times twice at once, or only half. */
+  async drop({ world, over, ask }: Stage): Promise<void> {
+    const { random } = world;
+    const drop = (signal: AbortSignal) =>
+      ask((broker) => broker.dropExpired(signal, () => Promise.resolve()).catch(goesOnLater), DROP_MS);
+    while (!over()) {
+      this.#table.dropObjects();
+      const stopping = new AbortController();
+      const drops = Array.from({ length: random.chance(0.2) ? 2 : 1 }, () => drop(stopping.signal));
+      if (random.chance(0.3)) {
+        await world.sleep(random.integer(0, DROP_STOPPED_MS_MAX));
+        stopping.abort();
+      }
+      await Promise.all(drops);
+      await world.sleep(random.integer(0, DROP_PAUSE_MS_MAX));
     }
   }
 
@@ -68,7 +103,17 @@ export class Ages {
       .flatMap(({ uid, queuesEver }) => Array.from({ length: queuesEver }, (_, queueId) => queuePk(uid, queueId)));
   }
 
+  async #retentionMs(): Promise<number> {
+    const topic = await this.#table.honest.get(topicKey(TOPIC));
+    return topic ? topicOf(topic).retentionHours * HOUR_MS : 0;
+  }
+
   async #blocks(pk: string): Promise<readonly Item[]> {
     return (await this.#table.honest.query({ pk, limit: 1_000 })).items;
   }
+}
+
+/** Its store did not answer: the next sweep goes on. */
+function goesOnLater(error: unknown): void {
+  if (!StoreUnavailable.is(error)) throw error;
 }

@@ -15,6 +15,8 @@ const CALL_MS = 15_000;
 /** Longer than handlers cache groups and subscriptions. */
 const KNOWN_MS = 5_000;
 const QUEUES_MAX = 3;
+/** Shorter and longer than the leaps of a history that lasts for days. */
+const RETENTIONS_HOURS = [1, 6, 24, 72];
 
 /** An operator's actions on the group, its topic or its store, while others send and receive. */
 interface Actions {
@@ -121,6 +123,19 @@ export const OPERATORS: Readonly<Record<OperatorName, Actions>> = {
     },
   },
   pull: { actors: 2, act: pullOn },
+  changeRetention: {
+    actors: 1,
+    async act(stage) {
+      const { world, auditor } = stage;
+      for (let changes = world.random.integer(0, 2); changes > 0 && (await pause(stage, 100, 2_000)); changes--) {
+        const retentionHours = world.random.pick(RETENTIONS_HOURS);
+        const change = auditor.retention.changeStarted(retentionHours, world.nowMs);
+        const changed = await call(stage, (broker) => broker.patchTopic(TOPIC, { retentionHours }), CALL_MS);
+        world.note(`retention of ${retentionHours} hours: ${changed === "unknown" ? "silence" : "done"}`);
+        if (changed !== "unknown") change.answered(world.nowMs);
+      }
+    },
+  },
   remake: { actors: 1, act: remake, end: remakeAtLast },
   redrive: {
     actors: 4,

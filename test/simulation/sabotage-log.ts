@@ -22,7 +22,7 @@ export const raisesCapOnce: Sabotage = (items) =>
 /** I1: a block that is about to expire is written to, because everyone reads a later expiry. */
 export const writesToExpiringBlocks: Sabotage = (items) => {
   const prolonged = <T extends Item | undefined>(item: T): T =>
-    item && isBlock(item) ? ({ ...item, x: (item.x as number) + 2 * HOUR_SECONDS } as T) : item;
+    item && isBlock(item) ? ({ ...item, x: (item.x as number) + 6 * HOUR_SECONDS } as T) : item;
   const ofExpiry = (when: readonly Condition[]): readonly Condition[] => when.filter(({ name }) => name !== "x");
   return {
     ...tamper(items, { when: (key, when) => (isBlock(key) ? ofExpiry(when) : when) }),
@@ -66,11 +66,11 @@ export const waitsForLostObjects: Plant = {
   }),
 };
 
-/** I1: an object lives only as long as the retention, although its block lives longer. */
+/** I1: an object lives only as long as the shortest retention, although its messages live longer. */
 export const dropsObjectsEarly: Plant = {
   objects: (objects) => {
     let latestMs = 0;
-    const createdMs = (key: string): number => Number(key.split("/")[2]?.split("-")[0]);
+    const createdMs = (key: string): number => Number(/(\d+)-[^/]*$/.exec(key)?.[1]);
     const kept = (key: string): boolean => latestMs - createdMs(key) <= RETENTION_MS_LEAST;
     return {
       put: (key, bytes, options) => {
@@ -82,8 +82,7 @@ export const dropsObjectsEarly: Plant = {
   },
 };
 
-/** The least retention of topics in histories that last for days. */
-const RETENTION_MS_LEAST = 6 * 3_600_000;
+const RETENTION_MS_LEAST = 3_600_000;
 
 function found(bytes: Uint8Array | undefined): Uint8Array {
   if (!bytes) throw new StoreUnavailable("not-applied", "unavailable", "no such object yet");

@@ -15,7 +15,8 @@ export type OperatorName =
   | "redriveAll"
   | "damage"
   | "remake"
-  | "pull";
+  | "pull"
+  | "changeRetention";
 
 /** How producers send. Bytes are those of a body's padding. */
 export interface Sending {
@@ -74,8 +75,8 @@ export interface Consuming {
 export interface Scenario {
   /** Its share of all seeds, in proportion. */
   readonly weight: number;
-  /** One process on its own store. Default: handlers that share one. */
-  readonly soleProcess?: boolean;
+  /** One process on its own store, always or in half of the histories. Default: handlers that share one. */
+  readonly soleProcess?: boolean | "half";
   readonly faults?: "any" | "none";
   /** Messages that can be received must come in time. Only where nothing fails, and nothing waits for its order. */
   readonly prompt?: boolean;

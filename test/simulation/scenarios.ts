@@ -395,12 +395,14 @@ export const SCENARIOS = {
     operators: ["redrive"],
     message: () => ({ prefix: "", fields: { priority: 1 } }),
   },
-  /** Days pass: blocks and whole chains expire and begin anew. */
+  /** Days pass: messages expire, and blocks and whole chains are deleted and begin anew. */
   expiring: {
     ...common,
+    soleProcess: "half",
     ages: 4,
     retentionHours: [6, 24],
     runMs: [4_000],
+    operators: ["changeRetention", "pull"],
     consuming: { ...consuming, max: [4, 8, 32], oversleep: 0.15, workMs: [0, 50, 500] },
   },
   /** The same where order is kept, and dead letters expire. */
@@ -408,11 +410,12 @@ export const SCENARIOS = {
     ...common,
     ...inGroups,
     weight: 2,
+    soleProcess: "half",
     ages: 4,
     retentionHours: [6, 24],
     runMs: [4_000],
     maxAttempts: [1, 2, 4],
-    operators: ["pull"],
+    operators: ["changeRetention", "pull"],
     consuming: { ...consuming, max: [4, 8, 32], oversleep: 0.15, workMs: [0, 50, 500], deadLetter: 0.2 },
   },
   /** Some read without a group while others read with one. */

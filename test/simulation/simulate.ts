@@ -91,10 +91,11 @@ class History {
 
   constructor(options: SimulationOptions, scenario: Scenario) {
     this.#options = options;
-    this.#scenario = scenario;
     this.world = new World(new SeededRandom(options.seed), options.listen);
     const { random } = this.world;
-    const { soleProcess: sole = false, faults = "any" } = scenario;
+    const { soleProcess = false, faults = "any" } = scenario;
+    const sole = soleProcess === "half" ? random.chance(0.5) : soleProcess;
+    this.#scenario = { ...scenario, soleProcess: sole };
     const shaped = options.shaped ?? (faults === "any" && !sole && random.chance(0.5));
     const looseness = sole ? STRICT : LOOSE;
     this.table = new SimulatedTable(this.world, { plant: options.plant ?? {}, shaped, looseness });
@@ -107,7 +108,7 @@ class History {
       remade: scenario.operators?.includes("remake") ?? false,
       exactAttempts: faults === "none" && scenario.consuming.abort === 0 && !scenario.operators,
       aging: scenario.ages !== undefined,
-      retentionMs: this.#retentionHours * 3_600_000,
+      retention: { hours: this.#retentionHours, skewMs: sole ? 0 : SKEW_MS },
       turns: scenario.turns ? { skewMs: 2 * SKEW_MS } : undefined,
       promptness: scenario.prompt ? { boundMs: sole ? PROMPT_MS.sole : PROMPT_MS.shared, skewMs: 2 * SKEW_MS } : undefined,
     });
@@ -152,14 +153,17 @@ class History {
     const broker = await this.#start("end").broker;
     for (const operator of this.#scenario.operators ?? []) await OPERATORS[operator].end?.(world, broker, auditor);
     await drain(world, broker, auditor);
-    auditor.finish(await storedState(await this.#start("audit").broker, table.honest), world.nowMs);
-    await checkChain(table.honest, topic, this.#retentionHours, auditor.violations);
+    const askedMs = world.nowMs;
+    auditor.finish(await storedState(await this.#start("audit").broker, table.honest), askedMs, world.nowMs);
+    const keptUntilMs = (storedAtMs: number): number => auditor.retention.keptUntilMs(storedAtMs, world.nowMs);
+    await checkChain(table.honest, topic, keptUntilMs, auditor.violations);
   }
 
   /** One part of the history: everyone acts, until it is over. */
   async #age(stage: Stage, client: Client, aging: Ages | undefined): Promise<void> {
     const swept = aging?.sweep(stage.over);
-    await Promise.all([...this.#actors(stage), this.#stepClocks(stage, client), swept]);
+    const dropped = this.#scenario.soleProcess ? aging?.drop(stage) : undefined;
+    await Promise.all([...this.#actors(stage), this.#stepClocks(stage, client), swept, dropped]);
   }
 
   async #setUp(): Promise<Topic> {
@@ -187,7 +191,7 @@ class History {
   #start(name: string): Handler {
     const { world, table } = this;
     const { compressor } = this.#options.plant ?? {};
-    const sole = this.#scenario.soleProcess ?? false;
+    const sole = this.#scenario.soleProcess === true;
     const skewMarginMs = sole ? 0 : (this.#options.skewMarginMs ?? 2 * SKEW_MS);
     return new Handler(name, world, table, {
       skewMs: sole ? 0 : world.random.integer(-SKEW_MS, SKEW_MS),

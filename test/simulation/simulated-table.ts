@@ -1,6 +1,6 @@
 import { MemoryItemStore } from "../../adapters/memory/memory-item-store.ts";
 import { MemoryObjectStore } from "../../adapters/memory/memory-object-store.ts";
-import { framesPrefix, RETENTION_CLASSES_DAYS } from "../../core/keys.ts";
+import { framesObjectExpiresMs, framesPrefix, RETENTION_CLASSES_DAYS } from "../../core/keys.ts";
 import type { ItemStore } from "../../core/ports/item-store.ts";
 import { OBJECT_BYTES_MAX, type ObjectStore } from "../../core/ports/object-store.ts";
 import { DynamoDbShape, type Met } from "./dynamodb-shape.ts";
@@ -38,6 +38,12 @@ export class SimulatedTable {
   /** Stops throttling, for the final checks. */
   calm(): void {
     this.#shape.calm = true;
+  }
+
+  /** Deletes the objects whose last message has expired, as their keys say: as a disk does with their folders. */
+  dropObjects(): void {
+    for (const key of this.#honestObjects.keys())
+      if (framesObjectExpiresMs(key) <= this.#world.nowMs) this.#honestObjects.lose(key);
   }
 
   /** Loses or garbles an object of the topic. Objects of dead letters are spared: they tell the auditor what died. */

@@ -41,6 +41,7 @@ import {
   splitsGroups,
 } from "./sabotage-process.ts";
 import { acceptsOldHandles, reusesProgress, reusesTopics } from "./sabotage-remade.ts";
+import { dropsEarly, dropsTails, forgetsRaises, readsExpired } from "./sabotage-retention.ts";
 import type { ScenarioName } from "./scenarios.ts";
 import { type SimulationOptions, simulate } from "./simulate.ts";
 
@@ -88,7 +89,7 @@ describe("the auditors find planted bugs", () => {
   const bugs: readonly [invariants: string, name: string, scenario: ScenarioName, plant: Plant][] = [
     ["I1", "an append that is forgotten", "plain", { items: forgetsAppends }],
     ["I1", "a block that expires before the one in front of it", "expiring", { items: letsExpiryFall }],
-    ["I1", "a block that is written to while it is deleted", "expiring", { items: writesToExpiringBlocks }],
+    ["I1 I3", "a block that is written to while it is deleted", "expiring", { items: writesToExpiringBlocks }],
     ["I1", "a frame larger than readers take", "redrivenLarge", refusesLargeFrames],
     ["I2", "a write id that is ignored", "plain", { items: forgetsWriteIds }],
     ["I2 I3", "a chain that begins at the same offset twice", "expiring", { items: raisesCapOnce }],
@@ -117,7 +118,10 @@ describe("the auditors find planted bugs", () => {
     ["L", "a queue that is full of nothing", "outage", refusesForNothing],
     ["L", "a message group that waits outside its item for too long", "busyGroups", { items: looksOutsideLate }],
     ["L", "polls that see nothing", "polling", { items: pollsSeeNothing }],
-    ["I1", "an object that lives no longer than the retention", "expiring", dropsObjectsEarly],
+    ["I1", "an object that lives no longer than the shortest retention", "expiring", dropsObjectsEarly],
+    ["I1", "a raised retention that brings back what has expired", "expiring", { items: forgetsRaises }],
+    ["I1", "a block that is deleted before its messages expire", "expiring", { items: dropsEarly }],
+    ["I3", "the last block of a chain, which is deleted when its messages have expired", "expiring", { items: dropsTails }],
     ["L E", "a lost object that stops its queue", "damaged", waitsForLostObjects],
   ];
   for (const [invariants, name, scenario, plant] of bugs) {
@@ -136,6 +140,10 @@ describe("the auditors find planted bugs", () => {
 
   it("I4: a message that is read twice", async () => {
     expect(await readsMessagesTwice(() => found("I4", { scenario: "crowdedFilter" }))).toBe(true);
+  });
+
+  it("I1: a message that is read although it has expired", async () => {
+    expect(await readsExpired(() => found("I1", { scenario: "expiringInOrder" }))).toBe(true);
   });
 
   it("I4: a lease that is over before the slowest clock says so", async () => {

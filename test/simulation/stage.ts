@@ -1,8 +1,8 @@
 import type { RunningBroker } from "../../core/create-broker.ts";
 import { BrokerError } from "../../core/errors.ts";
-import type { SendReceipt, StoredReceipt } from "../../core/terms.ts";
+import type { SendReceipt, StoredMessage, StoredReceipt } from "../../core/terms.ts";
 import type { Auditor } from "./audit/auditor.ts";
-import type { Seen } from "./audit/seen.ts";
+import type { Shown } from "./audit/seen.ts";
 import type { Scenario } from "./scenario.ts";
 import type { World } from "./world.ts";
 
@@ -58,7 +58,8 @@ export function placed(receipt: SendReceipt): StoredReceipt {
   return receipt;
 }
 
-export function seenOf(message: { readonly queueId: number; readonly offset: number; readonly body: Uint8Array }): Seen {
+export function seenOf(message: Pick<StoredMessage, "queueId" | "offset" | "storedAtMs" | "body">): Shown {
   const text = decoder.decode(message.body.subarray(0, SHOWN_BYTES_MAX));
-  return { queueId: message.queueId, offset: message.offset, body: text.slice(0, text.indexOf("|")) };
+  const { queueId, offset, storedAtMs } = message;
+  return { queueId, offset, storedAtMs, body: text.slice(0, text.indexOf("|")) };
 }

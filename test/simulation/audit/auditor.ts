@@ -6,7 +6,8 @@ import { OrderAuditor } from "./order-auditor.ts";
 import { Pauses } from "./pauses.ts";
 import { RemadeAuditor } from "./remade-auditor.ts";
 import { Resets } from "./resets.ts";
-import { type Delivery, isBehind, offsetOf, placeOf, type Seen } from "./seen.ts";
+import { type Beginning, RetentionAuditor } from "./retention-auditor.ts";
+import { type Delivery, isBehind, offsetOf, placeOf, type Seen, type Shown } from "./seen.ts";
 import { type Outcome, SettlingAuditor, type Try, type Verb } from "./settling-auditor.ts";
 import { checkSum, type Known, type QueueProgress } from "./sum-auditor.ts";
 import { TurnAuditor } from "./turn-auditor.ts";
@@ -30,7 +31,7 @@ export interface StoredState {
 }
 
 interface EndState extends StoredState {
-  /** Whether its retention has ended. */
+  /** Whether it may have expired. */
   readonly expired: (seen: Pick<Seen, "queueId" | "offset">) => boolean;
 }
 
@@ -42,7 +43,8 @@ export interface AuditorOptions {
   readonly promptness?: Promptness | undefined;
   /** Given if nothing fails and order is kept: every message group must then get its turn. `skewMs`: as in promptness. */
   readonly turns?: { readonly skewMs: number } | undefined;
-  readonly retentionMs: number;
+  /** The topic's retention at first, and how far a handler's clock may be ahead or behind. */
+  readonly retention: { readonly hours: number; readonly skewMs: number };
   /** Every receive's answer arrives, so attempts can be counted. */
   readonly exactAttempts?: boolean;
   /** Another topic and group are deleted and made anew under their names. */
@@ -61,6 +63,7 @@ export class Auditor {
   readonly violations = new Violations();
   readonly resets = new Resets();
   readonly pauses = new Pauses();
+  readonly retention: RetentionAuditor;
   readonly #options: AuditorOptions;
   readonly #log: LogAuditor;
   readonly #holding = new HoldingAuditor(this.violations);
@@ -73,6 +76,7 @@ export class Auditor {
 
   constructor(options: AuditorOptions) {
     this.#options = options;
+    this.retention = new RetentionAuditor(this.violations, options.retention);
     this.#log = new LogAuditor(this.violations, options.redrivenQueue);
     this.liveness = options.promptness && new LivenessAuditor(this.violations, options.promptness);
     this.turns = options.turns && new TurnAuditor(this.violations, options.turns.skewMs);
@@ -107,8 +111,20 @@ export class Auditor {
   }
 
   /** A read from an offset without a group. */
-  pulled(pull: Pull, messages: readonly Seen[]): void {
+  pulled(pull: Pull, messages: readonly Shown[]): void {
     this.#log.pulled(pull, messages, this.#options.aging === true);
+    for (const message of messages) this.retention.shown(message, pull.askedMs);
+  }
+
+  /** A pull was answered, and says where its queue begins. */
+  begins(beginning: Beginning, nowMs: number): void {
+    this.retention.begins(beginning, nowMs);
+    const { queueId, minOffset } = beginning;
+    for (const [place, body] of this.#log.at) {
+      if (isBehind(place, queueId, minOffset) || offsetOf(place).queueId !== queueId || this.#mayHaveExpired(body, nowMs))
+        continue;
+      this.violations.add("I1", `queue ${queueId} begins at ${minOffset}, and ${body} at ${place} has not expired`);
+    }
   }
 
   /** A pull asks only for offsets that exist or come next, so it must not be refused. */
@@ -117,7 +133,7 @@ export class Auditor {
   }
 
   /** Messages of one answer, in its order. */
-  deliver(answer: readonly { readonly seen: Seen; readonly delivery: Delivery }[]): void {
+  deliver(answer: readonly { readonly seen: Shown; readonly delivery: Delivery }[]): void {
     const seens = answer.map(({ seen }) => seen);
     const held = answer.filter(({ seen, delivery }) => delivery.nowMs < delivery.untilMs && !this.resets.asked(seen.queueId));
     this.#holding.together(held.map(({ seen }) => seen));
@@ -129,10 +145,11 @@ export class Auditor {
     for (const { seen, delivery } of answer) this.#deliver(seen, delivery);
   }
 
-  #deliver(seen: Seen, delivery: Delivery): void {
+  #deliver(seen: Shown, delivery: Delivery): void {
     this.delivered++;
     this.#log.see(seen);
     const { attempt, askedMs, nowMs } = delivery;
+    this.retention.shown(seen, askedMs);
     if (isKeptFromGroup(seen.body))
       this.violations.add("I5", `${seen.body} is delivered though the filter keeps it from the group`);
     if (attempt < 1 || attempt > this.#options.maxAttempts)
@@ -218,12 +235,12 @@ export class Auditor {
     this.#settling.forget(behind);
   }
 
-  finish(stored: StoredState, nowMs: number): void {
-    const isOld = ({ queueId, offset }: Pick<Seen, "queueId" | "offset">): boolean => {
-      const sentMs = this.#log.sentMs(this.#log.at.get(placeOf({ queueId, offset })) ?? "");
-      return sentMs !== undefined && sentMs + this.#options.retentionMs < nowMs;
-    };
-    const end: EndState = { ...stored, expired: isOld };
+  /** What is stored was read from `askedMs` to `nowMs`. */
+  finish(stored: StoredState, askedMs: number, nowMs: number): void {
+    const expired = (seen: Pick<Seen, "queueId" | "offset">): boolean =>
+      this.#mayHaveExpired(this.#log.at.get(placeOf(seen)) ?? "", nowMs);
+    const end: EndState = { ...stored, expired };
+    for (const { messages } of end.queues) for (const message of messages) this.retention.shown(message, askedMs);
     const lost = (seen: Seen): boolean => this.#mayBeLost(seen);
     this.#log.finish(end.queues, (seen) => end.expired(seen) || lost(seen), this.#options.damaged === true);
     const dead = this.#checkDeaths(end);
@@ -237,6 +254,11 @@ export class Auditor {
     }
     for (const progress of end.progress) this.#checkProgress(progress, end);
     this.remade?.finish();
+  }
+
+  #mayHaveExpired(body: string, nowMs: number): boolean {
+    const sentMs = this.#log.sentMs(body);
+    return sentMs !== undefined && !this.retention.mustBeReadable(sentMs, nowMs);
   }
 
   #mayBeLost({ body }: Seen): boolean {

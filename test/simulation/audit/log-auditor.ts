@@ -1,4 +1,4 @@
-import { offsetOf, placeOf, type Seen } from "./seen.ts";
+import { offsetOf, placeOf, type Seen, type Shown } from "./seen.ts";
 import type { Violations } from "./violations.ts";
 
 type SendState = "started" | "acked" | "refused" | "unknown";
@@ -15,7 +15,7 @@ export interface QueueContents {
   readonly queueId: number;
   /** The first live offset. */
   readonly from: number;
-  readonly messages: readonly Seen[];
+  readonly messages: readonly Shown[];
 }
 
 /** A pull, and the offset at which its answer says to continue. */

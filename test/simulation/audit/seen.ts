@@ -6,6 +6,11 @@ export interface Seen {
   readonly body: string;
 }
 
+/** A message as a reader showed it. */
+export interface Shown extends Seen {
+  readonly storedAtMs: number;
+}
+
 /** How a message came to a consumer. All times are true ones, not any clock's. */
 export interface Delivery {
   readonly consumer: string;

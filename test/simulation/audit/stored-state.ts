@@ -9,7 +9,7 @@ import { GROUP, TOPIC } from "../scenario.ts";
 import { seenOf } from "../stage.ts";
 import type { Death, StoredState } from "./auditor.ts";
 import type { QueueContents } from "./log-auditor.ts";
-import type { Seen } from "./seen.ts";
+import type { Shown } from "./seen.ts";
 import type { QueueProgress } from "./sum-auditor.ts";
 
 const PAGE = { limit: 32, maxBytes: 4_000_000, waitMs: 0 } as const;
@@ -57,8 +57,8 @@ async function progressOfAll(broker: RunningBroker, items: ItemStore): Promise<r
   return progress;
 }
 
-async function readAll(broker: RunningBroker, queueId: number, from: number, to: number): Promise<Seen[]> {
-  const seen: Seen[] = [];
+async function readAll(broker: RunningBroker, queueId: number, from: number, to: number): Promise<Shown[]> {
+  const seen: Shown[] = [];
   for (let offset = from; offset < to; ) {
     const result = (await pull(broker, queueId, offset, PAGE.limit)) ?? (await pull(broker, queueId, offset, 1));
     // The message cannot be read. The auditor decides whether that may be so.
