@@ -231,12 +231,14 @@ export class ChainWriter {
 
   #newBlock(
     { id, write }: PendingAppend,
-    { base, ...chained }: Pick<Block, "base" | "storedFromMs" | "expiresAtSeconds" | "chainBeforeEnd">,
+    place: Pick<Block, "base" | "storedFromMs" | "expiresAtSeconds" | "chainBeforeEnd">,
   ): Item {
     return blockItem(
-      blockKey(this.#topicUid, this.#queueId, base),
+      blockKey(this.#topicUid, this.#queueId, place.base),
       {
-        ...chained,
+        storedFromMs: place.storedFromMs,
+        expiresAtSeconds: place.expiresAtSeconds,
+        chainBeforeEnd: place.chainBeforeEnd,
         count: write.count,
         bytes: write.bytes,
         closingBytes: this.#contention.closingBytes(this.#nowMs()),

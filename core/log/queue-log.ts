@@ -84,7 +84,7 @@ export class QueueLog {
     const { clock, random } = this.#store;
     const head = { storedAtMs: clock.nowMs(), id: makeFrameId(clock.nowMs(), random.bytes(8)) };
     const batch = this.#encode(head, records);
-    const { companions, objectUntilMs, ...rest } = options;
+    const { companions, objectUntilMs, giveUpAtMs } = options;
     const { inlineFrameBytesMax, transactedInlineBytesMax } = this.#settings;
     const inlineBytesMax = companions ? transactedInlineBytesMax : inlineFrameBytesMax;
     const inline = batch.length <= inlineBytesMax && topic.flushMode === "ASYNC_FLUSH";
@@ -100,7 +100,7 @@ export class QueueLog {
       storedAtMs,
       retentionHours: topic.retentionHours,
       companions: companions && (({ base }) => companions({ queueId, base, frameId: head.id })),
-      ...rest,
+      giveUpAtMs,
     });
     if (result.status === "refused") return result;
     const idHex = toHex(head.id);

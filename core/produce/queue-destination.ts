@@ -24,7 +24,7 @@ export class QueueDestination implements Destination<SendReceipt> {
     const nowMs = this.#producing.clock.nowMs();
     const records = messages.map((message) => recordOf(message, nowMs));
     const companions: AppendOptions["companions"] = identities && ((place) => identities({ kind: "queue", ...place }));
-    const outcome = await this.#append(records, { companions, objectUntilMs: nowMs + SEND_DEADLINE_MS });
+    const outcome = await this.#append(records, companions, nowMs + SEND_DEADLINE_MS);
     if (outcome.status === "refused") return outcome;
     const queueId = this.#queueId;
     const { offset, messageIds } = outcome;
@@ -38,18 +38,18 @@ export class QueueDestination implements Destination<SendReceipt> {
 
   async #append(
     records: readonly MessageRecord[],
-    options: AppendOptions & { readonly objectUntilMs: number },
+    companions: AppendOptions["companions"],
+    deadlineMs: number,
   ): Promise<AppendOutcome> {
     const { log, clock, choice } = this.#producing;
     const topic = this.#topic;
-    const deadlineMs = options.objectUntilMs;
     for (;;) {
       const queueId = this.#queueId;
       const startedAtMs = clock.nowMs();
       const movable = this.#anyWouldDo && startedAtMs < deadlineMs;
       try {
         const giveUpAtMs = movable ? Math.min(deadlineMs, startedAtMs + SEND_PATIENCE_MS) : deadlineMs;
-        const outcome = await log.append(topic, queueId, records, { ...options, giveUpAtMs });
+        const outcome = await log.append(topic, queueId, records, { companions, giveUpAtMs, objectUntilMs: deadlineMs });
         if (outcome.status === "stored")
           choice.saw(topic.uid, queueId, { latencyMs: clock.nowMs() - startedAtMs, lostRaces: outcome.lostRaces });
         return outcome;
