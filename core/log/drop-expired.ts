@@ -38,14 +38,15 @@ export async function dropExpired(
   for (let from = 0; !signal.aborted; ) {
     const { blocks, more } = await pages.ascending(pk, from, BLOCKS_PER_PAGE);
     const kept = blocks.findIndex((block) => storedUntilMs(block) >= keptFromMs);
-    const going = blocks.slice(0, kept >= 0 ? kept : more ? blocks.length : -1);
+    // There may be none behind the last of a page, whatever it says.
+    const going = blocks.slice(0, kept >= 0 ? kept : -1);
     const last = going.at(-1);
     if (!last) break;
     const keyOf = ({ base }: Block): Key => blockKey(queue.topicUid, queue.queueId, base);
     await Promise.all(going.map((block) => items.delete(keyOf(block))));
     const bytes = going.reduce((sum, block) => sum + block.bytes, dropped?.bytes ?? 0);
     dropped = { first: dropped?.first ?? keyOf(going[0] as Block), last: keyOf(last), bytes };
-    if (going.length < blocks.length) break;
+    if (kept >= 0 || !more) break;
     from = last.base + 1;
   }
   return dropped;

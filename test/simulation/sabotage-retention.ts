@@ -1,4 +1,5 @@
-import { TOPICS_PK } from "../../core/keys.ts";
+import { offsetSk, TOPICS_PK } from "../../core/keys.ts";
+import { blockOf, nextBase } from "../../core/log/block.ts";
 import { BLOCKS_PER_QUERY_MAX } from "../../core/log/log-limits.ts";
 import { QueueReader } from "../../core/log/queue-reader.ts";
 import type { Item, Query, QueryPage } from "../../core/ports/item-store.ts";
@@ -37,10 +38,12 @@ const answering = (answer: (page: QueryPage, query: Query) => QueryPage): Sabota
   return (items) => ({ ...tamper(items, {}), query: async (query) => answer(await items.query(query), query) });
 };
 
-/** The pages that the deletion of expired blocks asks for hide where a chain ends, so that it deletes the last block too. */
-export const dropsTails = answering((page, { pk, limit }) =>
-  isBlock({ pk, sk: "" }) && limit > BLOCKS_PER_QUERY_MAX ? { ...page, more: page.items.length > 0 } : page,
-);
+/** The pages that the deletion of expired blocks asks for show one block too many, so that it deletes the last one too. */
+export const dropsTails = answering((page, { pk, limit }) => {
+  const last = page.items.at(-1);
+  if (!last || page.more || !isBlock(last) || limit <= BLOCKS_PER_QUERY_MAX) return page;
+  return { ...page, items: [...page.items, { ...last, pk, sk: offsetSk(nextBase(blockOf(last))) }] };
+});
 
 /** Blocks are deleted an hour before their messages expire, and not an hour after. Nothing but the deletion queries topics. */
 export const dropsEarly = answering((page, { pk }) =>

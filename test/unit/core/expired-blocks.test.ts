@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { MemoryItemStore } from "../../../adapters/memory/memory-item-store.ts";
-import { blockKey } from "../../../core/keys.ts";
-import { blockItem } from "../../../core/log/block.ts";
+import { blockKey, queuePk, skOffset } from "../../../core/keys.ts";
+import { blockItem, blockOf } from "../../../core/log/block.ts";
+import { dropExpired } from "../../../core/log/drop-expired.ts";
 import { encodeBatch } from "../../../core/log/frame.ts";
 import { CAP_STEP } from "../../../core/log/log-limits.ts";
 import { queueOf } from "../../../core/log/queue.ts";
@@ -110,5 +111,16 @@ describe("a chain of which a part has expired", () => {
       most = Math.max(most, chain.queries() - before);
     }
     expect(most).toBeLessThan(8);
+  });
+
+  it("is dropped but for its last block, however many blocks fill a page", async () => {
+    for (const blocks of [1, 63, 64, 65, 128]) {
+      const chain = await unevenChain(new SeededRandom(blocks), blocks);
+      const clock = { nowMs: () => chain.endMs + 3 * HOUR_MS, sleep: async () => undefined };
+      const dropped = await dropExpired({ items: chain.items, clock }, QUEUE, new AbortController().signal);
+      const left = (await chain.items.query({ pk: queuePk("t", 0), limit: 1_000 })).items;
+      expect(left.map((item) => skOffset(item.sk) + blockOf(item).count)).toEqual([chain.end]);
+      expect(dropped === undefined).toBe(blocks === 1);
+    }
   });
 });
