@@ -11,7 +11,7 @@ import { BlockPages } from "./block-pages.ts";
 import { appending, closing, expiryAsRead } from "./block-update.ts";
 import type { AppendDependencies, ChainWrite, ChainWriteResult } from "./chain-write.ts";
 import { Contention } from "./contention.ts";
-import { EXPIRY_GUARD_SECONDS, TAIL_CACHE_MS } from "./log-limits.ts";
+import { EXPIRY_GUARD_SECONDS, RESTART_SECONDS, TAIL_CACHE_MS } from "./log-limits.ts";
 import { atDamage, type CallResult, giveUp, type PendingAppend, type Pinned, type Step, withOutcome } from "./pending-append.ts";
 
 /** The last known end of the chain. */
@@ -88,7 +88,7 @@ export class ChainWriter {
       await this.#store.clock.sleep(TAIL_CACHE_MS);
       return this.#restart(pending, expirySeconds);
     }
-    if (!tail || !isLive(tail, nowMs)) return this.#restart(pending, expirySeconds);
+    if (!tail || !isLive(tail, nowMs + RESTART_SECONDS * 1_000)) return this.#restart(pending, expirySeconds);
     if (tail.expiresAtSeconds <= nowMs / 1_000 + EXPIRY_GUARD_SECONDS) return this.#touch(tail);
     const expiresAtSeconds = Math.max(expirySeconds, tail.expiresAtSeconds);
     const cap = await this.#anchor.reaching(nextBase(tail) + write.count);
@@ -152,7 +152,7 @@ export class ChainWriter {
     const { tail, readable: dead } = await this.#pages.end(this.#pk);
     const nowMs = this.#nowMs();
     const damaged = tail?.damage !== undefined;
-    if (tail && !damaged && isLive(tail, nowMs)) return "again";
+    if (tail && !damaged && isLive(tail, nowMs + RESTART_SECONDS * 1_000)) return "again";
     const expiresAtSeconds = Math.max(expirySeconds, dead?.expiresAtSeconds ?? 0);
     const storedFromMs = Math.max(write.storedAtMs, dead ? storedUntilMs(dead) : 0);
     const format3 = (this.#store.format?.version ?? NEWEST_FORMAT) >= 3;

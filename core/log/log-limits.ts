@@ -34,6 +34,11 @@ export const CAP_STEP = 65_536;
 export const EXPIRY_GUARD_SECONDS = 3_600;
 /** Raises of its retention that a topic remembers. */
 export const RETENTION_RAISES_MAX = 16;
+/**
+ * A tail that expires within this time is not touched any more: the chain starts again at the cap. The table may delete the block behind
+ * it by then, and a reader whose clock is ahead takes it for expired. All of its messages have expired a day before.
+ */
+export const RESTART_SECONDS = 20 * 60;
 export const EXPIRY_SLACK_SECONDS = 24 * 3_600;
 /** A cached tail older than this is read again: a read is cheaper than a failed write. */
 export const TAIL_CACHE_MS = SECOND_MS;
