@@ -184,7 +184,7 @@ export const offsetSk = (offset: number): string => String(offset).padStart(OFFS
 const timeSk = (ms: number): string => String(ms).padStart(TIME_DIGITS, "0");
 export const skOffset = (sk: string): number => Number(sk);
 
-/** Days an object is kept: its topic's retention, its chain's extra life, and two days to copy it. The last class is for delays. */
+/** Days a bucket keeps an object: its topic's retention and two days more. The last class is for delays. */
 export const RETENTION_CLASSES_DAYS = [4, 7, 14, 35, 95, 370, 3_700] as const;
 
 export function retentionClassDays(retentionHours: number): number {

@@ -27,7 +27,7 @@ const WRITE_ID_BYTES = 6;
  *
  * The state of a write depends on the tail:
  * - unknown, or cached for longer than `contention.ts` allows: read it, because a read is cheaper than a failed write;
- * - dead (expired or never there): restart the chain at the anchor's cap, in one transaction;
+ * - dead (never there, expired, or about to be for somebody): restart the chain at the anchor's cap, in one transaction;
  * - damaged: likewise, because its end is unknown. The damaged block stays;
  * - near its expiry: touch it (longer life, closed), then read again: a frozen writer must not meet a deleted block;
  * - open: one conditional update. The table puts concurrent writers in order;

@@ -75,7 +75,7 @@ export class TopicRegistry {
     return { topic: value, created };
   }
 
-  /** Errors: FORBIDDEN, ILLEGAL_TOPIC, TOPIC_NOT_FOUND, PRECONDITION_FAILED, BAD_REQUEST. */
+  /** Errors: FORBIDDEN, ILLEGAL_TOPIC, TOPIC_NOT_FOUND, PRECONDITION_FAILED, BAD_REQUEST, QUOTA_EXCEEDED. */
   async patch(name: string, settings: Nullable<TopicSettings>, guard: QueueChangeGuard, match?: VersionMatch): Promise<Topic> {
     checkUserTopicName(name);
     return this.#topics.change(name, match, (current) => this.#change(current, settings, guard));

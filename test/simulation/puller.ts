@@ -20,8 +20,8 @@ export async function pullOn(stage: Stage): Promise<void> {
     const result = await stage.ask((broker) => broker.pullMessages(TOPIC, queueId, request), CALL_MS);
     if (result === SILENCE || BrokerError.is(result)) continue;
     world.note(`pull of ${queueId}/${from}: ${result.status}`);
-    const { minOffset, maxOffset } = result;
-    auditor.begins({ queueId, askedMs, minOffset, maxOffset }, world.nowMs);
+    const { minOffset } = result;
+    auditor.begins({ queueId, askedMs, minOffset }, world.nowMs);
     if (result.status === "OFFSET_ILLEGAL") {
       auditor.pullRefused(queueId, from);
       offset = result.minOffset;

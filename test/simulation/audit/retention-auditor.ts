@@ -23,7 +23,6 @@ export interface Beginning {
   readonly queueId: number;
   readonly askedMs: number;
   readonly minOffset: number;
-  readonly maxOffset: number;
 }
 
 /**
@@ -82,18 +81,16 @@ export class RetentionAuditor {
   }
 
   /**
-   * A pull says where its queue begins: never before where one said that was answered when this one was not asked yet. One that found
-   * nothing left does not count: in the second before the last block expires, a reader whose clock is ahead names the offset at which the
-   * chain would begin anew, and a writer whose clock is behind still goes on behind that block.
+   * A pull says where its queue begins: never before where one said that was answered when this one was not asked yet.
    */
-  begins({ queueId, askedMs, minOffset, maxOffset }: Beginning, nowMs: number): void {
+  begins({ queueId, askedMs, minOffset }: Beginning, nowMs: number): void {
     const told = this.#begins.get(queueId) ?? [];
     // Readers differ by their clocks, and by what they know of the retention.
     const earlier = told.filter(({ toldMs }) => toldMs + this.#knownMs <= askedMs);
     const furthest = Math.max(...earlier.map((one) => one.minOffset));
     if (minOffset < furthest)
       this.#violations.add("I1", `queue ${queueId} begins at ${minOffset}, and began at ${furthest} before`);
-    if (minOffset < maxOffset) this.#begins.set(queueId, [...told, { toldMs: nowMs, minOffset }]);
+    this.#begins.set(queueId, [...told, { toldMs: nowMs, minOffset }]);
   }
 
   /** The shortest retention at any time of a period, hours, where `of` chooses among those that may be in force at one moment. */

@@ -148,6 +148,14 @@ describe("the log of a queue", () => {
     expect((await read(handler(3), 0)).map(({ text }) => text)).toEqual(["b"]);
   });
 
+  it("starts a chain again that expires within minutes: for another it may have", async () => {
+    const { handler, pass } = setUp();
+    expect(await append(handler(1), "a")).toBe(0);
+    pass(24.7 * HOUR_MS);
+    expect(await append(handler(2), "b")).toBe(CAP_STEP);
+    expect((await read(handler(3), 0)).map(({ text }) => text)).toEqual(["b"]);
+  });
+
   it("raises the cap before it is reached", async () => {
     const { handler, items } = setUp();
     const log = handler();
