@@ -4,8 +4,9 @@ import { StoreUnavailable } from "../ports/store-failures.ts";
 import { CAP_STEP } from "./log-limits.ts";
 
 /**
- * A queue's anchor: [cap] the offset below which the chain may use offsets. The anchor outlives every block, and the cap only grows, so
- * an old copy is safe. An expired chain starts again at the cap.
+ * A queue's anchor: [cap] the offset below which the chain may use offsets; [rn] the offset below which everything is in segments, or
+ * has expired, absent: 0. The anchor outlives every block, and both only grow, so an old copy is safe. An expired chain starts again at
+ * the cap.
  */
 export class Anchor {
   readonly #items: ItemStore;
@@ -27,6 +28,22 @@ export class Anchor {
     const item = await this.#items.get(this.#key);
     this.#known = (item?.cap as number | undefined) ?? 0;
     return this.#known;
+  }
+
+  /** The offset below which everything is in segments, or has expired; `undefined` for a queue that has no anchor. */
+  async rolledTo(): Promise<number | undefined> {
+    const item = await this.#items.get(this.#key);
+    return item?.cap === undefined ? undefined : ((item.rn as number | undefined) ?? 0);
+  }
+
+  /** The write that makes a roll from `seen` to `end` exclusive, as part of its transaction. A deleted topic's anchor does not come back. */
+  rolledFrom(seen: number, end: number): TransactWrite {
+    return {
+      kind: "update",
+      key: this.#key,
+      changes: [{ op: "set", name: "rn", value: end }],
+      when: [{ op: "exists", name: "cap" }, seen === 0 ? { op: "absent", name: "rn" } : { op: "=", name: "rn", value: seen }],
+    };
   }
 
   /** A cap of at least `end`: if necessary the cap is raised. Errors: `StoreUnavailable` if the anchor was deleted with its topic. */

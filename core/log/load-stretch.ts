@@ -1,7 +1,7 @@
 import { StoreCorrupt } from "../ports/store-failures.ts";
 import type { Block } from "./block.ts";
 import type { FrameContent, FrameReader } from "./frame-reader.ts";
-import { type Slice, type Stretch, slicesOf } from "./slices.ts";
+import { NO_FRAME, type Slice, type Stretch, slicesOf } from "./slices.ts";
 
 /** A slice of a stretch, and its content. */
 export interface LoadedSlice {
@@ -16,14 +16,14 @@ export interface LoadedSlice {
 export async function loadStretch(
   stretch: Stretch,
   frames: FrameReader,
-  again: (base: number) => Promise<Block | undefined>,
+  again: (block: Block) => Promise<Block | undefined>,
   wanted?: ReadonlySet<number>,
 ): Promise<readonly LoadedSlice[]> {
   const loaded = await load(stretch, frames, wanted);
   const suspects = new Set(loaded.filter(({ content }) => StoreCorrupt.is(content)).map(({ slice }) => slice.block));
   if (suspects.size === 0) return loaded;
   const blocks: Block[] = [];
-  for (const block of stretch.blocks) blocks.push((suspects.has(block) && (await again(block.base))) || block);
+  for (const block of stretch.blocks) blocks.push((suspects.has(block) && (await again(block))) || block);
   return load({ ...stretch, blocks }, frames, wanted);
 }
 
@@ -34,7 +34,7 @@ async function load(stretch: Stretch, frames: FrameReader, wanted?: ReadonlySet<
 }
 
 async function contentOf({ block, frame }: Slice, frames: FrameReader): Promise<FrameContent> {
-  return frame ? frames.content(frame) : new StoreCorrupt(block.damage ?? "a block holds something that is no frame");
+  return frame ? frames.content(frame) : new StoreCorrupt(block.damage ?? NO_FRAME);
 }
 
 function holdsOne({ offset, count }: Slice, wanted: ReadonlySet<number>): boolean {

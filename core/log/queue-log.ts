@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
 import type { MessageFilter } from "../filter/compile-filter.ts";
-import { blockKey, framesObjectExpiresMs, queuePk } from "../keys.ts";
+import { framesObjectExpiresMs, queuePk } from "../keys.ts";
 import { SCAN_BYTES } from "../limits.ts";
 import { makeFrameId, messageIdOf, toHex } from "../message/message-id.ts";
 import type { MessageRecord } from "../message/record-codec.ts";
@@ -9,7 +9,7 @@ import type { TransactWrite } from "../ports/item-store.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
 import { growingTo } from "../store/growing-to.ts";
 import type { Topic } from "../terms.ts";
-import { type Block, blockOf, offsetOfFrame } from "./block.ts";
+import type { Block } from "./block.ts";
 import type { Appended, Refused } from "./chain-write.ts";
 import { countWithin } from "./count-within.ts";
 import { DetachedFrames } from "./detached-frames.ts";
@@ -107,12 +107,10 @@ export class QueueLog {
     return { ...result, messageIds: records.map((record, ordinal) => record.messageId ?? messageIdOf(idHex, ordinal)) };
   }
 
-  /** Where a frame that was stored there begins; `undefined` once its block is gone. */
+  /** Where a frame that was stored there begins, in the chain or in a segment; `undefined` once it is gone. */
   async find(topicUid: string, { queueId, base, frameId }: FramePlace): Promise<FoundFrame | undefined> {
-    const item = await this.#store.items.get(blockKey(topicUid, queueId, base));
-    const block = item && blockOf(item);
-    const offset = block && offsetOfFrame(block, frameId);
-    return offset === undefined ? undefined : { offset, storedAtMs: storedAtMsOf(block as Block, offset) };
+    const found = await this.reader.find({ topicUid, queueId }, base, frameId);
+    return found && { offset: found.offset, storedAtMs: storedAtMsOf(found.block, found.offset) };
   }
 
   /**
@@ -121,7 +119,7 @@ export class QueueLog {
    */
   async messages(run: Run, from: number, count: number, queue: Queue, wanted?: ReadonlySet<number>): Promise<ReadMessages> {
     const unreadable: Unreadable[] = [];
-    const again = (base: number) => this.reader.again(queue, base);
+    const again = (block: Block) => this.reader.again(queue, block);
     const stretch = { blocks: run.blocks, from, count };
     const messages = await messagesOf(stretch, queue.queueId, this.#frames, { wanted, again, unreadable });
     return { messages, unreadable };
@@ -154,7 +152,7 @@ export class QueueLog {
   }
 
   #load({ blocks, from }: Run, count: number, queue: Queue) {
-    return loadStretch({ blocks, from, count }, this.#frames, (base) => this.reader.again(queue, base));
+    return loadStretch({ blocks, from, count }, this.#frames, (block) => this.reader.again(queue, block));
   }
 
   #encode(head: { storedAtMs: number; id: Uint8Array }, records: readonly MessageRecord[]): Uint8Array {

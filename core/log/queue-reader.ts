@@ -1,19 +1,22 @@
 import { LRUCache } from "lru-cache";
-import { offsetSk, queuePk } from "../keys.ts";
+import { blockKey, offsetSk, queuePk } from "../keys.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ItemStore } from "../ports/item-store.ts";
+import type { ObjectStore } from "../ports/object-store.ts";
 import type { StoredAt } from "../requests.ts";
+import { BEHIND_MESSAGES_MIN } from "../segments/segment-limits.ts";
+import { SegmentReader } from "../segments/segment-reader.ts";
 import { growingTo } from "../store/growing-to.ts";
 import { Anchor } from "./anchor.ts";
-import { type Block, isLive, isOpen, nextBase, storedUntilMs } from "./block.ts";
-import { BlockCache } from "./block-cache.ts";
+import { type Block, blockOf, isLive, isOpen, nextBase, offsetOfFrame, storedUntilMs } from "./block.ts";
 import { BlockPages } from "./block-pages.ts";
-import { firstBlockFrom } from "./first-block-from.ts";
-import { QUEUE_ENDS_MAX, SMALL_BLOCK_BYTES, SMALL_BLOCKS_PER_QUERY } from "./log-limits.ts";
+import { firstStored } from "./first-stored.ts";
+import { BLOCK_CACHE_BYTES, QUEUE_ENDS_MAX, SMALL_BLOCK_BYTES, SMALL_BLOCKS_PER_QUERY } from "./log-limits.ts";
 import type { Queue, QueueName } from "./queue.ts";
 import { horizonMs } from "./retention.ts";
 import { type Run, RunWalk, type Seen } from "./run-walk.ts";
-import { firstStoredAt } from "./slices.ts";
+import { partFrom } from "./slices.ts";
+import { SpanCache } from "./span-cache.ts";
 
 export interface QueueBounds {
   readonly minOffset: number;
@@ -22,8 +25,11 @@ export interface QueueBounds {
 }
 
 /**
- * Reads a queue's chain. Full blocks never change, so they are cached (16 MB); open blocks are always read anew. The known end of a
- * queue is kept too: stored messages stay stored.
+ * Reads a queue: its chain, and the segments that blocks were copied to. Full blocks never change, so they are cached (16 MB); open
+ * blocks are always read anew. The known end of a queue is kept too: stored messages stay stored.
+ *
+ * A block may have left the chain for a segment. So offsets that the chain does not have have expired only if no segment has them
+ * either. The last block never leaves, so behind the end of the chain there is nothing to look for.
  */
 export class QueueReader {
   readonly #items: ItemStore;
@@ -32,12 +38,14 @@ export class QueueReader {
   readonly #seen = new LRUCache<string, Seen>(growingTo(QUEUE_ENDS_MAX));
   /** Bases of blocks before which everything has expired: the horizon never falls. */
   readonly #firsts = new LRUCache<string, number>(growingTo(QUEUE_ENDS_MAX));
-  readonly #full = new BlockCache();
+  readonly #full = new SpanCache<Block>(BLOCK_CACHE_BYTES, ({ bytes }) => bytes + 300);
+  readonly #segments: SegmentReader;
 
-  constructor(store: { readonly items: ItemStore; readonly clock: Clock }) {
+  constructor(store: { readonly items: ItemStore; readonly objects: ObjectStore; readonly clock: Clock }) {
     this.#items = store.items;
     this.#pages = new BlockPages(store.items);
     this.#clock = store.clock;
+    this.#segments = new SegmentReader(store);
   }
 
   /** Keeps a block that this process wrote, so that a waiting reader need not fetch it. */
@@ -59,17 +67,17 @@ export class QueueReader {
     const wanted = { from, count, horizonMs: this.#horizonMs(queue) };
     const walk = new RunWalk(wanted, this.#seen.get(pk));
     this.#walkCached(pk, walk);
+    await this.#walkRolled(queue, walk);
     let start = walk.blocks.length > 0 || hint === undefined ? undefined : hint;
-    if (walk.blocks.length === 0 && hint === undefined) walk.take(await this.#blockAt(pk, from));
+    if (walk.blocks.length === 0 && hint === undefined) walk.take(await this.#blockAt(pk, walk.next));
     while (!walk.done) {
       const { blocks, more } = await this.#pages.ascending(pk, start ?? walk.next, walk.queryLimit(start));
       start = undefined;
       for (const block of blocks) this.#saw(pk, block);
       for (const block of blocks) {
         if (!isLive(block, this.#clock.nowMs()) || nextBase(block) <= walk.next) continue;
-        // A page is no snapshot: the block before a gap may have grown, so it is read once more. Only offsets that are still missing
-        // then, and have a live block behind them, have expired.
-        if (block.base > walk.next) walk.take(await this.#blockAt(pk, walk.next));
+        // Only offsets that are missing in the chain and in segments, and have a live block behind them, have expired.
+        if (block.base > walk.next) await this.#walkGap(queue, walk, block.base);
         walk.take(block);
         if (walk.done) break;
       }
@@ -78,28 +86,44 @@ export class QueueReader {
       if (!last || walk.blocks.length > 0) continue;
       walk.passed(nextBase(last));
       if (!isLive(last, this.#clock.nowMs()) || storedUntilMs(last) < wanted.horizonMs) {
-        // Expired blocks may fill very many pages: continue at the first live block.
+        // Expired blocks may fill very many pages: continue where the first live message is.
         const live = await this.#firstFrom(queue, wanted.horizonMs);
         if (live === undefined) break;
         walk.passed(live);
+        await this.#walkRolled(queue, walk);
       }
       // The hint was far behind: the block that holds the offset may start before it, which the next query would miss.
-      walk.take(await this.#blockAt(pk, walk.next));
+      if (walk.blocks.length === 0) walk.take(await this.#blockAt(pk, walk.next));
     }
     return walk.run();
   }
 
   /**
-   * The block that starts at `base` as it is stored now, read past the cache: the cached copy may have been garbled on the way.
+   * A block, or the part of one, as it is stored now, read past the caches: the cached copy may have been garbled on the way.
    * `undefined` if it is gone or cannot be read.
    */
-  async again(queue: QueueName, base: number): Promise<Block | undefined> {
+  async again(queue: QueueName, block: Block): Promise<Block | undefined> {
+    const { base } = block;
     const pk = queuePk(queue.topicUid, queue.queueId);
+    const holds = (found: Block | undefined) => found?.base === base && nextBase(found) >= nextBase(block) && !found.damage;
+    const entry = base < this.#segments.knownEnd(queue) ? await this.#segments.entryAt(queue, base) : undefined;
+    const [rolled] = entry ? await this.#segments.blocksAgain(queue, entry, base) : [];
+    const part = rolled && partFrom(rolled, base);
+    if (holds(part)) return part;
     this.#full.forget(pk, base);
-    const block = await this.#pages.atOrBefore(pk, base);
-    if (block?.base !== base || block.damage !== undefined) return undefined;
-    this.#saw(pk, block);
-    return block;
+    const found = await this.#pages.atOrBefore(pk, base);
+    if (!holds(found)) return undefined;
+    this.#saw(pk, found as Block);
+    return found;
+  }
+
+  /** The block that holds a frame which was stored in the block at `base`, and the frame's offset; `undefined` once it is gone. */
+  async find(queue: QueueName, base: number, frameId: Uint8Array): Promise<{ block: Block; offset: number } | undefined> {
+    const item = await this.#items.get(blockKey(queue.topicUid, queue.queueId, base));
+    if (!item) return this.#segments.find(queue, base, frameId);
+    const block = blockOf(item);
+    const offset = offsetOfFrame(block, frameId);
+    return offset === undefined ? undefined : { block, offset };
   }
 
   /** Whether `offset` is stored, by an eventually consistent read: the latest writes may be missed. `hint` as in `run`. */
@@ -179,9 +203,10 @@ export class QueueReader {
     const startAt = this.#firsts.get(pk) ?? 0;
     const small = (this.#seen.get(pk)?.bytes ?? Number.POSITIVE_INFINITY) <= SMALL_BLOCK_BYTES;
     const pageSize = small ? SMALL_BLOCKS_PER_QUERY : 1;
-    const block = await firstBlockFrom(this.#pages, { pk, fromMs, nowMs, startAt, pageSize });
-    if (block && fromMs <= this.#horizonMs(queue)) this.#firsts.set(pk, block.base);
-    return block && firstStoredAt(block, fromMs);
+    const log = { pages: this.#pages, segments: this.#segments };
+    const first = await firstStored(log, queue, { fromMs, nowMs, startAt, pageSize });
+    if (first && fromMs <= this.#horizonMs(queue)) this.#firsts.set(pk, first.base);
+    return first?.offset;
   }
 
   #horizonMs({ retention }: Queue): number {
@@ -192,6 +217,59 @@ export class QueueReader {
     if (!isOpen(block) && block.damage === undefined) this.#full.keep(pk, block);
     const end = Math.max(nextBase(block), this.#seen.get(pk)?.end ?? 0);
     this.#seen.set(pk, { end, count: block.count, bytes: block.bytes });
+  }
+
+  /** Takes what is known to be in segments from there on, or may be, since the reader is far behind. */
+  async #walkRolled(queue: Queue, walk: RunWalk): Promise<void> {
+    if (walk.done) return;
+    const { next } = walk;
+    const isRolled = next < this.#segments.knownEnd(queue);
+    if (isRolled) await this.#walkSegments(queue, walk, Number.MAX_SAFE_INTEGER);
+    else if (this.knownEnd(queue) - next >= BEHIND_MESSAGES_MIN && (await this.#segments.glanceAt(queue, next)))
+      await this.#walkSegments(queue, walk, Number.MAX_SAFE_INTEGER);
+  }
+
+  /** Takes what segments have from there on without a gap. What they have and cannot be read is taken from the chain if that has it. */
+  async #walkSegments(queue: Queue, walk: RunWalk, until: number): Promise<void> {
+    const horizon = this.#horizonMs(queue);
+    while (!walk.done && walk.next < until) {
+      const { next } = walk;
+      const entry = await this.#segments.entryAt(queue, next);
+      if (!entry || (entry.damage !== undefined && until === Number.MAX_SAFE_INTEGER)) return;
+      const page = this.#segments.pageAt(entry, next);
+      if (walk.blocks.length === 0 && page && page.storedUntilMs < horizon) {
+        walk.passed(entry.storedUntilMs < horizon ? nextBase(entry) : nextBase(page));
+        continue;
+      }
+      const blocks = await this.#segments.blocksAt(queue, entry, next, until);
+      if (!blocks) walk.passed(nextBase(entry));
+      for (const block of blocks ?? []) {
+        const pk = queuePk(queue.topicUid, queue.queueId);
+        walk.take((block.damage !== undefined && (await this.#blockAt(pk, walk.next))) || block);
+        if (walk.done) return;
+      }
+      if (walk.next === next) return;
+    }
+  }
+
+  /**
+   * Takes what there is in front of a live block at `until`. A page is no snapshot: the block before a gap may have grown, so it is read
+   * once more. Then segments are looked into, and then the chain again, since a block is copied before it is dropped.
+   */
+  async #walkGap(queue: Queue, walk: RunWalk, until: number): Promise<void> {
+    const pk = queuePk(queue.topicUid, queue.queueId);
+    while (!walk.done && walk.next < until) {
+      const { next } = walk;
+      walk.take(await this.#blockAt(pk, next));
+      if (walk.next > next) continue;
+      const rolled = await this.#segments.firstWithin(queue, next, until);
+      if (rolled === next) await this.#walkSegments(queue, walk, until);
+      if (walk.next > next) continue;
+      walk.take(await this.#blockAt(pk, next));
+      if (walk.next > next) continue;
+      if (rolled === undefined || rolled === next || walk.blocks.length > 0) return;
+      walk.passed(rolled);
+    }
   }
 
   #walkCached(pk: string, walk: RunWalk): void {

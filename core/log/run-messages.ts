@@ -20,7 +20,7 @@ export interface Reading {
   /** Default: all. */
   readonly wanted?: ReadonlySet<number> | undefined;
   /** Reads a block once more before its messages count as unreadable. Default: no second read. */
-  readonly again?: ((base: number) => Promise<Block | undefined>) | undefined;
+  readonly again?: ((block: Block) => Promise<Block | undefined>) | undefined;
   /** Collects the unreadable messages. */
   readonly unreadable?: Unreadable[] | undefined;
 }

@@ -6,7 +6,7 @@ import {
   SMALL_BLOCKS_PER_QUERY,
   UNKNOWN_BLOCKS_PER_QUERY,
 } from "./log-limits.ts";
-import { firstStoredAt } from "./slices.ts";
+import { firstStoredAt, partFrom } from "./slices.ts";
 
 /**
  * Live blocks that follow one another without a gap; the first holds `from`. Some may be unreadable: their offsets count, and reading
@@ -76,21 +76,21 @@ export class RunWalk {
     return Math.min(BLOCKS_PER_QUERY_MAX, this.small ? Math.max(SMALL_BLOCKS_PER_QUERY, missing) : missing);
   }
 
-  take(block: Block | undefined): void {
-    if (!block || this.done || nextBase(block) <= this.next) return;
-    if (this.blocks.length === 0) {
+  take(found: Block | undefined): void {
+    if (!found || this.done || nextBase(found) <= this.next) return;
+    const last = this.blocks.at(-1);
+    // One that starts before `next` is the last one, grown; or one of a segment, where blocks may be joined.
+    const grown = found.base === last?.base;
+    const block = last && !grown && found.base < this.next ? partFrom(found, this.next) : found;
+    if (!block) return;
+    if (!last) {
       this.passed(firstRetained(block, this.#horizonMs));
       if (nextBase(block) <= this.next) return;
     } else if (block.base > this.next) {
       this.done = true;
       return;
     }
-    const last = this.blocks.at(-1);
-    if (last && block.base < this.next) {
-      // A block that starts before `next` can only be the last one, grown.
-      if (block.base !== last.base) return;
-      this.blocks.pop();
-    }
+    if (grown) this.blocks.pop();
     this.blocks.push(block);
     this.next = nextBase(block);
     this.#learn(block);

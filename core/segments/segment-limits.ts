@@ -12,3 +12,17 @@ export const PAGE_BYTES_MAX = 128 * KIB;
 export const SEGMENT_BYTES_MAX = OBJECT_BYTES_MAX;
 /** As many as an entry of the keys can tell apart. */
 export const SEGMENT_RUNS_MAX = 65_536;
+/** Bytes of a segment per read: at first, and at most while somebody reads on in order. */
+export const READ_AHEAD_BYTES = { first: 128 * KIB, most: 1_024 * KIB } as const;
+/** Places for which a process remembers how far to read ahead. */
+export const READ_AHEADS_MAX = 4_096;
+/** Pages that one process keeps. */
+export const PAGE_CACHE_BYTES = 16 * 1_024 * KIB;
+/** Index items that one process keeps. */
+export const INDEX_CACHE_BYTES = 4 * 1_024 * KIB;
+/** A reader so many messages behind the end of its queue may find them in segments. */
+export const BEHIND_MESSAGES_MIN = 1_024;
+/** Of its reads one looks there, */
+export const READS_PER_LOOK = 8;
+/** but not so soon after a look. */
+export const INDEX_LOOK_MS = 30_000;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { MemoryItemStore } from "../../../adapters/memory/memory-item-store.ts";
+import { MemoryObjectStore } from "../../../adapters/memory/memory-object-store.ts";
 import { blockKey, queuePk, skOffset } from "../../../core/keys.ts";
 import { blockItem, blockOf } from "../../../core/log/block.ts";
 import { dropExpired } from "../../../core/log/drop-expired.ts";
@@ -71,7 +72,11 @@ describe("a chain of which a part has expired", () => {
       const random = new SeededRandom(seed);
       const chain = await unevenChain(random, random.pick([1, 5, 300]));
       let nowMs = START_MS;
-      const reader = new QueueReader({ items: chain.items, clock: { nowMs: () => nowMs, sleep: async () => undefined } });
+      const reader = new QueueReader({
+        items: chain.items,
+        objects: new MemoryObjectStore(),
+        clock: { nowMs: () => nowMs, sleep: async () => undefined },
+      });
       const all = [...chain.times];
       for (let look = 0; look < 12 && all.length > 0; look++) {
         nowMs += random.integer(0, Math.ceil((chain.endMs - START_MS) / 8) + HOUR_MS / 4);
@@ -100,7 +105,11 @@ describe("a chain of which a part has expired", () => {
     const random = new SeededRandom(1);
     const chain = await unevenChain(random, 5_000);
     let nowMs = START_MS + (chain.endMs - START_MS) / 2;
-    const reader = new QueueReader({ items: chain.items, clock: { nowMs: () => nowMs, sleep: async () => undefined } });
+    const reader = new QueueReader({
+      items: chain.items,
+      objects: new MemoryObjectStore(),
+      clock: { nowMs: () => nowMs, sleep: async () => undefined },
+    });
     await reader.minOffset(QUEUE);
     expect(chain.queries()).toBeLessThan(25);
     let most = 0;
