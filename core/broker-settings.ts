@@ -19,6 +19,8 @@ export interface BrokerSettings extends LogSettings {
   readonly timerUnitsPerSecond: number;
   /** How a queue is chosen for messages that may go to any: `sticky` if reading a tail costs a request. */
   readonly queueChoice: QueueChoicePolicy;
+  /** A run of a queue that is worth a place in a segment, in bytes, once it is some minutes old. */
+  readonly rollBytesMin: number;
   /** How often a waiting request looks for other processes' writes: after `firstMs`, then less and less often. */
   readonly polling: { readonly firstMs: number; readonly mostMs: number } | undefined;
 }
@@ -30,6 +32,7 @@ export const SOLE_PROCESS: BrokerSettings = {
   flightMs: 0,
   timerUnitsPerSecond: Number.POSITIVE_INFINITY,
   queueChoice: "roundRobin",
+  rollBytesMin: 64 * 1_024,
   polling: undefined,
   inlineFrameBytesMax: INLINE_FRAME_BYTES_MAX,
   transactedInlineBytesMax: INLINE_FRAME_BYTES_MAX,
@@ -45,6 +48,8 @@ export const SHARED_STORE: BrokerSettings = {
   // The units of one partition of a table: the timers that are due next are in a few partitions.
   timerUnitsPerSecond: 1_000,
   queueChoice: "sticky",
+  // Its item takes four write units: a message's part of them is a sixtieth of a unit.
+  rollBytesMin: 256 * 1_024,
   polling: { firstMs: 1_000, mostMs: 5_000 },
   inlineFrameBytesMax: INLINE_FRAME_BYTES_MAX,
   transactedInlineBytesMax: TRANSACTED_INLINE_BYTES_MAX,

@@ -30,7 +30,6 @@ import { type Events, UNHEARD } from "./ports/events.ts";
 import type { HearGauges } from "./ports/gauges.ts";
 import { type Reading, UNBOUNDED_READING } from "./ports/reading.ts";
 import type { Signer } from "./ports/signer.ts";
-import { StoreUnavailable } from "./ports/store-failures.ts";
 import { QueueChoice } from "./produce/queue-choice.ts";
 import { sendMessages } from "./produce/send-messages.ts";
 import { AttemptTags } from "./progress/attempt-tags.ts";
@@ -44,7 +43,7 @@ import { Rotation } from "./receive/rotation.ts";
 import { ReceiptHandles } from "./settle/receipt-handle.ts";
 import { settleMessages } from "./settle/settle-messages.ts";
 import { type OpenedStore, openStore } from "./store/open-store.ts";
-import { answering, answeringSteps } from "./store/store-errors.ts";
+import { answering, answeringSteps, unlessFull } from "./store/store-errors.ts";
 import { listScheduled } from "./timer/list-scheduled.ts";
 import { deleteParked, listParked } from "./timer/parked-timers.ts";
 import { RecallHandles } from "./timer/recall-handle.ts";
@@ -82,13 +81,13 @@ export interface RunningBroker extends Broker {
   keepGoing(signal: AbortSignal): Promise<void>;
   /** Deletes what has expired, where deleting costs nothing; `dropped` hears of each queue that had some. Errors: `StoreUnavailable`. */
   dropExpired(signal: AbortSignal, dropped: (blocks: DroppedBlocks) => Promise<void>): Promise<void>;
+  /**
+   * Copies what is full of queues to segments and then drops it, until the signal aborts: for a process that is alone on its store;
+   * `dropped` hears of blocks that went. It does nothing on a store whose format knows no segments.
+   */
+  keepRolling(signal: AbortSignal, dropped: (blocks: DroppedBlocks) => Promise<void>): Promise<void>;
   /** Ends all long polls, now and from now on. */
   stop(): void;
-}
-
-/** Ignores a full disk, so that the broker starts with the stored settings: only a running broker can make room. */
-function unlessFull(error: unknown): void {
-  if (!StoreUnavailable.is(error) || error.reason !== "full") throw error;
 }
 
 /** Errors: `StoreCorrupt` if a newer version wrote this store; `StoreUnavailable`. */
@@ -111,6 +110,11 @@ export async function createBroker(dependencies: BrokerDependencies): Promise<Ru
       await transactions.finishChecks(0);
     },
     dropExpired: (signal, dropped) => dropExpiredMessages({ items, clock }, signal, dropped),
+    async keepRolling(signal, dropped) {
+      if (format.version < 4) return;
+      const { keepRolling } = await import("./roller/keep-rolling.ts");
+      await keepRolling(parts.rolling, signal, dropped);
+    },
     stop: () => parts.arrivals.stop(),
 
     ...topicVerbs(parts),
@@ -192,8 +196,22 @@ function assemble(dependencies: BrokerDependencies, { signingKey, format, timerS
   };
   // In a process that is alone on its store, receives and settles use a clock that does not step back.
   const delivering = { ...consuming, clock: new LeaseClock(clock, settings.soleProcess) };
+  const rolling = { ...dependencies, reading, onFailure };
   const redriving = { ...consuming, groups, choice, bell: new RedriveBell(), onFailure };
-  return { topics, groups, subscriptions, arrivals, admin, producing, transactions, scanning, consuming, delivering, redriving };
+  return {
+    topics,
+    groups,
+    subscriptions,
+    arrivals,
+    admin,
+    producing,
+    transactions,
+    scanning,
+    consuming,
+    delivering,
+    redriving,
+    rolling,
+  };
 }
 
 function topicVerbs({ topics, admin, consuming }: Parts) {

@@ -31,9 +31,9 @@ export class BlockPages {
     this.#items = items;
   }
 
-  /** The blocks from the first one at or after `from`. */
-  async ascending(pk: string, from: number, limit: number): Promise<BlockPage> {
-    const page = await this.#items.query({ pk, from: offsetSk(from), limit });
+  /** The blocks from the first one at or after `from`. With `consistent` false, the latest writes may be missing. */
+  async ascending(pk: string, from: number, limit: number, consistent = true): Promise<BlockPage> {
+    const page = await this.#items.query({ pk, from: offsetSk(from), limit, consistent });
     const found = await this.#found(page);
     return { blocks: await this.#blocks(pk, found, page.more), more: page.more };
   }

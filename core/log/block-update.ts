@@ -50,3 +50,6 @@ export const closing = (block: Pick<Block, "count" | "expiresAtSeconds">, expire
 export const expiryAsRead = ({ expiresAtSeconds }: Pick<Block, "expiresAtSeconds">): readonly Condition[] => [
   { op: "=", name: "x", value: expiresAtSeconds },
 ];
+
+/** The condition that the block has as many messages as were read. */
+export const countAsRead = ({ count }: Pick<Block, "count">): readonly Condition[] => [{ op: "=", name: "n", value: count }];

@@ -69,7 +69,7 @@ export class QueueReader {
     this.#walkCached(pk, walk);
     await this.#walkRolled(queue, walk);
     let start = walk.blocks.length > 0 || hint === undefined ? undefined : hint;
-    if (walk.blocks.length === 0 && hint === undefined) walk.take(await this.#blockAt(pk, walk.next));
+    if (walk.blocks.length === 0 && hint === undefined) walk.take(await this.#readableAt(pk, walk.next));
     while (!walk.done) {
       const { blocks, more } = await this.#pages.ascending(pk, start ?? walk.next, walk.queryLimit(start));
       start = undefined;
@@ -78,6 +78,7 @@ export class QueueReader {
         if (!isLive(block, this.#clock.nowMs()) || nextBase(block) <= walk.next) continue;
         // Only offsets that are missing in the chain and in segments, and have a live block behind them, have expired.
         if (block.base > walk.next) await this.#walkGap(queue, walk, block.base);
+        if (block.damage !== undefined) await this.#walkGap(queue, walk, nextBase(block));
         walk.take(block);
         if (walk.done) break;
       }
@@ -93,7 +94,7 @@ export class QueueReader {
         await this.#walkRolled(queue, walk);
       }
       // The hint was far behind: the block that holds the offset may start before it, which the next query would miss.
-      if (walk.blocks.length === 0) walk.take(await this.#blockAt(pk, walk.next));
+      if (walk.blocks.length === 0) walk.take(await this.#readableAt(pk, walk.next));
     }
     return walk.run();
   }
@@ -253,14 +254,14 @@ export class QueueReader {
   }
 
   /**
-   * Takes what there is in front of a live block at `until`. A page is no snapshot: the block before a gap may have grown, so it is read
+   * Takes what there is in front of a live block at `until`, or in place of one that cannot be read. A page is no snapshot: the block before a gap may have grown, so it is read
    * once more. Then segments are looked into, and then the chain again, since a block is copied before it is dropped.
    */
   async #walkGap(queue: Queue, walk: RunWalk, until: number): Promise<void> {
     const pk = queuePk(queue.topicUid, queue.queueId);
     while (!walk.done && walk.next < until) {
       const { next } = walk;
-      walk.take(await this.#blockAt(pk, next));
+      walk.take(await this.#readableAt(pk, next));
       if (walk.next > next) continue;
       const rolled = await this.#segments.firstWithin(queue, next, until);
       if (rolled === next) await this.#walkSegments(queue, walk, until);
@@ -279,6 +280,12 @@ export class QueueReader {
       walk.take(block);
       block = this.#full.at(pk, walk.next);
     }
+  }
+
+  /** The live block that covers `offset`, unless it cannot be read: a segment may have it. */
+  async #readableAt(pk: string, offset: number): Promise<Block | undefined> {
+    const block = await this.#blockAt(pk, offset);
+    return block?.damage === undefined ? block : undefined;
   }
 
   /** The live block that covers `offset`. If `covering` is false: the last block at or before `offset`. */

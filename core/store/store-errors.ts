@@ -63,3 +63,8 @@ export async function finishing<T>(rest: () => Promise<T>): Promise<T> {
     throw new StoreUnavailable("unknown", error.reason, error.message, { cause: error });
   }
 }
+
+/** Ignores a full disk, so that the broker starts with the stored settings: only a running broker can make room. */
+export function unlessFull(error: unknown): void {
+  if (!StoreUnavailable.is(error) || error.reason !== "full") throw error;
+}

@@ -11,9 +11,10 @@ import { StoreCorrupt } from "../ports/store-failures.ts";
  *   2  claims know an attempt by 32 bits of its id; a pointer frame does not say what its messages weigh
  *   3  a claim's delivery is unique, and says which attempt it was taken by; a pointer frame says what its messages weigh;
  *      message groups that wait leave the progress item
+ *   4  blocks of queues are copied to segments, and may leave the chain then
  */
 export const OLDEST_FORMAT = 2;
-export const NEWEST_FORMAT = 3;
+export const NEWEST_FORMAT = 4;
 
 /** The item of a store with the newest format. */
 export const NEWEST_FORMAT_ITEM: Item = { ...FORMAT_KEY, v: NEWEST_FORMAT };

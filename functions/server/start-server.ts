@@ -69,7 +69,11 @@ export async function startServer(settings: ServerSettings, log: Log): Promise<S
     });
     const sweeper = startSweeper("maintenance", (signal) => maintain(broker, stores, signal), log);
     const stopping = new AbortController();
-    const keptGoing = broker.keepGoing(stopping.signal);
+    const { disk } = stores;
+    const keptGoing = Promise.all([
+      broker.keepGoing(stopping.signal),
+      disk && broker.keepRolling(stopping.signal, (blocks) => disk.reclaim(blocks)),
+    ]);
     return {
       url: server.url,
       async stop(graceMs) {

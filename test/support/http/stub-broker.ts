@@ -23,6 +23,7 @@ export function serveStub(verbs: Partial<Broker>, options: Partial<ServeOptions>
     stop() {},
     keepGoing: () => Promise.resolve(),
     dropExpired: () => Promise.resolve(),
+    keepRolling: () => Promise.resolve(),
   });
   const log = pino({ level: "silent" });
   const here = { host: "127.0.0.1", port: 0, requestBytesMax: 1 << 24, answerMemory: new AnswerMemory(1 << 26) };

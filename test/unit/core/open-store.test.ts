@@ -17,7 +17,7 @@ it("makes the signing key once, also when two handlers begin together", async ()
 
 it("refuses a store that a newer version wrote, and says which", async () => {
   const items = store();
-  await items.put({ ...FORMAT_KEY, v: 4 });
+  await items.put({ ...FORMAT_KEY, v: 5 });
   await expect(openStore(items, new SeededRandom(1))).rejects.toThrow(StoreCorrupt);
-  await expect(openStore(items, new SeededRandom(1))).rejects.toThrow(/format 4.*knows formats 2 to 3/);
+  await expect(openStore(items, new SeededRandom(1))).rejects.toThrow(/format 5.*knows formats 2 to 4/);
 });

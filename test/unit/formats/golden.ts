@@ -5,6 +5,7 @@ import { brokerOverTable } from "../../support/broker/broker-over-table.ts";
 import { type Left, leave } from "./history.ts";
 import { dump, noting, type StoreDump } from "./store-dump.ts";
 import { createBroker as createFormat2 } from "./versions/format-2.mjs";
+import { createBroker as createFormat3 } from "./versions/format-3.mjs";
 
 /** A store as a version left it, and what it left there. */
 export interface GoldenStore {
@@ -13,7 +14,7 @@ export interface GoldenStore {
 }
 
 /** The writer of each format. */
-export const WRITERS: Readonly<Record<number, typeof createBroker>> = { 2: createFormat2, 3: createNewest };
+export const WRITERS: Readonly<Record<number, typeof createBroker>> = { 2: createFormat2, 3: createFormat3, 4: createNewest };
 
 /** Has the writer of a format leave a store behind. */
 export async function write(format: number): Promise<GoldenStore> {

@@ -1,0 +1,26 @@
+/** Limits of rolling. */
+
+const KIB = 1_024;
+const MIB = 1_024 * KIB;
+const MINUTE_MS = 60_000;
+
+/** A segment is ended at this size. */
+export const SEGMENT_BYTES = 8 * MIB;
+/** With less room than this a segment is ended before another queue's run is added: short runs cost as many items as long ones. */
+export const ROOM_BYTES_MIN = 1 * MIB;
+/** Of segments that gather runs of several queues, one for each retention class. */
+export const GATHERED_BYTES_MAX = 16 * MIB;
+/** A queue with so much to roll is due at once; with less, once its oldest message is so old. */
+export const DUE_AT_ONCE_BYTES = 4 * MIB;
+export const DUE_AGE_MS = 10 * MINUTE_MS;
+/** What is about to expire is left where it is. */
+export const LIFE_LEFT_HOURS_MIN = 6;
+/** Blocks read by one query. */
+export const BLOCKS_PER_PAGE = 64;
+/** A block is dropped so long after its copy was seen committed: slept, not by the clock, which may jump. */
+export const DROP_GRACE_MS = 1 * MINUTE_MS;
+/** Between two passes: after one that looked at all queues, and after one that had more to do. */
+export const ROLL_PAUSE_MS = { idle: 1 * MINUTE_MS, busy: 1_000 } as const;
+/** After so much a pass ends, so that what is stored twice is dropped in between. */
+export const PASS_BYTES_MAX = 256 * MIB;
+export const TOPICS_PER_PAGE = 100;

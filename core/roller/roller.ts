@@ -1,0 +1,195 @@
+import type { BrokerSettings } from "../broker-settings.ts";
+import { toBase64url } from "../bytes/base64url.ts";
+import { queuePk, retentionClassDays, segmentObjectKey, topicKey } from "../keys.ts";
+import { Anchor } from "../log/anchor.ts";
+import { nextBase, storedUntilMs } from "../log/block.ts";
+import { BlockPages } from "../log/block-pages.ts";
+import { EXPIRY_GUARD_SECONDS } from "../log/log-limits.ts";
+import type { QueueName } from "../log/queue.ts";
+import { horizonMs, objectExpiryOf } from "../log/retention.ts";
+import type { ObjectStore } from "../ports/object-store.ts";
+import type { Reading } from "../ports/reading.ts";
+import { StoreCorrupt } from "../ports/store-failures.ts";
+import { indexItem } from "../segments/index-item.ts";
+import type { SegmentRun } from "../segments/segment-format.ts";
+import { SegmentWriter } from "../segments/segment-writer.ts";
+import { repeatUnknown } from "../store/repeat-unknown.ts";
+import type { StoreDependencies } from "../store/store-dependencies.ts";
+import type { Topic } from "../terms.ts";
+import { topicOf } from "../topic/topic-codec.ts";
+import { type CollectedRun, collectRun, lastExpiryOf, newestMsOf } from "./collect-run.ts";
+import {
+  DUE_AGE_MS,
+  DUE_AT_ONCE_BYTES,
+  GATHERED_BYTES_MAX,
+  LIFE_LEFT_HOURS_MIN,
+  ROOM_BYTES_MIN,
+  SEGMENT_BYTES,
+} from "./roll-limits.ts";
+
+const HOUR_MS = 3_600_000;
+
+export interface RollDependencies extends StoreDependencies {
+  readonly objects: ObjectStore;
+  readonly settings: Pick<BrokerSettings, "rollBytesMin">;
+  readonly reading: Pick<Reading, "pause">;
+}
+
+/** Below `end` a queue is in segments, or has expired. */
+export interface RolledQueue {
+  readonly queue: QueueName;
+  readonly end: number;
+}
+
+/** A queue's run in a segment that is not stored yet. */
+interface Part extends RolledQueue {
+  /** Where the queue was rolled to when its blocks were read. */
+  readonly seen: number;
+  readonly expiresAtSeconds: number;
+}
+
+/** A segment that gathers runs of one retention class. */
+interface Gathered {
+  readonly writer: SegmentWriter;
+  readonly parts: Part[];
+}
+
+/**
+ * Copies full blocks of queues to segments. A queue's blocks are read, then its topic's retention, so that no longer life than that was
+ * promised to any of them; then the segment is stored; and only then an index item names it. The item and the queue's watermark are one
+ * transaction, which wants the watermark as it was before the blocks were read. So a roller that dies anywhere, or finds that another
+ * was quicker, leaves at worst an object that nobody names, which goes with its class.
+ *
+ * Blocks stay where they are. One roller is one pass: after a failure it is done with, and nothing of it is committed any more.
+ */
+export class Roller {
+  readonly #store: RollDependencies;
+  readonly #pages: BlockPages;
+  /** How far each queue is known to be rolled. */
+  readonly rolled = new Map<string, RolledQueue>();
+  readonly #gathered = new Map<number, Gathered>();
+  #bytes = 0;
+
+  constructor(store: RollDependencies) {
+    this.#store = store;
+    this.#pages = new BlockPages(store.items);
+  }
+
+  /** Bytes that were collected so far. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /**
+   * Gathers what is due of a queue, and stores segments as they fill, until `isOver`. Errors: `StoreUnavailable`, `StoreCorrupt`.
+   */
+  async roll(topic: Topic, queueId: number, isOver: () => boolean): Promise<void> {
+    const queue = { topicUid: topic.uid, queueId };
+    const anchor = new Anchor(this.#store.items, topic.uid, queueId);
+    for (let before = -1; ; ) {
+      const seen = await anchor.rolledTo();
+      if (seen === undefined) return;
+      this.#committed({ queue, end: seen });
+      if (seen === before || isOver()) return;
+      before = seen;
+      const nowMs = this.#store.clock.nowMs();
+      const horizon = horizonMs(topic, nowMs);
+      const run = await collectRun(this.#pages, queue, { from: seen, nowMs, horizonMs: horizon, bytesMax: SEGMENT_BYTES });
+      const expiresAtSeconds = this.#isDue(run) ? await this.#expiryOf(topic, run) : undefined;
+      if (expiresAtSeconds === undefined) return;
+      await this.#gather(topic, queueId, run, { seen, expiresAtSeconds });
+      if (!run.more) return;
+      await this.end();
+    }
+  }
+
+  #committed(rolled: RolledQueue): void {
+    if (rolled.end > 0) this.rolled.set(queuePk(rolled.queue.topicUid, rolled.queue.queueId), rolled);
+  }
+
+  /** Stores what was gathered. */
+  async end(): Promise<void> {
+    for (const classDays of [...this.#gathered.keys()]) await this.#end(classDays);
+  }
+
+  #isDue({ blocks, bytes }: CollectedRun): boolean {
+    const [first] = blocks;
+    if (!first || bytes < this.#store.settings.rollBytesMin) return false;
+    return bytes >= DUE_AT_ONCE_BYTES || storedUntilMs(first) <= this.#store.clock.nowMs() - DUE_AGE_MS;
+  }
+
+  /** When the run's last message has surely expired, epoch seconds; `undefined` if that is soon, or the topic is gone. */
+  async #expiryOf({ name, uid }: Topic, run: CollectedRun): Promise<number | undefined> {
+    const { items, clock } = this.#store;
+    const item = await items.get(topicKey(name));
+    const topic = item && topicOf(item);
+    if (topic?.uid !== uid) return undefined;
+    const untilMs = newestMsOf(run) + topic.retentionHours * HOUR_MS;
+    if (untilMs < clock.nowMs() + LIFE_LEFT_HOURS_MIN * HOUR_MS) return undefined;
+    return Math.min(lastExpiryOf(run), Math.ceil(untilMs / 1_000) + EXPIRY_GUARD_SECONDS);
+  }
+
+  async #gather(
+    { name, uid }: Topic,
+    queueId: number,
+    { blocks, bytes }: CollectedRun,
+    { seen, expiresAtSeconds }: Pick<Part, "seen" | "expiresAtSeconds">,
+  ): Promise<void> {
+    const classDays = retentionClassDays((expiresAtSeconds * 1_000 - this.#store.clock.nowMs()) / HOUR_MS);
+    const taken = this.#gathered.get(classDays);
+    if (taken && taken.writer.bytesMax + bytes > SEGMENT_BYTES + ROOM_BYTES_MIN) await this.#end(classDays);
+    const gathered = this.#gathered.get(classDays) ?? { writer: new SegmentWriter(), parts: [] };
+    this.#gathered.set(classDays, gathered);
+    const { writer, parts } = gathered;
+    for (const block of blocks) {
+      writer.append({ topicUid: uid, topic: name, queueId }, block);
+      await this.#store.reading.pause();
+    }
+    const last = blocks.at(-1);
+    if (!last) return;
+    parts.push({ queue: { topicUid: uid, queueId }, seen, end: nextBase(last), expiresAtSeconds });
+    this.#bytes += bytes;
+    if (writer.bytesMax > SEGMENT_BYTES - ROOM_BYTES_MIN) await this.#end(classDays);
+    else if (this.#gatheredBytes() > GATHERED_BYTES_MAX) await this.end();
+  }
+
+  #gatheredBytes(): number {
+    return [...this.#gathered.values()].reduce((sum, { writer }) => sum + writer.bytesMax, 0);
+  }
+
+  async #end(classDays: number): Promise<void> {
+    const gathered = this.#gathered.get(classDays);
+    if (!gathered) return;
+    this.#gathered.delete(classDays);
+    const { objects, clock, random } = this.#store;
+    const { object, runs } = gathered.writer.end();
+    const nowMs = clock.nowMs();
+    const untilMs = Math.max(...gathered.parts.map(({ expiresAtSeconds }) => expiresAtSeconds * 1_000));
+    const expiresMs = objectExpiryOf(nowMs, (untilMs - nowMs) / HOUR_MS);
+    const objectKey = segmentObjectKey(classDays, expiresMs, nowMs, toBase64url(random.bytes(9)));
+    // The key is used once and always for the same bytes, so a put whose reply was lost is repeated.
+    await repeatUnknown(this.#store, () => objects.put(objectKey, object));
+    let corrupt: StoreCorrupt | undefined;
+    for (const [index, part] of gathered.parts.entries()) {
+      try {
+        await this.#commit(part, runs[index] as SegmentRun, objectKey);
+      } catch (error) {
+        if (!StoreCorrupt.is(error)) throw error;
+        corrupt = error;
+      }
+      await this.#store.reading.pause();
+    }
+    if (corrupt) throw corrupt;
+  }
+
+  /** Refused if another roller was quicker, if an earlier call of this one was applied after all, or if the topic is gone. */
+  async #commit({ queue, seen, end, expiresAtSeconds }: Part, run: SegmentRun, objectKey: string): Promise<void> {
+    const { items } = this.#store;
+    const anchor = new Anchor(items, queue.topicUid, queue.queueId);
+    const item = indexItem(run, { objectKey, expiresAtSeconds });
+    const { ok } = await repeatUnknown(this.#store, () =>
+      items.transact([{ kind: "put", item, when: [{ op: "absent", name: "pk" }] }, anchor.rolledFrom(seen, end)]),
+    );
+    if (ok) this.#committed({ queue, end });
+  }
+}
