@@ -27,15 +27,20 @@ export async function dropRolled(
   let dropped: DroppedBlocks | undefined;
   for (let from = 0; !signal.aborted; ) {
     const { blocks, more } = await pages.ascending(pk, from, BLOCKS_PER_PAGE);
+    const going: Block[] = [];
     for (const [index, block] of blocks.slice(0, -1).entries()) {
       // Where a block that cannot be read ends is told by the next one.
       const tells = blocks[index - 1]?.damage !== undefined;
-      if (signal.aborted || nextBase(block) > end || block.damage !== undefined || tells) continue;
-      if (!(await copies.hold(block))) continue;
-      const key: Key = blockKey(queue.topicUid, queue.queueId, block.base);
-      await items.delete(key, { when: countAsRead(block) });
-      dropped = { first: dropped?.first ?? key, last: key, bytes: (dropped?.bytes ?? 0) + block.bytes };
+      if (nextBase(block) <= end && block.damage === undefined && !tells && (await copies.hold(block))) going.push(block);
       await store.reading.pause();
+    }
+    if (signal.aborted) break;
+    const keyOf = ({ base }: Block): Key => blockKey(queue.topicUid, queue.queueId, base);
+    await Promise.all(going.map((block) => items.delete(keyOf(block), { when: countAsRead(block) })));
+    const [first, newest] = [going[0], going.at(-1)];
+    if (first && newest) {
+      const bytes = going.reduce((sum, block) => sum + block.bytes, dropped?.bytes ?? 0);
+      dropped = { first: dropped?.first ?? keyOf(first), last: keyOf(newest), bytes };
     }
     const last = blocks.at(-1);
     if (!more || !last || last.base === from || nextBase(last) > end) break;
