@@ -1,7 +1,7 @@
 import { StoreCorrupt } from "../ports/store-failures.ts";
 import type { Block } from "./block.ts";
 import type { FrameContent, FrameReader } from "./frame-reader.ts";
-import { NO_FRAME, type Slice, type Stretch, slicesOf } from "./slices.ts";
+import { type Slice, type Stretch, slicesOf } from "./slices.ts";
 
 /** A slice of a stretch, and its content. */
 export interface LoadedSlice {
@@ -34,7 +34,7 @@ async function load(stretch: Stretch, frames: FrameReader, wanted?: ReadonlySet<
 }
 
 async function contentOf({ block, frame }: Slice, frames: FrameReader): Promise<FrameContent> {
-  return frame ? frames.content(frame) : new StoreCorrupt(block.damage ?? NO_FRAME);
+  return frame ? frames.content(frame) : new StoreCorrupt(block.damage ?? "a block holds something that is no frame");
 }
 
 function holdsOne({ offset, count }: Slice, wanted: ReadonlySet<number>): boolean {

@@ -15,7 +15,6 @@ import { BLOCK_CACHE_BYTES, QUEUE_ENDS_MAX, SMALL_BLOCK_BYTES, SMALL_BLOCKS_PER_
 import type { Queue, QueueName } from "./queue.ts";
 import { horizonMs } from "./retention.ts";
 import { type Run, RunWalk, type Seen } from "./run-walk.ts";
-import { partFrom } from "./slices.ts";
 import { SpanCache } from "./span-cache.ts";
 
 export interface QueueBounds {
@@ -100,7 +99,7 @@ export class QueueReader {
   }
 
   /**
-   * A block, or the part of one, as it is stored now, read past the caches: the cached copy may have been garbled on the way.
+   * A block as it is stored now, in the chain or in a segment, read past the caches: the cached copy may have been garbled on the way.
    * `undefined` if it is gone or cannot be read.
    */
   async again(queue: QueueName, block: Block): Promise<Block | undefined> {
@@ -109,8 +108,7 @@ export class QueueReader {
     const holds = (found: Block | undefined) => found?.base === base && nextBase(found) >= nextBase(block) && !found.damage;
     const entry = base < this.#segments.knownEnd(queue) ? await this.#segments.entryAt(queue, base) : undefined;
     const [rolled] = entry ? await this.#segments.blocksAgain(queue, entry, base) : [];
-    const part = rolled && partFrom(rolled, base);
-    if (holds(part)) return part;
+    if (holds(rolled)) return rolled;
     this.#full.forget(pk, base);
     const found = await this.#pages.atOrBefore(pk, base);
     if (!holds(found)) return undefined;

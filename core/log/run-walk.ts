@@ -6,7 +6,7 @@ import {
   SMALL_BLOCKS_PER_QUERY,
   UNKNOWN_BLOCKS_PER_QUERY,
 } from "./log-limits.ts";
-import { firstStoredAt, partFrom } from "./slices.ts";
+import { firstStoredAt } from "./slices.ts";
 
 /**
  * Live blocks that follow one another without a gap; the first holds `from`. Some may be unreadable: their offsets count, and reading
@@ -39,7 +39,7 @@ export interface Wanted {
 
 /**
  * Collects a run: blocks must come in order; one behind a gap is taken only as the first. A block that was taken and has grown since
- * comes again: it replaces what it was. Store times never fall along a chain, so only the first block can have messages that have
+ * comes again: it replaces what it was. A block of a segment may begin with messages of the one before. Store times never fall along a chain, so only the first block can have messages that have
  * expired, and they are its first.
  */
 export class RunWalk {
@@ -76,13 +76,9 @@ export class RunWalk {
     return Math.min(BLOCKS_PER_QUERY_MAX, this.small ? Math.max(SMALL_BLOCKS_PER_QUERY, missing) : missing);
   }
 
-  take(found: Block | undefined): void {
-    if (!found || this.done || nextBase(found) <= this.next) return;
+  take(block: Block | undefined): void {
+    if (!block || this.done || nextBase(block) <= this.next) return;
     const last = this.blocks.at(-1);
-    // One that starts before `next` is the last one, grown; or one of a segment, where blocks may be joined.
-    const grown = found.base === last?.base;
-    const block = last && !grown && found.base < this.next ? partFrom(found, this.next) : found;
-    if (!block) return;
     if (!last) {
       this.passed(firstRetained(block, this.#horizonMs));
       if (nextBase(block) <= this.next) return;
@@ -90,7 +86,8 @@ export class RunWalk {
       this.done = true;
       return;
     }
-    if (grown) this.blocks.pop();
+    // One that starts before `next` is the last one, grown; or one of a segment, where blocks may be joined: its first messages count once.
+    if (block.base === last?.base) this.blocks.pop();
     this.blocks.push(block);
     this.next = nextBase(block);
     this.#learn(block);

@@ -49,9 +49,6 @@ export function slicesOf({ blocks, from, count: length }: Stretch): readonly Sli
   return slices;
 }
 
-/** Why messages of a block that can be read cannot. */
-export const NO_FRAME = "a block holds something that is no frame";
-
 // A decoded block never changes, and is read many times.
 const checked = new WeakSet<Block>();
 
@@ -94,20 +91,6 @@ export function firstStoredAt(block: Block, timeMs: number): number {
   for (const slice of slicesOf({ blocks: [block], from: block.base, count: block.count }))
     if (slice.storedAtMs >= timeMs) return slice.offset;
   return block.base + block.count;
-}
-
-/**
- * What a block holds from an offset on, as a block: `undefined` if the offset is within a frame. Of a block that cannot be read, or that
- * does not hold what it says, the offsets stay.
- */
-export function partFrom(block: Block, offset: number): Block | undefined {
-  const { base, count, storedFromMs } = block;
-  const left = { base: offset, count: base + count - offset };
-  if (!addsUp(block)) return { ...block, ...left, frames: [], damage: block.damage ?? NO_FRAME };
-  const slices = slicesOf({ blocks: [block], from: base, count });
-  const at = slices.findIndex((slice) => slice.offset === offset);
-  if (at < 0) return undefined;
-  return { ...block, ...left, frames: block.frames.slice(at), storedFromMs: slices[at - 1]?.storedAtMs ?? storedFromMs };
 }
 
 /** Bytes of frames in a block, those of large batches in the object store included. */

@@ -67,7 +67,7 @@ export async function keepRolling(
       complete = pass.complete;
       if (pass.corrupt) onFailure(pass.corrupt);
       void clock.sleep(DROP_GRACE_MS, signal).then(() => {
-        if (!signal.aborted) for (const [pk, rolled] of pass.rolled) ripe.set(pk, rolled);
+        for (const [pk, rolled] of pass.rolled) ripe.set(pk, rolled);
       });
     } catch (error) {
       complete = true;

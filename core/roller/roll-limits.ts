@@ -20,7 +20,7 @@ export const BLOCKS_PER_PAGE = 64;
 /** A block is dropped so long after its copy was seen committed: slept, not by the clock, which may jump. */
 export const DROP_GRACE_MS = 1 * MINUTE_MS;
 /** Between two passes: after one that looked at all queues, and after one that had more to do. */
-export const ROLL_PAUSE_MS = { idle: 1 * MINUTE_MS, busy: 1_000 } as const;
+export const ROLL_PAUSE_MS = { idle: 0.5 * MINUTE_MS, busy: 1_000 } as const;
 /** After so much a pass ends, so that what is stored twice is dropped in between. */
 export const PASS_BYTES_MAX = 256 * MIB;
 export const TOPICS_PER_PAGE = 100;

@@ -67,6 +67,28 @@ describe("a queue whose blocks left for segments", () => {
     }
   });
 
+  it("goes on behind what is gone, wherever that lies", async () => {
+    const store = await RolledStore.open(2);
+    for (let round = 0; round < 3; round++) {
+      await store.send(20, { bytesMax: 100 });
+      store.ripen();
+      await store.roll();
+    }
+    await store.drop(await store.roll());
+    const before = await store.seen();
+    const [, second, third] = (await store.index()).map(({ sk }) => skOffset(sk));
+    for (const gone of [0, 1]) {
+      const [first, next] = await store.index();
+      const entry = (gone === 0 ? first : next) as Item;
+      const kept = await store.index();
+      await store.table.items.delete(entry);
+      const [from, to] = gone === 0 ? [0, second] : [second, third];
+      const left = [...before.messages].filter(([offset]) => offset < (from as number) || offset >= (to as number));
+      for (let look = 0; look < 4; look++) expect((await store.seen()).messages).toEqual(new Map(left));
+      for (const item of kept) await store.table.items.put(item);
+    }
+  });
+
   it("keeps its times where batches were stored later than they were made", async () => {
     const store = await RolledStore.open(1);
     const slow = store.table.objects.put.bind(store.table.objects);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { anchorKey, skOffset, topicKey } from "../../../../core/keys.ts";
+import { anchorKey, indexKey, skOffset, topicKey } from "../../../../core/keys.ts";
 import { CAP_STEP } from "../../../../core/log/log-limits.ts";
 import type { Item, Query } from "../../../../core/ports/item-store.ts";
 import { dropRolled } from "../../../../core/roller/drop-rolled.ts";
@@ -158,6 +158,16 @@ describe("the roller", () => {
     };
     await store.roll({ objects });
     expect(await store.index()).toEqual([]);
+  });
+
+  it("never writes over an index item", async () => {
+    const store = await RolledStore.open(4);
+    await store.send(10, { bytesMax: 100 });
+    store.ripen();
+    const other = { ...indexKey(store.topic.uid, 0, 0), x: 2_000_000_000 };
+    await store.table.items.put(other);
+    await store.roll();
+    expect([await store.index(), await store.rolledTo()]).toEqual([[other], 0]);
   });
 
   it("does not bring the anchor of a deleted topic back", async () => {
