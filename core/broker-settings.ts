@@ -56,4 +56,5 @@ export const SHARED_STORE: BrokerSettings = {
   detachedInlineBytesMax: DETACHED_INLINE_BYTES_MAX,
   // A smaller frame fits one write unit together with its block, unpacked.
   packFromBytes: 850,
+  rollHintMessages: 1_024,
 };

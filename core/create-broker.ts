@@ -40,6 +40,7 @@ import { listUnreadable } from "./progress/unreadable-message.ts";
 import { offsetAt, pullMessages } from "./pull/pull-messages.ts";
 import { receiveMessages } from "./receive/receive-messages.ts";
 import { Rotation } from "./receive/rotation.ts";
+import { keepRolling, rollHinted } from "./roller/rolling.ts";
 import { ReceiptHandles } from "./settle/receipt-handle.ts";
 import { settleMessages } from "./settle/settle-messages.ts";
 import { type OpenedStore, openStore } from "./store/open-store.ts";
@@ -110,11 +111,7 @@ export async function createBroker(dependencies: BrokerDependencies): Promise<Ru
       await transactions.finishChecks(0);
     },
     dropExpired: (signal, dropped) => dropExpiredMessages({ items, clock }, signal, dropped),
-    async keepRolling(signal, dropped) {
-      if (format.version < 4) return;
-      const { keepRolling } = await import("./roller/keep-rolling.ts");
-      await keepRolling(parts.rolling, signal, dropped);
-    },
+    keepRolling: (signal, dropped) => keepRolling(parts.rolling, signal, dropped),
     stop: () => parts.arrivals.stop(),
 
     ...topicVerbs(parts),
@@ -146,7 +143,8 @@ export async function createBroker(dependencies: BrokerDependencies): Promise<Ru
         const report = await endDepartures(admin, untilMs);
         const { running, errors } = await continueRedrives(redriving, untilMs);
         if (errors.length > 0) throw errors[0];
-        return { ...report, complete: report.complete && !running };
+        const rolled = await rollHinted(parts.rolling, untilMs);
+        return { ...report, complete: report.complete && !running && rolled };
       }),
   };
 }
@@ -196,7 +194,7 @@ function assemble(dependencies: BrokerDependencies, { signingKey, format, timerS
   };
   // In a process that is alone on its store, receives and settles use a clock that does not step back.
   const delivering = { ...consuming, clock: new LeaseClock(clock, settings.soleProcess) };
-  const rolling = { ...dependencies, reading, onFailure };
+  const rolling = { ...dependencies, format, reading, onFailure };
   const redriving = { ...consuming, groups, choice, bell: new RedriveBell(), onFailure };
   return {
     topics,

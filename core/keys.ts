@@ -27,6 +27,8 @@ import type { Key } from "./ports/item-store.ts";
  *   t#<shard>       <due ms>-<timer id>       delayed message, or check of a transaction, due then
  *   f#<timer id>    f                         delayed message that was cancelled or moved: where it is
  *   lease           shards                    who fires those of which shard, until when
+ *   roll            <topic uid>#<queue>       that the queue may have something to roll
+ *   meta            rolling                   how far the sweep is that looks at all queues for what to roll
  *   meta            timers                    over how many shards timers are spread
  *   parked          <due ms>-<timer id>       delayed message that cannot be delivered
  *   x#<shard>       <transaction id>          half message
@@ -80,6 +82,9 @@ export const indexKey = (topicUid: string, queueId: number, base: number): Key =
   pk: indexPk(topicUid, queueId),
   sk: offsetSk(base),
 });
+export const ROLL_HINTS_PK = "roll";
+export const rollHintKey = (topicUid: string, queueId: number): Key => ({ pk: ROLL_HINTS_PK, sk: `${topicUid}#${queueId}` });
+export const ROLL_SWEEP_KEY: Key = { pk: "meta", sk: "rolling" };
 export const progressKey = (subscriptionUid: string, queueId: number): Key => ({
   pk: `g#${subscriptionUid}#${queueId}`,
   sk: "g",

@@ -12,7 +12,8 @@
  * - segment: an object with runs of several queues, copied from their chains in **pages**. Its **directory** says what it holds, and
  *   its **trailer** where that is; an **index item** says of one run in which segment its pages are. A **piece** is the least that a
  *   page can begin with.
- * - roller: copies full blocks to segments. The **watermark** on a queue's anchor says how far. Blocks may be **dropped** after that.
+ * - roller: copies full blocks to segments, where a sender left a **hint**, and in a **sweep** over all queues. The **watermark** on a
+ *   queue's anchor says how far. Blocks may be **dropped** after that.
  * - detached frame: a frame that is not in a queue: of a timer, or of a half message.
  * - destination: where messages of one call are stored together: a queue, a timer, a transaction, a dead-letter topic.
  * - identity: what a send is known by, so that a repeat stores nothing: a **dedup key**, or a producer's **sequence**.

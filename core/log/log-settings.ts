@@ -21,4 +21,6 @@ export interface LogSettings {
   readonly detachedInlineBytesMax: number;
   /** Pack frames of this many bytes and more; `Infinity` never packs. */
   readonly packFromBytes: number;
+  /** A sender hints that a queue may be rolled when its offset passes a multiple of this. Absent: it does not. */
+  readonly rollHintMessages?: number | undefined;
 }

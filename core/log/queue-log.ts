@@ -7,7 +7,9 @@ import type { MessageRecord } from "../message/record-codec.ts";
 import type { RecordView } from "../message/record-view.ts";
 import type { TransactWrite } from "../ports/item-store.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
+import { rollHintItem } from "../roller/roll-hint.ts";
 import { growingTo } from "../store/growing-to.ts";
+import { NEWEST_FORMAT } from "../store/store-format.ts";
 import type { Topic } from "../terms.ts";
 import type { Block } from "./block.ts";
 import type { Appended, Refused } from "./chain-write.ts";
@@ -19,7 +21,7 @@ import { FrameReader } from "./frame-reader.ts";
 import { loadStretch } from "./load-stretch.ts";
 import { APPENDERS_MAX, FLIGHT_MS_MAX } from "./log-limits.ts";
 import type { LogDependencies, LogSettings } from "./log-settings.ts";
-import type { Queue } from "./queue.ts";
+import type { Queue, QueueName } from "./queue.ts";
 import { QueueAppender } from "./queue-appender.ts";
 import { QueueReader } from "./queue-reader.ts";
 import { type Matches, matchingOf, messagesOf, type ReadMessages, type Viewed, viewMessages } from "./run-messages.ts";
@@ -103,6 +105,7 @@ export class QueueLog {
       giveUpAtMs,
     });
     if (result.status === "refused") return result;
+    this.#hint({ topicUid: topic.uid, queueId }, result.offset, records.length);
     const idHex = toHex(head.id);
     return { ...result, messageIds: records.map((record, ordinal) => record.messageId ?? messageIdOf(idHex, ordinal)) };
   }
@@ -149,6 +152,16 @@ export class QueueLog {
   /** How many of the run's first `count` messages a scan may hold in memory, unpacked. Errors: `StoreUnavailable`. */
   countToView(run: Run, count: number): Promise<number> {
     return this.countWithin(run, count, SCAN_BYTES);
+  }
+
+  /** Nobody waits for it, and nobody misses one that is lost. */
+  #hint(queue: QueueName, offset: number, count: number): void {
+    const { items, clock, format } = this.#store;
+    const every = this.#settings.rollHintMessages;
+    if (every === undefined || Math.floor(offset / every) === Math.floor((offset + count) / every)) return;
+    if ((format?.version ?? NEWEST_FORMAT) < 4) return;
+    const item = rollHintItem({ ...queue, putAtMs: clock.nowMs() });
+    items.put(item, { when: [{ op: "absent", name: "pk" }] }).catch(() => undefined);
   }
 
   #load({ blocks, from }: Run, count: number, queue: Queue) {

@@ -41,7 +41,7 @@ export async function rollQueues(store: RollDependencies, signal: AbortSignal): 
  * Rolls and drops, until the signal aborts. A block is dropped when its copy was committed a minute ago. The minute is slept: a machine
  * that was suspended has not waited, whatever its clock says. A failure is told, and tried again.
  */
-export async function keepRolling(
+export async function rollOn(
   store: RollDependencies & { readonly onFailure: (error: unknown) => void },
   signal: AbortSignal,
   dropped: (blocks: DroppedBlocks) => Promise<void>,

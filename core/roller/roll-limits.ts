@@ -24,3 +24,6 @@ export const ROLL_PAUSE_MS = { idle: 0.5 * MINUTE_MS, busy: 1_000 } as const;
 /** After so much a pass ends, so that what is stored twice is dropped in between. */
 export const PASS_BYTES_MAX = 256 * MIB;
 export const TOPICS_PER_PAGE = 100;
+export const HINTS_PER_PAGE = 100;
+/** How often all queues are looked at where senders hint. */
+export const SWEEP_EVERY_MS = 6 * 60 * MINUTE_MS;

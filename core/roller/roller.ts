@@ -86,6 +86,8 @@ export class Roller {
   async roll(topic: Topic, queueId: number, isOver: () => boolean): Promise<void> {
     const queue = { topicUid: topic.uid, queueId };
     const anchor = new Anchor(this.#store.items, topic.uid, queueId);
+    // What was gathered of it is not behind its watermark yet.
+    if (this.#isGathered(queue)) await this.end();
     for (let before = -1; ; ) {
       const seen = await anchor.rolledTo();
       if (seen === undefined) return;
@@ -151,6 +153,12 @@ export class Roller {
     this.#bytes += bytes;
     if (writer.bytesMax > SEGMENT_BYTES - ROOM_BYTES_MIN) await this.#end(classDays);
     else if (this.#gatheredBytes() > GATHERED_BYTES_MAX) await this.end();
+  }
+
+  #isGathered({ topicUid, queueId }: QueueName): boolean {
+    return [...this.#gathered.values()].some(({ parts }) =>
+      parts.some(({ queue }) => queue.topicUid === topicUid && queue.queueId === queueId),
+    );
   }
 
   #gatheredBytes(): number {

@@ -11,6 +11,7 @@ const CODECS = Object.entries({
   log: ["anchor", "block", "block-update"],
   produce: ["known-send", "producer-state"],
   progress: ["backlog", "deferred", "moved-out-claim", "progress", "progress-change", "unreadable-message"],
+  roller: ["roll-hint", "roll-sweep"],
   segments: ["index-item"],
   store: ["open-store", "quotas", "store-format", "uid-items"],
   timer: ["parked-timers", "recall", "shard-leases", "timer", "timer-shards"],

@@ -1,0 +1,74 @@
+import { ROLL_HINTS_PK, ROLL_SWEEP_KEY, rollHintKey, TOPICS_PK } from "../keys.ts";
+import { StoreCorrupt } from "../ports/store-failures.ts";
+import { everyItem, keyAfter } from "../store/every-item.ts";
+import type { Topic } from "../terms.ts";
+import { topicOf } from "../topic/topic-codec.ts";
+import { rollHintOf } from "./roll-hint.ts";
+import { DUE_AGE_MS, HINTS_PER_PAGE, SWEEP_EVERY_MS, TOPICS_PER_PAGE } from "./roll-limits.ts";
+import { rollSweepItem, rollSweepOf } from "./roll-sweep.ts";
+import { type RollDependencies, Roller } from "./roller.ts";
+
+/**
+ * Rolls what is due of the queues that senders hinted at, and every six hours of all queues, until the clock says `untilMs`. Answers
+ * whether that was all. Where several do so at once, or one dies, only work is lost. Errors: `StoreUnavailable`; `StoreCorrupt` at the
+ * end, of a queue that was left out.
+ */
+export async function rollWhatIsDue(store: RollDependencies, untilMs: number): Promise<boolean> {
+  const roller = new Roller(store);
+  const isOver = (): boolean => store.clock.nowMs() >= untilMs;
+  let corrupt: StoreCorrupt | undefined;
+  const roll = async (topic: Topic, queueId: number): Promise<void> => {
+    try {
+      await roller.roll(topic, queueId, isOver);
+    } catch (error) {
+      if (!StoreCorrupt.is(error)) throw error;
+      corrupt = error;
+    }
+  };
+  const complete = (await takeHints(store, roll, isOver)) && (await sweep(store, roll, isOver));
+  await roller.end();
+  if (corrupt) throw corrupt;
+  return complete;
+}
+
+type Roll = (topic: Topic, queueId: number) => Promise<void>;
+
+/** A hint goes before its queue is rolled: one that is put meanwhile stays. */
+async function takeHints({ items, clock }: RollDependencies, roll: Roll, isOver: () => boolean): Promise<boolean> {
+  const page = await items.query({ pk: ROLL_HINTS_PK, limit: HINTS_PER_PAGE, consistent: false });
+  const ripe = page.items.map(rollHintOf).filter(({ putAtMs }) => putAtMs <= clock.nowMs() - DUE_AGE_MS);
+  if (ripe.length === 0) return true;
+  const topics = new Map<string, Topic>();
+  for await (const item of everyItem(items, { pk: TOPICS_PK, limit: TOPICS_PER_PAGE })) {
+    const topic = topicOf(item);
+    topics.set(topic.uid, topic);
+  }
+  for (const hint of ripe) {
+    if (isOver()) return false;
+    await items.delete(rollHintKey(hint.topicUid, hint.queueId));
+    const topic = topics.get(hint.topicUid);
+    if (topic) await roll(topic, hint.queueId);
+  }
+  return !page.more;
+}
+
+/** Goes on where the last call ended. */
+async function sweep({ items, clock }: RollDependencies, roll: Roll, isOver: () => boolean): Promise<boolean> {
+  const last = rollSweepOf(await items.get(ROLL_SWEEP_KEY, { consistent: false }));
+  const nowMs = clock.nowMs();
+  if (last.topic === undefined && nowMs - last.beganAtMs < SWEEP_EVERY_MS) return true;
+  const beganAtMs = last.topic === undefined ? nowMs : last.beganAtMs;
+  let done = last.topic;
+  const from = done === undefined ? {} : { from: keyAfter(done) };
+  for await (const item of everyItem(items, { pk: TOPICS_PK, limit: TOPICS_PER_PAGE, ...from })) {
+    if (isOver()) {
+      await items.put(rollSweepItem({ beganAtMs, topic: done ?? "" }));
+      return false;
+    }
+    const topic = topicOf(item);
+    for (let queueId = 0; queueId < topic.queuesEver; queueId++) await roll(topic, queueId);
+    done = topic.name;
+  }
+  await items.put(rollSweepItem({ beganAtMs, topic: undefined }));
+  return true;
+}
