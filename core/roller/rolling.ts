@@ -1,6 +1,8 @@
 import type { BrokerSettings } from "../broker-settings.ts";
 import type { DroppedBlocks } from "../log/drop-expired.ts";
 import type { StoreFormat } from "../store/store-format.ts";
+import { rollOn } from "./keep-rolling.ts";
+import { rollWhatIsDue } from "./roll-hinted.ts";
 import type { RollDependencies } from "./roller.ts";
 
 export interface RollingDependencies extends RollDependencies {
@@ -12,20 +14,18 @@ export interface RollingDependencies extends RollDependencies {
 /** The first format whose readers all look into segments. */
 const SEGMENTS_FORMAT = 4;
 
-/** Rolls and drops until the signal aborts (`keep-rolling.ts`). What rolls is loaded only by who does it: starts are short. */
+/** Rolls and drops until the signal aborts (`keep-rolling.ts`). */
 export async function keepRolling(
   store: RollingDependencies,
   signal: AbortSignal,
   dropped: (blocks: DroppedBlocks) => Promise<void>,
 ): Promise<void> {
   if (store.format.version < SEGMENTS_FORMAT) return;
-  const { rollOn } = await import("./keep-rolling.ts");
   await rollOn(store, signal, dropped);
 }
 
 /** Rolls what is due (`roll-hinted.ts`), where no process is alone on the store. Answers whether that was all. */
 export async function rollHinted(store: RollingDependencies, untilMs: number): Promise<boolean> {
   if (store.settings.soleProcess || store.format.version < SEGMENTS_FORMAT) return true;
-  const { rollWhatIsDue } = await import("./roll-hinted.ts");
   return rollWhatIsDue(store, untilMs);
 }
