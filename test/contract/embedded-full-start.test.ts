@@ -52,6 +52,6 @@ test("a broker starts on a full disk, shows what it has, and sends again when th
   await disk.free();
   const third = await start(path);
   expect(await send(third.broker)).toMatchObject({ offset: 1 });
-  expect(await third.stores.items.get(FORMAT_KEY)).toMatchObject({ v: 3 });
+  expect(await third.stores.items.get(FORMAT_KEY)).toMatchObject({ v: 4 });
   await third.stop();
 });

@@ -44,7 +44,7 @@ describe("a queue whose blocks left for segments", () => {
       for (let look = 0; look < 20; look++) {
         const timeMs = store.random.pick(times)[1] + store.random.integer(-1, 1);
         const first = times.find(([, storedAtMs]) => storedAtMs >= timeMs)?.[0] ?? before.maxOffset;
-        expect(await log.reader.offsetAt(store.queue(), timeMs), `seed ${seed}`).toBe(first);
+        expect(await log.reader.offsetAt(store.queue(), { timestampMs: timeMs }), `seed ${seed}`).toBe(first);
       }
     }
   });
