@@ -194,7 +194,7 @@ function assemble(dependencies: BrokerDependencies, { signingKey, format, timerS
   };
   // In a process that is alone on its store, receives and settles use a clock that does not step back.
   const delivering = { ...consuming, clock: new LeaseClock(clock, settings.soleProcess) };
-  const rolling = { ...dependencies, format, reading, onFailure };
+  const rolling = { ...dependencies, format, log, reading, onFailure };
   const redriving = { ...consuming, groups, choice, bell: new RedriveBell(), onFailure };
   return {
     topics,

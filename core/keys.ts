@@ -30,6 +30,8 @@ import type { Key } from "./ports/item-store.ts";
  *   roll            <topic uid>#<queue>       that the queue may have something to roll
  *   meta            rolling                   how far the sweep is that looks at all queues for what to roll
  *   meta            timers                    over how many shards timers are spread
+ *   kx              <level>-<class>-<first store time>-<random>   where keys of many messages are, sorted
+ *   km              <level>-<class>           how far such are merged into one of the next level
  *   parked          <due ms>-<timer id>       delayed message that cannot be delivered
  *   x#<shard>       <transaction id>          half message
  *   c#<producer group>  <transaction id>      check that waits for the producer's answer
@@ -43,6 +45,7 @@ import type { Key } from "./ports/item-store.ts";
  *   log/r<days>/<minute>/<time>-<random>      frames of large sends; the minute in which the last of them has expired, since 1970.
  *                                             A bucket deletes them by age per retention class; older ones lie outside a minute.
  *   log/r<days>/<minute>/<time>-<random>.seg  segment: runs of several queues, deleted in the same way
+ *   log/r<days>/<minute>/<time>-<random>.keys  keys of many segments, sorted, deleted in the same way
  *
  * Queues are keyed by the topic's uid and progress by the subscription's, not by name: what is deleted and made again starts
  * clean, also for a handler that has not heard of it yet.
@@ -52,6 +55,7 @@ const OFFSET_DIGITS = 20;
 const TIME_DIGITS = 15;
 const GENERATION_DIGITS = 10;
 const BUCKET_DIGITS = 5;
+const CLASS_DIGITS = 4;
 
 export const FORMAT_KEY: Key = { pk: "meta", sk: "format" };
 export const SIGNING_KEY: Key = { pk: "secret", sk: "signing" };
@@ -216,6 +220,23 @@ export const folderExpiresMs = (name: string): number | undefined => (/^\d+$/.te
 /** `expiresMs` is a whole minute; `random` is a text that is unique among objects. */
 export const framesObjectKey = (classDays: number, expiresMs: number, nowMs: number, random: string): string =>
   `${framesPrefix(classDays)}${expiresMs / MINUTE_MS}/${timeSk(nowMs)}-${random}`;
+
+export const keyPieceObjectKey = (classDays: number, expiresMs: number, nowMs: number, random: string): string =>
+  `${framesObjectKey(classDays, expiresMs, nowMs, random)}.keys`;
+
+export const KEY_RUNS_PK = "kx";
+/** Sorted by level, class and age. `random` is a text that is unique among runs. */
+export const keyRunKey = (level: number, classDays: number, storedFromMs: number, random: string): Key => ({
+  pk: KEY_RUNS_PK,
+  sk: `${keyRunsPrefix(level, classDays)}${timeSk(storedFromMs)}-${random}`,
+});
+export const keyRunsPrefix = (level: number, classDays: number): string =>
+  `${level}-${String(classDays).padStart(CLASS_DIGITS, "0")}-`;
+export function keyRunNamedBy(sk: string): { readonly level: number; readonly classDays: number; readonly name: string } {
+  const [level, classDays, _storedFromMs, ...name] = sk.split("-");
+  return { level: Number(level), classDays: Number(classDays), name: name.join("-") };
+}
+export const keyMergeKey = (level: number, classDays: number): Key => ({ pk: "km", sk: `${level}-${classDays}` });
 
 /** As of frames, so that an object's life is read from its key in one way. */
 export const segmentObjectKey = (classDays: number, expiresMs: number, nowMs: number, random: string): string =>

@@ -12,6 +12,7 @@ import { growingTo } from "../store/growing-to.ts";
 import { NEWEST_FORMAT } from "../store/store-format.ts";
 import type { Topic } from "../terms.ts";
 import type { Block } from "./block.ts";
+import { type NamedOffset, namesOfBlock } from "./block-names.ts";
 import type { Appended, Refused } from "./chain-write.ts";
 import { countWithin } from "./count-within.ts";
 import { DetachedFrames } from "./detached-frames.ts";
@@ -126,6 +127,11 @@ export class QueueLog {
     const stretch = { blocks: run.blocks, from, count };
     const messages = await messagesOf(stretch, queue.queueId, this.#frames, { wanted, again, unreadable });
     return { messages, unreadable };
+  }
+
+  /** What the messages of a block are looked up by (`block-names.ts`). Nothing of it is kept. Errors: `StoreUnavailable`. */
+  names(block: Block, topicUid: string): Promise<readonly NamedOffset[]> {
+    return namesOfBlock(block, topicUid, { compressor: this.#store.compressor, objects: this.#objects });
   }
 
   /**

@@ -1,3 +1,4 @@
+import { mergeKeyRuns } from "../key-index/merge-key-runs.ts";
 import { ROLL_HINTS_PK, ROLL_SWEEP_KEY, rollHintKey, TOPICS_PK } from "../keys.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
 import { everyItem, keyAfter } from "../store/every-item.ts";
@@ -27,8 +28,9 @@ export async function rollWhatIsDue(store: RollDependencies, untilMs: number): P
   };
   const complete = (await takeHints(store, roll, isOver)) && (await sweep(store, roll, isOver));
   await roller.end();
+  const merged = roller.bytes === 0 || (await mergeKeyRuns(store, isOver));
   if (corrupt) throw corrupt;
-  return complete;
+  return complete && merged;
 }
 
 type Roll = (topic: Topic, queueId: number) => Promise<void>;

@@ -1,11 +1,13 @@
 import type { BrokerSettings } from "../broker-settings.ts";
 import { toBase64url } from "../bytes/base64url.ts";
+import { type KeyRun, keyRunItem } from "../key-index/key-run.ts";
 import { queuePk, retentionClassDays, segmentObjectKey, topicKey } from "../keys.ts";
 import { Anchor } from "../log/anchor.ts";
 import { nextBase, storedUntilMs } from "../log/block.ts";
 import { BlockPages } from "../log/block-pages.ts";
 import { EXPIRY_GUARD_SECONDS } from "../log/log-limits.ts";
 import type { QueueName } from "../log/queue.ts";
+import type { QueueLog } from "../log/queue-log.ts";
 import { horizonMs, objectExpiryOf } from "../log/retention.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
 import type { Reading } from "../ports/reading.ts";
@@ -33,6 +35,7 @@ export interface RollDependencies extends StoreDependencies {
   readonly objects: ObjectStore;
   readonly settings: Pick<BrokerSettings, "rollBytesMin">;
   readonly reading: Pick<Reading, "pause">;
+  readonly log: Pick<QueueLog, "names">;
 }
 
 /** Below `end` a queue is in segments, or has expired. */
@@ -56,7 +59,7 @@ interface Gathered {
 
 /**
  * Copies full blocks of queues to segments. A queue's blocks are read, then its topic's retention, so that no longer life than that was
- * promised to any of them; then the segment is stored; and only then an index item names it. The item and the queue's watermark are one
+ * promised to any of them; then the segment is stored; then its keys are known; and only then an index item names it. The item and the queue's watermark are one
  * transaction, which wants the watermark as it was before the blocks were read. So a roller that dies anywhere, or finds that another
  * was quicker, leaves at worst an object that nobody names, which goes with its class.
  *
@@ -145,6 +148,7 @@ export class Roller {
     const { writer, parts } = gathered;
     for (const block of blocks) {
       writer.append({ topicUid: uid, topic: name, queueId }, block);
+      for (const { hash, offset, storedAtMs } of await this.#store.log.names(block, uid)) writer.addKey(hash, offset, storedAtMs);
       await this.#store.reading.pause();
     }
     const last = blocks.at(-1);
@@ -170,13 +174,27 @@ export class Roller {
     if (!gathered) return;
     this.#gathered.delete(classDays);
     const { objects, clock, random } = this.#store;
-    const { object, runs } = gathered.writer.end();
+    const { object, runs, keys } = gathered.writer.end();
     const nowMs = clock.nowMs();
     const untilMs = Math.max(...gathered.parts.map(({ expiresAtSeconds }) => expiresAtSeconds * 1_000));
     const expiresMs = objectExpiryOf(nowMs, (untilMs - nowMs) / HOUR_MS);
-    const objectKey = segmentObjectKey(classDays, expiresMs, nowMs, toBase64url(random.bytes(9)));
+    const name = toBase64url(random.bytes(9));
+    const objectKey = segmentObjectKey(classDays, expiresMs, nowMs, name);
     // The key is used once and always for the same bytes, so a put whose reply was lost is repeated.
     await repeatUnknown(this.#store, () => objects.put(objectKey, object));
+    if (keys.count > 0) {
+      const run: KeyRun = {
+        level: 0,
+        classDays,
+        name,
+        pieces: [{ objectKey, ...keys }],
+        storedFromMs: Math.min(...runs.map((one) => one.storedFromMs)),
+        storedUntilMs: Math.max(...runs.map((one) => one.storedUntilMs)),
+        expiresAtSeconds: untilMs / 1_000,
+      };
+      // Before the commits: whoever reads a watermark finds the keys of everything below it.
+      await repeatUnknown(this.#store, () => this.#store.items.put(keyRunItem(run)));
+    }
     let corrupt: StoreCorrupt | undefined;
     for (const [index, part] of gathered.parts.entries()) {
       try {

@@ -1,66 +1,108 @@
 import { ByteReader } from "../bytes/byte-reader.ts";
 import { ByteWriter } from "../bytes/byte-writer.ts";
 import { crc32c } from "../bytes/crc32c.ts";
+import { KEY_HASH_MAX } from "../message/key-hash.ts";
+import { StoreMisuse } from "../ports/store-failures.ts";
 import { corruptPart, decoding, type PartName } from "./segment-format.ts";
 
-/** That a message has a key with this hash. Whoever finds it reads the message, and compares. */
+/** That a message has a key, or an id, with this hash. Whoever finds it reads the message, and compares. The topic is in the hash. */
 export interface KeyEntry {
   /** 40 bits. */
   readonly hash: number;
-  /** The place of its run in the segment's directory. */
-  readonly run: number;
+  readonly storedAtMs: number;
+  readonly queueId: number;
   readonly offset: number;
-  /** `undefined`: over 49 days after the segment's first message; the message says when. */
-  readonly storedAtMs: number | undefined;
 }
 
-/** Part of the keys, from a chunk on: what was asked for of a segment whose first message was stored at `storedFromMs`. */
+/** Part of the keys of an object: from a chunk on. */
 export interface KeyRange {
   readonly firstChunk: number;
   readonly byteLength: number;
-  readonly storedFromMs: number;
 }
 
-const ENTRY_BYTES = 17;
-const CHUNK_ENTRIES = 240;
+const ENTRY_BYTES = 18;
 const NUMBER_BYTES = 4;
 const CRC_BYTES = 4;
-const LATER = 2 ** 32 - 1;
+export const CHUNK_ENTRIES = 227;
 /** Of every chunk but the last: chunk `n` begins `n` times as many bytes behind the first. */
 export const KEY_CHUNK_BYTES = NUMBER_BYTES + CHUNK_ENTRIES * ENTRY_BYTES + CRC_BYTES;
-export const KEY_HASH_MAX = 2 ** 40 - 1;
 
 export function keySectionBytes(entries: number): number {
   return entries * ENTRY_BYTES + Math.ceil(entries / CHUNK_ENTRIES) * (NUMBER_BYTES + CRC_BYTES);
 }
 
-/** Entries in any order, whose times are known. */
-export function encodeKeys(entries: readonly (KeyEntry & { readonly storedAtMs: number })[], storedFromMs: number): Uint8Array {
-  const sorted = [...entries].sort((one, other) => one.hash - other.hash || one.run - other.run || other.offset - one.offset);
-  const out = new ByteWriter(keySectionBytes(sorted.length));
-  for (let first = 0; first < sorted.length; first += CHUNK_ENTRIES) {
-    const from = out.length;
-    out.u32(first / CHUNK_ENTRIES);
-    for (const { hash, run, offset, storedAtMs } of sorted.slice(first, first + CHUNK_ENTRIES)) {
-      out.u8(Math.floor(hash / 2 ** 32));
-      out.u32(hash % 2 ** 32);
-      out.u16(run);
-      out.u48(offset);
-      out.u32(Math.min(LATER, storedAtMs - storedFromMs));
-    }
-    out.u32(crc32c(out.view(), from));
-  }
-  return out.view();
+/** The order of the keys of an object: by hash, and then the newest message first. */
+export const compareKeys = (one: KeyEntry, other: KeyEntry): number => one.hash - other.hash || newestFirst(one, other);
+
+export const newestFirst = (one: Omit<KeyEntry, "hash">, other: Omit<KeyEntry, "hash">): number =>
+  other.storedAtMs - one.storedAtMs || other.queueId - one.queueId || other.offset - one.offset;
+
+/** Entries in any order. */
+export function encodeKeys(entries: readonly KeyEntry[]): Uint8Array {
+  const writer = new KeyWriter(entries.length);
+  for (const entry of [...entries].sort(compareKeys)) writer.append(entry);
+  return writer.end();
 }
 
-/** Chunks of a segment's keys that follow one another. */
+/** Writes keys whose entries come in order. */
+export class KeyWriter {
+  readonly #out: ByteWriter;
+  #count = 0;
+  #chunkFrom = 0;
+  #lowestHash = KEY_HASH_MAX;
+  #last: KeyEntry | undefined;
+
+  constructor(entries: number) {
+    this.#out = new ByteWriter(keySectionBytes(entries));
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Of those that were written. */
+  get lowestHash(): number {
+    return this.#lowestHash;
+  }
+
+  /** Errors: `StoreMisuse` for an entry that belongs in front of the one before. */
+  append(entry: KeyEntry): void {
+    if (this.#last && compareKeys(this.#last, entry) > 0) throw new StoreMisuse("keys out of order");
+    const out = this.#out;
+    if (this.#count % CHUNK_ENTRIES === 0) {
+      this.#endChunk();
+      this.#chunkFrom = out.length;
+      out.u32(this.#count / CHUNK_ENTRIES);
+    }
+    const { hash, storedAtMs, queueId, offset } = entry;
+    if (this.#count === 0) this.#lowestHash = hash;
+    out.u8(Math.floor(hash / 2 ** 32));
+    out.u32(hash % 2 ** 32);
+    out.u48(storedAtMs);
+    out.u8(queueId);
+    out.u48(offset);
+    this.#count++;
+    this.#last = entry;
+  }
+
+  /** Once. */
+  end(): Uint8Array {
+    this.#endChunk();
+    return this.#out.view();
+  }
+
+  #endChunk(): void {
+    if (this.#count > 0) this.#out.u32(crc32c(this.#out.view(), this.#chunkFrom));
+  }
+}
+
+/** Chunks of an object's keys that follow one another. */
 export class KeySlice {
   readonly count: number;
   readonly #bytes: Uint8Array;
-  readonly #storedFromMs: number;
 
-  /** Errors: `StoreCorrupt`, which names the segment, for bytes that are not the chunks that were asked for. */
-  constructor(bytes: Uint8Array, { firstChunk, byteLength, storedFromMs }: KeyRange, objectKey: string) {
+  /** Errors: `StoreCorrupt`, which names the object, for bytes that are not the chunks that were asked for. */
+  constructor(bytes: Uint8Array, { firstChunk, byteLength }: KeyRange, objectKey: string) {
     const part = { what: `the keys from chunk ${firstChunk} on`, objectKey };
     if (bytes.length !== byteLength) throw corruptPart(part, "have another length");
     const chunks = Math.ceil(bytes.length / KEY_CHUNK_BYTES);
@@ -69,36 +111,20 @@ export class KeySlice {
     }
     this.count = (bytes.length - chunks * (NUMBER_BYTES + CRC_BYTES)) / ENTRY_BYTES;
     this.#bytes = bytes;
-    this.#storedFromMs = storedFromMs;
   }
 
-  /** The hash of entry `index`: those before it have no greater one. */
-  hashAt(index: number): number {
-    const reader = this.#at(index);
-    return reader.u8() * 2 ** 32 + reader.u32();
-  }
-
-  /** All with this hash, by run, the newest first. There may be more where the first or the last of the slice is one. */
-  entriesOf(hash: number): readonly KeyEntry[] {
-    const entries: KeyEntry[] = [];
-    for (let index = this.#firstFrom(hash); index < this.count && this.hashAt(index) === hash; index++)
-      entries.push(this.#entry(index));
-    return entries;
-  }
-
-  #entry(index: number): KeyEntry {
+  entry(index: number): KeyEntry {
     const reader = this.#at(index);
     const hash = reader.u8() * 2 ** 32 + reader.u32();
-    const [run, offset, laterMs] = [reader.u16(), reader.u48(), reader.u32()];
-    return { hash, run, offset, storedAtMs: laterMs === LATER ? undefined : this.#storedFromMs + laterMs };
+    return { hash, storedAtMs: reader.u48(), queueId: reader.u8(), offset: reader.u48() };
   }
 
-  /** How many have a smaller hash. */
-  #firstFrom(hash: number): number {
+  /** How many entries come in front of this one, which may be none of them. */
+  countBefore(entry: KeyEntry): number {
     let low = 0;
     for (let high = this.count; low < high; ) {
       const middle = (low + high) >>> 1;
-      if (this.hashAt(middle) < hash) low = middle + 1;
+      if (compareKeys(this.entry(middle), entry) < 0) low = middle + 1;
       else high = middle;
     }
     return low;

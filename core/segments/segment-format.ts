@@ -8,8 +8,8 @@ import { StoreCorrupt } from "../ports/store-failures.ts";
  *                · base varint · block{1,}
  *   block     := t0 u48 · restart varint · count varint · frames varint · (length varint · frame)*
  *   keys      := chunk*
- *   chunk     := number u32 · entry{240}, in the last chunk fewer · crc32c u32 (of all before it)
- *   entry     := hash u40 · run u16 (its place in the directory) · offset u48 · ms after the segment's first message u32
+ *   chunk     := number u32 · entry{227}, in the last chunk fewer · crc32c u32 (of all before it)
+ *   entry     := hash u40 · store time u48 · queue u8 · offset u48
  *   directory := runs varint · run*
  *   run       := topic uid text · topic name text · queue varint · base varint · t0 u48 · page list
  *   page list := pages varint · (count varint · length varint · ms varint)*
@@ -26,11 +26,10 @@ import { StoreCorrupt } from "../ports/store-failures.ts";
  * is 0, or 1 + the offsets that nobody wrote before a block that restarts the chain.
  *
  * In a page list `ms` is how much newer the page's newest message is than that of the page before, of the first than the run's `t0`,
- * its oldest message. The `t0` of a segment is its oldest message. Where an entry's message is newer than that by more than a u32
- * holds, 49 days, the entry has the largest u32, and the time is read with the message.
+ * its oldest message. The `t0` of a segment is its oldest message.
  *
- * Entries are sorted by hash, then run, then offset, the newest first. Chunks are of one size, so part of the keys can be read, checked
- * and searched alone.
+ * Entries are sorted by hash, and then the newest message first. The hash has the topic in it. Chunks are of one size, so part of the
+ * keys can be read, checked and searched alone.
  *
  * Readers find a page by an index item (`index-item.ts`); the directory is there to make those anew, and to merge keys. Golden bytes
  * hold the format.
@@ -60,14 +59,14 @@ export interface SegmentRun {
   readonly pages: readonly PageEntry[];
 }
 
-/** A part of a segment as a failure names it: `what` of which object. */
+/** A part of an object as a failure names it. */
 export interface PartName {
   readonly what: string;
   readonly objectKey: string;
 }
 
 export const corruptPart = ({ what, objectKey }: PartName, why: string, options?: ErrorOptions): StoreCorrupt =>
-  new StoreCorrupt(`${what} of segment ${objectKey} ${why}`, options);
+  new StoreCorrupt(`${what} of object ${objectKey} ${why}`, options);
 
 /** Errors: `StoreCorrupt` for a version this code does not know. */
 export function checkVersion(version: number | undefined, part: PartName): void {

@@ -1,9 +1,10 @@
 import { ByteWriter } from "../bytes/byte-writer.ts";
 import { crc32c } from "../bytes/crc32c.ts";
 import type { Block } from "../log/block.ts";
+import { KEY_HASH_MAX } from "../message/key-hash.ts";
 import { StoreMisuse } from "../ports/store-failures.ts";
 import { encodeDirectory, runBytesMax } from "./directory.ts";
-import { encodeKeys, KEY_HASH_MAX, type KeyEntry, keySectionBytes } from "./key-section.ts";
+import { encodeKeys, type KeyEntry, keySectionBytes } from "./key-section.ts";
 import { type RunQueue, RunWriter } from "./run-writer.ts";
 import { SEGMENT_HEAD, type SegmentRun } from "./segment-format.ts";
 import { SEGMENT_BYTES_MAX, SEGMENT_RUNS_MAX } from "./segment-limits.ts";
@@ -13,6 +14,8 @@ import { encodeTrailer, TRAILER_BYTES } from "./trailer.ts";
 export interface Segment {
   readonly object: Uint8Array;
   readonly runs: readonly SegmentRun[];
+  /** Its keys; where they are in the object. */
+  readonly keys: { readonly byteOffset: number; readonly count: number; readonly lowestHash: number };
 }
 
 /**
@@ -22,7 +25,7 @@ export interface Segment {
 export class SegmentWriter {
   readonly #pages: Uint8Array[] = [];
   readonly #runs: SegmentRun[] = [];
-  readonly #keys: (KeyEntry & { readonly storedAtMs: number })[] = [];
+  readonly #keys: KeyEntry[] = [];
   #run: RunWriter | undefined;
   /** Behind the pages that are ended. */
   #end = SEGMENT_HEAD.length;
@@ -52,7 +55,7 @@ export class SegmentWriter {
     const fits = run && offset >= run.base && offset < run.next && storedAtMs >= run.storedFromMs;
     if (!fits || hash < 0 || hash > KEY_HASH_MAX)
       throw new StoreMisuse(`a key ${hash} of offset ${offset} at ${storedAtMs} is not of the run being written`);
-    this.#keys.push({ hash, run: this.#runs.length, offset, storedAtMs });
+    this.#keys.push({ hash, storedAtMs, queueId: run.queue.queueId, offset });
   }
 
   /** Once; the writer is then done with. Errors: `StoreMisuse` where nothing was appended, or too much. */
@@ -60,7 +63,7 @@ export class SegmentWriter {
     this.#endRun();
     const storedFromMs = Math.min(...this.#runs.map((run) => run.storedFromMs));
     if (this.#runs.length === 0) throw new StoreMisuse("a segment of nothing");
-    const keys = encodeKeys(this.#keys, storedFromMs);
+    const keys = encodeKeys(this.#keys);
     const directory = encodeDirectory(this.#runs);
     const trailer = encodeTrailer({
       keys: { byteOffset: this.#end, byteLength: keys.length },
@@ -72,7 +75,8 @@ export class SegmentWriter {
     for (const part of parts) out.raw(part);
     if (out.length > SEGMENT_BYTES_MAX)
       throw new StoreMisuse(`a segment of ${out.length} bytes; the limit is ${SEGMENT_BYTES_MAX}`);
-    return { object: out.view(), runs: this.#runs };
+    const lowestHash = this.#keys.reduce((lowest, { hash }) => Math.min(lowest, hash), KEY_HASH_MAX);
+    return { object: out.view(), runs: this.#runs, keys: { byteOffset: this.#end, count: this.#keys.length, lowestHash } };
   }
 
   #runAt(queue: RunQueue, base: number): RunWriter {

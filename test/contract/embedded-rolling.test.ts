@@ -1,9 +1,11 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { QueueLog } from "../../core/log/queue-log.ts";
 import { UNBOUNDED_READING } from "../../core/ports/reading.ts";
 import { dropRolled } from "../../core/roller/drop-rolled.ts";
 import { rollQueues } from "../../core/roller/keep-rolling.ts";
+import { deflateCompressor } from "../../functions/runtime/compressor.ts";
 import { openEmbeddedStores } from "../../functions/stores/embedded-stores.ts";
 import { testBroker } from "../support/broker/broker-over-table.ts";
 import { ManualClock } from "../support/clocks/manual-clock.ts";
@@ -36,7 +38,8 @@ test("a disk gets the room of rolled blocks back, and what is in segments is the
   const before = await bytesIn(directory.path, "items");
   expect(before).toBeGreaterThan(MESSAGES * BYTES);
   const { signal } = new AbortController();
-  const rolling = { ...stores, clock, random, reading: UNBOUNDED_READING };
+  const log = new QueueLog({ ...stores, clock, random, compressor: deflateCompressor }, stores.settings);
+  const rolling = { ...stores, clock, random, log, reading: UNBOUNDED_READING };
   await rollQueues(rolling, signal);
   for (const rolled of (await rollQueues(rolling, signal)).rolled.values()) {
     const blocks = await dropRolled(rolling, rolled, signal);

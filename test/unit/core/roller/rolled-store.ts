@@ -74,7 +74,8 @@ export class RolledStore {
   rolling(stores: Partial<RollDependencies> = {}): RollDependencies {
     const { clock } = this.table;
     const random = new SeededRandom(this.random.bits());
-    return { ...this.stores, clock, random, settings: { rollBytesMin: ROLL_BYTES_MIN }, reading: UNBOUNDED_READING, ...stores };
+    const log = this.log();
+    return { ...this.stores, clock, random, log, settings: { rollBytesMin: ROLL_BYTES_MIN }, reading: UNBOUNDED_READING, ...stores };
   }
 
   roll(stores: Partial<RollDependencies> = {}): Promise<RollPass> {

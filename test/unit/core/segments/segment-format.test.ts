@@ -4,7 +4,7 @@ import { StoreMisuse } from "../../../../core/ports/store-failures.ts";
 import { SEGMENT_BYTES_MAX } from "../../../../core/segments/segment-limits.ts";
 import { SegmentWriter } from "../../../../core/segments/segment-writer.ts";
 import { EXPIRES_AT_SECONDS, NOW_MS, QUEUE } from "./chains.ts";
-import { blocksOf, directoryOf, keysOf, trailerOf } from "./segments.ts";
+import { blocksOf, directoryOf, entriesOf, keysOf, trailerOf } from "./segments.ts";
 
 const bytes = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(hex, "hex"));
 
@@ -43,11 +43,14 @@ const GOLDEN = [
   "0000006c5940fd100108416243644566303104808004018bcfe56803990402014b",
   BATCH,
   // A chunk of keys.
-  "00000000000000000700000000000001310000004600000000070001000000010001ffffffff0000000007000100000001000000000000ffffffffff000000000000012c0000000032e89d5d",
+  "000000000000000007018ccfe5680304000000010001",
+  "0000000007018bcfe5684903000000000131",
+  "0000000007018bcfe5680304000000010000",
+  "ffffffffff018bcfe568030300000000012c2105ef9b",
   // The directory.
   "02084162436445663031066f726465727303ac02018bcfe568030108c40246084162436445663031066f726465727304808004018bcfe5680301026c00",
   // The trailer.
-  "0000000001b500000000004c00000000003d1abd80a7018bcfe56803000000000000000000000000000000000000000000000000000000860b3d290141505347",
+  "0000000001b500000000005000000000003d1abd80a7018bcfe56803000000000000000000000000000000000000000000000000000000176514190141505347",
 ].join("");
 
 function written() {
@@ -86,11 +89,11 @@ describe("a segment", () => {
       { ...common, base: 65_536, count: 2, bytes: 75, storedFromMs: STORED_AT_MS, frames: [frames[0]], chainBeforeEnd: 65_000 },
     ]);
     const keys = keysOf(object);
-    expect([keys.count, keys.hashAt(0), keys.hashAt(3)]).toEqual([4, 7, 2 ** 40 - 1]);
-    expect(keys.entriesOf(7)).toEqual([
-      { hash: 7, run: 0, offset: 305, storedAtMs: STORED_AT_MS + 70 },
-      { hash: 7, run: 1, offset: 65_537, storedAtMs: undefined },
-      { hash: 7, run: 1, offset: 65_536, storedAtMs: STORED_AT_MS },
+    expect([keys.count, keys.entry(0).hash, keys.entry(3).hash]).toEqual([4, 7, 2 ** 40 - 1]);
+    expect(entriesOf(keys, 7)).toEqual([
+      { hash: 7, storedAtMs: STORED_AT_MS + 2 ** 32, queueId: 4, offset: 65_537 },
+      { hash: 7, storedAtMs: STORED_AT_MS + 70, queueId: 3, offset: 305 },
+      { hash: 7, storedAtMs: STORED_AT_MS, queueId: 4, offset: 65_536 },
     ]);
     expect(trailerOf(object).storedFromMs).toBe(STORED_AT_MS);
   });
@@ -113,7 +116,7 @@ describe("a segment", () => {
     ] as const)
       expect(() => writer.addKey(hash, offset, ms), `${hash} ${offset}`).toThrow(StoreMisuse);
     writer.addKey(1, 11, NOW_MS);
-    expect(keysOf(writer.end().object).entriesOf(1)).toHaveLength(1);
+    expect(entriesOf(keysOf(writer.end().object), 1)).toHaveLength(1);
   });
 
   it("says how large it becomes, and is never larger than an object", () => {

@@ -3,11 +3,12 @@ import { describe, expect, it } from "vitest";
 import type { Block } from "../../../../core/log/block.ts";
 import { RunWalk } from "../../../../core/log/run-walk.ts";
 import { slicesOf } from "../../../../core/log/slices.ts";
+import { compareKeys } from "../../../../core/segments/key-section.ts";
 import type { SegmentRun } from "../../../../core/segments/segment-format.ts";
 import { PAGE_BYTES_MAX, PAGE_BYTES_MIN } from "../../../../core/segments/segment-limits.ts";
 import { SegmentWriter } from "../../../../core/segments/segment-writer.ts";
 import { chainOf, NOW_MS, plain, QUEUE, type Sent, type WrittenChain } from "./chains.ts";
-import { blocksOf, directoryOf, keysOf, segmentOf } from "./segments.ts";
+import { blocksOf, directoryOf, entriesOf, keysOf, segmentOf } from "./segments.ts";
 
 const allBlocks = (object: Uint8Array, run: SegmentRun) => run.pages.flatMap((page) => blocksOf(object, run, page));
 
@@ -166,13 +167,14 @@ describe("a segment", () => {
     const { object } = writer.end();
     const keys = keysOf(object);
     expect(keys.count).toBe(2_000);
-    const threes = keys.entriesOf(3);
-    expect(threes.map(({ run }) => run)).toEqual([...Array(180).fill(0), ...Array(20).fill(1)]);
-    expect(threes.slice(178, 182).map(({ offset }) => offset)).toEqual([8, 3, 5_098, 5_093]);
+    const threes = entriesOf(keys, 3);
+    expect(threes.map(({ queueId }) => queueId)).toEqual([...Array(20).fill(1), ...Array(180).fill(0)]);
+    expect(threes.slice(18, 22).map(({ offset }) => offset)).toEqual([5_008, 5_003, 898, 893]);
     for (const { offset, storedAtMs } of threes) expect(storedAtMs).toBe(NOW_MS + offset);
-    expect(keys.entriesOf(2 ** 40 - 1 - 5_050).map(({ offset }) => offset)).toEqual([5_050]);
-    expect(keys.entriesOf(77)).toEqual([]);
-    for (let index = 1; index < keys.count; index++) expect(keys.hashAt(index)).toBeGreaterThanOrEqual(keys.hashAt(index - 1));
+    expect(entriesOf(keys, 2 ** 40 - 1 - 5_050).map(({ offset }) => offset)).toEqual([5_050]);
+    expect(entriesOf(keys, 77)).toEqual([]);
+    for (let index = 1; index < keys.count; index++)
+      expect(compareKeys(keys.entry(index - 1), keys.entry(index))).toBeLessThanOrEqual(0);
   });
 });
 

@@ -1,7 +1,7 @@
 import type { Block } from "../../../../core/log/block.ts";
 import { StoreCorrupt } from "../../../../core/ports/store-failures.ts";
 import { decodeDirectory } from "../../../../core/segments/directory.ts";
-import { KeySlice } from "../../../../core/segments/key-section.ts";
+import { type KeyEntry, KeySlice } from "../../../../core/segments/key-section.ts";
 import { decodePage } from "../../../../core/segments/page-codec.ts";
 import type { PageEntry, SegmentRun } from "../../../../core/segments/segment-format.ts";
 import { type Segment, SegmentWriter } from "../../../../core/segments/segment-writer.ts";
@@ -39,8 +39,16 @@ export function directoryOf(object: Uint8Array): readonly SegmentRun[] {
 }
 
 export function keysOf(object: Uint8Array): KeySlice {
-  const { keys, storedFromMs } = trailerOf(object);
-  return new KeySlice(rangeOf(object, keys), { firstChunk: 0, byteLength: keys.byteLength, storedFromMs }, OBJECT_KEY);
+  const { keys } = trailerOf(object);
+  return new KeySlice(rangeOf(object, keys), { firstChunk: 0, byteLength: keys.byteLength }, OBJECT_KEY);
+}
+
+/** All with this hash, in order. */
+export function entriesOf(keys: KeySlice, hash: number): readonly KeyEntry[] {
+  const first = keys.countBefore({ hash, storedAtMs: Number.MAX_SAFE_INTEGER, queueId: 255, offset: Number.MAX_SAFE_INTEGER });
+  const found: KeyEntry[] = [];
+  for (let index = first; index < keys.count && keys.entry(index).hash === hash; index++) found.push(keys.entry(index));
+  return found;
 }
 
 /** What is read, or that it is corrupt, where that is said of the object. Anything else that is thrown is a bug. */

@@ -1,0 +1,86 @@
+import { anchorKey } from "../keys.ts";
+import { queueOf } from "../log/queue.ts";
+import type { QueueLog } from "../log/queue-log.ts";
+import { horizonMs } from "../log/retention.ts";
+import { keyHash } from "../message/key-hash.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { ItemStore } from "../ports/item-store.ts";
+import type { ObjectStore } from "../ports/object-store.ts";
+import type { KeySource, MessageName, Search, Window } from "../query/candidates.ts";
+import type { Position } from "../query/position.ts";
+import type { Topic } from "../terms.ts";
+import { inGroups } from "./in-groups.ts";
+import { KeySearch } from "./key-search.ts";
+import { listKeyRuns } from "./list-key-runs.ts";
+import { KnownNames, UnrolledCursor } from "./unrolled-names.ts";
+
+export interface KeyIndexStore {
+  readonly items: ItemStore;
+  readonly objects: ObjectStore;
+  readonly clock: Clock;
+  readonly log: QueueLog;
+}
+
+/**
+ * Finds messages of a topic by the hashes of their keys, and of ids of their own. First the watermarks of its queues are read, then the
+ * index, and what lies behind the watermarks. What passes a watermark is in the index before, so each acknowledged message is found.
+ */
+export class KeyIndex implements KeySource {
+  readonly #store: KeyIndexStore;
+  readonly #names: KnownNames;
+
+  constructor(store: KeyIndexStore) {
+    this.#store = store;
+    this.#names = new KnownNames(store.log);
+  }
+
+  search(topic: Topic, { kind, text }: MessageName, window: Window): Search {
+    let search: Promise<Search> | undefined;
+    return {
+      step: async () => {
+        search ??= this.#open(topic, keyHash(topic.uid, kind, text), window);
+        return (await search).step();
+      },
+    };
+  }
+
+  async #open(topic: Topic, hash: number, { fromMs = 0, toMs = Number.POSITIVE_INFINITY, before }: Window): Promise<Search> {
+    const { items, objects, clock, log } = this.#store;
+    const nowMs = clock.nowMs();
+    const wanted = {
+      fromMs: Math.max(fromMs, horizonMs(topic, nowMs)),
+      toMs: Math.min(toMs - 1, before?.storedAtMs ?? Number.MAX_SAFE_INTEGER),
+    };
+    const queueIds = Array.from({ length: topic.queuesEver }, (_, queueId) => queueId);
+    const rolledTo = await this.#watermarks(topic, queueIds);
+    const runs = await listKeyRuns(items, nowMs);
+    const ends = await inGroups(queueIds, (queueId) => this.#endOf(topic, queueId, wanted.toMs, before));
+    const budget = { bytes: 0 };
+    const unrolled = queueIds.map((queueId, index) => {
+      const [from = 0, end = 0] = [rolledTo[index], ends[index]];
+      return new UnrolledCursor(log, this.#names, { topic, queueId, hash, from, end }, budget);
+    });
+    const overlapping = runs.filter((run) => run.storedUntilMs >= wanted.fromMs && run.storedFromMs <= wanted.toMs);
+    return new KeySearch(objects, { hash, unrolled, runs: overlapping, ...wanted, before, budget });
+  }
+
+  /** Copies may be old: watermarks only grow, and all that is behind one is read. */
+  async #watermarks({ uid }: Topic, queueIds: readonly number[]): Promise<readonly number[]> {
+    const keys = queueIds.map((queueId) => anchorKey(uid, queueId));
+    const marks: number[] = [];
+    for (let from = 0; from < keys.length; from += 100) {
+      const anchors = await this.#store.items.batchGet(keys.slice(from, from + 100), { consistent: false });
+      marks.push(...anchors.map((anchor) => (anchor?.rn as number | undefined) ?? 0));
+    }
+    return marks;
+  }
+
+  /** The offset behind the last message that is wanted. */
+  async #endOf(topic: Topic, queueId: number, toMs: number, before: Position | undefined): Promise<number> {
+    const queue = queueOf(topic, queueId);
+    const { reader } = this.#store.log;
+    if (toMs === Number.MAX_SAFE_INTEGER) return reader.maxOffset(queue);
+    if (before && queueId === before.queueId && before.storedAtMs === toMs) return before.offset;
+    return reader.offsetAt(queue, { timestampMs: toMs + 1 });
+  }
+}

@@ -1,0 +1,116 @@
+import type { ObjectStore } from "../ports/object-store.ts";
+import type { Search, Step } from "../query/candidates.ts";
+import { byNewest, type Position } from "../query/position.ts";
+import type { KeyEntry } from "../segments/key-section.ts";
+import { inGroups } from "./in-groups.ts";
+import { KeyCursor } from "./key-cursor.ts";
+import { FOUND_PER_STEP, RUNS_AT_ONCE, STEP_BYTES } from "./key-index-limits.ts";
+import type { KeyRun } from "./key-run.ts";
+import type { ReadBudget, Stop, UnrolledCursor } from "./unrolled-names.ts";
+
+/** What a lookup goes through, and which part of it is wanted: stored from `fromMs` to `toMs`, and behind `before`. */
+export interface Lookup {
+  readonly hash: number;
+  readonly unrolled: readonly UnrolledCursor[];
+  readonly runs: readonly KeyRun[];
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly before: Position | undefined;
+  /** Shared by the cursors of what is not rolled. */
+  readonly budget: ReadBudget;
+}
+
+interface Source {
+  readonly next: () => Promise<Position | Stop | undefined>;
+  /** What comes next from it; a stop: nothing as long as there is no budget. */
+  head: Position | Stop;
+}
+
+const isStop = (head: Position | Stop): head is Stop => "stop" in head;
+const positionOf = (head: Position | Stop): Position => (isStop(head) ? head.stop : head);
+
+/** Finds what has a hash, in runs and in what is not rolled, the newest first. Errors: `StoreUnavailable`, `StoreCorrupt`. */
+export class KeySearch implements Search {
+  readonly #objects: ObjectStore;
+  readonly #lookup: Lookup;
+  /** Not looked into yet, those with the newest messages last. */
+  readonly #runs: KeyRun[];
+  #sources: Source[] | undefined;
+  #last: Position | undefined;
+
+  constructor(objects: ObjectStore, lookup: Lookup) {
+    this.#objects = objects;
+    this.#lookup = lookup;
+    this.#runs = [...lookup.runs].sort((one, other) => one.storedUntilMs - other.storedUntilMs);
+  }
+
+  async step(): Promise<Step> {
+    const { budget, unrolled } = this.#lookup;
+    budget.bytes = STEP_BYTES;
+    this.#sources ??= await this.#opened(unrolled.map((cursor) => () => cursor.next()));
+    await inGroups(
+      this.#sources.filter(({ head }) => isStop(head)),
+      (source) => this.#advance(source),
+    );
+    const found: Position[] = [];
+    const spent = () => ({ messages: found.length, bytes: STEP_BYTES - budget.bytes });
+    for (;;) {
+      const newest = await this.#newest();
+      if (!newest) return { found, reached: undefined, spent: spent() };
+      const { head } = newest;
+      if (isStop(head)) return { found, reached: head.stop, spent: spent() };
+      if (found.length === FOUND_PER_STEP) return { found, reached: found.at(-1), spent: spent() };
+      await this.#advance(newest);
+      // The same message may be in two runs, or in one and not rolled yet.
+      if (!this.#last || byNewest(this.#last, head) !== 0) found.push(head);
+      this.#last = head;
+    }
+  }
+
+  /** The source whose head comes next. Runs that may have a newer one are looked into before. */
+  async #newest(): Promise<Source | undefined> {
+    for (;;) {
+      let newest = this.#sources?.[0];
+      for (const source of this.#sources ?? [])
+        if (newest && byNewest(positionOf(source.head), positionOf(newest.head)) < 0) newest = source;
+      const run = this.#runs.at(-1);
+      if (!run || (newest && positionOf(newest.head).storedAtMs > run.storedUntilMs)) return newest;
+      this.#sources?.push(...(await this.#opened(this.#runs.splice(-RUNS_AT_ONCE).map((one) => this.#nextOf(one)))));
+    }
+  }
+
+  #nextOf(run: KeyRun): Source["next"] {
+    const { hash, toMs, before } = this.#lookup;
+    const last = Number.MAX_SAFE_INTEGER;
+    const from: KeyEntry = { hash, ...(before ?? { storedAtMs: toMs, queueId: last, offset: last }) };
+    const cursor = new KeyCursor(this.#objects, run, { from, highestHash: hash });
+    return async () => {
+      const entry = await cursor.next();
+      return entry?.hash === hash ? entry : undefined;
+    };
+  }
+
+  async #opened(nexts: readonly Source["next"][]): Promise<Source[]> {
+    const heads = await inGroups(nexts, async (next) => ({ next, head: await this.#headOf(next) }));
+    return heads.flatMap(({ next, head }) => (head ? [{ next, head }] : []));
+  }
+
+  async #advance(source: Source): Promise<void> {
+    const head = await this.#headOf(source.next);
+    if (head) source.head = head;
+    else this.#sources?.splice(this.#sources.indexOf(source), 1);
+  }
+
+  /** The next one that is wanted. */
+  async #headOf(next: Source["next"]): Promise<Position | Stop | undefined> {
+    const { fromMs, toMs, before } = this.#lookup;
+    for (;;) {
+      const head = await next();
+      if (!head || positionOf(head).storedAtMs < fromMs) return undefined;
+      if (isStop(head)) return head;
+      const { storedAtMs, queueId, offset } = head;
+      const position = { storedAtMs, queueId, offset };
+      if (storedAtMs <= toMs && (!before || byNewest(before, position) < 0)) return position;
+    }
+  }
+}

@@ -1,0 +1,108 @@
+import type { Block } from "../log/block.ts";
+import type { NamedOffset } from "../log/block-names.ts";
+import { queueOf } from "../log/queue.ts";
+import type { QueueLog } from "../log/queue-log.ts";
+import { storedAtMsOf } from "../log/slices.ts";
+import type { Position } from "../query/position.ts";
+import type { Topic } from "../terms.ts";
+import { STRIDE } from "./key-index-limits.ts";
+
+/** What one step of a lookup may still read of what no segment has yet. */
+export interface ReadBudget {
+  bytes: number;
+}
+
+/** A search ended here for lack of a budget, and goes on when there is one: nothing newer than this is left to be found. */
+export interface Stop {
+  readonly stop: Position;
+}
+
+/** The names in blocks that were looked into: full blocks never change, and stay in memory for as long as a reader keeps them. */
+export class KnownNames {
+  readonly #log: Pick<QueueLog, "names">;
+  readonly #known = new WeakMap<Block, readonly NamedOffset[]>();
+
+  constructor(log: Pick<QueueLog, "names">) {
+    this.#log = log;
+  }
+
+  async of(block: Block, topicUid: string): Promise<readonly NamedOffset[]> {
+    const known = this.#known.get(block);
+    if (known) return known;
+    const names = await this.#log.names(block, topicUid);
+    this.#known.set(block, names);
+    return names;
+  }
+}
+
+export interface UnrolledSearch {
+  readonly topic: Topic;
+  readonly queueId: number;
+  readonly hash: number;
+  /** Offsets from here on, */
+  readonly from: number;
+  /** up to the one before this. */
+  readonly end: number;
+}
+
+/** Finds what has a name among the offsets of a queue that no segment has yet, the newest first. Errors: `StoreUnavailable`. */
+export class UnrolledCursor {
+  readonly #log: QueueLog;
+  readonly #names: KnownNames;
+  readonly #search: UnrolledSearch;
+  readonly #budget: ReadBudget;
+  /** Ascending. */
+  #found: Position[] = [];
+  #end: number;
+  #stride: number;
+  /** The oldest that was looked at. */
+  #oldest: Position | undefined;
+
+  constructor(log: QueueLog, names: KnownNames, search: UnrolledSearch, budget: ReadBudget) {
+    this.#log = log;
+    this.#names = names;
+    this.#search = search;
+    this.#budget = budget;
+    this.#end = search.end;
+    this.#stride = Math.max(STRIDE.least, Math.min(STRIDE.most, Math.floor(STRIDE.together / search.topic.queuesEver)));
+  }
+
+  /** Reads backwards. `undefined` where all is read. */
+  async next(): Promise<Position | Stop | undefined> {
+    while (this.#found.length === 0 && this.#end > this.#search.from) {
+      // Without a budget the first look is taken all the same: who asks again comes further.
+      if (this.#budget.bytes <= 0 && this.#oldest) return { stop: this.#oldest };
+      await this.#stepBack();
+    }
+    return this.#found.pop();
+  }
+
+  async #stepBack(): Promise<void> {
+    const { topic, queueId, from } = this.#search;
+    const queue = queueOf(topic, queueId);
+    const end = this.#end;
+    const start = Math.max(from, end - this.#stride);
+    let seen = 0;
+    for (let next = start; next < end; ) {
+      const run = await this.#log.reader.run(queue, next, end - next);
+      for (const block of run.blocks) await this.#look(block, run.from, end);
+      const [first] = run.blocks;
+      const storedAtMs = first && seen === 0 && run.from < end ? storedAtMsOf(first, run.from) : undefined;
+      if (storedAtMs !== undefined) this.#oldest = { storedAtMs, queueId, offset: run.from };
+      seen += run.available;
+      next = run.available > 0 ? run.from + run.available : end;
+    }
+    // A chain that started again left a hole: the next step is longer.
+    if (seen === 0) this.#stride *= 2;
+    this.#end = start;
+  }
+
+  async #look(block: Block, start: number, end: number): Promise<void> {
+    const { topic, queueId, hash } = this.#search;
+    this.#budget.bytes -= block.bytes;
+    for (const one of await this.#names.of(block, topic.uid)) {
+      if (one.hash !== hash || one.offset < start || one.offset >= end) continue;
+      this.#found.push({ storedAtMs: one.storedAtMs, queueId, offset: one.offset });
+    }
+  }
+}
