@@ -6,6 +6,7 @@ import type { Key } from "./ports/item-store.ts";
  *   meta            format                    stored format of the whole table
  *   secret          signing                   key that signs handles and cursors
  *   topic           <name>                    topic
+ *   th#<hash>       <topic uid>               the topic, found by the 16 bits of it that message ids hold
  *   group           <name>                    consumer group
  *   sub#<group uid> <topic name>              subscription
  *   by#<topic uid>  <group name>              the same, found from the topic
@@ -63,6 +64,8 @@ export const SIGNING_KEY: Key = { pk: "secret", sk: "signing" };
 export const TOPICS_PK = "topic";
 export const GROUPS_PK = "group";
 export const topicKey = (name: string): Key => ({ pk: TOPICS_PK, sk: name });
+export const topicHashPk = (hash: number): string => `th#${hash.toString(16).padStart(4, "0")}`;
+export const topicHashKey = (hash: number, topicUid: string): Key => ({ pk: topicHashPk(hash), sk: topicUid });
 export const groupKey = (name: string): Key => ({ pk: GROUPS_PK, sk: name });
 export const subscriptionsPk = (groupUid: string): string => `sub#${groupUid}`;
 export const subscriptionKey = (groupUid: string, topic: string): Key => ({ pk: subscriptionsPk(groupUid), sk: topic });

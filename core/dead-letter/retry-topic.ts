@@ -9,6 +9,7 @@ import { firstVersion, inPlaceOf, ofUid, uidOf } from "../store/uid-items.ts";
 import type { ConsumerGroup, Subscription, Topic } from "../terms.ts";
 import { topicItem, topicOf } from "../topic/topic-codec.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
+import { deleteHash, putHash } from "../topic/topics-by-hash.ts";
 
 export interface RetryTopics extends StoreDependencies {
   readonly topics: TopicRegistry;
@@ -54,6 +55,8 @@ function creation(
   return [
     { kind: "check", key: groupKey(group.name), when: ofUid(group.uid) },
     { kind: "put", item: topicItem(topic), when: inPlaceOf(found.topic) },
+    putHash(topic),
+    ...(found.topic ? [deleteHash(uidOf(found.topic))] : []),
     { kind: "put", item: subscriptionItem(group.uid, subscription), when: inPlaceOf(found.subscription) },
     { kind: "put", item: subscriberItem(group.uid, subscription) },
     { kind: "put", item: freshProgress(subscription.uid, 0, 0, 0) },

@@ -23,6 +23,7 @@ import type { StoreDependencies } from "../store/store-dependencies.ts";
 import { ofUid, uidOf } from "../store/uid-items.ts";
 import type { Subscription } from "../terms.ts";
 import { topicOf } from "../topic/topic-codec.ts";
+import { deleteHash } from "../topic/topics-by-hash.ts";
 import { type Departure, departureOf } from "./departure.ts";
 
 const DEPARTURES_PER_PAGE = 25;
@@ -108,7 +109,7 @@ async function endSubscription(store: StoreDependencies, { uid, topic, topicUid,
   await transactCounted(store, [{ kind: "delete", key: subscriberKey(topicUid, group), when }], quotas, -1);
   if (!isRetryTopic(topic)) return;
   await store.items.delete(anchorKey(topicUid, 0));
-  await store.items.delete(topicKey(topic), { when: ofUid(topicUid) });
+  await store.items.transact([{ kind: "delete", key: topicKey(topic), when: ofUid(topicUid) }, deleteHash(topicUid)]);
 }
 
 async function deleteProgress(store: StoreDependencies, subscriptionUid: string, queues: number): Promise<void> {

@@ -13,6 +13,7 @@ import { firstVersion } from "../store/uid-items.ts";
 import type { ConsumerGroup } from "../terms.ts";
 import { topicItem, topicOf } from "../topic/topic-codec.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
+import { deleteHash, putHash } from "../topic/topics-by-hash.ts";
 import { groupItem, groupOf } from "./group-codec.ts";
 
 const GROUP_DEFAULTS: GroupOptions = {
@@ -84,7 +85,10 @@ export class GroupRegistry {
       { kind: "delete", key: topicKey(deadLetters) },
       departs({ kind: "group", uid: group.uid, name: "", queues: 0 }, nowMs),
     ];
-    if (topic) beside.push(departs({ kind: "topic", uid: topicOf(topic).uid, name: deadLetters, queues: 1 }, nowMs));
+    if (topic) {
+      const { uid } = topicOf(topic);
+      beside.push(departs({ kind: "topic", uid, name: deadLetters, queues: 1 }, nowMs), deleteHash(uid));
+    }
     const removed = await this.#groups.remove(group, beside);
     this.#topics.forget(deadLetters);
     return removed;
@@ -93,7 +97,7 @@ export class GroupRegistry {
   async #create(name: string, settings: GroupSettings): Promise<ConsumerGroup | undefined> {
     const group = { name, ...firstVersion(this.#store), ...mergeSettings(GROUP_DEFAULTS, GROUP_DEFAULTS, settings) };
     const deadLetters = this.#topics.fresh(deadLetterTopicName(name), { queues: 1 });
-    const created = await this.#groups.create(group, [{ kind: "put", item: topicItem(deadLetters) }]);
+    const created = await this.#groups.create(group, [{ kind: "put", item: topicItem(deadLetters) }, putHash(deadLetters)]);
     this.#topics.forget(deadLetters.name);
     return created;
   }

@@ -1,4 +1,5 @@
 import { anchorKey } from "../keys.ts";
+import { watermarkOf } from "../log/anchor.ts";
 import { queueOf } from "../log/queue.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import { horizonMs } from "../log/retention.ts";
@@ -70,7 +71,7 @@ export class KeyIndex implements KeySource {
     const marks: number[] = [];
     for (let from = 0; from < keys.length; from += 100) {
       const anchors = await this.#store.items.batchGet(keys.slice(from, from + 100), { consistent: false });
-      marks.push(...anchors.map((anchor) => (anchor?.rn as number | undefined) ?? 0));
+      marks.push(...anchors.map(watermarkOf));
     }
     return marks;
   }

@@ -1,7 +1,10 @@
 import { anchorKey } from "../keys.ts";
-import type { ItemStore, Key, TransactWrite } from "../ports/item-store.ts";
+import type { Item, ItemStore, Key, TransactWrite } from "../ports/item-store.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
 import { CAP_STEP } from "./log-limits.ts";
+
+/** The offset below which everything of a queue is in segments, or has expired, by its anchor's item. */
+export const watermarkOf = (item: Item | undefined): number => (item?.rn as number | undefined) ?? 0;
 
 /**
  * A queue's anchor: [cap] the offset below which the chain may use offsets; [rn] the offset below which everything is in segments, or
@@ -33,7 +36,7 @@ export class Anchor {
   /** The offset below which everything is in segments, or has expired; `undefined` for a queue that has no anchor. */
   async rolledTo(): Promise<number | undefined> {
     const item = await this.#items.get(this.#key);
-    return item?.cap === undefined ? undefined : ((item.rn as number | undefined) ?? 0);
+    return item?.cap === undefined ? undefined : watermarkOf(item);
   }
 
   /** The write that makes a roll from `seen` to `end` exclusive, as part of its transaction. A deleted topic's anchor does not come back. */

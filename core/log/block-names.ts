@@ -2,7 +2,7 @@ import type { Compressor } from "../ports/compressor.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
 import type { Block } from "./block.ts";
 import { decodeFrame } from "./frame.ts";
-import { namesInBatch, namesInFrame } from "./frame-names.ts";
+import { type NamedRecord, namesInBatch, namesInFrame } from "./frame-names.ts";
 import type { FrameObjects } from "./frame-objects.ts";
 import { type Slice, slicesOf } from "./slices.ts";
 
@@ -35,14 +35,16 @@ async function namesOf(
   { frame }: Slice,
   topicUid: string,
   { compressor, objects }: Parameters<typeof namesOfBlock>[2],
-): Promise<ReturnType<typeof namesInBatch>> {
+): Promise<readonly NamedRecord[]> {
   if (!frame) return [];
   try {
-    const names = namesInFrame(frame, topicUid, compressor);
-    if (names.kind !== "in object") return names.kind === "hashes" ? names.entries : [];
-    const pointer = decodeFrame(frame, compressor);
-    const batch = pointer.kind === "pointer" ? await objects.get(pointer) : pointer;
-    return batch ? namesInBatch(batch, topicUid) : [];
+    let names = namesInFrame(frame, topicUid, compressor);
+    if (names.kind === "in object") {
+      const pointer = decodeFrame(frame, compressor);
+      const batch = pointer.kind === "pointer" ? await objects.get(pointer) : pointer;
+      names = batch ? namesInBatch(batch, topicUid) : names;
+    }
+    return names.kind === "hashes" ? names.entries : [];
   } catch (error) {
     if (StoreCorrupt.is(error)) return [];
     throw error;

@@ -1,10 +1,11 @@
 import { framesObjectExpiresMs } from "../keys.ts";
 import { makeFrameId, messageIdOf, toHex } from "../message/message-id.ts";
 import type { MessageRecord } from "../message/record-codec.ts";
+import { UnplacedIds } from "../message/unplaced-ids.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
 import { decodeFrame, encodeBatch, encodePointer, readMessages } from "./frame.ts";
 import type { FrameObjects } from "./frame-objects.ts";
-import type { LogDependencies, LogSettings } from "./log-settings.ts";
+import { type LogDependencies, type LogSettings, namesMessages } from "./log-settings.ts";
 
 /**
  * Messages that are stored but not in a queue yet, each in a frame of its own in an item of its owner. As in a queue, a large frame
@@ -14,7 +15,7 @@ export class DetachedFrames {
   readonly #store: LogDependencies;
   readonly #settings: LogSettings;
   readonly #objects: FrameObjects;
-  #lastId: Uint8Array | undefined;
+  readonly #ids = new UnplacedIds();
 
   constructor(store: LogDependencies, settings: LogSettings, objects: FrameObjects) {
     this.#store = store;
@@ -22,22 +23,18 @@ export class DetachedFrames {
     this.#objects = objects;
   }
 
-  /** Ids for `count` messages that are stored together. Ids ascend within a call, and from call to call of one process. */
-  newIds(count: number): readonly string[] {
+  /** Ids for `count` messages of a topic that are stored together. Ids ascend within a call, and from call to call of one process. */
+  newIds(topicUid: string, count: number): readonly string[] {
     const { clock, random } = this.#store;
-    const fresh = makeFrameId(clock.nowMs(), random.bytes(8));
-    const last = this.#lastId;
-    const id = last && toHex(fresh) <= toHex(last) ? successor(last) : fresh;
-    this.#lastId = id;
-    const idHex = toHex(id);
-    return Array.from({ length: count }, (_, ordinal) => messageIdOf(idHex, ordinal));
+    return this.#ids.next(clock.nowMs(), random.bytes(8), count, namesMessages(this.#store) ? topicUid : undefined);
   }
 
   /** The frame of one message, readable for `lifeHours`. If it is not stored by `untilMs`, it fails. */
   async encode(record: MessageRecord, lifeHours: number, untilMs?: number): Promise<Uint8Array> {
     const { clock, random, compressor } = this.#store;
     const { packFromBytes, detachedInlineBytesMax } = this.#settings;
-    const head = { storedAtMs: clock.nowMs(), id: makeFrameId(clock.nowMs(), random.bytes(8)) };
+    const storedAtMs = clock.nowMs();
+    const head = { storedAtMs, id: makeFrameId(storedAtMs, random.bytes(8)) };
     const plain = encodeBatch(head, [record]);
     const batch = plain.length < packFromBytes ? plain : encodeBatch(head, [record], compressor);
     if (batch.length <= detachedInlineBytesMax) return batch;
@@ -65,14 +62,4 @@ export class DetachedFrames {
     const chosen = message.messageId === messageIdOf(toHex(batch.id), 0) ? ownersId : message.messageId;
     return { messageId: chosen, bornAtMs, tag, keys, properties, messageGroup, priority, body };
   }
-}
-
-/** The id plus one, as a big-endian number. */
-function successor(id: Uint8Array): Uint8Array {
-  const next = id.slice();
-  for (let at = next.length - 1; at >= 0; at--) {
-    next[at] = ((next[at] as number) + 1) & 255;
-    if (next[at] !== 0) break;
-  }
-  return next;
 }

@@ -16,12 +16,18 @@ import { OBJECT_FRAMES_BYTES_MAX } from "./log-limits.ts";
  *   batch   : kind 0 (plain) or 1 (deflated);  rest := records' length, unpacked, varint · records
  *   pointer : kind 2;  rest := bytes of the batch frame varint · object key text · byte offset varint
  *             kind 3 (from store format 3 on): as kind 2, and then the batch's records' length, unpacked, varint
+ *             kind 4 (from store format 4 on): as kind 3, and then what its messages are looked up by (`pointer-names.ts`)
+ *
+ * From store format 4 on the upper bit of the kind says that no message of the frame has keys, or an id of its own. A frame without it
+ * may have some, or none.
  *
  * A pointer repeats its batch's head, so that counting, timing, weighing and finding a write need no object. Golden bytes hold the
  * format.
  */
 export interface FrameHead extends FrameSpan {
   readonly id: Uint8Array;
+  /** Whether it is known that no message of the frame has keys, or an id of its own. */
+  readonly nameless?: boolean;
 }
 
 export interface FrameSpan {
@@ -46,10 +52,13 @@ export interface PointerFrame extends FrameHead {
   readonly byteLength: number;
   /** Bytes of the batch's records, unpacked; `undefined` in a pointer of kind 2. */
   readonly unpackedBytes?: number | undefined;
+  /** Encoded, what its messages are looked up by; absent in pointers of other kinds than 4. */
+  readonly names?: Uint8Array | undefined;
 }
 
 const FRAME_VERSION = 1;
-const KIND = { plain: 0, deflated: 1, pointer: 2, weighedPointer: 3 } as const;
+const KIND = { plain: 0, deflated: 1, pointer: 2, weighedPointer: 3, namingPointer: 4 } as const;
+const NAMELESS = 128;
 const CRC_BYTES = 4;
 const STORED_AT_OFFSET = 2;
 
@@ -78,21 +87,28 @@ export function encodeBatch(
   return seal(out);
 }
 
-/** Encodes a pointer of kind 3 if the weight is given, else of kind 2. */
+/** Encodes a pointer of kind 4 if names are given, of kind 3 if only the weight is, else of kind 2. */
 export function encodePointer(pointer: Omit<PointerFrame, "kind">): Uint8Array {
-  const { unpackedBytes } = pointer;
+  const { unpackedBytes, names } = pointer;
   const out = new ByteWriter(128);
-  writeHead(out, unpackedBytes === undefined ? KIND.pointer : KIND.weighedPointer, pointer);
+  writeHead(out, pointerKind(pointer), pointer);
   out.varint(pointer.byteLength);
   out.text(pointer.objectKey);
   out.varint(pointer.byteOffset);
   if (unpackedBytes !== undefined) out.varint(unpackedBytes);
+  if (names !== undefined) out.raw(names);
   return seal(out);
+}
+
+function pointerKind({ unpackedBytes, names }: Pick<PointerFrame, "unpackedBytes" | "names">): number {
+  if (unpackedBytes === undefined && names !== undefined) throw new StoreMisuse("a pointer with names and without a weight");
+  if (names !== undefined) return KIND.namingPointer;
+  return unpackedBytes === undefined ? KIND.pointer : KIND.weighedPointer;
 }
 
 function writeHead(out: ByteWriter, kind: number, head: FrameHead): void {
   out.u8(FRAME_VERSION);
-  out.u8(kind);
+  out.u8(kind | (head.nameless ? NAMELESS : 0));
   out.u48(head.storedAtMs);
   out.raw(head.id);
   out.varint(head.count);
@@ -122,12 +138,13 @@ const POINTER_WEIGHT = 4 * 1_048_576;
 
 /** About the bytes that a frame's messages take in memory, unchecked. A damaged frame counts with its own length. */
 export function frameWeight(frame: Uint8Array): number {
-  if (frame[1] === KIND.pointer) return POINTER_WEIGHT;
+  const kind = kindOf(frame);
+  if (kind === KIND.pointer) return POINTER_WEIGHT;
   try {
     const reader = new ByteReader(frame, STORED_AT_OFFSET + 6 + FRAME_ID_BYTES);
     reader.varint();
     const length = reader.varint();
-    if (frame[1] !== KIND.weighedPointer) return Math.min(OBJECT_FRAMES_BYTES_MAX, length);
+    if (kind !== KIND.weighedPointer && kind !== KIND.namingPointer) return Math.min(OBJECT_FRAMES_BYTES_MAX, length);
     reader.text();
     reader.varint();
     return Math.min(OBJECT_FRAMES_BYTES_MAX, reader.varint());
@@ -136,6 +153,11 @@ export function frameWeight(frame: Uint8Array): number {
     throw error;
   }
 }
+
+const kindOf = (frame: Uint8Array): number => (frame[1] as number) & ~NAMELESS;
+
+/** Whether the frame says that no message of it has keys, or an id of its own. Unchecked. */
+export const isNameless = (frame: Uint8Array): boolean => frame[0] === FRAME_VERSION && ((frame[1] as number) & NAMELESS) !== 0;
 
 /** Whether the frame is long enough to be one, and its checksum is right. */
 export function isWhole(frame: Uint8Array): boolean {
@@ -158,9 +180,10 @@ export function decodeFrame(frame: Uint8Array, compressor: Compressor): BatchFra
 }
 
 function readFrame(frame: Uint8Array, end: number, compressor: Compressor): BatchFrame | PointerFrame {
-  const reader = new ByteReader(frame, 1, end);
-  const kind = reader.u8();
-  const head = { storedAtMs: reader.u48(), id: reader.raw(FRAME_ID_BYTES), count: reader.varint() };
+  const reader = new ByteReader(frame, STORED_AT_OFFSET, end);
+  const kind = kindOf(frame);
+  const named = { storedAtMs: reader.u48(), id: reader.raw(FRAME_ID_BYTES), count: reader.varint() };
+  const head = isNameless(frame) ? { ...named, nameless: true } : named;
   const length = reader.varint();
   switch (kind) {
     case KIND.plain:
@@ -173,6 +196,11 @@ function readFrame(frame: Uint8Array, end: number, compressor: Compressor): Batc
     case KIND.weighedPointer: {
       const pointer = { objectKey: reader.text(), byteOffset: reader.varint(), byteLength: length };
       return { ...head, kind: "pointer", ...pointer, unpackedBytes: reader.varint() };
+    }
+    case KIND.namingPointer: {
+      const pointer = { objectKey: reader.text(), byteOffset: reader.varint(), byteLength: length };
+      const unpackedBytes = reader.varint();
+      return { ...head, kind: "pointer", ...pointer, unpackedBytes, names: reader.raw(reader.remaining) };
     }
     default:
       throw new RangeError(`unknown frame kind ${kind}`);

@@ -29,6 +29,8 @@ export const BLOCK_MESSAGES_MAX = 16_384;
 export const OBJECT_PUTS_PER_CLASS_MAX = 3;
 /** Objects expire together at the end of such a step: up to a retention of a day, and above it. */
 export const OBJECT_EXPIRY_STEP_MS = { day: 10 * 60 * SECOND_MS, longer: 60 * 60 * SECOND_MS } as const;
+/** Hashes of names in one pointer frame. With them its block is an item below 1 KB. */
+export const POINTER_HASHES_MAX = 120;
 export const CAP_STEP = 65_536;
 /** Appends need a predecessor that lives this much longer: more than cache age, freeze, flight and skew together. */
 export const EXPIRY_GUARD_SECONDS = 3_600;

@@ -1,7 +1,7 @@
 import type { Compressor } from "../ports/compressor.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
 import type { StoreDependencies } from "../store/store-dependencies.ts";
-import type { StoreFormat } from "../store/store-format.ts";
+import { NEWEST_FORMAT, type StoreFormat } from "../store/store-format.ts";
 
 /** What the log works with. */
 export interface LogDependencies extends StoreDependencies {
@@ -10,6 +10,9 @@ export interface LogDependencies extends StoreDependencies {
   /** The store's format. Default: the newest. */
   readonly format?: StoreFormat;
 }
+
+/** Whether ids name their topic and queue, and frames say what their messages are looked up by. */
+export const namesMessages = ({ format }: Pick<LogDependencies, "format">): boolean => (format?.version ?? NEWEST_FORMAT) >= 4;
 
 /** The sizes above which a frame is packed, or goes to the object store. */
 export interface LogSettings {

@@ -16,12 +16,14 @@ import { type NamedOffset, namesOfBlock } from "./block-names.ts";
 import type { Appended, Refused } from "./chain-write.ts";
 import { countWithin } from "./count-within.ts";
 import { DetachedFrames } from "./detached-frames.ts";
-import { encodeBatch, encodePointer, type Unreadable } from "./frame.ts";
+import { encodeBatch, encodePointer, type FrameHead, type Unreadable } from "./frame.ts";
+import { hashesOf, hasNoName } from "./frame-names.ts";
 import { FrameObjects } from "./frame-objects.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { loadStretch } from "./load-stretch.ts";
 import { APPENDERS_MAX, FLIGHT_MS_MAX } from "./log-limits.ts";
-import type { LogDependencies, LogSettings } from "./log-settings.ts";
+import { type LogDependencies, type LogSettings, namesMessages } from "./log-settings.ts";
+import { encodePointerNames } from "./pointer-names.ts";
 import type { Queue, QueueName } from "./queue.ts";
 import { QueueAppender } from "./queue-appender.ts";
 import { QueueReader } from "./queue-reader.ts";
@@ -85,16 +87,22 @@ export class QueueLog {
     options: AppendOptions = {},
   ): Promise<AppendOutcome> {
     const { clock, random } = this.#store;
-    const head = { storedAtMs: clock.nowMs(), id: makeFrameId(clock.nowMs(), random.bytes(8)) };
+    const naming = namesMessages(this.#store);
+    const madeAtMs = clock.nowMs();
+    const id = makeFrameId(madeAtMs, random.bytes(8), naming ? { topicUid: topic.uid, queueId } : undefined);
+    // The store time is never before the id's: a search from the id's time on finds the message.
+    const head = { storedAtMs: madeAtMs, id, nameless: naming && records.every(hasNoName) };
     const batch = this.#encode(head, records);
     const { companions, objectUntilMs, giveUpAtMs } = options;
     const { inlineFrameBytesMax, transactedInlineBytesMax } = this.#settings;
     const inlineBytesMax = companions ? transactedInlineBytesMax : inlineFrameBytesMax;
     const inline = batch.length <= inlineBytesMax && topic.flushMode === "ASYNC_FLUSH";
     const pointer = inline ? undefined : await this.#objects.put(batch, topic.retentionHours, objectUntilMs);
-    const storedAtMs = pointer ? clock.nowMs() : head.storedAtMs;
-    if (pointer) requireKept(pointer.objectKey, { askedAtMs: head.storedAtMs, storedAtMs }, topic.retentionHours);
-    const frame = pointer ? encodePointer({ ...head, ...pointer, storedAtMs, count: records.length }) : batch;
+    const storedAtMs = pointer ? Math.max(madeAtMs, clock.nowMs()) : madeAtMs;
+    if (pointer) requireKept(pointer.objectKey, { askedAtMs: madeAtMs, storedAtMs }, topic.retentionHours);
+    const names =
+      pointer && naming && !head.nameless ? encodePointerNames(records.map((one) => hashesOf(topic.uid, one))) : undefined;
+    const frame = pointer ? encodePointer({ ...head, ...pointer, storedAtMs, count: records.length, names }) : batch;
     const result = await this.#appender(topic.uid, queueId).append({
       frames: [frame],
       firstFrameId: head.id,
@@ -174,7 +182,7 @@ export class QueueLog {
     return loadStretch({ blocks, from, count }, this.#frames, (block) => this.reader.again(queue, block));
   }
 
-  #encode(head: { storedAtMs: number; id: Uint8Array }, records: readonly MessageRecord[]): Uint8Array {
+  #encode(head: Omit<FrameHead, "count">, records: readonly MessageRecord[]): Uint8Array {
     const plain = encodeBatch(head, records);
     return plain.length < this.#settings.packFromBytes ? plain : encodeBatch(head, records, this.#store.compressor);
   }

@@ -5,7 +5,7 @@ const KEYS = "KEYS";
 const encoder = new TextEncoder();
 
 /**
- * Reads the tag, a property or the message group of each record of a batch, one after the other, from its encoded form
+ * Reads the tag, a property, the message group or the names of each record of a batch, one after the other, from its encoded form
  * (`record-codec`): nothing else is decoded, and the body is not touched. Before the first `next` there is no record.
  * Errors: for malformed records those of `readRecord`: `RangeError` or, for text that is not UTF-8, `TypeError`.
  */
@@ -33,6 +33,24 @@ export class RecordView {
     return true;
   }
 
+  /** Whether the record has keys, or an id of its own. */
+  get hasNames(): boolean {
+    return (this.#enter() & (HAS.id | HAS.keys)) !== 0;
+  }
+
+  /** The id, unless it follows from the frame. */
+  get ownId(): string | undefined {
+    return this.#enter() & HAS.id ? this.#text() : undefined;
+  }
+
+  get keys(): readonly string[] {
+    const flags = this.#enter();
+    if (!(flags & HAS.keys)) return [];
+    if (flags & HAS.id) this.#skipText();
+    if (flags & HAS.tag) this.#skipText();
+    return this.#keys();
+  }
+
   get tag(): string | undefined {
     const flags = this.#enter();
     if (!(flags & HAS.tag)) return undefined;
@@ -45,7 +63,7 @@ export class RecordView {
     const flags = this.#enter();
     if (flags & HAS.id) this.#skipText();
     if (flags & HAS.tag) this.#skipText();
-    if (name === KEYS) return flags & HAS.keys ? this.#keys() : undefined;
+    if (name === KEYS) return flags & HAS.keys ? this.#keys().join(" ") : undefined;
     if (flags & HAS.keys) for (let left = this.#varint(); left > 0; left--) this.#skipText();
     return flags & HAS.properties && this.#find(this.#encoded(name)) ? this.#text() : undefined;
   }
@@ -60,8 +78,8 @@ export class RecordView {
     return this.#text();
   }
 
-  #keys(): string {
-    return Array.from({ length: this.#varint() }, () => this.#text()).join(" ");
+  #keys(): readonly string[] {
+    return Array.from({ length: this.#varint() }, () => this.#text());
   }
 
   /** Stops before the value of the property, if there is one of this name. */

@@ -85,7 +85,7 @@ function plan({ clock, log }: Producing, topic: Topic, entries: readonly Message
       checkMessage(topic, entry);
       const dueMs = deliveryTimeMs(entry, nowMs);
       if (dueMs === undefined) return { entry, delay: undefined, fixed: fixedQueue(topic, entry) };
-      ids ??= log.detached.newIds(entries.length);
+      ids ??= log.detached.newIds(topic.uid, entries.length);
       return { entry, delay: { dueMs, id: ids[at] as string }, fixed: undefined };
     } catch (error) {
       return asBrokerError(error);

@@ -1,6 +1,7 @@
 import { FORMAT_KEY } from "../keys.ts";
 import type { Item, ItemStore } from "../ports/item-store.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
+import { writeTopicHashes } from "../topic/topics-by-hash.ts";
 
 /**
  * The format of a store is the newest that its writers may write. A reader knows every format since the oldest.
@@ -11,7 +12,8 @@ import { StoreCorrupt } from "../ports/store-failures.ts";
  *   2  claims know an attempt by 32 bits of its id; a pointer frame does not say what its messages weigh
  *   3  a claim's delivery is unique, and says which attempt it was taken by; a pointer frame says what its messages weigh;
  *      message groups that wait leave the progress item
- *   4  blocks of queues are copied to segments, and may leave the chain then
+ *   4  blocks of queues are copied to segments, and may leave the chain then; ids name their topic and queue, and frames say what their
+ *      messages are looked up by
  */
 export const OLDEST_FORMAT = 2;
 export const NEWEST_FORMAT = 4;
@@ -41,6 +43,8 @@ export class StoreFormat {
   /** Raises the store to the newest format; from then on older versions refuse to start on it. Idempotent. Errors: `StoreUnavailable`. */
   async raise(items: ItemStore): Promise<void> {
     if (this.#version === NEWEST_FORMAT) return;
+    // Before the first id that names a topic by its hash.
+    await writeTopicHashes(items);
     const result = await items.put(NEWEST_FORMAT_ITEM, { when: [{ op: "<", name: "v", value: NEWEST_FORMAT }] });
     this.#version = result.ok ? NEWEST_FORMAT : formatOf(result.current).version;
   }

@@ -1,6 +1,6 @@
 import { departs } from "../deletions/departure.ts";
 import { BrokerError } from "../errors.ts";
-import { TOPICS_PK, topicKey } from "../keys.ts";
+import { TOPICS_PK, topicHashPk, topicKey } from "../keys.ts";
 import { raisesOf } from "../log/retention.ts";
 import { checkReadableTopicName, checkTopicName, checkUserTopicName, isSystemTopic } from "../names.ts";
 import { StoreUnavailable } from "../ports/store-failures.ts";
@@ -14,6 +14,10 @@ import { firstVersion } from "../store/uid-items.ts";
 import type { Topic, TopicType } from "../terms.ts";
 import { topicItem, topicOf } from "./topic-codec.ts";
 import { mergeTopicSettings, TOPIC_DEFAULTS } from "./topic-settings.ts";
+import { deleteHash, putHash } from "./topics-by-hash.ts";
+
+/** Topics that are looked at for one hash. With 600,000 topics there are nine on average. */
+const TOPICS_OF_HASH_MAX = 32;
 
 /**
  * Allows a change of queue counts, or throws PRECONDITION_FAILED. Answers `current`, or the topic that it wrote instead: with fewer
@@ -70,7 +74,7 @@ export class TopicRegistry {
   ): Promise<{ topic: Topic; created: boolean }> {
     checkTopicName(name);
     const { value, created } = await this.#topics.put(name, match, (current) =>
-      current ? this.#change(current, settings, guard) : this.#topics.create(this.fresh(name, settings)),
+      current ? this.#change(current, settings, guard) : this.#create(this.fresh(name, settings)),
     );
     return { topic: value, created };
   }
@@ -85,7 +89,15 @@ export class TopicRegistry {
   async remove(topic: Topic): Promise<boolean> {
     const { uid, name, queuesEver } = topic;
     const leaving = departs({ kind: "topic", uid, name, queues: queuesEver }, this.#store.clock.nowMs());
-    return (await this.#topics.remove(topic, [leaving])) || (await this.#store.items.get(topicKey(name))) === undefined;
+    const beside = [leaving, deleteHash(uid)];
+    return (await this.#topics.remove(topic, beside)) || (await this.#store.items.get(topicKey(name))) === undefined;
+  }
+
+  /** The topics whose messages' ids hold this hash (`message/message-id`). Errors: `StoreUnavailable`. */
+  async ofHash(hash: number): Promise<readonly Topic[]> {
+    const { items } = await this.#store.items.query({ pk: topicHashPk(hash), limit: TOPICS_OF_HASH_MAX });
+    const topics = await Promise.all(items.map(({ sk, n }) => this.#ofUid(n as string, sk)));
+    return topics.filter((topic) => topic !== undefined);
   }
 
   /** Writes `next` over `current`. `undefined`: another request was quicker. */
@@ -116,6 +128,19 @@ export class TopicRegistry {
 
   forget(name: string): void {
     this.#topics.forget(name);
+  }
+
+  #create(topic: Topic): Promise<Topic | undefined> {
+    return this.#topics.create(topic, [putHash(topic)]);
+  }
+
+  /** The cache may hold an earlier topic of the name. */
+  async #ofUid(name: string, uid: string): Promise<Topic | undefined> {
+    const known = await this.lookUp(name);
+    if (known?.uid === uid) return known;
+    this.forget(name);
+    const stored = await this.lookUp(name);
+    return stored?.uid === uid ? stored : undefined;
   }
 
   async #change(current: Topic, settings: Nullable<TopicSettings>, guard: QueueChangeGuard): Promise<Topic | undefined> {

@@ -55,7 +55,7 @@ class TransactionDestination implements Destination<HalfMessageReceipt> {
 
   constructor(preparing: Preparing, topic: Topic, { producerGroup, checkAfterMs }: HalfMessageOptions) {
     const { clock, log, shards } = preparing;
-    const [id = ""] = log.detached.newIds(1);
+    const [id = ""] = log.detached.newIds(topic.uid, 1);
     this.#preparing = preparing;
     this.#topic = topic;
     this.#producerGroup = producerGroup;
