@@ -224,18 +224,18 @@ export const folderExpiresMs = (name: string): number | undefined => (/^\d+$/.te
 export const framesObjectKey = (classDays: number, expiresMs: number, nowMs: number, random: string): string =>
   `${framesPrefix(classDays)}${expiresMs / MINUTE_MS}/${timeSk(nowMs)}-${random}`;
 
-export const keyPieceObjectKey = (classDays: number, expiresMs: number, nowMs: number, random: string): string =>
+export const keyPartObjectKey = (classDays: number, expiresMs: number, nowMs: number, random: string): string =>
   `${framesObjectKey(classDays, expiresMs, nowMs, random)}.keys`;
 
-export const KEY_RUNS_PK = "kx";
+export const KEY_FILES_PK = "kx";
 /** Sorted by level, class and age. `random` is a text that is unique among runs. */
-export const keyRunKey = (level: number, classDays: number, storedFromMs: number, random: string): Key => ({
-  pk: KEY_RUNS_PK,
-  sk: `${keyRunsPrefix(level, classDays)}${timeSk(storedFromMs)}-${random}`,
+export const keyFileKey = (level: number, classDays: number, storedFromMs: number, random: string): Key => ({
+  pk: KEY_FILES_PK,
+  sk: `${keyFilesPrefix(level, classDays)}${timeSk(storedFromMs)}-${random}`,
 });
-export const keyRunsPrefix = (level: number, classDays: number): string =>
+export const keyFilesPrefix = (level: number, classDays: number): string =>
   `${level}-${String(classDays).padStart(CLASS_DIGITS, "0")}-`;
-export function keyRunNamedBy(sk: string): { readonly level: number; readonly classDays: number; readonly name: string } {
+export function keyFileNamedBy(sk: string): { readonly level: number; readonly classDays: number; readonly name: string } {
   const [level, classDays, _storedFromMs, ...name] = sk.split("-");
   return { level: Number(level), classDays: Number(classDays), name: name.join("-") };
 }

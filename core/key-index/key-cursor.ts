@@ -1,14 +1,14 @@
 import type { ObjectStore } from "../ports/object-store.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
 import { CHUNK_ENTRIES, KEY_CHUNK_BYTES, type KeyEntry, KeySlice, keySectionBytes } from "../segments/key-section.ts";
-import { hashBehind, type KeyPiece, type KeyRun } from "./key-run.ts";
+import { hashBehind, type KeyFile, type KeyPart } from "./key-file.ts";
 
 /** Chunks per read while a place is searched: with keys spread evenly it is nearly always among them. */
 const SEARCH_CHUNKS = 8;
 /** Of three guesses one halves what is left, so that no distribution of keys makes a search long. */
 const GUESSES_PER_HALVING = 3;
 
-/** Part of a piece that was read, and the entry in it that comes next. */
+/** Part of a part that was read, and the entry in it that comes next. */
 interface Place {
   readonly slice: KeySlice;
   /** The chunk behind the slice. */
@@ -18,29 +18,29 @@ interface Place {
 
 export interface KeyStretch {
   readonly from: KeyEntry;
-  /** No piece is read all of whose hashes are above it. */
+  /** No part is read all of whose hashes are above it. */
   readonly highestHash: number;
   /** How many chunks a read brings of those behind the first. */
   readonly chunksPerRead?: number;
 }
 
-/** Reads the entries of a run in order, from the first one on that is not in front of `from`. Errors: `StoreUnavailable`, `StoreCorrupt`. */
+/** Reads the entries of a file in order, from the first one on that is not in front of `from`. Errors: `StoreUnavailable`, `StoreCorrupt`. */
 export class KeyCursor {
   readonly #objects: ObjectStore;
-  readonly #run: KeyRun;
+  readonly #file: KeyFile;
   readonly #stretch: KeyStretch;
-  #piece: number;
+  #part: number;
   #place: Place | undefined;
   #index = 0;
 
-  constructor(objects: ObjectStore, run: KeyRun, stretch: KeyStretch) {
+  constructor(objects: ObjectStore, file: KeyFile, stretch: KeyStretch) {
     this.#objects = objects;
-    this.#run = run;
+    this.#file = file;
     this.#stretch = stretch;
-    // An entry with the lowest hash of a piece may have others of its hash in the piece before.
-    this.#piece = Math.max(
+    // An entry with the lowest hash of a part may have others of its hash in the part before.
+    this.#part = Math.max(
       0,
-      run.pieces.findLastIndex(({ lowestHash }) => lowestHash < stretch.from.hash),
+      file.parts.findLastIndex(({ lowestHash }) => lowestHash < stretch.from.hash),
     );
   }
 
@@ -52,33 +52,32 @@ export class KeyCursor {
 
   async #readNext(): Promise<KeyEntry | undefined> {
     for (;;) {
-      const piece = this.#run.pieces[this.#piece];
-      if (!piece || piece.lowestHash > this.#stretch.highestHash) return undefined;
+      const part = this.#file.parts[this.#part];
+      if (!part || part.lowestHash > this.#stretch.highestHash) return undefined;
       const chunk = this.#place?.endChunk;
-      if (chunk === undefined) this.#place = await this.#search(piece);
-      else if (chunk < chunksOf(piece))
-        this.#place = await this.#read(piece, chunk, this.#stretch.chunksPerRead ?? SEARCH_CHUNKS);
+      if (chunk === undefined) this.#place = await this.#search(part);
+      else if (chunk < chunksOf(part)) this.#place = await this.#read(part, chunk, this.#stretch.chunksPerRead ?? SEARCH_CHUNKS);
       else this.#place = undefined;
       if (this.#place) {
         this.#index = this.#place.index;
         return this.#place.slice.entry(this.#index++);
       }
-      this.#piece++;
+      this.#part++;
     }
   }
 
-  /** Where the first entry of the piece is that is not in front; `undefined` if all are. */
-  async #search(piece: KeyPiece): Promise<Place | undefined> {
+  /** Where the first entry of the part is that is not in front; `undefined` if all are. */
+  async #search(part: KeyPart): Promise<Place | undefined> {
     const target = this.#stretch.from;
     let found: Place | undefined;
-    let [low, high] = [0, chunksOf(piece)];
-    let [lowHash, highHash] = [piece.lowestHash, hashBehind(this.#run, this.#piece)];
+    let [low, high] = [0, chunksOf(part)];
+    let [lowHash, highHash] = [part.lowestHash, hashBehind(this.#file, this.#part)];
     for (let guesses = 1; low < high; guesses++) {
       const even = highHash > lowHash ? (target.hash - lowHash) / (highHash - lowHash) : 0;
       const share = guesses % GUESSES_PER_HALVING === 0 ? 0.5 : Math.min(1, Math.max(0, even));
       const middle = low + Math.floor((high - low) * share);
       const first = Math.max(low, Math.min(middle - SEARCH_CHUNKS / 2, high - SEARCH_CHUNKS));
-      const place = await this.#read(piece, first, Math.min(SEARCH_CHUNKS, high - first));
+      const place = await this.#read(part, first, Math.min(SEARCH_CHUNKS, high - first));
       const before = place.slice.countBefore(target);
       if (before === place.slice.count) {
         low = place.endChunk;
@@ -93,14 +92,14 @@ export class KeyCursor {
     return found;
   }
 
-  async #read(piece: KeyPiece, chunk: number, chunks: number): Promise<Place> {
-    const { objectKey, byteOffset, count } = piece;
-    const endChunk = Math.min(chunksOf(piece), chunk + chunks);
+  async #read(part: KeyPart, chunk: number, chunks: number): Promise<Place> {
+    const { objectKey, byteOffset, count } = part;
+    const endChunk = Math.min(chunksOf(part), chunk + chunks);
     const byteLength = keySectionBytes(Math.min(count, endChunk * CHUNK_ENTRIES)) - keySectionBytes(chunk * CHUNK_ENTRIES);
     const bytes = await this.#objects.getRange(objectKey, byteOffset + chunk * KEY_CHUNK_BYTES, byteLength);
-    if (!bytes) throw new StoreCorrupt(`object ${objectKey} is gone while key run ${this.#run.name} has not expired`);
+    if (!bytes) throw new StoreCorrupt(`object ${objectKey} is gone while key file ${this.#file.name} has not expired`);
     return { slice: new KeySlice(bytes, { firstChunk: chunk, byteLength }, objectKey), endChunk, index: 0 };
   }
 }
 
-const chunksOf = ({ count }: KeyPiece): number => Math.ceil(count / CHUNK_ENTRIES);
+const chunksOf = ({ count }: KeyPart): number => Math.ceil(count / CHUNK_ENTRIES);

@@ -2,22 +2,22 @@
 
 const KIB = 1_024;
 
-/** So many runs of a level are merged into one of the next. */
-export const RUNS_PER_MERGE = 16;
-/** Entries of a merged run's object: 8 MB. */
-export const PIECE_ENTRIES = 460_000;
-/** Runs of more objects than this are not merged: the item of the merged run would be too large. */
-export const PIECES_MAX = 4_000;
-/** A level whose runs all end up in the next one. The last is never merged: 16 to the ninth segments. */
+/** So many files of a level are merged into one of the next. */
+export const FILES_PER_MERGE = 16;
+/** Entries of a merged file's object: 8 MB. */
+export const PART_ENTRIES = 460_000;
+/** Files of more objects than this are not merged: the item of the merged file would be too large. */
+export const PARTS_MAX = 4_000;
+/** A level whose files all end up in the next one. The last is never merged: 16 to the ninth segments. */
 export const LEVELS_MAX = 9;
-/** Runs read by one query. */
-export const RUNS_PER_PAGE = 200;
-/** Of each run that is merged, chunks read at once: 256 KB. */
+/** Files read by one query. */
+export const FILES_PER_PAGE = 200;
+/** Of each file that is merged, chunks read at once: 256 KB. */
 export const MERGE_CHUNKS = 64;
 /** Entries that are merged between two looks at who else wants the processor. */
 export const ENTRIES_PER_PAUSE = 2_000;
-/** Runs that one lookup reads at once. */
-export const RUNS_AT_ONCE = 16;
+/** Files that one lookup reads at once. */
+export const FILES_AT_ONCE = 16;
 /** Offsets that a lookup reads at once of a queue of what is not rolled yet, and of all queues of a topic. */
 export const STRIDE = { least: 16, most: 1_024, together: 8_192 } as const;
 /** Bytes of what is not rolled yet that one step of a lookup reads, and messages that it finds. */

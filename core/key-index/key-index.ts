@@ -12,7 +12,7 @@ import type { Position } from "../query/position.ts";
 import type { Topic } from "../terms.ts";
 import { inGroups } from "./in-groups.ts";
 import { KeySearch } from "./key-search.ts";
-import { listKeyRuns } from "./list-key-runs.ts";
+import { listKeyFiles } from "./list-key-files.ts";
 import { KnownNames, UnrolledCursor } from "./unrolled-names.ts";
 
 export interface KeyIndexStore {
@@ -54,15 +54,15 @@ export class KeyIndex implements KeySource {
     };
     const queueIds = Array.from({ length: topic.queuesEver }, (_, queueId) => queueId);
     const rolledTo = await this.#watermarks(topic, queueIds);
-    const runs = await listKeyRuns(items, nowMs);
+    const files = await listKeyFiles(items, nowMs);
     const ends = await inGroups(queueIds, (queueId) => this.#endOf(topic, queueId, wanted.toMs, before));
     const budget = { bytes: 0 };
     const unrolled = queueIds.map((queueId, index) => {
       const [from = 0, end = 0] = [rolledTo[index], ends[index]];
       return new UnrolledCursor(log, this.#names, { topic, queueId, hash, from, end }, budget);
     });
-    const overlapping = runs.filter((run) => run.storedUntilMs >= wanted.fromMs && run.storedFromMs <= wanted.toMs);
-    return new KeySearch(objects, { hash, unrolled, runs: overlapping, ...wanted, before, budget });
+    const overlapping = files.filter((file) => file.storedUntilMs >= wanted.fromMs && file.storedFromMs <= wanted.toMs);
+    return new KeySearch(objects, { hash, unrolled, files: overlapping, ...wanted, before, budget });
   }
 
   /** Copies may be old: watermarks only grow, and all that is behind one is read. */

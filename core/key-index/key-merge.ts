@@ -1,34 +1,34 @@
 import { ByteReader } from "../bytes/byte-reader.ts";
 import { ByteWriter } from "../bytes/byte-writer.ts";
-import { KEY_RUNS_PK, keyMergeKey } from "../keys.ts";
+import { KEY_FILES_PK, keyMergeKey } from "../keys.ts";
 import type { Condition, Item, Key } from "../ports/item-store.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
 import type { KeyEntry } from "../segments/key-section.ts";
-import { decodePieces, encodePieces, type KeyPiece } from "./key-run.ts";
+import { decodeParts, encodeParts, type KeyPart } from "./key-file.ts";
 
 /**
- * How far runs of a level and a class are merged. Item `km` / <level>-<class>: [i] keys of the runs' items, one in each line · [m] name of
- * the run to be · [g] its pieces so far · [c] how many they are · [k] the last entry in them · [x]
+ * How far files of a level and a class are merged. Item `km` / <level>-<class>: [i] keys of the files' items, one in each line · [m] name of
+ * the file to be · [g] its parts so far · [c] how many they are · [k] the last entry in them · [x]
  *
- * It exists from the first object that is stored until all of it is one run, so whoever goes on merges the same runs.
+ * It exists from the first object that is stored until all of it is one file, so whoever goes on merges the same files.
  */
 export interface KeyMerge {
   readonly level: number;
   readonly classDays: number;
   readonly inputs: readonly string[];
   readonly name: string;
-  readonly pieces: readonly KeyPiece[];
+  readonly parts: readonly KeyPart[];
   readonly last: KeyEntry | undefined;
   readonly expiresAtSeconds: number;
 }
 
-export function keyMergeItem({ level, classDays, inputs, name, pieces, last, expiresAtSeconds }: KeyMerge): Item {
+export function keyMergeItem({ level, classDays, inputs, name, parts, last, expiresAtSeconds }: KeyMerge): Item {
   return {
     ...keyMergeKey(level, classDays),
     i: inputs.join("\n"),
     m: name,
-    g: encodePieces(pieces, ""),
-    c: pieces.length,
+    g: encodeParts(parts, ""),
+    c: parts.length,
     k: encodeEntry(last),
     x: expiresAtSeconds,
   };
@@ -39,20 +39,20 @@ export function keyMergeOf(item: Item): KeyMerge {
   const { pk, sk, i, m, g, k, x } = item as unknown as Key & { i: string; m: string; g: Uint8Array; k: Uint8Array; x: number };
   const [level, classDays] = sk.split("-").map(Number) as [number, number];
   try {
-    const pieces = decodePieces(g, "");
-    return { level, classDays, inputs: i.split("\n"), name: m, pieces, last: decodeEntry(k), expiresAtSeconds: x };
+    const parts = decodeParts(g, "");
+    return { level, classDays, inputs: i.split("\n"), name: m, parts, last: decodeEntry(k), expiresAtSeconds: x };
   } catch (cause) {
-    throw new StoreCorrupt(`merge ${sk} of key runs does not decode`, { cause, key: { pk, sk } });
+    throw new StoreCorrupt(`merge ${sk} of key files does not decode`, { cause, key: { pk, sk } });
   }
 }
 
 /** The condition that nobody went on with it since. */
-export const asFarAs = ({ name, pieces }: KeyMerge): readonly Condition[] => [
+export const asFarAs = ({ name, parts }: KeyMerge): readonly Condition[] => [
   { op: "=", name: "m", value: name },
-  { op: "=", name: "c", value: pieces.length },
+  { op: "=", name: "c", value: parts.length },
 ];
 
-export const inputKey = (sk: string): Key => ({ pk: KEY_RUNS_PK, sk });
+export const inputKey = (sk: string): Key => ({ pk: KEY_FILES_PK, sk });
 
 function encodeEntry(entry: KeyEntry | undefined): Uint8Array {
   const out = new ByteWriter(24);

@@ -4,15 +4,15 @@ import { byNewest, type Position } from "../query/position.ts";
 import type { KeyEntry } from "../segments/key-section.ts";
 import { inGroups } from "./in-groups.ts";
 import { KeyCursor } from "./key-cursor.ts";
-import { FOUND_PER_STEP, RUNS_AT_ONCE, STEP_BYTES } from "./key-index-limits.ts";
-import type { KeyRun } from "./key-run.ts";
-import type { ReadBudget, Stop, UnrolledCursor } from "./unrolled-names.ts";
+import type { KeyFile } from "./key-file.ts";
+import { FILES_AT_ONCE, FOUND_PER_STEP, STEP_BYTES } from "./key-index-limits.ts";
+import type { ReadBudget, Stopped, UnrolledCursor } from "./unrolled-names.ts";
 
 /** What a lookup goes through, and which part of it is wanted: stored from `fromMs` to `toMs`, and behind `before`. */
 export interface Lookup {
   readonly hash: number;
   readonly unrolled: readonly UnrolledCursor[];
-  readonly runs: readonly KeyRun[];
+  readonly files: readonly KeyFile[];
   readonly fromMs: number;
   readonly toMs: number;
   readonly before: Position | undefined;
@@ -21,27 +21,27 @@ export interface Lookup {
 }
 
 interface Source {
-  readonly next: () => Promise<Position | Stop | undefined>;
+  readonly next: () => Promise<Position | Stopped | undefined>;
   /** What comes next from it; a stop: nothing as long as there is no budget. */
-  head: Position | Stop;
+  head: Position | Stopped;
 }
 
-const isStop = (head: Position | Stop): head is Stop => "stop" in head;
-const positionOf = (head: Position | Stop): Position => (isStop(head) ? head.stop : head);
+const isStop = (head: Position | Stopped): head is Stopped => "stop" in head;
+const positionOf = (head: Position | Stopped): Position => (isStop(head) ? head.stop : head);
 
-/** Finds what has a hash, in runs and in what is not rolled, the newest first. Errors: `StoreUnavailable`, `StoreCorrupt`. */
+/** Finds what has a hash, in files and in what is not rolled, the newest first. Errors: `StoreUnavailable`, `StoreCorrupt`. */
 export class KeySearch implements Search {
   readonly #objects: ObjectStore;
   readonly #lookup: Lookup;
   /** Not looked into yet, those with the newest messages last. */
-  readonly #runs: KeyRun[];
+  readonly #files: KeyFile[];
   #sources: Source[] | undefined;
   #last: Position | undefined;
 
   constructor(objects: ObjectStore, lookup: Lookup) {
     this.#objects = objects;
     this.#lookup = lookup;
-    this.#runs = [...lookup.runs].sort((one, other) => one.storedUntilMs - other.storedUntilMs);
+    this.#files = [...lookup.files].sort((one, other) => one.storedUntilMs - other.storedUntilMs);
   }
 
   async step(): Promise<Step> {
@@ -61,29 +61,29 @@ export class KeySearch implements Search {
       if (isStop(head)) return { found, reached: head.stop, spent: spent() };
       if (found.length === FOUND_PER_STEP) return { found, reached: found.at(-1), spent: spent() };
       await this.#advance(newest);
-      // The same message may be in two runs, or in one and not rolled yet.
+      // The same message may be in two files, or in one and not rolled yet.
       if (!this.#last || byNewest(this.#last, head) !== 0) found.push(head);
       this.#last = head;
     }
   }
 
-  /** The source whose head comes next. Runs that may have a newer one are looked into before. */
+  /** The source whose head comes next. Files that may have a newer one are looked into before. */
   async #newest(): Promise<Source | undefined> {
     for (;;) {
       let newest = this.#sources?.[0];
       for (const source of this.#sources ?? [])
         if (newest && byNewest(positionOf(source.head), positionOf(newest.head)) < 0) newest = source;
-      const run = this.#runs.at(-1);
-      if (!run || (newest && positionOf(newest.head).storedAtMs > run.storedUntilMs)) return newest;
-      this.#sources?.push(...(await this.#opened(this.#runs.splice(-RUNS_AT_ONCE).map((one) => this.#nextOf(one)))));
+      const file = this.#files.at(-1);
+      if (!file || (newest && positionOf(newest.head).storedAtMs > file.storedUntilMs)) return newest;
+      this.#sources?.push(...(await this.#opened(this.#files.splice(-FILES_AT_ONCE).map((one) => this.#nextOf(one)))));
     }
   }
 
-  #nextOf(run: KeyRun): Source["next"] {
+  #nextOf(file: KeyFile): Source["next"] {
     const { hash, toMs, before } = this.#lookup;
     const last = Number.MAX_SAFE_INTEGER;
     const from: KeyEntry = { hash, ...(before ?? { storedAtMs: toMs, queueId: last, offset: last }) };
-    const cursor = new KeyCursor(this.#objects, run, { from, highestHash: hash });
+    const cursor = new KeyCursor(this.#objects, file, { from, highestHash: hash });
     return async () => {
       const entry = await cursor.next();
       return entry?.hash === hash ? entry : undefined;
@@ -102,7 +102,7 @@ export class KeySearch implements Search {
   }
 
   /** The next one that is wanted. */
-  async #headOf(next: Source["next"]): Promise<Position | Stop | undefined> {
+  async #headOf(next: Source["next"]): Promise<Position | Stopped | undefined> {
     const { fromMs, toMs, before } = this.#lookup;
     for (;;) {
       const head = await next();

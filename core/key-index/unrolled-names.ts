@@ -13,7 +13,7 @@ export interface ReadBudget {
 }
 
 /** A search ended here for lack of a budget, and goes on when there is one: nothing newer than this is left to be found. */
-export interface Stop {
+export interface Stopped {
   readonly stop: Position;
 }
 
@@ -68,7 +68,7 @@ export class UnrolledCursor {
   }
 
   /** Reads backwards. `undefined` where all is read. */
-  async next(): Promise<Position | Stop | undefined> {
+  async next(): Promise<Position | Stopped | undefined> {
     while (this.#found.length === 0 && this.#end > this.#search.from) {
       // Without a budget the first look is taken all the same: who asks again comes further.
       if (this.#budget.bytes <= 0 && this.#oldest) return { stop: this.#oldest };

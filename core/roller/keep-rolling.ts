@@ -1,4 +1,4 @@
-import { mergeKeyRuns } from "../key-index/merge-key-runs.ts";
+import { mergeKeyFiles } from "../key-index/merge-key-files.ts";
 import { TOPICS_PK } from "../keys.ts";
 import type { DroppedBlocks } from "../log/drop-expired.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
@@ -35,7 +35,7 @@ export async function rollQueues(store: RollDependencies, signal: AbortSignal): 
     if (isOver()) break;
   }
   if (!signal.aborted) await roller.end().catch(leavingOut);
-  if (roller.bytes > 0) await mergeKeyRuns(store, () => signal.aborted).catch(leavingOut);
+  if (roller.bytes > 0) await mergeKeyFiles(store, () => signal.aborted).catch(leavingOut);
   return { rolled: roller.rolled, complete: !isOver(), corrupt };
 }
 

@@ -1,4 +1,4 @@
-import { mergeKeyRuns } from "../key-index/merge-key-runs.ts";
+import { mergeKeyFiles } from "../key-index/merge-key-files.ts";
 import { ROLL_HINTS_PK, ROLL_SWEEP_KEY, rollHintKey, TOPICS_PK } from "../keys.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
 import { everyItem, keyAfter } from "../store/every-item.ts";
@@ -28,7 +28,7 @@ export async function rollWhatIsDue(store: RollDependencies, untilMs: number): P
   };
   const complete = (await takeHints(store, roll, isOver)) && (await sweep(store, roll, isOver));
   await roller.end();
-  const merged = roller.bytes === 0 || (await mergeKeyRuns(store, isOver));
+  const merged = roller.bytes === 0 || (await mergeKeyFiles(store, isOver));
   if (corrupt) throw corrupt;
   return complete && merged;
 }

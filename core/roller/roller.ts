@@ -1,6 +1,6 @@
 import type { BrokerSettings } from "../broker-settings.ts";
 import { toBase64url } from "../bytes/base64url.ts";
-import { type KeyRun, keyRunItem } from "../key-index/key-run.ts";
+import { type KeyFile, keyFileItem } from "../key-index/key-file.ts";
 import { queuePk, retentionClassDays, segmentObjectKey, topicKey } from "../keys.ts";
 import { Anchor } from "../log/anchor.ts";
 import { nextBase, storedUntilMs } from "../log/block.ts";
@@ -183,17 +183,17 @@ export class Roller {
     // The key is used once and always for the same bytes, so a put whose reply was lost is repeated.
     await repeatUnknown(this.#store, () => objects.put(objectKey, object));
     if (keys.count > 0) {
-      const run: KeyRun = {
+      const file: KeyFile = {
         level: 0,
         classDays,
         name,
-        pieces: [{ objectKey, ...keys }],
+        parts: [{ objectKey, ...keys }],
         storedFromMs: Math.min(...runs.map((one) => one.storedFromMs)),
         storedUntilMs: Math.max(...runs.map((one) => one.storedUntilMs)),
         expiresAtSeconds: untilMs / 1_000,
       };
       // Before the commits: whoever reads a watermark finds the keys of everything below it.
-      await repeatUnknown(this.#store, () => this.#store.items.put(keyRunItem(run)));
+      await repeatUnknown(this.#store, () => this.#store.items.put(keyFileItem(file)));
     }
     let corrupt: StoreCorrupt | undefined;
     for (const [index, part] of gathered.parts.entries()) {

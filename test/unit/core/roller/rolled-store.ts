@@ -75,7 +75,15 @@ export class RolledStore {
     const { clock } = this.table;
     const random = new SeededRandom(this.random.bits());
     const log = this.log();
-    return { ...this.stores, clock, random, log, settings: { rollBytesMin: ROLL_BYTES_MIN }, reading: UNBOUNDED_READING, ...stores };
+    return {
+      ...this.stores,
+      clock,
+      random,
+      log,
+      settings: { rollBytesMin: ROLL_BYTES_MIN },
+      reading: UNBOUNDED_READING,
+      ...stores,
+    };
   }
 
   roll(stores: Partial<RollDependencies> = {}): Promise<RollPass> {

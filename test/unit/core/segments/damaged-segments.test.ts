@@ -139,9 +139,7 @@ describe("a segment whose bytes are not what was written", () => {
     const halfAnEntry = new DataView(new ArrayBuffer(4 + 8 + 4));
     halfAnEntry.setUint32(12, crc32c(new Uint8Array(12)));
     const sealed = new Uint8Array(halfAnEntry.buffer);
-    expect(readOrCorrupt(() => new KeySlice(sealed, { firstChunk: 0, byteLength: 16 }, OBJECT_KEY))).toBe(
-      "corrupt",
-    );
+    expect(readOrCorrupt(() => new KeySlice(sealed, { firstChunk: 0, byteLength: 16 }, OBJECT_KEY))).toBe("corrupt");
     const part = (byteLength: number) =>
       new KeySlice(
         rangeOf(object, { byteOffset: keys.byteOffset + chunkBytes, byteLength }),

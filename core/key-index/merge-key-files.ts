@@ -1,5 +1,5 @@
 import { toBase64url } from "../bytes/base64url.ts";
-import { keyMergeKey, keyPieceObjectKey } from "../keys.ts";
+import { keyMergeKey, keyPartObjectKey } from "../keys.ts";
 import { objectExpiryOf } from "../log/retention.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
 import type { Reading } from "../ports/reading.ts";
@@ -8,10 +8,10 @@ import { compareKeys, type KeyEntry, KeyWriter } from "../segments/key-section.t
 import { repeatUnknown } from "../store/repeat-unknown.ts";
 import type { StoreDependencies } from "../store/store-dependencies.ts";
 import { KeyCursor } from "./key-cursor.ts";
-import { ENTRIES_PER_PAUSE, LEVELS_MAX, MERGE_CHUNKS, PIECE_ENTRIES, PIECES_MAX, RUNS_PER_MERGE } from "./key-index-limits.ts";
+import { type KeyFile, type KeyPart, keyFileItem, keyFileOf } from "./key-file.ts";
+import { ENTRIES_PER_PAUSE, FILES_PER_MERGE, LEVELS_MAX, MERGE_CHUNKS, PART_ENTRIES, PARTS_MAX } from "./key-index-limits.ts";
 import { asFarAs, inputKey, type KeyMerge, keyMergeItem, keyMergeOf } from "./key-merge.ts";
-import { type KeyPiece, type KeyRun, keyRunItem, keyRunOf } from "./key-run.ts";
-import { type ListedRun, listKeyRuns } from "./list-key-runs.ts";
+import { type ListedFile, listKeyFiles } from "./list-key-files.ts";
 
 const HOUR_MS = 3_600_000;
 const FIRST: KeyEntry = { hash: 0, storedAtMs: Number.MAX_SAFE_INTEGER, queueId: 0, offset: 0 };
@@ -21,23 +21,23 @@ export interface MergeDependencies extends StoreDependencies {
   readonly objects: ObjectStore;
   readonly reading: Pick<Reading, "pause">;
   /** Entries of one object. */
-  readonly pieceEntries?: number;
+  readonly partEntries?: number;
 }
 
 /**
- * Merges runs of keys until no level has sixteen, or `isOver`. Answers whether that was all.
+ * Merges files of keys until no level has sixteen, or `isOver`. Answers whether that was all.
  *
  * One step writes one object, and remembers it with the last entry in it: the next step goes on behind that entry. The last step puts the
- * merged run in the place of its sixteen. Each of these writes wants the merge to be as it was read. So where several merge at once, or
- * one dies anywhere, at worst an object is named by nobody, and goes with its class, or keys are in two runs, which costs a read.
+ * merged file in the place of its sixteen. Each of these writes wants the merge to be as it was read. So where several merge at once, or
+ * one dies anywhere, at worst an object is named by nobody, and goes with its class, or keys are in two files, which costs a read.
  *
  * Errors: `StoreUnavailable`; `StoreCorrupt` at the end, of a level that was left as it is.
  */
-export async function mergeKeyRuns(store: MergeDependencies, isOver: () => boolean): Promise<boolean> {
+export async function mergeKeyFiles(store: MergeDependencies, isOver: () => boolean): Promise<boolean> {
   const left = new Set<string>();
   let corrupt: StoreCorrupt | undefined;
   for (;;) {
-    const due = dueOf(await listKeyRuns(store.items, store.clock.nowMs()), left);
+    const due = dueOf(await listKeyFiles(store.items, store.clock.nowMs()), left);
     if (!due && corrupt) throw corrupt;
     if (!due) return true;
     try {
@@ -50,42 +50,42 @@ export async function mergeKeyRuns(store: MergeDependencies, isOver: () => boole
   }
 }
 
-type DueRuns = readonly [ListedRun, ...ListedRun[]];
+type DueFiles = readonly [ListedFile, ...ListedFile[]];
 
-const levelOf = ({ level, classDays }: KeyRun): string => `${level}-${classDays}`;
+const levelOf = ({ level, classDays }: KeyFile): string => `${level}-${classDays}`;
 
-/** The runs of the lowest level and class that has enough of them, the oldest first. */
-function dueOf(runs: readonly ListedRun[], left: ReadonlySet<string>): DueRuns | undefined {
-  for (const one of runs) {
+/** The files of the lowest level and class that has enough of them, the oldest first. */
+function dueOf(files: readonly ListedFile[], left: ReadonlySet<string>): DueFiles | undefined {
+  for (const one of files) {
     if (left.has(levelOf(one)) || one.level >= LEVELS_MAX) continue;
-    const [first = one, ...others] = runs.filter((run) => levelOf(run) === levelOf(one)).slice(0, RUNS_PER_MERGE);
-    const pieces = others.reduce((sum, run) => sum + run.pieces.length, first.pieces.length);
-    if (others.length + 1 === RUNS_PER_MERGE && pieces <= PIECES_MAX) return [first, ...others];
+    const [first = one, ...others] = files.filter((file) => levelOf(file) === levelOf(one)).slice(0, FILES_PER_MERGE);
+    const parts = others.reduce((sum, file) => sum + file.parts.length, first.parts.length);
+    if (others.length + 1 === FILES_PER_MERGE && parts <= PARTS_MAX) return [first, ...others];
   }
   return undefined;
 }
 
 /** One object of a merge. Answers whether it was the last, or somebody else goes on with the merge. */
-async function step(store: MergeDependencies, due: DueRuns): Promise<boolean> {
+async function step(store: MergeDependencies, due: DueFiles): Promise<boolean> {
   const merge = await begun(store, due);
   const inputs = await inputsOf(store, merge);
   const { entries, last } = await merged(store, inputs, merge.last);
-  const piece = entries.count > 0 ? await put(store, merge, entries) : undefined;
-  const pieces = piece ? [...merge.pieces, piece] : merge.pieces;
-  if (last) return !(await wentOn(store, merge, { ...merge, pieces, last }));
-  await end(store, { ...merge, pieces }, merge, inputs);
+  const part = entries.count > 0 ? await put(store, merge, entries) : undefined;
+  const parts = part ? [...merge.parts, part] : merge.parts;
+  if (last) return !(await wentOn(store, merge, { ...merge, parts, last }));
+  await end(store, { ...merge, parts }, merge, inputs);
   return true;
 }
 
 /** Those that are not there any more have expired since the merge began. */
-async function inputsOf({ items, clock }: MergeDependencies, { inputs }: KeyMerge): Promise<readonly KeyRun[]> {
+async function inputsOf({ items, clock }: MergeDependencies, { inputs }: KeyMerge): Promise<readonly KeyFile[]> {
   const found = await items.batchGet(inputs.map(inputKey));
-  const runs = found.flatMap((item) => (item ? [keyRunOf(item)] : []));
-  return runs.filter(({ expiresAtSeconds }) => expiresAtSeconds * 1_000 > clock.nowMs());
+  const files = found.flatMap((item) => (item ? [keyFileOf(item)] : []));
+  return files.filter(({ expiresAtSeconds }) => expiresAtSeconds * 1_000 > clock.nowMs());
 }
 
 /** The merge that was begun of this level and class, or is now. */
-async function begun({ items, random }: MergeDependencies, due: DueRuns): Promise<KeyMerge> {
+async function begun({ items, random }: MergeDependencies, due: DueFiles): Promise<KeyMerge> {
   const [{ level, classDays }] = due;
   const stored = await items.get(keyMergeKey(level, classDays));
   if (stored) return keyMergeOf(stored);
@@ -94,7 +94,7 @@ async function begun({ items, random }: MergeDependencies, due: DueRuns): Promis
     classDays,
     inputs: due.map(({ sk }) => sk),
     name: toBase64url(random.bytes(9)),
-    pieces: [],
+    parts: [],
     last: undefined,
     expiresAtSeconds: Math.max(...due.map(({ expiresAtSeconds }) => expiresAtSeconds)),
   };
@@ -107,24 +107,24 @@ interface Head {
   entry: KeyEntry;
 }
 
-/** Entries of all runs behind `after`, each once, as many as an object takes. `last`: the last of them, if there are more. */
+/** Entries of all files behind `after`, each once, as many as an object takes. `last`: the last of them, if there are more. */
 async function merged(
-  { objects, reading, pieceEntries = PIECE_ENTRIES }: MergeDependencies,
-  runs: readonly KeyRun[],
+  { objects, reading, partEntries = PART_ENTRIES }: MergeDependencies,
+  files: readonly KeyFile[],
   after: KeyEntry | undefined,
 ): Promise<{ readonly entries: KeyWriter; readonly last: KeyEntry | undefined }> {
   const heads: Head[] = [];
-  for (const run of runs) {
-    const cursor = new KeyCursor(objects, run, { from: after ?? FIRST, highestHash: HIGHEST, chunksPerRead: MERGE_CHUNKS });
+  for (const file of files) {
+    const cursor = new KeyCursor(objects, file, { from: after ?? FIRST, highestHash: HIGHEST, chunksPerRead: MERGE_CHUNKS });
     const entry = await cursor.next();
     if (entry) heads.push({ cursor, entry });
   }
-  const entries = new KeyWriter(pieceEntries);
+  const entries = new KeyWriter(partEntries);
   for (let last = after, passed = 1; ; passed++) {
     const head = lowestOf(heads);
     if (!head) return { entries, last: undefined };
     const isNew = last === undefined || compareKeys(last, head.entry) < 0;
-    if (isNew && entries.count === pieceEntries) return { entries, last };
+    if (isNew && entries.count === partEntries) return { entries, last };
     if (isNew) entries.append(head.entry);
     if (isNew) last = head.entry;
     const next = head.cursor.next();
@@ -142,11 +142,11 @@ function lowestOf(heads: readonly Head[]): Head | undefined {
 }
 
 /** Nobody else writes an object of this key, so it is never another than the one that is remembered. */
-async function put(store: MergeDependencies, { classDays, expiresAtSeconds }: KeyMerge, entries: KeyWriter): Promise<KeyPiece> {
+async function put(store: MergeDependencies, { classDays, expiresAtSeconds }: KeyMerge, entries: KeyWriter): Promise<KeyPart> {
   const { clock, random, objects } = store;
   const nowMs = clock.nowMs();
   const expiresMs = objectExpiryOf(nowMs, Math.max(0, expiresAtSeconds * 1_000 - nowMs) / HOUR_MS);
-  const objectKey = keyPieceObjectKey(classDays, expiresMs, nowMs, toBase64url(random.bytes(9)));
+  const objectKey = keyPartObjectKey(classDays, expiresMs, nowMs, toBase64url(random.bytes(9)));
   await repeatUnknown(store, () => objects.put(objectKey, entries.end()));
   return { objectKey, byteOffset: 0, count: entries.count, lowestHash: entries.lowestHash };
 }
@@ -156,14 +156,14 @@ async function wentOn({ items }: MergeDependencies, seen: KeyMerge, next: KeyMer
   return ok;
 }
 
-/** Puts the merged run in the place of those that it was made of. */
-async function end(store: MergeDependencies, merge: KeyMerge, seen: KeyMerge, inputs: readonly KeyRun[]): Promise<void> {
-  const { level, classDays, name, pieces, expiresAtSeconds } = merge;
-  const run = {
+/** Puts the merged file in the place of those that it was made of. */
+async function end(store: MergeDependencies, merge: KeyMerge, seen: KeyMerge, inputs: readonly KeyFile[]): Promise<void> {
+  const { level, classDays, name, parts, expiresAtSeconds } = merge;
+  const file = {
     level: level + 1,
     classDays,
     name,
-    pieces,
+    parts,
     storedFromMs: Math.min(...inputs.map(({ storedFromMs }) => storedFromMs)),
     storedUntilMs: Math.max(...inputs.map(({ storedUntilMs }) => storedUntilMs)),
     expiresAtSeconds,
@@ -171,6 +171,6 @@ async function end(store: MergeDependencies, merge: KeyMerge, seen: KeyMerge, in
   await store.items.transact([
     { kind: "delete", key: keyMergeKey(level, classDays), when: asFarAs(seen) },
     ...merge.inputs.map((sk) => ({ kind: "delete", key: inputKey(sk) }) as const),
-    ...(pieces.length > 0 && inputs.length > 0 ? [{ kind: "put", item: keyRunItem(run) } as const] : []),
+    ...(parts.length > 0 && inputs.length > 0 ? [{ kind: "put", item: keyFileItem(file) } as const] : []),
   ]);
 }
