@@ -38,6 +38,7 @@ import { LeaseClock } from "./progress/lease-clock.ts";
 import { ProgressStore } from "./progress/progress-store.ts";
 import { listUnreadable } from "./progress/unreadable-message.ts";
 import { offsetAt, pullMessages } from "./pull/pull-messages.ts";
+import { createQueries } from "./query/create-queries.ts";
 import { receiveMessages } from "./receive/receive-messages.ts";
 import { Rotation } from "./receive/rotation.ts";
 import { keepRolling, rollHinted } from "./roller/rolling.ts";
@@ -118,6 +119,7 @@ export async function createBroker(dependencies: BrokerDependencies): Promise<Ru
     ...groupVerbs(parts),
     ...messageVerbs(parts),
     ...transactions.verbs,
+    ...parts.queries,
     ...deadLetterVerbs(parts),
 
     storeFormat: () => answering(() => format.read(items)),
@@ -194,6 +196,7 @@ function assemble(dependencies: BrokerDependencies, { signingKey, format, timerS
   };
   // In a process that is alone on its store, receives and settles use a clock that does not step back.
   const delivering = { ...consuming, clock: new LeaseClock(clock, settings.soleProcess) };
+  const queries = createQueries(producing, { groups, subscriptions, leaseClock: delivering.clock });
   const rolling = { ...dependencies, format, reading, onFailure };
   const redriving = { ...consuming, groups, choice, bell: new RedriveBell(), onFailure };
   return {
@@ -208,6 +211,7 @@ function assemble(dependencies: BrokerDependencies, { signingKey, format, timerS
     consuming,
     delivering,
     redriving,
+    queries,
     rolling,
   };
 }

@@ -1,0 +1,44 @@
+import type { RetryTopics } from "../dead-letter/retry-topic.ts";
+import type { GroupRegistry } from "../group/group-registry.ts";
+import type { Reading } from "../ports/reading.ts";
+import type { Producing } from "../produce/producing.ts";
+import type { LeaseClock } from "../progress/lease-clock.ts";
+import { answering } from "../store/store-errors.ts";
+import type { KeySource } from "./candidates.ts";
+import { getMessage } from "./get-message.ts";
+import type { Queries } from "./queries.ts";
+import { queryMessages } from "./query-messages.ts";
+import { redeliverMessage } from "./redeliver-message.ts";
+import { ScanningKeySource } from "./scanning-key-source.ts";
+import { TopicHashes } from "./topic-hashes.ts";
+
+export interface QueryDependencies extends Pick<RetryTopics, "subscriptions"> {
+  readonly groups: GroupRegistry;
+  /** That of receives. */
+  readonly leaseClock: LeaseClock;
+  /** Default: one that needs no index. */
+  readonly keySource?: KeySource | undefined;
+}
+
+/** Looking up messages that are in their queues. */
+export function createQueries(
+  producing: Producing,
+  { groups, subscriptions, leaseClock, keySource }: QueryDependencies,
+): Queries {
+  const { items, clock, random, topics, log, reading } = producing;
+  const querying = {
+    topics,
+    log,
+    clock,
+    reading,
+    keySource: keySource ?? new ScanningKeySource(log, () => reading.pause()),
+    topicHashes: new TopicHashes(topics),
+    states: { items, clock: leaseClock },
+  };
+  const redelivering = { ...querying, items, random, groups, subscriptions, producing };
+  return {
+    queryMessages: (topic, query) => answering(() => queryMessages(querying, topic, query), { topic }),
+    getMessage: (id, request) => answering(() => getMessage(querying, id, request)),
+    redeliverMessage: (id, request) => answering(() => redeliverMessage(redelivering, id, request)),
+  };
+}
