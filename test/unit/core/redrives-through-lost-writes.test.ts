@@ -2,8 +2,9 @@ import { describe, expect, it } from "vitest";
 import { MemoryItemStore } from "../../../adapters/memory/memory-item-store.ts";
 import { MemoryObjectStore } from "../../../adapters/memory/memory-object-store.ts";
 import type { RunningBroker } from "../../../core/create-broker.ts";
-import { anchorKey, deadLetterTombstonesPk, subscribersPk, topicKey } from "../../../core/keys.ts";
+import { anchorKey, deadLetterTombstonesPk, subscribersPk, topicHashKey, topicKey } from "../../../core/keys.ts";
 import { FLIGHT_MS_MAX } from "../../../core/log/log-limits.ts";
+import { topicHashOf } from "../../../core/message/message-id.ts";
 import type { Item, ItemStore } from "../../../core/ports/item-store.ts";
 import { topicOf } from "../../../core/topic/topic-codec.ts";
 import { testBroker } from "../../support/broker/broker-over-table.ts";
@@ -206,6 +207,8 @@ describe("the topics a redrive made", () => {
       await die(broker, TEXTS);
       await broker.redriveDeadLetters("billing", {});
       const made = await Promise.all(["orders", "returns"].map((topic) => items.get(topicKey(`%RETRY%billing%${topic}`))));
+      for (const { uid } of made.map((topic) => topicOf(topic as Item)))
+        expect(await items.get(topicHashKey(topicHashOf(uid), uid))).toBeDefined();
       const { store, reached } = faulty(items, write, "crashAfter");
       const victim = await process(store);
       await victim.deleteGroup("billing", { dryRun: false }).catch(() => undefined);
@@ -217,10 +220,31 @@ describe("the topics a redrive made", () => {
         expect(topic, "was made").toBeDefined();
         const { name, uid } = topicOf(topic as Item);
         expect(await items.get(topicKey(name)), `write ${write}`).toBeUndefined();
+        expect(await items.get(topicHashKey(topicHashOf(uid), uid)), `write ${write}`).toBeUndefined();
         expect(await items.get(anchorKey(uid, 0)), `write ${write}`).toBeUndefined();
         expect((await items.query({ pk: subscribersPk(uid), limit: 1 })).items, `write ${write}`).toEqual([]);
       }
       if (!reached()) return;
     }
+  });
+
+  it("are found by the hash of their ids only until another group of the name makes its own", async () => {
+    const { items, process } = setUp();
+    const broker = await process();
+    const made = async () => topicOf((await items.get(topicKey("%RETRY%billing%orders"))) as Item).uid;
+    const hashed = (uid: string) => items.get(topicHashKey(topicHashOf(uid), uid));
+    await die(broker, TEXTS);
+    await broker.redriveDeadLetters("billing", {});
+    const before = await made();
+    const { store } = faulty(items, 0, "crashAfter");
+    await (await process(store)).deleteGroup("billing", { dryRun: false }).catch(() => undefined);
+    expect(await hashed(before)).toBeDefined();
+    const successor = await process();
+    await die(successor, TEXTS);
+    await successor.redriveDeadLetters("billing", {});
+    const after = await made();
+    expect(after).not.toBe(before);
+    expect(await hashed(before)).toBeUndefined();
+    expect(await hashed(after)).toBeDefined();
   });
 });
