@@ -11,6 +11,7 @@ import type { Broker } from "./broker.ts";
 import type { BrokerSettings } from "./broker-settings.ts";
 import { toBase64url } from "./bytes/base64url.ts";
 import { continueRedrives } from "./dead-letter/continue-redrives.ts";
+import type { DeadLetter, DeadLetterPage } from "./dead-letter/dead-letter.ts";
 import { deleteDeadLetter, getDeadLetter, listDeadLetters, purgeDeadLetters } from "./dead-letter/dead-letter-admin.ts";
 import { keepRedriving } from "./dead-letter/keep-redriving.ts";
 import { countRedrive, redriveProgress, resumeRedrive, startRedrive } from "./dead-letter/redrive.ts";
@@ -278,21 +279,12 @@ function messageVerbs({ producing, delivering }: Parts) {
 
 function deadLetterVerbs({ redriving }: Parts) {
   const { reading } = redriving;
+  const pageBytes = ({ items }: DeadLetterPage): number => bodyBytes(items);
+  const letterBytes = ({ body }: DeadLetter): number => body.length;
   return {
     listDeadLetters: (group, request) =>
-      answering(() =>
-        reading.admit(
-          () => listDeadLetters(redriving, group, request),
-          ({ items }) => bodyBytes(items),
-        ),
-      ),
-    getDeadLetter: (group, id) =>
-      answering(() =>
-        reading.admit(
-          () => getDeadLetter(redriving, group, id),
-          (letter) => letter.body.length,
-        ),
-      ),
+      answering(() => reading.admit(() => listDeadLetters(redriving, group, request), pageBytes)),
+    getDeadLetter: (group, id) => answering(() => reading.admit(() => getDeadLetter(redriving, group, id), letterBytes)),
     deleteDeadLetter: (group, id, options) => answering(() => deleteDeadLetter(redriving, group, id, options)),
     purgeDeadLetters: (group) => answering(() => purgeDeadLetters(redriving, group)),
     redriveDeadLetters: (group, request) => answeringSteps(() => startRedrive(redriving, group, request)),

@@ -10,7 +10,6 @@ import type { Queries } from "./queries.ts";
 import { queryMessages } from "./query-messages.ts";
 import { redeliverMessage } from "./redeliver-message.ts";
 import { ScanningKeySource } from "./scanning-key-source.ts";
-import { TopicHashes } from "./topic-hashes.ts";
 
 export interface QueryDependencies extends Pick<RetryTopics, "subscriptions"> {
   readonly groups: GroupRegistry;
@@ -22,7 +21,7 @@ export interface QueryDependencies extends Pick<RetryTopics, "subscriptions"> {
 
 /** Looking up messages that are in their queues. */
 export function createQueries(
-  producing: Producing,
+  producing: Producing & { readonly reading: Reading },
   { groups, subscriptions, leaseClock, keySource }: QueryDependencies,
 ): Queries {
   const { items, clock, random, topics, log, reading } = producing;
@@ -32,7 +31,6 @@ export function createQueries(
     clock,
     reading,
     keySource: keySource ?? new ScanningKeySource(log, () => reading.pause()),
-    topicHashes: new TopicHashes(topics),
     states: { items, clock: leaseClock },
   };
   const redelivering = { ...querying, items, random, groups, subscriptions, producing };

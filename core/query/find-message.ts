@@ -4,6 +4,7 @@ import { findMade } from "../log/find-made.ts";
 import { queueOf } from "../log/queue.ts";
 import { hasExpired } from "../log/retention.ts";
 import { type IdParts, partsOfId, topicHashOf } from "../message/message-id.ts";
+import { isSystemTopic } from "../names.ts";
 import type { StoredMessage, Topic } from "../terms.ts";
 import { Budget } from "./budget.ts";
 import { hasName } from "./candidates.ts";
@@ -11,11 +12,6 @@ import { SEARCHED_TOPICS_MAX } from "./query-limits.ts";
 import type { Querying } from "./query-messages.ts";
 import { readCandidates } from "./read-candidates.ts";
 import { isReadable, readableTopic } from "./readable-topic.ts";
-import type { TopicHashes } from "./topic-hashes.ts";
-
-export interface Finding extends Querying {
-  readonly topicHashes: TopicHashes;
-}
 
 /** A message and its topic. */
 export interface FoundMessage {
@@ -25,7 +21,7 @@ export interface FoundMessage {
 
 /** The search for one id, and what it met on its way. */
 interface Lookup {
-  readonly finding: Finding;
+  readonly querying: Querying;
   readonly id: string;
   readonly budget: Budget;
   readonly searched: Set<string>;
@@ -45,18 +41,18 @@ interface Lookup {
  * Errors: MESSAGE_NOT_FOUND, MESSAGE_EXPIRED; for a named topic ILLEGAL_TOPIC, TOPIC_NOT_FOUND, FORBIDDEN.
  * Source: RocketMQ ViewMessage and QueryMessage by unique key.
  */
-export function findMessage(finding: Finding, id: string, topicName: string | undefined): Promise<FoundMessage> {
-  return finding.reading.admit(
-    () => find(finding, id, topicName),
+export function findMessage(querying: Querying, id: string, topicName: string | undefined): Promise<FoundMessage> {
+  return querying.reading.admit(
+    () => find(querying, id, topicName),
     ({ message }) => message.body.length,
   );
 }
 
-async function find(finding: Finding, id: string, topicName: string | undefined): Promise<FoundMessage> {
-  const named = topicName === undefined ? undefined : await readableTopic(finding.topics, topicName);
+async function find(querying: Querying, id: string, topicName: string | undefined): Promise<FoundMessage> {
+  const named = topicName === undefined ? undefined : await readableTopic(querying.topics, topicName);
   if (id.length > MESSAGE_ID_CHARS_MAX) throw notFound(id, `Ids have ${MESSAGE_ID_CHARS_MAX} characters at most.`);
-  const budget = new Budget(finding.clock);
-  const lookup: Lookup = { finding, id, budget, searched: new Set(), isExpired: false, metUnreadable: false, isCut: false };
+  const budget = new Budget(querying.clock);
+  const lookup: Lookup = { querying, id, budget, searched: new Set(), isExpired: false, metUnreadable: false, isCut: false };
   const parts = partsOfId(id);
   const found = (parts && (await findByParts(lookup, parts, named))) ?? (await findByName(lookup, named));
   if (found) return found;
@@ -66,16 +62,16 @@ async function find(finding: Finding, id: string, topicName: string | undefined)
 
 /** In the topics and the queue that the id names. */
 async function findByParts(lookup: Lookup, parts: IdParts, named: Topic | undefined): Promise<FoundMessage | undefined> {
-  const { finding, id } = lookup;
-  for await (const topic of topicsNamed(finding, parts.topicHash, named)) {
+  const { querying, id } = lookup;
+  for (const topic of await topicsOfHash(querying, parts.topicHash, named)) {
     // An id of queue 255 may also have been made before its message had a queue.
     const queueId = parts.queueId ?? 255;
     if (queueId < topic.queuesEver) {
-      const made = await findMade(finding.log, queueOf(topic, queueId), id);
+      const made = await findMade(querying.log, queueOf(topic, queueId), id);
       if (made === "unreadable") lookup.metUnreadable = true;
       else if (made === "unfinished") lookup.isCut = true;
       else if (made) return { topic, message: made };
-      else if (parts.queueId !== undefined) lookup.isExpired ||= hasExpired(topic, parts.ms, finding.clock.nowMs());
+      else if (parts.queueId !== undefined) lookup.isExpired ||= hasExpired(topic, parts.ms, querying.clock.nowMs());
     }
     const found = parts.queueId === undefined ? await searchTopic(lookup, topic) : undefined;
     if (found) return found;
@@ -83,17 +79,14 @@ async function findByParts(lookup: Lookup, parts: IdParts, named: Topic | undefi
   return undefined;
 }
 
-async function* topicsNamed({ topicHashes }: Finding, hash: number, named: Topic | undefined): AsyncGenerator<Topic> {
-  if (named) {
-    if (topicHashOf(named.uid) === hash) yield named;
-    return;
-  }
-  for await (const topic of topicHashes.topicsOf(hash)) if (isReadable(topic)) yield topic;
+async function topicsOfHash({ topics }: Querying, hash: number, named: Topic | undefined): Promise<readonly Topic[]> {
+  if (named) return topicHashOf(named.uid) === hash ? [named] : [];
+  return (await topics.ofHash(hash)).filter((topic) => isReadable(topic) && !isSystemTopic(topic.name));
 }
 
 /** By the id as it is stored with messages that did not get theirs in their queue. */
 async function findByName(lookup: Lookup, named: Topic | undefined): Promise<FoundMessage | undefined> {
-  const topics = named ? [named] : (await lookup.finding.topics.list({ limit: SEARCHED_TOPICS_MAX })).items.filter(isReadable);
+  const topics = named ? [named] : (await lookup.querying.topics.list({ limit: SEARCHED_TOPICS_MAX })).items.filter(isReadable);
   for (const topic of topics) {
     const found = await searchTopic(lookup, topic);
     if (found) return found;
@@ -103,16 +96,16 @@ async function findByName(lookup: Lookup, named: Topic | undefined): Promise<Fou
 }
 
 async function searchTopic(lookup: Lookup, topic: Topic): Promise<FoundMessage | undefined> {
-  const { finding, id, budget, searched } = lookup;
+  const { querying, id, budget, searched } = lookup;
   if (searched.has(topic.uid)) return undefined;
   searched.add(topic.uid);
   const name = { kind: "id", text: id } as const;
-  const search = finding.keySource.search(topic, name, {});
+  const search = querying.keySource.search(topic, name, {});
   for (;;) {
     const { found, reached, spent } = await search.step();
     budget.spend(spent);
     for (let left = found; left.length > 0; ) {
-      const { read, spent: spentReading } = await readCandidates(finding.log, topic, left);
+      const { read, spent: spentReading } = await readCandidates(querying.log, topic, left);
       budget.spend(spentReading);
       for (const { message, unreadable } of read) {
         if (message && hasName(message, name)) return { topic, message };
@@ -128,8 +121,8 @@ async function searchTopic(lookup: Lookup, topic: Topic): Promise<FoundMessage |
   }
 }
 
-async function whyNot({ finding, isCut, metUnreadable }: Lookup, named: Topic | undefined): Promise<string> {
-  const areMore = !named && (await finding.topics.list({ limit: SEARCHED_TOPICS_MAX })).next !== undefined;
+async function whyNot({ querying, isCut, metUnreadable }: Lookup, named: Topic | undefined): Promise<string> {
+  const areMore = !named && (await querying.topics.list({ limit: SEARCHED_TOPICS_MAX })).next !== undefined;
   return [
     isCut ? "There was more to look at than one request may: it is not among the newest messages." : "",
     areMore ? `Only ${SEARCHED_TOPICS_MAX} topics were searched for it: name its topic with ?topic=.` : "",

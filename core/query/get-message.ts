@@ -1,6 +1,7 @@
 import type { ListPage, ListRequest } from "../requests.ts";
-import { type Finding, type FoundMessage, findMessage } from "./find-message.ts";
+import { type FoundMessage, findMessage } from "./find-message.ts";
 import { type GroupState, type GroupStateStore, groupStates } from "./group-states.ts";
+import type { Querying } from "./query-messages.ts";
 
 export interface MessageRequest extends ListRequest {
   /** Default: any topic. */
@@ -14,11 +15,11 @@ export interface MessageWithGroups extends FoundMessage {
 
 /** A message, and a page of what groups have done with it. Errors: those of `findMessage`. */
 export async function getMessage(
-  finding: Finding & { readonly states: GroupStateStore },
+  querying: Querying & { readonly states: GroupStateStore },
   id: string,
   request: MessageRequest,
 ): Promise<MessageWithGroups> {
   const { topic, ...list } = request;
-  const found = await findMessage(finding, id, topic);
-  return { ...found, groups: await groupStates(finding.states, found, list) };
+  const found = await findMessage(querying, id, topic);
+  return { ...found, groups: await groupStates(querying.states, found, list) };
 }

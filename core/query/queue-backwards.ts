@@ -34,7 +34,8 @@ export class QueueBackwards {
   /** What is at or behind it was looked at. */
   #high: number;
   #next = STRIDE_MESSAGES_MIN;
-  #found: Position[] = [];
+  /** Not told yet. */
+  readonly #found: Position[] = [];
   #reached: Position | undefined;
   #spanMs = 0;
 
@@ -70,7 +71,7 @@ export class QueueBackwards {
     for (;;) {
       const from = Math.max(this.#low, this.#high - this.#next);
       const runs = await runsBetween(this.#reader, this.#queue, from, this.#high);
-      if (runs.length > 0) return sifted ? this.#lightest(runs) : strideOf(runs);
+      if (runs.length > 0) return sifted ? this.#lightest(this.#wholeFrames(runs)) : strideOf(runs);
       this.#high = from;
       this.#next = Math.min(EMPTY_STRIDE_MESSAGES_MAX, this.#next * 2);
       if (this.isOver) return strideOf(runs);
@@ -82,7 +83,7 @@ export class QueueBackwards {
     if (!oldest) return { messages: 0, bytes: 0 };
     const wanted = sift && new Set((await Promise.all(runs.map((run) => sift(run, this.#queue)))).flat());
     const looked = slices.flatMap((slice) => positionsIn(slice, this.#queue.queueId));
-    this.#found = newestFirst(wanted ? looked.filter(({ offset }) => wanted.has(offset)) : looked);
+    this.#found.push(...newestFirst(wanted ? looked.filter(({ offset }) => wanted.has(offset)) : looked));
     this.#spanMs = (looked.at(-1) as Position).storedAtMs - (looked[0] as Position).storedAtMs;
     this.#reached = looked[0];
     // A stride that was cut short says how many messages fit. Else the next one is longer, since there is much to go.
@@ -93,10 +94,17 @@ export class QueueBackwards {
     return { messages: looked.length, bytes };
   }
 
-  /** What it found so far and did not tell yet; newest first. */
+  /** Tells what it found, newest first, as far as it is due. */
   take(isDue: (position: Position) => boolean): readonly Position[] {
     const end = this.#found.findIndex((position) => !isDue(position));
     return this.#found.splice(0, end < 0 ? this.#found.length : end);
+  }
+
+  /** Begins with the first message of a frame: else the next stride would unpack the frame again. */
+  #wholeFrames([first, ...others]: readonly Run[]): readonly Run[] {
+    if (!first) return [];
+    const skipped = Math.min(slicesOfRun(first)[0]?.skip ?? 0, first.from - this.#low);
+    return [{ ...first, from: first.from - skipped, available: first.available + skipped }, ...others];
   }
 
   /** The last messages of the runs, as many as may be unpacked at once, but at least those of one frame. */

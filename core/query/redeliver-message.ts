@@ -7,9 +7,10 @@ import { QueueDestination } from "../produce/queue-destination.ts";
 import { storeEntries } from "../produce/store-entries.ts";
 import type { SendIdentity, StoredReceipt } from "../terms.ts";
 import { groupLane } from "../wake/arrivals.ts";
-import { type Finding, findMessage } from "./find-message.ts";
+import { findMessage } from "./find-message.ts";
+import type { Querying } from "./query-messages.ts";
 
-export interface Redelivering extends Finding, RetryTopics {
+export interface Redelivering extends Querying, RetryTopics {
   readonly groups: GroupRegistry;
   readonly producing: Producing;
 }
