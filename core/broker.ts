@@ -10,6 +10,7 @@ import type { BrokerError } from "./errors.ts";
 import type { KeyedRequest } from "./idempotency/known-request.ts";
 import type { KeyedResult, KeyedWork } from "./idempotency/run-once.ts";
 import type { UnreadableMessage } from "./progress/unreadable-message.ts";
+import type { Queries } from "./query/queries.ts";
 import type {
   DeadLetterListRequest,
   GroupDeletion,
@@ -50,7 +51,7 @@ import type { TransactionCheck } from "./transaction/transaction.ts";
 import type { Transactions } from "./transaction/transactions.ts";
 
 /** All verbs of the broker. Every verb throws `BrokerError` for errors of the caller and for failures of the store. */
-export interface Broker extends Transactions {
+export interface Broker extends Transactions, Queries {
   // Topics
   listTopics(request: ListRequest & { readonly type?: TopicType | undefined }): Promise<ListPage<Topic>>;
   listTopicsWithLag(request: ListRequest & { readonly type?: TopicType | undefined }): Promise<ListPage<WithLag<Topic>>>;

@@ -11,6 +11,7 @@ import type { Broker } from "./broker.ts";
 import type { BrokerSettings } from "./broker-settings.ts";
 import { toBase64url } from "./bytes/base64url.ts";
 import { continueRedrives } from "./dead-letter/continue-redrives.ts";
+import type { DeadLetter, DeadLetterPage } from "./dead-letter/dead-letter.ts";
 import { deleteDeadLetter, getDeadLetter, listDeadLetters, purgeDeadLetters } from "./dead-letter/dead-letter-admin.ts";
 import { keepRedriving } from "./dead-letter/keep-redriving.ts";
 import { countRedrive, redriveProgress, resumeRedrive, startRedrive } from "./dead-letter/redrive.ts";
@@ -21,6 +22,7 @@ import { patchGroup, putGroup, putSubscription } from "./group/change-group.ts";
 import { GroupRegistry } from "./group/group-registry.ts";
 import { SubscriptionRegistry } from "./group/subscription-registry.ts";
 import { runOnce } from "./idempotency/run-once.ts";
+import { KeyIndex } from "./key-index/key-index.ts";
 import type { DroppedBlocks } from "./log/drop-expired.ts";
 import type { LogDependencies } from "./log/log-settings.ts";
 import { QueueLog } from "./log/queue-log.ts";
@@ -38,6 +40,7 @@ import { LeaseClock } from "./progress/lease-clock.ts";
 import { ProgressStore } from "./progress/progress-store.ts";
 import { listUnreadable } from "./progress/unreadable-message.ts";
 import { offsetAt, pullMessages } from "./pull/pull-messages.ts";
+import { createQueries } from "./query/create-queries.ts";
 import { receiveMessages } from "./receive/receive-messages.ts";
 import { Rotation } from "./receive/rotation.ts";
 import { keepRolling, rollHinted } from "./roller/rolling.ts";
@@ -118,6 +121,7 @@ export async function createBroker(dependencies: BrokerDependencies): Promise<Ru
     ...groupVerbs(parts),
     ...messageVerbs(parts),
     ...transactions.verbs,
+    ...parts.queries,
     ...deadLetterVerbs(parts),
 
     storeFormat: () => answering(() => format.read(items)),
@@ -194,6 +198,8 @@ function assemble(dependencies: BrokerDependencies, { signingKey, format, timerS
   };
   // In a process that is alone on its store, receives and settles use a clock that does not step back.
   const delivering = { ...consuming, clock: new LeaseClock(clock, settings.soleProcess) };
+  const keySource = new KeyIndex({ ...dependencies, log });
+  const queries = createQueries(producing, { groups, subscriptions, leaseClock: delivering.clock, keySource });
   const rolling = { ...dependencies, format, log, reading, onFailure };
   const redriving = { ...consuming, groups, choice, bell: new RedriveBell(), onFailure };
   return {
@@ -208,6 +214,7 @@ function assemble(dependencies: BrokerDependencies, { signingKey, format, timerS
     consuming,
     delivering,
     redriving,
+    queries,
     rolling,
   };
 }
@@ -274,21 +281,12 @@ function messageVerbs({ producing, delivering }: Parts) {
 
 function deadLetterVerbs({ redriving }: Parts) {
   const { reading } = redriving;
+  const pageBytes = ({ items }: DeadLetterPage): number => bodyBytes(items);
+  const letterBytes = ({ body }: DeadLetter): number => body.length;
   return {
     listDeadLetters: (group, request) =>
-      answering(() =>
-        reading.admit(
-          () => listDeadLetters(redriving, group, request),
-          ({ items }) => bodyBytes(items),
-        ),
-      ),
-    getDeadLetter: (group, id) =>
-      answering(() =>
-        reading.admit(
-          () => getDeadLetter(redriving, group, id),
-          (letter) => letter.body.length,
-        ),
-      ),
+      answering(() => reading.admit(() => listDeadLetters(redriving, group, request), pageBytes)),
+    getDeadLetter: (group, id) => answering(() => reading.admit(() => getDeadLetter(redriving, group, id), letterBytes)),
     deleteDeadLetter: (group, id, options) => answering(() => deleteDeadLetter(redriving, group, id, options)),
     purgeDeadLetters: (group) => answering(() => purgeDeadLetters(redriving, group)),
     redriveDeadLetters: (group, request) => answeringSteps(() => startRedrive(redriving, group, request)),

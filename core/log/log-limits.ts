@@ -31,6 +31,10 @@ export const OBJECT_PUTS_PER_CLASS_MAX = 3;
 export const OBJECT_EXPIRY_STEP_MS = { day: 10 * 60 * SECOND_MS, longer: 60 * 60 * SECOND_MS } as const;
 /** Hashes of names in one pointer frame. With them its block is an item below 1 KB. */
 export const POINTER_HASHES_MAX = 120;
+/** Messages asked for at first by a search for one message, which finds it there as a rule; each time twice as many, up to the most. */
+export const FIND_MESSAGES = { first: 16, most: 512 } as const;
+/** About the bytes of blocks that such a search reads. */
+export const FIND_BYTES_MAX = 8 * MIB;
 export const CAP_STEP = 65_536;
 /** Appends need a predecessor that lives this much longer: more than cache age, freeze, flight and skew together. */
 export const EXPIRY_GUARD_SECONDS = 3_600;

@@ -1,13 +1,38 @@
-import { backlogKey, movedOutFrom, movedOutPk, movedOutUntil } from "../keys.ts";
+import { backlogKey, movedOutFrom, movedOutPk, movedOutUntil, type ProgressGeneration } from "../keys.ts";
 import { LOOKED_UP_OUTSIDE_MAX } from "../limits.ts";
-import type { Item, Query } from "../ports/item-store.ts";
+import type { Item, ItemStore, Query } from "../ports/item-store.ts";
 import { keyAfter } from "../store/every-item.ts";
 import { offsetsOfBacklog } from "./backlog.ts";
 import type { ProgressQueue } from "./consumed-queue.ts";
 import type { Consumption } from "./consumption.ts";
 import { type HeldMessage, offsetOf } from "./held.ts";
-import { movedOutClaimOf } from "./moved-out-claim.ts";
+import { type MovedOutClaim, movedOutClaimOf } from "./moved-out-claim.ts";
 import type { Progress } from "./progress.ts";
+
+/** Where a message is outside its progress item; `"too many"` if there is more than is read for one message. */
+export type Outside = MovedOutClaim | "backlog" | "nowhere" | "too many";
+
+/** Looks for a message of a bucket, or of none, in the claims outside its progress item and in its bucket's backlog. */
+export async function findOutside(
+  items: Pick<ItemStore, "query">,
+  source: ProgressGeneration,
+  { offset, bucket }: { readonly offset: number; readonly bucket: number | undefined },
+): Promise<Outside> {
+  const { subscriptionUid, queueId, generation } = source;
+  const claims = { pk: movedOutPk(subscriptionUid, queueId), from: movedOutFrom(generation), to: movedOutUntil(generation) };
+  const claim = await firstItem(items, claims, (item) => {
+    const { first, open } = movedOutClaimOf(item);
+    return open.includes(offset - first);
+  });
+  if (claim === "too many") return claim;
+  if (claim) return movedOutClaimOf(claim);
+  if (bucket === undefined) return "nowhere";
+  const { pk, sk } = backlogKey(source, bucket);
+  // '.' follows '-'.
+  const backlog = await firstItem(items, { pk, from: sk, to: `${sk}.` }, (item) => offsetsOfBacklog(item).includes(offset));
+  if (backlog === "too many") return backlog;
+  return backlog ? "backlog" : "nowhere";
+}
 
 /**
  * Whether a message waits outside its progress item, in a claim or in its bucket's backlog. Asked only where a settle finds that its
@@ -19,34 +44,25 @@ export async function waitsOutside(
   { generation }: Progress,
   message: HeldMessage,
 ): Promise<boolean | undefined> {
-  const offset = offsetOf(message);
-  const bucket = message.held.order?.bucket;
   const source = { subscriptionUid: subscription.uid, queueId, generation };
-  const claims = { pk: movedOutPk(subscription.uid, queueId), from: movedOutFrom(generation), to: movedOutUntil(generation) };
-  const among = (item: Item): boolean => {
-    const { first, open } = movedOutClaimOf(item);
-    return open.includes(offset - first);
-  };
-  const inClaims = await anyItem({ items }, claims, among);
-  if (inClaims !== false || bucket === undefined) return inClaims;
-  const { pk, sk } = backlogKey(source, bucket);
-  // '.' follows '-'.
-  return anyItem({ items }, { pk, from: sk, to: `${sk}.` }, (item) => offsetsOfBacklog(item).includes(offset));
+  const found = await findOutside(items, source, { offset: offsetOf(message), bucket: message.held.order?.bucket });
+  return found === "too many" ? undefined : found !== "nowhere";
 }
 
-async function anyItem(
-  { items }: Pick<Consumption, "items">,
+async function firstItem(
+  items: Pick<ItemStore, "query">,
   query: Pick<Query, "pk" | "from" | "to">,
   holds: (item: Item) => boolean,
-): Promise<boolean | undefined> {
+): Promise<Item | "too many" | undefined> {
   let { from } = query;
   for (let read = 0; read < LOOKED_UP_OUTSIDE_MAX; ) {
     const page = await items.query({ ...query, ...(from !== undefined && { from }), limit: LOOKED_UP_OUTSIDE_MAX - read });
-    if (page.items.some(holds)) return true;
+    const found = page.items.find(holds);
+    if (found) return found;
     const last = page.items.at(-1);
-    if (!page.more || !last) return false;
+    if (!page.more || !last) return undefined;
     read += page.items.length;
     from = keyAfter(last.sk);
   }
-  return undefined;
+  return "too many";
 }

@@ -3,15 +3,13 @@ import { ByteWriter } from "../bytes/byte-writer.ts";
 import { crc32c } from "../bytes/crc32c.ts";
 import { KEY_HASH_MAX } from "../message/key-hash.ts";
 import { StoreMisuse } from "../ports/store-failures.ts";
+import { byNewest, type Position } from "../query/position.ts";
 import { corruptPart, decoding, type PartName } from "./segment-format.ts";
 
 /** That a message has a key, or an id, with this hash. Whoever finds it reads the message, and compares. The topic is in the hash. */
-export interface KeyEntry {
+export interface KeyEntry extends Position {
   /** 40 bits. */
   readonly hash: number;
-  readonly storedAtMs: number;
-  readonly queueId: number;
-  readonly offset: number;
 }
 
 /** Part of the keys of an object: from a chunk on. */
@@ -32,10 +30,7 @@ export function keySectionBytes(entries: number): number {
 }
 
 /** The order of the keys of an object: by hash, and then the newest message first. */
-export const compareKeys = (one: KeyEntry, other: KeyEntry): number => one.hash - other.hash || newestFirst(one, other);
-
-export const newestFirst = (one: Omit<KeyEntry, "hash">, other: Omit<KeyEntry, "hash">): number =>
-  other.storedAtMs - one.storedAtMs || other.queueId - one.queueId || other.offset - one.offset;
+export const compareKeys = (one: KeyEntry, other: KeyEntry): number => one.hash - other.hash || byNewest(one, other);
 
 /** Entries in any order. */
 export function encodeKeys(entries: readonly KeyEntry[]): Uint8Array {

@@ -49,16 +49,19 @@ export function keyedRequest({ id }: RequestIdentity, { query, headers, body }: 
   return { id, fingerprint: hash.digest("base64url") };
 }
 
-/** Gives a message without its own identity the key of its request. `index` tells the messages of a batch apart. */
-export function knownByRequest(input: MessageInput, identity: RequestIdentity | undefined, index?: number): MessageInput {
-  if (!identity || input.once) return input;
+/** What a write of a request with a key is known by in the store. `index` tells the messages of a batch apart. */
+export function onceOfRequest(identity: RequestIdentity | undefined, index?: number): SendIdentity | undefined {
+  if (!identity) return undefined;
   const key = index === undefined ? identity.key : `${identity.key}/${index}`;
-  const once: SendIdentity = {
+  return {
     kind: "key",
     key: key.length <= DEDUP_KEY_CHARS_MAX ? key : sha256(key),
     windowMs: IDEMPOTENCY_WINDOW_MS,
   };
-  return { ...input, once };
 }
+
+/** Gives a message without its own identity the key of its request. */
+export const knownByRequest = (input: MessageInput, identity: RequestIdentity | undefined, index?: number): MessageInput =>
+  !identity || input.once ? input : { ...input, once: onceOfRequest(identity, index) };
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("base64url");

@@ -8,6 +8,7 @@ export const TAGS = {
   "Delayed messages": "Messages that are delivered later can be listed, moved and cancelled.",
   Transactions: "Messages that are delivered only if their transaction commits.",
   Pull: "Reading queues by offset, without a group.",
+  Queries: "Messages are found by key, time, content and id, and delivered once more.",
   "Receive and settle": "A received message is leased until it is settled.",
   "Dead letters": "Messages that were delivered too often wait here to be looked at, deleted or delivered again.",
   Operations: "Health, the stored format, and this documentation.",

@@ -10,6 +10,7 @@ import { operationRoutes } from "./operations.ts";
 import { producerGroupRoutes } from "./producer-groups.ts";
 import { publishRoutes } from "./publish.ts";
 import { pullRoutes } from "./pull.ts";
+import { queryRoutes } from "./queries.ts";
 import { receiveRoutes } from "./receive.ts";
 import type { RouteDependencies } from "./route-dependencies.ts";
 import { scheduledRoutes } from "./scheduled.ts";
@@ -33,6 +34,7 @@ export function createRoutes(dependencies: RouteDependencies): readonly Route[] 
     ...transactionRoutes(dependencies),
     ...producerGroupRoutes(dependencies),
     ...pullRoutes(dependencies),
+    ...queryRoutes(dependencies),
     ...receiveRoutes(dependencies),
     ...deadLetterRoutes(dependencies),
     ...storeRoutes(dependencies),

@@ -203,7 +203,7 @@ export const receivedMessage = z
   })
   .meta({ id: "ReceivedMessage" });
 
-const unreadableEntry = z
+export const unreadableEntry = z
   .object({ offset: offset("Its place."), reason: z.string().meta({ description: "What is wrong with it." }) })
   .meta({ id: "UnreadableEntry" });
 export const unreadable = (description: string) => z.array(unreadableEntry).meta({ description });

@@ -21,6 +21,11 @@ export const PATH_PARAMETERS: Readonly<Record<string, z.ZodType>> = {
     description: "Number of the queue.",
     example: 0,
   }),
+  messageId: z.string().meta({
+    minLength: 1,
+    description: "As its send answered it.",
+    example: "01A225E5444586D2252872AFEF9F0000",
+  }),
   recallHandle: z.string().meta({
     minLength: 1,
     description: "As the send of the delayed message answered it.",

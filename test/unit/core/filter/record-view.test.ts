@@ -43,6 +43,9 @@ describe("a view of records", () => {
           const names = ["KEYS", "a", "ab", "b", "ключ", ...otherNames, ...[...decoded.properties.keys()].reverse()];
           for (const asked of names) expect(view.property(asked), asked).toBe(message.property(asked));
           expect(view.tag).toBe(decoded.tag);
+          expect(view.keys).toEqual(decoded.keys);
+          expect(view.ownId).toBe(decoded.messageId);
+          expect(view.hasNames).toBe(decoded.keys.length > 0 || decoded.messageId !== undefined);
         }
         expect(view.next()).toBe(false);
         expect(view.next()).toBe(false);
