@@ -8,7 +8,7 @@ const CODECS = Object.entries({
   deletions: ["departure"],
   group: ["group-codec", "subscription-codec"],
   idempotency: ["known-request"],
-  "key-index": ["key-merge", "key-run"],
+  "key-index": ["key-file", "key-merge"],
   log: ["anchor", "block", "block-update"],
   produce: ["known-send", "producer-state"],
   progress: ["backlog", "deferred", "moved-out-claim", "progress", "progress-change", "unreadable-message"],

@@ -39,10 +39,18 @@ export class KeyFiles {
   entry(): KeyEntry {
     const { random } = this;
     const hash = random.chance(0.3) ? random.integer(1, 5) * 2 ** 36 : Math.floor(random.fraction() * KEY_HASH_MAX);
-    return { hash, storedAtMs: this.nowMs - random.integer(0, 5_000), queueId: random.integer(0, 255), offset: random.integer(0, 2 ** 40) };
+    return {
+      hash,
+      storedAtMs: this.nowMs - random.integer(0, 5_000),
+      queueId: random.integer(0, 255),
+      offset: random.integer(0, 2 ** 40),
+    };
   }
 
-  async add(count: number, { lifeMs = 3 * DAY_MS, entries = Array.from({ length: count }, () => this.entry()) } = {}): Promise<KeyFile> {
+  async add(
+    count: number,
+    { lifeMs = 3 * DAY_MS, entries = Array.from({ length: count }, () => this.entry()) } = {},
+  ): Promise<KeyFile> {
     const { nowMs } = this;
     const name = toBase64url(this.random.bytes(9));
     const objectKey = keyPartObjectKey(CLASS_DAYS, Math.ceil((nowMs + lifeMs) / 60_000) * 60_000, nowMs, name);
