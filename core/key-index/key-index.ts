@@ -1,5 +1,6 @@
 import { anchorKey } from "../keys.ts";
 import { watermarkOf } from "../log/anchor.ts";
+import { nextBase } from "../log/block.ts";
 import { queueOf } from "../log/queue.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import { horizonMs } from "../log/retention.ts";
@@ -13,7 +14,10 @@ import type { Topic } from "../terms.ts";
 import { inGroups } from "./in-groups.ts";
 import { KeySearch } from "./key-search.ts";
 import { listKeyFiles } from "./list-key-files.ts";
-import { KnownNames, UnrolledCursor } from "./unrolled-names.ts";
+import { KnownNames, UnrolledCursor, type UnrolledEnd } from "./unrolled-names.ts";
+
+/** Without a live block at its end all of a queue has expired. */
+const NOTHING: UnrolledEnd = { end: 0 };
 
 export interface KeyIndexStore {
   readonly items: ItemStore;
@@ -58,8 +62,8 @@ export class KeyIndex implements KeySource {
     const ends = await inGroups(queueIds, (queueId) => this.#endOf(topic, queueId, wanted.toMs, before));
     const budget = { bytes: 0 };
     const unrolled = queueIds.map((queueId, index) => {
-      const [from = 0, end = 0] = [rolledTo[index], ends[index]];
-      return new UnrolledCursor(log, this.#names, { topic, queueId, hash, from, end }, budget);
+      const [from = 0, { end, tail } = { end: 0 }] = [rolledTo[index], ends[index]];
+      return new UnrolledCursor(log, this.#names, { topic, queueId, hash, from, end, tail }, budget);
     });
     const overlapping = files.filter((file) => file.storedUntilMs >= wanted.fromMs && file.storedFromMs <= wanted.toMs);
     return new KeySearch(objects, { hash, unrolled, files: overlapping, ...wanted, before, budget });
@@ -76,12 +80,15 @@ export class KeyIndex implements KeySource {
     return marks;
   }
 
-  /** The offset behind the last message that is wanted. */
-  async #endOf(topic: Topic, queueId: number, toMs: number, before: Position | undefined): Promise<number> {
+  /** The offset behind the last message that is wanted, and the queue's last block if it is the one before that. */
+  async #endOf(topic: Topic, queueId: number, toMs: number, before: Position | undefined): Promise<UnrolledEnd> {
     const queue = queueOf(topic, queueId);
     const { reader } = this.#store.log;
-    if (toMs === Number.MAX_SAFE_INTEGER) return reader.maxOffset(queue);
-    if (before && queueId === before.queueId && before.storedAtMs === toMs) return before.offset;
-    return reader.offsetAt(queue, { timestampMs: toMs + 1 });
+    if (toMs === Number.MAX_SAFE_INTEGER) {
+      const tail = await reader.tail(queue);
+      return tail ? { end: nextBase(tail), tail } : NOTHING;
+    }
+    if (before && queueId === before.queueId && before.storedAtMs === toMs) return { end: before.offset };
+    return { end: await reader.offsetAt(queue, { timestampMs: toMs + 1 }) };
   }
 }

@@ -1,4 +1,4 @@
-import type { Block } from "../log/block.ts";
+import { type Block, nextBase } from "../log/block.ts";
 import type { NamedOffset } from "../log/block-names.ts";
 import { queueOf } from "../log/queue.ts";
 import type { QueueLog } from "../log/queue-log.ts";
@@ -35,14 +35,20 @@ export class KnownNames {
   }
 }
 
-export interface UnrolledSearch {
+/** Where what is wanted of a queue ends. */
+export interface UnrolledEnd {
+  /** The offset behind it. */
+  readonly end: number;
+  /** The block in front of that, if it was read already. */
+  readonly tail?: Block | undefined;
+}
+
+export interface UnrolledSearch extends UnrolledEnd {
   readonly topic: Topic;
   readonly queueId: number;
   readonly hash: number;
-  /** Offsets from here on, */
+  /** Offsets in front of it are not wanted. */
   readonly from: number;
-  /** up to the one before this. */
-  readonly end: number;
 }
 
 /** Finds what has a name among the offsets of a queue that no segment has yet, the newest first. Errors: `StoreUnavailable`. */
@@ -78,7 +84,13 @@ export class UnrolledCursor {
   }
 
   async #stepBack(): Promise<void> {
-    const { topic, queueId, from } = this.#search;
+    const { topic, queueId, from, tail } = this.#search;
+    if (tail && nextBase(tail) === this.#end) {
+      await this.#look(tail, from, this.#end);
+      this.#end = Math.max(from, tail.base);
+      this.#reached(tail, this.#end);
+      return;
+    }
     const queue = queueOf(topic, queueId);
     const end = this.#end;
     const start = Math.max(from, end - this.#stride);
@@ -86,15 +98,18 @@ export class UnrolledCursor {
     for (let next = start; next < end; ) {
       const run = await this.#log.reader.run(queue, next, end - next);
       for (const block of run.blocks) await this.#look(block, run.from, end);
-      const [first] = run.blocks;
-      const storedAtMs = first && seen === 0 && run.from < end ? storedAtMsOf(first, run.from) : undefined;
-      if (storedAtMs !== undefined) this.#oldest = { storedAtMs, queueId, offset: run.from };
+      if (seen === 0 && run.from < end) this.#reached(run.blocks[0], run.from);
       seen += run.available;
       next = run.available > 0 ? run.from + run.available : end;
     }
     // A chain that started again left a hole: the next step is longer.
     if (seen === 0) this.#stride *= 2;
     this.#end = start;
+  }
+
+  #reached(block: Block | undefined, offset: number): void {
+    const storedAtMs = block && storedAtMsOf(block, offset);
+    if (storedAtMs !== undefined) this.#oldest = { storedAtMs, queueId: this.#search.queueId, offset };
   }
 
   async #look(block: Block, start: number, end: number): Promise<void> {

@@ -26,13 +26,15 @@ export class KeyFiles {
       this.nowMs += ms;
     },
   };
-  readonly items = new MemoryItemStore();
-  readonly objects = new MemoryObjectStore();
+  readonly items: MemoryItemStore;
+  readonly objects: MemoryObjectStore;
   readonly random: SeededRandom;
   readonly entries: KeyEntry[] = [];
 
-  constructor(seed: number) {
+  constructor(seed: number, { items = new MemoryItemStore(), objects = new MemoryObjectStore() } = {}) {
     this.random = new SeededRandom(seed);
+    this.items = items;
+    this.objects = objects;
   }
 
   /** Some of a few hashes, many of any. */

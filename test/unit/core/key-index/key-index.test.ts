@@ -7,7 +7,7 @@ import type { StoredMessage } from "../../../../core/terms.ts";
 import { dyingAt } from "../roller/failing-stores.ts";
 import { MINUTE_MS, RolledStore } from "../roller/rolled-store.ts";
 
-const SEEDS = 12;
+const SEEDS = 6;
 const QUEUES = 3;
 
 /** A store some of which is rolled, and some of that dropped, with messages of few keys and ids of their own. */
