@@ -16,6 +16,8 @@
  *   queue's anchor says how far. Blocks may be **dropped** after that.
  * - key file: sorted hashes of keys, and of ids that messages brought along: a segment's own, or of sixteen others. A **lookup**
  *   reads it with a **cursor**, a **merge** makes one of sixteen. It has **parts**, and says in which **positions** messages are.
+ * - made id: a message id that the broker gave. Its **parts** are its time, its topic's hash and its queue. An **unplaced** one is of a
+ *   message that has no queue yet.
  * - detached frame: a frame that is not in a queue: of a timer, or of a half message.
  * - destination: where messages of one call are stored together: a queue, a timer, a transaction, a dead-letter topic.
  * - identity: what a send is known by, so that a repeat stores nothing: a **dedup key**, or a producer's **sequence**.
