@@ -18,6 +18,7 @@ import { operationTests } from "./operations.ts";
 import { pauseTests } from "./pause.ts";
 import { publishTests } from "./publish.ts";
 import { pullTests } from "./pull.ts";
+import { queryTests } from "./queries.ts";
 import { receiveTests } from "./receive.ts";
 import { resetTests } from "./reset.ts";
 import { sendTests } from "./send.ts";
@@ -46,6 +47,7 @@ export function runConformanceTests(target: Target): void {
     transactionTests(api);
     onceTests(api);
     pullTests(api);
+    queryTests(api);
     receiveTests(api);
     leaseTests(api);
     settleTests(api);
