@@ -47,7 +47,6 @@ export function runConformanceTests(target: Target): void {
     transactionTests(api);
     onceTests(api);
     pullTests(api);
-    queryTests(api);
     receiveTests(api);
     leaseTests(api);
     settleTests(api);
@@ -55,6 +54,7 @@ export function runConformanceTests(target: Target): void {
     lagTests(api);
     pauseTests(api);
     resetTests(api);
+    queryTests(api);
     idempotencyTests(api);
     errorTests(api);
     unbuiltTests(api);
