@@ -14,6 +14,8 @@
  *   page can begin with.
  * - roller: copies full blocks to segments, where a sender left a **hint**, and in a **sweep** over all queues. The **watermark** on a
  *   queue's anchor says how far. Blocks may be **dropped** after that.
+ * - made id: a message id that the broker gave. Its **parts** are its time, its topic's hash and its queue. An **unplaced** one is of a
+ *   message that has no queue yet.
  * - detached frame: a frame that is not in a queue: of a timer, or of a half message.
  * - destination: where messages of one call are stored together: a queue, a timer, a transaction, a dead-letter topic.
  * - identity: what a send is known by, so that a repeat stores nothing: a **dedup key**, or a producer's **sequence**.

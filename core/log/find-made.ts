@@ -27,8 +27,8 @@ const BEHIND_ID_MS_MAX = EXPIRY_GUARD_SECONDS * 1_000;
 export async function findMade(log: QueueLog, queue: Queue, id: string, bytesMax = FIND_BYTES_MAX): Promise<FoundMade> {
   const parts = partsOfId(id);
   if (!parts) return undefined;
-  const untilMs = parts.ms + BEHIND_ID_MS_MAX;
-  let next = await log.reader.offsetAt(queue, { timestampMs: parts.ms, boundary: "LOWER" });
+  const untilMs = parts.madeAtMs + BEHIND_ID_MS_MAX;
+  let next = await log.reader.offsetAt(queue, { timestampMs: parts.madeAtMs, boundary: "LOWER" });
   let hint: number | undefined;
   let bytes = 0;
   let damaged = false;

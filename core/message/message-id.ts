@@ -49,7 +49,7 @@ export const timeOfId = (messageId: string): number => Number.parseInt(messageId
 
 /** What an id says of its message. One of the layout before format 4 says something random. */
 export interface IdParts {
-  readonly ms: number;
+  readonly madeAtMs: number;
   readonly topicHash: number;
   /** `undefined`: 255, or not known when the id was made. */
   readonly queueId: number | undefined;
@@ -60,7 +60,7 @@ export function partsOfId(messageId: string): IdParts | undefined {
   if (!/^[0-9A-F]{32}$/.test(messageId)) return undefined;
   const topicHash = Number.parseInt(messageId.slice(12, 16), 16);
   const queueId = Number.parseInt(messageId.slice(16, 18), 16);
-  return { ms: timeOfId(messageId), topicHash, queueId: queueId === UNPLACED_QUEUE ? undefined : queueId };
+  return { madeAtMs: timeOfId(messageId), topicHash, queueId: queueId === UNPLACED_QUEUE ? undefined : queueId };
 }
 
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).toUpperCase().padStart(2, "0"));

@@ -14,7 +14,7 @@ import { firstVersion } from "../store/uid-items.ts";
 import type { Topic, TopicType } from "../terms.ts";
 import { topicItem, topicOf } from "./topic-codec.ts";
 import { mergeTopicSettings, TOPIC_DEFAULTS } from "./topic-settings.ts";
-import { deleteHash, putHash } from "./topics-by-hash.ts";
+import { deleteHash, hashedTopicOf, putHash } from "./topics-by-hash.ts";
 
 /** Topics that are looked at for one hash. With 600,000 topics there are nine on average. */
 const TOPICS_OF_HASH_MAX = 32;
@@ -96,7 +96,7 @@ export class TopicRegistry {
   /** The topics whose messages' ids hold this hash (`message/message-id`). Errors: `StoreUnavailable`. */
   async ofHash(hash: number): Promise<readonly Topic[]> {
     const { items } = await this.#store.items.query({ pk: topicHashPk(hash), limit: TOPICS_OF_HASH_MAX });
-    const topics = await Promise.all(items.map(({ sk, n }) => this.#ofUid(n as string, sk)));
+    const topics = await Promise.all(items.map((item) => this.#hashed(hashedTopicOf(item))));
     return topics.filter((topic) => topic !== undefined);
   }
 
@@ -135,7 +135,7 @@ export class TopicRegistry {
   }
 
   /** The cache may hold an earlier topic of the name. */
-  async #ofUid(name: string, uid: string): Promise<Topic | undefined> {
+  async #hashed({ name, uid }: Pick<Topic, "name" | "uid">): Promise<Topic | undefined> {
     const known = await this.lookUp(name);
     if (known?.uid === uid) return known;
     this.forget(name);

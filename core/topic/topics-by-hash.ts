@@ -10,9 +10,11 @@ import { topicOf } from "./topic-codec.ts";
  * th#<hash> <topic uid>: [n] the topic's name. A message id holds the hash of its topic, and nothing else of it. The item is written in
  * the transaction that makes the topic, and goes in the one that removes it. A topic keeps its name and its uid, so the item never changes.
  */
-export const topicHashItem = ({ uid, name }: Pick<Topic, "uid" | "name">): Item => ({ ...hashKeyOf(uid), n: name });
+const hashKeyOf = (topicUid: string): Key => topicHashKey(topicHashOf(topicUid), topicUid);
 
-export const hashKeyOf = (topicUid: string): Key => topicHashKey(topicHashOf(topicUid), topicUid);
+const topicHashItem = ({ uid, name }: Pick<Topic, "uid" | "name">): Item => ({ ...hashKeyOf(uid), n: name });
+
+export const hashedTopicOf = ({ sk, n }: Item): Pick<Topic, "uid" | "name"> => ({ uid: sk, name: n as string });
 
 export const putHash = (topic: Pick<Topic, "uid" | "name">): TransactWrite => ({ kind: "put", item: topicHashItem(topic) });
 

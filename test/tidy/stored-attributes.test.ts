@@ -15,7 +15,7 @@ const CODECS = Object.entries({
   segments: ["index-item"],
   store: ["open-store", "quotas", "store-format", "uid-items"],
   timer: ["parked-timers", "recall", "shard-leases", "timer", "timer-shards"],
-  topic: ["topic-codec"],
+  topic: ["topic-codec", "topics-by-hash"],
   transaction: ["endpoint-states", "half-message", "producer-group-codec", "waiting-check"],
 }).flatMap(([folder, names]) => names.map((name) => `core/${folder}/${name}.ts`));
 

@@ -133,7 +133,7 @@ describe("a message is found by the id that was made for it", () => {
     expect(met).toBe(true);
     const found = await findMade(log(), queue, id);
     expect(found).toMatchObject({ messageId: id, offset: 310 });
-    expect((found as { storedAtMs: number }).storedAtMs).toBeGreaterThan((partsOfId(id)?.ms ?? 0) + 5_000);
+    expect((found as { storedAtMs: number }).storedAtMs).toBeGreaterThan((partsOfId(id)?.madeAtMs ?? 0) + 5_000);
   });
 });
 

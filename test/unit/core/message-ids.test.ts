@@ -24,8 +24,8 @@ describe("an id", () => {
   it("says when it was made, and for which queue of which topic", () => {
     const idOf = (queueId: number) => messageIdOf(toHex(makeFrameId(NOW_MS, bytes(9), { topicUid: "topicuid", queueId })), 99);
     for (const queueId of [0, 1, 254])
-      expect(partsOfId(idOf(queueId))).toEqual({ ms: NOW_MS, topicHash: topicHashOf("topicuid"), queueId });
-    expect(partsOfId(idOf(255))).toEqual({ ms: NOW_MS, topicHash: topicHashOf("topicuid"), queueId: undefined });
+      expect(partsOfId(idOf(queueId))).toEqual({ madeAtMs: NOW_MS, topicHash: topicHashOf("topicuid"), queueId });
+    expect(partsOfId(idOf(255))).toEqual({ madeAtMs: NOW_MS, topicHash: topicHashOf("topicuid"), queueId: undefined });
   });
 
   it.each([
@@ -48,7 +48,7 @@ describe("ids of messages without a queue", () => {
 
   it("name their time and their topic", () => {
     const [id = ""] = drawing(bytes(255, 1))(NOW_MS, "topicuid");
-    expect(partsOfId(id)).toEqual({ ms: NOW_MS, topicHash: topicHashOf("topicuid"), queueId: undefined });
+    expect(partsOfId(id)).toEqual({ madeAtMs: NOW_MS, topicHash: topicHashOf("topicuid"), queueId: undefined });
   });
 
   it("ascend within a call and from call to call in each topic, wherever the clock goes and whatever is drawn", () => {
@@ -76,11 +76,11 @@ describe("ids of messages without a queue", () => {
     const [last] = next(NOW_MS, "a");
     const [behind] = next(NOW_MS, "a");
     const [after] = next(NOW_MS, "b");
-    expect([last, behind, after].map((id) => partsOfId(id as string)?.ms)).toEqual([NOW_MS, NOW_MS + 1, NOW_MS + 1]);
+    expect([last, behind, after].map((id) => partsOfId(id as string)?.madeAtMs)).toEqual([NOW_MS, NOW_MS + 1, NOW_MS + 1]);
     expect([last, behind].map((id) => (id as string).slice(18, 28))).toEqual(["FFFFFFFFFF", "0303030303"]);
     const [top] = next(NOW_MS + 1, "a");
-    expect(partsOfId(top as string)?.ms).toBe(NOW_MS + 1);
-    expect(partsOfId(next(NOW_MS + 1, "a")[0] as string)?.ms).toBe(NOW_MS + 2);
+    expect(partsOfId(top as string)?.madeAtMs).toBe(NOW_MS + 1);
+    expect(partsOfId(next(NOW_MS + 1, "a")[0] as string)?.madeAtMs).toBe(NOW_MS + 2);
   });
 
   it("differ by 49 random bits, and count the messages of a call in the others", () => {
@@ -148,7 +148,7 @@ describe("the id of a sent message", () => {
         const run = await log.reader.run(queue, 0, 1);
         const { messages } = await log.messages(run, 0, 1, queue);
         expect(messages).toHaveLength(1);
-        for (const { messageId, storedAtMs } of messages) expect(partsOfId(messageId)?.ms).toBeLessThanOrEqual(storedAtMs);
+        for (const { messageId, storedAtMs } of messages) expect(partsOfId(messageId)?.madeAtMs).toBeLessThanOrEqual(storedAtMs);
       }
     },
   );
