@@ -62,6 +62,14 @@
  * - bell: wakes who waits for timers in this process; a **doorbell** rings for a scanner elsewhere.
  * - arrivals: wake requests that wait for messages or checks.
  *
+ * Queries
+ * - query: finds messages of a topic in a **window** of store times, by a **name**, which is a key or an id, or by a filter. They come
+ *   newest first; a **position** is a place in that order.
+ * - candidate: what may be a message that is searched for. A **key source** finds candidates by name, with an index or without one.
+ * - stride: the messages of a queue that a search reads at once, walking backwards. It **sifts** them: not all are candidates. What was
+ *   **spent** so far bounds the search.
+ * - redelivery: one more delivery of a message to one group, by a copy.
+ *
  * Transactions
  * - half message: the message of a **transaction** that is not decided yet: stored, and in no queue. Its **resolution** decides it.
  * - check: the broker asks a **producer group** what became of a transaction whose producer has not said.

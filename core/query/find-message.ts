@@ -3,7 +3,7 @@ import { MESSAGE_ID_CHARS_MAX } from "../limits.ts";
 import { findMade } from "../log/find-made.ts";
 import { queueOf } from "../log/queue.ts";
 import { hasExpired } from "../log/retention.ts";
-import { type IdParts, partsOfId, topicHashOf } from "../message/message-id.ts";
+import { type IdParts, partsOfId, timeOfId, topicHashOf } from "../message/message-id.ts";
 import { isSystemTopic } from "../names.ts";
 import type { StoredMessage, Topic } from "../terms.ts";
 import { Budget } from "./budget.ts";
@@ -71,7 +71,7 @@ async function findByParts(lookup: Lookup, parts: IdParts, named: Topic | undefi
       if (made === "unreadable") lookup.metUnreadable = true;
       else if (made === "unfinished") lookup.isCut = true;
       else if (made) return { topic, message: made };
-      else if (parts.queueId !== undefined) lookup.isExpired ||= hasExpired(topic, parts.ms, querying.clock.nowMs());
+      else if (parts.queueId !== undefined) lookup.isExpired ||= hasExpired(topic, timeOfId(id), querying.clock.nowMs());
     }
     const found = parts.queueId === undefined ? await searchTopic(lookup, topic) : undefined;
     if (found) return found;

@@ -4,7 +4,7 @@ import type { Topic } from "../terms.ts";
 import type { Search, Spent, Step, Window } from "./candidates.ts";
 import { byNewest, isNewer, newestFirst, type Position } from "./position.ts";
 import { QUERY_BYTES_MAX, QUERY_READS_AT_ONCE, QUERY_UNPACKED_BYTES_MAX } from "./query-limits.ts";
-import { QueueBackwards, type Sift } from "./queue-backwards.ts";
+import { QueueWalk, type Sift } from "./queue-walk.ts";
 import { portions } from "./runs-between.ts";
 
 export interface Scanning {
@@ -23,7 +23,7 @@ export class NewestFirst implements Search {
   readonly #scanning: Scanning;
   readonly #queues: readonly Queue[];
   readonly #window: Window;
-  #walks: readonly QueueBackwards[] | undefined;
+  #walks: readonly QueueWalk[] | undefined;
 
   constructor(scanning: Scanning, topic: Topic, window: Window) {
     this.#scanning = scanning;
@@ -40,19 +40,19 @@ export class NewestFirst implements Search {
     return { found: newestFirst(walks.flatMap((walk) => walk.take(isDue))), reached, spent };
   }
 
-  async #open(): Promise<readonly QueueBackwards[]> {
+  async #open(): Promise<readonly QueueWalk[]> {
     const { reader } = this.#scanning;
     const strideBytes = Math.floor(QUERY_BYTES_MAX / this.#queues.length);
-    const walks: QueueBackwards[] = [];
+    const walks: QueueWalk[] = [];
     for (let from = 0; from < this.#queues.length; from += QUERY_READS_AT_ONCE) {
       const some = this.#queues.slice(from, from + QUERY_READS_AT_ONCE);
-      walks.push(...(await Promise.all(some.map((queue) => QueueBackwards.open(reader, queue, this.#window, strideBytes)))));
+      walks.push(...(await Promise.all(some.map((queue) => QueueWalk.open(reader, queue, this.#window, strideBytes)))));
     }
     return walks;
   }
 
   /** Reads one stride of each of these. */
-  async #goOn(walks: readonly QueueBackwards[]): Promise<Spent> {
+  async #goOn(walks: readonly QueueWalk[]): Promise<Spent> {
     const { sift, pause } = this.#scanning;
     let [messages, bytes] = [0, 0];
     const open = walks.filter(({ isOver }) => !isOver);
@@ -71,13 +71,13 @@ export class NewestFirst implements Search {
 }
 
 /** How far the queues that are not over were walked, the one that the others wait for first. */
-function openWalks(walks: readonly QueueBackwards[]) {
+function openWalks(walks: readonly QueueWalk[]) {
   const open = walks.flatMap((walk) => (walk.isOver || !walk.reached ? [] : [{ walk, reached: walk.reached }]));
   return open.sort((a, b) => byNewest(a.reached, b.reached));
 }
 
 /** The queue that the others wait for, and those that they would wait for once it has gone on. */
-function behind(walks: readonly QueueBackwards[]): readonly QueueBackwards[] {
+function behind(walks: readonly QueueWalk[]): readonly QueueWalk[] {
   const open = openWalks(walks);
   const untilMs = open[0]?.walk.expectedMs ?? 0;
   return open

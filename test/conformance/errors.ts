@@ -60,7 +60,7 @@ export function errorTests(api: Api): void {
       const cases: [string, string, string][] = [
         ["POST", "/v1/topics", "GET, HEAD"],
         ["POST", `/v1/topics/${topic}`, "GET, HEAD, PUT, PATCH, DELETE"],
-        ["GET", "/v1/topics/x/messages", "POST"],
+        ["PUT", "/v1/topics/x/messages", "GET, HEAD, POST"],
         ["PATCH", "/v1/groups/x/subscriptions/y", "GET, HEAD, PUT, DELETE"],
         ["GET", "/v1/groups/x/receive", "POST"],
         ["OPTIONS", "/v1/topics", "GET, HEAD"],

@@ -26,6 +26,11 @@ export const SETUP: Readonly<Record<string, (server: ExampleServer) => Promise<v
     for (const celsius of ["19.5", "31.0", "22.0"])
       await done("POST", "/v1/topics/readings/messages", { body: `${celsius} °C`, properties: { celsius } });
   },
+  "5.5": async ({ done }) => {
+    await done("PUT", "/v1/groups/climate");
+    await done("PUT", "/v1/groups/climate/subscriptions/readings", { startFrom: "earliest" });
+    await done("POST", "/v1/groups/climate/receive", { max: 2 });
+  },
   "6.2": async ({ done }) => {
     await done("PUT", "/v1/topics/parcels", { queues: 1 });
     await done("PUT", "/v1/groups/shipping", { maxAttempts: 2 });

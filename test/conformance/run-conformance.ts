@@ -18,6 +18,7 @@ import { operationTests } from "./operations.ts";
 import { pauseTests } from "./pause.ts";
 import { publishTests } from "./publish.ts";
 import { pullTests } from "./pull.ts";
+import { queryTests } from "./queries.ts";
 import { receiveTests } from "./receive.ts";
 import { resetTests } from "./reset.ts";
 import { sendTests } from "./send.ts";
@@ -53,6 +54,7 @@ export function runConformanceTests(target: Target): void {
     lagTests(api);
     pauseTests(api);
     resetTests(api);
+    queryTests(api);
     idempotencyTests(api);
     errorTests(api);
     unbuiltTests(api);

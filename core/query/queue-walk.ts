@@ -26,7 +26,7 @@ const UNKNOWN_TIME_MS = Number.MAX_SAFE_INTEGER;
  * Walks a queue from the end of a window to its beginning, in strides: each is read forwards, and its messages are then told newest
  * first. Along a queue store times never fall.
  */
-export class QueueBackwards {
+export class QueueWalk {
   readonly #queue: Queue;
   readonly #reader: QueueReader;
   readonly #strideBytes: number;
@@ -47,9 +47,9 @@ export class QueueBackwards {
   }
 
   /** `strideBytes`: about the most that a stride may unpack. */
-  static async open(reader: QueueReader, queue: Queue, window: Window, strideBytes: number): Promise<QueueBackwards> {
+  static async open(reader: QueueReader, queue: Queue, window: Window, strideBytes: number): Promise<QueueWalk> {
     const range = [startOf(reader, queue, window), endOf(reader, queue, window)] as const;
-    return new QueueBackwards(reader, queue, strideBytes, await Promise.all(range));
+    return new QueueWalk(reader, queue, strideBytes, await Promise.all(range));
   }
 
   get isOver(): boolean {
