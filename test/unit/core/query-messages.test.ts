@@ -166,18 +166,19 @@ describe("the messages of a topic", () => {
 
   it("are looked for within a budget, and a cursor goes on where it ended", async () => {
     const { broker } = await setUp(2);
-    await send(broker, 1, [{ body: Buffer.from("x"), keys: ["old"] }]);
+    await send(broker, 1, [{ body: Buffer.from("x"), tag: "old" }]);
     for (let index = 0; index < 12; index++)
       await send(
         broker,
         index % 2,
         Array.from({ length: 100 }, () => ({ body: Buffer.alloc(40 * KIB) })),
       );
-    const { items, complete, next } = await page(broker, { key: "old" });
+    const conditions = { filter: { type: "TAG", expression: "old" } } as const;
+    const { items, complete, next } = await page(broker, conditions);
     expect({ items, complete }).toEqual({ items: [], complete: false });
     expect(next).toBeDefined();
-    const { found, pages } = await everyPage(broker, { key: "old" }, 5);
-    expect(found.map(({ keys }) => keys)).toEqual([["old"]]);
+    const { found, pages } = await everyPage(broker, conditions, 5);
+    expect(found.map(({ tag }) => tag)).toEqual(["old"]);
     expect(pages.slice(0, 2)).toEqual([0, 1]);
   });
 
