@@ -8,7 +8,7 @@ import { isSystemTopic } from "../names.ts";
 import type { StoredMessage, Topic } from "../terms.ts";
 import { Budget } from "./budget.ts";
 import { hasName } from "./candidates.ts";
-import { SEARCHED_TOPICS_MAX } from "./query-limits.ts";
+import { QUERY_BYTES_MAX, SEARCHED_TOPICS_MAX } from "./query-limits.ts";
 import type { Querying } from "./query-messages.ts";
 import { readCandidates } from "./read-candidates.ts";
 import { isReadable, readableTopic } from "./readable-topic.ts";
@@ -67,7 +67,7 @@ async function findByParts(lookup: Lookup, parts: IdParts, named: Topic | undefi
     // An id of queue 255 may also have been made before its message had a queue.
     const queueId = parts.queueId ?? 255;
     if (queueId < topic.queuesEver) {
-      const made = await findMade(querying.log, queueOf(topic, queueId), id);
+      const made = await findMade(querying.log, queueOf(topic, queueId), id, QUERY_BYTES_MAX);
       if (made === "unreadable") lookup.metUnreadable = true;
       else if (made === "unfinished") lookup.isCut = true;
       else if (made) return { topic, message: made };
