@@ -23,4 +23,6 @@ export interface LogSettings {
   readonly packFromBytes: number;
   /** A sender hints that a queue may be rolled when its offset passes a multiple of this. Absent: it does not. */
   readonly rollHintMessages?: number | undefined;
+  /** A reader so many messages behind the end of its queue looks into segments. Default: BEHIND_MESSAGES_MIN. */
+  readonly behindMessagesMin?: number | undefined;
 }

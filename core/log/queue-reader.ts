@@ -39,12 +39,17 @@ export class QueueReader {
   readonly #firsts = new LRUCache<string, number>(growingTo(QUEUE_ENDS_MAX));
   readonly #full = new SpanCache<Block>(BLOCK_CACHE_BYTES, ({ bytes }) => bytes + 300);
   readonly #segments: SegmentReader;
+  readonly #behindMin: number;
 
-  constructor(store: { readonly items: ItemStore; readonly objects: ObjectStore; readonly clock: Clock }) {
+  constructor(
+    store: { readonly items: ItemStore; readonly objects: ObjectStore; readonly clock: Clock },
+    behindMessagesMin = BEHIND_MESSAGES_MIN,
+  ) {
     this.#items = store.items;
     this.#pages = new BlockPages(store.items);
     this.#clock = store.clock;
     this.#segments = new SegmentReader(store);
+    this.#behindMin = behindMessagesMin;
   }
 
   /** Keeps a block that this process wrote, so that a waiting reader need not fetch it. */
@@ -224,7 +229,7 @@ export class QueueReader {
     const { next } = walk;
     const isRolled = next < this.#segments.knownEnd(queue);
     if (isRolled) await this.#walkSegments(queue, walk, Number.MAX_SAFE_INTEGER);
-    else if (this.knownEnd(queue) - next >= BEHIND_MESSAGES_MIN && (await this.#segments.glanceAt(queue, next)))
+    else if (this.knownEnd(queue) - next >= this.#behindMin && (await this.#segments.glanceAt(queue, next)))
       await this.#walkSegments(queue, walk, Number.MAX_SAFE_INTEGER);
   }
 

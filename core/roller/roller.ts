@@ -18,20 +18,13 @@ import type { StoreDependencies } from "../store/store-dependencies.ts";
 import type { Topic } from "../terms.ts";
 import { topicOf } from "../topic/topic-codec.ts";
 import { type CollectedRun, collectRun, lastExpiryOf, newestMsOf } from "./collect-run.ts";
-import {
-  DUE_AGE_MS,
-  DUE_AT_ONCE_BYTES,
-  GATHERED_BYTES_MAX,
-  LIFE_LEFT_HOURS_MIN,
-  ROOM_BYTES_MIN,
-  SEGMENT_BYTES,
-} from "./roll-limits.ts";
+import { gatheredBytesMax, LIFE_LEFT_HOURS_MIN, ROLL_SIZES, type RollSizes, roomBytesMin } from "./roll-limits.ts";
 
 const HOUR_MS = 3_600_000;
 
 export interface RollDependencies extends StoreDependencies {
   readonly objects: ObjectStore;
-  readonly settings: Pick<BrokerSettings, "rollBytesMin">;
+  readonly settings: Pick<BrokerSettings, "rollBytesMin" | "rollSizes">;
   readonly reading: Pick<Reading, "pause">;
 }
 
@@ -64,6 +57,7 @@ interface Gathered {
  */
 export class Roller {
   readonly #store: RollDependencies;
+  readonly #sizes: RollSizes;
   readonly #pages: BlockPages;
   /** How far each queue is known to be rolled. */
   readonly rolled = new Map<string, RolledQueue>();
@@ -72,6 +66,7 @@ export class Roller {
 
   constructor(store: RollDependencies) {
     this.#store = store;
+    this.#sizes = store.settings.rollSizes ?? ROLL_SIZES;
     this.#pages = new BlockPages(store.items);
   }
 
@@ -96,7 +91,8 @@ export class Roller {
       before = seen;
       const nowMs = this.#store.clock.nowMs();
       const horizon = horizonMs(topic, nowMs);
-      const run = await collectRun(this.#pages, queue, { from: seen, nowMs, horizonMs: horizon, bytesMax: SEGMENT_BYTES });
+      const bytesMax = this.#sizes.segmentBytes;
+      const run = await collectRun(this.#pages, queue, { from: seen, nowMs, horizonMs: horizon, bytesMax });
       const expiresAtSeconds = this.#isDue(run) ? await this.#expiryOf(topic, run) : undefined;
       if (expiresAtSeconds === undefined) return;
       await this.#gather(topic, queueId, run, { seen, expiresAtSeconds });
@@ -117,7 +113,8 @@ export class Roller {
   #isDue({ blocks, bytes }: CollectedRun): boolean {
     const [first] = blocks;
     if (!first || bytes < this.#store.settings.rollBytesMin) return false;
-    return bytes >= DUE_AT_ONCE_BYTES || storedUntilMs(first) <= this.#store.clock.nowMs() - DUE_AGE_MS;
+    const { segmentBytes, dueAgeMs } = this.#sizes;
+    return bytes >= segmentBytes / 2 || storedUntilMs(first) <= this.#store.clock.nowMs() - dueAgeMs;
   }
 
   /** When the run's last message has surely expired, epoch seconds; `undefined` if that is soon, or the topic is gone. */
@@ -139,8 +136,10 @@ export class Roller {
   ): Promise<void> {
     const classDays = retentionClassDays((expiresAtSeconds * 1_000 - this.#store.clock.nowMs()) / HOUR_MS);
     const taken = this.#gathered.get(classDays);
-    if (taken && taken.writer.bytesMax + bytes > SEGMENT_BYTES + ROOM_BYTES_MIN) await this.#end(classDays);
-    const gathered = this.#gathered.get(classDays) ?? { writer: new SegmentWriter(), parts: [] };
+    const { segmentBytes, pages } = this.#sizes;
+    const room = roomBytesMin(this.#sizes);
+    if (taken && taken.writer.bytesMax + bytes > segmentBytes + room) await this.#end(classDays);
+    const gathered = this.#gathered.get(classDays) ?? { writer: new SegmentWriter(pages), parts: [] };
     this.#gathered.set(classDays, gathered);
     const { writer, parts } = gathered;
     for (const block of blocks) {
@@ -151,8 +150,8 @@ export class Roller {
     if (!last) return;
     parts.push({ queue: { topicUid: uid, queueId }, seen, end: nextBase(last), expiresAtSeconds });
     this.#bytes += bytes;
-    if (writer.bytesMax > SEGMENT_BYTES - ROOM_BYTES_MIN) await this.#end(classDays);
-    else if (this.#gatheredBytes() > GATHERED_BYTES_MAX) await this.end();
+    if (writer.bytesMax > segmentBytes - room) await this.#end(classDays);
+    else if (this.#gatheredBytes() > gatheredBytesMax(this.#sizes)) await this.end();
   }
 
   #isGathered({ topicUid, queueId }: QueueName): boolean {
