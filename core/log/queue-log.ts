@@ -70,7 +70,7 @@ export class QueueLog {
     this.#objects = new FrameObjects(store);
     this.#frames = new FrameReader(this.#objects, store.compressor);
     this.detached = new DetachedFrames(store, settings, this.#objects);
-    this.reader = new QueueReader(store, settings.behindMessagesMin);
+    this.reader = new QueueReader(store, settings.lookBehind);
   }
 
   /**

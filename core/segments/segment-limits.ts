@@ -26,9 +26,13 @@ export const READ_AHEADS_MAX = 4_096;
 export const PAGE_CACHE_BYTES = 16 * 1_024 * KIB;
 /** Index items that one process keeps. */
 export const INDEX_CACHE_BYTES = 4 * 1_024 * KIB;
-/** A reader so many messages behind the end of its queue may find them in segments. */
-export const BEHIND_MESSAGES_MIN = 1_024;
-/** Of its reads one looks there, */
-export const READS_PER_LOOK = 8;
+/** When readers look into segments for what the chain has as well. */
+export interface LookBehind {
+  /** A reader so many messages behind the end of its queue may find them in segments. */
+  readonly messages: number;
+  /** Of so many of its reads one looks there, */
+  readonly reads: number;
+}
+export const LOOK_BEHIND: LookBehind = { messages: 1_024, reads: 8 };
 /** but not so soon after a look. */
 export const INDEX_LOOK_MS = 30_000;

@@ -20,6 +20,9 @@ export class Handler implements Host {
   skewMs: number;
   readonly broker: Promise<RunningBroker>;
   crashed = false;
+  /** Resolves when it crashes. */
+  readonly died: Promise<void>;
+  #dies: () => void = () => undefined;
 
   constructor(
     name: string,
@@ -37,6 +40,9 @@ export class Handler implements Host {
     },
   ) {
     this.name = name;
+    this.died = new Promise((resolve) => {
+      this.#dies = resolve;
+    });
     this.skewMs = options.skewMs;
     const wire = new Wire(world, this, options.rates, options.slowness);
     this.broker = createBroker({
@@ -65,5 +71,6 @@ export class Handler implements Host {
 
   crash(): void {
     this.crashed = true;
+    this.#dies();
   }
 }

@@ -418,6 +418,29 @@ export const SCENARIOS = {
     operators: ["changeRetention", "pull"],
     consuming: { ...consuming, max: [4, 8, 32], oversleep: 0.15, workMs: [0, 50, 500], deadLetter: 0.2 },
   },
+  /** Queues are rolled to segments while everything else goes on, for days. */
+  rolled: {
+    ...common,
+    ages: 3,
+    retentionHours: [24, 72],
+    runMs: [7_000],
+    pace: 2,
+    operators: ["roll", "changeRetention", "pull", "repeat", "askTimes", "makeBriefly"],
+    consuming: { ...consuming, consumers: 2, max: [4, 8, 32], workMs: [0, 50, 500] },
+  },
+  /** The same in a process that is alone on its store, which drops what it has rolled. */
+  rolledAlone: {
+    ...common,
+    soleProcess: true,
+    losesReplies: true,
+    ages: 3,
+    retentionHours: [24, 72],
+    runMs: [240_000],
+    pace: 40,
+    operators: ["roll", "changeRetention", "pull", "repeat", "askTimes", "makeBriefly"],
+    sending: { ...sending, pauseMs: [50, 20_000] },
+    consuming: { ...consuming, consumers: 2, pauseMs: 20_000, max: [4, 8, 32], workMs: [0, 50, 500] },
+  },
   /** Some read without a group while others read with one. */
   pulled: { ...common, weight: 2, operators: ["pull"] },
   damaged: {
