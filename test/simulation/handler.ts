@@ -35,6 +35,8 @@ export class Handler implements Host {
       readonly settings?: Partial<BrokerSettings>;
       readonly rates: () => FaultRates;
       readonly flightMs?: number;
+      /** How long a sleep takes. Default: as long as it should. */
+      readonly sleepMs?: ((ms: number) => number) | undefined;
       /** Replaces or adds to the dependencies below. */
       readonly dependencies?: Partial<BrokerDependencies>;
     },
@@ -44,11 +46,12 @@ export class Handler implements Host {
       this.#dies = resolve;
     });
     this.skewMs = options.skewMs;
+    const { sleepMs = (ms: number) => ms } = options;
     const wire = new Wire(world, this, options.rates, options.slowness);
     this.broker = createBroker({
       items: new FaultyItemStore(stores.items, wire),
       objects: new FaultyObjectStore(stores.objects, wire),
-      clock: { nowMs: () => Math.floor(world.nowMs) + this.skewMs, sleep: (ms, signal) => world.sleep(ms, signal) },
+      clock: { nowMs: () => Math.floor(world.nowMs) + this.skewMs, sleep: (ms, signal) => world.sleep(sleepMs(ms), signal) },
       random: new SeededRandom(world.random.bits()),
       signer: hmacSigner,
       compressor: runLengthCompressor,

@@ -141,7 +141,7 @@ export const OPERATORS: Readonly<Record<OperatorName, Actions>> = {
     },
   },
   roll: { actors: 1, act: roll },
-  repeat: { actors: 2, act: sendAgain },
+  repeat: { actors: 1, act: sendAgain },
   askTimes: { actors: 1, act: askTimes, end: askTimesAtLast },
   makeBriefly: { actors: 1, act: makeBriefly },
   remake: { actors: 1, act: remake, end: remakeAtLast },

@@ -12,7 +12,7 @@ import { drain } from "./calm-end.ts";
 import { Client } from "./client.ts";
 import { consume } from "./consumer.ts";
 import type { Met } from "./dynamodb-shape.ts";
-import { honestProfileOf, LOOSE, losesReplies, profileOf, STRICT } from "./fault-profile.ts";
+import { honestProfileOf, LOOSE, losesReplies, MIXED, profileOf, STRICT } from "./fault-profile.ts";
 import { type FaultRates, NO_FAULTS, QUITE_SLOW, type Slowness, STALLING, VERY_SLOW } from "./faulty-stores.ts";
 import { Handler } from "./handler.ts";
 import { OPERATORS } from "./operators.ts";
@@ -106,7 +106,7 @@ class History {
     const sole = soleProcess === "half" ? random.chance(0.5) : soleProcess;
     this.#scenario = { ...scenario, soleProcess: sole };
     const shaped = options.shaped ?? (faults === "any" && !sole && random.chance(0.5));
-    const looseness = sole ? STRICT : LOOSE;
+    const looseness = sole ? STRICT : scenario.operators?.includes("roll") ? MIXED : LOOSE;
     this.table = new SimulatedTable(this.world, { plant: options.plant ?? {}, shaped, looseness });
     this.#retentionHours = random.pick(scenario.retentionHours ?? [RETENTION_HOURS]);
     this.#maxAttempts = random.pick(scenario.maxAttempts);
@@ -230,6 +230,7 @@ class History {
       skewMarginMs,
       settings: { ...(sole ? SOLE_PROCESS_SMALL : SHARED_STORE_SMALL), skewMarginMs },
       rates: () => this.#rates,
+      sleepMs: this.#options.plant?.sleepMs,
       dependencies: compressor ? { compressor } : {},
       ...(slowness && { slowness }),
     });
@@ -254,6 +255,7 @@ class History {
         skewMarginMs,
         settings: { ...(sole ? SOLE_PROCESS_SMALL : SHARED_STORE_SMALL), skewMarginMs },
         rates: () => (this.#rates === NO_FAULTS ? NO_FAULTS : { ...this.#rates, freeze: this.#rates.freeze + STALLS }),
+        sleepMs: this.#options.plant?.sleepMs,
         slowness: leaps ? STALLING : sole ? QUITE_SLOW : VERY_SLOW,
         dependencies: { onFailure: (error) => failed(error, this.auditor) },
       },
@@ -310,7 +312,7 @@ const SMALL = { inlineFrameBytesMax: 600, transactedInlineBytesMax: 400, detache
 /** What a few messages fill: a segment of several pages, soon due. */
 const ROLLS = {
   rollBytesMin: 300,
-  rollSizes: { segmentBytes: 12_000, dueAgeMs: 600, pages: { least: 1_500, most: 3_000 } },
+  rollSizes: { segmentBytes: 12_000, dueAgeMs: 600, pages: { least: 1_500, most: 2_000 } },
   lookBehind: { messages: 4, reads: 2 },
 };
 const SHARED_STORE_SMALL = { ...SHARED_STORE, ...SMALL, ...ROLLS, rollHintMessages: 3 };
