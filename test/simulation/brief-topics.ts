@@ -5,7 +5,7 @@ import { SILENCE, type Stage } from "./stage.ts";
 /** A topic that is made, filled and deleted, again and again, while its queues are rolled. */
 const BRIEF_TOPIC = "errands";
 const CALL_MS = 15_000;
-const MADE = 0.5;
+const MADE = 0.75;
 const encoder = new TextEncoder();
 
 export async function makeBriefly(stage: Stage): Promise<void> {

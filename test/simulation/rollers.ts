@@ -1,5 +1,6 @@
 import type { RunningBroker } from "../../core/create-broker.ts";
 import { BrokerError } from "../../core/errors.ts";
+import type { ObjectStore } from "../../core/ports/object-store.ts";
 import { StoreCorrupt, StoreUnavailable } from "../../core/ports/store-failures.ts";
 import type { Auditor } from "./audit/auditor.ts";
 import type { Handler } from "./handler.ts";
@@ -7,7 +8,7 @@ import type { Stage } from "./stage.ts";
 import type { World } from "./world.ts";
 
 /** Handlers that roll at once. */
-const ROLLERS = 2;
+const ROLLERS = 3;
 const SKIPPED = 0.3;
 const DOUBLED = 0.25;
 const TICK_MS = { least: 200, most: 1_500 };
@@ -16,7 +17,20 @@ const TICKS_MS = [30, 3_000, 60_000];
 /** A process rolls for so long before it is stopped. A block is dropped two minutes after the start, if all goes well. */
 const LIFE_MS = { least: 70_000, most: 240_000 };
 const OVERLAPPING = 0.25;
+const CALL_MS = 15_000;
 const SETTLED_MS = 240_000;
+
+/** How often a roller stalls between a segment and its commit. */
+const STALLS = 0.15;
+
+/** The objects of a roller, which stalls when it has stored a segment, and then goes on with what it had in hand. */
+export const stallingAtCommits = (objects: ObjectStore, world: World, mostMs: number): ObjectStore => ({
+  put: async (key, bytes, options) => {
+    await objects.put(key, bytes, options);
+    if (key.endsWith(".seg") && world.random.chance(STALLS)) await world.sleep(world.random.integer(1_000, mostMs));
+  },
+  getRange: (key, offset, length) => objects.getRange(key, offset, length),
+});
 
 /** Rolls while others send and read: with its own process where several share a store, and else beside them. */
 export async function roll(stage: Stage): Promise<void> {
@@ -57,6 +71,7 @@ async function rollAlone(stage: Stage): Promise<void> {
     stage.beside(living(roller, stage.auditor, (broker) => broker.keepRolling(stopping.signal, () => Promise.resolve())));
     const untilMs = world.nowMs + random.integer(LIFE_MS.least, LIFE_MS.most);
     while (!stage.over() && !roller.crashed && world.nowMs < untilMs) await world.sleep(random.integer(500, 5_000));
+    if (random.chance(0.5)) await stage.ask((broker) => broker.maintain({ untilMs: world.nowMs + 3_000 }), CALL_MS);
     if (random.chance(0.3)) roller.crash();
     if (!random.chance(OVERLAPPING)) stopping.abort();
   }

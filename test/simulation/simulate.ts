@@ -1,4 +1,4 @@
-import { SHARED_STORE, SOLE_PROCESS } from "../../core/broker-settings.ts";
+import { type BrokerSettings, SHARED_STORE, SOLE_PROCESS } from "../../core/broker-settings.ts";
 import { TOPICS_PK } from "../../core/keys.ts";
 import type { Topic } from "../../core/terms.ts";
 import { topicOf } from "../../core/topic/topic-codec.ts";
@@ -18,7 +18,7 @@ import { Handler } from "./handler.ts";
 import { OPERATORS } from "./operators.ts";
 import { produce } from "./producer.ts";
 import { WINDOW_MS } from "./repeats.ts";
-import { failed, rollAtLast } from "./rollers.ts";
+import { failed, rollAtLast, stallingAtCommits } from "./rollers.ts";
 import type { Plant } from "./sabotage.ts";
 import { GROUP, REDRIVEN_QUEUE, type Scenario, TOPIC } from "./scenario.ts";
 import { SCENARIOS, type ScenarioName } from "./scenarios.ts";
@@ -29,7 +29,7 @@ import { World } from "./world.ts";
 
 const SKEW_MS = 1_000;
 /** How often a call of a roller stalls, beside all else that goes wrong. */
-const STALLS = 0.04;
+const STALLS = 0.06;
 const HANDLERS = 3;
 const RETENTION_HOURS = 1;
 /** After this time all calls under way have arrived, and every lease has ended. */
@@ -95,6 +95,7 @@ class History {
   readonly #scenario: Scenario;
   readonly #maxAttempts: number;
   readonly #retentionHours: number;
+  readonly #settings: BrokerSettings;
   readonly #beside = new Set<Promise<void>>();
   #rates: FaultRates = NO_FAULTS;
 
@@ -105,6 +106,8 @@ class History {
     const { soleProcess = false, faults = "any" } = scenario;
     const sole = soleProcess === "half" ? random.chance(0.5) : soleProcess;
     this.#scenario = { ...scenario, soleProcess: sole };
+    const rolls = scenario.operators?.includes("roll") ? { ...rollsOf(random), ...(!sole && { rollHintMessages: 3 }) } : {};
+    this.#settings = { ...(sole ? SOLE_PROCESS_SMALL : SHARED_STORE_SMALL), ...rolls };
     const shaped = options.shaped ?? (faults === "any" && !sole && random.chance(0.5));
     const looseness = sole ? STRICT : scenario.operators?.includes("roll") ? MIXED : LOOSE;
     this.table = new SimulatedTable(this.world, { plant: options.plant ?? {}, shaped, looseness });
@@ -220,15 +223,16 @@ class History {
     return (soleProcess && !loses) || random.chance(0.3) ? honestProfileOf(random) : profileOf(random);
   }
 
-  #start(name: string, slowness = this.#slowness()): Handler {
+  #start(name: string): Handler {
     const { world, table } = this;
+    const slowness = this.#slowness();
     const { compressor } = this.#options.plant ?? {};
     const sole = this.#scenario.soleProcess === true;
     const skewMarginMs = sole ? 0 : (this.#options.skewMarginMs ?? 2 * SKEW_MS);
     return new Handler(name, world, table, {
       skewMs: sole ? 0 : world.random.integer(-SKEW_MS, SKEW_MS),
       skewMarginMs,
-      settings: { ...(sole ? SOLE_PROCESS_SMALL : SHARED_STORE_SMALL), skewMarginMs },
+      settings: { ...this.#settings, skewMarginMs },
       rates: () => this.#rates,
       sleepMs: this.#options.plant?.sleepMs,
       dependencies: compressor ? { compressor } : {},
@@ -246,17 +250,18 @@ class History {
     const { world, table } = this;
     const sole = this.#scenario.soleProcess === true;
     const skewMarginMs = sole ? 0 : 2 * SKEW_MS;
+    const slowness = leaps ? STALLING : sole ? QUITE_SLOW : VERY_SLOW;
     return new Handler(
       "roller",
       world,
-      { items: table.items, objects: table.unreadObjects },
+      { items: table.items, objects: stallingAtCommits(table.unreadObjects, world, slowness.freezeMsMax) },
       {
         skewMs: sole ? 0 : world.random.integer(-SKEW_MS, SKEW_MS),
         skewMarginMs,
-        settings: { ...(sole ? SOLE_PROCESS_SMALL : SHARED_STORE_SMALL), skewMarginMs },
+        settings: { ...this.#settings, skewMarginMs },
         rates: () => (this.#rates === NO_FAULTS ? NO_FAULTS : { ...this.#rates, freeze: this.#rates.freeze + STALLS }),
         sleepMs: this.#options.plant?.sleepMs,
-        slowness: leaps ? STALLING : sole ? QUITE_SLOW : VERY_SLOW,
+        slowness,
         dependencies: { onFailure: (error) => failed(error, this.auditor) },
       },
     );
@@ -309,11 +314,16 @@ class History {
 
 /** Small frames are stored inline, larger ones in objects, and some are packed. */
 const SMALL = { inlineFrameBytesMax: 600, transactedInlineBytesMax: 400, detachedInlineBytesMax: 300, packFromBytes: 200 };
+const SHARED_STORE_SMALL = { ...SHARED_STORE, ...SMALL };
+const SOLE_PROCESS_SMALL = { ...SOLE_PROCESS, inlineFrameBytesMax: SMALL.inlineFrameBytesMax };
+
 /** What a few messages fill: a segment of several pages, soon due. */
-const ROLLS = {
-  rollBytesMin: 300,
-  rollSizes: { segmentBytes: 12_000, dueAgeMs: 600, pages: { least: 1_500, most: 2_000 } },
+const rollsOf = (random: SeededRandom) => ({
+  rollBytesMin: random.pick([100, 300, 800]),
+  rollSizes: {
+    segmentBytes: random.pick([4_000, 12_000]),
+    dueAgeMs: random.pick([200, 600]),
+    pages: { least: 1_500, most: 2_000 },
+  },
   lookBehind: { messages: 4, reads: 2 },
-};
-const SHARED_STORE_SMALL = { ...SHARED_STORE, ...SMALL, ...ROLLS, rollHintMessages: 3 };
-const SOLE_PROCESS_SMALL = { ...SOLE_PROCESS, inlineFrameBytesMax: SMALL.inlineFrameBytesMax, ...ROLLS };
+});
