@@ -93,7 +93,10 @@ export class Roller {
       const horizon = horizonMs(topic, nowMs);
       const bytesMax = this.#sizes.segmentBytes;
       const run = await collectRun(this.#pages, queue, { from: seen, nowMs, horizonMs: horizon, bytesMax });
-      const expiresAtSeconds = this.#isDue(run) ? await this.#expiryOf(topic, run) : undefined;
+      const stored = this.#isDue(run) ? await this.#stored(topic) : undefined;
+      // Another retention may have been in force for long: then less has expired in front of the run than it seemed.
+      const passesTooMuch = stored && run.blocks[0]?.base !== seen && horizonMs(stored, nowMs) < horizon;
+      const expiresAtSeconds = stored && !passesTooMuch ? this.#expiryOf(stored, run) : undefined;
       if (expiresAtSeconds === undefined) return;
       await this.#gather(topic, queueId, run, { seen, expiresAtSeconds });
       if (!run.more) return;
@@ -117,14 +120,17 @@ export class Roller {
     return bytes >= segmentBytes / 2 || storedUntilMs(first) <= this.#store.clock.nowMs() - dueAgeMs;
   }
 
-  /** When the run's last message has surely expired, epoch seconds; `undefined` if that is soon, or the topic is gone. */
-  async #expiryOf({ name, uid }: Topic, run: CollectedRun): Promise<number | undefined> {
-    const { items, clock } = this.#store;
-    const item = await items.get(topicKey(name));
+  /** The topic as it is stored; `undefined` if it is gone. */
+  async #stored({ name, uid }: Topic): Promise<Topic | undefined> {
+    const item = await this.#store.items.get(topicKey(name));
     const topic = item && topicOf(item);
-    if (topic?.uid !== uid) return undefined;
-    const untilMs = newestMsOf(run) + topic.retentionHours * HOUR_MS;
-    if (untilMs < clock.nowMs() + LIFE_LEFT_HOURS_MIN * HOUR_MS) return undefined;
+    return topic?.uid === uid ? topic : undefined;
+  }
+
+  /** When the run's last message has surely expired, epoch seconds; `undefined` if that is soon. */
+  #expiryOf({ retentionHours }: Topic, run: CollectedRun): number | undefined {
+    const untilMs = newestMsOf(run) + retentionHours * HOUR_MS;
+    if (untilMs < this.#store.clock.nowMs() + LIFE_LEFT_HOURS_MIN * HOUR_MS) return undefined;
     return Math.min(lastExpiryOf(run), Math.ceil(untilMs / 1_000) + EXPIRY_GUARD_SECONDS);
   }
 

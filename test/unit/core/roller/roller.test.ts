@@ -213,6 +213,23 @@ describe("the roller", () => {
     expect((entry?.x as number) * 1_000).toBeGreaterThanOrEqual(lastMs + 24 * HOUR_MS);
   });
 
+  it("does not take for expired what has expired only by a retention from before", async () => {
+    const store = await RolledStore.open(6, { retentionHours: 24 });
+    await store.send(10, { bytesMax: 100 });
+    store.table.pass(30 * HOUR_MS);
+    await store.send(10, { bytesMax: 100 });
+    store.ripen();
+    // The roller's list is from before the retention was raised to 72 hours, days ago.
+    await store.table.items.put(topicItem({ ...store.topic, retentionHours: 72, retentionRaises: [] }));
+    const roller = new Roller(store.rolling());
+    await roller.roll(store.topic, 0, never);
+    await roller.end();
+    expect(await store.rolledTo()).toBe(0);
+    await store.roll();
+    expect((await store.index())[0]?.sk).toBe((await store.blocks())[0]?.sk);
+    expect(await store.rolledTo()).toBe((await store.seen()).maxOffset);
+  });
+
   it("rolls nothing of a topic that is gone, though its list still has it", async () => {
     const store = await RolledStore.open(7);
     await store.send(10);
@@ -261,6 +278,20 @@ describe("dropping", () => {
     store.table.objects.lose(key as string);
     expect(await store.drop(await store.roll())).toBe(0);
     expect(await store.seen()).toEqual(before);
+  });
+
+  it("leaves the block that tells where a damaged one ends, also where a page of blocks ends between them", async () => {
+    for (const damaged of [61, 62, 63]) {
+      const store = await RolledStore.open(10);
+      for (let send = 0; send < 70; send++) await store.broker.sendMessages("orders", [{ body: store.random.bytes(100) }]);
+      store.ripen();
+      await store.roll();
+      const { f: _, ...item } = (await store.blocks())[damaged] as Item;
+      await store.table.items.put(item as Item);
+      await store.drop(await store.roll());
+      const left = (await store.blocks()).map(({ sk }) => skOffset(sk));
+      expect(left).toEqual([damaged, damaged + 1, 69]);
+    }
   });
 
   it("leaves what is not rolled", async () => {
