@@ -25,6 +25,8 @@ export const LIFE_LEFT_HOURS_MIN = 6;
 export const BLOCKS_PER_PAGE = 64;
 /** A block is dropped so long after its copy was seen committed: slept, not by the clock, which may jump. */
 export const DROP_GRACE_MS = 1 * MINUTE_MS;
+/** It is slept in steps of this: a process that was stopped finds its sleep over when it goes on, though its senders did nothing. */
+export const DROP_GRACE_STEP_MS = 5_000;
 /** Between two passes: after one that looked at all queues, and after one that had more to do. */
 export const ROLL_PAUSE_MS = { idle: 0.5 * MINUTE_MS, busy: 1_000 } as const;
 /** After so much a pass ends, so that what is stored twice is dropped in between. */

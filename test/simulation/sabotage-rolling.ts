@@ -3,7 +3,7 @@ import { blockOf, nextBase } from "../../core/log/block.ts";
 import { readFrameHead } from "../../core/log/frame.ts";
 import { EXPIRY_GUARD_SECONDS } from "../../core/log/log-limits.ts";
 import type { Condition, Item, Query, QueryPage, TransactWrite } from "../../core/ports/item-store.ts";
-import { BLOCKS_PER_PAGE, DROP_GRACE_MS, ROLL_PAUSE_MS } from "../../core/roller/roll-limits.ts";
+import { BLOCKS_PER_PAGE, DROP_GRACE_STEP_MS, ROLL_PAUSE_MS } from "../../core/roller/roll-limits.ts";
 import { indexEntryOf } from "../../core/segments/index-item.ts";
 import { RunWriter } from "../../core/segments/run-writer.ts";
 import { SegmentReader } from "../../core/segments/segment-reader.ts";
@@ -112,7 +112,9 @@ export const dropsRolledTails: Sabotage = (items) => ({
 });
 
 /** Blocks are dropped as soon as they are rolled, and that is often. */
-export const dropsAtOnce: Plant = { sleepMs: (ms) => (ms === DROP_GRACE_MS ? 0 : ms === ROLL_PAUSE_MS.idle ? OFTEN_MS : ms) };
+export const dropsAtOnce: Plant = {
+  sleepMs: (ms) => (ms === DROP_GRACE_STEP_MS ? 0 : ms === ROLL_PAUSE_MS.idle ? OFTEN_MS : ms),
+};
 const OFTEN_MS = 500;
 
 /** A segment and its index item live by the retention that a roller knew at first. */

@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { anchorKey, indexKey, skOffset, topicKey } from "../../../../core/keys.ts";
 import { CAP_STEP } from "../../../../core/log/log-limits.ts";
+import type { Clock } from "../../../../core/ports/clock.ts";
 import type { Item, Query } from "../../../../core/ports/item-store.ts";
 import { dropRolled } from "../../../../core/roller/drop-rolled.ts";
+import { rollOn } from "../../../../core/roller/keep-rolling.ts";
 import { Roller } from "../../../../core/roller/roller.ts";
 import { topicItem } from "../../../../core/topic/topic-codec.ts";
 import { around, type Death, dyingAt } from "./failing-stores.ts";
@@ -25,6 +27,12 @@ async function wholeBelowTheWatermark(store: RolledStore, queueId = 0): Promise<
 /** Some turns of the event loop, none or many. */
 const turns = (store: RolledStore) => async (): Promise<void> => {
   for (let left = store.random.pick([0, 0, 1, 5, 40]); left > 0; left--) await new Promise((resolve) => setImmediate(resolve));
+};
+
+/** The sleep that ends with the first pass, and those that begin at once after it. */
+const STOPPED_AT = 3;
+const fail = (error: unknown): never => {
+  throw error;
 };
 
 describe("the roller", () => {
@@ -327,6 +335,35 @@ describe("a process that is alone on its store", () => {
     await done;
     expect(await store.seen()).toEqual(before);
     expect(store.table.failures).toEqual([]);
+  });
+
+  it("waits anew for what it has not slept, when its process was stopped", async () => {
+    const store = await RolledStore.open(12);
+    await store.send(150);
+    store.ripen();
+    let goOn = (): void => undefined;
+    const stopped = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    let slept = 0;
+    const { clock } = store.table;
+    // All that the process sleeps for when it is stopped is over when it goes on.
+    const stopping: Clock = {
+      nowMs: () => clock.nowMs(),
+      sleep: (ms, signal) => (slept++ < STOPPED_AT ? Promise.race([clock.sleep(ms, signal), stopped]) : clock.sleep(ms, signal)),
+    };
+    const ending = new AbortController();
+    let dropped = 0;
+    const done = rollOn({ ...store.rolling({ clock: stopping }), onFailure: fail }, ending.signal, async ({ bytes }) => {
+      dropped += bytes;
+    });
+    while ((await store.rolledTo()) === 0) await clock.sleep(1_000);
+    goOn();
+    const goesOnMs = clock.nowMs();
+    while (dropped === 0) await clock.sleep(1_000);
+    expect(clock.nowMs() - goesOnMs).toBeGreaterThanOrEqual(50_000);
+    ending.abort();
+    await done;
   });
 
   it("drops nothing when it is stopped before the minute is over", async () => {
