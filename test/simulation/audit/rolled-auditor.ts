@@ -147,7 +147,9 @@ export class RolledAuditor implements Watcher {
     this.counts.messages += count;
     const known = this.memory.of(queue);
     const copies = (await this.#isThere(entry)) ? await this.#copiesOf(queue, entry) : undefined;
-    if (!copies) this.#bad("S3", `index item ${queue}/${base} names ${objectKey}, which is not there`);
+    // A roller may stall for longer than its segment lives.
+    if (!copies && framesObjectExpiresMs(objectKey) > this.#honest.nowMs())
+      this.#bad("S3", `index item ${queue}/${base} names ${objectKey}, which is not there`);
     let newestMs = 0;
     for (let offset = base; offset < base + count; offset++) {
       const written = known.get(offset);
