@@ -1,5 +1,6 @@
 import type { Compressor } from "../ports/compressor.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
+import type { LookBehind } from "../segments/segment-limits.ts";
 import type { StoreDependencies } from "../store/store-dependencies.ts";
 import { NEWEST_FORMAT, type StoreFormat } from "../store/store-format.ts";
 
@@ -26,4 +27,6 @@ export interface LogSettings {
   readonly packFromBytes: number;
   /** A sender hints that a queue may be rolled when its offset passes a multiple of this. Absent: it does not. */
   readonly rollHintMessages?: number | undefined;
+  /** Default: LOOK_BEHIND. */
+  readonly lookBehind?: LookBehind | undefined;
 }

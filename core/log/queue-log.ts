@@ -73,7 +73,7 @@ export class QueueLog {
     this.#objects = new FrameObjects(store);
     this.#frames = new FrameReader(this.#objects, store.compressor);
     this.detached = new DetachedFrames(store, settings, this.#objects);
-    this.reader = new QueueReader(store);
+    this.reader = new QueueReader(store, settings.lookBehind);
   }
 
   /**

@@ -4,7 +4,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { ItemStore } from "../ports/item-store.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
 import type { StoredAt } from "../requests.ts";
-import { BEHIND_MESSAGES_MIN } from "../segments/segment-limits.ts";
+import type { LookBehind } from "../segments/segment-limits.ts";
 import { SegmentReader } from "../segments/segment-reader.ts";
 import { growingTo } from "../store/growing-to.ts";
 import { Anchor } from "./anchor.ts";
@@ -40,11 +40,14 @@ export class QueueReader {
   readonly #full = new SpanCache<Block>(BLOCK_CACHE_BYTES, ({ bytes }) => bytes + 300);
   readonly #segments: SegmentReader;
 
-  constructor(store: { readonly items: ItemStore; readonly objects: ObjectStore; readonly clock: Clock }) {
+  constructor(
+    store: { readonly items: ItemStore; readonly objects: ObjectStore; readonly clock: Clock },
+    lookBehind?: LookBehind,
+  ) {
     this.#items = store.items;
     this.#pages = new BlockPages(store.items);
     this.#clock = store.clock;
-    this.#segments = new SegmentReader(store);
+    this.#segments = new SegmentReader(store, lookBehind);
   }
 
   /** Keeps a block that this process wrote, so that a waiting reader need not fetch it. */
@@ -224,7 +227,7 @@ export class QueueReader {
     const { next } = walk;
     const isRolled = next < this.#segments.knownEnd(queue);
     if (isRolled) await this.#walkSegments(queue, walk, Number.MAX_SAFE_INTEGER);
-    else if (this.knownEnd(queue) - next >= BEHIND_MESSAGES_MIN && (await this.#segments.glanceAt(queue, next)))
+    else if (await this.#segments.glanceAt(queue, next, this.knownEnd(queue) - next))
       await this.#walkSegments(queue, walk, Number.MAX_SAFE_INTEGER);
   }
 

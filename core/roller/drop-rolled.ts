@@ -25,12 +25,14 @@ export async function dropRolled(
   const pages = new BlockPages(items);
   const copies = new Copies(new SegmentReader(store), queue);
   let dropped: DroppedBlocks | undefined;
+  /** The block in front of a page, whose first block was the last of the page before. */
+  let front: Block | undefined;
   for (let from = 0; !signal.aborted; ) {
     const { blocks, more } = await pages.ascending(pk, from, BLOCKS_PER_PAGE);
     const going: Block[] = [];
     for (const [index, block] of blocks.slice(0, -1).entries()) {
       // Where a block that cannot be read ends is told by the next one.
-      const tells = blocks[index - 1]?.damage !== undefined;
+      const tells = (index > 0 ? blocks[index - 1] : front)?.damage !== undefined;
       if (nextBase(block) <= end && block.damage === undefined && !tells && (await copies.hold(block))) going.push(block);
       await store.reading.pause();
     }
@@ -45,6 +47,7 @@ export async function dropRolled(
     const last = blocks.at(-1);
     if (!more || !last || last.base === from || nextBase(last) > end) break;
     from = last.base;
+    front = blocks.at(-2);
   }
   return dropped;
 }

@@ -1,11 +1,12 @@
 import { mergeKeyFiles } from "../key-index/merge-key-files.ts";
 import { TOPICS_PK } from "../keys.ts";
 import type { DroppedBlocks } from "../log/drop-expired.ts";
+import type { Clock } from "../ports/clock.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
 import { everyItem } from "../store/every-item.ts";
 import { topicOf } from "../topic/topic-codec.ts";
 import { dropRolled } from "./drop-rolled.ts";
-import { DROP_GRACE_MS, PASS_BYTES_MAX, ROLL_PAUSE_MS, TOPICS_PER_PAGE } from "./roll-limits.ts";
+import { DROP_GRACE_MS, DROP_GRACE_STEP_MS, PASS_BYTES_MAX, ROLL_PAUSE_MS, TOPICS_PER_PAGE } from "./roll-limits.ts";
 import { type RollDependencies, type RolledQueue, Roller } from "./roller.ts";
 
 export interface RollPass {
@@ -41,7 +42,7 @@ export async function rollQueues(store: RollDependencies, signal: AbortSignal): 
 
 /**
  * Rolls and drops, until the signal aborts. A block is dropped when its copy was committed a minute ago. The minute is slept: a machine
- * that was suspended has not waited, whatever its clock says. A failure is told, and tried again.
+ * that was suspended has not waited, whatever its clock says, and nor has a process that was stopped. A failure is told, and tried again.
  */
 export async function rollOn(
   store: RollDependencies & { readonly onFailure: (error: unknown) => void },
@@ -68,7 +69,7 @@ export async function rollOn(
       const pass = await rollQueues(store, signal);
       complete = pass.complete;
       if (pass.corrupt) onFailure(pass.corrupt);
-      void clock.sleep(DROP_GRACE_MS, signal).then(() => {
+      void sleepGrace(clock, signal).then(() => {
         for (const [pk, rolled] of pass.rolled) ripe.set(pk, rolled);
       });
     } catch (error) {
@@ -76,4 +77,8 @@ export async function rollOn(
       onFailure(error);
     }
   }
+}
+
+async function sleepGrace(clock: Pick<Clock, "sleep">, signal: AbortSignal): Promise<void> {
+  for (let left = DROP_GRACE_MS; left > 0; left -= DROP_GRACE_STEP_MS) await clock.sleep(DROP_GRACE_STEP_MS, signal);
 }

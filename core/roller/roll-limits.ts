@@ -1,24 +1,32 @@
+import { PAGE_SIZES, type PageSizes } from "../segments/segment-limits.ts";
+
 /** Limits of rolling. */
 
 const KIB = 1_024;
 const MIB = 1_024 * KIB;
 const MINUTE_MS = 60_000;
 
-/** A segment is ended at this size. */
-export const SEGMENT_BYTES = 8 * MIB;
+/** What is rolled together, and when. A history of few messages wants less of all. */
+export interface RollSizes {
+  /** A segment is ended at this size. A queue with half as much to roll is due at once, */
+  readonly segmentBytes: number;
+  /** and with less, once its oldest message is so old. */
+  readonly dueAgeMs: number;
+  readonly pages: PageSizes;
+}
+export const ROLL_SIZES: RollSizes = { segmentBytes: 8 * MIB, dueAgeMs: 10 * MINUTE_MS, pages: PAGE_SIZES };
 /** With less room than this a segment is ended before another queue's run is added: short runs cost as many items as long ones. */
-export const ROOM_BYTES_MIN = 1 * MIB;
+export const roomBytesMin = ({ segmentBytes }: RollSizes): number => segmentBytes / 8;
 /** Of segments that gather runs of several queues, one for each retention class. */
-export const GATHERED_BYTES_MAX = 16 * MIB;
-/** A queue with so much to roll is due at once; with less, once its oldest message is so old. */
-export const DUE_AT_ONCE_BYTES = 4 * MIB;
-export const DUE_AGE_MS = 10 * MINUTE_MS;
+export const gatheredBytesMax = ({ segmentBytes }: RollSizes): number => 2 * segmentBytes;
 /** What is about to expire is left where it is. */
 export const LIFE_LEFT_HOURS_MIN = 6;
 /** Blocks read by one query. */
 export const BLOCKS_PER_PAGE = 64;
 /** A block is dropped so long after its copy was seen committed: slept, not by the clock, which may jump. */
 export const DROP_GRACE_MS = 1 * MINUTE_MS;
+/** It is slept in steps of this: a process that was stopped finds its sleep over when it goes on, though its senders did nothing. */
+export const DROP_GRACE_STEP_MS = 5_000;
 /** Between two passes: after one that looked at all queues, and after one that had more to do. */
 export const ROLL_PAUSE_MS = { idle: 0.5 * MINUTE_MS, busy: 1_000 } as const;
 /** After so much a pass ends, so that what is stored twice is dropped in between. */

@@ -20,20 +20,13 @@ import type { StoreDependencies } from "../store/store-dependencies.ts";
 import type { Topic } from "../terms.ts";
 import { topicOf } from "../topic/topic-codec.ts";
 import { type CollectedRun, collectRun, lastExpiryOf, newestMsOf } from "./collect-run.ts";
-import {
-  DUE_AGE_MS,
-  DUE_AT_ONCE_BYTES,
-  GATHERED_BYTES_MAX,
-  LIFE_LEFT_HOURS_MIN,
-  ROOM_BYTES_MIN,
-  SEGMENT_BYTES,
-} from "./roll-limits.ts";
+import { gatheredBytesMax, LIFE_LEFT_HOURS_MIN, ROLL_SIZES, type RollSizes, roomBytesMin } from "./roll-limits.ts";
 
 const HOUR_MS = 3_600_000;
 
 export interface RollDependencies extends StoreDependencies {
   readonly objects: ObjectStore;
-  readonly settings: Pick<BrokerSettings, "rollBytesMin">;
+  readonly settings: Pick<BrokerSettings, "rollBytesMin" | "rollSizes">;
   readonly reading: Pick<Reading, "pause">;
   readonly log: Pick<QueueLog, "names">;
 }
@@ -67,6 +60,7 @@ interface Gathered {
  */
 export class Roller {
   readonly #store: RollDependencies;
+  readonly #sizes: RollSizes;
   readonly #pages: BlockPages;
   /** How far each queue is known to be rolled. */
   readonly rolled = new Map<string, RolledQueue>();
@@ -75,6 +69,7 @@ export class Roller {
 
   constructor(store: RollDependencies) {
     this.#store = store;
+    this.#sizes = store.settings.rollSizes ?? ROLL_SIZES;
     this.#pages = new BlockPages(store.items);
   }
 
@@ -99,8 +94,12 @@ export class Roller {
       before = seen;
       const nowMs = this.#store.clock.nowMs();
       const horizon = horizonMs(topic, nowMs);
-      const run = await collectRun(this.#pages, queue, { from: seen, nowMs, horizonMs: horizon, bytesMax: SEGMENT_BYTES });
-      const expiresAtSeconds = this.#isDue(run) ? await this.#expiryOf(topic, run) : undefined;
+      const bytesMax = this.#sizes.segmentBytes;
+      const run = await collectRun(this.#pages, queue, { from: seen, nowMs, horizonMs: horizon, bytesMax });
+      const stored = this.#isDue(run) ? await this.#stored(topic) : undefined;
+      // Another retention may have been in force for long: then less has expired in front of the run than it seemed.
+      const passesTooMuch = stored && run.blocks[0]?.base !== seen && horizonMs(stored, nowMs) < horizon;
+      const expiresAtSeconds = stored && !passesTooMuch ? this.#expiryOf(stored, run) : undefined;
       if (expiresAtSeconds === undefined) return;
       await this.#gather(topic, queueId, run, { seen, expiresAtSeconds });
       if (!run.more) return;
@@ -120,17 +119,21 @@ export class Roller {
   #isDue({ blocks, bytes }: CollectedRun): boolean {
     const [first] = blocks;
     if (!first || bytes < this.#store.settings.rollBytesMin) return false;
-    return bytes >= DUE_AT_ONCE_BYTES || storedUntilMs(first) <= this.#store.clock.nowMs() - DUE_AGE_MS;
+    const { segmentBytes, dueAgeMs } = this.#sizes;
+    return bytes >= segmentBytes / 2 || storedUntilMs(first) <= this.#store.clock.nowMs() - dueAgeMs;
   }
 
-  /** When the run's last message has surely expired, epoch seconds; `undefined` if that is soon, or the topic is gone. */
-  async #expiryOf({ name, uid }: Topic, run: CollectedRun): Promise<number | undefined> {
-    const { items, clock } = this.#store;
-    const item = await items.get(topicKey(name));
+  /** The topic as it is stored; `undefined` if it is gone. */
+  async #stored({ name, uid }: Topic): Promise<Topic | undefined> {
+    const item = await this.#store.items.get(topicKey(name));
     const topic = item && topicOf(item);
-    if (topic?.uid !== uid) return undefined;
-    const untilMs = newestMsOf(run) + topic.retentionHours * HOUR_MS;
-    if (untilMs < clock.nowMs() + LIFE_LEFT_HOURS_MIN * HOUR_MS) return undefined;
+    return topic?.uid === uid ? topic : undefined;
+  }
+
+  /** When the run's last message has surely expired, epoch seconds; `undefined` if that is soon. */
+  #expiryOf({ retentionHours }: Topic, run: CollectedRun): number | undefined {
+    const untilMs = newestMsOf(run) + retentionHours * HOUR_MS;
+    if (untilMs < this.#store.clock.nowMs() + LIFE_LEFT_HOURS_MIN * HOUR_MS) return undefined;
     return Math.min(lastExpiryOf(run), Math.ceil(untilMs / 1_000) + EXPIRY_GUARD_SECONDS);
   }
 
@@ -142,8 +145,10 @@ export class Roller {
   ): Promise<void> {
     const classDays = retentionClassDays((expiresAtSeconds * 1_000 - this.#store.clock.nowMs()) / HOUR_MS);
     const taken = this.#gathered.get(classDays);
-    if (taken && taken.writer.bytesMax + bytes > SEGMENT_BYTES + ROOM_BYTES_MIN) await this.#end(classDays);
-    const gathered = this.#gathered.get(classDays) ?? { writer: new SegmentWriter(), parts: [] };
+    const { segmentBytes, pages } = this.#sizes;
+    const room = roomBytesMin(this.#sizes);
+    if (taken && taken.writer.bytesMax + bytes > segmentBytes + room) await this.#end(classDays);
+    const gathered = this.#gathered.get(classDays) ?? { writer: new SegmentWriter(pages), parts: [] };
     this.#gathered.set(classDays, gathered);
     const { writer, parts } = gathered;
     for (const block of blocks) {
@@ -155,8 +160,8 @@ export class Roller {
     if (!last) return;
     parts.push({ queue: { topicUid: uid, queueId }, seen, end: nextBase(last), expiresAtSeconds });
     this.#bytes += bytes;
-    if (writer.bytesMax > SEGMENT_BYTES - ROOM_BYTES_MIN) await this.#end(classDays);
-    else if (this.#gatheredBytes() > GATHERED_BYTES_MAX) await this.end();
+    if (writer.bytesMax > segmentBytes - room) await this.#end(classDays);
+    else if (this.#gatheredBytes() > gatheredBytesMax(this.#sizes)) await this.end();
   }
 
   #isGathered({ topicUid, queueId }: QueueName): boolean {

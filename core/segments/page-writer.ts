@@ -1,6 +1,6 @@
 import { blockHeadBytes, encodePage, frameBytes, type PageBlock, type PagePlace, pageHeadBytes } from "./page-codec.ts";
 import type { Piece } from "./pieces.ts";
-import { PAGE_BYTES_MAX, PAGE_BYTES_MIN } from "./segment-limits.ts";
+import type { PageSizes } from "./segment-limits.ts";
 
 /** A block that frames are added to. */
 interface GrowingBlock extends PageBlock {
@@ -11,6 +11,7 @@ interface GrowingBlock extends PageBlock {
 /** Gathers the pieces of one page, as few blocks of it as store times allow. Frames are kept as views until it is encoded. */
 export class PageWriter {
   readonly #place: PagePlace;
+  readonly #sizes: PageSizes;
   readonly #blocks: GrowingBlock[] = [];
   /** Of all but the heads of blocks. */
   #bytes: number;
@@ -20,8 +21,9 @@ export class PageWriter {
   /** The newest store time in the last block; `undefined` where that takes no more frames. */
   #untilMs: number | undefined;
 
-  constructor(place: PagePlace) {
+  constructor(place: PagePlace, sizes: PageSizes) {
     this.#place = place;
+    this.#sizes = sizes;
     this.#bytes = pageHeadBytes(place);
   }
 
@@ -41,7 +43,8 @@ export class PageWriter {
   /** Whether the page is better ended before a piece than with it. */
   endsBefore(piece: Piece): boolean {
     const { bytes } = this;
-    return bytes >= PAGE_BYTES_MIN && bytes + blockHeadBytes(piece) + bytesOfFrames(piece) > PAGE_BYTES_MAX;
+    const { least, most } = this.#sizes;
+    return bytes >= least && bytes + blockHeadBytes(piece) + bytesOfFrames(piece) > most;
   }
 
   add(piece: Piece): void {

@@ -3,6 +3,7 @@ import { StoreMisuse } from "../ports/store-failures.ts";
 import { PageWriter } from "./page-writer.ts";
 import { type Piece, piecesOf } from "./pieces.ts";
 import type { PageEntry, SegmentRun } from "./segment-format.ts";
+import type { PageSizes } from "./segment-limits.ts";
 
 /** Whose run it is. A segment says the topic's name for whoever has nothing but the segment. */
 export type RunQueue = Pick<SegmentRun, "topicUid" | "topic" | "queueId">;
@@ -15,16 +16,18 @@ export class RunWriter {
   readonly queue: RunQueue;
   readonly base: number;
   readonly #take: TakePage;
+  readonly #sizes: PageSizes;
   readonly #pages: PageEntry[] = [];
   #page: PageWriter;
   #next: number;
   #storedFromMs = Number.POSITIVE_INFINITY;
   #storedUntilMs = 0;
 
-  constructor(queue: RunQueue, base: number, take: TakePage) {
+  constructor(queue: RunQueue, base: number, take: TakePage, sizes: PageSizes) {
     this.queue = queue;
     this.base = base;
     this.#take = take;
+    this.#sizes = sizes;
     this.#next = base;
     this.#page = this.#pageAt(base);
   }
@@ -83,7 +86,7 @@ export class RunWriter {
 
   #pageAt(base: number): PageWriter {
     const { topicUid, queueId } = this.queue;
-    return new PageWriter({ topicUid, queueId, base });
+    return new PageWriter({ topicUid, queueId, base }, this.#sizes);
   }
 }
 

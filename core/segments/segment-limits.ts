@@ -8,6 +8,12 @@ const KIB = 1_024;
 export const PAGE_BYTES_MIN = 64 * KIB;
 /** A page ends before a frame that would make it larger than this, once it is not too small. */
 export const PAGE_BYTES_MAX = 128 * KIB;
+/** How large pages are, in bytes. */
+export interface PageSizes {
+  readonly least: number;
+  readonly most: number;
+}
+export const PAGE_SIZES: PageSizes = { least: PAGE_BYTES_MIN, most: PAGE_BYTES_MAX };
 /** What one put takes. */
 export const SEGMENT_BYTES_MAX = OBJECT_BYTES_MAX;
 /** As many as an entry of the keys can tell apart. */
@@ -20,9 +26,13 @@ export const READ_AHEADS_MAX = 4_096;
 export const PAGE_CACHE_BYTES = 16 * 1_024 * KIB;
 /** Index items that one process keeps. */
 export const INDEX_CACHE_BYTES = 4 * 1_024 * KIB;
-/** A reader so many messages behind the end of its queue may find them in segments. */
-export const BEHIND_MESSAGES_MIN = 1_024;
-/** Of its reads one looks there, */
-export const READS_PER_LOOK = 8;
+/** When readers look into segments for what the chain has as well. */
+export interface LookBehind {
+  /** A reader so many messages behind the end of its queue may find them in segments. */
+  readonly messages: number;
+  /** Of so many of its reads one looks there, */
+  readonly reads: number;
+}
+export const LOOK_BEHIND: LookBehind = { messages: 1_024, reads: 8 };
 /** but not so soon after a look. */
 export const INDEX_LOOK_MS = 30_000;

@@ -14,7 +14,7 @@ import { growingTo } from "../store/growing-to.ts";
 import { pageFor, pageForTime } from "./index-item.ts";
 import { type FoundEntry, IndexPages } from "./index-pages.ts";
 import type { PageEntry } from "./segment-format.ts";
-import { INDEX_CACHE_BYTES, INDEX_LOOK_MS, READS_PER_LOOK } from "./segment-limits.ts";
+import { INDEX_CACHE_BYTES, INDEX_LOOK_MS, LOOK_BEHIND, type LookBehind } from "./segment-limits.ts";
 import { SegmentPages } from "./segment-pages.ts";
 
 const ENTRIES_PER_QUERY = 8;
@@ -26,16 +26,21 @@ export class SegmentReader {
   readonly #index: IndexPages;
   readonly #pages: SegmentPages;
   readonly #clock: Pick<Clock, "nowMs">;
+  readonly #behind: LookBehind;
   readonly #known = new SpanCache<FoundEntry>(INDEX_CACHE_BYTES, ({ pages }) => 300 + 60 * pages.length);
   /** Where the last entry that was seen of a queue ends: what is before that is in segments, or has expired. */
   readonly #ends = new LRUCache<string, number>(growingTo(QUEUE_ENDS_MAX));
   /** Of readers far behind: their reads since the last look into the index. */
   readonly #glances = new LRUCache<string, { readonly reads: number; readonly lookedAtMs: number }>(growingTo(QUEUE_ENDS_MAX));
 
-  constructor(store: { readonly items: ItemStore; readonly objects: ObjectStore; readonly clock: Pick<Clock, "nowMs"> }) {
+  constructor(
+    store: { readonly items: ItemStore; readonly objects: ObjectStore; readonly clock: Pick<Clock, "nowMs"> },
+    behind = LOOK_BEHIND,
+  ) {
     this.#index = new IndexPages(store.items);
     this.#pages = new SegmentPages(store);
     this.#clock = store.clock;
+    this.#behind = behind;
   }
 
   /** Below it the queue is in segments, or has expired, as far as this process knows. */
@@ -52,15 +57,16 @@ export class SegmentReader {
   }
 
   /**
-   * As `entryAt`, for a reader that finds the offset in the chain as well. It looks once in so many reads, and not for half a minute after
+   * As `entryAt`, for a reader `messages` behind the end that finds the offset in the chain as well. It looks once in so many reads, and not for half a minute after
    * a look that found nothing, so that queues without segments cost next to nothing more.
    */
-  async glanceAt(queue: QueueName, offset: number): Promise<FoundEntry | undefined> {
+  async glanceAt(queue: QueueName, offset: number, messages: number): Promise<FoundEntry | undefined> {
+    if (messages < this.#behind.messages) return undefined;
     const pk = pkOf(queue);
     const nowMs = this.#clock.nowMs();
     const { reads, lookedAtMs } = this.#glances.get(pk) ?? { reads: 0, lookedAtMs: Number.NEGATIVE_INFINITY };
     const ageMs = nowMs - lookedAtMs;
-    if (reads + 1 < READS_PER_LOOK || (ageMs >= 0 && ageMs < INDEX_LOOK_MS)) {
+    if (reads + 1 < this.#behind.reads || (ageMs >= 0 && ageMs < INDEX_LOOK_MS)) {
       this.#glances.set(pk, { reads: reads + 1, lookedAtMs });
       return undefined;
     }

@@ -7,7 +7,7 @@ import { encodeDirectory, runBytesMax } from "./directory.ts";
 import { encodeKeys, type KeyEntry, keySectionBytes } from "./key-section.ts";
 import { type RunQueue, RunWriter } from "./run-writer.ts";
 import { SEGMENT_HEAD, type SegmentRun } from "./segment-format.ts";
-import { SEGMENT_BYTES_MAX, SEGMENT_RUNS_MAX } from "./segment-limits.ts";
+import { PAGE_SIZES, type PageSizes, SEGMENT_BYTES_MAX, SEGMENT_RUNS_MAX } from "./segment-limits.ts";
 import { encodeTrailer, TRAILER_BYTES } from "./trailer.ts";
 
 /** An object that is ready to be stored, and what it holds. */
@@ -23,6 +23,7 @@ export interface Segment {
  * whoever writes looks at `bytesMax` and ends it in time.
  */
 export class SegmentWriter {
+  readonly #sizes: PageSizes;
   readonly #pages: Uint8Array[] = [];
   readonly #runs: SegmentRun[] = [];
   readonly #keys: KeyEntry[] = [];
@@ -31,6 +32,10 @@ export class SegmentWriter {
   #end = SEGMENT_HEAD.length;
   /** The most that the directory takes for the runs that are ended. */
   #runsBytesMax = 0;
+
+  constructor(sizes = PAGE_SIZES) {
+    this.#sizes = sizes;
+  }
 
   /** Bytes of the object, if it is ended now, at most. */
   get bytesMax(): number {
@@ -85,7 +90,7 @@ export class SegmentWriter {
     this.#endRun();
     if (this.#runs.length === SEGMENT_RUNS_MAX) throw new StoreMisuse(`more than ${SEGMENT_RUNS_MAX} runs in a segment`);
     const { topicUid, topic, queueId } = queue;
-    this.#run = new RunWriter({ topicUid, topic, queueId }, base, (page) => this.#takePage(page));
+    this.#run = new RunWriter({ topicUid, topic, queueId }, base, (page) => this.#takePage(page), this.#sizes);
     return this.#run;
   }
 

@@ -1,4 +1,4 @@
-import { queuePk, TOPICS_PK, topicKey } from "../../core/keys.ts";
+import { indexPk, queuePk, TOPICS_PK, topicKey } from "../../core/keys.ts";
 import { blockOf, storedUntilMs } from "../../core/log/block.ts";
 import { EXPIRY_GUARD_SECONDS } from "../../core/log/log-limits.ts";
 import type { Item } from "../../core/ports/item-store.ts";
@@ -29,9 +29,11 @@ const DROP_STOPPED_MS_MAX = 60;
 export class Ages {
   readonly #world: World;
   readonly #table: SimulatedTable;
+  readonly #sole: boolean;
   readonly #doomed = new Set<string>();
 
-  constructor(world: World, table: SimulatedTable) {
+  constructor(world: World, table: SimulatedTable, sole: boolean) {
+    this.#sole = sole;
     this.#world = world;
     this.#table = table;
   }
@@ -42,7 +44,7 @@ export class Ages {
    */
   async leap(): Promise<void> {
     const { random, nowMs } = this.#world;
-    const last = (await this.#blocks(random.pick(await this.#queues()))).map(blockOf).at(-1);
+    const last = (await this.#items(queuePk(...random.pick(await this.#queues())))).map(blockOf).at(-1);
     const expiresMs = (last?.expiresAtSeconds ?? 0) * 1_000;
     const keptUntilMs = (last ? storedUntilMs(last) : 0) + (await this.#retentionMs());
     const untilMs = random.pick([
@@ -57,17 +59,19 @@ export class Ages {
     await this.#world.sleep(Math.max(LEAP_MS_MIN, untilMs - nowMs));
   }
 
-  /** Expired blocks are deleted at any time, in any order, or never. */
-  async sweep(over: () => boolean): Promise<void> {
+  /** Expired blocks and index items are deleted at any time, in any order, or never; and so are old objects, where a bucket does it. */
+  async sweep({ over, scenario: { pace = 1 } }: Stage): Promise<void> {
     const { random } = this.#world;
     while (!over()) {
-      for (const pk of await this.#queues()) for (const item of await this.#blocks(pk)) this.#doom(item);
-      await this.#world.sleep(random.integer(100, SWEEP_MS_MAX));
+      for (const name of await this.#queues())
+        for (const pk of [queuePk(...name), indexPk(...name)]) for (const item of await this.#items(pk)) this.#doom(item);
+      if (!this.#sole) this.#table.dropOldObjects();
+      await this.#world.sleep(random.integer(100, SWEEP_MS_MAX) * pace);
     }
   }
 
   /** Deletes objects and blocks as a process does that is alone on its store: now and then, at times twice at once, or only half. */
-  async drop({ world, over, ask }: Stage): Promise<void> {
+  async drop({ world, over, ask, scenario: { pace = 1 } }: Stage): Promise<void> {
     const { random } = world;
     const drop = (signal: AbortSignal) =>
       ask((broker) => broker.dropExpired(signal, () => Promise.resolve()).catch(goesOnLater), DROP_MS);
@@ -80,7 +84,7 @@ export class Ages {
         stopping.abort();
       }
       await Promise.all(drops);
-      await world.sleep(random.integer(0, DROP_PAUSE_MS_MAX));
+      await world.sleep(random.integer(0, DROP_PAUSE_MS_MAX) * pace);
     }
   }
 
@@ -96,11 +100,11 @@ export class Ages {
     });
   }
 
-  async #queues(): Promise<readonly string[]> {
+  async #queues(): Promise<readonly (readonly [topicUid: string, queueId: number])[]> {
     const { items } = await this.#table.honest.query({ pk: TOPICS_PK, limit: 10 });
     return items
       .map(topicOf)
-      .flatMap(({ uid, queuesEver }) => Array.from({ length: queuesEver }, (_, queueId) => queuePk(uid, queueId)));
+      .flatMap(({ uid, queuesEver }) => Array.from({ length: queuesEver }, (_, queueId) => [uid, queueId] as const));
   }
 
   async #retentionMs(): Promise<number> {
@@ -108,7 +112,7 @@ export class Ages {
     return topic ? topicOf(topic).retentionHours * HOUR_MS : 0;
   }
 
-  async #blocks(pk: string): Promise<readonly Item[]> {
+  async #items(pk: string): Promise<readonly Item[]> {
     return (await this.#table.honest.query({ pk, limit: 1_000 })).items;
   }
 }

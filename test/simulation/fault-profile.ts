@@ -31,7 +31,10 @@ export interface Looseness {
   readonly torn: number;
   /** How old an eventually consistent read may be. */
   readonly staleMsMax: number;
+  /** Whether the items of such a page may be of different ages. */
+  readonly mixed?: boolean;
 }
 
 export const STRICT: Looseness = { torn: 0, staleMsMax: 0 };
 export const LOOSE: Looseness = { torn: 0.3, staleMsMax: 1_000 };
+export const MIXED: Looseness = { torn: 0.3, staleMsMax: 2_000, mixed: true };

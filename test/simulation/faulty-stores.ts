@@ -40,8 +40,14 @@ export interface Slowness {
 }
 /** A call may be applied a quarter of an hour late, and a process may be frozen for longer than an hour. */
 export const VERY_SLOW: Slowness = { lateMsMax: 900_000, freezeMsMax: 6_000_000 };
+/** Where one process is alone on its store: a call takes effect while whoever sent it is about to give up, and not much later. */
+export const QUITE_SLOW: Slowness = { lateMsMax: 15_000, freezeMsMax: 20_000 };
+/** A process may be frozen for more than a day. */
+export const STALLING: Slowness = { lateMsMax: 900_000, freezeMsMax: 120_000_000 };
 const USUAL: Slowness = { lateMsMax: LATE_MS_MAX, freezeMsMax: FREEZE_MS_MAX };
 const GIVE_UP_MS_MAX = 3_000;
+/** How often the last call of a process that dies is applied later. */
+const OUTLIVED = 0.3;
 
 /** The process a store belongs to. After a crash its calls never answer. */
 export interface Host {
@@ -76,7 +82,7 @@ export class Wire {
     }
     if (writes && fails(rates.appliedLate)) {
       note("late");
-      this.#world.at(this.#world.nowMs + random.integer(0, this.#slowness.lateMsMax), () => void apply().catch(refusedUnheard));
+      this.#later(apply);
       return this.#lost();
     }
     if (writes && fails(rates.requestLost)) {
@@ -85,7 +91,8 @@ export class Wire {
     }
     if (fails(rates.crash)) {
       note("crash");
-      if (random.chance(0.5)) await apply().catch(refusedUnheard);
+      if (writes && rates.appliedLate > 0 && random.chance(OUTLIVED)) this.#later(apply);
+      else if (random.chance(0.5)) await apply().catch(refusedUnheard);
       this.#host.crash();
       return this.#travel(0).then(() => this.#lost());
     }
@@ -94,6 +101,11 @@ export class Wire {
     if (writes && fails(rates.replyLost)) return this.#lost();
     await this.#travel(fails(rates.freeze) ? random.integer(1_000, this.#slowness.freezeMsMax) : random.integer(0, 12));
     return result;
+  }
+
+  #later(apply: () => Promise<unknown>): void {
+    const { random, nowMs } = this.#world;
+    this.#world.at(nowMs + random.integer(0, this.#slowness.lateMsMax), () => void apply().catch(refusedUnheard));
   }
 
   async #lost(): Promise<never> {

@@ -20,6 +20,9 @@ export class Handler implements Host {
   skewMs: number;
   readonly broker: Promise<RunningBroker>;
   crashed = false;
+  /** Resolves when it crashes. */
+  readonly died: Promise<void>;
+  #dies: () => void = () => undefined;
 
   constructor(
     name: string,
@@ -32,17 +35,23 @@ export class Handler implements Host {
       readonly settings?: Partial<BrokerSettings>;
       readonly rates: () => FaultRates;
       readonly flightMs?: number;
+      /** How long a sleep takes. Default: as long as it should. */
+      readonly sleepMs?: ((ms: number) => number) | undefined;
       /** Replaces or adds to the dependencies below. */
       readonly dependencies?: Partial<BrokerDependencies>;
     },
   ) {
     this.name = name;
+    this.died = new Promise((resolve) => {
+      this.#dies = resolve;
+    });
     this.skewMs = options.skewMs;
+    const { sleepMs = (ms: number) => ms } = options;
     const wire = new Wire(world, this, options.rates, options.slowness);
     this.broker = createBroker({
       items: new FaultyItemStore(stores.items, wire),
       objects: new FaultyObjectStore(stores.objects, wire),
-      clock: { nowMs: () => Math.floor(world.nowMs) + this.skewMs, sleep: (ms, signal) => world.sleep(ms, signal) },
+      clock: { nowMs: () => Math.floor(world.nowMs) + this.skewMs, sleep: (ms, signal) => world.sleep(sleepMs(ms), signal) },
       random: new SeededRandom(world.random.bits()),
       signer: hmacSigner,
       compressor: runLengthCompressor,
@@ -65,5 +74,6 @@ export class Handler implements Host {
 
   crash(): void {
     this.crashed = true;
+    this.#dies();
   }
 }

@@ -53,17 +53,19 @@ export class LooseReads implements ItemStore {
 
   async query(query: Query): Promise<QueryPage> {
     const page = await this.#queryTorn(query);
-    return query.consistent === false ? this.#pageAsOf(query, page, this.#someTimeAgo()) : page;
+    return query.consistent === false ? this.#pageAsOf(query, page) : page;
   }
 
   /** Replaces items that did not exist yet by those that an old replica has: the last item is then another. */
-  async #pageAsOf(query: Query, page: QueryPage, sinceMs: number): Promise<QueryPage> {
-    const items = page.items.map((item) => this.#asOf(item, sinceMs, item)).filter((item) => item !== undefined);
+  async #pageAsOf(query: Query, page: QueryPage): Promise<QueryPage> {
+    const together = this.#someTimeAgo();
+    const asOf = (item: Item) => this.#asOf(item, this.#looseness.mixed ? this.#someTimeAgo() : together, item);
+    const items = page.items.map(asOf).filter((item) => item !== undefined);
     const missing = page.items.length - items.length;
     if (missing === 0 || !page.more || query.limit > AS_OF_LIMIT_MAX) return { ...page, items: items.slice(0, query.limit) };
     const limit = query.limit + AS_OF_LIMIT_MAX;
     const longer = await this.#inner.query({ ...query, limit });
-    const shown = longer.items.map((item) => this.#asOf(item, sinceMs, item)).filter((item) => item !== undefined);
+    const shown = longer.items.map(asOf).filter((item) => item !== undefined);
     return { ...longer, items: shown.slice(0, query.limit), more: longer.more || shown.length > query.limit };
   }
 

@@ -3,12 +3,16 @@ import type { RunningBroker } from "../../core/create-broker.ts";
 import { BrokerError } from "../../core/errors.ts";
 import type { TopicSettings } from "../../core/requests.ts";
 import type { Auditor } from "./audit/auditor.ts";
+import { makeBriefly } from "./brief-topics.ts";
 import { pullOn } from "./puller.ts";
 import { remake, remakeAtLast } from "./remade.ts";
+import { sendAgain } from "./repeats.ts";
+import { roll } from "./rollers.ts";
 import type { OperatorName } from "./scenario.ts";
 import { GROUP, TOPIC } from "./scenario.ts";
 import { FILTERS } from "./scenarios.ts";
 import { call, placed, type Stage } from "./stage.ts";
+import { askTimes, askTimesAtLast } from "./time-searches.ts";
 import type { World } from "./world.ts";
 
 const CALL_MS = 15_000;
@@ -136,6 +140,10 @@ export const OPERATORS: Readonly<Record<OperatorName, Actions>> = {
       }
     },
   },
+  roll: { actors: 1, act: roll },
+  repeat: { actors: 1, act: sendAgain },
+  askTimes: { actors: 1, act: askTimes, end: askTimesAtLast },
+  makeBriefly: { actors: 1, act: makeBriefly },
   remake: { actors: 1, act: remake, end: remakeAtLast },
   redrive: {
     actors: 4,

@@ -11,7 +11,7 @@ export async function pullOn(stage: Stage): Promise<void> {
   const queueId = random.integer(0, Math.max(...(scenario.queues ?? [1, 2])) - 1);
   let offset = 0;
   for (;;) {
-    await world.sleep(random.integer(20, 900));
+    await world.sleep(random.integer(20, 900) * (scenario.pace ?? 1));
     if (stage.over()) return;
     if (random.chance(0.05)) offset = 0;
     const from = offset;

@@ -1,3 +1,4 @@
+import { NOTHING_ROLLED, type Rolled } from "./audit/rolled-auditor.ts";
 import type { ScenarioName } from "./scenarios.ts";
 import { simulate } from "./simulate.ts";
 import { playTimeHistory, type TimeHistory, timeHistoryOf } from "./time/time-histories.ts";
@@ -17,7 +18,7 @@ export interface Share {
 }
 
 /** The report of one process on its seeds: by scenario, how many, and the processor milliseconds they took. */
-export type Tally = Record<string, { seeds: number; ms: number; delivered: number; failed: number }>;
+export type Tally = Record<string, { seeds: number; ms: number; delivered: number; failed: number } & Rolled>;
 
 process.on("message", async (share: Share) => {
   const tally = await runSeeds(share);
@@ -33,12 +34,13 @@ async function runSeeds({ first, count, part, of, scenario, time, traces, log }:
     const result = history
       ? { scenario: history, ...(await playTimeHistory(history, { seed, ...listen })) }
       : await simulate({ seed, ...(scenario === undefined ? {} : { scenario }), ...listen });
-    const row = tally[result.scenario] ?? { seeds: 0, ms: 0, delivered: 0, failed: 0 };
+    const row = tally[result.scenario] ?? { seeds: 0, ms: 0, delivered: 0, failed: 0, ...NOTHING_ROLLED };
     tally[result.scenario] = row;
     row.seeds++;
     const { user, system } = process.cpuUsage(before);
     row.ms += (user + system) / 1_000;
     row.delivered += result.delivered;
+    if ("rolled" in result) for (const [counter, count] of Object.entries(result.rolled)) row[counter as keyof Rolled] += count;
     if (traces) process.stdout.write(`${result.scenario}, trace ${result.traceHash}\n`);
     if (result.violations.length === 0) continue;
     row.failed++;

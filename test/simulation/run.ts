@@ -4,6 +4,7 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { build } from "esbuild";
+import type { Rolled } from "./audit/rolled-auditor.ts";
 import type { Share, Tally } from "./run-seeds.ts";
 import { SCENARIOS, type ScenarioName } from "./scenarios.ts";
 import { TIME_HISTORIES, type TimeHistory } from "./time/time-histories.ts";
@@ -79,17 +80,18 @@ function runPart(file: string, share: Share): Promise<Tally> {
 function sumOf(tallies: readonly Tally[]): Tally {
   const sum: Tally = {};
   for (const [name, row] of tallies.flatMap((tally) => Object.entries(tally))) {
-    const known = sum[name] ?? { seeds: 0, ms: 0, delivered: 0, failed: 0 };
-    sum[name] = known;
-    for (const counter of ["seeds", "ms", "delivered", "failed"] as const) known[counter] += row[counter];
+    const known = sum[name];
+    if (!known) sum[name] = row;
+    else for (const [counter, count] of Object.entries(row)) known[counter as keyof typeof row] += count;
   }
   return sum;
 }
 
 function tell(tally: Tally): void {
   const all = { seeds: 0, delivered: 0, failed: 0 };
-  for (const [name, { seeds, ms, delivered, failed }] of Object.entries(tally)) {
+  for (const [name, { seeds, ms, delivered, failed, ...rolled }] of Object.entries(tally)) {
     process.stdout.write(`${name.padEnd(16)} ${seeds} seeds, ${(ms / seeds).toFixed(1)} ms each, ${failed} with violations\n`);
+    if (rolled.runs > 0) process.stdout.write(`${" ".repeat(16)} ${toldOf(rolled)}\n`);
     all.seeds += seeds;
     all.delivered += delivered;
     all.failed += failed;
@@ -97,4 +99,8 @@ function tell(tally: Tally): void {
   const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
   process.stdout.write(`${all.seeds} seeds, ${all.delivered} deliveries, ${all.failed} with violations, ${seconds} s\n`);
   process.exitCode = all.failed > 0 ? 1 : 0;
+}
+
+function toldOf({ runs, pages, messages, refused, dropped, read }: Rolled): string {
+  return `${messages} messages rolled in ${runs} runs of ${pages} pages, ${refused} commits refused, ${dropped} blocks dropped, ${read} reads`;
 }

@@ -14,6 +14,8 @@ export interface Plant {
   readonly items?: Sabotage;
   readonly objects?: (objects: ObjectStore) => ObjectStore;
   readonly compressor?: Compressor;
+  /** How long a sleep takes. */
+  readonly sleepMs?: (ms: number) => number;
   /** Between a client and its handler. */
   readonly broker?: (broker: RunningBroker) => RunningBroker;
 }

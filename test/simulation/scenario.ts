@@ -16,7 +16,11 @@ export type OperatorName =
   | "damage"
   | "remake"
   | "pull"
-  | "changeRetention";
+  | "changeRetention"
+  | "roll"
+  | "repeat"
+  | "askTimes"
+  | "makeBriefly";
 
 /** How producers send. Bytes are those of a body's padding. */
 export interface Sending {
@@ -91,10 +95,14 @@ export interface Scenario {
   readonly operators?: readonly OperatorName[];
   readonly sending: Sending;
   readonly consuming: Consuming;
+  /** How much longer than elsewhere those pause who pull, delete and look for what has expired. Default: 1. */
+  readonly pace?: number;
   /** The number of parts of the history, between which time leaps and old data expires. */
   readonly ages?: number;
   /** Default: 1. */
   readonly retentionHours?: readonly number[];
+  /** Handlers lose replies although one process is alone on its store. */
+  readonly losesReplies?: boolean;
   /** Objects may be lost or garbled. */
   readonly damaged?: boolean;
   /** The parts of this message's text, and its place. */

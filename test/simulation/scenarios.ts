@@ -68,6 +68,12 @@ const filtered = {
     random.chance(0.6) ? { prefix: "", fields: { tag: "wanted" } } : { prefix: "-:", fields: { tag: "other" } },
 } satisfies Partial<Scenario>;
 
+/** Frames in blocks, for the most part, which soon fill a segment. */
+const filling: Sending = {
+  ...sending,
+  bytes: (random) => (random.chance(0.7) ? random.pick([60, 120, 120, 180, 180, 900, IN_OBJECTS]) : 0),
+};
+
 /** Many writers at once to one queue: blocks stay open and grow while they are read. */
 const crowd: Sending = { ...sending, producers: 3, pauseMs: [5, 60], batches: [1, 1, 2], bytes: () => 0, atOnce: 3, most: 70 };
 
@@ -417,6 +423,32 @@ export const SCENARIOS = {
     maxAttempts: [1, 2, 4],
     operators: ["changeRetention", "pull"],
     consuming: { ...consuming, max: [4, 8, 32], oversleep: 0.15, workMs: [0, 50, 500], deadLetter: 0.2 },
+  },
+  /** Queues are rolled to segments while everything else goes on, for days. */
+  rolled: {
+    ...common,
+    weight: 2,
+    ages: 3,
+    retentionHours: [24, 72],
+    runMs: [7_000],
+    pace: 2,
+    operators: ["roll", "changeRetention", "pull", "repeat", "askTimes", "makeBriefly"],
+    sending: filling,
+    consuming: { ...consuming, consumers: 2, max: [4, 8, 32], workMs: [0, 50, 500] },
+  },
+  /** The same in a process that is alone on its store, which drops what it has rolled. */
+  rolledAlone: {
+    ...common,
+    weight: 1,
+    soleProcess: true,
+    losesReplies: true,
+    ages: 3,
+    retentionHours: [24, 72],
+    runMs: [130_000, 220_000],
+    pace: 40,
+    operators: ["roll", "changeRetention", "pull", "repeat", "askTimes", "makeBriefly"],
+    sending: { ...filling, producers: 1, pauseMs: [50, 10_000] },
+    consuming: { ...consuming, consumers: 1, pauseMs: 20_000, max: [8, 32], waitMs: [0], workMs: [0, 50, 500], nack: 0.1 },
   },
   /** Some read without a group while others read with one. */
   pulled: { ...common, weight: 2, operators: ["pull"] },

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { NOTHING_ROLLED } from "./audit/rolled-auditor.ts";
 import type { Plant } from "./sabotage.ts";
 import {
   copiesDeadLetters,
@@ -42,6 +43,21 @@ import {
 } from "./sabotage-process.ts";
 import { acceptsOldHandles, reusesProgress, reusesTopics } from "./sabotage-remade.ts";
 import { dropsEarly, dropsTails, forgetsRaises, readsExpired } from "./sabotage-retention.ts";
+import {
+  believesGaps,
+  believesInGaps,
+  deletesRolledObjects,
+  dropsRolledTails,
+  forgetsRolledSends,
+  keepsNoWatermark,
+  keepsTimesOfFrames,
+  livesByFirstMessage,
+  livesByOldRetention,
+  namesBeforeStoring,
+  revivesAnchors,
+  rollsBlindly,
+  rollsOpenBlocks,
+} from "./sabotage-rolling.ts";
 import type { ScenarioName } from "./scenarios.ts";
 import { type SimulationOptions, simulate } from "./simulate.ts";
 
@@ -51,6 +67,8 @@ const SEEDS_PER_TEST = 50;
 const PLANT_SEEDS = 300;
 /** Histories in which every limit of the table should be met. */
 const SHAPED_SEEDS_MAX = 60;
+/** Histories that roll. */
+const ROLLED_SEEDS = 20;
 
 describe("send, receive and settle over failing stores", () => {
   for (let from = 1; from <= SEEDS; from += SEEDS_PER_TEST) {
@@ -70,6 +88,22 @@ describe("send, receive and settle over failing stores", () => {
       for (const limit of ["conflicts", "throttled", "cutPages", "movedOut"] as const) sum[limit] += met[limit];
     }
     for (const [limit, times] of Object.entries(sum)) expect(times, limit).toBeGreaterThan(0);
+  });
+
+  it("rolls and drops on the way, and reads what it rolled", async () => {
+    for (const scenario of ["rolled", "rolledAlone"] as const) {
+      const sum = { ...NOTHING_ROLLED };
+      for (let seed = 1; seed <= ROLLED_SEEDS; seed++) {
+        const { rolled } = await simulate({ seed, scenario });
+        for (const [counter, count] of Object.entries(rolled)) sum[counter as keyof typeof sum] += count;
+      }
+      expect(sum.runs, `${scenario}: runs`).toBeGreaterThan(ROLLED_SEEDS);
+      expect(sum.messages, `${scenario}: messages`).toBeGreaterThan(8 * ROLLED_SEEDS);
+      expect(sum.pages, `${scenario}: pages`).toBeGreaterThan(sum.runs);
+      expect(sum.refused, `${scenario}: refused commits`).toBeGreaterThan(0);
+      expect(sum.read, `${scenario}: reads`).toBeGreaterThan(scenario === "rolled" ? 0 : ROLLED_SEEDS);
+      if (scenario === "rolledAlone") expect(sum.dropped, "dropped blocks").toBeGreaterThan(5 * ROLLED_SEEDS);
+    }
   });
 
   it("brings message groups out of their item on the way", async () => {
@@ -123,6 +157,17 @@ describe("the auditors find planted bugs", () => {
     ["I1", "a block that is deleted before its messages expire", "expiring", { items: dropsEarly }],
     ["I3", "the last block of a chain, which is deleted when its messages have expired", "expiring", { items: dropsTails }],
     ["L E", "a lost object that stops its queue", "damaged", waitsForLostObjects],
+    ["S2 S3", "a roller that commits over another", "rolled", { items: rollsBlindly }],
+    ["S2", "a watermark that is where the index ends", "rolled", { items: keepsNoWatermark }],
+    ["S2", "a late commit that brings a deleted topic's anchor back", "rolled", { items: revivesAnchors }],
+    ["S3", "a segment that is stored after its index item", "rolled", namesBeforeStoring()],
+    ["S1", "a gap that only a stale page has", "rolled", { items: believesGaps }],
+    ["S1 S4 I1 I5", "an open block that is rolled", "rolled", { items: rollsOpenBlocks }],
+    ["S4", "the last block of a chain, which is dropped when it is rolled", "rolledAlone", { items: dropsRolledTails }],
+    ["S3", "a segment that lives by the retention of before", "rolled", { items: livesByOldRetention }],
+    ["S3", "a segment that lives as long as its first message", "rolled", { items: livesByFirstMessage }],
+    ["I1", "a raised retention that brings back what was rolled", "rolledAlone", { items: forgetsRaises }],
+    ["I1", "an object that is deleted when its frames are rolled", "rolled", deletesRolledObjects()],
   ];
   for (const [invariants, name, scenario, plant] of bugs) {
     it(`${invariants}: ${name}`, async () => {
@@ -144,6 +189,18 @@ describe("the auditors find planted bugs", () => {
 
   it("I1: a message that is read although it has expired", async () => {
     expect(await readsExpired(() => found("I1", { scenario: "expiringInOrder" }))).toBe(true);
+  });
+
+  it("S1: a segment with the times of frames, not of the chain", async () => {
+    expect(await keepsTimesOfFrames(() => found("S1", { scenario: "rolled" }))).toBe(true);
+  });
+
+  it("I5: a reader that takes for expired what has left the chain", async () => {
+    expect(await believesInGaps(() => found("I1 I5", { scenario: "rolledAlone" }))).toBe(true);
+  });
+
+  it("S7: a repeat of a send that is looked up in the chain only", async () => {
+    expect(await forgetsRolledSends(() => found("S7", { scenario: "rolledAlone" }))).toBe(true);
   });
 
   it("I4: a lease that is over before the slowest clock says so", async () => {

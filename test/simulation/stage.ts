@@ -3,6 +3,7 @@ import { BrokerError } from "../../core/errors.ts";
 import type { SendReceipt, StoredMessage, StoredReceipt } from "../../core/terms.ts";
 import type { Auditor } from "./audit/auditor.ts";
 import type { Shown } from "./audit/seen.ts";
+import type { Handler } from "./handler.ts";
 import type { Scenario } from "./scenario.ts";
 import type { World } from "./world.ts";
 
@@ -26,6 +27,8 @@ export interface Stage {
   readonly leapt: Promise<void> | undefined;
   /** The answer, the contract's error, or nothing. */
   ask<T>(verb: (broker: RunningBroker) => Promise<T>, timeoutMs: number): Promise<T | BrokerError | Silence>;
+  /** A process that only rolls. */
+  startRoller(): Handler;
   /** Loses or garbles an object. */
   damageObject(): Promise<void>;
   /** Continues in parallel to its caller. The history ends after it. */

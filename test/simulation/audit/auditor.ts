@@ -1,15 +1,19 @@
 import { isKeptFromGroup, mayBeKept, mayBeUnreadable, TOPIC } from "../scenario.ts";
+import type { Written } from "./chain-memory.ts";
 import { HoldingAuditor } from "./holding-auditor.ts";
 import { LivenessAuditor, type Promptness } from "./liveness-auditor.ts";
 import { LogAuditor, type Pull, type QueueContents } from "./log-auditor.ts";
 import { OrderAuditor } from "./order-auditor.ts";
 import { Pauses } from "./pauses.ts";
 import { RemadeAuditor } from "./remade-auditor.ts";
+import { type KnownSend, type RepeatAnswer, RepeatAuditor } from "./repeat-auditor.ts";
 import { Resets } from "./resets.ts";
 import { type Beginning, RetentionAuditor } from "./retention-auditor.ts";
+import { type Honest, RolledAuditor } from "./rolled-auditor.ts";
 import { type Delivery, isBehind, offsetOf, placeOf, type Seen, type Shown } from "./seen.ts";
 import { type Outcome, SettlingAuditor, type Try, type Verb } from "./settling-auditor.ts";
 import { checkSum, type Known, type QueueProgress } from "./sum-auditor.ts";
+import { type TimeAsked, TimeAuditor } from "./time-auditor.ts";
 import { TurnAuditor } from "./turn-auditor.ts";
 import { Violations } from "./violations.ts";
 
@@ -45,6 +49,8 @@ export interface AuditorOptions {
   readonly turns?: { readonly skewMs: number } | undefined;
   /** The topic's retention at first, and how far a handler's clock may be ahead or behind. */
   readonly retention: { readonly hours: number; readonly skewMs: number };
+  /** Given if queues are rolled: the stores as they are, and for how long a send with a key is known. */
+  readonly rolled?: (Honest & { readonly knownMs: number; readonly flightMs: number }) | undefined;
   /** Every receive's answer arrives, so attempts can be counted. */
   readonly exactAttempts?: boolean;
   /** Another topic and group are deleted and made anew under their names. */
@@ -72,6 +78,10 @@ export class Auditor {
   readonly liveness: LivenessAuditor | undefined;
   readonly turns: TurnAuditor | undefined;
   readonly remade: RemadeAuditor | undefined;
+  readonly rolled: RolledAuditor | undefined;
+  readonly repeats: RepeatAuditor | undefined;
+  readonly times: TimeAuditor;
+  readonly knownSends: KnownSend[] = [];
   delivered = 0;
 
   constructor(options: AuditorOptions) {
@@ -81,6 +91,13 @@ export class Auditor {
     this.liveness = options.promptness && new LivenessAuditor(this.violations, options.promptness);
     this.turns = options.turns && new TurnAuditor(this.violations, options.turns.skewMs);
     this.remade = options.remade ? new RemadeAuditor(this.violations) : undefined;
+    this.times = new TimeAuditor(this.violations);
+    const { rolled, retention } = options;
+    if (!rolled) return;
+    const { skewMs } = retention;
+    const keptUntilMs = (storedAtMs: number, nowMs: number): number => this.retention.keptUntilMs(storedAtMs, nowMs);
+    this.rolled = new RolledAuditor(this.violations, rolled, { keptUntilMs, skewMs });
+    this.repeats = new RepeatAuditor(this.violations, rolled.knownMs, rolled.flightMs);
   }
 
   get sent(): number {
@@ -113,7 +130,7 @@ export class Auditor {
   /** A read from an offset without a group. */
   pulled(pull: Pull, messages: readonly Shown[]): void {
     this.#log.pulled(pull, messages, this.#options.aging === true);
-    for (const message of messages) this.retention.shown(message, pull.askedMs);
+    for (const message of messages) this.#shown(message, pull.askedMs);
   }
 
   /** A pull was answered, and says where its queue begins. */
@@ -125,6 +142,24 @@ export class Auditor {
         continue;
       this.violations.add("I1", `queue ${queueId} begins at ${minOffset}, and ${body} at ${place} has not expired`);
     }
+  }
+
+  #shown(message: Shown, askedMs: number): void {
+    this.retention.shown(message, askedMs);
+    this.rolled?.shown(message);
+  }
+
+  /** The messages of a queue that must be found until then. */
+  keptIn(queueId: number, untilMs: number): ReadonlyMap<number, Written> {
+    return this.rolled?.kept(queueId, untilMs) ?? new Map();
+  }
+
+  timeAnswered(asked: TimeAsked, before: ReadonlyMap<number, Written>): void {
+    if (this.rolled) this.times.answered(asked, before, this.rolled.written(asked.queueId));
+  }
+
+  repeated(send: KnownSend, answer: RepeatAnswer, nowMs: number): void {
+    this.repeats?.repeated(send, answer, { kept: this.keptIn(send.queueId, nowMs).has(send.offset), nowMs });
   }
 
   /** A pull asks only for offsets that exist or come next, so it must not be refused. */
@@ -149,7 +184,7 @@ export class Auditor {
     this.delivered++;
     this.#log.see(seen);
     const { attempt, askedMs, nowMs } = delivery;
-    this.retention.shown(seen, askedMs);
+    this.#shown(seen, askedMs);
     if (isKeptFromGroup(seen.body))
       this.violations.add("I5", `${seen.body} is delivered though the filter keeps it from the group`);
     if (attempt < 1 || attempt > this.#options.maxAttempts)
@@ -240,7 +275,7 @@ export class Auditor {
     const expired = (seen: Pick<Seen, "queueId" | "offset">): boolean =>
       this.#mayHaveExpired(this.#log.at.get(placeOf(seen)) ?? "", nowMs);
     const end: EndState = { ...stored, expired };
-    for (const { messages } of end.queues) for (const message of messages) this.retention.shown(message, askedMs);
+    for (const { messages } of end.queues) for (const message of messages) this.#shown(message, askedMs);
     const lost = (seen: Seen): boolean => this.#mayBeLost(seen);
     this.#log.finish(end.queues, (seen) => end.expired(seen) || lost(seen), this.#options.damaged === true);
     const dead = this.#checkDeaths(end);

@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { anchorKey, indexKey, skOffset, topicKey } from "../../../../core/keys.ts";
 import { CAP_STEP } from "../../../../core/log/log-limits.ts";
+import type { Clock } from "../../../../core/ports/clock.ts";
 import type { Item, Query } from "../../../../core/ports/item-store.ts";
 import { dropRolled } from "../../../../core/roller/drop-rolled.ts";
+import { rollOn } from "../../../../core/roller/keep-rolling.ts";
 import { Roller } from "../../../../core/roller/roller.ts";
 import { topicItem } from "../../../../core/topic/topic-codec.ts";
 import { around, type Death, dyingAt } from "./failing-stores.ts";
@@ -25,6 +27,12 @@ async function wholeBelowTheWatermark(store: RolledStore, queueId = 0): Promise<
 /** Some turns of the event loop, none or many. */
 const turns = (store: RolledStore) => async (): Promise<void> => {
   for (let left = store.random.pick([0, 0, 1, 5, 40]); left > 0; left--) await new Promise((resolve) => setImmediate(resolve));
+};
+
+/** The sleep that ends with the first pass, and those that begin at once after it. */
+const STOPPED_AT = 3;
+const fail = (error: unknown): never => {
+  throw error;
 };
 
 describe("the roller", () => {
@@ -213,6 +221,23 @@ describe("the roller", () => {
     expect((entry?.x as number) * 1_000).toBeGreaterThanOrEqual(lastMs + 24 * HOUR_MS);
   });
 
+  it("does not take for expired what has expired only by a retention from before", async () => {
+    const store = await RolledStore.open(6, { retentionHours: 24 });
+    await store.send(10, { bytesMax: 100 });
+    store.table.pass(30 * HOUR_MS);
+    await store.send(10, { bytesMax: 100 });
+    store.ripen();
+    // The roller's list is from before the retention was raised to 72 hours, days ago.
+    await store.table.items.put(topicItem({ ...store.topic, retentionHours: 72, retentionRaises: [] }));
+    const roller = new Roller(store.rolling());
+    await roller.roll(store.topic, 0, never);
+    await roller.end();
+    expect(await store.rolledTo()).toBe(0);
+    await store.roll();
+    expect((await store.index())[0]?.sk).toBe((await store.blocks())[0]?.sk);
+    expect(await store.rolledTo()).toBe((await store.seen()).maxOffset);
+  });
+
   it("rolls nothing of a topic that is gone, though its list still has it", async () => {
     const store = await RolledStore.open(7);
     await store.send(10);
@@ -263,6 +288,20 @@ describe("dropping", () => {
     expect(await store.seen()).toEqual(before);
   });
 
+  it("leaves the block that tells where a damaged one ends, also where a page of blocks ends between them", async () => {
+    for (const damaged of [61, 62, 63]) {
+      const store = await RolledStore.open(10);
+      for (let send = 0; send < 70; send++) await store.broker.sendMessages("orders", [{ body: store.random.bytes(100) }]);
+      store.ripen();
+      await store.roll();
+      const { f: _, ...item } = (await store.blocks())[damaged] as Item;
+      await store.table.items.put(item as Item);
+      await store.drop(await store.roll());
+      const left = (await store.blocks()).map(({ sk }) => skOffset(sk));
+      expect(left).toEqual([damaged, damaged + 1, 69]);
+    }
+  });
+
   it("leaves what is not rolled", async () => {
     const store = await RolledStore.open(11);
     await store.send(30);
@@ -296,6 +335,35 @@ describe("a process that is alone on its store", () => {
     await done;
     expect(await store.seen()).toEqual(before);
     expect(store.table.failures).toEqual([]);
+  });
+
+  it("waits anew for what it has not slept, when its process was stopped", async () => {
+    const store = await RolledStore.open(12);
+    await store.send(150);
+    store.ripen();
+    let goOn = (): void => undefined;
+    const stopped = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    let slept = 0;
+    const { clock } = store.table;
+    // All that the process sleeps for when it is stopped is over when it goes on.
+    const stopping: Clock = {
+      nowMs: () => clock.nowMs(),
+      sleep: (ms, signal) => (slept++ < STOPPED_AT ? Promise.race([clock.sleep(ms, signal), stopped]) : clock.sleep(ms, signal)),
+    };
+    const ending = new AbortController();
+    let dropped = 0;
+    const done = rollOn({ ...store.rolling({ clock: stopping }), onFailure: fail }, ending.signal, async ({ bytes }) => {
+      dropped += bytes;
+    });
+    while ((await store.rolledTo()) === 0) await clock.sleep(1_000);
+    goOn();
+    const goesOnMs = clock.nowMs();
+    while (dropped === 0) await clock.sleep(1_000);
+    expect(clock.nowMs() - goesOnMs).toBeGreaterThanOrEqual(50_000);
+    ending.abort();
+    await done;
   });
 
   it("drops nothing when it is stopped before the minute is over", async () => {
