@@ -4,12 +4,13 @@ import { objectExpiryOf } from "../log/retention.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
 import type { Reading } from "../ports/reading.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
+import type { RollSizes } from "../roller/roll-limits.ts";
 import { compareKeys, type KeyEntry, KeyWriter } from "../segments/key-section.ts";
 import { repeatUnknown } from "../store/repeat-unknown.ts";
 import type { StoreDependencies } from "../store/store-dependencies.ts";
 import { KeyCursor } from "./key-cursor.ts";
 import { type KeyFile, type KeyPart, keyFileItem, keyFileOf } from "./key-file.ts";
-import { ENTRIES_PER_PAUSE, FILES_PER_MERGE, LEVELS_MAX, MERGE_CHUNKS, PART_ENTRIES, PARTS_MAX } from "./key-index-limits.ts";
+import { ENTRIES_PER_PAUSE, LEVELS_MAX, MERGE_CHUNKS, MERGE_SIZES, type MergeSizes, PARTS_MAX } from "./key-index-limits.ts";
 import { asFarAs, inputKey, type KeyMerge, keyMergeItem, keyMergeOf } from "./key-merge.ts";
 import { type ListedFile, listKeyFiles } from "./list-key-files.ts";
 
@@ -20,8 +21,7 @@ const HIGHEST = Number.POSITIVE_INFINITY;
 export interface MergeDependencies extends StoreDependencies {
   readonly objects: ObjectStore;
   readonly reading: Pick<Reading, "pause">;
-  /** Entries of one object. */
-  readonly partEntries?: number;
+  readonly settings: { readonly rollSizes?: Pick<RollSizes, "merges"> | undefined };
 }
 
 /**
@@ -37,7 +37,7 @@ export async function mergeKeyFiles(store: MergeDependencies, isOver: () => bool
   const left = new Set<string>();
   let corrupt: StoreCorrupt | undefined;
   for (;;) {
-    const due = dueOf(await listKeyFiles(store.items, store.clock.nowMs()), left);
+    const due = dueOf(await listKeyFiles(store.items, store.clock.nowMs()), left, sizesOf(store).files);
     if (!due && corrupt) throw corrupt;
     if (!due) return true;
     try {
@@ -50,17 +50,19 @@ export async function mergeKeyFiles(store: MergeDependencies, isOver: () => bool
   }
 }
 
+const sizesOf = ({ settings }: MergeDependencies): MergeSizes => settings.rollSizes?.merges ?? MERGE_SIZES;
+
 type DueFiles = readonly [ListedFile, ...ListedFile[]];
 
 const levelOf = ({ level, classDays }: KeyFile): string => `${level}-${classDays}`;
 
 /** The files of the lowest level and class that has enough of them, the oldest first. */
-function dueOf(files: readonly ListedFile[], left: ReadonlySet<string>): DueFiles | undefined {
+function dueOf(files: readonly ListedFile[], left: ReadonlySet<string>, count: number): DueFiles | undefined {
   for (const one of files) {
     if (left.has(levelOf(one)) || one.level >= LEVELS_MAX) continue;
-    const [first = one, ...others] = files.filter((file) => levelOf(file) === levelOf(one)).slice(0, FILES_PER_MERGE);
+    const [first = one, ...others] = files.filter((file) => levelOf(file) === levelOf(one)).slice(0, count);
     const parts = others.reduce((sum, file) => sum + file.parts.length, first.parts.length);
-    if (others.length + 1 === FILES_PER_MERGE && parts <= PARTS_MAX) return [first, ...others];
+    if (others.length + 1 === count && parts <= PARTS_MAX) return [first, ...others];
   }
   return undefined;
 }
@@ -109,10 +111,12 @@ interface Head {
 
 /** Entries of all files behind `after`, each once, as many as an object takes. `last`: the last of them, if there are more. */
 async function merged(
-  { objects, reading, partEntries = PART_ENTRIES }: MergeDependencies,
+  store: MergeDependencies,
   files: readonly KeyFile[],
   after: KeyEntry | undefined,
 ): Promise<{ readonly entries: KeyWriter; readonly last: KeyEntry | undefined }> {
+  const { objects, reading } = store;
+  const partEntries = sizesOf(store).entries;
   const heads: Head[] = [];
   for (const file of files) {
     const cursor = new KeyCursor(objects, file, { from: after ?? FIRST, highestHash: HIGHEST, chunksPerRead: MERGE_CHUNKS });

@@ -1,3 +1,4 @@
+import { MERGE_SIZES, type MergeSizes } from "../key-index/key-index-limits.ts";
 import { PAGE_SIZES, type PageSizes } from "../segments/segment-limits.ts";
 
 /** Limits of rolling. */
@@ -13,8 +14,15 @@ export interface RollSizes {
   /** and with less, once its oldest message is so old. */
   readonly dueAgeMs: number;
   readonly pages: PageSizes;
+  /** Of the keys of segments. */
+  readonly merges: MergeSizes;
 }
-export const ROLL_SIZES: RollSizes = { segmentBytes: 8 * MIB, dueAgeMs: 10 * MINUTE_MS, pages: PAGE_SIZES };
+export const ROLL_SIZES: RollSizes = {
+  segmentBytes: 8 * MIB,
+  dueAgeMs: 10 * MINUTE_MS,
+  pages: PAGE_SIZES,
+  merges: MERGE_SIZES,
+};
 /** With less room than this a segment is ended before another queue's run is added: short runs cost as many items as long ones. */
 export const roomBytesMin = ({ segmentBytes }: RollSizes): number => segmentBytes / 8;
 /** Of segments that gather runs of several queues, one for each retention class. */

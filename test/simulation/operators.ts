@@ -4,6 +4,7 @@ import { BrokerError } from "../../core/errors.ts";
 import type { TopicSettings } from "../../core/requests.ts";
 import type { Auditor } from "./audit/auditor.ts";
 import { makeBriefly } from "./brief-topics.ts";
+import { lookUp, lookUpAtLast } from "./lookups.ts";
 import { pullOn } from "./puller.ts";
 import { remake, remakeAtLast } from "./remade.ts";
 import { sendAgain } from "./repeats.ts";
@@ -143,6 +144,7 @@ export const OPERATORS: Readonly<Record<OperatorName, Actions>> = {
   roll: { actors: 1, act: roll },
   repeat: { actors: 1, act: sendAgain },
   askTimes: { actors: 1, act: askTimes, end: askTimesAtLast },
+  lookUp: { actors: 1, act: lookUp, end: lookUpAtLast },
   makeBriefly: { actors: 1, act: makeBriefly },
   remake: { actors: 1, act: remake, end: remakeAtLast },
   redrive: {

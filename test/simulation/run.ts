@@ -101,6 +101,7 @@ function tell(tally: Tally): void {
   process.exitCode = all.failed > 0 ? 1 : 0;
 }
 
-function toldOf({ runs, pages, messages, refused, dropped, read }: Rolled): string {
-  return `${messages} messages rolled in ${runs} runs of ${pages} pages, ${refused} commits refused, ${dropped} blocks dropped, ${read} reads`;
+function toldOf({ runs, pages, messages, refused, dropped, read, merged, lookups }: Rolled): string {
+  const rolled = `${messages} messages rolled in ${runs} runs of ${pages} pages, ${refused} commits refused`;
+  return `${rolled}, ${dropped} blocks dropped, ${merged} key files merged, ${read} reads, ${lookups} lookups`;
 }

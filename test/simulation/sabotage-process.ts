@@ -109,3 +109,19 @@ export const refusesForNothing: Plant = {
     },
   }),
 };
+
+/** Runs with one method replaced. */
+export async function patched<T extends object, K extends keyof T, R>(
+  prototype: T,
+  name: K,
+  replacement: (original: T[K]) => T[K],
+  work: () => Promise<R>,
+): Promise<R> {
+  const original = prototype[name];
+  prototype[name] = replacement(original);
+  try {
+    return await work();
+  } finally {
+    prototype[name] = original;
+  }
+}

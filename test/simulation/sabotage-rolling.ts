@@ -8,7 +8,7 @@ import { indexEntryOf } from "../../core/segments/index-item.ts";
 import { RunWriter } from "../../core/segments/run-writer.ts";
 import { SegmentReader } from "../../core/segments/segment-reader.ts";
 import { isBlock, type Plant, type Sabotage, tamper } from "./sabotage.ts";
-import type { Patch } from "./sabotage-process.ts";
+import { type Patch, patched } from "./sabotage-process.ts";
 
 /** Bugs in how queues are rolled to segments, dropped, and read from there: each leaves one rule out. */
 
@@ -201,19 +201,3 @@ export const believesInGaps: Patch = (work) =>
 
 /** A known send is looked up in the chain only. */
 export const forgetsRolledSends: Patch = (work) => patched(SegmentReader.prototype, "find", () => async () => undefined, work);
-
-/** Runs with one method replaced. */
-async function patched<T extends object, K extends keyof T, R>(
-  prototype: T,
-  name: K,
-  replacement: (original: T[K]) => T[K],
-  work: () => Promise<R>,
-): Promise<R> {
-  const original = prototype[name];
-  prototype[name] = replacement(original);
-  try {
-    return await work();
-  } finally {
-    prototype[name] = original;
-  }
-}

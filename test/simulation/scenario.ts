@@ -20,6 +20,7 @@ export type OperatorName =
   | "roll"
   | "repeat"
   | "askTimes"
+  | "lookUp"
   | "makeBriefly";
 
 /** How producers send. Bytes are those of a body's padding. */
@@ -108,7 +109,7 @@ export interface Scenario {
   /** The parts of this message's text, and its place. */
   message(random: SeededRandom): {
     readonly prefix: string;
-    readonly fields: Pick<MessageInput, "messageGroup" | "tag" | "priority">;
+    readonly fields: Pick<MessageInput, "messageGroup" | "tag" | "priority" | "keys" | "messageId">;
   };
 }
 

@@ -74,6 +74,15 @@ const filling: Sending = {
   bytes: (random) => (random.chance(0.7) ? random.pick([60, 120, 120, 180, 180, 900, IN_OBJECTS]) : 0),
 };
 
+/** Messages with keys, many of them the same, and some with ids of their own. */
+const named: Scenario["message"] = (random) => ({
+  prefix: "",
+  fields: {
+    keys: Array.from({ length: random.integer(0, 2) }, () => random.pick(["a", "b", `k${random.integer(0, 20)}`])),
+    ...(random.chance(0.1) && { messageId: `own-${random.integer(0, 5)}` }),
+  },
+});
+
 /** Many writers at once to one queue: blocks stay open and grow while they are read. */
 const crowd: Sending = { ...sending, producers: 3, pauseMs: [5, 60], batches: [1, 1, 2], bytes: () => 0, atOnce: 3, most: 70 };
 
@@ -432,8 +441,9 @@ export const SCENARIOS = {
     retentionHours: [24, 72],
     runMs: [7_000],
     pace: 2,
-    operators: ["roll", "changeRetention", "pull", "repeat", "askTimes", "makeBriefly"],
+    operators: ["roll", "changeRetention", "pull", "repeat", "askTimes", "lookUp", "makeBriefly"],
     sending: filling,
+    message: named,
     consuming: { ...consuming, consumers: 2, max: [4, 8, 32], workMs: [0, 50, 500] },
   },
   /** The same in a process that is alone on its store, which drops what it has rolled. */
@@ -446,8 +456,9 @@ export const SCENARIOS = {
     retentionHours: [24, 72],
     runMs: [130_000, 220_000],
     pace: 40,
-    operators: ["roll", "changeRetention", "pull", "repeat", "askTimes", "makeBriefly"],
+    operators: ["roll", "changeRetention", "pull", "repeat", "askTimes", "lookUp", "makeBriefly"],
     sending: { ...filling, producers: 1, pauseMs: [50, 10_000] },
+    message: named,
     consuming: { ...consuming, consumers: 1, pauseMs: 20_000, max: [8, 32], waitMs: [0], workMs: [0, 50, 500], nack: 0.1 },
   },
   /** Some read without a group while others read with one. */

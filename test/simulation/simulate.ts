@@ -83,7 +83,11 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     delivered,
     sent,
     met: table.met,
-    rolled: { ...(auditor.rolled?.counts ?? NOTHING_ROLLED), read: table.segmentReads },
+    rolled: {
+      ...(auditor.rolled?.counts ?? NOTHING_ROLLED),
+      read: table.segmentReads,
+      lookups: auditor.lookups?.asked ?? 0,
+    },
   };
 }
 
@@ -324,6 +328,7 @@ const rollsOf = (random: SeededRandom) => ({
     segmentBytes: random.pick([4_000, 12_000]),
     dueAgeMs: random.pick([200, 600]),
     pages: { least: 1_500, most: 2_000 },
+    merges: { files: 2, entries: random.pick([3, 40]) },
   },
   lookBehind: { messages: 4, reads: 2 },
 });

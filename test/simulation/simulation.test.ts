@@ -24,6 +24,7 @@ import {
   movesUnseen,
   showsSettledAsOpen,
 } from "./sabotage-claims.ts";
+import { keepsKeysForLater, listsOldKeyFiles, looksIntoSegmentsOnly, mergesAllButOne } from "./sabotage-keys.ts";
 import {
   dropsObjectsEarly,
   letsExpiryFall,
@@ -102,6 +103,8 @@ describe("send, receive and settle over failing stores", () => {
       expect(sum.pages, `${scenario}: pages`).toBeGreaterThan(sum.runs);
       expect(sum.refused, `${scenario}: refused commits`).toBeGreaterThan(0);
       expect(sum.read, `${scenario}: reads`).toBeGreaterThan(scenario === "rolled" ? 0 : ROLLED_SEEDS);
+      expect(sum.merged, `${scenario}: merged key files`).toBeGreaterThan(ROLLED_SEEDS / 10);
+      expect(sum.lookups, `${scenario}: lookups`).toBeGreaterThan(3 * ROLLED_SEEDS);
       if (scenario === "rolledAlone") expect(sum.dropped, "dropped blocks").toBeGreaterThan(5 * ROLLED_SEEDS);
     }
   });
@@ -168,6 +171,9 @@ describe("the auditors find planted bugs", () => {
     ["S3", "a segment that lives as long as its first message", "rolled", { items: livesByFirstMessage }],
     ["I1", "a raised retention that brings back what was rolled", "rolledAlone", { items: forgetsRaises }],
     ["I1", "an object that is deleted when its frames are rolled", "rolled", deletesRolledObjects()],
+    ["S8", "keys that are stored after their messages were rolled", "rolled", { items: keepsKeysForLater }],
+    ["S8", "a merge that leaves a key file out", "rolled", { items: mergesAllButOne }],
+    ["S8", "a lookup by an old list of key files", "rolled", { items: listsOldKeyFiles }],
   ];
   for (const [invariants, name, scenario, plant] of bugs) {
     it(`${invariants}: ${name}`, async () => {
@@ -197,6 +203,10 @@ describe("the auditors find planted bugs", () => {
 
   it("I5: a reader that takes for expired what has left the chain", async () => {
     expect(await believesInGaps(() => found("I1 I5", { scenario: "rolledAlone" }))).toBe(true);
+  });
+
+  it("S8: a lookup that finds only what is rolled", async () => {
+    expect(await looksIntoSegmentsOnly(() => found("S8", { scenario: "rolled" }))).toBe(true);
   });
 
   it("S7: a repeat of a send that is looked up in the chain only", async () => {

@@ -1,8 +1,10 @@
+import { runLengthCompressor } from "../run-length-compressor.ts";
 import { isKeptFromGroup, mayBeKept, mayBeUnreadable, TOPIC } from "../scenario.ts";
 import type { Written } from "./chain-memory.ts";
 import { HoldingAuditor } from "./holding-auditor.ts";
 import { LivenessAuditor, type Promptness } from "./liveness-auditor.ts";
 import { LogAuditor, type Pull, type QueueContents } from "./log-auditor.ts";
+import { type Lookable, LookupAuditor } from "./lookup-auditor.ts";
 import { OrderAuditor } from "./order-auditor.ts";
 import { Pauses } from "./pauses.ts";
 import { RemadeAuditor } from "./remade-auditor.ts";
@@ -80,6 +82,7 @@ export class Auditor {
   readonly remade: RemadeAuditor | undefined;
   readonly rolled: RolledAuditor | undefined;
   readonly repeats: RepeatAuditor | undefined;
+  readonly lookups: LookupAuditor | undefined;
   readonly times: TimeAuditor;
   readonly knownSends: KnownSend[] = [];
   delivered = 0;
@@ -97,6 +100,7 @@ export class Auditor {
     const { skewMs } = retention;
     const keptUntilMs = (storedAtMs: number, nowMs: number): number => this.retention.keptUntilMs(storedAtMs, nowMs);
     this.rolled = new RolledAuditor(this.violations, rolled, { keptUntilMs, skewMs });
+    this.lookups = new LookupAuditor(this.violations, runLengthCompressor);
     this.repeats = new RepeatAuditor(this.violations, rolled.knownMs, rolled.flightMs);
   }
 
@@ -152,6 +156,11 @@ export class Auditor {
   /** The messages of a queue that must be found until then. */
   keptIn(queueId: number, untilMs: number): ReadonlyMap<number, Written> {
     return this.rolled?.kept(queueId, untilMs) ?? new Map();
+  }
+
+  /** What surely is stored by now, is kept until then, and has names. */
+  lookable(queueIds: readonly number[], untilMs: number): readonly Lookable[] {
+    return queueIds.flatMap((queueId) => this.lookups?.lookable(queueId, this.keptIn(queueId, untilMs)) ?? []);
   }
 
   timeAnswered(asked: TimeAsked, before: ReadonlyMap<number, Written>): void {

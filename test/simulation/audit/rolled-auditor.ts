@@ -1,4 +1,4 @@
-import { anchorKey, framesObjectExpiresMs, indexPk } from "../../../core/keys.ts";
+import { anchorKey, framesObjectExpiresMs, indexPk, KEY_FILES_PK, keyFileNamedBy } from "../../../core/keys.ts";
 import { type Block, blockOf, nextBase, storedUntilMs } from "../../../core/log/block.ts";
 import { slicesOf } from "../../../core/log/slices.ts";
 import type { Item, ItemStore, Key } from "../../../core/ports/item-store.ts";
@@ -23,9 +23,13 @@ export interface Rolled {
   dropped: number;
   /** Reads of segments by readers of messages. */
   read: number;
+  /** Key files that were merged of others. */
+  merged: number;
+  /** Lookups that were answered. */
+  lookups: number;
 }
 
-export const NOTHING_ROLLED: Rolled = { runs: 0, pages: 0, messages: 0, refused: 0, dropped: 0, read: 0 };
+export const NOTHING_ROLLED: Rolled = { runs: 0, pages: 0, messages: 0, refused: 0, dropped: 0, read: 0, merged: 0, lookups: 0 };
 
 /** The stores as they really are. */
 export interface Honest {
@@ -80,7 +84,7 @@ export class RolledAuditor implements Watcher {
   }
 
   wants({ pk }: Key): boolean {
-    return /^[qas]#/.test(pk);
+    return /^[qas]#/.test(pk) || pk === KEY_FILES_PK;
   }
 
   refused(keys: readonly Key[]): void {
@@ -95,6 +99,8 @@ export class RolledAuditor implements Watcher {
       if (after) runs.push(await this.#isCommitted(queueIn(key), after));
       else if (before) this.#isGone(queueIn(key), indexEntryOf(before));
     }
+    for (const { key, after } of items)
+      if (after && key.pk === KEY_FILES_PK && keyFileNamedBy(key.sk).level > 0) this.counts.merged++;
     for (const { key, before, after } of named("a")) this.#isMoved(queueIn(key), before, after, runs);
     for (const { key, before, after } of named("q")) {
       if (after) this.#isWritten(queueIn(key), after);

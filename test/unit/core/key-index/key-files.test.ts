@@ -4,7 +4,7 @@ import { KEY_FILES_PK } from "../../../../core/keys.ts";
 import { KEY_HASH_MAX } from "../../../../core/message/key-hash.ts";
 import { StoreCorrupt } from "../../../../core/ports/store-failures.ts";
 import { around, dyingAt } from "../roller/failing-stores.ts";
-import { DAY_MS, KeyFiles } from "./key-files.ts";
+import { DAY_MS, KeyFiles, mergesOf } from "./key-files.ts";
 
 async function expectAllFound(files: KeyFiles, what: string): Promise<void> {
   const some = Array.from({ length: 8 }, () => files.random.pick(files.entries).hash);
@@ -57,7 +57,7 @@ describe("key files", () => {
       const entries = Array.from({ length: 12_000 }, (_, index) => ({ ...files.entry(), ...(index % 2 === 0 && { hash: hot }) }));
       await files.add(0, { entries });
     }
-    await files.merge({ partEntries: 100_000 });
+    await files.merge({ settings: mergesOf(100_000) });
     let reads = 0;
     const counting = new MemoryObjectStore();
     const { objects } = files;
@@ -106,13 +106,14 @@ describe("key files", () => {
       for (let added = 0; added < 33; added++) await files.add(100);
       const slow = () =>
         around(files, async (apply) => {
-          for (let turns = random.pick([0, 0, 1, 5, 200]); turns > 0; turns--) await undefined;
+          const turns = random.chance(0.02) ? random.integer(1_000, 30_000) : random.pick([0, 0, 1, 5]);
+          for (let left = turns; left > 0; left--) await undefined;
           return apply();
         });
       const adding = (async () => {
-        for (let added = 0; added < 20; added++) {
-          for (let turns = random.integer(0, 300); turns > 0; turns--) await undefined;
-          await files.add(50);
+        for (let added = 0; added < 40; added++) {
+          for (let turns = random.integer(0, 2_000); turns > 0; turns--) await undefined;
+          await files.add(100);
         }
       })();
       await Promise.all([files.merge(slow()), files.merge(slow()), files.merge(slow()), adding]);

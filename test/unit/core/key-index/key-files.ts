@@ -16,6 +16,8 @@ export const DAY_MS = 86_400_000;
 const CLASS_DAYS = 7;
 export const PART_ENTRIES = 500;
 
+export const mergesOf = (entries: number): MergeDependencies["settings"] => ({ rollSizes: { merges: { files: 16, entries } } });
+
 /** Stores with key files, and what is in them. */
 export class KeyFiles {
   nowMs = 1_800_000_000_000;
@@ -77,7 +79,7 @@ export class KeyFiles {
   merging(stores: Partial<MergeDependencies> = {}): MergeDependencies {
     const { clock, items, objects } = this;
     const random = new SeededRandom(this.random.bits());
-    return { items, objects, clock, random, reading: UNBOUNDED_READING, partEntries: PART_ENTRIES, ...stores };
+    return { items, objects, clock, random, reading: UNBOUNDED_READING, settings: mergesOf(PART_ENTRIES), ...stores };
   }
 
   merge(stores: Partial<MergeDependencies> = {}): Promise<boolean> {
