@@ -71,7 +71,7 @@ export class QueueWalk {
     for (;;) {
       const from = Math.max(this.#low, this.#high - this.#next);
       const runs = await runsBetween(this.#reader, this.#queue, from, this.#high);
-      if (runs.length > 0) return sifted ? this.#lightest(this.#wholeFrames(runs)) : strideOf(runs);
+      if (runs.length > 0) return sifted ? this.#fitting(this.#wholeFrames(runs)) : strideOf(runs);
       this.#high = from;
       this.#next = Math.min(EMPTY_STRIDE_MESSAGES_MAX, this.#next * 2);
       if (this.isOver) return strideOf(runs);
@@ -108,7 +108,7 @@ export class QueueWalk {
   }
 
   /** The last messages of the runs, as many as may be unpacked at once, but at least those of one frame. */
-  #lightest(runs: readonly Run[]): Stride {
+  #fitting(runs: readonly Run[]): Stride {
     const slices = runs.flatMap(slicesOfRun);
     let weight = 0;
     let first = slices.length;
