@@ -8,7 +8,7 @@ import { isSystemTopic } from "../names.ts";
 import type { StoredMessage, Topic } from "../terms.ts";
 import { Budget } from "./budget.ts";
 import { hasName } from "./candidates.ts";
-import { QUERY_BYTES_MAX, SEARCHED_TOPICS_MAX } from "./query-limits.ts";
+import { QUERY_BYTES_MAX, QUERY_LIMIT_MAX, SEARCHED_TOPICS_MAX } from "./query-limits.ts";
 import type { Querying } from "./query-messages.ts";
 import { readCandidates } from "./read-candidates.ts";
 import { isReadable, readableTopic } from "./readable-topic.ts";
@@ -105,7 +105,7 @@ async function searchTopic(lookup: Lookup, topic: Topic): Promise<FoundMessage |
     const { found, reached, spent } = await search.step();
     budget.spend(spent);
     for (let left = found; left.length > 0; ) {
-      const { read, spent: spentReading } = await readCandidates(querying.log, topic, left);
+      const { read, spent: spentReading } = await readCandidates(querying.log, topic, left.slice(0, QUERY_LIMIT_MAX));
       budget.spend(spentReading);
       for (const { message, unreadable } of read) {
         if (message && hasName(message, name)) return { topic, message };

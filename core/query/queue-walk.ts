@@ -1,4 +1,5 @@
 import { SCAN_BYTES } from "../limits.ts";
+import { nextBase } from "../log/block.ts";
 import type { Queue } from "../log/queue.ts";
 import type { QueueReader } from "../log/queue-reader.ts";
 import type { Run } from "../log/run-walk.ts";
@@ -48,7 +49,10 @@ export class QueueWalk {
 
   /** `strideBytes`: about the most that a stride may unpack. */
   static async open(reader: QueueReader, queue: Queue, window: Window, strideBytes: number): Promise<QueueWalk> {
-    const range = [startOf(reader, queue, window), endOf(reader, queue, window)] as const;
+    // Most queues of a large topic may be empty, which one query tells.
+    const tail = await reader.tail(queue);
+    if (!tail) return new QueueWalk(reader, queue, strideBytes, [0, 0]);
+    const range = [startOf(reader, queue, window), endOf(reader, queue, window) ?? nextBase(tail)] as const;
     return new QueueWalk(reader, queue, strideBytes, await Promise.all(range));
   }
 
@@ -71,7 +75,7 @@ export class QueueWalk {
     for (;;) {
       const from = Math.max(this.#low, this.#high - this.#next);
       const runs = await runsBetween(this.#reader, this.#queue, from, this.#high);
-      if (runs.length > 0) return sifted ? this.#lightest(this.#wholeFrames(runs)) : strideOf(runs);
+      if (runs.length > 0) return sifted ? this.#fitting(this.#wholeFrames(runs)) : strideOf(runs);
       this.#high = from;
       this.#next = Math.min(EMPTY_STRIDE_MESSAGES_MAX, this.#next * 2);
       if (this.isOver) return strideOf(runs);
@@ -108,7 +112,7 @@ export class QueueWalk {
   }
 
   /** The last messages of the runs, as many as may be unpacked at once, but at least those of one frame. */
-  #lightest(runs: readonly Run[]): Stride {
+  #fitting(runs: readonly Run[]): Stride {
     const slices = runs.flatMap(slicesOfRun);
     let weight = 0;
     let first = slices.length;
@@ -139,10 +143,10 @@ function positionsIn({ offset, count, storedAtMs }: Slice, queueId: number): rea
 const startOf = (reader: QueueReader, queue: Queue, { fromMs = 0 }: Window): Promise<number> =>
   reader.offsetAt(queue, { timestampMs: fromMs });
 
-/** The offset behind the last message of the window. */
-async function endOf(reader: QueueReader, queue: Queue, { toMs, before }: Window): Promise<number> {
+/** The offset behind the last message of the window; `undefined` if the window has no end. */
+function endOf(reader: QueueReader, queue: Queue, { toMs, before }: Window): Promise<number> | number | undefined {
   if (before?.queueId === queue.queueId) return before.offset;
   const timestampMs = before ? before.storedAtMs + (queue.queueId < before.queueId ? 1 : 0) : toMs;
-  if (timestampMs === undefined || timestampMs > UNKNOWN_TIME_MS) return reader.maxOffset(queue);
+  if (timestampMs === undefined || timestampMs > UNKNOWN_TIME_MS) return undefined;
   return reader.offsetAt(queue, { timestampMs });
 }

@@ -49,19 +49,20 @@ export function keyedRequest({ id }: RequestIdentity, { query, headers, body }: 
   return { id, fingerprint: hash.digest("base64url") };
 }
 
-/** What a write of a request with a key is known by in the store. `index` tells the messages of a batch apart. */
-export function onceOfRequest(identity: RequestIdentity | undefined, index?: number): SendIdentity | undefined {
-  if (!identity) return undefined;
+/** Gives a message without its own identity the key of its request. `index` tells the messages of a batch apart. */
+export function knownByRequest(input: MessageInput, identity: RequestIdentity | undefined, index?: number): MessageInput {
+  if (!identity || input.once) return input;
   const key = index === undefined ? identity.key : `${identity.key}/${index}`;
-  return {
+  const once: SendIdentity = {
     kind: "key",
     key: key.length <= DEDUP_KEY_CHARS_MAX ? key : sha256(key),
     windowMs: IDEMPOTENCY_WINDOW_MS,
   };
+  return { ...input, once };
 }
 
-/** Gives a message without its own identity the key of its request. */
-export const knownByRequest = (input: MessageInput, identity: RequestIdentity | undefined, index?: number): MessageInput =>
-  !identity || input.once ? input : { ...input, once: onceOfRequest(identity, index) };
+/** What the write of a request with a key is known by in the store: on another path, or by another caller, the key is another one. */
+export const onceByRequest = (identity: RequestIdentity | undefined): SendIdentity | undefined =>
+  identity && { kind: "key", key: identity.id, windowMs: IDEMPOTENCY_WINDOW_MS };
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("base64url");

@@ -2,7 +2,7 @@ import { PULL_BYTES_MAX } from "../../../core/limits.ts";
 import type { GroupState } from "../../../core/query/group-states.ts";
 import { GROUP_STATES_MAX, QUERY_LIMIT_DEFAULT } from "../../../core/query/query-limits.ts";
 import type { Filter } from "../../../core/terms.ts";
-import { onceOfRequest } from "../idempotency-key.ts";
+import { onceByRequest } from "../idempotency-key.ts";
 import { pageJson, storedMessageJson, unreadableJson } from "../json/message-json.ts";
 import { pageEnd, pageReply, pageStart } from "../list-page.ts";
 import { jsonReply } from "../reply.ts";
@@ -128,7 +128,7 @@ const redeliverRoute = ({ broker }: RouteDependencies): Route =>
       "TOPIC_NOT_FOUND",
     ],
     async handle({ parameters: { messageId }, body: { group, topic }, identity }) {
-      const once = onceOfRequest(identity);
+      const once = onceByRequest(identity);
       const { queueId, offset, ...copy } = await broker.redeliverMessage(messageId, { group, topic, once });
       return jsonReply(201, { ...copy, queueId, offset: String(offset) });
     },

@@ -4,6 +4,7 @@ import type { RunningBroker } from "../../../core/create-broker.ts";
 import { backlogPk, progressKey } from "../../../core/keys.ts";
 import type { MessageInput, ReceivedMessage, TopicType } from "../../../core/terms.ts";
 import { brokerOverTable } from "../../support/broker/broker-over-table.ts";
+import { SeededRandom } from "../../support/seeded-random.ts";
 
 const HOUR_MS = 3_600_000;
 const LEASE_MS = 60_000;
@@ -158,7 +159,12 @@ describe("a group's state of a message", () => {
     await broker.putSubscription("shipping", "orders", { filter: { type: "TAG", expression: "*" } });
     // Met by the filter of then.
     expect((await states()).at(-1)).toBe("shipping SETTLED");
+    await broker.putSubscription("archive", "orders", { filter: { type: "TAG", expression: "sent" } });
+    expect((await states())[0]).toBe("archive SETTLED");
+    table.pass(1);
     const later = await send("orders", { tag: "paid" });
+    await receive("archive");
+    expect((await statesOf(later)).archive).toMatchObject({ state: "PASSED_OVER" });
     expect((await statesOf(later)).shipping).toMatchObject({ state: "WAITING", attempt: 0 });
   });
 
@@ -202,6 +208,20 @@ describe("a group's state of a message", () => {
       states.set(about, (states.get(about) ?? 0) + 1);
     }
     expect(Object.fromEntries(states)).toEqual({ "first WAITING 1 due": 120, "second WAITING 0 ": 120 });
+  });
+
+  it("is passed over where it could not be read when it was its turn, and was mended since", async () => {
+    await createTopic("orders");
+    await createGroup("billing", "orders");
+    const id = await send("orders", { body: new SeededRandom(1).bytes(64 * 1_024) });
+    const [key = ""] = table.objects.keys();
+    const bytes = (await table.objects.getRange(key, 0, 1_000_000)) as Uint8Array;
+    table.objects.lose(key);
+    const other = await table.process();
+    expect(await other.receiveMessages("billing", { max: 1, waitMs: 0 })).toEqual([]);
+    await expect(get(id, undefined, other)).rejects.toThrow(/cannot be read/);
+    await table.objects.put(key, bytes);
+    expect((await statesOf(id)).billing).toMatchObject({ state: "PASSED_OVER" });
   });
 
   it("cannot be told from a progress item that is damaged", async () => {

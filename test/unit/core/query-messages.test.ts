@@ -1,10 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { SHARED_STORE, SOLE_PROCESS } from "../../../core/broker-settings.ts";
 import type { RunningBroker } from "../../../core/create-broker.ts";
+import { blockKey } from "../../../core/keys.ts";
 import type { MessageQuery } from "../../../core/query/query-messages.ts";
 import type { MessageInput, StoredMessage } from "../../../core/terms.ts";
 import { brokerOverTable } from "../../support/broker/broker-over-table.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
+import { RolledStore } from "./roller/rolled-store.ts";
 
 const KIB = 1_024;
 const MIB = 1_024 * KIB;
@@ -208,5 +210,54 @@ describe("a message that cannot be read", () => {
     expect([first.items.length, first.unreadable.length]).toEqual([1, 0]);
     const second = await page(fresh, {}, 1, first.next);
     expect([second.items.map(({ offset }) => offset), second.unreadable.length, second.next]).toEqual([[0], 1, undefined]);
+  });
+
+  it("is named also where its block is damaged, in the middle and at the end of its queue", async () => {
+    const { broker, process, items } = await setUp(2, SHARED_STORE);
+    const uid = (await broker.getTopic("orders")).uid;
+    for (let index = 0; index < 7; index++) {
+      await send(broker, 0, [{ body: Buffer.from(`${index}`) }]);
+      await send(broker, 1, [{ body: Buffer.from(`${index}`) }]);
+    }
+    for (const base of [2, 3, 6]) items.damage(blockKey(uid, 0, base));
+    for (const limit of [1, 2, 5, 64]) {
+      const items: string[] = [];
+      const unreadable: string[] = [];
+      let after: string | undefined;
+      const reader = await process();
+      do {
+        const found = await page(reader, {}, limit, after);
+        items.push(...found.items.map((one) => `${one.queueId}/${one.offset}`));
+        unreadable.push(...found.unreadable.map((one) => `${one.queueId}/${one.offset}`));
+        after = found.next;
+      } while (after !== undefined);
+      expect(items.sort()).toEqual(["0/0", "0/1", "0/4", "0/5", "1/0", "1/1", "1/2", "1/3", "1/4", "1/5", "1/6"]);
+      expect(unreadable.sort()).toEqual(["0/2", "0/3", "0/6"]);
+    }
+  });
+});
+
+describe("messages whose blocks were rolled and dropped", () => {
+  it("are found as before, with those that were not rolled", async () => {
+    const store = await RolledStore.open(7, { queues: 3 });
+    await store.send(120);
+    const everything = async () => {
+      const found: StoredMessage[] = [];
+      let after: string | undefined;
+      do {
+        const { items, next } = await page(await store.table.process(), {}, 50, after);
+        found.push(...items);
+        after = next;
+      } while (after !== undefined);
+      return found;
+    };
+    store.ripen();
+    await store.send(20);
+    const before = await everything();
+    expect(before.length).toBeGreaterThan(300);
+    await store.rollAndDrop();
+    expect(Math.min(...(await Promise.all([0, 1, 2].map((queueId) => store.rolledTo(queueId)))))).toBeGreaterThan(0);
+    expect(await store.index()).not.toEqual([]);
+    expect(await everything()).toEqual(before);
   });
 });
