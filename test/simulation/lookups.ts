@@ -36,12 +36,12 @@ async function lookUpOne(world: World, auditor: Auditor, ask: Ask): Promise<void
   if (keys.length > 0 && random.chance(0.6)) {
     const key = random.pick(keys);
     const found = await everyPage(ask, key);
-    if (found) auditor.lookups?.keyAnswered(key, found, before);
+    if (found) auditor.keyAnswered(key, found, before, world.nowMs);
     return;
   }
   const answer = await ask((broker) => broker.getMessage(messageId, { limit: 1 }));
   if (answer === SILENCE || (BrokerError.is(answer) && !NOT_THERE.has(answer.code))) return;
-  auditor.lookups?.idAnswered(messageId, BrokerError.is(answer) ? undefined : answer.message, before);
+  auditor.idAnswered(messageId, BrokerError.is(answer) ? undefined : answer.message, before, world.nowMs);
 }
 
 const NOT_THERE: ReadonlySet<string> = new Set(["MESSAGE_NOT_FOUND", "MESSAGE_EXPIRED"]);

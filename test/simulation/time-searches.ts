@@ -38,5 +38,5 @@ async function search(
   if (![...before.values()].some(({ storedAtMs }) => storedAtMs < timestampMs)) return;
   const answer = await ask((broker) => broker.offsetAt(TOPIC, queueId, { timestampMs, boundary }));
   if (answer === SILENCE || BrokerError.is(answer)) return;
-  auditor.timeAnswered({ queueId, timestampMs, boundary, offset: answer.offset }, before);
+  auditor.timeAnswered({ queueId, timestampMs, boundary, offset: answer.offset }, before, world.nowMs);
 }

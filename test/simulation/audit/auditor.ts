@@ -1,3 +1,4 @@
+import type { StoredMessage } from "../../../core/terms.ts";
 import { runLengthCompressor } from "../run-length-compressor.ts";
 import { isKeptFromGroup, mayBeKept, mayBeUnreadable, TOPIC } from "../scenario.ts";
 import type { Written } from "./chain-memory.ts";
@@ -163,8 +164,27 @@ export class Auditor {
     return queueIds.flatMap((queueId) => this.lookups?.lookable(queueId, this.keptIn(queueId, untilMs)) ?? []);
   }
 
-  timeAnswered(asked: TimeAsked, before: ReadonlyMap<number, Written>): void {
-    if (this.rolled) this.times.answered(asked, before, this.rolled.written(asked.queueId));
+  /** A lookup of a key was answered: of what was there before it, what is kept still must be found. */
+  keyAnswered(key: string, found: readonly StoredMessage[], before: readonly Lookable[], nowMs: number): void {
+    this.lookups?.keyAnswered(key, found, this.#stillKept(before, nowMs));
+  }
+
+  /** The same of an id; `undefined`: it was not found. */
+  idAnswered(messageId: string, found: StoredMessage | undefined, before: readonly Lookable[], nowMs: number): void {
+    this.lookups?.idAnswered(messageId, found, this.#stillKept(before, nowMs));
+  }
+
+  /** The retention may have been lowered meanwhile. */
+  #stillKept(before: readonly Lookable[], nowMs: number): readonly Lookable[] {
+    const kept = new Map([...new Set(before.map(({ queueId }) => queueId))].map((id) => [id, this.keptIn(id, nowMs)]));
+    return before.filter(({ queueId, offset }) => kept.get(queueId)?.has(offset));
+  }
+
+  timeAnswered(asked: TimeAsked, before: ReadonlyMap<number, Written>, nowMs: number): void {
+    if (!this.rolled) return;
+    const kept = this.keptIn(asked.queueId, nowMs);
+    const still = new Map([...before].filter(([offset]) => kept.has(offset)));
+    this.times.answered(asked, still, this.rolled.written(asked.queueId));
   }
 
   repeated(send: KnownSend, answer: RepeatAnswer, nowMs: number): void {
