@@ -444,10 +444,10 @@ export const SCENARIOS = {
     losesReplies: true,
     ages: 3,
     retentionHours: [24, 72],
-    runMs: [130_000, 220_000],
+    runMs: [130_000, 160_000],
     pace: 40,
     operators: ["roll", "changeRetention", "pull", "repeat", "askTimes", "makeBriefly"],
-    sending: { ...filling, producers: 1, pauseMs: [50, 10_000] },
+    sending: { ...filling, producers: 1, pauseMs: [50, 6_000] },
     consuming: { ...consuming, consumers: 1, pauseMs: 20_000, max: [8, 32], waitMs: [0], workMs: [0, 50, 500], nack: 0.1 },
   },
   /** Some read without a group while others read with one. */
