@@ -16,7 +16,7 @@ const END_MS = 300_000;
 const settings = {
   ...SOLE_PROCESS,
   rollBytesMin: 100,
-  rollSizes: { segmentBytes: 4_000, dueAgeMs: 200, pages: { least: 1_500, most: 2_000 } },
+  rollSettings: { segmentBytes: 4_000, dueAgeMs: 200, pages: { least: 1_500, most: 2_000 } },
 };
 
 /**

@@ -321,7 +321,7 @@ const SOLE_PROCESS_SMALL = { ...SOLE_PROCESS, inlineFrameBytesMax: SMALL.inlineF
 /** What a few messages fill: a segment of several pages, soon due. */
 const rollsOf = (random: SeededRandom) => ({
   rollBytesMin: random.pick([100, 300, 800]),
-  rollSizes: {
+  rollSettings: {
     segmentBytes: random.pick([4_000, 12_000]),
     dueAgeMs: random.pick([200, 600]),
     pages: { least: 1_500, most: 2_000 },
