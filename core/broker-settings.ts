@@ -6,7 +6,7 @@ import {
 } from "./log/log-limits.ts";
 import type { LogSettings } from "./log/log-settings.ts";
 import type { QueueChoicePolicy } from "./produce/queue-choice.ts";
-import type { RollSizes } from "./roller/roll-limits.ts";
+import type { RollSettings } from "./roller/roll-limits.ts";
 
 /** The settings that differ between one process on a disk and handlers that share stores billed by the request. */
 export interface BrokerSettings extends LogSettings {
@@ -23,7 +23,7 @@ export interface BrokerSettings extends LogSettings {
   /** A run of a queue that is worth a place in a segment, in bytes, once it is some minutes old. */
   readonly rollBytesMin: number;
   /** Default: those of `roll-limits.ts`. */
-  readonly rollSizes?: RollSizes | undefined;
+  readonly rollSettings?: RollSettings | undefined;
   /** How often a waiting request looks for other processes' writes: after `firstMs`, then less and less often. */
   readonly polling: { readonly firstMs: number; readonly mostMs: number } | undefined;
 }

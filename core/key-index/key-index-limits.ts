@@ -3,14 +3,14 @@
 const KIB = 1_024;
 
 /** What is merged together. A history of few messages wants less. */
-export interface MergeSizes {
+export interface MergeSettings {
   /** So many files of a level are merged into one of the next. */
   readonly files: number;
   /** Entries of a merged file's object. */
   readonly entries: number;
 }
 /** 460,000 entries are 8 MB. */
-export const MERGE_SIZES: MergeSizes = { files: 16, entries: 460_000 };
+export const MERGE_SETTINGS: MergeSettings = { files: 16, entries: 460_000 };
 /** Files of more objects than this are not merged: the item of the merged file would be too large. */
 export const PARTS_MAX = 4_000;
 /** A level whose files all end up in the next one. The last is never merged: 16 to the ninth segments. */

@@ -4,13 +4,20 @@ import { objectExpiryOf } from "../log/retention.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
 import type { Reading } from "../ports/reading.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
-import type { RollSizes } from "../roller/roll-limits.ts";
+import type { RollSettings } from "../roller/roll-limits.ts";
 import { compareKeys, type KeyEntry, KeyWriter } from "../segments/key-section.ts";
 import { repeatUnknown } from "../store/repeat-unknown.ts";
 import type { StoreDependencies } from "../store/store-dependencies.ts";
 import { KeyCursor } from "./key-cursor.ts";
 import { type KeyFile, type KeyPart, keyFileItem, keyFileOf } from "./key-file.ts";
-import { ENTRIES_PER_PAUSE, LEVELS_MAX, MERGE_CHUNKS, MERGE_SIZES, type MergeSizes, PARTS_MAX } from "./key-index-limits.ts";
+import {
+  ENTRIES_PER_PAUSE,
+  LEVELS_MAX,
+  MERGE_CHUNKS,
+  MERGE_SETTINGS,
+  type MergeSettings,
+  PARTS_MAX,
+} from "./key-index-limits.ts";
 import { asFarAs, inputKey, type KeyMerge, keyMergeItem, keyMergeOf } from "./key-merge.ts";
 import { type ListedFile, listKeyFiles } from "./list-key-files.ts";
 
@@ -21,7 +28,7 @@ const HIGHEST = Number.POSITIVE_INFINITY;
 export interface MergeDependencies extends StoreDependencies {
   readonly objects: ObjectStore;
   readonly reading: Pick<Reading, "pause">;
-  readonly settings: { readonly rollSizes?: Pick<RollSizes, "merges"> | undefined };
+  readonly settings: { readonly rollSettings?: Pick<RollSettings, "merges"> | undefined };
 }
 
 /**
@@ -37,7 +44,7 @@ export async function mergeKeyFiles(store: MergeDependencies, isOver: () => bool
   const left = new Set<string>();
   let corrupt: StoreCorrupt | undefined;
   for (;;) {
-    const due = dueOf(await listKeyFiles(store.items, store.clock.nowMs()), left, sizesOf(store).files);
+    const due = dueOf(await listKeyFiles(store.items, store.clock.nowMs()), left, settingsOf(store).files);
     if (!due && corrupt) throw corrupt;
     if (!due) return true;
     try {
@@ -50,7 +57,7 @@ export async function mergeKeyFiles(store: MergeDependencies, isOver: () => bool
   }
 }
 
-const sizesOf = ({ settings }: MergeDependencies): MergeSizes => settings.rollSizes?.merges ?? MERGE_SIZES;
+const settingsOf = ({ settings }: MergeDependencies): MergeSettings => settings.rollSettings?.merges ?? MERGE_SETTINGS;
 
 type DueFiles = readonly [ListedFile, ...ListedFile[]];
 
@@ -116,7 +123,7 @@ async function merged(
   after: KeyEntry | undefined,
 ): Promise<{ readonly entries: KeyWriter; readonly last: KeyEntry | undefined }> {
   const { objects, reading } = store;
-  const partEntries = sizesOf(store).entries;
+  const partEntries = settingsOf(store).entries;
   const heads: Head[] = [];
   for (const file of files) {
     const cursor = new KeyCursor(objects, file, { from: after ?? FIRST, highestHash: HIGHEST, chunksPerRead: MERGE_CHUNKS });

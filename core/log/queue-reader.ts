@@ -2,7 +2,7 @@ import { LRUCache } from "lru-cache";
 import { blockKey, offsetSk, queuePk } from "../keys.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ItemStore } from "../ports/item-store.ts";
-import type { ObjectStore } from "../ports/object-store.ts";
+import { StoreCorrupt } from "../ports/store-failures.ts";
 import type { StoredAt } from "../requests.ts";
 import type { LookBehind } from "../segments/segment-limits.ts";
 import { SegmentReader } from "../segments/segment-reader.ts";
@@ -12,6 +12,7 @@ import { type Block, blockOf, isLive, isOpen, nextBase, offsetOfFrame, storedUnt
 import { BlockPages } from "./block-pages.ts";
 import { firstStored } from "./first-stored.ts";
 import { BLOCK_CACHE_BYTES, QUEUE_ENDS_MAX, SMALL_BLOCK_BYTES, SMALL_BLOCKS_PER_QUERY } from "./log-limits.ts";
+import type { LogDependencies } from "./log-settings.ts";
 import type { Queue, QueueName } from "./queue.ts";
 import { horizonMs } from "./retention.ts";
 import { type Run, RunWalk, type Seen } from "./run-walk.ts";
@@ -40,10 +41,7 @@ export class QueueReader {
   readonly #full = new SpanCache<Block>(BLOCK_CACHE_BYTES, ({ bytes }) => bytes + 300);
   readonly #segments: SegmentReader;
 
-  constructor(
-    store: { readonly items: ItemStore; readonly objects: ObjectStore; readonly clock: Clock },
-    lookBehind?: LookBehind,
-  ) {
+  constructor(store: Pick<LogDependencies, "items" | "objects" | "clock">, lookBehind?: LookBehind) {
     this.#items = store.items;
     this.#pages = new BlockPages(store.items);
     this.#clock = store.clock;
@@ -119,11 +117,22 @@ export class QueueReader {
     return found;
   }
 
-  /** The block that holds a frame which was stored in the block at `base`, and the frame's offset; `undefined` once it is gone. */
+  /**
+   * The block that holds a frame which was stored in the block at `base`, and the frame's offset; `undefined` once it is gone.
+   * Errors: `StoreUnavailable`; `StoreCorrupt` if the block cannot be read, and no segment has the frame.
+   */
   async find(queue: QueueName, base: number, frameId: Uint8Array): Promise<{ block: Block; offset: number } | undefined> {
-    const item = await this.#items.get(blockKey(queue.topicUid, queue.queueId, base));
-    if (!item) return this.#segments.find(queue, base, frameId);
-    const block = blockOf(item);
+    let block: Block;
+    try {
+      const item = await this.#items.get(blockKey(queue.topicUid, queue.queueId, base));
+      if (!item) return await this.#segments.find(queue, base, frameId);
+      block = blockOf(item);
+    } catch (error) {
+      if (!StoreCorrupt.is(error)) throw error;
+      const copy = await this.#segments.find(queue, base, frameId);
+      if (copy) return copy;
+      throw error;
+    }
     const offset = offsetOfFrame(block, frameId);
     return offset === undefined ? undefined : { block, offset };
   }

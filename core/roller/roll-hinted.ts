@@ -5,7 +5,7 @@ import { everyItem, keyAfter } from "../store/every-item.ts";
 import type { Topic } from "../terms.ts";
 import { topicOf } from "../topic/topic-codec.ts";
 import { rollHintOf } from "./roll-hint.ts";
-import { HINTS_PER_PAGE, ROLL_SIZES, SWEEP_EVERY_MS, TOPICS_PER_PAGE } from "./roll-limits.ts";
+import { HINTS_PER_PAGE, ROLL_SETTINGS, SWEEP_EVERY_MS, TOPICS_PER_PAGE } from "./roll-limits.ts";
 import { rollSweepItem, rollSweepOf } from "./roll-sweep.ts";
 import { type RollDependencies, Roller } from "./roller.ts";
 
@@ -38,7 +38,7 @@ type Roll = (topic: Topic, queueId: number) => Promise<void>;
 /** A hint goes before its queue is rolled: one that is put meanwhile stays. */
 async function takeHints({ items, clock, settings }: RollDependencies, roll: Roll, isOver: () => boolean): Promise<boolean> {
   const page = await items.query({ pk: ROLL_HINTS_PK, limit: HINTS_PER_PAGE, consistent: false });
-  const { dueAgeMs } = settings.rollSizes ?? ROLL_SIZES;
+  const { dueAgeMs } = settings.rollSettings ?? ROLL_SETTINGS;
   const ripe = page.items.map(rollHintOf).filter(({ putAtMs }) => putAtMs <= clock.nowMs() - dueAgeMs);
   if (ripe.length === 0) return true;
   const topics = new Map<string, Topic>();

@@ -1,5 +1,5 @@
-import { MERGE_SIZES, type MergeSizes } from "../key-index/key-index-limits.ts";
-import { PAGE_SIZES, type PageSizes } from "../segments/segment-limits.ts";
+import { MERGE_SETTINGS, type MergeSettings } from "../key-index/key-index-limits.ts";
+import { PAGE_SETTINGS, type PageSettings } from "../segments/segment-limits.ts";
 
 /** Limits of rolling. */
 
@@ -8,25 +8,25 @@ const MIB = 1_024 * KIB;
 const MINUTE_MS = 60_000;
 
 /** What is rolled together, and when. A history of few messages wants less of all. */
-export interface RollSizes {
+export interface RollSettings {
   /** A segment is ended at this size. A queue with half as much to roll is due at once, */
   readonly segmentBytes: number;
   /** and with less, once its oldest message is so old. */
   readonly dueAgeMs: number;
-  readonly pages: PageSizes;
+  readonly pages: PageSettings;
   /** Of the keys of segments. */
-  readonly merges: MergeSizes;
+  readonly merges: MergeSettings;
 }
-export const ROLL_SIZES: RollSizes = {
+export const ROLL_SETTINGS: RollSettings = {
   segmentBytes: 8 * MIB,
   dueAgeMs: 10 * MINUTE_MS,
-  pages: PAGE_SIZES,
-  merges: MERGE_SIZES,
+  pages: PAGE_SETTINGS,
+  merges: MERGE_SETTINGS,
 };
 /** With less room than this a segment is ended before another queue's run is added: short runs cost as many items as long ones. */
-export const roomBytesMin = ({ segmentBytes }: RollSizes): number => segmentBytes / 8;
+export const roomBytesMin = ({ segmentBytes }: RollSettings): number => segmentBytes / 8;
 /** Of segments that gather runs of several queues, one for each retention class. */
-export const gatheredBytesMax = ({ segmentBytes }: RollSizes): number => 2 * segmentBytes;
+export const gatheredBytesMax = ({ segmentBytes }: RollSettings): number => 2 * segmentBytes;
 /** What is about to expire is left where it is. */
 export const LIFE_LEFT_HOURS_MIN = 6;
 /** Blocks read by one query. */

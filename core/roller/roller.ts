@@ -20,13 +20,13 @@ import type { StoreDependencies } from "../store/store-dependencies.ts";
 import type { Topic } from "../terms.ts";
 import { topicOf } from "../topic/topic-codec.ts";
 import { type CollectedRun, collectRun, lastExpiryOf, newestMsOf } from "./collect-run.ts";
-import { gatheredBytesMax, LIFE_LEFT_HOURS_MIN, ROLL_SIZES, type RollSizes, roomBytesMin } from "./roll-limits.ts";
+import { gatheredBytesMax, LIFE_LEFT_HOURS_MIN, ROLL_SETTINGS, type RollSettings, roomBytesMin } from "./roll-limits.ts";
 
 const HOUR_MS = 3_600_000;
 
 export interface RollDependencies extends StoreDependencies {
   readonly objects: ObjectStore;
-  readonly settings: Pick<BrokerSettings, "rollBytesMin" | "rollSizes">;
+  readonly settings: Pick<BrokerSettings, "rollBytesMin" | "rollSettings">;
   readonly reading: Pick<Reading, "pause">;
   readonly log: Pick<QueueLog, "names">;
 }
@@ -60,7 +60,7 @@ interface Gathered {
  */
 export class Roller {
   readonly #store: RollDependencies;
-  readonly #sizes: RollSizes;
+  readonly #sizes: RollSettings;
   readonly #pages: BlockPages;
   /** How far each queue is known to be rolled. */
   readonly rolled = new Map<string, RolledQueue>();
@@ -69,7 +69,7 @@ export class Roller {
 
   constructor(store: RollDependencies) {
     this.#store = store;
-    this.#sizes = store.settings.rollSizes ?? ROLL_SIZES;
+    this.#sizes = store.settings.rollSettings ?? ROLL_SETTINGS;
     this.#pages = new BlockPages(store.items);
   }
 

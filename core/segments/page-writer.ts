@@ -1,6 +1,6 @@
 import { blockHeadBytes, encodePage, frameBytes, type PageBlock, type PagePlace, pageHeadBytes } from "./page-codec.ts";
 import type { Piece } from "./pieces.ts";
-import type { PageSizes } from "./segment-limits.ts";
+import type { PageSettings } from "./segment-limits.ts";
 
 /** A block that frames are added to. */
 interface GrowingBlock extends PageBlock {
@@ -11,7 +11,7 @@ interface GrowingBlock extends PageBlock {
 /** Gathers the pieces of one page, as few blocks of it as store times allow. Frames are kept as views until it is encoded. */
 export class PageWriter {
   readonly #place: PagePlace;
-  readonly #sizes: PageSizes;
+  readonly #sizes: PageSettings;
   readonly #blocks: GrowingBlock[] = [];
   /** Of all but the heads of blocks. */
   #bytes: number;
@@ -21,7 +21,7 @@ export class PageWriter {
   /** The newest store time in the last block; `undefined` where that takes no more frames. */
   #untilMs: number | undefined;
 
-  constructor(place: PagePlace, sizes: PageSizes) {
+  constructor(place: PagePlace, sizes: PageSettings) {
     this.#place = place;
     this.#sizes = sizes;
     this.#bytes = pageHeadBytes(place);

@@ -3,7 +3,7 @@ import { StoreMisuse } from "../ports/store-failures.ts";
 import { PageWriter } from "./page-writer.ts";
 import { type Piece, piecesOf } from "./pieces.ts";
 import type { PageEntry, SegmentRun } from "./segment-format.ts";
-import type { PageSizes } from "./segment-limits.ts";
+import type { PageSettings } from "./segment-limits.ts";
 
 /** Whose run it is. A segment says the topic's name for whoever has nothing but the segment. */
 export type RunQueue = Pick<SegmentRun, "topicUid" | "topic" | "queueId">;
@@ -16,14 +16,14 @@ export class RunWriter {
   readonly queue: RunQueue;
   readonly base: number;
   readonly #take: TakePage;
-  readonly #sizes: PageSizes;
+  readonly #sizes: PageSettings;
   readonly #pages: PageEntry[] = [];
   #page: PageWriter;
   #next: number;
   #storedFromMs = Number.POSITIVE_INFINITY;
   #storedUntilMs = 0;
 
-  constructor(queue: RunQueue, base: number, take: TakePage, sizes: PageSizes) {
+  constructor(queue: RunQueue, base: number, take: TakePage, sizes: PageSettings) {
     this.queue = queue;
     this.base = base;
     this.#take = take;

@@ -9,11 +9,11 @@ export const PAGE_BYTES_MIN = 64 * KIB;
 /** A page ends before a frame that would make it larger than this, once it is not too small. */
 export const PAGE_BYTES_MAX = 128 * KIB;
 /** How large pages are, in bytes. */
-export interface PageSizes {
+export interface PageSettings {
   readonly least: number;
   readonly most: number;
 }
-export const PAGE_SIZES: PageSizes = { least: PAGE_BYTES_MIN, most: PAGE_BYTES_MAX };
+export const PAGE_SETTINGS: PageSettings = { least: PAGE_BYTES_MIN, most: PAGE_BYTES_MAX };
 /** What one put takes. */
 export const SEGMENT_BYTES_MAX = OBJECT_BYTES_MAX;
 /** As many as an entry of the keys can tell apart. */

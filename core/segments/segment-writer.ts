@@ -7,7 +7,7 @@ import { encodeDirectory, runBytesMax } from "./directory.ts";
 import { encodeKeys, type KeyEntry, keySectionBytes } from "./key-section.ts";
 import { type RunQueue, RunWriter } from "./run-writer.ts";
 import { SEGMENT_HEAD, type SegmentRun } from "./segment-format.ts";
-import { PAGE_SIZES, type PageSizes, SEGMENT_BYTES_MAX, SEGMENT_RUNS_MAX } from "./segment-limits.ts";
+import { PAGE_SETTINGS, type PageSettings, SEGMENT_BYTES_MAX, SEGMENT_RUNS_MAX } from "./segment-limits.ts";
 import { encodeTrailer, TRAILER_BYTES } from "./trailer.ts";
 
 /** An object that is ready to be stored, and what it holds. */
@@ -23,7 +23,7 @@ export interface Segment {
  * whoever writes looks at `bytesMax` and ends it in time.
  */
 export class SegmentWriter {
-  readonly #sizes: PageSizes;
+  readonly #sizes: PageSettings;
   readonly #pages: Uint8Array[] = [];
   readonly #runs: SegmentRun[] = [];
   readonly #keys: KeyEntry[] = [];
@@ -33,7 +33,7 @@ export class SegmentWriter {
   /** The most that the directory takes for the runs that are ended. */
   #runsBytesMax = 0;
 
-  constructor(sizes = PAGE_SIZES) {
+  constructor(sizes = PAGE_SETTINGS) {
     this.#sizes = sizes;
   }
 

@@ -41,7 +41,7 @@ export interface Slowness {
 /** A call may be applied a quarter of an hour late, and a process may be frozen for longer than an hour. */
 export const VERY_SLOW: Slowness = { lateMsMax: 900_000, freezeMsMax: 6_000_000 };
 /** Where one process is alone on its store: a call takes effect while whoever sent it is about to give up, and not much later. */
-export const QUITE_SLOW: Slowness = { lateMsMax: 15_000, freezeMsMax: 20_000 };
+export const QUITE_SLOW: Slowness = { lateMsMax: 30_000, freezeMsMax: 15_000 };
 /** A process may be frozen for more than a day. */
 export const STALLING: Slowness = { lateMsMax: 900_000, freezeMsMax: 120_000_000 };
 const USUAL: Slowness = { lateMsMax: LATE_MS_MAX, freezeMsMax: FREEZE_MS_MAX };

@@ -20,17 +20,26 @@ const OVERLAPPING = 0.25;
 const CALL_MS = 15_000;
 const SETTLED_MS = 240_000;
 
-/** How often a roller stalls between a segment and its commit. */
-const STALLS = 0.15;
+/** How often a roller stalls when it has stored a segment, before the commit, and when it has read one, before it drops blocks. */
+const STALLS = { stored: 0.15, read: 0.02 };
 
-/** The objects of a roller, which stalls when it has stored a segment, and then goes on with what it had in hand. */
-export const stallingAtCommits = (objects: ObjectStore, world: World, mostMs: number): ObjectStore => ({
-  put: async (key, bytes, options) => {
-    await objects.put(key, bytes, options);
-    if (key.endsWith(".seg") && world.random.chance(STALLS)) await world.sleep(world.random.integer(1_000, mostMs));
-  },
-  getRange: (key, offset, length) => objects.getRange(key, offset, length),
-});
+/** The objects of a roller, which stalls with something in hand, and then goes on with it. */
+export const stalling = (objects: ObjectStore, world: World, mostMs: number): ObjectStore => {
+  const stall = async (key: string, chance: number): Promise<void> => {
+    if (key.endsWith(".seg") && world.random.chance(chance)) await world.sleep(world.random.integer(1_000, mostMs));
+  };
+  return {
+    put: async (key, bytes, options) => {
+      await objects.put(key, bytes, options);
+      await stall(key, STALLS.stored);
+    },
+    getRange: async (key, offset, length) => {
+      const bytes = await objects.getRange(key, offset, length);
+      await stall(key, STALLS.read);
+      return bytes;
+    },
+  };
+};
 
 /** Rolls while others send and read: with its own process where several share a store, and else beside them. */
 export async function roll(stage: Stage): Promise<void> {

@@ -18,7 +18,7 @@ import { Handler } from "./handler.ts";
 import { OPERATORS } from "./operators.ts";
 import { produce } from "./producer.ts";
 import { WINDOW_MS } from "./repeats.ts";
-import { failed, rollAtLast, stallingAtCommits } from "./rollers.ts";
+import { failed, rollAtLast, stalling } from "./rollers.ts";
 import type { Plant } from "./sabotage.ts";
 import { GROUP, REDRIVEN_QUEUE, type Scenario, TOPIC } from "./scenario.ts";
 import { SCENARIOS, type ScenarioName } from "./scenarios.ts";
@@ -254,18 +254,19 @@ class History {
     const { world, table } = this;
     const sole = this.#scenario.soleProcess === true;
     const skewMarginMs = sole ? 0 : 2 * SKEW_MS;
-    const slowness = leaps ? STALLING : sole ? QUITE_SLOW : VERY_SLOW;
+    const stalls = leaps ? STALLING : VERY_SLOW;
     return new Handler(
       "roller",
       world,
-      { items: table.items, objects: stallingAtCommits(table.unreadObjects, world, slowness.freezeMsMax) },
+      { items: table.items, objects: stalling(table.unreadObjects, world, stalls.freezeMsMax) },
       {
         skewMs: sole ? 0 : world.random.integer(-SKEW_MS, SKEW_MS),
         skewMarginMs,
         settings: { ...this.#settings, skewMarginMs },
-        rates: () => (this.#rates === NO_FAULTS ? NO_FAULTS : { ...this.#rates, freeze: this.#rates.freeze + STALLS }),
+        rates: () =>
+          this.#rates === NO_FAULTS ? NO_FAULTS : { ...this.#rates, freeze: this.#rates.freeze + (sole ? 0 : STALLS) },
         sleepMs: this.#options.plant?.sleepMs,
-        slowness,
+        slowness: sole ? QUITE_SLOW : stalls,
         dependencies: { onFailure: (error) => failed(error, this.auditor) },
       },
     );
@@ -324,7 +325,7 @@ const SOLE_PROCESS_SMALL = { ...SOLE_PROCESS, inlineFrameBytesMax: SMALL.inlineF
 /** What a few messages fill: a segment of several pages, soon due. */
 const rollsOf = (random: SeededRandom) => ({
   rollBytesMin: random.pick([100, 300, 800]),
-  rollSizes: {
+  rollSettings: {
     segmentBytes: random.pick([4_000, 12_000]),
     dueAgeMs: random.pick([200, 600]),
     pages: { least: 1_500, most: 2_000 },

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { NOTHING_ROLLED } from "./audit/rolled-auditor.ts";
+import { playLateCreate } from "./late-create.ts";
 import type { Plant } from "./sabotage.ts";
 import {
   copiesDeadLetters,
@@ -48,6 +49,7 @@ import {
   believesGaps,
   believesInGaps,
   deletesRolledObjects,
+  dropsAtOnce,
   dropsRolledTails,
   forgetsRolledSends,
   keepsNoWatermark,
@@ -69,7 +71,7 @@ const PLANT_SEEDS = 300;
 /** Histories in which every limit of the table should be met. */
 const SHAPED_SEEDS_MAX = 60;
 /** Histories that roll. */
-const ROLLED_SEEDS = 20;
+const ROLLED_SEEDS = 12;
 
 describe("send, receive and settle over failing stores", () => {
   for (let from = 1; from <= SEEDS; from += SEEDS_PER_TEST) {
@@ -211,6 +213,11 @@ describe("the auditors find planted bugs", () => {
 
   it("S7: a repeat of a send that is looked up in the chain only", async () => {
     expect(await forgetsRolledSends(() => found("S7", { scenario: "rolledAlone" }))).toBe(true);
+  });
+
+  it("I3: a block that is dropped while a write of another to its place is on its way", async () => {
+    expect(await playLateCreate({})).toEqual([]);
+    expect(await playLateCreate(dropsAtOnce)).toContainEqual(expect.stringMatching(/^I3 /));
   });
 
   it("I4: a lease that is over before the slowest clock says so", async () => {

@@ -16,7 +16,9 @@ export const DAY_MS = 86_400_000;
 const CLASS_DAYS = 7;
 export const PART_ENTRIES = 500;
 
-export const mergesOf = (entries: number): MergeDependencies["settings"] => ({ rollSizes: { merges: { files: 16, entries } } });
+export const mergesOf = (entries: number): MergeDependencies["settings"] => ({
+  rollSettings: { merges: { files: 16, entries } },
+});
 
 /** Stores with key files, and what is in them. */
 export class KeyFiles {

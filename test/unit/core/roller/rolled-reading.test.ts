@@ -145,7 +145,24 @@ describe("a queue whose blocks left for segments", () => {
     expect(await store.seen()).toEqual(before);
   });
 
-  it("finds a known send where it is", async () => {
+  it("finds a known send where its block cannot be read any more", async () => {
+    const store = await RolledStore.open(4);
+    const once = () =>
+      store.broker.sendMessages("orders", [
+        { body: Buffer.from("x"), once: { kind: "key", key: "payment", windowMs: 24 * HOUR_MS } },
+      ]);
+    await store.send(10);
+    const [first] = await once();
+    await store.send(10);
+    store.ripen();
+    await store.roll();
+    for (const block of await store.blocks()) await store.table.items.put({ ...block, f: "?" });
+    const again = await store.table.process();
+    const repeat = { body: Buffer.from("x"), once: { kind: "key", key: "payment", windowMs: 24 * HOUR_MS } } as const;
+    expect((await again.sendMessages("orders", [repeat]))[0]).toMatchObject({ ...(first as object), duplicate: true });
+  });
+
+  it("finds a known send where its block has gone", async () => {
     const store = await RolledStore.open(4);
     const once = () =>
       store.broker.sendMessages("orders", [
