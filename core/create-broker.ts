@@ -28,7 +28,7 @@ import { bodyBytes } from "./message/body-bytes.ts";
 import type { Doorbell } from "./ports/doorbell.ts";
 import { type Events, UNHEARD } from "./ports/events.ts";
 import type { HearGauges } from "./ports/gauges.ts";
-import { type Reading, UNBOUNDED_READING } from "./ports/reading.ts";
+import { type Background, type Reading, UNBOUNDED_READING } from "./ports/reading.ts";
 import type { Signer } from "./ports/signer.ts";
 import { QueueChoice } from "./produce/queue-choice.ts";
 import { sendMessages } from "./produce/send-messages.ts";
@@ -65,6 +65,8 @@ export interface BrokerDependencies extends LogDependencies, TransactionDependen
   readonly doorbell?: Doorbell | undefined;
   /** Default: every read runs at once. */
   readonly reading?: Reading | undefined;
+  /** When rolling goes on. Default: as reading does. */
+  readonly background?: Background | undefined;
   /** Told what happens to messages without a caller knowing. */
   readonly events?: Events | undefined;
   /** Told failures of work that no caller waits for. */
@@ -194,7 +196,7 @@ function assemble(dependencies: BrokerDependencies, { signingKey, format, timerS
   };
   // In a process that is alone on its store, receives and settles use a clock that does not step back.
   const delivering = { ...consuming, clock: new LeaseClock(clock, settings.soleProcess) };
-  const rolling = { ...dependencies, format, reading, onFailure };
+  const rolling = { ...dependencies, format, reading: dependencies.background ?? reading, onFailure };
   const redriving = { ...consuming, groups, choice, bell: new RedriveBell(), onFailure };
   return {
     topics,

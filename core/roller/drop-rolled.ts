@@ -13,18 +13,20 @@ import type { RollDependencies, RolledQueue } from "./roller.ts";
  * key would be taken again. Never the last of the chain, from which senders go on. Each copy is read before its block goes, so a segment
  * that the disk has lost or garbled costs nothing.
  *
- * Dropping twice, or half, changes nothing: readers find both copies equal.
+ * Dropping twice, or half, changes nothing: readers find both copies equal. It answers all that was ever dropped of the queue, since
+ * whoever deleted a block may have died before its room was given back.
  */
 export async function dropRolled(
   store: Pick<RollDependencies, "items" | "objects" | "clock" | "reading">,
   { queue, end }: RolledQueue,
   signal: AbortSignal,
-): Promise<DroppedBlocks | undefined> {
+): Promise<DroppedBlocks> {
   const { items } = store;
   const pk = queuePk(queue.topicUid, queue.queueId);
   const pages = new BlockPages(items);
+  const keyOf = (base: number): Key => blockKey(queue.topicUid, queue.queueId, base);
   const copies = new Copies(new SegmentReader(store), queue);
-  let dropped: DroppedBlocks | undefined;
+  let bytes = 0;
   for (let from = 0; !signal.aborted; ) {
     const { blocks, more } = await pages.ascending(pk, from, BLOCKS_PER_PAGE);
     const going: Block[] = [];
@@ -35,18 +37,14 @@ export async function dropRolled(
       await store.reading.pause();
     }
     if (signal.aborted) break;
-    const keyOf = ({ base }: Block): Key => blockKey(queue.topicUid, queue.queueId, base);
-    await Promise.all(going.map((block) => items.delete(keyOf(block), { when: countAsRead(block) })));
-    const [first, newest] = [going[0], going.at(-1)];
-    if (first && newest) {
-      const bytes = going.reduce((sum, block) => sum + block.bytes, dropped?.bytes ?? 0);
-      dropped = { first: dropped?.first ?? keyOf(first), last: keyOf(newest), bytes };
-    }
+    await Promise.all(going.map((block) => items.delete(keyOf(block.base), { when: countAsRead(block) })));
+    await store.reading.pause();
+    bytes += going.reduce((sum, block) => sum + block.bytes, 0);
     const last = blocks.at(-1);
     if (!more || !last || last.base === from || nextBase(last) > end) break;
     from = last.base;
   }
-  return dropped;
+  return { first: keyOf(0), last: keyOf(end), bytes };
 }
 
 /** What segments have of a queue, as it is stored now. */

@@ -61,7 +61,7 @@ export async function rollOn(
         if (rolled.end <= (droppedTo.get(pk) ?? 0)) continue;
         const blocks = await dropRolled(store, rolled, signal);
         droppedTo.set(pk, rolled.end);
-        if (blocks) await dropped(blocks);
+        await dropped(blocks);
       }
       const pass = await rollQueues(store, signal);
       complete = pass.complete;

@@ -8,7 +8,7 @@ import { EXPIRY_GUARD_SECONDS } from "../log/log-limits.ts";
 import type { QueueName } from "../log/queue.ts";
 import { horizonMs, objectExpiryOf } from "../log/retention.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
-import type { Reading } from "../ports/reading.ts";
+import type { Background } from "../ports/reading.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
 import { indexItem } from "../segments/index-item.ts";
 import type { SegmentRun } from "../segments/segment-format.ts";
@@ -32,7 +32,7 @@ const HOUR_MS = 3_600_000;
 export interface RollDependencies extends StoreDependencies {
   readonly objects: ObjectStore;
   readonly settings: Pick<BrokerSettings, "rollBytesMin">;
-  readonly reading: Pick<Reading, "pause">;
+  readonly reading: Background;
 }
 
 /** Below `end` a queue is in segments, or has expired. */
@@ -64,7 +64,7 @@ interface Gathered {
  */
 export class Roller {
   readonly #store: RollDependencies;
-  readonly #pages: BlockPages;
+  readonly #reads: { readonly pages: BlockPages; readonly reading: Background };
   /** How far each queue is known to be rolled. */
   readonly rolled = new Map<string, RolledQueue>();
   readonly #gathered = new Map<number, Gathered>();
@@ -72,7 +72,7 @@ export class Roller {
 
   constructor(store: RollDependencies) {
     this.#store = store;
-    this.#pages = new BlockPages(store.items);
+    this.#reads = { pages: new BlockPages(store.items), reading: store.reading };
   }
 
   /** Bytes that were collected so far. */
@@ -96,7 +96,7 @@ export class Roller {
       before = seen;
       const nowMs = this.#store.clock.nowMs();
       const horizon = horizonMs(topic, nowMs);
-      const run = await collectRun(this.#pages, queue, { from: seen, nowMs, horizonMs: horizon, bytesMax: SEGMENT_BYTES });
+      const run = await collectRun(this.#reads, queue, { from: seen, nowMs, horizonMs: horizon, bytesMax: SEGMENT_BYTES });
       const expiresAtSeconds = this.#isDue(run) ? await this.#expiryOf(topic, run) : undefined;
       if (expiresAtSeconds === undefined) return;
       await this.#gather(topic, queueId, run, { seen, expiresAtSeconds });

@@ -11,6 +11,7 @@ import { createSystemRandom } from "../runtime/random.ts";
 import { isRefusedForRoom } from "../runtime/refused-for-room.ts";
 import { awsPlaceOf, type ServerSettings } from "../runtime/server-settings.ts";
 import { hmacSigner } from "../runtime/signer.ts";
+import { SpareTime } from "../runtime/spare-time.ts";
 import { startSweeper } from "../runtime/sweeper.ts";
 import type { BrokerStores } from "../stores/broker-stores.ts";
 import { startBroker } from "../stores/start-broker.ts";
@@ -47,6 +48,7 @@ export async function startServer(settings: ServerSettings, log: Log): Promise<S
     random,
     events,
     reading,
+    background: new SpareTime(),
     onFailure,
     onGauges,
     timerShards,

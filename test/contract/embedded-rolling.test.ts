@@ -39,8 +39,7 @@ test("a disk gets the room of rolled blocks back, and what is in segments is the
   const rolling = { ...stores, clock, random, reading: UNBOUNDED_READING };
   await rollQueues(rolling, signal);
   for (const rolled of (await rollQueues(rolling, signal)).rolled.values()) {
-    const blocks = await dropRolled(rolling, rolled, signal);
-    if (blocks) await stores.disk?.reclaim(blocks);
+    await stores.disk?.reclaim(await dropRolled(rolling, rolled, signal));
   }
   const payload = MESSAGES * BYTES;
   expect((await bytesIn(directory.path, "items")) / payload).toBeLessThan(1 / 8);
