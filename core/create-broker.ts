@@ -27,7 +27,7 @@ import { QueueLog } from "./log/queue-log.ts";
 import { bodyBytes } from "./message/body-bytes.ts";
 import type { Doorbell } from "./ports/doorbell.ts";
 import { type Events, UNHEARD } from "./ports/events.ts";
-import type { HearGauges } from "./ports/gauges.ts";
+import type { HearGauges, HearRollGauges } from "./ports/gauges.ts";
 import { type Background, type Reading, UNBOUNDED_READING } from "./ports/reading.ts";
 import type { Signer } from "./ports/signer.ts";
 import { QueueChoice } from "./produce/queue-choice.ts";
@@ -73,6 +73,8 @@ export interface BrokerDependencies extends LogDependencies, TransactionDependen
   readonly onFailure?: ((error: unknown) => void) | undefined;
   /** Told how late timers are fired, if this process fires them. */
   readonly onGauges?: HearGauges | undefined;
+  /** Told how far rolling is behind, if this process rolls. */
+  readonly onRollGauges?: HearRollGauges | undefined;
   /** The minimum number of timer shards: TIMER_SHARDS to TIMER_SHARDS_MAX. The stored number is never lowered. */
   readonly timerShards?: number | undefined;
 }

@@ -1,11 +1,13 @@
 import { TOPICS_PK } from "../keys.ts";
 import type { DroppedBlocks } from "../log/drop-expired.ts";
+import type { RollGauges } from "../ports/gauges.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
 import { everyItem } from "../store/every-item.ts";
 import { topicOf } from "../topic/topic-codec.ts";
 import { dropRolled } from "./drop-rolled.ts";
 import { DROP_GRACE_MS, PASS_BYTES_MAX, ROLL_PAUSE_MS, TOPICS_PER_PAGE } from "./roll-limits.ts";
 import { type RollDependencies, type RolledQueue, Roller } from "./roller.ts";
+import { NOTHING_UNROLLED, together, unrolledOf } from "./unrolled.ts";
 
 export interface RollPass {
   readonly rolled: ReadonlyMap<string, RolledQueue>;
@@ -34,7 +36,23 @@ export async function rollQueues(store: RollDependencies, signal: AbortSignal): 
     if (isOver()) break;
   }
   if (!signal.aborted) await roller.end().catch(leavingOut);
-  return { rolled: roller.rolled, complete: !isOver(), corrupt };
+  const complete = !isOver();
+  if (!signal.aborted) store.onRollGauges?.(complete ? NOTHING_UNROLLED : await unrolled(store, signal));
+  return { rolled: roller.rolled, complete, corrupt };
+}
+
+/** What a pass that was over too soon has left of all queues. */
+async function unrolled(store: RollDependencies, signal: AbortSignal): Promise<RollGauges> {
+  let gauges = NOTHING_UNROLLED;
+  for await (const item of everyItem(store.items, { pk: TOPICS_PK, limit: TOPICS_PER_PAGE })) {
+    const { uid: topicUid, queuesEver } = topicOf(item);
+    for (let queueId = 0; queueId < queuesEver && !signal.aborted; queueId++) {
+      gauges = together(gauges, await unrolledOf(store, { topicUid, queueId }));
+      await store.reading.pause();
+    }
+    if (signal.aborted) break;
+  }
+  return gauges;
 }
 
 /**

@@ -7,6 +7,7 @@ import { BlockPages } from "../log/block-pages.ts";
 import { EXPIRY_GUARD_SECONDS } from "../log/log-limits.ts";
 import type { QueueName } from "../log/queue.ts";
 import { horizonMs, objectExpiryOf } from "../log/retention.ts";
+import type { HearRollGauges } from "../ports/gauges.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
 import type { Background } from "../ports/reading.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
@@ -33,6 +34,8 @@ export interface RollDependencies extends StoreDependencies {
   readonly objects: ObjectStore;
   readonly settings: Pick<BrokerSettings, "rollBytesMin">;
   readonly reading: Background;
+  /** Told how far rolling is behind, at the end of each pass. */
+  readonly onRollGauges?: HearRollGauges | undefined;
 }
 
 /** Below `end` a queue is in segments, or has expired. */

@@ -5,7 +5,7 @@ import { serveBroker } from "../http/node/serve-broker.ts";
 import { OPEN_DOCUMENTATION_PATHS } from "../http/routes/documentation.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { createEventLog } from "../runtime/event-log.ts";
-import { createGaugeLog } from "../runtime/gauge-log.ts";
+import { createGaugeLog, createRollGaugeLog } from "../runtime/gauge-log.ts";
 import type { Log } from "../runtime/log.ts";
 import { createSystemRandom } from "../runtime/random.ts";
 import { isRefusedForRoom } from "../runtime/refused-for-room.ts";
@@ -51,6 +51,7 @@ export async function startServer(settings: ServerSettings, log: Log): Promise<S
     background: new SpareTime(),
     onFailure,
     onGauges,
+    onRollGauges: createRollGaugeLog(log),
     timerShards,
     ...openWebhooks(settings),
   });

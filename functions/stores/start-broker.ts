@@ -14,6 +14,7 @@ export type BrokerSurroundings = Pick<
   | "background"
   | "onFailure"
   | "onGauges"
+  | "onRollGauges"
   | "timerShards"
   | "askProducer"
   | "webhookTargets"
