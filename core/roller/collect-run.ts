@@ -7,7 +7,7 @@ import { BLOCKS_PER_PAGE } from "./roll-limits.ts";
 
 /** Full blocks of a queue that follow one another. */
 export interface CollectedRun {
-  readonly blocks: readonly Block[];
+  readonly blocks: Block[];
   readonly bytes: number;
   /** There may be more behind them. */
   readonly more: boolean;

@@ -146,12 +146,13 @@ export class Roller {
     const gathered = this.#gathered.get(classDays) ?? { writer: new SegmentWriter(), parts: [] };
     this.#gathered.set(classDays, gathered);
     const { writer, parts } = gathered;
-    for (const block of blocks) {
+    const last = blocks.at(-1);
+    if (!last) return;
+    // A block is let go once it is written: a segment's worth of them is not in memory twice.
+    for (let block = blocks.shift(); block; block = blocks.shift()) {
       writer.append({ topicUid: uid, topic: name, queueId }, block);
       await this.#store.reading.pause();
     }
-    const last = blocks.at(-1);
-    if (!last) return;
     parts.push({ queue: { topicUid: uid, queueId }, seen, end: nextBase(last), expiresAtSeconds });
     this.#bytes += bytes;
     if (writer.bytesMax > SEGMENT_BYTES - ROOM_BYTES_MIN) await this.#end(classDays);

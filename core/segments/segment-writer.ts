@@ -70,6 +70,7 @@ export class SegmentWriter {
     const parts = [SEGMENT_HEAD, ...this.#pages, keys, directory, trailer];
     const out = new ByteWriter(parts.reduce((sum, part) => sum + part.length, 0));
     for (const part of parts) out.raw(part);
+    this.#pages.length = 0;
     if (out.length > SEGMENT_BYTES_MAX)
       throw new StoreMisuse(`a segment of ${out.length} bytes; the limit is ${SEGMENT_BYTES_MAX}`);
     return { object: out.view(), runs: this.#runs };
