@@ -27,8 +27,8 @@ import { QueueLog } from "./log/queue-log.ts";
 import { bodyBytes } from "./message/body-bytes.ts";
 import type { Doorbell } from "./ports/doorbell.ts";
 import { type Events, UNHEARD } from "./ports/events.ts";
-import type { HearGauges, HearRollGauges } from "./ports/gauges.ts";
-import { type Background, type Reading, UNBOUNDED_READING } from "./ports/reading.ts";
+import type { HearGauges } from "./ports/gauges.ts";
+import { type Reading, UNBOUNDED_READING } from "./ports/reading.ts";
 import type { Signer } from "./ports/signer.ts";
 import { QueueChoice } from "./produce/queue-choice.ts";
 import { sendMessages } from "./produce/send-messages.ts";
@@ -40,7 +40,7 @@ import { listUnreadable } from "./progress/unreadable-message.ts";
 import { offsetAt, pullMessages } from "./pull/pull-messages.ts";
 import { receiveMessages } from "./receive/receive-messages.ts";
 import { Rotation } from "./receive/rotation.ts";
-import { keepRolling, rollHinted } from "./roller/rolling.ts";
+import { keepRolling, type RollingOptions, rollHinted } from "./roller/rolling.ts";
 import { ReceiptHandles } from "./settle/receipt-handle.ts";
 import { settleMessages } from "./settle/settle-messages.ts";
 import { type OpenedStore, openStore } from "./store/open-store.ts";
@@ -58,23 +58,19 @@ import { Arrivals } from "./wake/arrivals.ts";
 import { TimerBell } from "./wake/timer-bell.ts";
 import { WaitingReceives } from "./wake/waiting-receives.ts";
 
-export interface BrokerDependencies extends LogDependencies, TransactionDependencies {
+export interface BrokerDependencies extends LogDependencies, TransactionDependencies, RollingOptions {
   readonly signer: Signer;
   readonly settings: BrokerSettings;
   /** Wakes the scanner, if it does not run in this process. */
   readonly doorbell?: Doorbell | undefined;
   /** Default: every read runs at once. */
   readonly reading?: Reading | undefined;
-  /** When rolling goes on. Default: as reading does. */
-  readonly background?: Background | undefined;
   /** Told what happens to messages without a caller knowing. */
   readonly events?: Events | undefined;
   /** Told failures of work that no caller waits for. */
   readonly onFailure?: ((error: unknown) => void) | undefined;
   /** Told how late timers are fired, if this process fires them. */
   readonly onGauges?: HearGauges | undefined;
-  /** Told how far rolling is behind, if this process rolls. */
-  readonly onRollGauges?: HearRollGauges | undefined;
   /** The minimum number of timer shards: TIMER_SHARDS to TIMER_SHARDS_MAX. The stored number is never lowered. */
   readonly timerShards?: number | undefined;
 }

@@ -10,7 +10,7 @@ export interface Reading {
 }
 
 /** For work that nobody waits for: it gives way to all other. */
-export type Background = Pick<Reading, "pause">;
+export type Yielding = Pick<Reading, "pause">;
 
 /** For a process that answers one request at a time. */
 export const UNBOUNDED_READING: Reading = { admit: (read) => read(), pause: () => Promise.resolve() };

@@ -2,7 +2,7 @@ import { queuePk } from "../keys.ts";
 import { type Block, isLive, isOpen, nextBase, storedUntilMs } from "../log/block.ts";
 import type { BlockPages } from "../log/block-pages.ts";
 import type { QueueName } from "../log/queue.ts";
-import type { Background } from "../ports/reading.ts";
+import type { Yielding } from "../ports/reading.ts";
 import { BLOCKS_PER_PAGE } from "./roll-limits.ts";
 
 /** Full blocks of a queue that follow one another. */
@@ -28,7 +28,7 @@ export interface Collecting {
  * cannot be read is passed like a gap. It stays in the chain, where readers find it.
  */
 export async function collectRun(
-  { pages, reading }: { readonly pages: BlockPages; readonly reading: Background },
+  { pages, reading }: { readonly pages: BlockPages; readonly reading: Yielding },
   { topicUid, queueId }: QueueName,
   collecting: Collecting,
 ): Promise<CollectedRun> {

@@ -9,7 +9,7 @@ import type { QueueName } from "../log/queue.ts";
 import { horizonMs, objectExpiryOf } from "../log/retention.ts";
 import type { HearRollGauges } from "../ports/gauges.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
-import type { Background } from "../ports/reading.ts";
+import type { Yielding } from "../ports/reading.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
 import { indexItem } from "../segments/index-item.ts";
 import type { SegmentRun } from "../segments/segment-format.ts";
@@ -33,7 +33,7 @@ const HOUR_MS = 3_600_000;
 export interface RollDependencies extends StoreDependencies {
   readonly objects: ObjectStore;
   readonly settings: Pick<BrokerSettings, "rollBytesMin">;
-  readonly reading: Background;
+  readonly reading: Yielding;
   /** Told how far rolling is behind, at the end of each pass. */
   readonly onRollGauges?: HearRollGauges | undefined;
 }
@@ -67,7 +67,7 @@ interface Gathered {
  */
 export class Roller {
   readonly #store: RollDependencies;
-  readonly #reads: { readonly pages: BlockPages; readonly reading: Background };
+  readonly #reads: { readonly pages: BlockPages; readonly reading: Yielding };
   /** How far each queue is known to be rolled. */
   readonly rolled = new Map<string, RolledQueue>();
   readonly #gathered = new Map<number, Gathered>();

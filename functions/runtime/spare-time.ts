@@ -1,6 +1,6 @@
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Background } from "../../core/ports/reading.ts";
+import type { Yielding } from "../../core/ports/reading.ts";
 
 /** Background work goes on for so long before it rests. */
 const SLICE_MS = 3;
@@ -34,7 +34,7 @@ const ownLoop: EventLoop = {
  * Gives background work the time of the event loop that nobody else wants, and a tenth of it where others want all. While it rests,
  * what the loop does is the others' work: that is how busy they are.
  */
-export class SpareTime implements Background {
+export class SpareTime implements Yielding {
   readonly #loop: EventLoop;
   #sliceBeganMs: number;
   #rested: LoopTime = { active: 0, idle: 0 };

@@ -7,7 +7,7 @@ import { freePort, type ServerProcess, startServer } from "../../support/server/
 import type { CrashRunSettings } from "../crash-run.ts";
 import { fingerprint } from "../fingerprint.ts";
 import { MOMENTS, type Moment } from "./moments.ts";
-import { type ReadMessage, RolledAudit } from "./rolled-audit.ts";
+import { type ReadMessage, RolledAudit, type Violation } from "./rolled-audit.ts";
 
 const TOPIC = "rolled";
 /** So few that each soon has enough to roll. */
@@ -20,11 +20,6 @@ const PULL_MESSAGES = 32;
 const LIFE_MS_MAX = 60_000;
 const NOISE = Buffer.from(new SeededRandom(1).bytes(64 * 1_024)).toString("base64");
 const HURRIED = [process.execPath, "--import", "tsx", "test/crash/segments/hurried-server.ts"];
-
-export interface Violation {
-  readonly rule: string;
-  readonly detail: string;
-}
 
 export interface SegmentCrashSettings extends Omit<CrashRunSettings, "loadMs"> {
   /** How long the server that users run may take to its first answer. Default: a second. */

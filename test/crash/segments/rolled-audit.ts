@@ -1,4 +1,7 @@
-import type { Violation } from "./crash-run.ts";
+export interface Violation {
+  readonly rule: string;
+  readonly detail: string;
+}
 
 /** A message where a client knows it to be. */
 export interface KnownMessage {
