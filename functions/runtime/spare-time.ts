@@ -3,11 +3,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Yielding } from "../../core/ports/reading.ts";
 
 /** Background work goes on for so long before it rests. */
-const SLICE_MS = 3;
+const SLICE_MS = 2;
 /** How long it rests: nine times as long where the others need the time, and next to nothing where they do not. */
-const REST_MS = { busy: 27, quiet: 1 } as const;
-/** The others are busy if they use more than this share of the time that is left to them. */
-const BUSY = 0.2;
+const REST_MS = { busy: 18, quiet: 1 } as const;
+/**
+ * The others are busy if they use more than this share of the time that is left to them. Those that wait for a slow disk use little of
+ * it, and a request that waits for a slice at each of its steps waits long.
+ */
+const BUSY = 0.05;
 /** By what they did during about so much rest. */
 const REMEMBERED_MS = 60;
 

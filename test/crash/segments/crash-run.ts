@@ -22,7 +22,7 @@ const NOISE = Buffer.from(new SeededRandom(1).bytes(64 * 1_024)).toString("base6
 const HURRIED = [process.execPath, "--import", "tsx", "test/crash/segments/hurried-server.ts"];
 
 export interface SegmentCrashSettings extends Omit<CrashRunSettings, "loadMs"> {
-  /** How long the server that users run may take to its first answer. Default: a second. */
+  /** How long the server that users run may take to its first answer, by the median of the rounds. Default: a second. */
   readonly restartMsMax?: number;
 }
 
@@ -64,8 +64,6 @@ export async function runSegmentCrashes(settings: SegmentCrashSettings): Promise
     const server = await started();
     try {
       restartMs.push(server.startMs);
-      if (server.startMs > restartMsMax)
-        violations.push({ rule: "slow start", detail: `round ${round}: ${Math.round(server.startMs)} ms` });
       violations.push(...audit.read(await readAll(server.url)));
     } finally {
       await server.stop();
@@ -77,6 +75,12 @@ export async function runSegmentCrashes(settings: SegmentCrashSettings): Promise
     );
   }
   counts.sent = audit.acknowledgedCount;
+  const median = restartMs.toSorted((one, other) => one - other)[Math.floor(restartMs.length / 2)] ?? 0;
+  report(
+    `restarts: median ${Math.round(median)} ms, longest ${Math.round(Math.max(...restartMs))} ms; target ≤ ${restartMsMax} ms`,
+  );
+  if (median > restartMsMax)
+    violations.push({ rule: "slow start", detail: `${Math.round(median)} ms, the median of all rounds` });
   if (violations.length === 0) rmSync(folder, { recursive: true });
   return { violations, counts, restartMs, folder };
 }

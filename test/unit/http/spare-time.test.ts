@@ -36,19 +36,19 @@ it("gives background work most of a loop that nobody needs, a tenth of one that 
   const others = { share: 0 };
   const loop = loopOf(others);
   const spare = new SpareTime(loop);
-  expect(await shareOf(loop, spare)).toBeCloseTo(0.75, 1);
-  for (const share of [0.9, 0.3]) {
+  expect(await shareOf(loop, spare)).toBeCloseTo(2 / 3, 1);
+  for (const share of [0.9, 0.1]) {
     others.share = share;
     expect(await shareOf(loop, spare)).toBeCloseTo(0.1, 1);
   }
-  others.share = 0.05;
+  others.share = 0.02;
   expect(await shareOf(loop, spare)).toBeGreaterThan(0.6);
 });
 
 it("does not rest before some milliseconds of work", async () => {
   const loop = loopOf({ share: 0 });
   const spare = new SpareTime(loop);
-  loop.work(2);
+  loop.work(1);
   await spare.pause();
   expect(loop.rested()).toBe(0);
 });
