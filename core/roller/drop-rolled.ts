@@ -8,6 +8,9 @@ import { SegmentReader } from "../segments/segment-reader.ts";
 import { BLOCKS_PER_PAGE } from "./roll-limits.ts";
 import type { RollDependencies, RolledQueue } from "./roller.ts";
 
+/** Of the pages that are read: each is read once. */
+const KEEP_NOTHING = 1;
+
 /**
  * Deletes the blocks of a queue whose copies were committed long enough ago that nobody can still be sending the write that made one: its
  * key would be taken again. Never the last of the chain, from which senders go on. Each copy is read before its block goes, so a segment
@@ -25,7 +28,7 @@ export async function dropRolled(
   const pk = queuePk(queue.topicUid, queue.queueId);
   const pages = new BlockPages(items);
   const keyOf = (base: number): Key => blockKey(queue.topicUid, queue.queueId, base);
-  const copies = new Copies(new SegmentReader(store), queue);
+  const copies = new Copies(new SegmentReader({ ...store, pageCacheBytes: KEEP_NOTHING }), queue);
   let bytes = 0;
   for (let from = 0; !signal.aborted; ) {
     const { blocks, more } = await pages.ascending(pk, from, BLOCKS_PER_PAGE);
