@@ -7,9 +7,11 @@ import { peakMemoryDuring } from "./memory.ts";
 import { nackCase } from "./nack-case.ts";
 import type { Options } from "./options.ts";
 import { BATCH, consumeJob, fill, RECEIVE_MAX, subscribe } from "./preload.ts";
+import { rollingCase } from "./rolling-case.ts";
 import { jobRow, type Row, startRow } from "./row.ts";
 import { runJob } from "./run-job.ts";
 import { scanCase } from "./scan-case.ts";
+import { segmentsCase } from "./segments-case.ts";
 import { put, startBroker, withBroker, withFolder, withNullServer } from "./servers.ts";
 import { pendingCase, timersCase } from "./timer-cases.ts";
 
@@ -37,6 +39,8 @@ export const CASES = {
   timers: timersCase,
   pending: pendingCase,
   backlog: backlogCase,
+  segments: segmentsCase,
+  rolling: rollingCase,
 } as const satisfies Record<string, (options: Options) => Promise<readonly Row[]>>;
 
 async function startCase(): Promise<readonly Row[]> {

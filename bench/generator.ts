@@ -4,7 +4,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type HttpClient, httpClient } from "../test/support/http/http-client.ts";
 import { SeededRandom } from "../test/support/seeded-random.ts";
 import { jsonBodies } from "./bodies.ts";
-import type { ConsumeJob, Job, JobResult, SendJob } from "./job.ts";
+import type { ConsumeJob, Job, JobResult, PullJob, SendJob } from "./job.ts";
+import { MessageHash } from "./message-hash.ts";
 
 const STALLED_MS = 20_000;
 const ACK_RETRIES = 5;
@@ -57,12 +58,14 @@ const results = (answer: Answer | undefined): readonly { readonly status?: strin
 const runWorkers = (count: number, worker: (index: number) => Promise<void>): Promise<unknown> =>
   Promise.all(Array.from({ length: count }, (_, index) => worker(index)));
 
-const send = async (job: SendJob, http: HttpClient): Promise<{ tally: Tally; seconds: number }> => {
+const send = async (job: SendJob, http: HttpClient): Promise<Run> => {
   const texts = jsonBodies(DIFFERENT_REQUESTS * job.batch, job.bodyBytes);
   const random = new SeededRandom(2);
   const messageGroup = () => job.messageGroups && { messageGroup: `group-${random.integer(1, job.messageGroups)}` };
+  const key = (body: string) => job.keys && { keys: [`order-${body.slice(11, body.indexOf(","))}`] };
   const requests = Array.from({ length: DIFFERENT_REQUESTS }, (_, index) => {
-    const entries = texts.slice(index * job.batch, (index + 1) * job.batch).map((body) => ({ body, ...messageGroup() }));
+    const bodies = texts.slice(index * job.batch, (index + 1) * job.batch);
+    const entries = bodies.map((body) => ({ body, ...messageGroup(), ...key(body) }));
     return Buffer.from(JSON.stringify(job.batch === 1 ? entries[0] : { entries }));
   });
   const path = `/v1/topics/${job.topic}/messages${job.batch === 1 ? "" : "/batch"}`;
@@ -98,7 +101,7 @@ const send = async (job: SendJob, http: HttpClient): Promise<{ tally: Tally; sec
   return { tally, seconds };
 };
 
-const consume = async (job: ConsumeJob, http: HttpClient): Promise<{ tally: Tally; seconds: number }> => {
+const consume = async (job: ConsumeJob, http: HttpClient): Promise<Run> => {
   const tally = emptyTally();
   const seen = new Set<string>();
   let current = 0;
@@ -150,12 +153,46 @@ const consume = async (job: ConsumeJob, http: HttpClient): Promise<{ tally: Tall
   return { tally, seconds: (progressAt - startedAt) / 1_000 };
 };
 
+const pull = async (job: PullJob, http: HttpClient): Promise<Run> => {
+  const tally = emptyTally();
+  const hashes = Array.from({ length: job.concurrency }, () => new MessageHash());
+  const startedAt = performance.now();
+  let progressAt = startedAt;
+  await runWorkers(job.concurrency, async (queueId) => {
+    for (let offset = "0"; tally.messages < job.messages; ) {
+      if (performance.now() - progressAt > STALLED_MS) return countError(tally, `no message for ${STALLED_MS} ms`);
+      const path = `/v1/topics/${job.topic}/queues/${queueId}/messages?offset=${offset}&waitSeconds=1`;
+      const reply = await http.request("GET", path);
+      if (reply.status !== 200) return countError(tally, `${reply.status} ${reply.body.toString("utf8", 0, 150)}`);
+      const { messages, nextOffset } = JSON.parse(reply.body.toString("utf8"));
+      for (const { messageId, offset: at, storedAt, body } of messages) {
+        hashes[queueId]?.add(messageId, at, Date.parse(storedAt), body);
+      }
+      countMessages(tally, queueId, messages.length);
+      offset = nextOffset;
+      if (messages.length > 0) progressAt = performance.now();
+    }
+  });
+  return { tally, seconds: (progressAt - startedAt) / 1_000, hashes: hashes.map((hash) => hash.digest()) };
+};
+
 const quantile = (sorted: readonly number[], fraction: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * fraction))] ?? Number.NaN;
 
+interface Run {
+  readonly tally: Tally;
+  readonly seconds: number;
+  readonly hashes?: readonly string[];
+}
+
+const runOf = (job: Job, http: HttpClient): Promise<Run> => {
+  if (job.kind === "send") return send(job, http);
+  return job.kind === "consume" ? consume(job, http) : pull(job, http);
+};
+
 const run = async (job: Job): Promise<JobResult> => {
   const http = httpClient(job.url, { connections: job.concurrency });
-  const { tally, seconds } = job.kind === "send" ? await send(job, http) : await consume(job, http);
+  const { tally, seconds, hashes } = await runOf(job, http);
   await http.close();
   const sorted = Float64Array.from(tally.latenciesMs).sort();
   const latencies = Array.from(sorted);
@@ -168,6 +205,7 @@ const run = async (job: Job): Promise<JobResult> => {
     p50Ms: quantile(latencies, 0.5),
     p99Ms: quantile(latencies, 0.99),
     maxMs: quantile(latencies, 1),
+    ...(hashes && { hashes }),
   };
 };
 

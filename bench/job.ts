@@ -1,5 +1,5 @@
 /** One run of the load generator against one server. It is closed-loop: each worker sends its next request once the last was answered. */
-export type Job = SendJob | ConsumeJob;
+export type Job = SendJob | ConsumeJob | PullJob;
 
 interface AnyJob {
   readonly url: string;
@@ -15,6 +15,8 @@ export interface SendJob extends AnyJob {
   readonly bodyBytes: number;
   /** The number of message groups, chosen at random for each message. Absent: none. */
   readonly messageGroups?: number;
+  /** Whether each message has a key. */
+  readonly keys?: boolean;
   /** Messages to send, a multiple of `batch`; or how long to send, after a warm-up that does not count. */
   readonly until: { readonly messages: number } | { readonly seconds: number; readonly warmupSeconds: number };
 }
@@ -30,6 +32,13 @@ export interface ConsumeJob extends AnyJob {
   readonly once: boolean;
 }
 
+/** Reads every queue of a topic in the order of its offsets, with a worker for each. It waits for messages that are not sent yet. */
+export interface PullJob extends AnyJob {
+  readonly kind: "pull";
+  readonly topic: string;
+  readonly messages: number;
+}
+
 export interface JobResult {
   /** Messages sent or acked. */
   readonly messages: number;
@@ -41,4 +50,6 @@ export interface JobResult {
   readonly byWorker: readonly number[];
   /** How often each kind of error occurred. */
   readonly errors: Readonly<Record<string, number>>;
+  /** Of a pull: what was read of each queue (`message-hash.ts`). */
+  readonly hashes?: readonly string[];
 }

@@ -9,22 +9,22 @@ export interface Options {
   readonly concurrency: readonly number[] | undefined;
   /** Messages preloaded for cases that consume. */
   readonly messages: number;
-  /** Messages of the backlog case, which runs if this or its name is given. */
+  /** Messages of the cases with a backlog. The one of that name runs if no other is given. */
   readonly backlog: number | undefined;
 }
 
 export const USAGE = `npm run bench -- [options]
-  --case <name>          start, send, batch, consume, once, fifo, scan, fair, nack, timers, pending, backlog;
-                         may be repeated. Default: all but pending and backlog
+  --case <name>          start, send, batch, consume, once, fifo, scan, fair, nack, timers, pending, backlog,
+                         segments, rolling; may be repeated. Default: all but the last four
   --seconds <n>          length of a timed case, after a warm-up of up to 2 s. Default 5
   --repeat <n>           runs of each case; the table shows medians. Default 1
   --concurrency <n>      instead of each case's own; may be repeated
   --body-bytes <n>       size of a message body. Default 1024
   --messages <n>         preloaded for consume, fifo, scan and fair, a multiple of 100. Default 200000
-  --backlog <n>          messages of the backlog case, a multiple of 100. Default 2000000`;
+  --backlog <n>          messages of backlog, segments and rolling, a multiple of 100. Default 1000000`;
 
 /** Cases that take minutes and run only on request. */
-const LONG = ["pending", "backlog"];
+const LONG = ["pending", "backlog", "segments", "rolling"];
 
 /** Errors: a `TypeError` that says which option is wrong. */
 export const parseOptions = (args: readonly string[], names: readonly string[]): Options | "help" => {

@@ -73,7 +73,15 @@ export const rateRow = (name: string, concurrency: number, messagesPerSecond: nu
   messagesPerSecond,
 });
 
-const median = (values: readonly number[]): number => {
+/** A figure that is no rate and no time, such as a share of something. */
+export const figureRow = (name: string, ratio: number, more: Partial<Pick<Row, "rssAnonMb" | "errors">> = {}): Row => ({
+  ...EMPTY,
+  case: name,
+  ratio,
+  ...more,
+});
+
+export const median = (values: readonly number[]): number => {
   const sorted = values.filter((value) => !Number.isNaN(value)).sort((a, b) => a - b);
   const middle = Math.floor(sorted.length / 2);
   const upper = sorted[middle] ?? Number.NaN;

@@ -43,7 +43,7 @@ import { offsetAt, pullMessages } from "./pull/pull-messages.ts";
 import { createQueries } from "./query/create-queries.ts";
 import { receiveMessages } from "./receive/receive-messages.ts";
 import { Rotation } from "./receive/rotation.ts";
-import { keepRolling, rollHinted } from "./roller/rolling.ts";
+import { keepRolling, type RollingOptions, rollHinted } from "./roller/rolling.ts";
 import { ReceiptHandles } from "./settle/receipt-handle.ts";
 import { settleMessages } from "./settle/settle-messages.ts";
 import { type OpenedStore, openStore } from "./store/open-store.ts";
@@ -61,7 +61,7 @@ import { Arrivals } from "./wake/arrivals.ts";
 import { TimerBell } from "./wake/timer-bell.ts";
 import { WaitingReceives } from "./wake/waiting-receives.ts";
 
-export interface BrokerDependencies extends LogDependencies, TransactionDependencies {
+export interface BrokerDependencies extends LogDependencies, TransactionDependencies, RollingOptions {
   readonly signer: Signer;
   readonly settings: BrokerSettings;
   /** Wakes the scanner, if it does not run in this process. */
@@ -201,7 +201,7 @@ function assemble(dependencies: BrokerDependencies, { signingKey, format, timerS
   const delivering = { ...consuming, clock: new LeaseClock(clock, settings.soleProcess) };
   const keySource = new KeyIndex({ ...dependencies, log });
   const queries = createQueries(producing, { groups, subscriptions, leaseClock: delivering.clock, keySource });
-  const rolling = { ...dependencies, format, log, reading, onFailure };
+  const rolling = { ...dependencies, format, log, reading: dependencies.background ?? reading, onFailure };
   const redriving = { ...consuming, groups, choice, bell: new RedriveBell(), onFailure };
   return {
     topics,

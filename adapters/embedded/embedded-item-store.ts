@@ -179,7 +179,12 @@ export class EmbeddedItemStore implements ItemStore {
     else this.#queue.change(stored, { ...listedAs, item: { ...readable.image.item, x: listed } }, readable.image);
   }
 
-  /** Gives back the room that deleted items took, from the first key to the last of a partition. Errors: `StoreUnavailable`. */
+  /** About how much of the tables is between two keys, deleted or not. Errors: `StoreUnavailable`. */
+  tableBytes(first: Key, last: Key): Promise<number> {
+    return this.#database.tableBytes(itemKey(first), itemKey(last));
+  }
+
+  /** Gives back the room that deleted items took, from the first key to the last. Errors: `StoreUnavailable`. */
   compact(first: Key, last: Key): Promise<void> {
     return this.#database.compact(itemKey(first), itemKey(last));
   }

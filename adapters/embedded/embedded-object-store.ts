@@ -16,6 +16,8 @@ import { SharedSync } from "./shared-sync.ts";
 
 /** Files open at once; each call opens one. */
 const FILES_MAX = 64;
+/** A sync of more holds up those of the database, which senders wait for. */
+const PIECE_BYTES = 1024 * 1024;
 /** Characters in a segment of a key. A file's name has 255 bytes on most file systems, and one of them is the mark. */
 const SEGMENT_CHARS_MAX = 254;
 
@@ -148,8 +150,13 @@ export class EmbeddedObjectStore implements ObjectStore {
   async #writeDurably(path: string, bytes: Uint8Array): Promise<void> {
     const file = await this.#disk.create(path);
     try {
-      await file.writeFile(bytes);
-      await file.datasync();
+      let written = 0;
+      do {
+        const piece = bytes.subarray(written, written + PIECE_BYTES);
+        await file.writeFile(piece);
+        await file.datasync();
+        written += piece.length;
+      } while (written < bytes.length);
     } finally {
       await file.close();
     }

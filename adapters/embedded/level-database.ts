@@ -203,6 +203,14 @@ export class LevelDatabase {
     }
   }
 
+  /** About how many bytes of the tables are in the range. Errors: `StoreUnavailable`. */
+  async tableBytes(first: string, last: string): Promise<number> {
+    this.#requireOpen();
+    return this.#level.approximateSize(first, last, { keyEncoding: "utf8" }).catch((error: unknown) => {
+      throw storeFailure(error, "not-applied");
+    });
+  }
+
   /** Writes the tables of the range anew, without what was deleted. Errors: `StoreUnavailable`. */
   async compact(first: string, last: string): Promise<void> {
     this.#requireOpen();

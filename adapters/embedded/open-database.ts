@@ -6,8 +6,8 @@ import { type Disk, systemDisk } from "./disk.ts";
 import { LevelDatabase, requireUnlocked, WRITE_BUFFER_BYTES_DEFAULT } from "./level-database.ts";
 import { checkFiles, checkTable, type Damage } from "./level-files/check-files.ts";
 
-/** Enough for about 700 MB. */
-const CHECK_MS_DEFAULT = 1_500;
+/** Enough for about 200 MB. What is kept for long is in segments, so there are rarely more tables. */
+const CHECK_MS_DEFAULT = 500;
 /** The pause between two tables, as a multiple of the time that the last one took. */
 const REST = 9;
 
@@ -16,7 +16,7 @@ export interface OpenDatabaseOptions {
   readonly writeBufferBytes: number;
   /** Starts without unreadable data instead of refusing to start. Default false. */
   readonly acceptDataLoss: boolean;
-  /** How long the start reads tables. The others are read while the database is open. Default 1,500 ms. */
+  /** How long the start reads tables. The others are read while the database is open. Default 500 ms. */
   readonly checkMs: number;
   /** Told, in one line, what the operator should know. */
   readonly report: (line: string) => void;

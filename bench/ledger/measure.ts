@@ -1,6 +1,6 @@
 import { type Metered, MeteredStage } from "./metered-stage.ts";
 import { bodiesOf, GROUP, type Operation, receive, send, TOPIC } from "./operation.ts";
-import { OPERATIONS, SCANNED } from "./operations.ts";
+import { COLD, OPERATIONS } from "./operations.ts";
 
 /** One line of the ledger. */
 export interface LedgerRow extends Metered {
@@ -27,7 +27,7 @@ export async function measureLedger(): Promise<readonly LedgerRow[]> {
       rows.push({ operation: operation.name, state, messages: operation.messages, ...metered });
     }
   }
-  for (const operation of SCANNED) {
+  for (const operation of COLD) {
     const stage = new MeteredStage();
     const metered = await stage.play(() => measured(stage, operation, "cold"));
     rows.push({ operation: operation.name, state: "cold", messages: operation.messages, ...metered });

@@ -12,6 +12,7 @@ import {
   settle,
   settling,
 } from "./operation.ts";
+import { nothingToRoll, readingRolled, rolling } from "./rolled-operations.ts";
 import {
   awakeMinute,
   burst,
@@ -73,8 +74,16 @@ const looking = (name: string, waitMs: number): Operation => ({
   prepare: async () => (broker) => receive(broker, 32, waitMs),
 });
 
-/** Operations without a client: a run of the scanner does them, in whatever state. */
-export const SCANNED: readonly Operation[] = [burst(1_000), burst(10_000), awakeMinute];
+/** Operations without a client, or without a past: a new process does them. */
+export const COLD: readonly Operation[] = [
+  burst(1_000),
+  burst(10_000),
+  awakeMinute,
+  rolling("JSON"),
+  rolling("random"),
+  nothingToRoll,
+  readingRolled,
+];
 
 export const OPERATIONS: readonly Operation[] = [
   sending(1, "JSON", 800),

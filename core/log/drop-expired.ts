@@ -7,10 +7,11 @@ import { EXPIRY_GUARD_SECONDS } from "./log-limits.ts";
 import type { Queue } from "./queue.ts";
 import { horizonMs } from "./retention.ts";
 
-/** Blocks that were deleted, from the first to the last. */
+/** A range of a queue's chain that holds nothing any more. */
 export interface DroppedBlocks {
   readonly first: Key;
   readonly last: Key;
+  /** Of the blocks that were deleted just now. */
   readonly bytes: number;
 }
 

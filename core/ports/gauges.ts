@@ -10,3 +10,14 @@ export interface TimerGauges {
 
 /** Called every second or two while timers are fired. Must neither throw nor wait. */
 export type HearGauges = (gauges: TimerGauges) => void;
+
+/** How far rolling is behind. All are 0 where everything that is due was rolled. */
+export interface RollGauges {
+  /** About how much is due and not rolled, of the queues that are known to have something. */
+  readonly unrolledBytes: number;
+  /** How long the oldest message of that has been stored. */
+  readonly oldestUnrolledMs: number;
+}
+
+/** Called once in each pass of the roller. Must neither throw nor wait. */
+export type HearRollGauges = (gauges: RollGauges) => void;

@@ -9,5 +9,8 @@ export interface Reading {
   pause(): Promise<void>;
 }
 
+/** For work that nobody waits for: it gives way to all other. */
+export type Yielding = Pick<Reading, "pause">;
+
 /** For a process that answers one request at a time. */
 export const UNBOUNDED_READING: Reading = { admit: (read) => read(), pause: () => Promise.resolve() };

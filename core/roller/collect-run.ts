@@ -2,11 +2,12 @@ import { queuePk } from "../keys.ts";
 import { type Block, isLive, isOpen, nextBase, storedUntilMs } from "../log/block.ts";
 import type { BlockPages } from "../log/block-pages.ts";
 import type { QueueName } from "../log/queue.ts";
+import type { Yielding } from "../ports/reading.ts";
 import { BLOCKS_PER_PAGE } from "./roll-limits.ts";
 
 /** Full blocks of a queue that follow one another. */
 export interface CollectedRun {
-  readonly blocks: readonly Block[];
+  readonly blocks: Block[];
   readonly bytes: number;
   /** There may be more behind them. */
   readonly more: boolean;
@@ -27,7 +28,7 @@ export interface Collecting {
  * cannot be read is passed like a gap. It stays in the chain, where readers find it.
  */
 export async function collectRun(
-  pages: BlockPages,
+  { pages, reading }: { readonly pages: BlockPages; readonly reading: Yielding },
   { topicUid, queueId }: QueueName,
   collecting: Collecting,
 ): Promise<CollectedRun> {
@@ -50,6 +51,7 @@ export async function collectRun(
     }
     const last = page.blocks.at(-1);
     if (!page.more || !last) return { blocks, bytes, more: false };
+    await reading.pause();
     next = Math.max(next, last.base + 1);
   }
 }

@@ -8,23 +8,28 @@ import { SegmentReader } from "../segments/segment-reader.ts";
 import { BLOCKS_PER_PAGE } from "./roll-limits.ts";
 import type { RollDependencies, RolledQueue } from "./roller.ts";
 
+/** Of the pages that are read: each is read once. */
+const KEEP_NOTHING = 1;
+
 /**
  * Deletes the blocks of a queue whose copies were committed long enough ago that nobody can still be sending the write that made one: its
  * key would be taken again. Never the last of the chain, from which senders go on. Each copy is read before its block goes, so a segment
  * that the disk has lost or garbled costs nothing.
  *
- * Dropping twice, or half, changes nothing: readers find both copies equal.
+ * Dropping twice, or half, changes nothing: readers find both copies equal. It answers all that was ever dropped of the queue, since
+ * whoever deleted a block may have died before its room was given back.
  */
 export async function dropRolled(
   store: Pick<RollDependencies, "items" | "objects" | "clock" | "reading">,
   { queue, end }: RolledQueue,
   signal: AbortSignal,
-): Promise<DroppedBlocks | undefined> {
+): Promise<DroppedBlocks> {
   const { items } = store;
   const pk = queuePk(queue.topicUid, queue.queueId);
   const pages = new BlockPages(items);
-  const copies = new Copies(new SegmentReader(store), queue);
-  let dropped: DroppedBlocks | undefined;
+  const keyOf = (base: number): Key => blockKey(queue.topicUid, queue.queueId, base);
+  const copies = new Copies(new SegmentReader({ ...store, pageCacheBytes: KEEP_NOTHING }), queue);
+  let bytes = 0;
   /** The block in front of a page, whose first block was the last of the page before. */
   let front: Block | undefined;
   for (let from = 0; !signal.aborted; ) {
@@ -37,19 +42,15 @@ export async function dropRolled(
       await store.reading.pause();
     }
     if (signal.aborted) break;
-    const keyOf = ({ base }: Block): Key => blockKey(queue.topicUid, queue.queueId, base);
-    await Promise.all(going.map((block) => items.delete(keyOf(block), { when: countAsRead(block) })));
-    const [first, newest] = [going[0], going.at(-1)];
-    if (first && newest) {
-      const bytes = going.reduce((sum, block) => sum + block.bytes, dropped?.bytes ?? 0);
-      dropped = { first: dropped?.first ?? keyOf(first), last: keyOf(newest), bytes };
-    }
+    await Promise.all(going.map((block) => items.delete(keyOf(block.base), { when: countAsRead(block) })));
+    await store.reading.pause();
+    bytes += going.reduce((sum, block) => sum + block.bytes, 0);
     const last = blocks.at(-1);
     if (!more || !last || last.base === from || nextBase(last) > end) break;
     from = last.base;
     front = blocks.at(-2);
   }
-  return dropped;
+  return { first: keyOf(0), last: keyOf(end), bytes };
 }
 
 /** What segments have of a queue, as it is stored now. */

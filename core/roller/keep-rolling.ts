@@ -2,12 +2,14 @@ import { mergeKeyFiles } from "../key-index/merge-key-files.ts";
 import { TOPICS_PK } from "../keys.ts";
 import type { DroppedBlocks } from "../log/drop-expired.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { RollGauges } from "../ports/gauges.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
 import { everyItem } from "../store/every-item.ts";
 import { topicOf } from "../topic/topic-codec.ts";
 import { dropRolled } from "./drop-rolled.ts";
 import { DROP_GRACE_MS, DROP_GRACE_STEP_MS, PASS_BYTES_MAX, ROLL_PAUSE_MS, TOPICS_PER_PAGE } from "./roll-limits.ts";
 import { type RollDependencies, type RolledQueue, Roller } from "./roller.ts";
+import { NOTHING_UNROLLED, together, unrolledOf } from "./unrolled.ts";
 
 export interface RollPass {
   readonly rolled: ReadonlyMap<string, RolledQueue>;
@@ -37,7 +39,23 @@ export async function rollQueues(store: RollDependencies, signal: AbortSignal): 
   }
   if (!signal.aborted) await roller.end().catch(leavingOut);
   if (roller.bytes > 0) await mergeKeyFiles(store, () => signal.aborted).catch(leavingOut);
-  return { rolled: roller.rolled, complete: !isOver(), corrupt };
+  const complete = !isOver();
+  if (!signal.aborted) store.onRollGauges?.(complete ? NOTHING_UNROLLED : await unrolled(store, signal));
+  return { rolled: roller.rolled, complete, corrupt };
+}
+
+/** What a pass that was over too soon has left of all queues. */
+async function unrolled(store: RollDependencies, signal: AbortSignal): Promise<RollGauges> {
+  let gauges = NOTHING_UNROLLED;
+  for await (const item of everyItem(store.items, { pk: TOPICS_PK, limit: TOPICS_PER_PAGE })) {
+    const { uid: topicUid, queuesEver } = topicOf(item);
+    for (let queueId = 0; queueId < queuesEver && !signal.aborted; queueId++) {
+      gauges = together(gauges, await unrolledOf(store, { topicUid, queueId }));
+      await store.reading.pause();
+    }
+    if (signal.aborted) break;
+  }
+  return gauges;
 }
 
 /**
@@ -64,7 +82,7 @@ export async function rollOn(
         if (rolled.end <= (droppedTo.get(pk) ?? 0)) continue;
         const blocks = await dropRolled(store, rolled, signal);
         droppedTo.set(pk, rolled.end);
-        if (blocks) await dropped(blocks);
+        await dropped(blocks);
       }
       const pass = await rollQueues(store, signal);
       complete = pass.complete;

@@ -1,13 +1,15 @@
 import { mergeKeyFiles } from "../key-index/merge-key-files.ts";
 import { ROLL_HINTS_PK, ROLL_SWEEP_KEY, rollHintKey, TOPICS_PK } from "../keys.ts";
+import type { QueueName } from "../log/queue.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
 import { everyItem, keyAfter } from "../store/every-item.ts";
 import type { Topic } from "../terms.ts";
 import { topicOf } from "../topic/topic-codec.ts";
-import { rollHintOf } from "./roll-hint.ts";
+import { rollHintItem, rollHintOf } from "./roll-hint.ts";
 import { HINTS_PER_PAGE, ROLL_SETTINGS, SWEEP_EVERY_MS, TOPICS_PER_PAGE } from "./roll-limits.ts";
 import { rollSweepItem, rollSweepOf } from "./roll-sweep.ts";
 import { type RollDependencies, Roller } from "./roller.ts";
+import { NOTHING_UNROLLED, together, unrolledOf } from "./unrolled.ts";
 
 /**
  * Rolls what is due of the queues that senders hinted at, and every six hours of all queues, until the clock says `untilMs`. Answers
@@ -26,20 +28,37 @@ export async function rollWhatIsDue(store: RollDependencies, untilMs: number): P
       corrupt = error;
     }
   };
-  const complete = (await takeHints(store, roll, isOver)) && (await sweep(store, roll, isOver));
+  const left: QueueName[] = [];
+  const complete = (await takeHints(store, roll, isOver, left)) && (await sweep(store, roll, isOver));
   await roller.end();
   const merged = roller.bytes === 0 || (await mergeKeyFiles(store, isOver));
+  await tellUnrolled(store, left);
   if (corrupt) throw corrupt;
   return complete && merged;
 }
 
+async function tellUnrolled(store: RollDependencies, left: readonly QueueName[]): Promise<void> {
+  if (!store.onRollGauges) return;
+  let gauges = NOTHING_UNROLLED;
+  for (const queue of left) gauges = together(gauges, await unrolledOf(store, queue));
+  store.onRollGauges(gauges);
+}
+
 type Roll = (topic: Topic, queueId: number) => Promise<void>;
 
-/** A hint goes before its queue is rolled: one that is put meanwhile stays. */
-async function takeHints({ items, clock, settings }: RollDependencies, roll: Roll, isOver: () => boolean): Promise<boolean> {
+/** A hint goes before its queue is rolled: one that is put meanwhile stays. `left`: queues for which there was no time. */
+async function takeHints(
+  { items, clock, settings }: RollDependencies,
+  roll: Roll,
+  isOver: () => boolean,
+  left: QueueName[],
+): Promise<boolean> {
   const page = await items.query({ pk: ROLL_HINTS_PK, limit: HINTS_PER_PAGE, consistent: false });
   const { dueAgeMs } = settings.rollSettings ?? ROLL_SETTINGS;
-  const ripe = page.items.map(rollHintOf).filter(({ putAtMs }) => putAtMs <= clock.nowMs() - dueAgeMs);
+  const ripe = page.items
+    .map(rollHintOf)
+    .filter(({ putAtMs }) => putAtMs <= clock.nowMs() - dueAgeMs)
+    .sort((one, other) => one.putAtMs - other.putAtMs);
   if (ripe.length === 0) return true;
   const topics = new Map<string, Topic>();
   for await (const item of everyItem(items, { pk: TOPICS_PK, limit: TOPICS_PER_PAGE })) {
@@ -47,12 +66,20 @@ async function takeHints({ items, clock, settings }: RollDependencies, roll: Rol
     topics.set(topic.uid, topic);
   }
   for (const hint of ripe) {
-    if (isOver()) return false;
+    if (isOver()) {
+      left.push(hint);
+      continue;
+    }
     await items.delete(rollHintKey(hint.topicUid, hint.queueId));
     const topic = topics.get(hint.topicUid);
     if (topic) await roll(topic, hint.queueId);
+    if (topic && isOver()) {
+      // It may not be at its end: it is gone on with in the next run, behind those that wait.
+      await items.put(rollHintItem({ ...hint, putAtMs: clock.nowMs() - dueAgeMs }));
+      left.push(hint);
+    }
   }
-  return !page.more;
+  return left.length === 0 && !page.more;
 }
 
 /** Goes on where the last call ended. */
@@ -64,12 +91,12 @@ async function sweep({ items, clock }: RollDependencies, roll: Roll, isOver: () 
   let done = last.topic;
   const from = done === undefined ? {} : { from: keyAfter(done) };
   for await (const item of everyItem(items, { pk: TOPICS_PK, limit: TOPICS_PER_PAGE, ...from })) {
+    const topic = topicOf(item);
+    for (let queueId = 0; queueId < topic.queuesEver && !isOver(); queueId++) await roll(topic, queueId);
     if (isOver()) {
       await items.put(rollSweepItem({ beganAtMs, topic: done ?? "" }));
       return false;
     }
-    const topic = topicOf(item);
-    for (let queueId = 0; queueId < topic.queuesEver; queueId++) await roll(topic, queueId);
     done = topic.name;
   }
   await items.put(rollSweepItem({ beganAtMs, topic: undefined }));

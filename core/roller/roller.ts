@@ -9,8 +9,9 @@ import { EXPIRY_GUARD_SECONDS } from "../log/log-limits.ts";
 import type { QueueName } from "../log/queue.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import { horizonMs, objectExpiryOf } from "../log/retention.ts";
+import type { HearRollGauges } from "../ports/gauges.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
-import type { Reading } from "../ports/reading.ts";
+import type { Yielding } from "../ports/reading.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
 import { indexItem } from "../segments/index-item.ts";
 import type { SegmentRun } from "../segments/segment-format.ts";
@@ -20,6 +21,7 @@ import type { StoreDependencies } from "../store/store-dependencies.ts";
 import type { Topic } from "../terms.ts";
 import { topicOf } from "../topic/topic-codec.ts";
 import { type CollectedRun, collectRun, lastExpiryOf, newestMsOf } from "./collect-run.ts";
+import { isDue } from "./is-due.ts";
 import { gatheredBytesMax, LIFE_LEFT_HOURS_MIN, ROLL_SETTINGS, type RollSettings, roomBytesMin } from "./roll-limits.ts";
 
 const HOUR_MS = 3_600_000;
@@ -27,8 +29,10 @@ const HOUR_MS = 3_600_000;
 export interface RollDependencies extends StoreDependencies {
   readonly objects: ObjectStore;
   readonly settings: Pick<BrokerSettings, "rollBytesMin" | "rollSettings">;
-  readonly reading: Pick<Reading, "pause">;
+  readonly reading: Yielding;
   readonly log: Pick<QueueLog, "names">;
+  /** Told how far rolling is behind, at the end of each pass. */
+  readonly onRollGauges?: HearRollGauges | undefined;
 }
 
 /** Below `end` a queue is in segments, or has expired. */
@@ -52,16 +56,16 @@ interface Gathered {
 
 /**
  * Copies full blocks of queues to segments. A queue's blocks are read, then its topic's retention, so that no longer life than that was
- * promised to any of them; then the segment is stored; then its keys are known; and only then an index item names it. The item and the queue's watermark are one
- * transaction, which wants the watermark as it was before the blocks were read. So a roller that dies anywhere, or finds that another
- * was quicker, leaves at worst an object that nobody names, which goes with its class.
+ * promised to any of them; then the segment is stored, then its keys are registered, and only then an index item names it. The item and
+ * the queue's watermark are one transaction, which wants the watermark as it was before the blocks were read. So a roller that dies
+ * anywhere, or finds that another was quicker, leaves at worst an object that nobody needs, which goes with its class.
  *
  * Blocks stay where they are. One roller is one pass: after a failure it is done with, and nothing of it is committed any more.
  */
 export class Roller {
   readonly #store: RollDependencies;
-  readonly #sizes: RollSettings;
-  readonly #pages: BlockPages;
+  readonly #settings: RollSettings;
+  readonly #reads: { readonly pages: BlockPages; readonly reading: Yielding };
   /** How far each queue is known to be rolled. */
   readonly rolled = new Map<string, RolledQueue>();
   readonly #gathered = new Map<number, Gathered>();
@@ -69,8 +73,8 @@ export class Roller {
 
   constructor(store: RollDependencies) {
     this.#store = store;
-    this.#sizes = store.settings.rollSettings ?? ROLL_SETTINGS;
-    this.#pages = new BlockPages(store.items);
+    this.#settings = store.settings.rollSettings ?? ROLL_SETTINGS;
+    this.#reads = { pages: new BlockPages(store.items), reading: store.reading };
   }
 
   /** Bytes that were collected so far. */
@@ -94,8 +98,8 @@ export class Roller {
       before = seen;
       const nowMs = this.#store.clock.nowMs();
       const horizon = horizonMs(topic, nowMs);
-      const bytesMax = this.#sizes.segmentBytes;
-      const run = await collectRun(this.#pages, queue, { from: seen, nowMs, horizonMs: horizon, bytesMax });
+      const bytesMax = this.#settings.segmentBytes;
+      const run = await collectRun(this.#reads, queue, { from: seen, nowMs, horizonMs: horizon, bytesMax });
       const stored = this.#isDue(run) ? await this.#stored(topic) : undefined;
       // Another retention may have been in force for long: then less has expired in front of the run than it seemed.
       const passesTooMuch = stored && run.blocks[0]?.base !== seen && horizonMs(stored, nowMs) < horizon;
@@ -118,9 +122,8 @@ export class Roller {
 
   #isDue({ blocks, bytes }: CollectedRun): boolean {
     const [first] = blocks;
-    if (!first || bytes < this.#store.settings.rollBytesMin) return false;
-    const { segmentBytes, dueAgeMs } = this.#sizes;
-    return bytes >= segmentBytes / 2 || storedUntilMs(first) <= this.#store.clock.nowMs() - dueAgeMs;
+    const { settings, clock } = this.#store;
+    return first !== undefined && isDue(bytes, clock.nowMs() - storedUntilMs(first), settings);
   }
 
   /** The topic as it is stored; `undefined` if it is gone. */
@@ -145,23 +148,24 @@ export class Roller {
   ): Promise<void> {
     const classDays = retentionClassDays((expiresAtSeconds * 1_000 - this.#store.clock.nowMs()) / HOUR_MS);
     const taken = this.#gathered.get(classDays);
-    const { segmentBytes, pages } = this.#sizes;
-    const room = roomBytesMin(this.#sizes);
+    const { segmentBytes, pages } = this.#settings;
+    const room = roomBytesMin(this.#settings);
     if (taken && taken.writer.bytesMax + bytes > segmentBytes + room) await this.#end(classDays);
     const gathered = this.#gathered.get(classDays) ?? { writer: new SegmentWriter(pages), parts: [] };
     this.#gathered.set(classDays, gathered);
     const { writer, parts } = gathered;
-    for (const block of blocks) {
+    const last = blocks.at(-1);
+    if (!last) return;
+    // A block is let go once it is written: a segment's worth of them is not in memory twice.
+    for (let block = blocks.shift(); block; block = blocks.shift()) {
       writer.append({ topicUid: uid, topic: name, queueId }, block);
       for (const { hash, offset, storedAtMs } of await this.#store.log.names(block, uid)) writer.addKey(hash, offset, storedAtMs);
       await this.#store.reading.pause();
     }
-    const last = blocks.at(-1);
-    if (!last) return;
     parts.push({ queue: { topicUid: uid, queueId }, seen, end: nextBase(last), expiresAtSeconds });
     this.#bytes += bytes;
     if (writer.bytesMax > segmentBytes - room) await this.#end(classDays);
-    else if (this.#gatheredBytes() > gatheredBytesMax(this.#sizes)) await this.end();
+    else if (this.#gatheredBytes() > gatheredBytesMax(this.#settings)) await this.end();
   }
 
   #isGathered({ topicUid, queueId }: QueueName): boolean {

@@ -1,9 +1,18 @@
 import type { BrokerSettings } from "../broker-settings.ts";
 import type { DroppedBlocks } from "../log/drop-expired.ts";
+import type { HearRollGauges } from "../ports/gauges.ts";
+import type { Yielding } from "../ports/reading.ts";
 import type { StoreFormat } from "../store/store-format.ts";
 import { rollOn } from "./keep-rolling.ts";
 import { rollWhatIsDue } from "./roll-hinted.ts";
 import type { RollDependencies } from "./roller.ts";
+
+export interface RollingOptions {
+  /** When rolling goes on. Default: as reading does. */
+  readonly background?: Yielding | undefined;
+  /** Told how far rolling is behind, at the end of each pass of this process. */
+  readonly onRollGauges?: HearRollGauges | undefined;
+}
 
 export interface RollingDependencies extends RollDependencies {
   readonly settings: BrokerSettings;

@@ -19,6 +19,13 @@ interface KeptPage {
   readonly bytes: number;
 }
 
+export interface PageStore {
+  readonly objects: ObjectStore;
+  readonly clock: Pick<Clock, "nowMs">;
+  /** Of pages that are kept. Default: 16 MB. */
+  readonly pageCacheBytes?: number | undefined;
+}
+
 /**
  * Reads pages of segments. A read brings the pages behind as well: 128 KB, and twice as many each time that somebody reads on where a
  * read ended, up to 1 MB. Concurrent readers share a read. The pages read last are kept (16 MB).
@@ -26,14 +33,15 @@ interface KeptPage {
 export class SegmentPages {
   readonly #objects: ObjectStore;
   readonly #clock: Pick<Clock, "nowMs">;
-  readonly #kept = new LRUCache<string, KeptPage>({ maxSize: PAGE_CACHE_BYTES, sizeCalculation: ({ bytes }) => bytes + 500 });
+  readonly #kept: LRUCache<string, KeptPage>;
   readonly #fetching = new Map<string, Promise<ReadonlyMap<string, PageContent>>>();
   /** By where a read ended: how many bytes the next one from there brings. */
   readonly #aheads = new LRUCache<string, number>(growingTo(READ_AHEADS_MAX));
 
-  constructor({ objects, clock }: { readonly objects: ObjectStore; readonly clock: Pick<Clock, "nowMs"> }) {
+  constructor({ objects, clock, pageCacheBytes = PAGE_CACHE_BYTES }: PageStore) {
     this.#objects = objects;
     this.#clock = clock;
+    this.#kept = new LRUCache({ maxSize: pageCacheBytes, sizeCalculation: ({ bytes }) => bytes + 500 });
   }
 
   /** A page of the entry. One that does not decode is read once more, since it may have been garbled on the way. Errors: `StoreUnavailable`. */

@@ -8,14 +8,13 @@ import { firstStoredAt } from "../log/slices.ts";
 import { SpanCache } from "../log/span-cache.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ItemStore } from "../ports/item-store.ts";
-import type { ObjectStore } from "../ports/object-store.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
 import { growingTo } from "../store/growing-to.ts";
 import { pageFor, pageForTime } from "./index-item.ts";
 import { type FoundEntry, IndexPages } from "./index-pages.ts";
 import type { PageEntry } from "./segment-format.ts";
 import { INDEX_CACHE_BYTES, INDEX_LOOK_MS, LOOK_BEHIND, type LookBehind } from "./segment-limits.ts";
-import { SegmentPages } from "./segment-pages.ts";
+import { type PageStore, SegmentPages } from "./segment-pages.ts";
 
 const ENTRIES_PER_QUERY = 8;
 /** Pages that may hold the frames of one block. */
@@ -33,10 +32,7 @@ export class SegmentReader {
   /** Of readers far behind: their reads since the last look into the index. */
   readonly #glances = new LRUCache<string, { readonly reads: number; readonly lookedAtMs: number }>(growingTo(QUEUE_ENDS_MAX));
 
-  constructor(
-    store: { readonly items: ItemStore; readonly objects: ObjectStore; readonly clock: Pick<Clock, "nowMs"> },
-    behind = LOOK_BEHIND,
-  ) {
+  constructor(store: PageStore & { readonly items: ItemStore }, behind = LOOK_BEHIND) {
     this.#index = new IndexPages(store.items);
     this.#pages = new SegmentPages(store);
     this.#clock = store.clock;

@@ -78,6 +78,7 @@ export class SegmentWriter {
     const parts = [SEGMENT_HEAD, ...this.#pages, keys, directory, trailer];
     const out = new ByteWriter(parts.reduce((sum, part) => sum + part.length, 0));
     for (const part of parts) out.raw(part);
+    this.#pages.length = 0;
     if (out.length > SEGMENT_BYTES_MAX)
       throw new StoreMisuse(`a segment of ${out.length} bytes; the limit is ${SEGMENT_BYTES_MAX}`);
     const lowestHash = this.#keys.reduce((lowest, { hash }) => Math.min(lowest, hash), KEY_HASH_MAX);

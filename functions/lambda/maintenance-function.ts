@@ -2,6 +2,7 @@ import type { Context, ScheduledEvent } from "aws-lambda";
 import { systemClock } from "../runtime/clock.ts";
 import { createEventLog } from "../runtime/event-log.ts";
 import { MAINTENANCE_SETTINGS, type MaintenanceSettings } from "../runtime/function-settings.ts";
+import { createRollGaugeLog } from "../runtime/gauge-log.ts";
 import { lazily } from "../runtime/lazily.ts";
 import { createSyncLog, type Log } from "../runtime/log.ts";
 import { createSystemRandom } from "../runtime/random.ts";
@@ -30,7 +31,8 @@ export function createMaintenanceFunction(options: {
   const broker = lazily(async () => {
     const settings = readTable(MAINTENANCE_SETTINGS, options.environment);
     log.level = settings.logLevel;
-    return startBroker(options.openStores(settings), { random: createSystemRandom(), events });
+    const onRollGauges = createRollGaugeLog(log, settings.deployment);
+    return startBroker(options.openStores(settings), { random: createSystemRandom(), events, onRollGauges });
   });
   return async ({ time }, context) => {
     const startedAtMs = systemClock.nowMs();

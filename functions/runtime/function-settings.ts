@@ -34,18 +34,20 @@ const STACK_SETTINGS = {
   logLevel: LOG_LEVEL_SETTING,
 } as const satisfies SettingTable;
 
-export const MAINTENANCE_SETTINGS = STACK_SETTINGS;
+const DEPLOYMENT_SETTING = {
+  env: "DEPLOYMENT",
+  schema: optional(/^[\w-]{1,64}$/, "must be 1 to 64 of A-Z a-z 0-9 _ and -"),
+  default: "",
+  unit: "",
+  description: "Name that the metrics of late timers, and of rolling that is behind, carry; without one there are none.",
+} as const;
+
+export const MAINTENANCE_SETTINGS = { ...STACK_SETTINGS, deployment: DEPLOYMENT_SETTING } as const satisfies SettingTable;
 export const SCANNER_SETTINGS = {
   ...STACK_SETTINGS,
   ...TIMER_SETTINGS,
   ...WEBHOOK_SETTINGS,
-  deployment: {
-    env: "DEPLOYMENT",
-    schema: optional(/^[\w-]{1,64}$/, "must be 1 to 64 of A-Z a-z 0-9 _ and -"),
-    default: "",
-    unit: "",
-    description: "Name that the metrics of late timers carry; without one there are none.",
-  },
+  deployment: DEPLOYMENT_SETTING,
 } as const satisfies SettingTable;
 
 /** Every setting of the API function. The README prints this table, and a test keeps the two alike. */

@@ -1,4 +1,4 @@
-import type { HearGauges } from "../../core/ports/gauges.ts";
+import type { HearGauges, HearRollGauges } from "../../core/ports/gauges.ts";
 import type { Log } from "./log.ts";
 
 /** Lines no more often than this are worth a reader's time, and the cost of a metric. */
@@ -25,6 +25,21 @@ export function createGaugeLog(log: Log, deployment?: string): HearGauges {
       ...(notPosted > 0 && { ChecksNotPosted: notPosted }),
     };
     log.warn({ ...metrics, ...(deployment !== undefined && embedded(deployment, Object.keys(metrics))) }, "timers are late");
+  };
+}
+
+/** Messages that are due to be rolled and have been stored this long say that rolling is behind: they are due after ten minutes at most. */
+const UNROLLED_MS = 30 * 60_000;
+
+/** Logs how far rolling is behind, while it is. With the name of a deployment, the lines are metrics too. */
+export function createRollGaugeLog(log: Log, deployment?: string): HearRollGauges {
+  let loggedMs = Number.NEGATIVE_INFINITY;
+  return ({ unrolledBytes, oldestUnrolledMs }) => {
+    const nowMs = performance.now();
+    if (oldestUnrolledMs < UNROLLED_MS || nowMs - loggedMs < EVERY_MS) return;
+    loggedMs = nowMs;
+    const metrics = { UnrolledBytes: unrolledBytes, OldestUnrolledSeconds: Math.round(oldestUnrolledMs / 1_000) };
+    log.warn({ ...metrics, ...(deployment !== undefined && embedded(deployment, Object.keys(metrics))) }, "rolling is behind");
   };
 }
 

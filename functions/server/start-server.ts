@@ -5,12 +5,13 @@ import { serveBroker } from "../http/node/serve-broker.ts";
 import { OPEN_DOCUMENTATION_PATHS } from "../http/routes/documentation.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { createEventLog } from "../runtime/event-log.ts";
-import { createGaugeLog } from "../runtime/gauge-log.ts";
+import { createGaugeLog, createRollGaugeLog } from "../runtime/gauge-log.ts";
 import type { Log } from "../runtime/log.ts";
 import { createSystemRandom } from "../runtime/random.ts";
 import { isRefusedForRoom } from "../runtime/refused-for-room.ts";
 import { awsPlaceOf, type ServerSettings } from "../runtime/server-settings.ts";
 import { hmacSigner } from "../runtime/signer.ts";
+import { SpareTime } from "../runtime/spare-time.ts";
 import { startSweeper } from "../runtime/sweeper.ts";
 import type { BrokerStores } from "../stores/broker-stores.ts";
 import { startBroker } from "../stores/start-broker.ts";
@@ -47,8 +48,10 @@ export async function startServer(settings: ServerSettings, log: Log): Promise<S
     random,
     events,
     reading,
+    background: new SpareTime(),
     onFailure,
     onGauges,
+    onRollGauges: createRollGaugeLog(log),
     timerShards,
     ...openWebhooks(settings),
   });

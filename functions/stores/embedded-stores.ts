@@ -1,23 +1,20 @@
 import { openBackupSocket } from "../../adapters/embedded/backup/backup-socket.ts";
 import { layBallast } from "../../adapters/embedded/ballast.ts";
 import { DirectoryInUse, FormatTooNew } from "../../adapters/embedded/data-directory.ts";
+import { DeletedRoom } from "../../adapters/embedded/deleted-room.ts";
 import { EmbeddedItemStore } from "../../adapters/embedded/embedded-item-store.ts";
 import { EmbeddedObjectStore } from "../../adapters/embedded/embedded-object-store.ts";
 import { SOLE_PROCESS } from "../../core/broker-settings.ts";
 import { folderExpiresMs, framesPrefix, RETENTION_CLASSES_DAYS } from "../../core/keys.ts";
-import type { DroppedBlocks } from "../../core/log/drop-expired.ts";
 import type { Clock } from "../../core/ports/clock.ts";
 import { StoreCorrupt } from "../../core/ports/store-failures.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { StartFailure } from "../runtime/start-failure.ts";
-import type { BrokerStores, Disk } from "./broker-stores.ts";
+import type { BrokerStores } from "./broker-stores.ts";
 
 const DAY_MS = 24 * 3_600_000;
 /** Items swept before the signal is checked again. */
 const SWEEP_ITEMS = 1_000;
-
-/** Of blocks deleted since the database gave back room: writing its tables anew costs about as much as they hold. */
-const RECLAIMED_BYTES_MIN = 32 * 1_024 * 1_024;
 
 /** Errors of a folder that cannot be written to. */
 const FOLDER_FAILURES: ReadonlySet<string> = new Set(["EACCES", "EEXIST", "ENOENT", "ENOSPC", "ENOTDIR", "EPERM", "EROFS"]);
@@ -46,6 +43,7 @@ async function open(directory: string, options: Partial<EmbeddedStoresOptions>):
   try {
     const objects = await EmbeddedObjectStore.open(directory, { space: items.space });
     const backups = await openBackupSocket(directory, () => items.entries(), options.report);
+    const room = new DeletedRoom(items);
     return {
       items,
       objects,
@@ -55,10 +53,11 @@ async function open(directory: string, options: Partial<EmbeddedStoresOptions>):
           await sweep(items, objects, (options.clock ?? systemClock).nowMs(), signal);
           await layBallast(directory);
         },
-        reclaim: reclaiming(items),
+        reclaim: (blocks) => room.reclaim(blocks),
       },
       async close() {
         await backups.close();
+        await room.close();
         await items.close();
       },
     };
@@ -66,22 +65,6 @@ async function open(directory: string, options: Partial<EmbeddedStoresOptions>):
     await items.close();
     throw error;
   }
-}
-
-/** Gives room back a good deal at a time: what has been deleted of each queue since, from the first block to the last. */
-function reclaiming(items: EmbeddedItemStore): Disk["reclaim"] {
-  const pending = new Map<string, DroppedBlocks>();
-  let bytes = 0;
-  return async (blocks) => {
-    const { pk } = blocks.first;
-    pending.set(pk, { ...blocks, first: pending.get(pk)?.first ?? blocks.first });
-    bytes += blocks.bytes;
-    if (bytes < RECLAIMED_BYTES_MIN) return;
-    const ranges = [...pending.values()];
-    pending.clear();
-    bytes = 0;
-    for (const { first, last } of ranges) await items.compact(first, last);
-  };
 }
 
 /** Does what the table's expiry and the bucket's lifecycle rules do on AWS. */

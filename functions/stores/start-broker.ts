@@ -7,7 +7,17 @@ import type { BrokerStores } from "./broker-stores.ts";
 /** What differs between the processes that run a broker. */
 export type BrokerSurroundings = Pick<
   BrokerDependencies,
-  "random" | "doorbell" | "events" | "reading" | "onFailure" | "onGauges" | "timerShards" | "askProducer" | "webhookTargets"
+  | "random"
+  | "doorbell"
+  | "events"
+  | "reading"
+  | "background"
+  | "onFailure"
+  | "onGauges"
+  | "onRollGauges"
+  | "timerShards"
+  | "askProducer"
+  | "webhookTargets"
 >;
 
 /** A broker over open stores, with this runtime's clock and codecs. If it fails, the stores are closed. Errors: as `createBroker`. */

@@ -5,6 +5,7 @@ import { EmbeddedItemStore } from "../../adapters/embedded/embedded-item-store.t
 import { EmbeddedObjectStore } from "../../adapters/embedded/embedded-object-store.ts";
 import { FreeSpace } from "../../adapters/embedded/free-space.ts";
 import { PowerCutDisk } from "../support/faults/power-cut.ts";
+import { SeededRandom } from "../support/seeded-random.ts";
 import { storeDirectory } from "../support/stores/store-directory.ts";
 import { objectsIn, wholeObject } from "../support/stores/stored-objects.ts";
 import { together } from "./items/fixture.ts";
@@ -51,18 +52,21 @@ describe("a power cut takes back nothing that was acknowledged", () => {
     await objects.put("a/kept", bytes(1));
     await objects.put("a/replaced", bytes(1));
     await objects.put("a/replaced", bytes(2));
+    const large = new SeededRandom(1).bytes(2_500_000);
+    await objects.put("a/large", large);
     await together(20, (index) => objects.put(`log/${index % 3}/deep/${index}`, bytes(index)));
     await disk.cutPower();
     objects = await openObjects();
     expect(await wholeObject(objects, "a/kept")).toEqual(bytes(1));
     expect(await wholeObject(objects, "a/replaced")).toEqual(bytes(2));
+    expect(Buffer.from((await objects.getRange("a/large", 0, 3_000_000)) ?? []).equals(large)).toBe(true);
     for (let index = 0; index < 20; index++) {
       expect(await wholeObject(objects, `log/${index % 3}/deep/${index}`)).toEqual(bytes(index));
     }
     // One more start and one more cut: nothing that the first start found was only on its way.
     await disk.cutPower();
     await openObjects();
-    expect(await objectsIn(data)).toHaveLength(22);
+    expect(await objectsIn(data)).toHaveLength(23);
   });
 });
 

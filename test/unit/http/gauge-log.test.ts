@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { createGaugeLog } from "../../../functions/runtime/gauge-log.ts";
+import { createGaugeLog, createRollGaugeLog } from "../../../functions/runtime/gauge-log.ts";
 import { keptLog } from "../../support/aws/function-fixture.ts";
 
 const LATE = { oldestDueMs: 5_000, due: 12, checksNotPosted: 0 };
@@ -44,5 +44,21 @@ describe("the log of late timers", () => {
         CloudWatchMetrics: [{ Namespace: "Apogee", Dimensions: [["Deployment"]], Metrics: [{ Name: "ChecksNotPosted" }] }],
       },
     });
+  });
+});
+
+describe("the log of rolling", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  it("has a line every twenty seconds while the oldest message that is due was stored half an hour ago", () => {
+    const { log, lines } = keptLog();
+    const hear = createRollGaugeLog(log, "Apogee");
+    for (const oldestUnrolledMs of [0, 29 * 60_000, 31 * 60_000, 32 * 60_000])
+      hear({ unrolledBytes: 5_000_000, oldestUnrolledMs });
+    expect(lines).toMatchObject([{ level: 40, UnrolledBytes: 5_000_000, OldestUnrolledSeconds: 1_860, Deployment: "Apogee" }]);
+    vi.advanceTimersByTime(20_000);
+    hear({ unrolledBytes: 1, oldestUnrolledMs: 31 * 60_000 });
+    expect(lines).toHaveLength(2);
   });
 });

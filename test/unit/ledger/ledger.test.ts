@@ -73,6 +73,23 @@ describe("the prices that the design promises", () => {
       expect(row(moving).writeUnits).toBeLessThanOrEqual(2.2 * 17);
   });
 
+  it("rolls for 0.02 write units and 0.16 read units a message, by two objects, and looks for work for next to nothing", () => {
+    for (const [body, dollars] of [
+      ["JSON", 0.012],
+      ["random bytes", 0.025],
+    ] as const) {
+      const rolled = row(`roll 10,000 × 1000 B of ${body}, sent one by one`, "cold");
+      expect(rolled.writeUnits / rolled.messages).toBeLessThanOrEqual(0.02);
+      expect(rolled.readUnits / rolled.messages).toBeLessThanOrEqual(0.16);
+      expect(rolled.objectPuts).toBeGreaterThan(0);
+      expect(rolled.objectPuts).toBeLessThanOrEqual(2);
+      expect(dollarsPerMillion(rolled)).toBeLessThanOrEqual(dollars);
+    }
+    const tick = row("a tick of maintenance, nothing to do", "cold");
+    expect(tick).toMatchObject({ writeUnits: 0, objectPuts: 0, objectGets: 0 });
+    expect(row("pull 10,000 that were rolled, 32 at a time", "cold").objectGets).toBeLessThanOrEqual(14);
+  });
+
   it("delays 9 KB, and keeps them for a transaction, for little more than two objects", () => {
     const random = "9000 B of random bytes";
     expect(dollarsPerMillion(row(`delayed 1 × ${random}: sent one by one, and delivered`))).toBeLessThanOrEqual(15);

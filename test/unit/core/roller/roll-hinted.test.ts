@@ -2,7 +2,9 @@ import { describe, expect, it } from "vitest";
 import { SHARED_STORE } from "../../../../core/broker-settings.ts";
 import type { RunningBroker } from "../../../../core/create-broker.ts";
 import { anchorKey, FORMAT_KEY, indexPk, queuePk, ROLL_HINTS_PK, ROLL_SWEEP_KEY } from "../../../../core/keys.ts";
+import type { RollGauges } from "../../../../core/ports/gauges.ts";
 import type { ItemStore } from "../../../../core/ports/item-store.ts";
+import type { ObjectStore } from "../../../../core/ports/object-store.ts";
 import { brokerOverTable } from "../../../support/broker/broker-over-table.ts";
 import { SeededRandom } from "../../../support/seeded-random.ts";
 import { around } from "./failing-stores.ts";
@@ -60,6 +62,49 @@ describe("handlers that share a store", () => {
     table.pass(5 * HOUR_MS);
     expect(await maintain()).toMatchObject({ complete: true });
     expect((await table.items.get(ROLL_SWEEP_KEY))?.n).toBeUndefined();
+  });
+
+  it("go on in the next run where their time was over in the middle of a queue, and say meanwhile how much is left", async () => {
+    const { table, broker, maintain, rolledTo } = await handlers();
+    await maintain();
+    const count = 2_600;
+    for (let sent = 0; sent < count; sent++) await broker.sendMessages("orders", [{ body: random.bytes(3_900) }]);
+    table.pass(40 * MINUTE_MS);
+    const told: RollGauges[] = [];
+    const put: ObjectStore["put"] = async (key, bytes) => {
+      await table.objects.put(key, bytes);
+      table.pass(2 * MINUTE_MS);
+    };
+    const objects = { put, getRange: table.objects.getRange.bind(table.objects) };
+    const slow = await table.process(undefined, undefined, { objects, onRollGauges: (gauges) => told.push(gauges) });
+    expect((await maintain(slow)).complete).toBe(false);
+    const rolled = Number(await rolledTo());
+    expect(rolled).toBeGreaterThan(2_000);
+    expect(rolled).toBeLessThan(count);
+    expect(told.at(-1)?.oldestUnrolledMs).toBeGreaterThan(40 * MINUTE_MS);
+    expect((told.at(-1)?.unrolledBytes ?? 0) / (count - rolled) / 3_950).toBeCloseTo(1, 1);
+    expect([(await maintain()).complete, await rolledTo()]).toEqual([true, count]);
+    await maintain(slow);
+    expect(told.at(-1)).toEqual({ unrolledBytes: 0, oldestUnrolledMs: 0 });
+  });
+
+  it("go on with a topic that a sweep was in the middle of", async () => {
+    const { table, broker, maintain } = await handlers();
+    await broker.putTopic("many", { queues: 2 });
+    const count = 2_600;
+    for (let sent = 0; sent < 2 * count; sent++) await broker.sendMessages("many", [{ body: random.bytes(3_900) }]);
+    for (const hint of (await table.items.query({ pk: ROLL_HINTS_PK, limit: 10 })).items) await table.items.delete(hint);
+    table.pass(HOUR_MS);
+    const put: ObjectStore["put"] = async (key, bytes) => {
+      await table.objects.put(key, bytes);
+      table.pass(2 * MINUTE_MS);
+    };
+    const slow = await table.process(undefined, undefined, { objects: { ...table.objects, put } as ObjectStore });
+    expect((await maintain(slow)).complete).toBe(false);
+    expect((await maintain()).complete).toBe(true);
+    const { uid } = await broker.getTopic("many");
+    const rolledTo = async (queueId: number) => Number((await table.items.get(anchorKey(uid, queueId)))?.rn ?? 0);
+    expect((await rolledTo(0)) + (await rolledTo(1))).toBe(2 * count);
   });
 
   it("roll nothing before the store has the format that tells older versions", async () => {

@@ -6,7 +6,7 @@ import { SHARED_STORE } from "../../../../core/broker-settings.ts";
 import { testBroker } from "../../../support/broker/broker-over-table.ts";
 import { JumpingClock } from "../../../support/clocks/jumping-clock.ts";
 import { SeededRandom } from "../../../support/seeded-random.ts";
-import { MINUTE_MS } from "./rolled-store.ts";
+import { HOUR_MS, MINUTE_MS } from "./rolled-store.ts";
 
 const MESSAGES = 10_000;
 const BODY_BYTES = 1_000;
@@ -16,7 +16,7 @@ async function metered() {
   const telemetry = { consumed: (one: Consumption) => used.push(one) };
   const clock = new JumpingClock();
   const stores = { items: new MemoryItemStore(telemetry), objects: new MemoryObjectStore(telemetry) };
-  const open = () => testBroker({ ...stores, clock, settings: SHARED_STORE });
+  const open = (settings = SHARED_STORE) => testBroker({ ...stores, clock, settings });
   const broker = await open();
   await broker.putTopic("orders", { queues: 1 });
   const maintain = () => broker.maintain({ untilMs: clock.nowMs() + MINUTE_MS });
@@ -66,4 +66,22 @@ it("costs a tick one read unit where there is nothing to roll, and no object whe
   expect(tick).toMatchObject({ writeUnits: 0, puts: 0 });
   // One more than maintenance cost before, for a glance at what may have been deleted.
   expect(tick.readUnits).toBeLessThanOrEqual(3);
+});
+
+it("puts no object for 10,000 queues with ten messages each, and looks at each for little more than a read unit", async () => {
+  const { open, clock, maintain, costOf } = await metered();
+  const broker = await open({ ...SHARED_STORE, queueChoice: "roundRobin" });
+  const [topics, queues] = [100, 100];
+  for (let topic = 0; topic < topics; topic++) await broker.putTopic(`topic-${topic}`, { queues });
+  const ten = Array.from({ length: 10 }, () => ({ body: Buffer.alloc(100) }));
+  for (let topic = 0; topic < topics; topic++)
+    for (let queue = 0; queue < queues; queue++) await broker.sendMessages(`topic-${topic}`, ten);
+  const filled = await broker.topicQueues("topic-7");
+  expect(filled.filter(({ maxOffset }) => maxOffset === 10)).toHaveLength(queues);
+  clock.pass(HOUR_MS);
+  const sweep = await costOf(async () => {
+    while (!(await maintain()).complete);
+  });
+  expect(sweep.puts).toBe(0);
+  expect(sweep.readUnits / (topics * queues)).toBeLessThanOrEqual(2);
 });
