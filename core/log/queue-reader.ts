@@ -1,15 +1,15 @@
 import { LRUCache } from "lru-cache";
-import { blockKey, offsetSk, queuePk } from "../keys.ts";
+import { offsetSk, queuePk } from "../keys.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ItemStore } from "../ports/item-store.ts";
-import { StoreCorrupt } from "../ports/store-failures.ts";
 import type { StoredAt } from "../requests.ts";
 import type { LookBehind } from "../segments/segment-limits.ts";
 import { SegmentReader } from "../segments/segment-reader.ts";
 import { growingTo } from "../store/growing-to.ts";
 import { Anchor } from "./anchor.ts";
-import { type Block, blockOf, isLive, isOpen, nextBase, offsetOfFrame, storedUntilMs } from "./block.ts";
+import { type Block, isLive, isOpen, nextBase, storedUntilMs } from "./block.ts";
 import { BlockPages } from "./block-pages.ts";
+import { type FrameInBlock, findFrame } from "./find-frame.ts";
 import { firstStored } from "./first-stored.ts";
 import { BLOCK_CACHE_BYTES, QUEUE_ENDS_MAX, SMALL_BLOCK_BYTES, SMALL_BLOCKS_PER_QUERY } from "./log-limits.ts";
 import type { LogDependencies } from "./log-settings.ts";
@@ -117,24 +117,9 @@ export class QueueReader {
     return found;
   }
 
-  /**
-   * The block that holds a frame which was stored in the block at `base`, and the frame's offset; `undefined` once it is gone.
-   * Errors: `StoreUnavailable`; `StoreCorrupt` if the block cannot be read, and no segment has the frame.
-   */
-  async find(queue: QueueName, base: number, frameId: Uint8Array): Promise<{ block: Block; offset: number } | undefined> {
-    let block: Block;
-    try {
-      const item = await this.#items.get(blockKey(queue.topicUid, queue.queueId, base));
-      if (!item) return await this.#segments.find(queue, base, frameId);
-      block = blockOf(item);
-    } catch (error) {
-      if (!StoreCorrupt.is(error)) throw error;
-      const copy = await this.#segments.find(queue, base, frameId);
-      if (copy) return copy;
-      throw error;
-    }
-    const offset = offsetOfFrame(block, frameId);
-    return offset === undefined ? undefined : { block, offset };
+  /** As `findFrame`. */
+  find(queue: QueueName, base: number, frameId: Uint8Array): Promise<FrameInBlock | undefined> {
+    return findFrame({ items: this.#items, segments: this.#segments }, queue, base, frameId);
   }
 
   /** Whether `offset` is stored, by an eventually consistent read: the latest writes may be missed. `hint` as in `run`. */
