@@ -66,6 +66,13 @@ export const latencyRow = (name: string, concurrency: number, latenciesMs: reado
   maxMs: Math.max(...latenciesMs),
 });
 
+/** A row of durations of calls that are made one after the other. */
+export const timesRow = (name: string, timesMs: readonly number[], errors: Row["errors"] = {}): Row => {
+  const sorted = [...timesMs].sort((a, b) => a - b);
+  const p99Ms = sorted[Math.floor(0.99 * (sorted.length - 1))] ?? Number.NaN;
+  return { ...EMPTY, case: name, concurrency: 1, p50Ms: median(sorted), p99Ms, maxMs: sorted.at(-1) ?? Number.NaN, errors };
+};
+
 export const rateRow = (name: string, concurrency: number, messagesPerSecond: number): Row => ({
   ...EMPTY,
   case: name,

@@ -9,6 +9,7 @@ import { createSystemRandom } from "../functions/runtime/random.ts";
 import { startBroker as startBrokerHere } from "../functions/stores/start-broker.ts";
 import { folderBytes } from "./folder-size.ts";
 import type { PullJob, SendJob } from "./job.ts";
+import { lookUpOverHttp, type Names } from "./lookups.ts";
 import { peakMemoryDuring } from "./memory.ts";
 import { MessageHash } from "./message-hash.ts";
 import type { Options } from "./options.ts";
@@ -25,6 +26,7 @@ const LOOK_MS = 5_000;
 const WATCH_MS = 5 * 60_000;
 /** A copied block is dropped a minute later, so all is over when nothing has changed for longer. */
 const STILL_MS = 95_000;
+const LOOKUPS = 1_000;
 const MB = 1e6;
 const TARGETS = { dataOverPayload: 1.15, itemsMb: 128, rssAnonMb: 300, restartMs: 1_000, coldPerSecond: 40_000 } as const;
 
@@ -74,6 +76,9 @@ export function segmentsCase(options: Options): Promise<readonly Row[]> {
       const pulled = await peakMemoryDuring(server.pid, () => runJob({ ...pullJob, url: server.url }));
       await server.stop();
       const cold = await coldPull(data, messages);
+      server = await startBroker(folder);
+      const lookups = await lookUpOverHttp(server.url, TOPIC, cold.names);
+      await server.stop();
 
       const last = sizes.at(-1) as Sizes;
       const name = messages.toLocaleString("en-US");
@@ -92,6 +97,8 @@ export function segmentsCase(options: Options): Promise<readonly Row[]> {
         },
         { ...rateRow(`cold pull in process; target ≥ ${TARGETS.coldPerSecond}/s`, 1, cold.perSecond), errors: same(cold.hashes) },
         figureRow("messages per object read; target ≥ 800", cold.perObjectRead),
+        ...lookups,
+        figureRow("most object reads of a lookup by key; target ≤ 40", cold.lookupReads),
       ];
     } finally {
       await server.stop();
@@ -125,11 +132,18 @@ const isAlike = (one: Sizes, other: Sizes): boolean =>
 const reachedAfter = (sizes: readonly Sizes[]): number =>
   (sizes[sizes.findLastIndex((one) => !isReached(one)) + 1]?.afterMs ?? Number.POSITIVE_INFINITY) / 1_000;
 
+interface ColdPull {
+  readonly perSecond: number;
+  readonly perObjectRead: number;
+  readonly hashes: readonly string[];
+  /** Of messages anywhere. */
+  readonly names: readonly Names[];
+  /** The most that one lookup by key took. */
+  readonly lookupReads: number;
+}
+
 /** Reads queue after queue, in this process, which has read nothing of the folder before. */
-async function coldPull(
-  data: string,
-  messages: number,
-): Promise<{ readonly perSecond: number; readonly perObjectRead: number; readonly hashes: readonly string[] }> {
+async function coldPull(data: string, messages: number): Promise<ColdPull> {
   let objectReads = 0;
   const telemetry = {
     consumed: ({ store, operation }: { readonly store: string; readonly operation: string }): void => {
@@ -142,6 +156,7 @@ async function coldPull(
   const broker = await startBrokerHere(stores, { random: createSystemRandom() });
   try {
     const hashes: string[] = [];
+    const names: Names[] = [];
     let read = 0;
     const startedAt = performance.now();
     for (let queueId = 0; queueId < QUEUES; queueId++) {
@@ -152,6 +167,9 @@ async function coldPull(
         if (result.status === "OFFSET_ILLEGAL") throw new Error(`queue ${queueId} has no offset ${offset}`);
         for (const message of result.messages)
           hash.add(message.messageId, String(message.offset), message.storedAtMs, Buffer.from(message.body).toString("utf8"));
+        const any = result.messages[Math.floor(Math.random() * result.messages.length)];
+        if (any?.keys[0] && Math.random() < (4 * LOOKUPS * PULL_MESSAGES_MAX) / messages)
+          names.push({ key: any.keys[0], messageId: any.messageId });
         read += result.messages.length;
         offset = result.nextOffset;
         end = result.maxOffset;
@@ -160,7 +178,14 @@ async function coldPull(
     }
     const seconds = (performance.now() - startedAt) / 1_000;
     if (read !== messages) throw new Error(`${read} of ${messages} messages were read`);
-    return { perSecond: read / seconds, perObjectRead: read / objectReads, hashes };
+    const perObjectRead = read / objectReads;
+    let lookupReads = 0;
+    for (const { key } of names.slice(0, LOOKUPS)) {
+      objectReads = 0;
+      await broker.queryMessages(TOPIC, { key, limit: 32, maxBytes: PULL_BYTES_MAX });
+      lookupReads = Math.max(lookupReads, objectReads);
+    }
+    return { perSecond: read / seconds, perObjectRead, hashes, names: names.slice(0, LOOKUPS), lookupReads };
   } finally {
     broker.stop();
     await stores.close();
