@@ -168,7 +168,7 @@ async function coldPull(data: string, messages: number): Promise<ColdPull> {
         for (const message of result.messages)
           hash.add(message.messageId, String(message.offset), message.storedAtMs, Buffer.from(message.body).toString("utf8"));
         const any = result.messages[Math.floor(Math.random() * result.messages.length)];
-        if (any?.keys[0] && Math.random() < (4 * LOOKUPS * PULL_MESSAGES_MAX) / messages)
+        if (any?.keys[0] && Math.random() < (LOOKUPS * PULL_MESSAGES_MAX) / messages)
           names.push({ key: any.keys[0], messageId: any.messageId });
         read += result.messages.length;
         offset = result.nextOffset;
