@@ -46,6 +46,8 @@ export const RETENTION_RAISES_MAX = 16;
  */
 export const RESTART_SECONDS = 20 * 60;
 export const EXPIRY_SLACK_SECONDS = 24 * 3_600;
+/** A reader with so many messages before it need not know at each of its reads where the queue ends. */
+export const FAR_BEHIND_MESSAGES = 128;
 /** A cached tail older than this is read again: a read is cheaper than a failed write. */
 export const TAIL_CACHE_MS = SECOND_MS;
 /** The same on a queue that lost a race within the last second. */

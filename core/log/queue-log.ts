@@ -27,6 +27,7 @@ import { encodePointerNames } from "./pointer-names.ts";
 import type { Queue, QueueName } from "./queue.ts";
 import { QueueAppender } from "./queue-appender.ts";
 import { QueueReader } from "./queue-reader.ts";
+import { RecentBounds } from "./recent-bounds.ts";
 import { type Matches, matchingOf, messagesOf, type ReadMessages, type Viewed, viewMessages } from "./run-messages.ts";
 import type { Run } from "./run-walk.ts";
 import { storedAtMsOf } from "./slices.ts";
@@ -59,6 +60,7 @@ export interface AppendOptions {
 /** The logs of all queues: append, read, find. */
 export class QueueLog {
   readonly reader: QueueReader;
+  readonly bounds: RecentBounds;
   readonly #store: LogDependencies;
   readonly #settings: LogSettings;
   readonly #objects: FrameObjects;
@@ -74,6 +76,7 @@ export class QueueLog {
     this.#frames = new FrameReader(this.#objects, store.compressor);
     this.detached = new DetachedFrames(store, settings, this.#objects);
     this.reader = new QueueReader(store, settings.lookBehind);
+    this.bounds = new RecentBounds(this.reader, store.clock);
   }
 
   /**

@@ -132,9 +132,15 @@ async function pullEvery(pull: Pull, offset: number): Promise<PullResult> {
     const messages = fitting(read.messages, maxBytes);
     const nextOffset = read.messages[messages.length]?.offset ?? offset + count;
     const status = messages.length > 0 ? "FOUND" : "NO_NEW_MSG";
-    return { status, messages, nextOffset, ...unreadableBefore(nextOffset, read.unreadable), ...(await rangeOf(pull)) };
+    return {
+      status,
+      messages,
+      nextOffset,
+      ...unreadableBefore(nextOffset, read.unreadable),
+      ...(await log.bounds.behind(queue, nextOffset)),
+    };
   }
-  const range = await rangeOf(pull);
+  const range = await log.reader.bounds(queue);
   if (offset < range.minOffset || offset > range.maxOffset) return { status: "OFFSET_ILLEGAL", ...range };
   // There is a gap inside the chain, or something new since the run was read: continue where the messages are.
   const nextOffset = run.available > 0 ? run.from : offset;
@@ -145,7 +151,7 @@ async function pullMatching(pull: Pull, filter: MessageFilter, offset: number): 
   const { log, queue, limit, maxBytes } = pull;
   const search = { from: offset, messages: limit, bytes: maxBytes, pause: () => pull.reading.pause() };
   const { messages, next, unreadable } = await findMatching(log, queue, filter, search);
-  const range = await rangeOf(pull);
+  const range = await (messages.length > 0 ? log.bounds.behind(queue, next) : log.reader.bounds(queue));
   if (offset < range.minOffset || offset > range.maxOffset) return { status: "OFFSET_ILLEGAL", ...range };
   const nothing = next === offset ? "NO_NEW_MSG" : "NO_MATCHED_MSG";
   const status = messages.length > 0 ? "FOUND" : nothing;
@@ -165,9 +171,4 @@ function fitting(messages: readonly StoredMessage[], maxBytes: number): readonly
 function unreadableBefore(offset: number, all: readonly Unreadable[]): { readonly unreadable?: readonly Unreadable[] } {
   const unreadable = all.filter((one) => one.offset < offset);
   return unreadable.length === 0 ? {} : { unreadable };
-}
-
-async function rangeOf({ log, queue }: Pull): Promise<{ readonly minOffset: number; readonly maxOffset: number }> {
-  const [minOffset, maxOffset] = await Promise.all([log.reader.minOffset(queue), log.reader.maxOffset(queue)]);
-  return { minOffset, maxOffset };
 }

@@ -16,7 +16,7 @@ import { simulateTime, type TimeSimulationOptions } from "./simulate-time.ts";
 
 const SEEDS = 32;
 const SEEDS_PER_TEST = 8;
-const SABOTAGE_SEEDS = 16;
+const SABOTAGE_SEEDS = 64;
 /** The part of a history that concerns each invariant. */
 const PARTS = { I7: "timers", I8: "transactions", I9: "once" } as const;
 
