@@ -3,8 +3,10 @@ import { TOPICS_PK } from "../keys.ts";
 import type { DroppedBlocks } from "../log/drop-expired.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { RollGauges } from "../ports/gauges.ts";
+import type { ItemStore } from "../ports/item-store.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
-import { everyItem } from "../store/every-item.ts";
+import { everyItem, keyAfter } from "../store/every-item.ts";
+import type { Topic } from "../terms.ts";
 import { topicOf } from "../topic/topic-codec.ts";
 import { dropRolled } from "./drop-rolled.ts";
 import { DROP_GRACE_MS, DROP_GRACE_STEP_MS, PASS_BYTES_MAX, ROLL_PAUSE_MS, TOPICS_PER_PAGE } from "./roll-limits.ts";
@@ -13,17 +15,17 @@ import { NOTHING_UNROLLED, together, unrolledOf } from "./unrolled.ts";
 
 export interface RollPass {
   readonly rolled: ReadonlyMap<string, RolledQueue>;
-  /** All queues were looked at. */
-  readonly complete: boolean;
+  /** The topic that used up the pass, behind which the next one begins; `undefined`: all queues were looked at. */
+  readonly endedAt: string | undefined;
   /** Why a queue was left out. */
   readonly corrupt: StoreCorrupt | undefined;
 }
 
 /**
- * Rolls what is due of all queues, until the signal aborts or so much is rolled that it is time to drop. A queue of which something cannot
- * be read holds up no other. Errors: `StoreUnavailable`.
+ * Rolls what is due of all queues, those of the topics behind `after` first, until the signal aborts or so much is rolled that it is time to
+ * drop. A queue of which something cannot be read holds up no other. Errors: `StoreUnavailable`.
  */
-export async function rollQueues(store: RollDependencies, signal: AbortSignal): Promise<RollPass> {
+export async function rollQueues(store: RollDependencies, signal: AbortSignal, after?: string): Promise<RollPass> {
   const roller = new Roller(store);
   const isOver = (): boolean => signal.aborted || roller.bytes >= PASS_BYTES_MAX;
   let corrupt: StoreCorrupt | undefined;
@@ -31,17 +33,26 @@ export async function rollQueues(store: RollDependencies, signal: AbortSignal): 
     if (!StoreCorrupt.is(error)) throw error;
     corrupt = error;
   };
-  for await (const item of everyItem(store.items, { pk: TOPICS_PK, limit: TOPICS_PER_PAGE })) {
-    const topic = topicOf(item);
+  let endedAt: string | undefined;
+  for await (const topic of topicsFrom(store.items, after)) {
     for (let queueId = 0; queueId < topic.queuesEver && !isOver(); queueId++)
       await roller.roll(topic, queueId, isOver).catch(leavingOut);
-    if (isOver()) break;
+    if (isOver()) {
+      endedAt = topic.name;
+      break;
+    }
   }
   if (!signal.aborted) await roller.end().catch(leavingOut);
   if (roller.bytes > 0) await mergeKeyFiles(store, () => signal.aborted).catch(leavingOut);
-  const complete = !isOver();
-  if (!signal.aborted) store.onRollGauges?.(complete ? NOTHING_UNROLLED : await unrolled(store, signal));
-  return { rolled: roller.rolled, complete, corrupt };
+  if (!signal.aborted) store.onRollGauges?.(endedAt === undefined ? NOTHING_UNROLLED : await unrolled(store, signal));
+  return { rolled: roller.rolled, endedAt, corrupt };
+}
+
+/** All topics, those behind `after` first: one that has very much to roll lets the others have their turn. */
+async function* topicsFrom(items: ItemStore, after: string | undefined): AsyncGenerator<Topic> {
+  const all = { pk: TOPICS_PK, limit: TOPICS_PER_PAGE };
+  if (after !== undefined) for await (const item of everyItem(items, { ...all, from: keyAfter(after) })) yield topicOf(item);
+  for await (const item of everyItem(items, after === undefined ? all : { ...all, to: after })) yield topicOf(item);
 }
 
 /** What a pass that was over too soon has left of all queues. */
@@ -71,9 +82,9 @@ export async function rollOn(
   const ripe = new Map<string, RolledQueue>();
   /** How far each queue was dropped. */
   const droppedTo = new Map<string, number>();
-  let complete = true;
+  let endedAt: string | undefined;
   for (;;) {
-    await clock.sleep(complete ? ROLL_PAUSE_MS.idle : ROLL_PAUSE_MS.busy, signal);
+    await clock.sleep(endedAt === undefined ? ROLL_PAUSE_MS.idle : ROLL_PAUSE_MS.busy, signal);
     if (signal.aborted) return;
     try {
       const dropping = [...ripe];
@@ -84,14 +95,14 @@ export async function rollOn(
         droppedTo.set(pk, rolled.end);
         await dropped(blocks);
       }
-      const pass = await rollQueues(store, signal);
-      complete = pass.complete;
+      const pass = await rollQueues(store, signal, endedAt);
+      endedAt = pass.endedAt;
       if (pass.corrupt) onFailure(pass.corrupt);
       void sleepGrace(clock, signal).then(() => {
         for (const [pk, rolled] of pass.rolled) ripe.set(pk, rolled);
       });
     } catch (error) {
-      complete = true;
+      endedAt = undefined;
       onFailure(error);
     }
   }

@@ -7,15 +7,19 @@ import { freePort, type ServerProcess, startServer } from "../../support/server/
 import type { CrashRunSettings } from "../crash-run.ts";
 import { fingerprint } from "../fingerprint.ts";
 import { MOMENTS, type Moment } from "./moments.ts";
-import { type ReadMessage, RolledAudit, type Violation } from "./rolled-audit.ts";
+import { type KnownMessage, type ReadMessage, RolledAudit, type Violation } from "./rolled-audit.ts";
 
 const TOPIC = "rolled";
 /** So few that each soon has enough to roll. */
 const QUEUES = 2;
 const SENDERS = 4;
 const BATCH = 8;
+/** In each round. */
+const LOOKUPS = 60;
 const BODY_BYTES = 1_000;
 const PULL_MESSAGES = 32;
+/** Most calls of a kind that a server makes before the one in which it dies. */
+const PASSED_MAX: Partial<Record<Moment["call"], number>> = { drop: 400, "end merge": 0 };
 /** A server that has not died by then never will. */
 const LIFE_MS_MAX = 60_000;
 const NOISE = Buffer.from(new SeededRandom(1).bytes(64 * 1_024)).toString("base64");
@@ -51,7 +55,7 @@ export async function runSegmentCrashes(settings: SegmentCrashSettings): Promise
     startServer({ dataDir: join(folder, "data"), port: await freePort(), logFile: join(folder, "server.log"), ...more });
   for (let round = 1; round <= rounds; round++) {
     const kind = MOMENTS[(round - 1) % MOMENTS.length] as (typeof MOMENTS)[number];
-    const moment: Moment = { ...kind, passed: kind.call === "drop" ? random.integer(0, 400) : random.integer(0, 2) };
+    const moment: Moment = { ...kind, passed: random.integer(0, PASSED_MAX[kind.call] ?? 2) };
     const hurried = await started({ command: HURRIED, environment: { MOMENT: JSON.stringify(moment) } });
     const died = await loadUntilItDies(hurried, round, audit);
     const name = `died ${moment.side} ${moment.call}`;
@@ -65,6 +69,7 @@ export async function runSegmentCrashes(settings: SegmentCrashSettings): Promise
     try {
       restartMs.push(server.startMs);
       violations.push(...audit.read(await readAll(server.url)));
+      violations.push(...(await lookUp(server.url, audit.someAcknowledged(LOOKUPS, random))));
     } finally {
       await server.stop();
     }
@@ -136,16 +141,35 @@ async function sendUntil(http: HttpClient, sender: string, audit: RolledAudit, i
       return `${sender}/${call}/${index} ${NOISE.slice(from, from + BODY_BYTES)}`;
     });
     for (const body of bodies) audit.attempted(fingerprint(body));
-    const request = JSON.stringify({ entries: bodies.map((body) => ({ body })) });
+    const request = JSON.stringify({ entries: bodies.map((body) => ({ body, keys: [keyOf(body)] })) });
     const reply = await http.request("POST", `/v1/topics/${TOPIC}/messages/batch`, request).catch(() => undefined);
     if (!reply) return;
     if (reply.status !== 200) throw new Error(`${reply.status} ${reply.body.toString()}`);
     for (const [index, result] of JSON.parse(reply.body.toString("utf8")).results.entries()) {
       if (result.status !== "SEND_OK") continue;
       const { queueId, offset, messageId } = result;
-      audit.acknowledged({ place: `${queueId}/${offset}`, messageId, body: fingerprint(bodies[index] ?? "") });
+      const body = bodies[index] ?? "";
+      audit.acknowledged({ place: `${queueId}/${offset}`, messageId, key: keyOf(body), body: fingerprint(body) });
     }
   }
+}
+
+const keyOf = (body: string): string => body.slice(0, body.indexOf(" "));
+
+/** What lookups of some of the messages answer, by key and by id. */
+async function lookUp(url: string, known: readonly KnownMessage[]): Promise<readonly Violation[]> {
+  const http = httpClient(url, { connections: 1 });
+  const violations: Violation[] = [];
+  for (const { key, messageId, place } of known) {
+    const byKey = await http.request("GET", `/v1/topics/${TOPIC}/messages?key=${encodeURIComponent(key)}`);
+    const found = JSON.parse(byKey.body.toString("utf8")).items ?? [];
+    if (!found.some((one: { messageId: string }) => one.messageId === messageId))
+      violations.push({ rule: "not found", detail: `${messageId} at ${place} by its key ${key}` });
+    const byId = await http.request("GET", `/v1/messages/${messageId}`);
+    if (byId.status !== 200) violations.push({ rule: "not found", detail: `${messageId} at ${place} by its id: ${byId.status}` });
+  }
+  await http.close();
+  return violations;
 }
 
 /** All messages from the beginning of each queue to its end. A gap shows as messages that are not there. */

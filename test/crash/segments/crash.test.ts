@@ -18,6 +18,7 @@ describe("the auditor finds each planted fault", () => {
   const message = (offset: number, more = {}) => ({
     place: `0/${offset}`,
     messageId: `m${offset}`,
+    key: "k",
     body: `b${offset}`,
     storedAt: "t",
     ...more,

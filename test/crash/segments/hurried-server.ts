@@ -2,9 +2,11 @@
 // its rolling. Run with HOST, PORT, DATA_DIR, and MOMENT, as JSON, in the environment.
 import pino from "pino";
 import { createBroker } from "../../../core/create-broker.ts";
+import { KEY_FILES_PK } from "../../../core/keys.ts";
 import type { Clock } from "../../../core/ports/clock.ts";
 import type { ItemStore } from "../../../core/ports/item-store.ts";
 import type { ObjectStore } from "../../../core/ports/object-store.ts";
+import { ROLL_SETTINGS } from "../../../core/roller/roll-limits.ts";
 import { AnswerMemory } from "../../../functions/http/bounds/answer-memory.ts";
 import { serveBroker } from "../../../functions/http/node/serve-broker.ts";
 import { systemClock } from "../../../functions/runtime/clock.ts";
@@ -17,6 +19,8 @@ import type { Moment } from "./moments.ts";
 
 const HURRY = 100;
 const MIB = 1_024 * 1_024;
+/** So few that each life merges, in several steps. */
+const MERGES = { files: 2, entries: 3_000 };
 
 const { HOST: host = "", PORT: port = "0", DATA_DIR: folder = "", MOMENT: moment = "{}" } = process.env;
 const { call, side, passed }: Moment = JSON.parse(moment);
@@ -39,7 +43,15 @@ const items = new Proxy(stores.items, {
     if (name === "transact")
       return (...given: Parameters<ItemStore["transact"]>) => {
         const isCommit = given[0].some((write) => write.kind === "put" && write.item.pk.startsWith("s#"));
-        return isCommit ? dying("commit", () => method(...given)) : method(...given);
+        if (isCommit) return dying("commit", () => method(...given));
+        const isEnd = given[0].some((write) => write.kind === "delete" && write.key.pk === "km");
+        return isEnd ? dying("end merge", () => method(...given)) : method(...given);
+      };
+    if (name === "put")
+      return (...given: Parameters<ItemStore["put"]>) => {
+        const [{ pk }] = given;
+        if (pk === KEY_FILES_PK) return dying("register keys", () => method(...given));
+        return pk === "km" ? dying("go on merging", () => method(...given)) : method(...given);
       };
     if (name === "delete")
       return (...given: Parameters<ItemStore["delete"]>) =>
@@ -48,8 +60,11 @@ const items = new Proxy(stores.items, {
   },
 });
 const objects: ObjectStore = {
-  put: (key, bytes) =>
-    key.endsWith(".seg") ? dying("put segment", () => stores.objects.put(key, bytes)) : stores.objects.put(key, bytes),
+  put: (key, bytes) => {
+    if (key.endsWith(".seg")) return dying("put segment", () => stores.objects.put(key, bytes));
+    if (key.endsWith(".keys")) return dying("put key file", () => stores.objects.put(key, bytes));
+    return stores.objects.put(key, bytes);
+  },
   getRange: (key, offset, length) => stores.objects.getRange(key, offset, length),
 };
 const clock: Clock = { nowMs: systemClock.nowMs, sleep: (ms, signal) => systemClock.sleep(ms / HURRY, signal) };
@@ -58,7 +73,7 @@ const answerMemory = new AnswerMemory(64 * MIB);
 const broker = await createBroker({
   items,
   objects,
-  settings: stores.settings,
+  settings: { ...stores.settings, rollSettings: { ...ROLL_SETTINGS, merges: MERGES } },
   clock,
   random,
   signer: hmacSigner,

@@ -1,3 +1,5 @@
+import type { SeededRandom } from "../../support/seeded-random.ts";
+
 export interface Violation {
   readonly rule: string;
   readonly detail: string;
@@ -7,11 +9,12 @@ export interface Violation {
 export interface KnownMessage {
   readonly place: string;
   readonly messageId: string;
+  readonly key: string;
   readonly body: string;
 }
 
 /** A message as it was read. */
-export interface ReadMessage extends KnownMessage {
+export interface ReadMessage extends Omit<KnownMessage, "key"> {
   readonly storedAt: string;
 }
 
@@ -30,6 +33,12 @@ export class RolledAudit {
 
   acknowledged(message: KnownMessage): void {
     this.#acknowledged.set(message.place, message);
+  }
+
+  /** Some of them, the newest among them. */
+  someAcknowledged(count: number, random: SeededRandom): readonly KnownMessage[] {
+    const all = [...this.#acknowledged.values()];
+    return all.length === 0 ? [] : [...all.slice(-count / 2), ...Array.from({ length: count / 2 }, () => random.pick(all))];
   }
 
   get acknowledgedCount(): number {
