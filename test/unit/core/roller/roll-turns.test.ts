@@ -9,8 +9,8 @@ it("begins behind the topic that used up the pass before, and ends with it", asy
   const rolling = store.rolling();
   const turns: string[] = [];
   const items = new Proxy(rolling.items, {
-    get(target, name: keyof typeof target) {
-      const method = target[name].bind(target) as (...given: unknown[]) => unknown;
+    get(target, name) {
+      const method = Reflect.get(target, name).bind(target) as (...given: unknown[]) => unknown;
       return (...given: unknown[]) => {
         const { pk } = given[0] as { readonly pk?: string };
         const topic = uids.get(/^a#([^#]+)#/.exec(pk ?? "")?.[1] ?? "");
