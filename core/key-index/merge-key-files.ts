@@ -1,15 +1,14 @@
 import { toBase64url } from "../bytes/base64url.ts";
-import { keyMergeKey, keyPartObjectKey } from "../keys.ts";
+import { keyMergeKey } from "../keys.ts";
 import { objectExpiryOf } from "../log/retention.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
 import type { Reading } from "../ports/reading.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
 import type { RollSettings } from "../roller/roll-limits.ts";
 import { compareKeys, type KeyEntry, KeyWriter } from "../segments/key-section.ts";
-import { repeatUnknown } from "../store/repeat-unknown.ts";
 import type { StoreDependencies } from "../store/store-dependencies.ts";
 import { KeyCursor } from "./key-cursor.ts";
-import { type KeyFile, type KeyPart, keyFileItem, keyFileOf } from "./key-file.ts";
+import { type KeyFile, keyFileItem, keyFileOf } from "./key-file.ts";
 import {
   ENTRIES_PER_PAUSE,
   LEVELS_MAX,
@@ -20,6 +19,7 @@ import {
 } from "./key-index-limits.ts";
 import { asFarAs, inputKey, type KeyMerge, keyMergeItem, keyMergeOf } from "./key-merge.ts";
 import { type ListedFile, listKeyFiles } from "./list-key-files.ts";
+import { putKeyPart } from "./put-key-parts.ts";
 
 const HOUR_MS = 3_600_000;
 const FIRST: KeyEntry = { hash: 0, storedAtMs: Number.MAX_SAFE_INTEGER, queueId: 0, offset: 0 };
@@ -79,7 +79,7 @@ async function step(store: MergeDependencies, due: DueFiles): Promise<boolean> {
   const merge = await begun(store, due);
   const inputs = await inputsOf(store, merge);
   const { entries, last } = await merged(store, inputs, merge.last);
-  const part = entries.count > 0 ? await put(store, merge, entries) : undefined;
+  const part = entries.count > 0 ? await putKeyPart(store, entries, lifeOf(store, merge)) : undefined;
   const parts = part ? [...merge.parts, part] : merge.parts;
   if (last) return !(await wentOn(store, merge, { ...merge, parts, last }));
   await end(store, { ...merge, parts }, merge, inputs);
@@ -152,14 +152,9 @@ function lowestOf(heads: readonly Head[]): Head | undefined {
   return lowest;
 }
 
-/** Nobody else writes an object of this key, so it is never another than the one that is remembered. */
-async function put(store: MergeDependencies, { classDays, expiresAtSeconds }: KeyMerge, entries: KeyWriter): Promise<KeyPart> {
-  const { clock, random, objects } = store;
+function lifeOf({ clock }: MergeDependencies, { classDays, expiresAtSeconds }: KeyMerge) {
   const nowMs = clock.nowMs();
-  const expiresMs = objectExpiryOf(nowMs, Math.max(0, expiresAtSeconds * 1_000 - nowMs) / HOUR_MS);
-  const objectKey = keyPartObjectKey(classDays, expiresMs, nowMs, toBase64url(random.bytes(9)));
-  await repeatUnknown(store, () => objects.put(objectKey, entries.end()));
-  return { objectKey, byteOffset: 0, count: entries.count, lowestHash: entries.lowestHash };
+  return { classDays, expiresMs: objectExpiryOf(nowMs, Math.max(0, expiresAtSeconds * 1_000 - nowMs) / HOUR_MS) };
 }
 
 async function wentOn({ items }: MergeDependencies, seen: KeyMerge, next: KeyMerge): Promise<boolean> {

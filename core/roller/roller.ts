@@ -1,9 +1,10 @@
 import type { BrokerSettings } from "../broker-settings.ts";
 import { toBase64url } from "../bytes/base64url.ts";
 import { type KeyFile, keyFileItem } from "../key-index/key-file.ts";
+import { putKeyParts } from "../key-index/put-key-parts.ts";
 import { queuePk, retentionClassDays, segmentObjectKey, topicKey } from "../keys.ts";
 import { Anchor } from "../log/anchor.ts";
-import { nextBase, storedUntilMs } from "../log/block.ts";
+import { type Block, nextBase, storedUntilMs } from "../log/block.ts";
 import { BlockPages } from "../log/block-pages.ts";
 import { EXPIRY_GUARD_SECONDS } from "../log/log-limits.ts";
 import type { QueueName } from "../log/queue.ts";
@@ -105,8 +106,8 @@ export class Roller {
       const passesTooMuch = stored && run.blocks[0]?.base !== seen && horizonMs(stored, nowMs) < horizon;
       const expiresAtSeconds = stored && !passesTooMuch ? this.#expiryOf(stored, run) : undefined;
       if (expiresAtSeconds === undefined) return;
-      await this.#gather(topic, queueId, run, { seen, expiresAtSeconds });
-      if (!run.more) return;
+      const isTaken = await this.#gather(topic, queueId, run, { seen, expiresAtSeconds });
+      if (isTaken && !run.more) return;
       await this.end();
     }
   }
@@ -140,12 +141,13 @@ export class Roller {
     return Math.min(lastExpiryOf(run), Math.ceil(untilMs / 1_000) + EXPIRY_GUARD_SECONDS);
   }
 
+  /** Answers whether all of the run was taken. */
   async #gather(
     { name, uid }: Topic,
     queueId: number,
     { blocks, bytes }: CollectedRun,
     { seen, expiresAtSeconds }: Pick<Part, "seen" | "expiresAtSeconds">,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const classDays = retentionClassDays((expiresAtSeconds * 1_000 - this.#store.clock.nowMs()) / HOUR_MS);
     const taken = this.#gathered.get(classDays);
     const { segmentBytes, pages } = this.#settings;
@@ -154,18 +156,21 @@ export class Roller {
     const gathered = this.#gathered.get(classDays) ?? { writer: new SegmentWriter(pages), parts: [] };
     this.#gathered.set(classDays, gathered);
     const { writer, parts } = gathered;
-    const last = blocks.at(-1);
-    if (!last) return;
-    // A block is let go once it is written: a segment's worth of them is not in memory twice.
-    for (let block = blocks.shift(); block; block = blocks.shift()) {
+    let end = seen;
+    // A block is let go once it is written: a segment's worth of them is not in memory twice. Messages with very many keys fill a segment
+    // sooner than their blocks do.
+    while (blocks.length > 0 && (end === seen || writer.bytesMax <= segmentBytes + room)) {
+      const block = blocks.shift() as Block;
       writer.append({ topicUid: uid, topic: name, queueId }, block);
       for (const { hash, offset, storedAtMs } of await this.#store.log.names(block, uid)) writer.addKey(hash, offset, storedAtMs);
+      end = nextBase(block);
       await this.#store.reading.pause();
     }
-    parts.push({ queue: { topicUid: uid, queueId }, seen, end: nextBase(last), expiresAtSeconds });
+    parts.push({ queue: { topicUid: uid, queueId }, seen, end, expiresAtSeconds });
     this.#bytes += bytes;
     if (writer.bytesMax > segmentBytes - room) await this.#end(classDays);
     else if (this.#gatheredBytes() > gatheredBytesMax(this.#settings)) await this.end();
+    return blocks.length === 0;
   }
 
   #isGathered({ topicUid, queueId }: QueueName): boolean {
@@ -183,7 +188,7 @@ export class Roller {
     if (!gathered) return;
     this.#gathered.delete(classDays);
     const { objects, clock, random } = this.#store;
-    const { object, runs, keys } = gathered.writer.end();
+    const { object, runs, keys, keysLeft } = gathered.writer.end();
     const nowMs = clock.nowMs();
     const untilMs = Math.max(...gathered.parts.map(({ expiresAtSeconds }) => expiresAtSeconds * 1_000));
     const expiresMs = objectExpiryOf(nowMs, (untilMs - nowMs) / HOUR_MS);
@@ -191,12 +196,13 @@ export class Roller {
     const objectKey = segmentObjectKey(classDays, expiresMs, nowMs, name);
     // The key is used once and always for the same bytes, so a put whose reply was lost is repeated.
     await repeatUnknown(this.#store, () => objects.put(objectKey, object));
-    if (keys.count > 0) {
+    const parts = keys.count > 0 ? [{ objectKey, ...keys }] : await putKeyParts(this.#store, keysLeft, { classDays, expiresMs });
+    if (parts.length > 0) {
       const file: KeyFile = {
         level: 0,
         classDays,
         name,
-        parts: [{ objectKey, ...keys }],
+        parts,
         storedFromMs: Math.min(...runs.map((one) => one.storedFromMs)),
         storedUntilMs: Math.max(...runs.map((one) => one.storedUntilMs)),
         expiresAtSeconds: untilMs / 1_000,

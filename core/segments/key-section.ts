@@ -32,10 +32,10 @@ export function keySectionBytes(entries: number): number {
 /** The order of the keys of an object: by hash, and then the newest message first. */
 export const compareKeys = (one: KeyEntry, other: KeyEntry): number => one.hash - other.hash || byNewest(one, other);
 
-/** Entries in any order. */
+/** Entries in order. */
 export function encodeKeys(entries: readonly KeyEntry[]): Uint8Array {
   const writer = new KeyWriter(entries.length);
-  for (const entry of [...entries].sort(compareKeys)) writer.append(entry);
+  for (const entry of entries) writer.append(entry);
   return writer.end();
 }
 

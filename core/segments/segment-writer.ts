@@ -4,7 +4,7 @@ import type { Block } from "../log/block.ts";
 import { KEY_HASH_MAX } from "../message/key-hash.ts";
 import { StoreMisuse } from "../ports/store-failures.ts";
 import { encodeDirectory, runBytesMax } from "./directory.ts";
-import { encodeKeys, type KeyEntry, keySectionBytes } from "./key-section.ts";
+import { compareKeys, encodeKeys, type KeyEntry, keySectionBytes } from "./key-section.ts";
 import { type RunQueue, RunWriter } from "./run-writer.ts";
 import { SEGMENT_HEAD, type SegmentRun } from "./segment-format.ts";
 import { PAGE_SETTINGS, type PageSettings, SEGMENT_BYTES_MAX, SEGMENT_RUNS_MAX } from "./segment-limits.ts";
@@ -14,8 +14,10 @@ import { encodeTrailer, TRAILER_BYTES } from "./trailer.ts";
 export interface Segment {
   readonly object: Uint8Array;
   readonly runs: readonly SegmentRun[];
-  /** Its keys; where they are in the object. */
+  /** Where its keys are in the object. */
   readonly keys: { readonly byteOffset: number; readonly count: number; readonly lowestHash: number };
+  /** Its keys, in order, where the object has no room for them. */
+  readonly keysLeft: readonly KeyEntry[];
 }
 
 /**
@@ -50,8 +52,8 @@ export class SegmentWriter {
    */
   append(queue: RunQueue, block: Block): void {
     this.#runAt(queue, block.base).append(block);
-    if (this.bytesMax > SEGMENT_BYTES_MAX)
-      throw new StoreMisuse(`a segment of ${this.bytesMax} bytes; the limit is ${SEGMENT_BYTES_MAX}`);
+    const bytes = this.bytesMax - keySectionBytes(this.#keys.length);
+    if (bytes > SEGMENT_BYTES_MAX) throw new StoreMisuse(`a segment of ${bytes} bytes; the limit is ${SEGMENT_BYTES_MAX}`);
   }
 
   /** That a message of the queue appended last has a key. Errors: `StoreMisuse` for an offset or a time that is not in its run. */
@@ -68,7 +70,9 @@ export class SegmentWriter {
     this.#endRun();
     const storedFromMs = Math.min(...this.#runs.map((run) => run.storedFromMs));
     if (this.#runs.length === 0) throw new StoreMisuse("a segment of nothing");
-    const keys = encodeKeys(this.#keys);
+    const sorted = this.#keys.sort(compareKeys);
+    const hasRoom = this.bytesMax <= SEGMENT_BYTES_MAX;
+    const keys = encodeKeys(hasRoom ? sorted : []);
     const directory = encodeDirectory(this.#runs);
     const trailer = encodeTrailer({
       keys: { byteOffset: this.#end, byteLength: keys.length },
@@ -81,8 +85,8 @@ export class SegmentWriter {
     this.#pages.length = 0;
     if (out.length > SEGMENT_BYTES_MAX)
       throw new StoreMisuse(`a segment of ${out.length} bytes; the limit is ${SEGMENT_BYTES_MAX}`);
-    const lowestHash = this.#keys.reduce((lowest, { hash }) => Math.min(lowest, hash), KEY_HASH_MAX);
-    return { object: out.view(), runs: this.#runs, keys: { byteOffset: this.#end, count: this.#keys.length, lowestHash } };
+    const place = { byteOffset: this.#end, count: hasRoom ? sorted.length : 0, lowestHash: sorted[0]?.hash ?? KEY_HASH_MAX };
+    return { object: out.view(), runs: this.#runs, keys: place, keysLeft: hasRoom ? [] : sorted };
   }
 
   #runAt(queue: RunQueue, base: number): RunWriter {

@@ -61,7 +61,7 @@ export class KeyFiles {
     const name = toBase64url(this.random.bytes(9));
     const objectKey = keyPartObjectKey(CLASS_DAYS, Math.ceil((nowMs + lifeMs) / 60_000) * 60_000, nowMs, name);
     const before = new Uint8Array(this.random.integer(0, 40));
-    await this.objects.put(objectKey, Buffer.concat([before, encodeKeys(entries)]));
+    await this.objects.put(objectKey, Buffer.concat([before, encodeKeys([...entries].sort(compareKeys))]));
     const lowestHash = Math.min(...entries.map(({ hash }) => hash));
     const file = {
       level: 0,

@@ -3,6 +3,7 @@ import { KeyIndex } from "../../../../core/key-index/key-index.ts";
 import { queueOf } from "../../../../core/log/queue.ts";
 import { hasName, type MessageName, type Window } from "../../../../core/query/candidates.ts";
 import { newestFirst, type Position } from "../../../../core/query/position.ts";
+import { ROLL_SETTINGS } from "../../../../core/roller/roll-limits.ts";
 import type { StoredMessage } from "../../../../core/terms.ts";
 import { dyingAt } from "../roller/failing-stores.ts";
 import { MINUTE_MS, RolledStore } from "../roller/rolled-store.ts";
@@ -97,6 +98,22 @@ describe("the index of keys", () => {
           expect(await found(store, { kind: "key", text }, {}), `dead ${death} call ${call}`).toEqual(newestFirst(having));
         }
       }
+  });
+
+  it("finds messages with very many keys, which fill segments sooner than their blocks do", async () => {
+    const store = await RolledStore.open(1);
+    const keys = Array.from({ length: 32 }, (_, index) => `k${index}`);
+    for (let sent = 0; sent < 400; sent++)
+      await store.broker.sendMessages("orders", [{ body: Buffer.from("x"), keys: [...keys.slice(1), `one-${sent}`] }]);
+    store.ripen();
+    const settings = { rollBytesMin: 500, rollSettings: { ...ROLL_SETTINGS, segmentBytes: 40_000 } };
+    await store.roll({ settings });
+    const index = await store.index();
+    expect(index.length).toBeGreaterThan(4);
+    expect(await store.rolledTo()).toBeGreaterThan(390);
+    for (const sent of [0, 57, 200, 399])
+      expect(await found(store, { kind: "key", text: `one-${sent}` }, {})).toMatchObject([{ offset: sent }]);
+    expect(await found(store, { kind: "key", text: "k31" }, {})).toHaveLength(400);
   });
 
   it("finds what is in a window, and behind a place", async () => {

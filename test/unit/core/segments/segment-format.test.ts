@@ -119,6 +119,18 @@ describe("a segment", () => {
     expect(entriesOf(keysOf(writer.end().object), 1)).toHaveLength(1);
   });
 
+  it("hands over keys for which there is no room, in order", () => {
+    const writer = new SegmentWriter();
+    writer.append(QUEUE, block(300, STORED_AT_MS, BATCH));
+    const count = Math.ceil(SEGMENT_BYTES_MAX / 18);
+    for (let key = 0; key < count; key++) writer.addKey((key * 7_919) % 2 ** 40, 300, STORED_AT_MS);
+    const { object, keys, keysLeft } = writer.end();
+    expect(object.length).toBeLessThan(1_000);
+    expect([keys.count, keysLeft.length, keysOf(object).count]).toEqual([0, count, 0]);
+    expect(keysLeft[0]?.hash).toBe(0);
+    expect(keysLeft[1]?.hash).toBe(7_919);
+  });
+
   it("says how large it becomes, and is never larger than an object", () => {
     const writer = new SegmentWriter();
     const frame = "00".repeat(300_000);
