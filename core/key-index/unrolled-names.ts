@@ -1,9 +1,10 @@
 import { type Block, nextBase } from "../log/block.ts";
 import type { NamedOffset } from "../log/block-names.ts";
-import { queueOf } from "../log/queue.ts";
+import { type Queue, queueOf } from "../log/queue.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import { storedAtMsOf } from "../log/slices.ts";
 import type { Position } from "../query/position.ts";
+import { runsBetween } from "../query/runs-between.ts";
 import type { Topic } from "../terms.ts";
 import { STRIDE } from "./key-index-limits.ts";
 
@@ -60,7 +61,10 @@ export class UnrolledCursor {
   /** Ascending. */
   #found: Position[] = [];
   #end: number;
+  /** In front of it nothing is left to be found. */
+  #from: number;
   #stride: number;
+  #passedGap = false;
   /** The oldest that was looked at. */
   #oldest: Position | undefined;
 
@@ -70,12 +74,13 @@ export class UnrolledCursor {
     this.#search = search;
     this.#budget = budget;
     this.#end = search.end;
+    this.#from = search.from;
     this.#stride = Math.max(STRIDE.least, Math.min(STRIDE.most, Math.floor(STRIDE.together / search.topic.queuesEver)));
   }
 
   /** Reads backwards. `undefined` where all is read. */
   async next(): Promise<Position | Stopped | undefined> {
-    while (this.#found.length === 0 && this.#end > this.#search.from) {
+    while (this.#found.length === 0 && this.#end > this.#from) {
       // Without a budget the first look is taken all the same: who asks again comes further.
       if (this.#budget.bytes <= 0 && this.#oldest) return { stop: this.#oldest };
       await this.#stepBack();
@@ -84,27 +89,36 @@ export class UnrolledCursor {
   }
 
   async #stepBack(): Promise<void> {
-    const { topic, queueId, from, tail } = this.#search;
-    if (tail && nextBase(tail) === this.#end) {
-      await this.#look(tail, from, this.#end);
-      this.#end = Math.max(from, tail.base);
-      this.#reached(tail, this.#end);
+    const { topic, queueId, tail } = this.#search;
+    const end = this.#end;
+    if (tail && nextBase(tail) === end) {
+      const start = Math.max(this.#from, tail.base);
+      await this.#look(tail, start, end);
+      this.#end = start;
+      this.#reached(tail, start);
       return;
     }
     const queue = queueOf(topic, queueId);
-    const end = this.#end;
-    const start = Math.max(from, end - this.#stride);
-    let seen = 0;
-    for (let next = start; next < end; ) {
-      const run = await this.#log.reader.run(queue, next, end - next);
-      for (const block of run.blocks) await this.#look(block, run.from, end);
-      if (seen === 0 && run.from < end) this.#reached(run.blocks[0], run.from);
-      seen += run.available;
-      next = run.available > 0 ? run.from + run.available : end;
+    const start = Math.max(this.#from, end - this.#stride);
+    const runs = await runsBetween(this.#log.reader, queue, start, end);
+    for (const { blocks, from } of runs) {
+      let next = from;
+      for (const block of blocks) {
+        await this.#look(block, next, end);
+        next = nextBase(block);
+      }
     }
-    // A chain that started again left a hole: the next step is longer.
-    if (seen === 0) this.#stride *= 2;
     this.#end = start;
+    const [oldest] = runs;
+    if (oldest) this.#reached(oldest.blocks[0], oldest.from);
+    else await this.#passGap(queue);
+  }
+
+  /** A chain that started again left a gap. Where it is the first, all in front of it may have expired, however much that is. */
+  async #passGap(queue: Queue): Promise<void> {
+    this.#stride = Math.min(STRIDE.gap, 2 * this.#stride);
+    if (!this.#passedGap) this.#from = Math.max(this.#from, await this.#log.reader.minOffset(queue));
+    this.#passedGap = true;
   }
 
   #reached(block: Block | undefined, offset: number): void {
