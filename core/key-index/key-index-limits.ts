@@ -31,3 +31,5 @@ export const STRIDE = { least: 16, most: 1_024, together: 8_192, gap: 4_096 } as
 /** Bytes of what is not rolled yet that one step of a lookup reads, and messages that it finds. */
 export const STEP_BYTES = 8 * KIB * KIB;
 export const FOUND_PER_STEP = 64;
+/** Full blocks whose names one process keeps: so many bytes, those of a name and of an empty block in memory included. */
+export const KNOWN_NAMES = { bytes: 16 * KIB * KIB, nameBytes: 90, blockBytes: 150 } as const;

@@ -1,12 +1,13 @@
-import { type Block, nextBase } from "../log/block.ts";
-import type { NamedOffset } from "../log/block-names.ts";
+import { LRUCache } from "lru-cache";
+import { type Block, isOpen, nextBase } from "../log/block.ts";
+import type { BlockNames } from "../log/block-names.ts";
 import { type Queue, queueOf } from "../log/queue.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import { storedAtMsOf } from "../log/slices.ts";
 import type { Position } from "../query/position.ts";
 import { runsBetween } from "../query/runs-between.ts";
 import type { Topic } from "../terms.ts";
-import { STRIDE } from "./key-index-limits.ts";
+import { KNOWN_NAMES, STRIDE } from "./key-index-limits.ts";
 
 /** What one step of a lookup may still read of what no segment has yet. */
 export interface ReadBudget {
@@ -18,20 +19,32 @@ export interface Stopped {
   readonly stop: Position;
 }
 
-/** The names in blocks that were looked into: full blocks never change, and stay in memory for as long as a reader keeps them. */
+/**
+ * The names in blocks that were looked into. Full blocks never change, so those of the blocks that were read last are kept. They count
+ * by what they take: a small block may point at thousands of names.
+ */
 export class KnownNames {
-  readonly #log: Pick<QueueLog, "names">;
-  readonly #known = new WeakMap<Block, readonly NamedOffset[]>();
+  readonly #log: QueueLog;
+  readonly #known = new LRUCache<Block, BlockNames>({
+    maxSize: KNOWN_NAMES.bytes,
+    sizeCalculation: ({ named }, { bytes }) => bytes + KNOWN_NAMES.blockBytes + named.length * KNOWN_NAMES.nameBytes,
+  });
 
-  constructor(log: Pick<QueueLog, "names">) {
+  constructor(log: QueueLog) {
     this.#log = log;
   }
 
-  async of(block: Block, topicUid: string): Promise<readonly NamedOffset[]> {
+  /** A block that cannot be read is read once more: it may have been garbled on the way. Errors: `StoreUnavailable`. */
+  async of(queue: Queue, block: Block): Promise<BlockNames> {
     const known = this.#known.get(block);
     if (known) return known;
-    const names = await this.#log.names(block, topicUid);
-    this.#known.set(block, names);
+    const names = await this.#log.names(block, queue.topicUid);
+    if (names.isDamaged) {
+      const again = await this.#log.reader.again(queue, block);
+      return again ? this.#log.names(again, queue.topicUid) : names;
+    }
+    // Objects are not read again for what is known.
+    if (!isOpen(block)) this.#known.set(block, { ...names, objectBytes: 0 });
     return names;
   }
 }
@@ -128,8 +141,9 @@ export class UnrolledCursor {
 
   async #look(block: Block, start: number, end: number): Promise<void> {
     const { topic, queueId, hash } = this.#search;
-    this.#budget.bytes -= block.bytes;
-    for (const one of await this.#names.of(block, topic.uid)) {
+    const { named, objectBytes } = await this.#names.of(queueOf(topic, queueId), block);
+    this.#budget.bytes -= block.bytes + objectBytes;
+    for (const one of named) {
       if (one.hash !== hash || one.offset < start || one.offset >= end) continue;
       this.#found.push({ storedAtMs: one.storedAtMs, queueId, offset: one.offset });
     }

@@ -159,7 +159,8 @@ export class Roller {
     // A block is let go once it is written: a segment's worth of them is not in memory twice.
     for (let block = blocks.shift(); block; block = blocks.shift()) {
       writer.append({ topicUid: uid, topic: name, queueId }, block);
-      for (const { hash, offset, storedAtMs } of await this.#store.log.names(block, uid)) writer.addKey(hash, offset, storedAtMs);
+      const { named } = await this.#store.log.names(block, uid);
+      for (const { hash, offset, storedAtMs } of named) writer.addKey(hash, offset, storedAtMs);
       await this.#store.reading.pause();
     }
     parts.push({ queue: { topicUid: uid, queueId }, seen, end: nextBase(last), expiresAtSeconds });
