@@ -3,7 +3,8 @@ import { toBase64url } from "../bytes/base64url.ts";
 import { type KeyFile, keyFileItem } from "../key-index/key-file.ts";
 import { queuePk, retentionClassDays, segmentObjectKey, topicKey } from "../keys.ts";
 import { Anchor } from "../log/anchor.ts";
-import { nextBase, storedUntilMs } from "../log/block.ts";
+import { type Block, nextBase, storedUntilMs } from "../log/block.ts";
+import type { BlockNames } from "../log/block-names.ts";
 import { BlockPages } from "../log/block-pages.ts";
 import { EXPIRY_GUARD_SECONDS } from "../log/log-limits.ts";
 import type { QueueName } from "../log/queue.ts";
@@ -158,15 +159,25 @@ export class Roller {
     if (!last) return;
     // A block is let go once it is written: a segment's worth of them is not in memory twice.
     for (let block = blocks.shift(); block; block = blocks.shift()) {
-      writer.append({ topicUid: uid, topic: name, queueId }, block);
-      const { named } = await this.#store.log.names(block, uid);
-      for (const { hash, offset, storedAtMs } of named) writer.addKey(hash, offset, storedAtMs);
+      const { found, names } = await this.#named({ topicUid: uid, queueId }, block);
+      writer.append({ topicUid: uid, topic: name, queueId }, found);
+      for (const { hash, offset, storedAtMs } of names.named) writer.addKey(hash, offset, storedAtMs);
       await this.#store.reading.pause();
     }
     parts.push({ queue: { topicUid: uid, queueId }, seen, end: nextBase(last), expiresAtSeconds });
     this.#bytes += bytes;
     if (writer.bytesMax > segmentBytes - room) await this.#end(classDays);
     else if (this.#gatheredBytes() > gatheredBytesMax(this.#settings)) await this.end();
+  }
+
+  /** A block, and its names. One that cannot be read is read once more: it may have been garbled on the way, and would stay so in a segment. */
+  async #named({ topicUid, queueId }: QueueName, block: Block): Promise<{ readonly found: Block; readonly names: BlockNames }> {
+    const { log } = this.#store;
+    const names = await log.names(block, topicUid);
+    const again = names.isDamaged ? await this.#reads.pages.atOrBefore(queuePk(topicUid, queueId), block.base) : undefined;
+    if (!again || again.damage !== undefined || again.base !== block.base || again.count !== block.count)
+      return { found: block, names };
+    return { found: again, names: await log.names(again, topicUid) };
   }
 
   #isGathered({ topicUid, queueId }: QueueName): boolean {
