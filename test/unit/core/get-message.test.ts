@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { SHARED_STORE } from "../../../core/broker-settings.ts";
 import type { RunningBroker } from "../../../core/create-broker.ts";
-import { backlogPk, progressKey } from "../../../core/keys.ts";
+import { backlogPk, FORMAT_KEY, progressKey } from "../../../core/keys.ts";
 import type { MessageInput, ReceivedMessage, TopicType } from "../../../core/terms.ts";
 import { brokerOverTable } from "../../support/broker/broker-over-table.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
@@ -109,6 +109,19 @@ describe("a message is found by its id", () => {
     table.pass(60_000);
     await broker.scan({ untilMs: table.clock.nowMs() + 1_000 });
     expect((await get(id)).message.messageId).toBe(id);
+  });
+
+  it("in the topic that is named, where it was sent before ids named their queue", async () => {
+    await table.items.put({ ...FORMAT_KEY, v: 3 });
+    broker = await table.process();
+    await createTopic("orders");
+    const ids: string[] = [];
+    for (let sent = 0; sent < 10; sent++) {
+      ids.push(await send("orders"));
+      table.pass(1);
+    }
+    await broker.raiseFormat();
+    for (const id of ids) expect((await get(id, "orders")).message.messageId).toBe(id);
   });
 
   it("until its retention ends, and its id tells that it has", async () => {
