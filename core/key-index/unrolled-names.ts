@@ -4,7 +4,7 @@ import type { BlockNames } from "../log/block-names.ts";
 import { type Queue, queueOf } from "../log/queue.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import { storedAtMsOf } from "../log/slices.ts";
-import type { Position } from "../query/position.ts";
+import { type Position, UNKNOWN_TIME_MS } from "../query/position.ts";
 import { runsBetween } from "../query/runs-between.ts";
 import type { Topic } from "../terms.ts";
 import { KNOWN_NAMES, STRIDE } from "./key-index-limits.ts";
@@ -39,7 +39,7 @@ export class KnownNames {
     const known = this.#known.get(block);
     if (known) return known;
     const names = await this.#log.names(block, queue.topicUid);
-    if (names.isDamaged) {
+    if (names.unreadable.length > 0) {
       const again = await this.#log.reader.again(queue, block);
       return again ? this.#log.names(again, queue.topicUid) : names;
     }
@@ -139,13 +139,14 @@ export class UnrolledCursor {
     if (storedAtMs !== undefined) this.#oldest = { storedAtMs, queueId: this.#search.queueId, offset };
   }
 
+  /** A message that cannot be read may be the one that is looked for: whoever asks is told of it. */
   async #look(block: Block, start: number, end: number): Promise<void> {
     const { topic, queueId, hash } = this.#search;
-    const { named, objectBytes } = await this.#names.of(queueOf(topic, queueId), block);
+    const { named, unreadable, objectBytes } = await this.#names.of(queueOf(topic, queueId), block);
     this.#budget.bytes -= block.bytes + objectBytes;
-    for (const one of named) {
-      if (one.hash !== hash || one.offset < start || one.offset >= end) continue;
-      this.#found.push({ storedAtMs: one.storedAtMs, queueId, offset: one.offset });
-    }
+    const found = [...named.filter((one) => one.hash === hash), ...unreadable];
+    for (const { offset, storedAtMs } of found.sort((one, other) => one.offset - other.offset))
+      if (offset >= start && offset < end)
+        this.#found.push({ storedAtMs: Math.min(storedAtMs, UNKNOWN_TIME_MS), queueId, offset });
   }
 }

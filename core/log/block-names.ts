@@ -7,11 +7,15 @@ import type { FrameObjects } from "./frame-objects.ts";
 import { OBJECT_PAGE_BYTES } from "./log-limits.ts";
 import { type Slice, slicesOf } from "./slices.ts";
 
-/** That a message has a key, or an id of its own, with this hash. */
-export interface NamedOffset {
-  readonly hash: number;
+/** A message, and when it was stored. */
+export interface StoredOffset {
   readonly offset: number;
   readonly storedAtMs: number;
+}
+
+/** That a message has a key, or an id of its own, with this hash. */
+export interface NamedOffset extends StoredOffset {
+  readonly hash: number;
 }
 
 /** What the messages of a block are looked up by, and what it took to learn it. */
@@ -19,8 +23,8 @@ export interface BlockNames {
   readonly named: readonly NamedOffset[];
   /** Read of objects, since frames point at them and do not say it themselves. */
   readonly objectBytes: number;
-  /** Whether a frame cannot be read: what it holds may have names. */
-  readonly isDamaged: boolean;
+  /** Messages that may have names, since their frame cannot be read. */
+  readonly unreadable: readonly StoredOffset[];
 }
 
 /** What one frame says, as that of its block. */
@@ -43,15 +47,15 @@ export async function namesOfBlock(
 ): Promise<BlockNames> {
   const named: NamedOffset[] = [];
   let objectBytes = 0;
-  let isDamaged = false;
+  const unreadable: StoredOffset[] = [];
   for (const slice of slicesOf({ blocks: [block], from: block.base, count: block.count })) {
-    const { offset, storedAtMs } = slice;
+    const { offset, storedAtMs, count } = slice;
     const read = await namesOf(slice, topicUid, store);
     for (const { ordinal, hash } of read.records) named.push({ hash, offset: offset + ordinal, storedAtMs });
     objectBytes += read.objectBytes;
-    isDamaged ||= read.isDamaged === true;
+    for (let index = 0; read.isDamaged && index < count; index++) unreadable.push({ offset: offset + index, storedAtMs });
   }
-  return { named, objectBytes, isDamaged };
+  return { named, objectBytes, unreadable };
 }
 
 async function namesOf(

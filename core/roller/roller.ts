@@ -174,7 +174,8 @@ export class Roller {
   async #named({ topicUid, queueId }: QueueName, block: Block): Promise<{ readonly found: Block; readonly names: BlockNames }> {
     const { log } = this.#store;
     const names = await log.names(block, topicUid);
-    const again = names.isDamaged ? await this.#reads.pages.atOrBefore(queuePk(topicUid, queueId), block.base) : undefined;
+    const again =
+      names.unreadable.length > 0 ? await this.#reads.pages.atOrBefore(queuePk(topicUid, queueId), block.base) : undefined;
     if (!again || again.damage !== undefined || again.base !== block.base || again.count !== block.count)
       return { found: block, names };
     return { found: again, names: await log.names(again, topicUid) };
