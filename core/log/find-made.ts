@@ -23,6 +23,8 @@ export interface FindMade {
   readonly bytesMax?: number;
   /** How much earlier than its id a message may have been stored. Default: not at all, as from format 4 on. */
   readonly earlierMs?: number;
+  /** Whether the time is over. The first messages are looked at all the same: it is among them as a rule. */
+  readonly isOver?: () => boolean;
 }
 
 /**
@@ -34,7 +36,7 @@ export async function findMade(
   log: QueueLog,
   queue: Queue,
   id: string,
-  { bytesMax = FIND_BYTES_MAX, earlierMs = 0 }: FindMade = {},
+  { bytesMax = FIND_BYTES_MAX, earlierMs = 0, isOver = () => false }: FindMade = {},
 ): Promise<FoundMade> {
   const parts = partsOfId(id);
   if (!parts) return undefined;
@@ -52,7 +54,7 @@ export async function findMade(
     }
     if (run.available === 0) return damaged ? "unreadable" : undefined;
     bytes += run.blocks.reduce((sum, block) => sum + block.bytes, 0);
-    if (bytes >= bytesMax) return "unfinished";
+    if (bytes >= bytesMax || isOver()) return "unfinished";
     next = run.from + run.available;
     hint = nextHint(run, next);
   }

@@ -74,12 +74,15 @@ async function find(querying: Querying, id: string, topicName: string | undefine
 
 /** In the topics and the queue that the id names. */
 async function findByParts(lookup: Lookup, parts: IdParts, named: Topic | undefined): Promise<FoundMessage | undefined> {
-  const { querying, id } = lookup;
+  const { querying, id, budget } = lookup;
   for (const topic of await topicsOfHash(querying, parts.topicHash, named)) {
     // An id of queue 255 may also have been made before its message had a queue.
     const queueId = parts.queueId ?? 255;
     if (queueId < topic.queuesEver) {
-      const made = await findMade(querying.log, queueOf(topic, queueId), id, { bytesMax: QUERY_BYTES_MAX });
+      const made = await findMade(querying.log, queueOf(topic, queueId), id, {
+        bytesMax: QUERY_BYTES_MAX,
+        isOver: () => budget.isOver,
+      });
       if (made === "unreadable") lookup.metUnreadable = true;
       else if (made === "unfinished") lookup.isCut = true;
       else if (made) return { topic, message: made };
@@ -100,11 +103,19 @@ async function topicsOfHash({ topics }: Querying, hash: number, named: Topic | u
 async function findByName(lookup: Lookup, named: Topic | undefined): Promise<FoundMessage | undefined> {
   const topics = named ? [named] : (await lookup.querying.topics.list({ limit: SEARCHED_TOPICS_MAX })).items.filter(isReadable);
   for (const topic of topics) {
+    // The first step in a topic is made however late it is, unless the search ended before.
+    if (lookup.isCut && lookup.budget.isOver) break;
     const found = await searchTopic(lookup, topic);
     if (found) return found;
-    if (lookup.isCut) break;
   }
   return undefined;
+}
+
+/** Whether the search ends here, in front of what is left, since it has read all that it may. */
+function endsHere(lookup: Lookup): boolean {
+  const { isOver } = lookup.budget;
+  lookup.isCut ||= isOver;
+  return isOver;
 }
 
 /** In each queue of the topic that is named: of an id that was made before format 4 only the time is known. */
@@ -113,12 +124,11 @@ async function findByTime(lookup: Lookup, { madeAtMs }: IdParts, topic: Topic): 
   if (madeAtMs > querying.clock.nowMs() + CLOCKS_APART_MS_MAX) return undefined;
   const queueIds = Array.from({ length: topic.queuesEver }, (_, queueId) => queueId);
   for (const some of portions(queueIds, QUERY_READS_AT_ONCE, QUERY_READS_AT_ONCE, () => 1)) {
-    if (budget.isOver) {
-      lookup.isCut = true;
-      return undefined;
-    }
+    if (some[0] !== 0 && endsHere(lookup)) return undefined;
     const earlierMs = STORED_EARLIER_MS_MAX;
-    const all = await Promise.all(some.map((queueId) => findMade(querying.log, queueOf(topic, queueId), id, { earlierMs })));
+    const all = await Promise.all(
+      some.map((queueId) => findMade(querying.log, queueOf(topic, queueId), id, { earlierMs, isOver: () => budget.isOver })),
+    );
     for (const made of all) {
       if (typeof made === "object") return { topic, message: made };
       lookup.metUnreadable ||= made === "unreadable";
@@ -145,12 +155,9 @@ async function searchTopic(lookup: Lookup, topic: Topic): Promise<FoundMessage |
         lookup.metUnreadable ||= unreadable !== undefined;
       }
       left = left.slice(read.length);
-      lookup.isCut ||= left.length > 0 && budget.isOver;
-      if (lookup.isCut) return undefined;
+      if (left.length > 0 && endsHere(lookup)) return undefined;
     }
-    if (!reached) return undefined;
-    lookup.isCut ||= budget.isOver;
-    if (lookup.isCut) return undefined;
+    if (!reached || endsHere(lookup)) return undefined;
   }
 }
 

@@ -124,6 +124,23 @@ describe("a message is found by its id", () => {
     for (const id of ids) expect((await get(id, "orders")).message.messageId).toBe(id);
   });
 
+  it("or the search ends after five seconds, however much was sent at its time", async () => {
+    await createTopic("orders");
+    const first = await send("orders");
+    for (let sent = 0; sent < 2_000; sent++) await send("orders");
+    const reader = await table.process();
+    const { items, clock } = table;
+    const query = items.query.bind(items);
+    items.query = (asked) => {
+      clock.pass(500);
+      return query(asked);
+    };
+    const startMs = clock.nowMs();
+    const absent = `${first.slice(0, 27)}${first[27] === "0" ? "1" : "0"}0000`;
+    await expect(get(absent, undefined, reader)).rejects.toThrow(/more to look at/);
+    expect(clock.nowMs() - startMs).toBeLessThan(15_000);
+  });
+
   it("until its retention ends, and its id tells that it has", async () => {
     await createTopic("orders", "NORMAL", 1);
     const id = await send("orders");
