@@ -59,7 +59,7 @@ describe("the roller", () => {
     const store = await RolledStore.open(2);
     await store.send(5, { apartMs: 0 });
     const settings = { rollBytesMin: 10_000_000 };
-    expect([await store.roll(), await store.rolledTo()]).toMatchObject([{ complete: true }, 0]);
+    expect([await store.roll(), await store.rolledTo()]).toMatchObject([{ endedAt: undefined }, 0]);
     store.ripen();
     await store.roll({ settings });
     expect(await store.rolledTo()).toBe(0);
