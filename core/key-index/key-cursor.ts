@@ -92,7 +92,17 @@ export class KeyCursor {
     return found;
   }
 
+  /** Keys that do not decode are read once more: they may have been garbled on the way. */
   async #read(part: KeyPart, chunk: number, chunks: number): Promise<Place> {
+    try {
+      return await this.#readOnce(part, chunk, chunks);
+    } catch (error) {
+      if (!StoreCorrupt.is(error)) throw error;
+      return this.#readOnce(part, chunk, chunks);
+    }
+  }
+
+  async #readOnce(part: KeyPart, chunk: number, chunks: number): Promise<Place> {
     const { objectKey, byteOffset, count } = part;
     const endChunk = Math.min(chunksOf(part), chunk + chunks);
     const byteLength = keySectionBytes(Math.min(count, endChunk * CHUNK_ENTRIES)) - keySectionBytes(chunk * CHUNK_ENTRIES);

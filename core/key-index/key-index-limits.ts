@@ -23,8 +23,13 @@ export const MERGE_CHUNKS = 64;
 export const ENTRIES_PER_PAUSE = 2_000;
 /** Files that one lookup reads at once. */
 export const FILES_AT_ONCE = 16;
-/** Offsets that a lookup reads at once of a queue of what is not rolled yet, and of all queues of a topic. */
-export const STRIDE = { least: 16, most: 1_024, together: 8_192 } as const;
+/**
+ * Offsets that a lookup reads at once of a queue of what is not rolled yet, and of all queues of a topic. In a gap, where nothing is
+ * stored, it reads more and more of them, up to the last one.
+ */
+export const STRIDE = { least: 16, most: 1_024, together: 8_192, gap: 4_096 } as const;
 /** Bytes of what is not rolled yet that one step of a lookup reads, and messages that it finds. */
 export const STEP_BYTES = 8 * KIB * KIB;
 export const FOUND_PER_STEP = 64;
+/** Full blocks whose names one process keeps: so many bytes, those of a name and of an empty block in memory included. */
+export const KNOWN_NAMES = { bytes: 16 * KIB * KIB, nameBytes: 90, blockBytes: 150 } as const;

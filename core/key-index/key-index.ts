@@ -88,7 +88,10 @@ export class KeyIndex implements KeySource {
       const tail = await reader.tail(queue);
       return tail ? { end: nextBase(tail), tail } : NOTHING;
     }
-    if (before && queueId === before.queueId && before.storedAtMs === toMs) return { end: before.offset };
-    return { end: await reader.offsetAt(queue, { timestampMs: toMs + 1 }) };
+    const isAtPlace = before?.storedAtMs === toMs;
+    if (isAtPlace && queueId === before.queueId) return { end: before.offset };
+    // What a higher queue stored at the time of the place comes in front of it.
+    const isPassed = isAtPlace && queueId > before.queueId;
+    return { end: await reader.offsetAt(queue, { timestampMs: isPassed ? toMs : toMs + 1 }) };
   }
 }

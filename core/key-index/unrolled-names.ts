@@ -1,11 +1,13 @@
-import { type Block, nextBase } from "../log/block.ts";
-import type { NamedOffset } from "../log/block-names.ts";
-import { queueOf } from "../log/queue.ts";
+import { LRUCache } from "lru-cache";
+import { type Block, isOpen, nextBase } from "../log/block.ts";
+import type { BlockNames } from "../log/block-names.ts";
+import { type Queue, queueOf } from "../log/queue.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import { storedAtMsOf } from "../log/slices.ts";
-import type { Position } from "../query/position.ts";
+import { type Position, UNKNOWN_TIME_MS } from "../query/position.ts";
+import { runsBetween } from "../query/runs-between.ts";
 import type { Topic } from "../terms.ts";
-import { STRIDE } from "./key-index-limits.ts";
+import { KNOWN_NAMES, STRIDE } from "./key-index-limits.ts";
 
 /** What one step of a lookup may still read of what no segment has yet. */
 export interface ReadBudget {
@@ -17,20 +19,32 @@ export interface Stopped {
   readonly stop: Position;
 }
 
-/** The names in blocks that were looked into: full blocks never change, and stay in memory for as long as a reader keeps them. */
+/**
+ * The names in blocks that were looked into. Full blocks never change, so those of the blocks that were read last are kept. They count
+ * by what they take: a small block may point at thousands of names.
+ */
 export class KnownNames {
-  readonly #log: Pick<QueueLog, "names">;
-  readonly #known = new WeakMap<Block, readonly NamedOffset[]>();
+  readonly #log: QueueLog;
+  readonly #known = new LRUCache<Block, BlockNames>({
+    maxSize: KNOWN_NAMES.bytes,
+    sizeCalculation: ({ named }, { bytes }) => bytes + KNOWN_NAMES.blockBytes + named.length * KNOWN_NAMES.nameBytes,
+  });
 
-  constructor(log: Pick<QueueLog, "names">) {
+  constructor(log: QueueLog) {
     this.#log = log;
   }
 
-  async of(block: Block, topicUid: string): Promise<readonly NamedOffset[]> {
+  /** A block that cannot be read is read once more: it may have been garbled on the way. Errors: `StoreUnavailable`. */
+  async of(queue: Queue, block: Block): Promise<BlockNames> {
     const known = this.#known.get(block);
     if (known) return known;
-    const names = await this.#log.names(block, topicUid);
-    this.#known.set(block, names);
+    const names = await this.#log.names(block, queue.topicUid);
+    if (names.unreadable.length > 0) {
+      const again = await this.#log.reader.again(queue, block);
+      return again ? this.#log.names(again, queue.topicUid) : names;
+    }
+    // Objects are not read again for what is known.
+    if (!isOpen(block)) this.#known.set(block, { ...names, objectBytes: 0 });
     return names;
   }
 }
@@ -60,7 +74,10 @@ export class UnrolledCursor {
   /** Ascending. */
   #found: Position[] = [];
   #end: number;
+  /** In front of it nothing is left to be found. */
+  #from: number;
   #stride: number;
+  #passedGap = false;
   /** The oldest that was looked at. */
   #oldest: Position | undefined;
 
@@ -70,12 +87,13 @@ export class UnrolledCursor {
     this.#search = search;
     this.#budget = budget;
     this.#end = search.end;
+    this.#from = search.from;
     this.#stride = Math.max(STRIDE.least, Math.min(STRIDE.most, Math.floor(STRIDE.together / search.topic.queuesEver)));
   }
 
   /** Reads backwards. `undefined` where all is read. */
   async next(): Promise<Position | Stopped | undefined> {
-    while (this.#found.length === 0 && this.#end > this.#search.from) {
+    while (this.#found.length === 0 && this.#end > this.#from) {
       // Without a budget the first look is taken all the same: who asks again comes further.
       if (this.#budget.bytes <= 0 && this.#oldest) return { stop: this.#oldest };
       await this.#stepBack();
@@ -84,27 +102,36 @@ export class UnrolledCursor {
   }
 
   async #stepBack(): Promise<void> {
-    const { topic, queueId, from, tail } = this.#search;
-    if (tail && nextBase(tail) === this.#end) {
-      await this.#look(tail, from, this.#end);
-      this.#end = Math.max(from, tail.base);
-      this.#reached(tail, this.#end);
+    const { topic, queueId, tail } = this.#search;
+    const end = this.#end;
+    if (tail && nextBase(tail) === end) {
+      const start = Math.max(this.#from, tail.base);
+      await this.#look(tail, start, end);
+      this.#end = start;
+      this.#reached(tail, start);
       return;
     }
     const queue = queueOf(topic, queueId);
-    const end = this.#end;
-    const start = Math.max(from, end - this.#stride);
-    let seen = 0;
-    for (let next = start; next < end; ) {
-      const run = await this.#log.reader.run(queue, next, end - next);
-      for (const block of run.blocks) await this.#look(block, run.from, end);
-      if (seen === 0 && run.from < end) this.#reached(run.blocks[0], run.from);
-      seen += run.available;
-      next = run.available > 0 ? run.from + run.available : end;
+    const start = Math.max(this.#from, end - this.#stride);
+    const runs = await runsBetween(this.#log.reader, queue, start, end);
+    for (const { blocks, from } of runs) {
+      let next = from;
+      for (const block of blocks) {
+        await this.#look(block, next, end);
+        next = nextBase(block);
+      }
     }
-    // A chain that started again left a hole: the next step is longer.
-    if (seen === 0) this.#stride *= 2;
     this.#end = start;
+    const [oldest] = runs;
+    if (oldest) this.#reached(oldest.blocks[0], oldest.from);
+    else await this.#passGap(queue);
+  }
+
+  /** A chain that started again left a gap. Where it is the first, all in front of it may have expired, however much that is. */
+  async #passGap(queue: Queue): Promise<void> {
+    this.#stride = Math.min(STRIDE.gap, 2 * this.#stride);
+    if (!this.#passedGap) this.#from = Math.max(this.#from, await this.#log.reader.minOffset(queue));
+    this.#passedGap = true;
   }
 
   #reached(block: Block | undefined, offset: number): void {
@@ -112,12 +139,14 @@ export class UnrolledCursor {
     if (storedAtMs !== undefined) this.#oldest = { storedAtMs, queueId: this.#search.queueId, offset };
   }
 
+  /** A message that cannot be read may be the one that is looked for: whoever asks is told of it. */
   async #look(block: Block, start: number, end: number): Promise<void> {
     const { topic, queueId, hash } = this.#search;
-    this.#budget.bytes -= block.bytes;
-    for (const one of await this.#names.of(block, topic.uid)) {
-      if (one.hash !== hash || one.offset < start || one.offset >= end) continue;
-      this.#found.push({ storedAtMs: one.storedAtMs, queueId, offset: one.offset });
-    }
+    const { named, unreadable, objectBytes } = await this.#names.of(queueOf(topic, queueId), block);
+    this.#budget.bytes -= block.bytes + objectBytes;
+    const found = [...named.filter((one) => one.hash === hash), ...unreadable];
+    for (const { offset, storedAtMs } of found.sort((one, other) => one.offset - other.offset))
+      if (offset >= start && offset < end)
+        this.#found.push({ storedAtMs: Math.min(storedAtMs, UNKNOWN_TIME_MS), queueId, offset });
   }
 }

@@ -19,16 +19,29 @@ export type FoundMade = StoredMessage | "unreadable" | "unfinished" | undefined;
  */
 const BEHIND_ID_MS_MAX = EXPIRY_GUARD_SECONDS * 1_000;
 
+export interface FindMade {
+  readonly bytesMax?: number;
+  /** How much earlier than its id a message may have been stored. Default: not at all, as from format 4 on. */
+  readonly earlierMs?: number;
+  /** Whether the time is over. The first messages are looked at all the same: it is among them as a rule. */
+  readonly isOver?: () => boolean;
+}
+
 /**
  * Finds the message with an id that the broker made, in the queue that the id names. Its store time is not before the id's time, and
  * store times never fall along a queue. So the search begins at the first message stored at that time, and compares the ids of frames.
  * It reads about `bytesMax` of blocks. Errors: `StoreUnavailable`.
  */
-export async function findMade(log: QueueLog, queue: Queue, id: string, bytesMax = FIND_BYTES_MAX): Promise<FoundMade> {
+export async function findMade(
+  log: QueueLog,
+  queue: Queue,
+  id: string,
+  { bytesMax = FIND_BYTES_MAX, earlierMs = 0, isOver = () => false }: FindMade = {},
+): Promise<FoundMade> {
   const parts = partsOfId(id);
   if (!parts) return undefined;
   const untilMs = parts.madeAtMs + BEHIND_ID_MS_MAX;
-  let next = await log.reader.offsetAt(queue, { timestampMs: parts.madeAtMs, boundary: "LOWER" });
+  let next = await log.reader.offsetAt(queue, { timestampMs: parts.madeAtMs - earlierMs, boundary: "LOWER" });
   let hint: number | undefined;
   let bytes = 0;
   let damaged = false;
@@ -41,7 +54,7 @@ export async function findMade(log: QueueLog, queue: Queue, id: string, bytesMax
     }
     if (run.available === 0) return damaged ? "unreadable" : undefined;
     bytes += run.blocks.reduce((sum, block) => sum + block.bytes, 0);
-    if (bytes >= bytesMax) return "unfinished";
+    if (bytes >= bytesMax || isOver()) return "unfinished";
     next = run.from + run.available;
     hint = nextHint(run, next);
   }

@@ -12,7 +12,7 @@ import { growingTo } from "../store/growing-to.ts";
 import { NEWEST_FORMAT } from "../store/store-format.ts";
 import type { Topic } from "../terms.ts";
 import type { Block } from "./block.ts";
-import { type NamedOffset, namesOfBlock } from "./block-names.ts";
+import { type BlockNames, namesOfBlock } from "./block-names.ts";
 import type { Appended, Refused } from "./chain-write.ts";
 import { countWithin } from "./count-within.ts";
 import { DetachedFrames } from "./detached-frames.ts";
@@ -141,7 +141,7 @@ export class QueueLog {
   }
 
   /** What the messages of a block are looked up by (`block-names.ts`). Nothing of it is kept. Errors: `StoreUnavailable`. */
-  names(block: Block, topicUid: string): Promise<readonly NamedOffset[]> {
+  names(block: Block, topicUid: string): Promise<BlockNames> {
     return namesOfBlock(block, topicUid, { compressor: this.#store.compressor, objects: this.#objects });
   }
 

@@ -8,10 +8,18 @@ import { isSystemTopic } from "../names.ts";
 import type { StoredMessage, Topic } from "../terms.ts";
 import { Budget } from "./budget.ts";
 import { hasName } from "./candidates.ts";
-import { QUERY_BYTES_MAX, QUERY_LIMIT_MAX, SEARCHED_TOPICS_MAX } from "./query-limits.ts";
+import {
+  CLOCKS_APART_MS_MAX,
+  QUERY_BYTES_MAX,
+  QUERY_LIMIT_MAX,
+  QUERY_READS_AT_ONCE,
+  SEARCHED_TOPICS_MAX,
+  STORED_EARLIER_MS_MAX,
+} from "./query-limits.ts";
 import type { Querying } from "./query-messages.ts";
 import { readCandidates } from "./read-candidates.ts";
 import { isReadable, readableTopic } from "./readable-topic.ts";
+import { portions } from "./runs-between.ts";
 
 /** A message and its topic. */
 export interface FoundMessage {
@@ -35,8 +43,9 @@ interface Lookup {
 
 /**
  * The message with an id, in the named topic, or else in any that may be read. An id that the broker made names its topic and queue.
- * Others are searched for, in SEARCHED_TOPICS_MAX topics at most, and in the dead letters of a group only by name. Of several with one
- * id the newest is answered. A delayed message that is not delivered yet, and a half message, are in no queue: they are not found.
+ * One that it made before format 4 tells only the time, and is found in the named topic alone. Others are searched for, in
+ * SEARCHED_TOPICS_MAX topics at most, and in the dead letters of a group only by name. Of several with one id the newest is answered. A
+ * delayed message that is not delivered yet, and a half message, are in no queue: they are not found.
  *
  * Errors: MESSAGE_NOT_FOUND, MESSAGE_EXPIRED; for a named topic ILLEGAL_TOPIC, TOPIC_NOT_FOUND, FORBIDDEN.
  * Source: RocketMQ ViewMessage and QueryMessage by unique key.
@@ -54,7 +63,10 @@ async function find(querying: Querying, id: string, topicName: string | undefine
   const budget = new Budget(querying.clock);
   const lookup: Lookup = { querying, id, budget, searched: new Set(), isExpired: false, metUnreadable: false, isCut: false };
   const parts = partsOfId(id);
-  const found = (parts && (await findByParts(lookup, parts, named))) ?? (await findByName(lookup, named));
+  const found =
+    (parts && (await findByParts(lookup, parts, named))) ??
+    (await findByName(lookup, named)) ??
+    (parts && named && (await findByTime(lookup, parts, named)));
   if (found) return found;
   if (lookup.isExpired) throw new BrokerError("MESSAGE_EXPIRED", `Message '${id}' has expired: its time is in its id.`);
   throw notFound(id, await whyNot(lookup, named));
@@ -62,12 +74,15 @@ async function find(querying: Querying, id: string, topicName: string | undefine
 
 /** In the topics and the queue that the id names. */
 async function findByParts(lookup: Lookup, parts: IdParts, named: Topic | undefined): Promise<FoundMessage | undefined> {
-  const { querying, id } = lookup;
+  const { querying, id, budget } = lookup;
   for (const topic of await topicsOfHash(querying, parts.topicHash, named)) {
     // An id of queue 255 may also have been made before its message had a queue.
     const queueId = parts.queueId ?? 255;
     if (queueId < topic.queuesEver) {
-      const made = await findMade(querying.log, queueOf(topic, queueId), id, QUERY_BYTES_MAX);
+      const made = await findMade(querying.log, queueOf(topic, queueId), id, {
+        bytesMax: QUERY_BYTES_MAX,
+        isOver: () => budget.isOver,
+      });
       if (made === "unreadable") lookup.metUnreadable = true;
       else if (made === "unfinished") lookup.isCut = true;
       else if (made) return { topic, message: made };
@@ -88,9 +103,37 @@ async function topicsOfHash({ topics }: Querying, hash: number, named: Topic | u
 async function findByName(lookup: Lookup, named: Topic | undefined): Promise<FoundMessage | undefined> {
   const topics = named ? [named] : (await lookup.querying.topics.list({ limit: SEARCHED_TOPICS_MAX })).items.filter(isReadable);
   for (const topic of topics) {
+    // The first step in a topic is made however late it is, unless the search ended before.
+    if (lookup.isCut && lookup.budget.isOver) break;
     const found = await searchTopic(lookup, topic);
     if (found) return found;
-    if (lookup.isCut) break;
+  }
+  return undefined;
+}
+
+/** Whether the search ends here, in front of what is left, since it has read all that it may. */
+function endsHere(lookup: Lookup): boolean {
+  const { isOver } = lookup.budget;
+  lookup.isCut ||= isOver;
+  return isOver;
+}
+
+/** In each queue of the topic that is named: of an id that was made before format 4 only the time is known. */
+async function findByTime(lookup: Lookup, { madeAtMs }: IdParts, topic: Topic): Promise<FoundMessage | undefined> {
+  const { querying, id, budget } = lookup;
+  if (madeAtMs > querying.clock.nowMs() + CLOCKS_APART_MS_MAX) return undefined;
+  const queueIds = Array.from({ length: topic.queuesEver }, (_, queueId) => queueId);
+  for (const some of portions(queueIds, QUERY_READS_AT_ONCE, QUERY_READS_AT_ONCE, () => 1)) {
+    if (some[0] !== 0 && endsHere(lookup)) return undefined;
+    const earlierMs = STORED_EARLIER_MS_MAX;
+    const all = await Promise.all(
+      some.map((queueId) => findMade(querying.log, queueOf(topic, queueId), id, { earlierMs, isOver: () => budget.isOver })),
+    );
+    for (const made of all) {
+      if (typeof made === "object") return { topic, message: made };
+      lookup.metUnreadable ||= made === "unreadable";
+      lookup.isCut ||= made === "unfinished";
+    }
   }
   return undefined;
 }
@@ -112,12 +155,9 @@ async function searchTopic(lookup: Lookup, topic: Topic): Promise<FoundMessage |
         lookup.metUnreadable ||= unreadable !== undefined;
       }
       left = left.slice(read.length);
-      lookup.isCut ||= left.length > 0 && budget.isOver;
-      if (lookup.isCut) return undefined;
+      if (left.length > 0 && endsHere(lookup)) return undefined;
     }
-    if (!reached) return undefined;
-    lookup.isCut ||= budget.isOver;
-    if (lookup.isCut) return undefined;
+    if (!reached || endsHere(lookup)) return undefined;
   }
 }
 

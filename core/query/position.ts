@@ -5,6 +5,9 @@ export interface Position {
   readonly offset: number;
 }
 
+/** The time of the last block of a queue is not known if the block is damaged: it counts as the newest. */
+export const UNKNOWN_TIME_MS = Number.MAX_SAFE_INTEGER;
+
 /** For sorting: below 0 if `a` comes before `b`. */
 export const byNewest = (a: Position, b: Position): number =>
   b.storedAtMs - a.storedAtMs || b.queueId - a.queueId || b.offset - a.offset;

@@ -29,3 +29,7 @@ export const NEAR_OFFSETS = 32;
 export const SEARCHED_TOPICS_MAX = 20;
 /** Groups whose states one page shows. */
 export const GROUP_STATES_MAX = 100;
+/** An id whose time is further ahead was not made by the broker. */
+export const CLOCKS_APART_MS_MAX = 60_000;
+/** Before format 4 the clock was read for the store time first, and then for the id: a pause of the process may lie between the two. */
+export const STORED_EARLIER_MS_MAX = 1_000;

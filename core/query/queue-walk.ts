@@ -5,7 +5,7 @@ import type { QueueReader } from "../log/queue-reader.ts";
 import type { Run } from "../log/run-walk.ts";
 import type { Slice } from "../log/slices.ts";
 import type { Spent, Window } from "./candidates.ts";
-import { newestFirst, type Position } from "./position.ts";
+import { newestFirst, type Position, UNKNOWN_TIME_MS } from "./position.ts";
 import { EMPTY_STRIDE_MESSAGES_MAX, STRIDE_MESSAGES_MAX, STRIDE_MESSAGES_MIN } from "./query-limits.ts";
 import { runsBetween, slicesOfRun, sliceWeight } from "./runs-between.ts";
 
@@ -19,9 +19,6 @@ export interface Stride {
   /** Bytes in memory once it is unpacked. */
   readonly weight: number;
 }
-
-/** The time of the last block of a queue is not known if the block is damaged: it counts as the newest. */
-const UNKNOWN_TIME_MS = Number.MAX_SAFE_INTEGER;
 
 /**
  * Walks a queue from the end of a window to its beginning, in strides: each is read forwards, and its messages are then told newest

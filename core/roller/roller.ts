@@ -5,6 +5,7 @@ import { putKeyParts } from "../key-index/put-key-parts.ts";
 import { queuePk, retentionClassDays, segmentObjectKey, topicKey } from "../keys.ts";
 import { Anchor } from "../log/anchor.ts";
 import { type Block, nextBase, storedUntilMs } from "../log/block.ts";
+import type { BlockNames } from "../log/block-names.ts";
 import { BlockPages } from "../log/block-pages.ts";
 import { EXPIRY_GUARD_SECONDS } from "../log/log-limits.ts";
 import type { QueueName } from "../log/queue.ts";
@@ -160,10 +161,10 @@ export class Roller {
     // A block is let go once it is written: a segment's worth of them is not in memory twice. Messages with very many keys fill a segment
     // sooner than their blocks do.
     while (blocks.length > 0 && (end === seen || writer.bytesMax <= segmentBytes + room)) {
-      const block = blocks.shift() as Block;
-      writer.append({ topicUid: uid, topic: name, queueId }, block);
-      for (const { hash, offset, storedAtMs } of await this.#store.log.names(block, uid)) writer.addKey(hash, offset, storedAtMs);
-      end = nextBase(block);
+      const { found, names } = await this.#named({ topicUid: uid, queueId }, blocks.shift() as Block);
+      writer.append({ topicUid: uid, topic: name, queueId }, found);
+      for (const { hash, offset, storedAtMs } of names.named) writer.addKey(hash, offset, storedAtMs);
+      end = nextBase(found);
       await this.#store.reading.pause();
     }
     parts.push({ queue: { topicUid: uid, queueId }, seen, end, expiresAtSeconds });
@@ -171,6 +172,17 @@ export class Roller {
     if (writer.bytesMax > segmentBytes - room) await this.#end(classDays);
     else if (this.#gatheredBytes() > gatheredBytesMax(this.#settings)) await this.end();
     return blocks.length === 0;
+  }
+
+  /** A block, and its names. One that cannot be read is read once more: it may have been garbled on the way, and would stay so in a segment. */
+  async #named({ topicUid, queueId }: QueueName, block: Block): Promise<{ readonly found: Block; readonly names: BlockNames }> {
+    const { log } = this.#store;
+    const names = await log.names(block, topicUid);
+    const again =
+      names.unreadable.length > 0 ? await this.#reads.pages.atOrBefore(queuePk(topicUid, queueId), block.base) : undefined;
+    if (!again || again.damage !== undefined || again.base !== block.base || again.count !== block.count)
+      return { found: block, names };
+    return { found: again, names: await log.names(again, topicUid) };
   }
 
   #isGathered({ topicUid, queueId }: QueueName): boolean {

@@ -50,13 +50,21 @@ export class NamedItems<T extends Named> {
 
   /** As `resolve`, but `undefined` when there is none. */
   lookUp(name: string): Promise<T | undefined> {
-    return this.#cache.get(name, () => this.#read(name));
+    return this.#cache.get(name, () => this.find(name));
   }
 
   /** The stored state. Errors: as `resolve`. */
   async get(name: string): Promise<T> {
     this.#kind.checkName(name);
-    return (await this.#read(name)) ?? this.#notFound(name);
+    return (await this.find(name)) ?? this.#notFound(name);
+  }
+
+  /** As `get`, but `undefined` when there is none. */
+  async find(name: string): Promise<T | undefined> {
+    const { pk, decode, mend } = this.#kind;
+    const item = await this.#store.items.get({ pk, sk: name });
+    const value = item && decode(item);
+    return value && mend ? mend(value) : value;
   }
 
   list(request: ListRequest, belongs: (value: T) => boolean = () => true): Promise<ListPage<T>> {
@@ -73,7 +81,7 @@ export class NamedItems<T extends Named> {
     write: (current: T | undefined) => Promise<T | undefined>,
   ): Promise<{ value: T; created: boolean }> {
     for (;;) {
-      const current = await this.#read(name);
+      const current = await this.find(name);
       checkVersion(current, match);
       const value = await write(current);
       if (value) return { value, created: !current };
@@ -117,13 +125,6 @@ export class NamedItems<T extends Named> {
 
   forget(name: string): void {
     this.#cache.forget(name);
-  }
-
-  async #read(name: string): Promise<T | undefined> {
-    const { pk, decode, mend } = this.#kind;
-    const item = await this.#store.items.get({ pk, sk: name });
-    const value = item && decode(item);
-    return value && mend ? mend(value) : value;
   }
 
   async #notFound(name: string): Promise<never> {

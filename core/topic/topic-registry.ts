@@ -93,7 +93,7 @@ export class TopicRegistry {
     return (await this.#topics.remove(topic, beside)) || (await this.#store.items.get(topicKey(name))) === undefined;
   }
 
-  /** The topics whose messages' ids hold this hash (`message/message-id`). Errors: `StoreUnavailable`. */
+  /** The topics, as stored, whose messages' ids hold this hash (`message/message-id`). Errors: `StoreUnavailable`. */
   async ofHash(hash: number): Promise<readonly Topic[]> {
     const { items } = await this.#store.items.query({ pk: topicHashPk(hash), limit: TOPICS_OF_HASH_MAX });
     const topics = await Promise.all(items.map((item) => this.#hashed(hashedTopicOf(item))));
@@ -134,12 +134,9 @@ export class TopicRegistry {
     return this.#topics.create(topic, [putHash(topic)]);
   }
 
-  /** The cache may hold an earlier topic of the name. */
+  /** Another topic may have the name by now. */
   async #hashed({ name, uid }: Pick<Topic, "name" | "uid">): Promise<Topic | undefined> {
-    const known = await this.lookUp(name);
-    if (known?.uid === uid) return known;
-    this.forget(name);
-    const stored = await this.lookUp(name);
+    const stored = await this.#topics.find(name);
     return stored?.uid === uid ? stored : undefined;
   }
 

@@ -175,9 +175,10 @@ describe("a message is not found", () => {
     const { log, sendMany } = setUp();
     const ids = await sendMany(log(), 600);
     const absent = neighbourOf(ids[0] as string);
-    expect(await findMade(log(), queue, absent, 2_000)).toBe("unfinished");
+    expect(await findMade(log(), queue, absent, { bytesMax: 2_000 })).toBe("unfinished");
+    expect(await findMade(log(), queue, absent, { isOver: () => true })).toBe("unfinished");
     expect(await findMade(log(), queue, absent)).toBeUndefined();
-    expect(textOf(await findMade(log(), queue, ids[0] as string, 1))).toBe(`0 ${ids[0]} m0`);
+    expect(textOf(await findMade(log(), queue, ids[0] as string, { bytesMax: 1, isOver: () => true }))).toBe(`0 ${ids[0]} m0`);
   });
 });
 

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { SHARED_STORE } from "../../../core/broker-settings.ts";
 import type { RunningBroker } from "../../../core/create-broker.ts";
-import { backlogPk, progressKey } from "../../../core/keys.ts";
+import { backlogPk, FORMAT_KEY, progressKey } from "../../../core/keys.ts";
 import type { MessageInput, ReceivedMessage, TopicType } from "../../../core/terms.ts";
 import { brokerOverTable } from "../../support/broker/broker-over-table.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
@@ -109,6 +109,36 @@ describe("a message is found by its id", () => {
     table.pass(60_000);
     await broker.scan({ untilMs: table.clock.nowMs() + 1_000 });
     expect((await get(id)).message.messageId).toBe(id);
+  });
+
+  it("in the topic that is named, where it was sent before ids named their queue", async () => {
+    await table.items.put({ ...FORMAT_KEY, v: 3 });
+    broker = await table.process();
+    await createTopic("orders");
+    const ids: string[] = [];
+    for (let sent = 0; sent < 10; sent++) {
+      ids.push(await send("orders"));
+      table.pass(1);
+    }
+    await broker.raiseFormat();
+    for (const id of ids) expect((await get(id, "orders")).message.messageId).toBe(id);
+  });
+
+  it("or the search ends after five seconds, however much was sent at its time", async () => {
+    await createTopic("orders");
+    const first = await send("orders");
+    for (let sent = 0; sent < 2_000; sent++) await send("orders");
+    const reader = await table.process();
+    const { items, clock } = table;
+    const query = items.query.bind(items);
+    items.query = (asked) => {
+      clock.pass(500);
+      return query(asked);
+    };
+    const startMs = clock.nowMs();
+    const absent = `${first.slice(0, 27)}${first[27] === "0" ? "1" : "0"}0000`;
+    await expect(get(absent, undefined, reader)).rejects.toThrow(/more to look at/);
+    expect(clock.nowMs() - startMs).toBeLessThan(15_000);
   });
 
   it("until its retention ends, and its id tells that it has", async () => {

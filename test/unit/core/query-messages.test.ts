@@ -216,17 +216,18 @@ describe("a message that cannot be read", () => {
     const { broker, process, items } = await setUp(2, SHARED_STORE);
     const uid = (await broker.getTopic("orders")).uid;
     for (let index = 0; index < 7; index++) {
-      await send(broker, 0, [{ body: Buffer.from(`${index}`) }]);
-      await send(broker, 1, [{ body: Buffer.from(`${index}`) }]);
+      await send(broker, 0, [{ body: Buffer.from(`${index}`), keys: ["k"] }]);
+      await send(broker, 1, [{ body: Buffer.from(`${index}`), keys: ["k"] }]);
     }
     for (const base of [2, 3, 6]) items.damage(blockKey(uid, 0, base));
-    for (const limit of [1, 2, 5, 64]) {
+    const every = [1, 2, 5, 64].flatMap((limit) => [{}, { key: "k" }].map((conditions) => ({ limit, conditions })));
+    for (const { limit, conditions } of every) {
       const items: string[] = [];
       const unreadable: string[] = [];
       let after: string | undefined;
       const reader = await process();
       do {
-        const found = await page(reader, {}, limit, after);
+        const found = await page(reader, conditions, limit, after);
         items.push(...found.items.map((one) => `${one.queueId}/${one.offset}`));
         unreadable.push(...found.unreadable.map((one) => `${one.queueId}/${one.offset}`));
         after = found.next;

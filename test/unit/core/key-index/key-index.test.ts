@@ -135,6 +135,24 @@ describe("the index of keys", () => {
     }
   });
 
+  it("reads keys once more that were garbled on the way, and says so where they stay so", async () => {
+    const { store, messages } = await someRolled(2);
+    await store.rollAndDrop();
+    const name = { kind: "key", text: "hot" } as const;
+    const having = newestFirst(messages.filter((message) => hasName(message, name)).map(placeOf));
+    const { objects } = store.table;
+    const getRange = objects.getRange.bind(objects);
+    let sound = 0;
+    objects.getRange = async (...call) => {
+      const bytes = await getRange(...call);
+      return sound++ === 0 ? bytes?.map((byte, at) => (at === 4 ? byte ^ 1 : byte)) : bytes;
+    };
+    expect(await found(store, name, {})).toEqual(having);
+    expect(sound).toBeGreaterThan(1);
+    objects.getRange = async (...call) => (await getRange(...call))?.map((byte, at) => (at === 4 ? byte ^ 1 : byte));
+    await expect(found(store, name, {})).rejects.toThrow(/wrong checksum/);
+  });
+
   it("finds nothing that has expired", async () => {
     const { store, messages } = await someRolled(3);
     const times = messages.map(({ storedAtMs }) => storedAtMs).sort((one, other) => one - other);

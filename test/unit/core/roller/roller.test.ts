@@ -11,6 +11,7 @@ import { around, type Death, dyingAt } from "./failing-stores.ts";
 import { HOUR_MS, MINUTE_MS, RolledStore } from "./rolled-store.ts";
 
 const never = (): boolean => false;
+const garbled = (frame: Uint8Array): Uint8Array => frame.map((byte, at) => (at === frame.length - 1 ? byte ^ 1 : byte));
 
 /** Below the watermark every offset is in exactly one entry, whose segment is there. */
 async function wholeBelowTheWatermark(store: RolledStore, queueId = 0): Promise<number> {
@@ -274,6 +275,28 @@ describe("dropping", () => {
       const other = await store.table.process();
       expect(await other.sendMessages("orders", [{ body: Buffer.from("next") }])).toMatchObject([{ offset: sends }]);
     }
+  });
+
+  it("copies what is stored, though it was garbled on the way when it was first read", async () => {
+    const store = await RolledStore.open(10);
+    await store.send(30);
+    store.ripen();
+    const before = await store.seen();
+    const { items } = store.table;
+    const query = items.query.bind(items);
+    items.query = async (asked) => {
+      const page = await query(asked);
+      if (asked.limit === 1) return page;
+      return {
+        ...page,
+        items: page.items.map((item) => (item.f ? { ...item, f: (item.f as Uint8Array[]).map(garbled) } : item)),
+      };
+    };
+    await store.roll();
+    items.query = query;
+    await store.drop(await store.roll());
+    expect(await store.blocks()).toHaveLength(1);
+    expect(await store.seen()).toEqual(before);
   });
 
   it("leaves a block whose copy is garbled or gone", async () => {
