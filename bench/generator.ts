@@ -58,24 +58,41 @@ const results = (answer: Answer | undefined): readonly { readonly status?: strin
 const runWorkers = (count: number, worker: (index: number) => Promise<void>): Promise<unknown> =>
   Promise.all(Array.from({ length: count }, (_, index) => worker(index)));
 
+/** Stands for the key of a message in a request. */
+const NO_KEY = "order-000000000000";
+
+/** The same request with keys that no other message has. */
+function withKeys(request: Buffer, from: number): Buffer {
+  const keyed = Buffer.from(request);
+  let key = from;
+  for (let at = keyed.indexOf(NO_KEY); at >= 0; at = keyed.indexOf(NO_KEY, at + NO_KEY.length)) {
+    keyed.write(`order-${String(key).padStart(12, "0")}`, at, "latin1");
+    key++;
+  }
+  return keyed;
+}
+
 const send = async (job: SendJob, http: HttpClient): Promise<Run> => {
   const texts = jsonBodies(DIFFERENT_REQUESTS * job.batch, job.bodyBytes);
   const random = new SeededRandom(2);
   const messageGroup = () => job.messageGroups && { messageGroup: `group-${random.integer(1, job.messageGroups)}` };
-  const key = (body: string) => job.keys && { keys: [`order-${body.slice(11, body.indexOf(","))}`] };
+  const key = job.keys && { keys: [NO_KEY] };
   const requests = Array.from({ length: DIFFERENT_REQUESTS }, (_, index) => {
     const bodies = texts.slice(index * job.batch, (index + 1) * job.batch);
-    const entries = bodies.map((body) => ({ body, ...messageGroup(), ...key(body) }));
+    const entries = bodies.map((body) => ({ body, ...messageGroup(), ...key }));
     return Buffer.from(JSON.stringify(job.batch === 1 ? entries[0] : { entries }));
   });
   const path = `/v1/topics/${job.topic}/messages${job.batch === 1 ? "" : "/batch"}`;
 
+  let keyed = 0;
   const phase = async (goesOn: (issued: number) => boolean): Promise<Tally> => {
     const tally = emptyTally();
     let issued = 0;
     await runWorkers(job.concurrency, async (worker) => {
       while (goesOn(issued)) {
-        const request = requests[issued % DIFFERENT_REQUESTS]!;
+        const like = requests[issued % DIFFERENT_REQUESTS]!;
+        const request = job.keys ? withKeys(like, keyed) : like;
+        if (job.keys) keyed += job.batch;
         issued += 1;
         const startedAt = performance.now();
         const answer = await post(http, tally, path, request, job.batch === 1 ? 201 : 200);

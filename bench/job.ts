@@ -15,7 +15,7 @@ export interface SendJob extends AnyJob {
   readonly bodyBytes: number;
   /** The number of message groups, chosen at random for each message. Absent: none. */
   readonly messageGroups?: number;
-  /** Whether each message has a key. */
+  /** Whether each message has a key that no other has. */
   readonly keys?: boolean;
   /** Messages to send, a multiple of `batch`; or how long to send, after a warm-up that does not count. */
   readonly until: { readonly messages: number } | { readonly seconds: number; readonly warmupSeconds: number };
