@@ -58,7 +58,7 @@ export class KeyIndex implements KeySource {
     };
     const queueIds = Array.from({ length: topic.queuesEver }, (_, queueId) => queueId);
     const rolledTo = await this.#watermarks(topic, queueIds);
-    const files = await listKeyFiles(items, nowMs);
+    const { files, damage } = await listKeyFiles(items, nowMs);
     const ends = await inGroups(queueIds, (queueId) => this.#endOf(topic, queueId, wanted.toMs, before));
     const budget = { bytes: 0 };
     const unrolled = queueIds.map((queueId, index) => {
@@ -66,7 +66,15 @@ export class KeyIndex implements KeySource {
       return new UnrolledCursor(log, this.#names, { topic, queueId, hash, from, end, tail }, budget);
     });
     const overlapping = files.filter((file) => file.storedUntilMs >= wanted.fromMs && file.storedFromMs <= wanted.toMs);
-    return new KeySearch(objects, { hash, unrolled, files: overlapping, ...wanted, before, budget });
+    return new KeySearch(objects, {
+      hash,
+      unrolled,
+      files: overlapping,
+      isDamaged: damage !== undefined,
+      ...wanted,
+      before,
+      budget,
+    });
   }
 
   /** Copies may be old: watermarks only grow, and all that is behind one is read. */

@@ -1,4 +1,5 @@
 import type { ObjectStore } from "../ports/object-store.ts";
+import { StoreCorrupt } from "../ports/store-failures.ts";
 import type { Search, Step } from "../query/candidates.ts";
 import { byNewest, type Position } from "../query/position.ts";
 import type { KeyEntry } from "../segments/key-section.ts";
@@ -13,6 +14,8 @@ export interface Lookup {
   readonly hash: number;
   readonly unrolled: readonly UnrolledCursor[];
   readonly files: readonly KeyFile[];
+  /** Of some files it is not known what they have. */
+  readonly isDamaged: boolean;
   readonly fromMs: number;
   readonly toMs: number;
   readonly before: Position | undefined;
@@ -29,7 +32,7 @@ interface Source {
 const isStop = (head: Position | Stopped): head is Stopped => "stop" in head;
 const positionOf = (head: Position | Stopped): Position => (isStop(head) ? head.stop : head);
 
-/** Finds what has a hash, in files and in what is not rolled, the newest first. Errors: `StoreUnavailable`, `StoreCorrupt`. */
+/** Finds what has a hash, in files and in what is not rolled, the newest first. Errors: `StoreUnavailable`. */
 export class KeySearch implements Search {
   readonly #objects: ObjectStore;
   readonly #lookup: Lookup;
@@ -37,10 +40,12 @@ export class KeySearch implements Search {
   readonly #files: KeyFile[];
   #sources: Source[] | undefined;
   #last: Position | undefined;
+  #isDamaged: boolean;
 
   constructor(objects: ObjectStore, lookup: Lookup) {
     this.#objects = objects;
     this.#lookup = lookup;
+    this.#isDamaged = lookup.isDamaged;
     this.#files = [...lookup.files].sort((one, other) => one.storedUntilMs - other.storedUntilMs);
   }
 
@@ -53,13 +58,16 @@ export class KeySearch implements Search {
       (source) => this.#advance(source),
     );
     const found: Position[] = [];
-    const spent = () => ({ messages: found.length, bytes: STEP_BYTES - budget.bytes });
+    const step = (reached: Position | undefined): Step => {
+      const spent = { messages: found.length, bytes: STEP_BYTES - budget.bytes };
+      return { found, reached, spent, isDamaged: this.#isDamaged };
+    };
     for (;;) {
       const newest = await this.#newest();
-      if (!newest) return { found, reached: undefined, spent: spent() };
+      if (!newest) return step(undefined);
       const { head } = newest;
-      if (isStop(head)) return { found, reached: head.stop, spent: spent() };
-      if (found.length === FOUND_PER_STEP) return { found, reached: found.at(-1), spent: spent() };
+      if (isStop(head)) return step(head.stop);
+      if (found.length === FOUND_PER_STEP) return step(found.at(-1));
       await this.#advance(newest);
       // The same message may be in two files, or in one and not rolled yet.
       if (!this.#last || byNewest(this.#last, head) !== 0) found.push(head);
@@ -85,8 +93,15 @@ export class KeySearch implements Search {
     const from: KeyEntry = { hash, ...(before ?? { storedAtMs: toMs, queueId: last, offset: last }) };
     const cursor = new KeyCursor(this.#objects, file, { from, highestHash: hash });
     return async () => {
-      const entry = await cursor.next();
-      return entry?.hash === hash ? entry : undefined;
+      try {
+        const entry = await cursor.next();
+        return entry?.hash === hash ? entry : undefined;
+      } catch (error) {
+        // What else there is, is found all the same.
+        if (!StoreCorrupt.is(error)) throw error;
+        this.#isDamaged = true;
+        return undefined;
+      }
     };
   }
 

@@ -7,19 +7,32 @@ import { FILES_PER_PAGE } from "./key-index-limits.ts";
 
 export type ListedFile = KeyFile & { readonly sk: string };
 
+/** Key files, and the damage of one that cannot be read. */
+export interface ListedFiles {
+  readonly files: readonly ListedFile[];
+  readonly damage: StoreCorrupt | undefined;
+}
+
 /**
  * All files that have not expired, those of lower levels first: a file that is merged meanwhile is found in the next level, if not before.
- * Errors: `StoreUnavailable`, `StoreCorrupt`: nobody takes an index for whole of which a part cannot be read.
+ * Errors: `StoreUnavailable`.
  */
-export async function listKeyFiles(items: Pick<ItemStore, "query">, nowMs: number): Promise<readonly ListedFile[]> {
+export async function listKeyFiles(items: Pick<ItemStore, "query">, nowMs: number): Promise<ListedFiles> {
   const files: ListedFile[] = [];
+  let damage: StoreCorrupt | undefined;
   for (let from: string | undefined; ; ) {
     const page = await items.query({ pk: KEY_FILES_PK, limit: FILES_PER_PAGE, ...(from !== undefined && { from }) });
-    const [damaged] = page.damaged ?? [];
-    if (damaged) throw new StoreCorrupt(`key file ${damaged.sk} cannot be read`, { key: damaged });
-    for (const item of page.items) files.push({ ...keyFileOf(item), sk: item.sk });
+    for (const key of page.damaged ?? []) damage = new StoreCorrupt(`key file ${key.sk} cannot be read`, { key });
+    for (const item of page.items) {
+      try {
+        files.push({ ...keyFileOf(item), sk: item.sk });
+      } catch (error) {
+        if (!StoreCorrupt.is(error)) throw error;
+        damage = error;
+      }
+    }
     const last = page.items.at(-1);
-    if (!page.more || !last) return files.filter(({ expiresAtSeconds }) => expiresAtSeconds * 1_000 > nowMs);
+    if (!page.more || !last) return { files: files.filter(({ expiresAtSeconds }) => expiresAtSeconds * 1_000 > nowMs), damage };
     from = keyAfter(last.sk);
   }
 }

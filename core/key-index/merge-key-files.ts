@@ -44,7 +44,9 @@ export async function mergeKeyFiles(store: MergeDependencies, isOver: () => bool
   const left = new Set<string>();
   let corrupt: StoreCorrupt | undefined;
   for (;;) {
-    const due = dueOf(await listKeyFiles(store.items, store.clock.nowMs()), left, settingsOf(store).files);
+    const { files, damage } = await listKeyFiles(store.items, store.clock.nowMs());
+    corrupt ??= damage;
+    const due = dueOf(files, left, settingsOf(store).files);
     if (!due && corrupt) throw corrupt;
     if (!due) return true;
     try {

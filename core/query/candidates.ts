@@ -24,6 +24,8 @@ export interface Step {
   /** Nothing newer than this is left to be found, and another search may go on behind it. `undefined`: the search is over. */
   readonly reached: Position | undefined;
   readonly spent: Spent;
+  /** Part of what would have to be looked at cannot be read, so something may be missing. */
+  readonly isDamaged?: boolean;
 }
 
 /** A search that goes on step by step, each of bounded work, for as long as its caller wants. Every step comes further. */

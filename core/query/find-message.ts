@@ -145,7 +145,8 @@ async function searchTopic(lookup: Lookup, topic: Topic): Promise<FoundMessage |
   const name = { kind: "id", text: id } as const;
   const search = querying.keySource.search(topic, name, {});
   for (;;) {
-    const { found, reached, spent } = await search.step();
+    const { found, reached, spent, isDamaged } = await search.step();
+    lookup.metUnreadable ||= isDamaged === true;
     budget.spend(spent);
     for (let left = found; left.length > 0; ) {
       const { read, spent: spentReading } = await readCandidates(querying.log, topic, left.slice(0, QUERY_LIMIT_MAX));

@@ -73,8 +73,9 @@ async function readPage(querying: Querying, topic: Topic, query: MessageQuery, f
   const budget = new Budget(querying.clock);
   const page = new Page(query, filter);
   for (;;) {
-    const { found, reached, spent } = await search.step();
+    const { found, reached, spent, isDamaged } = await search.step();
     budget.spend(spent);
+    if (isDamaged) page.isDamaged = true;
     for (let left = found; left.length > 0; ) {
       const { read, spent: spentReading } = await readCandidates(querying.log, topic, left.slice(0, page.wanted));
       budget.spend(spentReading);
@@ -106,6 +107,7 @@ class Page {
   readonly #items: StoredMessage[] = [];
   readonly #unreadable: UnreadableAt[] = [];
   #bytes = 0;
+  isDamaged = false;
   /** The last candidate that was dealt with. */
   #reached: Position | undefined;
 
@@ -145,7 +147,7 @@ class Page {
       items: this.#items,
       unreadable: this.#unreadable,
       next: next && positionText(next),
-      complete: next === undefined || this.#isFull,
+      complete: !this.isDamaged && (next === undefined || this.#isFull),
     };
   }
 

@@ -89,7 +89,7 @@ export class KeyFiles {
   }
 
   files(): Promise<readonly KeyFile[]> {
-    return listKeyFiles(this.items, this.nowMs);
+    return listKeyFiles(this.items, this.nowMs).then(({ files }) => files);
   }
 
   /** All entries that are found with the hash, each once, in order. */

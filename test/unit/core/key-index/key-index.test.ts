@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { keyFileOf } from "../../../../core/key-index/key-file.ts";
 import { KeyIndex } from "../../../../core/key-index/key-index.ts";
+import { KEY_FILES_PK } from "../../../../core/keys.ts";
 import { queueOf } from "../../../../core/log/queue.ts";
 import { hasName, type MessageName, type Window } from "../../../../core/query/candidates.ts";
 import { newestFirst, type Position } from "../../../../core/query/position.ts";
@@ -114,6 +116,26 @@ describe("the index of keys", () => {
     for (const sent of [0, 57, 200, 399])
       expect(await found(store, { kind: "key", text: `one-${sent}` }, {})).toMatchObject([{ offset: sent }]);
     expect(await found(store, { kind: "key", text: "k31" }, {})).toHaveLength(400);
+  });
+
+  it("finds what else there is where part of it is damaged, and says so", async () => {
+    const store = await RolledStore.open(1);
+    const send = (keys: readonly string[]) => store.broker.sendMessages("orders", [{ body: Buffer.alloc(100), keys }]);
+    for (let sent = 0; sent < 30; sent++) await send(["hot"]);
+    store.ripen();
+    await store.roll();
+    await send(["hot"]);
+    const query = { key: "hot", limit: 64, maxBytes: 1_000_000 };
+    expect(await store.broker.queryMessages("orders", query)).toMatchObject({ complete: true, items: { length: 31 } });
+    const [item] = (await store.table.items.query({ pk: KEY_FILES_PK, limit: 10 })).items;
+    const [part] = item ? keyFileOf(item).parts : [];
+    const { objectKey = "", byteOffset = 0 } = part ?? {};
+    const object = (await store.table.objects.getRange(objectKey, 0, 1 << 24)) as Uint8Array;
+    object[byteOffset + 20] = (object[byteOffset + 20] as number) ^ 1;
+    await store.table.objects.put(objectKey, object);
+    expect(await store.broker.queryMessages("orders", query)).toMatchObject({ complete: false, items: [{ offset: 30 }] });
+    if (item) await store.table.items.put({ ...item, g: Uint8Array.of(255) });
+    expect(await store.broker.queryMessages("orders", query)).toMatchObject({ complete: false, items: [{ offset: 30 }] });
   });
 
   it("finds what is in a window, and behind a place", async () => {
