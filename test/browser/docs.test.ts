@@ -21,10 +21,15 @@ let operations: Operation[];
 
 beforeAll(async () => {
   [browser, open, keyed] = await Promise.all([launch(), startBuiltServer(), startBuiltServer({ API_KEY: KEY })]);
-  const { paths } = (await open.api.get("/openapi.json")).json as { paths: Record<string, Record<string, { summary: string }>> };
-  operations = Object.entries(paths).flatMap(([path, item]) =>
-    Object.entries(item).map(([method, { summary }]) => ({ method: method.toUpperCase(), path, summary })),
+  const { paths, tags: order } = (await open.api.get("/openapi.json")).json as {
+    paths: Record<string, Record<string, { summary: string; tags: readonly [string] }>>;
+    tags: readonly { name: string }[];
+  };
+  const all = Object.entries(paths).flatMap(([path, item]) =>
+    Object.entries(item).map(([method, { summary, tags }]) => ({ method: method.toUpperCase(), path, summary, tag: tags[0] })),
   );
+  // The page shows one tag after the other, and a path may have routes of several.
+  operations = order.flatMap(({ name }) => all.filter(({ tag }) => tag === name));
 });
 afterAll(async () => {
   await browser.close();

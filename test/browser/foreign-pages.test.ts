@@ -8,7 +8,13 @@ import { type BuiltServer, startBuiltServer } from "./server.ts";
 /** A name that its owner points at this machine. */
 const NAME = "evil.example";
 /** No message is parked and no redrive paused, and a call before did away with what the others are of. */
-const WITHOUT_EFFECT: ReadonlySet<string> = new Set(["deleteParked", "resumeRedrive", "deleteDeadLetter", "rollbackTransaction"]);
+const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
+  "deleteParked",
+  "resumeRedrive",
+  "deleteDeadLetter",
+  "rollbackTransaction",
+  "redeliverMessage",
+]);
 const ATTACK_MS_MAX = 120_000;
 
 let browser: Browser;
