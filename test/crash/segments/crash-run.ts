@@ -28,6 +28,8 @@ const HURRIED = [process.execPath, "--import", "tsx", "test/crash/segments/hurri
 export interface SegmentCrashSettings extends Omit<CrashRunSettings, "loadMs"> {
   /** How long the server that users run may take to its first answer, by the median of the rounds. Default: a second. */
   readonly restartMsMax?: number;
+  /** Those that a round each is for, in turn. Default: all. */
+  readonly moments?: typeof MOMENTS;
 }
 
 export interface SegmentCrashResult {
@@ -43,7 +45,7 @@ export interface SegmentCrashResult {
  * server that users run starts on the folder, and all is read from it.
  */
 export async function runSegmentCrashes(settings: SegmentCrashSettings): Promise<SegmentCrashResult> {
-  const { rounds, seed, report, restartMsMax = 1_000 } = settings;
+  const { rounds, seed, report, restartMsMax = 1_000, moments = MOMENTS } = settings;
   mkdirSync(".tmp", { recursive: true });
   const folder = mkdtempSync(resolve(".tmp", "crash-segments-"));
   const random = new SeededRandom(seed);
@@ -54,7 +56,7 @@ export async function runSegmentCrashes(settings: SegmentCrashSettings): Promise
   const started = async (more: { command?: readonly string[]; environment?: Record<string, string> } = {}) =>
     startServer({ dataDir: join(folder, "data"), port: await freePort(), logFile: join(folder, "server.log"), ...more });
   for (let round = 1; round <= rounds; round++) {
-    const kind = MOMENTS[(round - 1) % MOMENTS.length] as (typeof MOMENTS)[number];
+    const kind = moments[(round - 1) % moments.length] as (typeof MOMENTS)[number];
     const moment: Moment = { ...kind, passed: random.integer(0, PASSED_MAX[kind.call] ?? 2) };
     const hurried = await started({ command: HURRIED, environment: { MOMENT: JSON.stringify(moment) } });
     const died = await loadUntilItDies(hurried, round, audit);

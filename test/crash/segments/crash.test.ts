@@ -3,14 +3,21 @@ import { runSegmentCrashes } from "./crash-run.ts";
 import { MOMENTS } from "./moments.ts";
 import { RolledAudit } from "./rolled-audit.ts";
 
-test("a server that dies while it rolls or drops has lost, doubled and changed nothing", async () => {
+/** One of each step. `npm run crash -- --load segments` takes all of them. */
+const SOME = MOMENTS.filter(({ call, side }) =>
+  call === "drop" || call === "end merge" ? side === "before" : side === "after",
+).filter(({ call }) => call !== "put key file" && call !== "go on merging");
+
+test("a server that dies while it rolls, drops or merges has lost, doubled and changed nothing", {
+  timeout: 240_000,
+}, async () => {
   const report: string[] = [];
-  const settings = { rounds: MOMENTS.length, seed: 20_26, report: (line: string) => void report.push(line) };
+  const settings = { rounds: SOME.length, moments: SOME, seed: 20_26, report: (line: string) => void report.push(line) };
   // The machine may be busy with other tests. `npm run crash` wants a second.
   const result = await runSegmentCrashes({ ...settings, restartMsMax: 10_000 });
   expect(result.violations.slice(0, 20), report.join("\n")).toEqual([]);
   // Otherwise the audit had nothing to look at.
-  for (const { side, call } of MOMENTS) expect(result.counts[`died ${side} ${call}`], report.join("\n")).toBe(1);
+  for (const { side, call } of SOME) expect(result.counts[`died ${side} ${call}`], report.join("\n")).toBe(1);
   expect(result.counts.segments).toBeGreaterThan(1);
 });
 
