@@ -60,7 +60,10 @@ export class SegmentReader {
     if (messages < this.#behind.messages) return undefined;
     const pk = pkOf(queue);
     const nowMs = this.#clock.nowMs();
-    const { reads, lookedAtMs } = this.#glances.get(pk) ?? { reads: this.#behind.reads - 2, lookedAtMs: Number.NEGATIVE_INFINITY };
+    const { reads, lookedAtMs } = this.#glances.get(pk) ?? {
+      reads: this.#behind.reads - 2,
+      lookedAtMs: Number.NEGATIVE_INFINITY,
+    };
     const ageMs = nowMs - lookedAtMs;
     if (reads + 1 < this.#behind.reads || (ageMs >= 0 && ageMs < INDEX_LOOK_MS)) {
       this.#glances.set(pk, { reads: reads + 1, lookedAtMs });
