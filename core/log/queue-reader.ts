@@ -188,8 +188,11 @@ export class QueueReader {
 
   /** Where a queue begins and ends. Both only grow, so a minimum that is read first is never above the maximum. */
   async bounds(queue: Queue): Promise<QueueBounds> {
-    const minOffset = await this.minOffset(queue);
-    return { minOffset, maxOffset: await this.maxOffset(queue) };
+    const first = await this.#firstFrom(queue, this.#horizonMs(queue));
+    const maxOffset = await this.maxOffset(queue);
+    // Where all has expired, a queue begins at its end, as in `#lowerBound`.
+    const minOffset = first ?? (await this.#firstFrom(queue, this.#horizonMs(queue))) ?? maxOffset;
+    return { minOffset, maxOffset: Math.max(minOffset, maxOffset) };
   }
 
   /** The first offset stored at or after `fromMs`, which is not before the horizon. */
