@@ -15,7 +15,7 @@ const QUEUES = 2;
 const SENDERS = 4;
 const BATCH = 8;
 /** In each round. */
-const LOOKUPS = 60;
+const LOOKUPS = 20;
 const BODY_BYTES = 1_000;
 const PULL_MESSAGES = 32;
 /** Most calls of a kind that a server makes before the one in which it dies. */

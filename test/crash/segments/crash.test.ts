@@ -9,7 +9,7 @@ const SOME = MOMENTS.filter(({ call, side }) =>
 ).filter(({ call }) => call !== "put key file" && call !== "go on merging");
 
 test("a server that dies while it rolls, drops or merges has lost, doubled and changed nothing", {
-  timeout: 240_000,
+  timeout: 400_000,
 }, async () => {
   const report: string[] = [];
   const settings = { rounds: SOME.length, moments: SOME, seed: 20_26, report: (line: string) => void report.push(line) };
