@@ -8,7 +8,7 @@ const SEARCH_CHUNKS = 8;
 /** Of three guesses one halves what is left, so that no distribution of keys makes a search long. */
 const GUESSES_PER_HALVING = 3;
 
-/** Part of a part that was read, and the entry in it that comes next. */
+/** What was read last of a part, and the entry in it that comes next. */
 interface Place {
   readonly slice: KeySlice;
   /** The chunk behind the slice. */

@@ -13,7 +13,7 @@ export interface MergeSettings {
 export const MERGE_SETTINGS: MergeSettings = { files: 16, entries: 460_000 };
 /** Files of more objects than this are not merged: the item of the merged file would be too large. */
 export const PARTS_MAX = 4_000;
-/** A level whose files all end up in the next one. The last is never merged: 16 to the ninth segments. */
+/** Files of this level are not merged: one of them has the keys of sixteen to the ninth segments. */
 export const LEVELS_MAX = 9;
 /** Files read by one query. */
 export const FILES_PER_PAGE = 200;
@@ -21,7 +21,7 @@ export const FILES_PER_PAGE = 200;
 export const MERGE_CHUNKS = 64;
 /** Entries that are merged between two looks at who else wants the processor. */
 export const ENTRIES_PER_PAUSE = 2_000;
-/** Files that one lookup reads at once. */
+/** Files, and queues, that one lookup reads at once. */
 export const FILES_AT_ONCE = 16;
 /**
  * Offsets that a lookup reads at once of a queue of what is not rolled yet, and of all queues of a topic. In a gap, where nothing is

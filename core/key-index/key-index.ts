@@ -10,8 +10,9 @@ import type { ItemStore } from "../ports/item-store.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
 import type { KeySource, MessageName, Search, Window } from "../query/candidates.ts";
 import type { Position } from "../query/position.ts";
+import { inGroups } from "../store/in-groups.ts";
 import type { Topic } from "../terms.ts";
-import { inGroups } from "./in-groups.ts";
+import { FILES_AT_ONCE } from "./key-index-limits.ts";
 import { KeySearch } from "./key-search.ts";
 import { listKeyFiles } from "./list-key-files.ts";
 import { KnownNames, UnrolledCursor, type UnrolledEnd } from "./unrolled-names.ts";
@@ -59,7 +60,7 @@ export class KeyIndex implements KeySource {
     const queueIds = Array.from({ length: topic.queuesEver }, (_, queueId) => queueId);
     const rolledTo = await this.#watermarks(topic, queueIds);
     const { files, damage } = await listKeyFiles(items, nowMs);
-    const ends = await inGroups(queueIds, (queueId) => this.#endOf(topic, queueId, wanted.toMs, before));
+    const ends = await inGroups(queueIds, FILES_AT_ONCE, (queueId) => this.#endOf(topic, queueId, wanted.toMs, before));
     const budget = { bytes: 0 };
     const unrolled = queueIds.map((queueId, index) => {
       const [from = 0, { end, tail } = { end: 0 }] = [rolledTo[index], ends[index]];

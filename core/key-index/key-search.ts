@@ -3,7 +3,7 @@ import { StoreCorrupt } from "../ports/store-failures.ts";
 import type { Search, Step } from "../query/candidates.ts";
 import { byNewest, type Position } from "../query/position.ts";
 import type { KeyEntry } from "../segments/key-section.ts";
-import { inGroups } from "./in-groups.ts";
+import { inGroups } from "../store/in-groups.ts";
 import { KeyCursor } from "./key-cursor.ts";
 import type { KeyFile } from "./key-file.ts";
 import { FILES_AT_ONCE, FOUND_PER_STEP, STEP_BYTES } from "./key-index-limits.ts";
@@ -55,6 +55,7 @@ export class KeySearch implements Search {
     this.#sources ??= await this.#opened(unrolled.map((cursor) => () => cursor.next()));
     await inGroups(
       this.#sources.filter(({ head }) => isStop(head)),
+      FILES_AT_ONCE,
       (source) => this.#advance(source),
     );
     const found: Position[] = [];
@@ -106,7 +107,7 @@ export class KeySearch implements Search {
   }
 
   async #opened(nexts: readonly Source["next"][]): Promise<Source[]> {
-    const heads = await inGroups(nexts, async (next) => ({ next, head: await this.#headOf(next) }));
+    const heads = await inGroups(nexts, FILES_AT_ONCE, async (next) => ({ next, head: await this.#headOf(next) }));
     return heads.flatMap(({ next, head }) => (head ? [{ next, head }] : []));
   }
 

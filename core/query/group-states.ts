@@ -10,6 +10,7 @@ import type { LeaseClock } from "../progress/lease-clock.ts";
 import { type Progress, progressOf } from "../progress/progress.ts";
 import { findOutside } from "../progress/waits-outside.ts";
 import type { ListPage, ListRequest } from "../requests.ts";
+import { inGroups } from "../store/in-groups.ts";
 import { uidOf } from "../store/uid-items.ts";
 import type { Filter, StoredMessage, Subscription } from "../terms.ts";
 import type { FoundMessage } from "./find-message.ts";
@@ -36,13 +37,11 @@ export async function groupStates(
   request: ListRequest,
 ): Promise<ListPage<GroupState>> {
   const page = await listNames(store.items, subscribersPk(found.topic.uid), request, subscriberOf);
-  const items: GroupState[] = [];
-  for (let from = 0; from < page.items.length; from += QUERY_READS_AT_ONCE) {
-    const some = page.items.slice(from, from + QUERY_READS_AT_ONCE);
-    const states = await Promise.all(some.map((subscriber) => stateOf(store, found, subscriber)));
-    items.push(...states.flatMap((state, index) => (state ? { group: (some[index] as Subscriber).group, ...state } : [])));
-  }
-  return { ...page, items };
+  const states = await inGroups(page.items, QUERY_READS_AT_ONCE, async (subscriber) => {
+    const state = await stateOf(store, found, subscriber);
+    return state && { group: subscriber.group, ...state };
+  });
+  return { ...page, items: states.filter((state) => state !== undefined) };
 }
 
 /** `undefined`: an interrupted deletion left only the subscriber. */

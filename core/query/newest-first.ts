@@ -1,5 +1,6 @@
 import { type Queue, queueOf } from "../log/queue.ts";
 import type { QueueReader } from "../log/queue-reader.ts";
+import { inGroups } from "../store/in-groups.ts";
 import type { Topic } from "../terms.ts";
 import type { Search, Spent, Step, Window } from "./candidates.ts";
 import { byNewest, isNewer, newestFirst, type Position } from "./position.ts";
@@ -43,12 +44,8 @@ export class NewestFirst implements Search {
   async #open(): Promise<readonly QueueWalk[]> {
     const { reader } = this.#scanning;
     const strideBytes = Math.floor(QUERY_BYTES_MAX / this.#queues.length);
-    const walks: QueueWalk[] = [];
-    for (let from = 0; from < this.#queues.length; from += QUERY_READS_AT_ONCE) {
-      const some = this.#queues.slice(from, from + QUERY_READS_AT_ONCE);
-      walks.push(...(await Promise.all(some.map((queue) => QueueWalk.open(reader, queue, this.#window, strideBytes)))));
-    }
-    return walks;
+    const open = (queue: Queue) => QueueWalk.open(reader, queue, this.#window, strideBytes);
+    return inGroups(this.#queues, QUERY_READS_AT_ONCE, open);
   }
 
   /** Reads one stride of each of these. */

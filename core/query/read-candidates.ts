@@ -2,6 +2,7 @@ import type { Unreadable } from "../log/frame.ts";
 import { type Queue, queueOf } from "../log/queue.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import type { Run } from "../log/run-walk.ts";
+import { inGroups } from "../store/in-groups.ts";
 import type { StoredMessage, Topic } from "../terms.ts";
 import type { Spent } from "./candidates.ts";
 import type { Position } from "./position.ts";
@@ -55,16 +56,12 @@ const keyOf = ({ queueId, offset }: Pick<Position, "queueId" | "offset">): strin
 /** Where the candidates are. Bodies in objects are not read for it. */
 async function placesOf(log: QueueLog, topic: Topic, candidates: readonly Position[]): Promise<readonly Place[]> {
   const stretches = stretchesOf(candidates);
-  const places: Place[] = [];
-  for (let from = 0; from < stretches.length; from += QUERY_READS_AT_ONCE) {
-    const some = stretches.slice(from, from + QUERY_READS_AT_ONCE).map(async ({ queueId, first, last }) => {
-      const queue = queueOf(topic, queueId);
-      const runs = await runsBetween(log.reader, queue, first, last + 1);
-      return runs.map((run) => ({ queue, run, frames: framesIn(run) }));
-    });
-    places.push(...(await Promise.all(some)).flat());
-  }
-  return places;
+  const places = await inGroups(stretches, QUERY_READS_AT_ONCE, async ({ queueId, first, last }) => {
+    const queue = queueOf(topic, queueId);
+    const runs = await runsBetween(log.reader, queue, first, last + 1);
+    return runs.map((run) => ({ queue, run, frames: framesIn(run) }));
+  });
+  return places.flat();
 }
 
 interface CandidateStretch {

@@ -123,6 +123,42 @@ describe("key files", () => {
     }
   });
 
+  it("are left alone by a merge that was overtaken, whatever it writes then", async () => {
+    for (const late of ["put", "transact"] as const) {
+      const files = new KeyFiles(1);
+      for (let added = 0; added < 16; added++) await files.add(100);
+      let held = (): Promise<unknown> => Promise.resolve();
+      let overtaken = (): void => undefined;
+      const waits = new Promise<void>((resolve) => {
+        overtaken = resolve;
+      });
+      const items = new Proxy(files.items, {
+        get(target, name) {
+          const method = Reflect.get(target, name).bind(target) as (...given: unknown[]) => Promise<unknown>;
+          const isHeld = ([first]: readonly unknown[]): boolean => late === "transact" || (first as { c?: number }).c === 1;
+          if (name !== late) return method;
+          return async (...given: unknown[]) => {
+            if (!isHeld(given)) return method(...given);
+            await waits;
+            const result = await method(...given);
+            held = () => Promise.resolve(result);
+            return result;
+          };
+        },
+      });
+      const overtakenMerge = files.merge({ items });
+      for (let turns = 0; turns < 5_000; turns++) await undefined;
+      await files.merge();
+      const merged = await files.files();
+      expect(merged.map(({ level }) => level)).toEqual([1]);
+      overtaken();
+      await overtakenMerge;
+      expect(await held(), `a late ${late}`).toMatchObject({ ok: false });
+      expect(await files.files()).toEqual(merged);
+      expect((await files.items.query({ pk: "km", limit: 10 })).items).toEqual([]);
+    }
+  });
+
   it("that expire while they are merged cost the others nothing", async () => {
     const files = new KeyFiles(1);
     await files.add(300, { lifeMs: DAY_MS });

@@ -24,6 +24,8 @@ async function halfDropped(seed: number) {
   return { store, before, rolledTo };
 }
 
+const KNOWN = { body: Buffer.from("x"), once: { kind: "key", key: "payment", windowMs: 24 * HOUR_MS } } as const;
+
 describe("a queue whose blocks left for segments", () => {
   it("shows every offset the same message, under the same id, stored at the same time", async () => {
     for (let seed = 1; seed <= SEEDS; seed++) {
@@ -147,34 +149,25 @@ describe("a queue whose blocks left for segments", () => {
 
   it("finds a known send where its block cannot be read any more", async () => {
     const store = await RolledStore.open(4);
-    const once = () =>
-      store.broker.sendMessages("orders", [
-        { body: Buffer.from("x"), once: { kind: "key", key: "payment", windowMs: 24 * HOUR_MS } },
-      ]);
     await store.send(10);
-    const [first] = await once();
+    const [first] = await store.broker.sendMessages("orders", [KNOWN]);
     await store.send(10);
     store.ripen();
     await store.roll();
     for (const block of await store.blocks()) await store.table.items.put({ ...block, f: "?" });
     const again = await store.table.process();
-    const repeat = { body: Buffer.from("x"), once: { kind: "key", key: "payment", windowMs: 24 * HOUR_MS } } as const;
-    expect((await again.sendMessages("orders", [repeat]))[0]).toMatchObject({ ...(first as object), duplicate: true });
+    expect((await again.sendMessages("orders", [KNOWN]))[0]).toMatchObject({ ...(first as object), duplicate: true });
   });
 
   it("finds a known send where its block has gone", async () => {
     const store = await RolledStore.open(4);
-    const once = () =>
-      store.broker.sendMessages("orders", [
-        { body: Buffer.from("x"), once: { kind: "key", key: "payment", windowMs: 24 * HOUR_MS } },
-      ]);
     await store.send(10);
-    const [first] = await once();
+    const [first] = await store.broker.sendMessages("orders", [KNOWN]);
     await store.send(10);
     store.ripen();
     await store.rollAndDrop();
     expect(await store.table.items.get(blockKey(store.topic.uid, 0, 0))).toBeUndefined();
-    expect((await once())[0]).toMatchObject({ ...(first as object), duplicate: true });
+    expect((await store.broker.sendMessages("orders", [KNOWN]))[0]).toMatchObject({ ...(first as object), duplicate: true });
   });
 
   it("says that a page is garbled, but where the chain still has what is in it", async () => {
