@@ -1,0 +1,80 @@
+import type { components } from "./api-types.ts";
+
+export type Problem = components["schemas"]["Problem"];
+/** What a failed call changed: nothing, or nobody knows. */
+export type Effect = "none" | "unknown";
+
+/** What goes wrong without an answer of the broker. */
+export interface Failure {
+  /** The broker's code (PROTOCOL.md 7.1), `HTTP_<status>` of an answer that is not the broker's, or `CONNECTION_FAILED`. */
+  readonly code: string;
+  /** HTTP status; 0 where no answer came. */
+  readonly status: number;
+  readonly detail: string;
+  readonly retryable: boolean;
+  readonly effect: Effect;
+  readonly requestId?: string | undefined;
+  readonly problem?: Problem | undefined;
+  readonly cause?: unknown;
+}
+
+/** Every failure of a call. One that a caller aborted rejects with the reason of its signal instead. */
+export class ApogeeError extends Error {
+  override readonly name = "ApogeeError";
+  readonly code: string;
+  readonly status: number;
+  /** Whether the same call may succeed later, as it is. */
+  readonly retryable: boolean;
+  readonly effect: Effect;
+  /** Names the request in the logs of the broker. */
+  readonly requestId: string | undefined;
+  /** The answer, with members that only some errors have. */
+  readonly problem: Problem | undefined;
+
+  constructor({ code, status, detail, retryable, effect, requestId, problem, cause }: Failure) {
+    super(`${code}: ${detail}`, { cause });
+    this.code = code;
+    this.status = status;
+    this.retryable = retryable;
+    this.effect = effect;
+    this.requestId = requestId;
+    this.problem = problem;
+  }
+
+  /** Works across copies of this package too. */
+  static is(error: unknown): error is ApogeeError {
+    return error instanceof Error && error.name === "ApogeeError" && "effect" in error;
+  }
+}
+
+/** Statuses that a gateway answers in the broker's place for a request that it did not pass on. */
+const NOT_PASSED_ON = new Set([413, 429]);
+const MAY_SUCCEED_LATER = new Set([408, 429, 500, 502, 503, 504]);
+
+/** The error that an answer without a 2xx means. */
+export function errorOf(response: Response, text: string): ApogeeError {
+  const { status } = response;
+  const requestId = response.headers.get("x-request-id") ?? undefined;
+  const problem = problemIn(text);
+  if (problem) {
+    const { code, detail, retryable, effect } = problem;
+    return new ApogeeError({ code, status, detail, retryable, effect, requestId: problem.requestId, problem });
+  }
+  return new ApogeeError({
+    code: `HTTP_${status}`,
+    status,
+    detail: text.slice(0, 200) || response.statusText || "an answer without a body",
+    retryable: MAY_SUCCEED_LATER.has(status),
+    effect: NOT_PASSED_ON.has(status) || (status >= 400 && status < 500) ? "none" : "unknown",
+    requestId,
+  });
+}
+
+function problemIn(text: string): Problem | undefined {
+  try {
+    const problem = JSON.parse(text) as Problem | null;
+    return typeof problem?.code === "string" && typeof problem.effect === "string" ? problem : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,108 @@
+import type { components } from "./api-types.ts";
+import type { CallOptions } from "./call.ts";
+import { Handover } from "./handover.ts";
+import type { ReceivedMessage } from "./received-message.ts";
+import { RECEIVE_MAX, type ReceiveOptions, Receiver } from "./receiver.ts";
+import { type Running, running } from "./running.ts";
+import { Settler } from "./settlements.ts";
+import type { StandardSchema } from "./standard-schema.ts";
+import type { Transport } from "./transport.ts";
+import { type HandlerContext, Worker, type WorkOptions, type WorkShape } from "./worker.ts";
+
+type Handler<Value> = (message: ReceivedMessage<Value>, context: HandlerContext) => unknown;
+type BatchHandler<Value> = (messages: readonly ReceivedMessage<Value>[], context: HandlerContext) => unknown;
+
+/** Wraps the handling of each message, such as a span around it. */
+export type Around = (message: ReceivedMessage, handle: () => Promise<void>) => Promise<void>;
+
+export interface BatchOptions extends WorkOptions {
+  /** 1 to 32. Default 32. */
+  readonly maxMessages?: number;
+}
+
+/** One that receives the messages of a consumer group, among others. */
+export class Consumer<Value = unknown> {
+  readonly group: string;
+  readonly #transport: Transport;
+  readonly #around: Around | undefined;
+  readonly #receiver: Receiver<Value>;
+
+  constructor(transport: Transport, group: string, schema?: StandardSchema<unknown, Value>, around?: Around) {
+    this.group = group;
+    this.#transport = transport;
+    this.#around = around;
+    this.#receiver = new Receiver(transport, group, new Settler(transport, group), schema);
+  }
+
+  /**
+   * Hands each message to the handler. Returning acks it, throwing gives it back with the group's backoff, and `throw new Reject(reason)`
+   * makes it a dead letter. Messages of one message group come one after the other. Errors, of the promise: `CONSUMER_GROUP_NOT_FOUND`,
+   * `UNAUTHORIZED` and others that polls would get again and again.
+   */
+  run(handler: Handler<Value>, options: WorkOptions = {}): Running {
+    return this.#work(options, ({ ordered }) => ({
+      unitMessages: 1,
+      laneOf: ({ topic, queueId, messageGroup }) =>
+        messageGroup !== null ? `${topic} ${messageGroup}` : ordered ? `${topic} ${queueId}` : undefined,
+      handle: async ([message], context) => {
+        const handle = async (): Promise<void> => void (await handler(message as ReceivedMessage<Value>, context));
+        await (this.#around ? this.#around(message as ReceivedMessage, handle) : handle());
+      },
+    }));
+  }
+
+  /** Hands over up to 32 messages at once. What the handler has not settled by hand is acked when it returns, and given back when it throws. */
+  eachBatch(
+    handler: BatchHandler<Value>,
+    { maxMessages = RECEIVE_MAX, concurrency = 1, ...options }: BatchOptions = {},
+  ): Running {
+    return this.#work({ ...options, concurrency, prefetch: 0 }, () => ({
+      unitMessages: maxMessages,
+      laneOf: () => undefined,
+      handle: async (messages, context) => void (await handler(messages, context)),
+    }));
+  }
+
+  /**
+   * The messages, one after the other. To ask for the next one acks the one before, unless that was settled by hand. A loop that is left by
+   * `break` or by a throw gives back the message it is at.
+   */
+  async *messages(options: Omit<WorkOptions, "concurrency"> = {}): AsyncGenerator<ReceivedMessage<Value>, void, undefined> {
+    const handover = new Handover<ReceivedMessage<Value>>();
+    const worker = this.run((message) => handover.offer(message), { ...options, concurrency: 1 });
+    worker.then(handover.end, handover.fail);
+    try {
+      yield* handover.taken();
+    } finally {
+      await worker.stop();
+    }
+  }
+
+  /** Receives once. Nothing keeps the leases of what it answers: settle by hand, in time. Errors: `ApogeeError`. */
+  receive(options: ReceiveOptions = {}): Promise<readonly ReceivedMessage<Value>[]> {
+    return this.#receiver.receive(options);
+  }
+
+  #work(options: WorkOptions, shapeFor: (group: { ordered: boolean }) => WorkShape<Value>): Running {
+    const stopping = new AbortController();
+    let worker: Worker<Value> | undefined;
+    const stop = (): void => {
+      stopping.abort();
+      worker?.stop();
+    };
+    const work = async (): Promise<void> => {
+      const group = await this.#readGroup({ signal: stopping.signal }).catch((error) => {
+        if (!stopping.signal.aborted) throw error;
+      });
+      if (group === undefined || stopping.signal.aborted) return;
+      const { leaseSeconds = group.leaseSeconds } = options;
+      worker = new Worker(this.#receiver, this.#transport.clock, shapeFor(group), { ...options, leaseSeconds });
+      await worker.work();
+    };
+    return running(work, stop, options);
+  }
+
+  #readGroup(options: CallOptions): Promise<components["schemas"]["GroupWithSubscriptions"]> {
+    return this.#transport.call({ ...options, method: "get", path: `/v1/groups/${encodeURIComponent(this.group)}` });
+  }
+}

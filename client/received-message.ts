@@ -1,0 +1,90 @@
+import type { components } from "./api-types.ts";
+import { ApogeeError } from "./apogee-error.ts";
+import { type Duration, secondsOf } from "./duration.ts";
+import { Message } from "./message.ts";
+import type { SettleKind, Settlements, SettleResult, Settler } from "./settlements.ts";
+
+type WireReceived = components["schemas"]["ReceivedMessage"];
+
+export interface NackOptions {
+  /** How soon it is delivered again. Default: by the group's backoff. */
+  readonly delay?: Duration;
+  /** For whoever looks at the dead letter. */
+  readonly reason?: string;
+  /** `false`: this delivery does not count as an attempt. */
+  readonly countAttempt?: boolean;
+}
+
+/** Of the 16 KiB of properties that a dead letter has. */
+const REASON_CHARACTERS_MAX = 500;
+
+/** A message and its lease. Each of `ack`, `nack` and `deadLetter` settles it, and the first one counts. */
+export class ReceivedMessage<Value = unknown> extends Message<Value> implements WireReceived {
+  declare readonly queueId: number;
+  declare readonly offset: string;
+  /** Deliveries to the group, this one included. */
+  declare readonly attempt: number;
+  declare readonly maxAttempts: number;
+  /** By the broker's clock, as of the receive. */
+  declare readonly leaseUntil: string;
+  declare readonly receiptHandle: string;
+  readonly #settler: Settler;
+  readonly #leaseMs: number;
+  #settled: Promise<SettleResult> | undefined;
+
+  constructor(wire: WireReceived, settler: Settler, leaseMs: number) {
+    super(wire);
+    this.#settler = settler;
+    this.#leaseMs = leaseMs;
+  }
+
+  /** Whether it was acked, given back or dead-lettered, or is about to be. */
+  get isSettled(): boolean {
+    return this.#settled !== undefined;
+  }
+
+  /** Errors: `ApogeeError`, such as `LEASE_LOST`. */
+  async ack(): Promise<void> {
+    await this.#settle("acks", {});
+  }
+
+  /** Gives it back: it is delivered again, or dead-lettered after the last attempt. Errors: as `ack`. */
+  async nack({ delay, reason, countAttempt }: NackOptions = {}): Promise<void> {
+    await this.#settle("nacks", {
+      ...(delay === undefined ? {} : { delaySeconds: secondsOf(delay) }),
+      ...(reason === undefined ? {} : { reason: reason.slice(0, REASON_CHARACTERS_MAX) }),
+      ...(countAttempt === undefined ? {} : { countAttempt }),
+    });
+  }
+
+  /** Errors: as `ack`. */
+  async deadLetter(reason: string): Promise<void> {
+    await this.#settle("deadLetters", { reason: reason.slice(0, REASON_CHARACTERS_MAX) });
+  }
+
+  /** Keeps it hidden for so long from now. Errors: as `ack`. */
+  async extend(lease: Duration): Promise<void> {
+    const leaseSeconds = Math.ceil(secondsOf(lease));
+    await this.#settler.settle("extends", { receiptHandle: this.receiptHandle, leaseSeconds }, 0);
+  }
+
+  #settle<K extends SettleKind>(kind: K, entry: Omit<Settlements[K], "receiptHandle">): Promise<SettleResult> {
+    this.#settled ??= this.#settler.settle(
+      kind,
+      { ...entry, receiptHandle: this.receiptHandle } as Settlements[K],
+      this.#leaseMs,
+    );
+    return this.#settled;
+  }
+}
+
+/** Thrown by a handler, it makes the message a dead letter at once: no further attempt would help. */
+export class Reject extends Error {
+  override readonly name = "Reject";
+}
+
+/** Why a handler failed, in a line. */
+export function reasonOf(error: unknown): string {
+  if (ApogeeError.is(error) || !(error instanceof Error)) return String(error);
+  return error.message === "" ? error.name : `${error.name}: ${error.message}`;
+}

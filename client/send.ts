@@ -1,0 +1,83 @@
+import type { components } from "./api-types.ts";
+import { encodeBody } from "./body.ts";
+import { type Duration, secondsOf } from "./duration.ts";
+import { type StandardSchema, validated } from "./standard-schema.ts";
+
+type WireEntry = components["schemas"]["Message"];
+export type SendReceipt = components["schemas"]["SendReceipt"];
+
+/** What a message has beside its body (PROTOCOL.md 4.1). */
+export interface MessageOptions {
+  readonly tag?: string;
+  readonly keys?: readonly string[];
+  readonly properties?: Readonly<Record<string, string>>;
+  /** Messages of one group are delivered in order, on FIFO and MIXED topics. */
+  readonly messageGroup?: string;
+  /** 0 to the topic's queues less one, on PRIORITY topics. */
+  readonly priority?: number;
+  /** On DELAY and MIXED topics, as is `deliverAt`. */
+  readonly delay?: Duration;
+  readonly deliverAt?: Date | string | number;
+  /** RocketMQ's level, 1 to 18, in place of `delay`. */
+  readonly delayLevel?: number;
+  /**
+   * Sends with one key are stored once. Default: a new key for each message, known for five minutes, so that a send whose answer was lost
+   * is repeated safely. `false` sends without one: that is cheaper on AWS, and such a send fails where its outcome is unknown.
+   */
+  readonly dedupKey?: string | false;
+  readonly dedupWindow?: Duration;
+  /** With `sequence`, instead of a key: stored once and in order, like Kafka's idempotent producer (PROTOCOL.md 4.8). */
+  readonly producerId?: string;
+  readonly sequence?: number;
+  readonly messageId?: string;
+}
+
+/** A message to send, as an entry of a batch. */
+export interface MessageToSend<Body = unknown> extends MessageOptions {
+  readonly body: Body;
+}
+
+/** Long enough for every retry of a call, and no longer: the broker keeps each key for so long. */
+const RETRY_WINDOW_SECONDS = 300;
+
+/** Writes to the message what travels with it, such as `traceparent`. */
+export type Inject = (properties: Record<string, string>) => void;
+
+export interface Writing {
+  readonly inject?: Inject | undefined;
+  /** Whether messages that name no identity get one. */
+  readonly identities: boolean;
+}
+
+/** The message in the form of the API. Errors: `InvalidBody`; a `TypeError` for a body or duration that is none. */
+export async function entryOf<Body>(
+  body: Body,
+  options: MessageOptions,
+  { inject, identities }: Writing,
+  schema?: StandardSchema<Body, unknown>,
+): Promise<WireEntry> {
+  const { delay, deliverAt, dedupKey, dedupWindow, properties, ...rest } = options;
+  const carried = { ...properties };
+  inject?.(carried);
+  return {
+    ...encodeBody(schema ? await validated(schema, body) : body),
+    ...rest,
+    ...(Object.keys(carried).length === 0 ? {} : { properties: carried }),
+    ...(delay === undefined ? {} : { delaySeconds: secondsOf(delay) }),
+    ...(deliverAt === undefined ? {} : { deliverAt: instantOf(deliverAt) }),
+    ...identityOf(options, identities),
+    ...(dedupWindow === undefined ? {} : { dedupWindowSeconds: secondsOf(dedupWindow) }),
+  };
+}
+
+function identityOf({ dedupKey, producerId, sequence }: MessageOptions, identities: boolean): Partial<WireEntry> {
+  if (typeof dedupKey === "string") return { dedupKey };
+  if (dedupKey === false || !identities || producerId !== undefined || sequence !== undefined) return {};
+  return { dedupKey: crypto.randomUUID(), dedupWindowSeconds: RETRY_WINDOW_SECONDS };
+}
+
+/** Whether the broker stores it once, however often it is sent. */
+export const hasIdentity = ({ dedupKey, sequence }: WireEntry): boolean => dedupKey !== undefined || sequence !== undefined;
+
+export const instantOf = (instant: Date | string | number): string =>
+  typeof instant === "string" ? instant : new Date(instant).toISOString();

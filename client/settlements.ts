@@ -1,0 +1,123 @@
+import type { components } from "./api-types.ts";
+import { ApogeeError } from "./apogee-error.ts";
+import { entryError } from "./batch.ts";
+import { backoffMs } from "./retry.ts";
+import type { Transport } from "./transport.ts";
+
+type Schemas = components["schemas"];
+type Request = Schemas["SettleRequest"];
+export type SettleResult = Schemas["SettleResult"];
+
+/** What is done with a delivery (PROTOCOL.md 6.4), by the member of the request that says so. */
+export interface Settlements {
+  readonly acks: Schemas["AckEntry"];
+  readonly nacks: Schemas["NackEntry"];
+  readonly extends: Schemas["ExtendEntry"];
+  readonly deadLetters: Schemas["DeadLetterEntry"];
+}
+
+export type SettleKind = keyof Settlements;
+
+interface Pending {
+  readonly kind: SettleKind;
+  readonly entry: Settlements[SettleKind];
+  /** Tried again until then, by the clock. */
+  readonly untilMs: number;
+  readonly resolve: (result: SettleResult) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** The order of the results, which is that of the request's members. */
+const KINDS: readonly SettleKind[] = ["acks", "nacks", "extends", "deadLetters"];
+const ENTRIES_MAX = 100;
+const CALLS_MAX = 4;
+
+/** Settles deliveries of one group, those of one turn of the event loop in one call, and those that wait for a call as well. */
+export class Settler {
+  readonly #transport: Transport;
+  readonly #path: string;
+  #pending: Pending[] = [];
+  #calls = 0;
+  #isScheduled = false;
+
+  constructor(transport: Transport, group: string) {
+    this.#transport = transport;
+    this.#path = `/v1/groups/${encodeURIComponent(group)}/settle`;
+  }
+
+  /**
+   * Settles one delivery, and tries again for `patienceMs` where the broker cannot be reached: what was settled once answers alike.
+   * Errors: `ApogeeError`, such as `LEASE_LOST`.
+   */
+  settle<K extends SettleKind>(kind: K, entry: Settlements[K], patienceMs: number): Promise<SettleResult> {
+    return new Promise((resolve, reject) => {
+      this.#pending.push({ kind, entry, untilMs: this.#transport.clock.now() + patienceMs, resolve, reject });
+      this.#schedule();
+    });
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setTimeout(() => {
+      this.#isScheduled = false;
+      this.#begin();
+    }, 0);
+  }
+
+  /** A second call begins only for a full one: what comes while a call is under way is settled together. */
+  #begin(): void {
+    while (this.#pending.length > 0 && this.#calls < (this.#pending.length < ENTRIES_MAX ? 1 : CALLS_MAX)) {
+      this.#calls++;
+      void this.#call(this.#pending.splice(0, ENTRIES_MAX)).finally(() => {
+        this.#calls--;
+        this.#begin();
+      });
+    }
+  }
+
+  async #call(batch: readonly Pending[]): Promise<void> {
+    const ordered = KINDS.flatMap((kind) => batch.filter((pending) => pending.kind === kind));
+    const body = Object.fromEntries(
+      KINDS.map((kind) => [kind, ordered.filter((pending) => pending.kind === kind).map(({ entry }) => entry)] as const).filter(
+        ([, entries]) => entries.length > 0,
+      ),
+    ) as Request;
+    const failed: { readonly pending: Pending; readonly error: unknown }[] = [];
+    try {
+      const { results } = await this.#transport.call<{ results: readonly SettleResult[] }>({
+        method: "post",
+        path: this.#path,
+        body,
+        isRepeatable: true,
+        maxAttempts: 1,
+      });
+      for (const [index, pending] of ordered.entries()) {
+        const result = results[index] as SettleResult;
+        if (result.status === "error" && result.error) failed.push({ pending, error: entryError(result.error) });
+        else pending.resolve(result);
+      }
+    } catch (error) {
+      // One entry that the broker does not understand spoils the call, and no other entry.
+      if (batch.length > 1 && ApogeeError.is(error) && error.status === 400) {
+        for (const pending of batch) await this.#call([pending]);
+        return;
+      }
+      for (const pending of ordered) failed.push({ pending, error });
+    }
+    await this.#failed(failed);
+  }
+
+  async #failed(failed: readonly { readonly pending: Pending; readonly error: unknown }[]): Promise<void> {
+    if (failed.length === 0) return;
+    const { clock, retry } = this.#transport;
+    const again = failed.filter(
+      ({ pending, error }) => ApogeeError.is(error) && error.retryable && clock.now() < pending.untilMs,
+    );
+    for (const { pending, error } of failed) if (!again.some((one) => one.pending === pending)) pending.reject(error);
+    if (again.length === 0) return;
+    // Not held up any longer than the others that come: they would fail as well.
+    await clock.sleep(backoffMs(retry, 4));
+    this.#pending = [...again.map(({ pending }) => pending), ...this.#pending];
+  }
+}

@@ -1,0 +1,123 @@
+import type { components } from "./api-types.ts";
+import type { Apogee } from "./apogee.ts";
+import { ApogeeError } from "./apogee-error.ts";
+import { type Duration, secondsOf } from "./duration.ts";
+import { Message } from "./message.ts";
+import { WAIT_SECONDS_MAX } from "./receiver.ts";
+import { backoffMs } from "./retry.ts";
+import { type Running, running } from "./running.ts";
+import { entryOf, type MessageToSend, type Writing } from "./send.ts";
+import type { Transport } from "./transport.ts";
+
+type Schemas = components["schemas"];
+
+/** A message that is delivered if the transaction commits. */
+export interface HalfMessage<Body = unknown> extends MessageToSend<Body> {
+  /** Those that can answer a check of it. */
+  readonly producerGroup: string;
+  /** When the first check comes, where nobody has ended the transaction. Default 6 seconds. */
+  readonly checkAfter?: Duration;
+}
+
+/** A transaction that has begun. The broker stores its message, and no consumer sees it. */
+export interface Transaction {
+  readonly transactionId: string;
+  readonly messageId: string;
+}
+
+/**
+ * Begins a transaction, runs `work`, and commits when it returns and rolls back when it throws, with the same error. A process that dies
+ * in between leaves the verdict to a check. Errors: `ApogeeError`; those of `work`. A commit whose answer was lost is repeated; when that
+ * fails as well the error has the effect `unknown`, and a check decides.
+ */
+export async function inTransaction<T>(
+  apogee: Apogee,
+  { transport, writing }: { readonly transport: Transport; readonly writing: Writing },
+  topic: string,
+  { producerGroup, checkAfter, body, ...options }: HalfMessage,
+  work: (transaction: Transaction) => T | Promise<T>,
+): Promise<T> {
+  const entry = await entryOf(body, options, writing);
+  const transaction = await transport.call<Schemas["HalfMessageReceipt"]>({
+    method: "post",
+    path: `/v1/topics/${encodeURIComponent(topic)}/transactions`,
+    body: { ...entry, producerGroup, ...(checkAfter === undefined ? {} : { checkAfterSeconds: secondsOf(checkAfter) }) },
+    isRepeatable: true,
+  });
+  const { transactionId } = transaction;
+  let result: T;
+  try {
+    result = await work(transaction);
+  } catch (error) {
+    // A rollback that fails leaves the verdict to a check, and must not hide why the work failed.
+    await apogee.rollback(transactionId).catch(() => undefined);
+    throw error;
+  }
+  await apogee.commit(transactionId);
+  return result;
+}
+
+export type Verdict = "commit" | "rollback" | "unknown";
+
+/** What became of a transaction, asked by the broker because nobody has said so. */
+export interface Check {
+  readonly transactionId: string;
+  readonly checkNumber: number;
+  readonly topic: string;
+  readonly message: Message;
+}
+
+export interface CheckOptions {
+  readonly signal?: AbortSignal;
+  readonly handleSignals?: boolean;
+  /** Told of checks that got no verdict because the handler or a call failed. They come again. Default: a line on the console. */
+  readonly onError?: (error: unknown, check?: Check) => void;
+}
+
+/** Answers the checks of a producer group until it is stopped, one after the other. */
+export function answerChecks(
+  apogee: Apogee,
+  transport: Transport,
+  producerGroup: string,
+  handler: (check: Check) => Verdict | Promise<Verdict>,
+  options: CheckOptions,
+): Running {
+  const { onError = (error: unknown) => console.error("apogee:", error) } = options;
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const path = `/v1/producer-groups/${encodeURIComponent(producerGroup)}/checks/receive`;
+  const receive = (): Promise<Schemas["ReceiveChecksReply"]> =>
+    transport.call({
+      method: "post",
+      path,
+      body: { max: 32, waitSeconds: WAIT_SECONDS_MAX },
+      waitSeconds: WAIT_SECONDS_MAX,
+      signal,
+      // A repeat that loses an answer leaves its checks to the next round of checks.
+      isRepeatable: true,
+    });
+  const answer = async (wire: Schemas["TransactionCheck"]): Promise<void> => {
+    const check = { ...wire, message: new Message(wire.message) };
+    try {
+      const verdict = await handler(check);
+      if (verdict !== "unknown") await apogee[verdict](check.transactionId);
+    } catch (error) {
+      onError(error, check);
+    }
+  };
+  const work = async (): Promise<void> => {
+    for (let failures = 0; !signal.aborted; ) {
+      try {
+        const { checks } = await receive();
+        failures = 0;
+        for (const check of checks) await answer(check);
+      } catch (error) {
+        if (signal.aborted) return;
+        if (!ApogeeError.is(error) || !error.retryable) throw error;
+        onError(error);
+        await transport.clock.sleep(backoffMs(transport.retry, ++failures), signal);
+      }
+    }
+  };
+  return running(work, () => stopping.abort(), options);
+}

@@ -1,0 +1,152 @@
+import { ApogeeError, errorOf } from "./apogee-error.ts";
+import { type Clock, systemClock } from "./clock.ts";
+import { backoffMs, DEFAULT_RETRY, mayRepeat, type RetryOptions, retryAfterMs } from "./retry.ts";
+
+export interface TransportOptions {
+  /** Address of the broker, such as `http://localhost:8080`. Default: the variable `APOGEE_ENDPOINT`. */
+  readonly endpoint?: string | undefined;
+  /** Default: the variable `APOGEE_API_KEY`. */
+  readonly apiKey?: string | undefined;
+  /** Default: the runtime's own. */
+  readonly fetch?: typeof fetch | undefined;
+  readonly clock?: Clock | undefined;
+  readonly retry?: RetryOptions | undefined;
+  /** Longest that one attempt may take, beside the wait of a long poll. Default 30. */
+  readonly timeoutSeconds?: number | undefined;
+}
+
+/** One call, whose path is complete. */
+export interface Call {
+  readonly method: string;
+  readonly path: string;
+  readonly query?: Readonly<Record<string, unknown>> | undefined;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** A repeat changes nothing more than the call. Default: every method but POST. */
+  readonly isRepeatable?: boolean;
+  /** Seconds that the broker may wait before it answers. */
+  readonly waitSeconds?: number | undefined;
+  /** Default: as often as the transport's options say. */
+  readonly maxAttempts?: number;
+}
+
+interface Attempt {
+  readonly status: number;
+  readonly text: string;
+  readonly error: ApogeeError | undefined;
+  /** How long the answer asks to wait. */
+  readonly waitMs: number;
+}
+
+/** Makes calls of the HTTP API, and makes them again where that is safe. */
+export class Transport {
+  readonly clock: Clock;
+  readonly retry: Required<RetryOptions>;
+  readonly #endpoint: string;
+  readonly #headers: Readonly<Record<string, string>>;
+  readonly #fetch: typeof fetch;
+  readonly #timeoutMs: number;
+  /** The broker's clock less this one's, by its latest answer, which names the second. */
+  #aheadMs = 0;
+
+  constructor(options: TransportOptions) {
+    const { endpoint, apiKey = environment("APOGEE_API_KEY"), clock = systemClock, timeoutSeconds = 30 } = options;
+    this.#endpoint = addressOf(endpoint ?? environment("APOGEE_ENDPOINT"));
+    this.#headers = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
+    this.#fetch = options.fetch ?? ((...args) => fetch(...args));
+    this.clock = clock;
+    this.retry = { ...DEFAULT_RETRY, ...options.retry };
+    this.#timeoutMs = timeoutSeconds * 1_000;
+  }
+
+  /** When it is that time at the broker, by this clock: up to a second too late, and never too early by more than an answer takes. */
+  localMs(instant: string): number {
+    return Date.parse(instant) - this.#aheadMs;
+  }
+
+  /**
+   * What the call answers, `undefined` where that has no body. It is made again after failures that may pass, if a repeat is safe.
+   * Errors: `ApogeeError`; the reason of the signal.
+   */
+  async call<T>(call: Call): Promise<T> {
+    const { method, signal, isRepeatable = method !== "post", maxAttempts = this.retry.maxAttempts } = call;
+    for (let failures = 1; ; failures++) {
+      const { status, text, error, waitMs } = await this.#attempt(call);
+      if (error === undefined) return (text === "" ? undefined : JSON.parse(text)) as T;
+      // An attempt whose answer was lost has deleted it.
+      if (failures > 1 && method === "delete" && status === 404) return undefined as T;
+      if (failures >= maxAttempts || !mayRepeat(error, isRepeatable)) throw error;
+      await this.clock.sleep(waitMs + backoffMs(this.retry, failures), signal);
+      signal?.throwIfAborted();
+    }
+  }
+
+  async #attempt({ method, path, query, body, headers, signal, waitSeconds = 0 }: Call): Promise<Attempt> {
+    signal?.throwIfAborted();
+    const ending = new AbortController();
+    const end = (): void => ending.abort(signal?.reason);
+    const timer = setTimeout(end, this.#timeoutMs + waitSeconds * 1_000);
+    signal?.addEventListener("abort", end);
+    try {
+      const response = await this.#fetch(this.#endpoint + path + queryOf(query), {
+        method: method.toUpperCase(),
+        headers: { ...this.#headers, ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
+        signal: ending.signal,
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      this.#hearTime(response);
+      const { status } = response;
+      const text = await response.text();
+      if (response.ok) return { status, text, error: undefined, waitMs: 0 };
+      return { status, text, error: errorOf(response, text), waitMs: retryAfterMs(response, this.clock) };
+    } catch (error) {
+      signal?.throwIfAborted();
+      return { status: 0, text: "", error: connectionFailed(error), waitMs: 0 };
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", end);
+    }
+  }
+
+  #hearTime(response: Response): void {
+    const answeredMs = Date.parse(response.headers.get("date") ?? "");
+    if (answeredMs > 0) this.#aheadMs = answeredMs - this.clock.now();
+  }
+}
+
+const connectionFailed = (cause: unknown): ApogeeError =>
+  new ApogeeError({
+    code: "CONNECTION_FAILED",
+    status: 0,
+    detail: reasonOf(cause),
+    retryable: true,
+    effect: "unknown",
+    cause,
+  });
+
+/** The reason within the reason: `fetch` itself only says that it failed. */
+function reasonOf(error: unknown): string {
+  const { cause, message } = error as Error;
+  return cause instanceof Error ? cause.message || String((cause as { code?: unknown }).code ?? cause.name) : message;
+}
+
+function queryOf(query: Readonly<Record<string, unknown>> = {}): string {
+  const given = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) given.append(name, String(value));
+  return given.size === 0 ? "" : `?${given}`;
+}
+
+function addressOf(endpoint: string | undefined): string {
+  if (endpoint === undefined)
+    throw new TypeError('Apogee needs an endpoint: new Apogee({ endpoint: "http://localhost:8080" }), or APOGEE_ENDPOINT.');
+  const { protocol } = new URL(endpoint);
+  if (protocol !== "http:" && protocol !== "https:") throw new TypeError(`The endpoint ${endpoint} is not an http(s) address.`);
+  return endpoint.replace(/\/+$/, "");
+}
+
+/** A variable of the environment, where the runtime has one. */
+function environment(name: string): string | undefined {
+  const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } };
+  return process?.env?.[name] || undefined;
+}

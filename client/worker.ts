@@ -1,0 +1,308 @@
+import { ApogeeError } from "./apogee-error.ts";
+import type { Clock } from "./clock.ts";
+import { LaneQueue } from "./lane-queue.ts";
+import { type Lease, LeaseKeeper } from "./lease-keeper.ts";
+import { type ReceivedMessage, reasonOf } from "./received-message.ts";
+import { RECEIVE_MAX, type Receiver, WAIT_SECONDS_MAX } from "./receiver.ts";
+import { backoffMs, DEFAULT_RETRY } from "./retry.ts";
+
+/** What a handler is given beside its messages. */
+export interface HandlerContext {
+  /** Aborts when the lease is lost, so that another consumer may have the message, and when a drain takes too long. */
+  readonly signal: AbortSignal;
+  /** Hides the message for so many seconds from now. A worker extends leases by itself; this is for those who know it will take long. */
+  extend(leaseSeconds: number): Promise<void>;
+}
+
+export interface WorkOptions {
+  /** Handlers at once. Default 16. */
+  readonly concurrency?: number;
+  /** Ends the worker: it drains, and its promise resolves. */
+  readonly signal?: AbortSignal;
+  /** Default: the group's, as of the start. */
+  readonly leaseSeconds?: number;
+  /** No lease is extended beyond it. Default 12 hours. */
+  readonly maxLeaseSeconds?: number;
+  /** Default: all that the group is subscribed to. */
+  readonly topics?: readonly string[];
+  /** Messages held beside those that handlers work at. Default: as many as handlers finish in a quarter of a second, 512 at most. */
+  readonly prefetch?: number;
+  /** Longest that a drain waits for handlers, before it aborts their signals. Default 30. */
+  readonly drainSeconds?: number;
+  /** `false`: SIGTERM and SIGINT do not end the worker. */
+  readonly handleSignals?: boolean;
+  /** Told what no handler hears: polls and settles that failed, leases that were lost. Default: a line on the console. */
+  readonly onError?: (error: unknown, message?: ReceivedMessage) => void;
+}
+
+/** How the work is cut: whether each message is a piece of work, or each answer of the broker. */
+export interface WorkShape<Value> {
+  /** Messages of a piece of work at most. */
+  readonly unitMessages: number;
+  /** Whether two of one key may not be at work at once: the key of messages that keep an order. */
+  laneOf(message: ReceivedMessage<Value>): string | undefined;
+  handle(messages: readonly ReceivedMessage<Value>[], context: HandlerContext): Promise<void>;
+}
+
+interface Held<Value> {
+  readonly message: ReceivedMessage<Value>;
+  readonly lease: Lease;
+}
+
+/** Messages that a handler gets at once. */
+interface Unit<Value> {
+  readonly held: readonly Held<Value>[];
+  readonly lane: string | undefined;
+}
+
+const POLLS_MAX = 8;
+const PREFETCH_MAX = 512;
+/** Of bodies held, from which on nothing is asked for. An answer has about 4 MiB of them at most. */
+const HELD_BYTES_MAX = 16 * 1_024 * 1_024;
+const PREFETCH_MS = 250;
+const SECONDS_12_HOURS = 43_200;
+
+/**
+ * Receives, hands over and settles. A message is *held* from its receive until it is settled or lost, and its lease is kept all that time:
+ * it waits for a handler, then it is at work, then its settlement is on its way. So much is held at most:
+ * `concurrency` and `prefetch`. A worker is *working* until it is stopped or fails, then *draining*: it asks for nothing, gives back what
+ * no handler has begun, and waits for the handlers that have.
+ */
+export class Worker<Value> {
+  readonly #receiver: Receiver<Value>;
+  readonly #clock: Clock;
+  readonly #shape: WorkShape<Value>;
+  readonly #options: WorkOptions & { readonly leaseSeconds: number };
+  readonly #concurrency: number;
+  readonly #leases: LeaseKeeper;
+  readonly #units = new LaneQueue<Unit<Value>>(({ lane }) => lane);
+  readonly #stopping = new AbortController();
+  readonly #settling = new Map<string, Set<Promise<void>>>();
+  #failure: { readonly error: unknown } | undefined;
+  #atWork = 0;
+  /** Messages that polls under way may bring. */
+  #asked = 0;
+  #polls = 0;
+  /** Grows while polls bring all they asked for, falls when they do not. */
+  #pollsAllowed = 1;
+  #pollFailures = 0;
+  /** How long a handler takes, of late. */
+  #handlerMs: number | undefined;
+  #drained: (() => void) | undefined;
+  readonly #isDrained = new AbortController();
+
+  constructor(
+    receiver: Receiver<Value>,
+    clock: Clock,
+    shape: WorkShape<Value>,
+    options: WorkOptions & { readonly leaseSeconds: number },
+  ) {
+    const { concurrency = 16, leaseSeconds, maxLeaseSeconds = SECONDS_12_HOURS } = options;
+    this.#receiver = receiver;
+    this.#clock = clock;
+    this.#shape = shape;
+    this.#options = options;
+    this.#concurrency = concurrency;
+    this.#leases = new LeaseKeeper(clock, { leaseSeconds, maxLeaseSeconds });
+  }
+
+  /** Works until it is stopped. Errors: what makes further polls useless, such as `CONSUMER_GROUP_NOT_FOUND`, once it has drained. */
+  async work(): Promise<void> {
+    const drained = new Promise<void>((resolve) => {
+      this.#drained = resolve;
+    });
+    this.#step();
+    await drained;
+    this.#isDrained.abort();
+    if (this.#failure) throw this.#failure.error;
+  }
+
+  stop(): void {
+    if (this.#isStopping) return;
+    this.#stopping.abort();
+    for (const unit of this.#units.clearReady()) void this.#giveBack(unit);
+    void this.#clock.sleep((this.#options.drainSeconds ?? 30) * 1_000, this.#isDrained.signal).then(() => {
+      this.#leases.abandon("The worker is stopping.");
+      this.#drained?.();
+    });
+    this.#step();
+  }
+
+  get #isStopping(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
+  /** Begins what can begin. */
+  #step(): void {
+    while (this.#atWork < this.#concurrency) {
+      const unit = this.#units.next();
+      if (unit === undefined) break;
+      this.#atWork++;
+      void this.#handle(unit).finally(() => {
+        this.#atWork--;
+        // With the piece that has begun they came under one claim, which could not be given back before.
+        if (this.#isStopping) for (const behind of this.#behind(unit)) void this.#giveBack(behind);
+        this.#units.done(unit);
+        this.#step();
+      });
+    }
+    if (!this.#isStopping) this.#ask();
+    else if (this.#atWork + this.#polls + this.#leases.size === 0) this.#drained?.();
+  }
+
+  /** Another poll begins when it can bring much, and one goes on in any case where there is room. */
+  #ask(): void {
+    const { unitMessages } = this.#shape;
+    const capacity = (this.#concurrency + this.#prefetch) * unitMessages;
+    const worthwhile = Math.min(RECEIVE_MAX, Math.ceil(capacity / 2));
+    for (;;) {
+      const room = this.#leases.bytes < HELD_BYTES_MAX ? capacity - this.#leases.size - this.#asked : 0;
+      const wanted = this.#polls === 0 ? unitMessages : worthwhile;
+      if (this.#polls >= this.#pollsAllowed || room < wanted) return;
+      void this.#poll(Math.min(room, unitMessages === 1 ? RECEIVE_MAX : unitMessages));
+    }
+  }
+
+  get #prefetch(): number {
+    const { prefetch } = this.#options;
+    if (prefetch !== undefined) return prefetch;
+    if (this.#handlerMs === undefined) return 0;
+    return Math.min(PREFETCH_MAX, Math.floor((this.#concurrency * PREFETCH_MS) / Math.max(this.#handlerMs, 1)));
+  }
+
+  async #poll(max: number): Promise<void> {
+    this.#polls++;
+    this.#asked += max;
+    const attemptId = crypto.randomUUID();
+    const { leaseSeconds, topics } = this.#options;
+    const asking = { max, leaseSeconds, topics };
+    try {
+      const { signal } = this.#stopping;
+      this.#arrived(await this.#receiver.receive({ ...asking, waitSeconds: WAIT_SECONDS_MAX, signal }, attemptId), max);
+      this.#pollFailures = 0;
+    } catch (error) {
+      // What the broken off poll may have brought is asked for, so that it need not wait for the end of its lease.
+      if (this.#isStopping)
+        await this.#receiver.receive(asking, attemptId).then(
+          (messages) => this.#arrived(messages, max),
+          () => undefined,
+        );
+      else await this.#pollFailed(error);
+    } finally {
+      this.#polls--;
+      this.#asked -= max;
+      this.#step();
+    }
+  }
+
+  async #pollFailed(error: unknown): Promise<void> {
+    if (ApogeeError.is(error) && error.retryable) {
+      this.#report(error);
+      await this.#clock.sleep(backoffMs(DEFAULT_RETRY, ++this.#pollFailures), this.#stopping.signal);
+      return;
+    }
+    this.#failure ??= { error };
+    this.stop();
+  }
+
+  #arrived(messages: readonly ReceivedMessage<Value>[], max: number): void {
+    const isFull = messages.length >= max;
+    this.#pollsAllowed = isFull ? Math.min(POLLS_MAX, this.#pollsAllowed + 1) : 1;
+    const held = messages.map((message) => ({ message, lease: this.#leases.keep(message) }));
+    const isWhole = this.#shape.unitMessages > 1 && held.length > 0;
+    const units = isWhole
+      ? [{ held, lane: undefined }]
+      : held.map((one) => ({ held: [one], lane: this.#shape.laneOf(one.message) }));
+    for (const unit of units) {
+      if (this.#isStopping) void this.#giveBack(unit);
+      else this.#units.add(unit);
+    }
+  }
+
+  async #handle(unit: Unit<Value>): Promise<void> {
+    const { held } = unit;
+    const leases = held.map(({ lease }) => lease);
+    const lost = leases.length === 1 ? (leases[0] as Lease).signal : AbortSignal.any(leases.map(({ signal }) => signal));
+    const fromMs = this.#clock.now();
+    try {
+      // It was lost while it waited.
+      if (lost.aborted) throw lost.reason;
+      await this.#shape.handle(
+        held.map(({ message }) => message),
+        { signal: lost, extend: async (seconds) => void (await Promise.all(leases.map((lease) => lease.extend(seconds)))) },
+      );
+      this.#settleWithout(unit, (message) => message.ack());
+    } catch (error) {
+      await this.#failed(unit, error, lost);
+    } finally {
+      const tookMs = this.#clock.now() - fromMs;
+      this.#handlerMs = this.#handlerMs === undefined ? tookMs : this.#handlerMs * 0.9 + tookMs * 0.1;
+    }
+  }
+
+  /** Does not hold up a handler for the answer: acks go in batches. A message that is given back waits for the acks before it. */
+  #settleWithout({ held, lane = "" }: Unit<Value>, settle: (message: ReceivedMessage<Value>) => Promise<void>): void {
+    const under = this.#settling.get(lane) ?? new Set();
+    this.#settling.set(lane, under);
+    for (const one of held) {
+      const settled = this.#settle(one, settle).finally(() => {
+        under.delete(settled);
+        if (under.size === 0) this.#settling.delete(lane);
+        this.#step();
+      });
+      under.add(settled);
+    }
+  }
+
+  async #settle({ message, lease }: Held<Value>, settle: (message: ReceivedMessage<Value>) => Promise<void>): Promise<void> {
+    try {
+      // By hand, the handler has seen what came of it.
+      if (!message.isSettled) await settle(message);
+    } catch (error) {
+      this.#report(error, message);
+    } finally {
+      lease.release();
+    }
+  }
+
+  /**
+   * Where order is kept, giving one message back gives back its claim: all messages of its message group that came with it. So those
+   * before it are acked first, and those behind it, which no handler has seen, go with it.
+   */
+  async #failed(unit: Unit<Value>, error: unknown, lost: AbortSignal): Promise<void> {
+    const { held, lane } = unit;
+    if (!lost.aborted && (error as Error | undefined)?.name === "Reject") {
+      const reason = (error as Error).message;
+      await Promise.all(held.map((one) => this.#settle(one, (message) => message.deadLetter(reason))));
+      return;
+    }
+    const behind = this.#behind(unit);
+    if (lane !== undefined) await Promise.all(this.#settling.get(lane) ?? []);
+    if (lost.aborted) {
+      this.#report(lost.reason, held[0]?.message);
+      for (const { lease } of held) lease.release();
+    } else await Promise.all(held.map((one) => this.#settle(one, (message) => message.nack({ reason: reasonOf(error) }))));
+    for (const one of behind) void this.#giveBack(one);
+  }
+
+  #behind({ lane }: Unit<Value>): readonly Unit<Value>[] {
+    return lane === undefined ? [] : this.#units.clearBehind(lane);
+  }
+
+  /** Leaves it to others at once, as if it had not been received. Its claim may be given back already. */
+  async #giveBack({ held, lane }: Unit<Value>): Promise<void> {
+    if (lane !== undefined) await Promise.all(this.#settling.get(lane) ?? []);
+    await Promise.all(
+      held.map(async ({ message, lease }) => {
+        await message.nack({ delay: 0, countAttempt: false }).catch(() => undefined);
+        lease.release();
+      }),
+    );
+    this.#step();
+  }
+
+  #report(error: unknown, message?: ReceivedMessage<Value>): void {
+    const { onError = (reason: unknown) => console.error("apogee:", reason) } = this.#options;
+    onError(error, message);
+  }
+}
