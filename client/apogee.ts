@@ -1,3 +1,4 @@
+import { Api } from "./api.ts";
 import type { components } from "./api-types.ts";
 import type { Answer, CallInput, CallOptions, MethodOf, Path } from "./call.ts";
 import { type Around, Consumer } from "./consumer.ts";
@@ -10,6 +11,7 @@ import {
   answerChecks,
   type Check,
   type CheckOptions,
+  endTransaction,
   type HalfMessage,
   inTransaction,
   type Transaction,
@@ -30,14 +32,14 @@ export interface ApogeeOptions extends TransportOptions {
 
 /** A client of one broker. It holds no connection of its own, and needs no closing. */
 export class Apogee {
-  readonly #transport: Transport;
+  readonly #api: Api;
   readonly #writing: Writing;
   readonly #around: Around | undefined;
 
   /** Errors: a `TypeError` without an endpoint. */
   constructor(options: ApogeeOptions = {}) {
     const { identities = true, inject, around } = options;
-    this.#transport = new Transport(options);
+    this.#api = new Api(new Transport(options));
     this.#writing = { identities, inject };
     this.#around = around;
   }
@@ -46,62 +48,42 @@ export class Apogee {
   topic(name: string): Topic;
   topic<Input>(name: string, options: { readonly schema: StandardSchema<Input, unknown> }): Topic<Input>;
   topic<Input>(name: string, { schema }: { readonly schema?: StandardSchema<Input, unknown> } = {}): Topic<Input> {
-    return new Topic<Input>(this, name, { transport: this.#transport, writing: this.#writing, schema });
+    return new Topic<Input>(this.#api, name, { writing: this.#writing, schema });
   }
 
   /** One that receives a group's messages. With a schema, `message.json()` is what the schema makes of the body. */
   consumer(group: string): Consumer;
   consumer<Output>(group: string, options: { readonly schema: StandardSchema<unknown, Output> }): Consumer<Output>;
   consumer<Output>(group: string, { schema }: { readonly schema?: StandardSchema<unknown, Output> } = {}): Consumer<Output> {
-    return new Consumer<Output>(this.#transport, group, schema, this.#around);
+    return new Consumer<Output>(this.#api, group, schema, this.#around);
   }
 
   group(name: string): Group {
-    return new Group(this, name);
+    return new Group(this.#api, name);
   }
 
   /** Sends a half message, runs `work`, and commits when that returns, or rolls back when it throws. */
   transaction<T>(topic: string, message: HalfMessage, work: (transaction: Transaction) => T | Promise<T>): Promise<T> {
-    return inTransaction(this, { transport: this.#transport, writing: this.#writing }, topic, message, work);
+    return inTransaction(this.#api, this.#writing, topic, message, work);
   }
 
   /** Answers checks of transactions that nobody has ended, until it is stopped. A handler that throws gives no verdict. */
   onCheck(producerGroup: string, handler: (check: Check) => Verdict | Promise<Verdict>, options: CheckOptions = {}): Running {
-    return answerChecks(this, this.#transport, producerGroup, handler, options);
+    return answerChecks(this.#api, producerGroup, handler, options);
   }
 
   /** Errors: `TRANSACTION_ENDED` if it was rolled back. */
   commit(transactionId: string, options: CallOptions = {}): Promise<Schemas["Transaction"]> {
-    return this.call("post", "/v1/transactions/{transactionId}/commit", { ...options, path: { transactionId } });
+    return endTransaction(this.#api, "commit", transactionId, options);
   }
 
   /** Errors: `TRANSACTION_ENDED` if it was committed. */
   rollback(transactionId: string, options: CallOptions = {}): Promise<Schemas["Transaction"]> {
-    return this.call("post", "/v1/transactions/{transactionId}/rollback", { ...options, path: { transactionId } });
+    return endTransaction(this.#api, "rollback", transactionId, options);
   }
 
   /** Any operation of the API, by its method and path, with its types. A POST is done once, however often it is repeated. */
   call<P extends Path, M extends MethodOf<P>>(method: M, path: P, input: CallInput<P, M>): Promise<Answer<P, M>> {
-    const {
-      path: parameters = {},
-      query,
-      body,
-      signal,
-      headers,
-    } = input as CallOptions &
-      Partial<Record<"path" | "query", Record<string, unknown>>> & {
-        readonly body?: unknown;
-      };
-    const once = method === "post" ? { "idempotency-key": crypto.randomUUID() } : {};
-    return this.#transport.call({
-      method,
-      path: path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(parameters[name]))),
-      query,
-      body,
-      signal,
-      headers: { ...once, ...headers },
-      isRepeatable: true,
-      waitSeconds: Number((body as { waitSeconds?: number } | undefined)?.waitSeconds ?? query?.waitSeconds ?? 0),
-    });
+    return this.#api.call(method, path, input);
   }
 }

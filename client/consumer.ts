@@ -1,3 +1,4 @@
+import type { Api } from "./api.ts";
 import type { components } from "./api-types.ts";
 import type { CallOptions } from "./call.ts";
 import { Handover } from "./handover.ts";
@@ -27,7 +28,7 @@ export class Consumer<Value = unknown> {
   readonly #around: Around | undefined;
   readonly #receiver: Receiver<Value>;
 
-  constructor(transport: Transport, group: string, schema?: StandardSchema<unknown, Value>, around?: Around) {
+  constructor({ transport }: Api, group: string, schema?: StandardSchema<unknown, Value>, around?: Around) {
     this.group = group;
     this.#transport = transport;
     this.#around = around;

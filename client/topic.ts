@@ -1,5 +1,5 @@
+import type { Api } from "./api.ts";
 import type { components } from "./api-types.ts";
-import type { Apogee } from "./apogee.ts";
 import { BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, type BatchResult, sendEntries } from "./batch.ts";
 import type { CallOptions } from "./call.ts";
 import { type Duration, secondsOf } from "./duration.ts";
@@ -26,15 +26,15 @@ export type NewTime = { readonly delay: Duration } | { readonly deliverAt: Date 
 /** A topic, to send to, to read and to manage. Nothing is asked of the broker until a method is called. */
 export class Topic<Body = unknown> {
   readonly name: string;
-  readonly #apogee: Apogee;
+  readonly #api: Api;
   readonly #transport: Transport;
   readonly #writing: Writing;
   readonly #schema: StandardSchema<Body, unknown> | undefined;
 
-  constructor(apogee: Apogee, name: string, { transport, writing, schema }: TopicParts<Body>) {
+  constructor(api: Api, name: string, { writing, schema }: TopicParts<Body>) {
     this.name = name;
-    this.#apogee = apogee;
-    this.#transport = transport;
+    this.#api = api;
+    this.#transport = api.transport;
     this.#writing = writing;
     this.#schema = schema;
   }
@@ -96,32 +96,32 @@ export class Topic<Body = unknown> {
 
   /** Makes the topic, or changes the settings that are named. */
   put(settings: Schemas["TopicSettings"] = {}, options: CallOptions = {}): Promise<Schemas["Topic"]> {
-    return this.#apogee.call("put", "/v1/topics/{topic}", { ...options, path: { topic: this.name }, body: settings });
+    return this.#api.call("put", "/v1/topics/{topic}", { ...options, path: { topic: this.name }, body: settings });
   }
 
   get(options: CallOptions = {}): Promise<Schemas["Topic"]> {
-    return this.#apogee.call("get", "/v1/topics/{topic}", { ...options, path: { topic: this.name } });
+    return this.#api.call("get", "/v1/topics/{topic}", { ...options, path: { topic: this.name } });
   }
 
   /** Changes the settings that are named; `null` restores a default. */
   patch(settings: Schemas["TopicPatch"], options: CallOptions = {}): Promise<Schemas["Topic"]> {
-    return this.#apogee.call("patch", "/v1/topics/{topic}", { ...options, path: { topic: this.name }, body: settings });
+    return this.#api.call("patch", "/v1/topics/{topic}", { ...options, path: { topic: this.name }, body: settings });
   }
 
   /** Deletes the topic and its messages. */
   async delete(options: CallOptions = {}): Promise<void> {
-    await this.#apogee.call("delete", "/v1/topics/{topic}", { ...options, path: { topic: this.name } });
+    await this.#api.call("delete", "/v1/topics/{topic}", { ...options, path: { topic: this.name } });
   }
 
   async queues(options: CallOptions = {}): Promise<readonly Schemas["Queue"][]> {
-    const { items } = await this.#apogee.call("get", "/v1/topics/{topic}/queues", { ...options, path: { topic: this.name } });
+    const { items } = await this.#api.call("get", "/v1/topics/{topic}/queues", { ...options, path: { topic: this.name } });
     return items;
   }
 
   /** Cancels a delayed message. Errors: `ALREADY_DELIVERED`. */
   async cancel(recallHandle: string, options: CallOptions = {}): Promise<void> {
     const path = { topic: this.name, recallHandle };
-    await this.#apogee.call("delete", "/v1/topics/{topic}/scheduled/{recallHandle}", { ...options, path });
+    await this.#api.call("delete", "/v1/topics/{topic}/scheduled/{recallHandle}", { ...options, path });
   }
 
   /** Moves a delayed message. The handle goes on working. Errors: `ALREADY_DELIVERED`, `MESSAGE_NOT_FOUND`. */
@@ -129,7 +129,7 @@ export class Topic<Body = unknown> {
     const atMs = "delay" in time ? this.#transport.clock.now() + secondsOf(time.delay) * 1_000 : time.deliverAt;
     const path = { topic: this.name, recallHandle };
     const body = { deliverAt: instantOf(atMs) };
-    return this.#apogee.call("patch", "/v1/topics/{topic}/scheduled/{recallHandle}", { ...options, path, body });
+    return this.#api.call("patch", "/v1/topics/{topic}/scheduled/{recallHandle}", { ...options, path, body });
   }
 
   #entry(body: Body, options: MessageOptions): Promise<Schemas["Message"]> {
@@ -138,7 +138,6 @@ export class Topic<Body = unknown> {
 }
 
 interface TopicParts<Body> {
-  readonly transport: Transport;
   readonly writing: Writing;
   readonly schema: StandardSchema<Body, unknown> | undefined;
 }

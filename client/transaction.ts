@@ -1,13 +1,13 @@
+import type { Api } from "./api.ts";
 import type { components } from "./api-types.ts";
-import type { Apogee } from "./apogee.ts";
 import { ApogeeError } from "./apogee-error.ts";
+import type { CallOptions } from "./call.ts";
 import { type Duration, secondsOf } from "./duration.ts";
 import { Message } from "./message.ts";
 import { WAIT_SECONDS_MAX } from "./receiver.ts";
 import { backoffMs } from "./retry.ts";
 import { type Running, running } from "./running.ts";
 import { entryOf, type MessageToSend, type Writing } from "./send.ts";
-import type { Transport } from "./transport.ts";
 
 type Schemas = components["schemas"];
 
@@ -31,14 +31,14 @@ export interface Transaction {
  * fails as well the error has the effect `unknown`, and a check decides.
  */
 export async function inTransaction<T>(
-  apogee: Apogee,
-  { transport, writing }: { readonly transport: Transport; readonly writing: Writing },
+  api: Api,
+  writing: Writing,
   topic: string,
   { producerGroup, checkAfter, body, ...options }: HalfMessage,
   work: (transaction: Transaction) => T | Promise<T>,
 ): Promise<T> {
   const entry = await entryOf(body, options, writing);
-  const transaction = await transport.call<Schemas["HalfMessageReceipt"]>({
+  const transaction = await api.transport.call<Schemas["HalfMessageReceipt"]>({
     method: "post",
     path: `/v1/topics/${encodeURIComponent(topic)}/transactions`,
     body: { ...entry, producerGroup, ...(checkAfter === undefined ? {} : { checkAfterSeconds: secondsOf(checkAfter) }) },
@@ -50,11 +50,23 @@ export async function inTransaction<T>(
     result = await work(transaction);
   } catch (error) {
     // A rollback that fails leaves the verdict to a check, and must not hide why the work failed.
-    await apogee.rollback(transactionId).catch(() => undefined);
+    await endTransaction(api, "rollback", transactionId).catch(() => undefined);
     throw error;
   }
-  await apogee.commit(transactionId);
+  await endTransaction(api, "commit", transactionId);
   return result;
+}
+
+/** Gives the verdict. The same one again is answered alike. Errors: `TRANSACTION_ENDED` if it had the other outcome. */
+export function endTransaction(
+  api: Api,
+  verdict: "commit" | "rollback",
+  transactionId: string,
+  options: CallOptions = {},
+): Promise<Schemas["Transaction"]> {
+  const path = { transactionId };
+  if (verdict === "commit") return api.call("post", "/v1/transactions/{transactionId}/commit", { ...options, path });
+  return api.call("post", "/v1/transactions/{transactionId}/rollback", { ...options, path });
 }
 
 export type Verdict = "commit" | "rollback" | "unknown";
@@ -76,12 +88,12 @@ export interface CheckOptions {
 
 /** Answers the checks of a producer group until it is stopped, one after the other. */
 export function answerChecks(
-  apogee: Apogee,
-  transport: Transport,
+  api: Api,
   producerGroup: string,
   handler: (check: Check) => Verdict | Promise<Verdict>,
   options: CheckOptions,
 ): Running {
+  const { transport } = api;
   const { onError = (error: unknown) => console.error("apogee:", error) } = options;
   const stopping = new AbortController();
   const { signal } = stopping;
@@ -100,7 +112,7 @@ export function answerChecks(
     const check = { ...wire, message: new Message(wire.message) };
     try {
       const verdict = await handler(check);
-      if (verdict !== "unknown") await apogee[verdict](check.transactionId);
+      if (verdict !== "unknown") await endTransaction(api, verdict, check.transactionId);
     } catch (error) {
       onError(error, check);
     }
