@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ServerProcess } from "../test/support/server/server-process.ts";
+import { lingerCase, workerCase } from "./client-cases.ts";
 import { fairCase } from "./fair-case.ts";
 import { fifoCase } from "./fifo-case.ts";
 import type { SendJob } from "./job.ts";
@@ -41,6 +42,8 @@ export const CASES = {
   backlog: backlogCase,
   segments: segmentsCase,
   rolling: rollingCase,
+  worker: workerCase,
+  linger: lingerCase,
 } as const satisfies Record<string, (options: Options) => Promise<readonly Row[]>>;
 
 async function startCase(): Promise<readonly Row[]> {

@@ -15,12 +15,13 @@ export interface Options {
 
 export const USAGE = `npm run bench -- [options]
   --case <name>          start, send, batch, consume, once, fifo, scan, fair, nack, timers, pending, backlog,
-                         segments, rolling; may be repeated. Default: all but the last four
+                         segments, rolling, worker, linger; may be repeated. Default: all but pending, backlog,
+                         segments and rolling
   --seconds <n>          length of a timed case, after a warm-up of up to 2 s. Default 5
   --repeat <n>           runs of each case; the table shows medians. Default 1
   --concurrency <n>      instead of each case's own; may be repeated
   --body-bytes <n>       size of a message body. Default 1024
-  --messages <n>         preloaded for consume, fifo, scan and fair, a multiple of 100. Default 200000
+  --messages <n>         preloaded for consume, fifo, scan, fair and worker, a multiple of 100. Default 200000
   --backlog <n>          messages of backlog, segments and rolling, a multiple of 100. Default 1000000`;
 
 /** Cases that take minutes and run only on request. */

@@ -1,7 +1,8 @@
-// node build/build.mjs [folder]: bundles the server and the functions. Default folder: dist.
+// node build/build.mjs [folder]: bundles the server and the functions. Default folder: dist. The client goes to client/dist.
 import "./require-node.mjs";
 import { rm } from "node:fs/promises";
 import { build } from "esbuild";
+import { buildClient } from "./build-client.mjs";
 import { BUNDLE } from "./bundle-options.mjs";
 import { writeDocs } from "./write-docs.mjs";
 
@@ -46,5 +47,5 @@ const lambda = (name) =>
   });
 
 await rm(folder, { recursive: true, force: true });
-await Promise.all([start(), server(), lambda("api"), lambda("maintenance"), lambda("scanner")]);
+await Promise.all([start(), server(), lambda("api"), lambda("maintenance"), lambda("scanner"), buildClient()]);
 await writeDocs([`${folder}/docs`, `${folder}/api/docs`]);

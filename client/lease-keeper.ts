@@ -9,22 +9,41 @@ export class LeaseLost extends Error {
 
 /** A message whose lease is kept until it is settled or lost. */
 export interface Lease {
-  /** Aborts, with a `LeaseLost`, when another consumer may have the message. */
+  /** Aborts, with a `LeaseLost`, when another consumer may have the message. Made when it is asked for: few handlers do. */
   readonly signal: AbortSignal;
+  /** Why it is lost, if it is. */
+  readonly lost: LeaseLost | undefined;
   /** Makes the lease longer than it would be, once. */
   extend(leaseSeconds: number): Promise<void>;
   /** Stops keeping it. */
   release(): void;
 }
 
-interface Kept {
+class Kept {
   readonly message: ReceivedMessage;
-  readonly ending: AbortController;
-  untilMs: number;
-  extendAtMs: number;
   /** Nothing is extended beyond it. */
   readonly lastMs: number;
-  isExtending: boolean;
+  untilMs = 0;
+  extendAtMs = 0;
+  isExtending = false;
+  lost: LeaseLost | undefined;
+  #ending: AbortController | undefined;
+
+  constructor(message: ReceivedMessage, lastMs: number) {
+    this.message = message;
+    this.lastMs = lastMs;
+  }
+
+  get signal(): AbortSignal {
+    this.#ending ??= new AbortController();
+    if (this.lost) this.#ending.abort(this.lost);
+    return this.#ending.signal;
+  }
+
+  lose(why: string): void {
+    this.lost = new LeaseLost(`The lease of message ${this.message.messageId} is lost: ${why}`);
+    this.#ending?.abort(this.lost);
+  }
 }
 
 export interface LeaseOptions {
@@ -63,20 +82,18 @@ export class LeaseKeeper {
   keep(message: ReceivedMessage): Lease {
     const nowMs = this.#clock.now();
     const { leaseSeconds, maxLeaseSeconds } = this.#options;
-    const kept: Kept = {
-      message,
-      ending: new AbortController(),
-      untilMs: 0,
-      extendAtMs: 0,
-      lastMs: nowMs + maxLeaseSeconds * 1_000,
-      isExtending: false,
-    };
+    const kept = new Kept(message, nowMs + maxLeaseSeconds * 1_000);
     this.#renew(kept, nowMs, leaseSeconds);
     this.#kept.add(kept);
     this.#bytes += message.body.length;
     this.#wakeBy(kept.extendAtMs);
     return {
-      signal: kept.ending.signal,
+      get signal() {
+        return kept.signal;
+      },
+      get lost() {
+        return kept.lost;
+      },
       extend: (seconds) => this.#extend(kept, seconds),
       release: () => this.#release(kept),
     };
@@ -104,7 +121,7 @@ export class LeaseKeeper {
 
   #lose(kept: Kept, why: string): void {
     this.#release(kept);
-    kept.ending.abort(new LeaseLost(`The lease of message ${kept.message.messageId} is lost: ${why}`));
+    kept.lose(why);
   }
 
   async #extend(kept: Kept, leaseSeconds: number): Promise<void> {

@@ -1,7 +1,7 @@
 import { ApogeeError } from "./apogee-error.ts";
 import type { Clock } from "./clock.ts";
 import { LaneQueue } from "./lane-queue.ts";
-import { type Lease, LeaseKeeper } from "./lease-keeper.ts";
+import { type Lease, LeaseKeeper, type LeaseLost } from "./lease-keeper.ts";
 import { type ReceivedMessage, reasonOf } from "./received-message.ts";
 import { RECEIVE_MAX, type Receiver, WAIT_SECONDS_MAX } from "./receiver.ts";
 import { backoffMs, DEFAULT_RETRY } from "./retry.ts";
@@ -221,19 +221,16 @@ export class Worker<Value> {
 
   async #handle(unit: Unit<Value>): Promise<void> {
     const { held } = unit;
-    const leases = held.map(({ lease }) => lease);
-    const lost = leases.length === 1 ? (leases[0] as Lease).signal : AbortSignal.any(leases.map(({ signal }) => signal));
     const fromMs = this.#clock.now();
     try {
       // It was lost while it waited.
-      if (lost.aborted) throw lost.reason;
-      await this.#shape.handle(
-        held.map(({ message }) => message),
-        { signal: lost, extend: async (seconds) => void (await Promise.all(leases.map((lease) => lease.extend(seconds)))) },
-      );
+      const lost = lossOf(unit);
+      if (lost) throw lost;
+      const messages = held.map(({ message }) => message);
+      await this.#shape.handle(messages, contextOf(held));
       this.#settleWithout(unit, (message) => message.ack());
     } catch (error) {
-      await this.#failed(unit, error, lost);
+      await this.#failed(unit, error);
     } finally {
       const tookMs = this.#clock.now() - fromMs;
       this.#handlerMs = this.#handlerMs === undefined ? tookMs : this.#handlerMs * 0.9 + tookMs * 0.1;
@@ -269,17 +266,18 @@ export class Worker<Value> {
    * Where order is kept, giving one message back gives back its claim: all messages of its message group that came with it. So those
    * before it are acked first, and those behind it, which no handler has seen, go with it.
    */
-  async #failed(unit: Unit<Value>, error: unknown, lost: AbortSignal): Promise<void> {
+  async #failed(unit: Unit<Value>, error: unknown): Promise<void> {
     const { held, lane } = unit;
-    if (!lost.aborted && (error as Error | undefined)?.name === "Reject") {
+    const lost = lossOf(unit);
+    if (!lost && (error as Error | undefined)?.name === "Reject") {
       const reason = (error as Error).message;
       await Promise.all(held.map((one) => this.#settle(one, (message) => message.deadLetter(reason))));
       return;
     }
     const behind = this.#behind(unit);
     if (lane !== undefined) await Promise.all(this.#settling.get(lane) ?? []);
-    if (lost.aborted) {
-      this.#report(lost.reason, held[0]?.message);
+    if (lost) {
+      this.#report(lost, held[0]?.message);
       for (const { lease } of held) lease.release();
     } else await Promise.all(held.map((one) => this.#settle(one, (message) => message.nack({ reason: reasonOf(error) }))));
     for (const one of behind) void this.#giveBack(one);
@@ -305,4 +303,16 @@ export class Worker<Value> {
     const { onError = (reason: unknown) => console.error("apogee:", reason) } = this.#options;
     onError(error, message);
   }
+}
+
+const lossOf = ({ held }: Unit<unknown>): LeaseLost | undefined => held.find(({ lease }) => lease.lost)?.lease.lost;
+
+function contextOf(held: readonly Held<unknown>[]): HandlerContext {
+  return {
+    get signal() {
+      const signals = held.map(({ lease }) => lease.signal);
+      return signals.length === 1 ? (signals[0] as AbortSignal) : AbortSignal.any(signals);
+    },
+    extend: async (leaseSeconds) => void (await Promise.all(held.map(({ lease }) => lease.extend(leaseSeconds)))),
+  };
 }
