@@ -22,7 +22,13 @@ export async function buildClient() {
       target: "es2022",
       sourcemap: true,
     }),
-    build({ ...BUNDLE, entryPoints: { testing: `${CLIENT}/testing.ts` }, outdir: OUT, outExtension: { ".js": ".js" }, minify: false }),
+    build({
+      ...BUNDLE,
+      entryPoints: { testing: `${CLIENT}/testing.ts` },
+      outdir: OUT,
+      outExtension: { ".js": ".js" },
+      minify: false,
+    }),
     writeTypes(),
   ]);
 }
