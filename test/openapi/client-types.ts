@@ -1,9 +1,13 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+
+interface Content {
+  [mediaType: string]: { example?: unknown; examples?: unknown };
+}
 
 interface Operation {
   parameters?: { readonly in: string }[];
-  responses: Record<string, { headers?: unknown; content?: Record<string, { example?: unknown; examples?: unknown }> }>;
-  requestBody?: { content: Record<string, { example?: unknown; examples?: unknown }> };
+  readonly responses: Record<string, { headers?: unknown; content?: Content }>;
+  readonly requestBody?: { readonly content: Content };
   summary?: string;
   description?: string;
 }
@@ -13,36 +17,37 @@ interface Document {
   readonly components: Record<string, unknown>;
 }
 
+/** The client's types of requests and answers. */
+export const CLIENT_TYPES = "client/api-types.ts";
+
 /**
  * The part of the document that types of requests and answers are made of: the operations under /v1 with their parameters, bodies and
- * answers of 2xx. Headers, examples and errors, which are alike everywhere, would make the types five times as long.
+ * answers of 2xx. Headers, examples and errors, which are alike everywhere, would make the types three times as long.
  */
-export function typedPart(document: Document): Document {
-  const paths = Object.entries(structuredClone(document.paths)).filter(([path]) => path.startsWith("/v1/"));
+export function typedPart(document: string): string {
+  const whole = JSON.parse(document) as Document;
+  const paths = Object.entries(whole.paths).filter(([path]) => path.startsWith("/v1/"));
   for (const operation of paths.flatMap(([, methods]) => Object.values(methods))) {
     delete operation.summary;
     delete operation.description;
     if (operation.parameters) operation.parameters = operation.parameters.filter((parameter) => parameter.in !== "header");
-    withoutExamples(operation.requestBody?.content);
+    dropExamples(operation.requestBody?.content);
     for (const [status, answer] of Object.entries(operation.responses)) {
       if (!status.startsWith("2")) delete operation.responses[status];
       delete answer.headers;
-      withoutExamples(answer.content);
+      dropExamples(answer.content);
     }
   }
-  return { ...document, paths: Object.fromEntries(paths), components: { schemas: document.components.schemas } };
+  return JSON.stringify({ ...whole, paths: Object.fromEntries(paths), components: { schemas: whole.components.schemas } });
 }
 
-function withoutExamples(content: Record<string, { example?: unknown; examples?: unknown }> = {}): void {
+function dropExamples(content: Content = {}): void {
   for (const media of Object.values(content)) {
     delete media.example;
     delete media.examples;
   }
 }
 
-/** Writes the typed part of the document in a file beside it, and answers its name. */
-export async function writeTypedPart(document: string): Promise<string> {
-  const part = document.replace(/\.json$/, "-typed.json");
-  await writeFile(part, JSON.stringify(typedPart(JSON.parse(await readFile(document, "utf8")))));
-  return part;
-}
+/** The first line of the types, by which they are known to be those of a document without making them anew. */
+export const madeOf = (part: string): string =>
+  `// Made by \`npm run openapi -- --write-client-types\` of the API with the SHA-256 ${createHash("sha256").update(part).digest("hex")}.`;

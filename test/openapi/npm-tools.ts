@@ -1,5 +1,6 @@
 import { cp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { CLIENT_TYPES, madeOf, typedPart } from "./client-types.ts";
 import { copyClient, linkNodeModules, type OpenApiRun, runStep, SOURCES, scenarioArguments } from "./openapi-run.ts";
 
 const PACKAGES = ["package.json", "package-lock.json", ".npmrc"];
@@ -37,10 +38,24 @@ export async function runNpmTools(run: OpenApiRun): Promise<void> {
     await runStep(run, "openapi-typescript", [binary(run, "openapi-typescript"), document, "-o", output]);
     return runScenario(run, folder, "openapi-fetch");
   });
+  await checks.check("the client's types are those of the document", () => compareClientTypes(run));
   await checks.check("@hey-api/openapi-ts", async () => {
     await runStep(run, "hey-api", [binary(run, "openapi-ts"), "-i", document, "-o", join(folder, "generated", "hey-api")]);
     return runScenario(run, folder, "hey-api");
   });
+}
+
+/** Compares the client's types with newly made ones, or writes these in their place. */
+async function compareClientTypes(run: OpenApiRun): Promise<undefined> {
+  const part = typedPart(await readFile(run.document, "utf8"));
+  const input = join(run.folder, "typed-part.json");
+  const output = join(run.folder, "client-types.ts");
+  await writeFile(input, part);
+  await runStep(run, "client-types", [binary(run, "openapi-typescript"), input, "--immutable", "-o", output]);
+  const types = `${madeOf(part)}\n${await readFile(output, "utf8")}`;
+  if (run.writesClientTypes) await writeFile(CLIENT_TYPES, types);
+  if (types === (await readFile(CLIENT_TYPES, "utf8"))) return;
+  throw new Error(`${CLIENT_TYPES} differs from what the document gives: run \`npm run openapi -- --write-client-types\``);
 }
 
 async function runScenario(run: OpenApiRun, folder: string, client: string): Promise<undefined> {

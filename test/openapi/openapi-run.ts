@@ -15,6 +15,8 @@ export interface OpenApiRun {
   readonly document: string;
   /** Of the server that it came from. */
   readonly url: string;
+  /** Whether the client's types are made anew, in place of a comparison. */
+  readonly writesClientTypes: boolean;
 }
 
 export const SOURCES = resolve("test/openapi");

@@ -26,7 +26,8 @@ async function runChecks(checks: Checks, folder: string, processes: Processes): 
   try {
     const document = join(folder, "openapi.json");
     await writeFile(document, await (await fetch(`${server.url}/openapi.json`)).text());
-    const run = { checks, processes, home: HOME, folder, document, url: server.url };
+    const writesClientTypes = process.argv.includes("--write-client-types");
+    const run = { checks, processes, home: HOME, folder, document, url: server.url, writesClientTypes };
     await Promise.all([runNpmTools(run), runOtherLanguages(run)].map(untilAbandoned));
   } finally {
     await server.stop();
