@@ -2,7 +2,7 @@ import type { RunningBroker } from "../../core/create-broker.ts";
 import { WAITING_CLAIMS_KEPT, WAITING_CLAIMS_MAX } from "../../core/limits.ts";
 import type { SettleEntry } from "../../core/requests.ts";
 import type { ReceivedMessage } from "../../core/terms.ts";
-import { ack, bodiesOf, GROUP, type Operation, received, send, settle } from "./operation.ts";
+import { ack, bodiesOf, GROUP, type Operation, received, send, settle, stored } from "./operation.ts";
 
 const DEAD_LETTERS_PER_PAGE = 1_000;
 const BYTES_MAX = 4_000_000;
@@ -29,6 +29,16 @@ export const redriving = (count: number): Operation => ({
     };
   },
 });
+
+export const redelivering: Operation = {
+  name: "deliver 1 once more to a group, by its id",
+  messages: 1,
+  queues: 1,
+  async prepare(other) {
+    const { messageId } = await stored(other);
+    return (broker) => broker.redeliverMessage(messageId, { group: GROUP });
+  },
+};
 
 async function deadLetterIds(broker: RunningBroker): Promise<readonly string[]> {
   const { items } = await broker.listDeadLetters(GROUP, { limit: DEAD_LETTERS_PER_PAGE, maxBytes: BYTES_MAX });

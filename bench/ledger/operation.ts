@@ -1,7 +1,7 @@
 import type { RunningBroker } from "../../core/create-broker.ts";
 import { BrokerError } from "../../core/errors.ts";
 import type { GroupSettings } from "../../core/requests.ts";
-import type { ReceivedMessage, TopicType } from "../../core/terms.ts";
+import type { ReceivedMessage, StoredReceipt, TopicType } from "../../core/terms.ts";
 import { SeededRandom } from "../../test/support/seeded-random.ts";
 import { jsonBodies } from "../bodies.ts";
 
@@ -51,6 +51,17 @@ export async function send(broker: RunningBroker, bodies: readonly Uint8Array[],
     bodies.map((body, index) => (messageGroups === 0 ? { body } : { body, messageGroup: `g${index % messageGroups}` })),
   );
   for (const result of results) if (BrokerError.is(result)) throw result;
+}
+
+/** Sends one message and answers where it is. */
+export async function stored(broker: RunningBroker): Promise<StoredReceipt> {
+  const [result] = await broker.sendMessages(
+    TOPIC,
+    bodiesOf("random", 1).map((body) => ({ body })),
+  );
+  if (!result || BrokerError.is(result)) throw result ?? new Error("a send had no result");
+  if (!("offset" in result)) throw new Error("a send was delayed");
+  return result;
 }
 
 export const receive = (broker: RunningBroker, max: number, waitMs = 0): Promise<readonly ReceivedMessage[]> =>

@@ -1,4 +1,5 @@
-import { deadLetter, movingOut, readingBack, redriving } from "./failing-operations.ts";
+import { PULL_BYTES_MAX, PULL_MESSAGES_MAX } from "../../core/limits.ts";
+import { deadLetter, movingOut, readingBack, redelivering, redriving } from "./failing-operations.ts";
 import {
   ack,
   BODY_BYTES,
@@ -11,6 +12,8 @@ import {
   send,
   settle,
   settling,
+  stored,
+  TOPIC,
 } from "./operation.ts";
 import { nothingToRoll, readingRolled, rolling } from "./rolled-operations.ts";
 import {
@@ -74,6 +77,21 @@ const looking = (name: string, waitMs: number): Operation => ({
   prepare: async () => (broker) => receive(broker, 32, waitMs),
 });
 
+/** What a reader does that follows a queue. */
+const readingOn: Operation = {
+  name: "pull 1, the last of its queue",
+  messages: 1,
+  queues: 1,
+  async prepare(other) {
+    const { offset } = await stored(other);
+    const request = { from: { offset }, limit: PULL_MESSAGES_MAX, maxBytes: PULL_BYTES_MAX, waitMs: 0 };
+    return async (broker) => {
+      const found = await broker.pullMessages(TOPIC, 0, request);
+      if (found.maxOffset <= offset) throw new Error(`the queue ends at ${found.maxOffset}`);
+    };
+  },
+};
+
 /** Operations without a client, or without a past: a new process does them. */
 export const COLD: readonly Operation[] = [
   burst(1_000),
@@ -99,6 +117,7 @@ export const OPERATIONS: readonly Operation[] = [
   receiving(32, 10),
   receiving(32, 100),
   receivingInOrder(32, 8),
+  readingOn,
   settling("ack 32 of one queue, together", 32, ack),
   settling("ack 32 of one queue, one by one", 32, async (broker, held) => {
     for (const message of held) await ack(broker, [message]);
@@ -115,6 +134,7 @@ export const OPERATIONS: readonly Operation[] = [
   ),
   settling("dead-letter 1", 1, deadLetter),
   redriving(32),
+  redelivering,
   movingOut,
   readingBack,
   sendingOnce("dedup key"),

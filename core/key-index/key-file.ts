@@ -8,7 +8,8 @@ import { StoreCorrupt } from "../ports/store-failures.ts";
 /**
  * Sorted keys of many messages. A file of level 0 is the keys of one segment. Sixteen files of a level and a retention class are merged
  * into one of the next level. Item `kx` / <level>-<class>-<first store time>-<random>:
- * [o] what the keys of its objects begin with · [g] parts · [t0 t1] store times of its oldest and of its newest message · [x]
+ * [o] what the keys of its objects begin with · [g] parts · [t0 t1] store times of its oldest and of its newest message · [x] · [d] only of
+ * one that could not be read to be merged
  *
  *   parts := (entries varint · lowest hash u40 · byte offset varint · rest of the object's key text)*
  *

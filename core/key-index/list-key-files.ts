@@ -1,11 +1,15 @@
 import { KEY_FILES_PK } from "../keys.ts";
-import type { ItemStore } from "../ports/item-store.ts";
+import type { Item, ItemStore } from "../ports/item-store.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
 import { keyAfter } from "../store/every-item.ts";
 import { type KeyFile, keyFileOf } from "./key-file.ts";
 import { FILES_PER_PAGE } from "./key-index-limits.ts";
 
-export type ListedFile = KeyFile & { readonly sk: string };
+/** `isSetAside`: it cannot be read, and is not merged ([d] in its item). */
+export type ListedFile = KeyFile & { readonly sk: string; readonly isSetAside: boolean };
+
+/** Errors: `StoreCorrupt`, which names the item. */
+export const listedFileOf = (item: Item): ListedFile => ({ ...keyFileOf(item), sk: item.sk, isSetAside: item.d !== undefined });
 
 /** Key files, and the damage of one that cannot be read. */
 export interface ListedFiles {
@@ -25,7 +29,7 @@ export async function listKeyFiles(items: Pick<ItemStore, "query">, nowMs: numbe
     for (const key of page.damaged ?? []) damage = new StoreCorrupt(`key file ${key.sk} cannot be read`, { key });
     for (const item of page.items) {
       try {
-        files.push({ ...keyFileOf(item), sk: item.sk });
+        files.push(listedFileOf(item));
       } catch (error) {
         if (!StoreCorrupt.is(error)) throw error;
         damage = error;

@@ -8,7 +8,7 @@ import type { RollSettings } from "../roller/roll-limits.ts";
 import { compareKeys, type KeyEntry, KeyWriter } from "../segments/key-section.ts";
 import type { StoreDependencies } from "../store/store-dependencies.ts";
 import { KeyCursor } from "./key-cursor.ts";
-import { type KeyFile, keyFileItem, keyFileOf } from "./key-file.ts";
+import { type KeyFile, keyFileItem } from "./key-file.ts";
 import {
   ENTRIES_PER_PAUSE,
   LEVELS_MAX,
@@ -18,7 +18,7 @@ import {
   PARTS_MAX,
 } from "./key-index-limits.ts";
 import { asFarAs, inputKey, type KeyMerge, keyMergeItem, keyMergeOf } from "./key-merge.ts";
-import { type ListedFile, listKeyFiles } from "./list-key-files.ts";
+import { type ListedFile, listedFileOf, listKeyFiles } from "./list-key-files.ts";
 import { putKeyPart } from "./put-key-parts.ts";
 
 const HOUR_MS = 3_600_000;
@@ -38,7 +38,10 @@ export interface MergeDependencies extends StoreDependencies {
  * merged file in the place of its sixteen. Each of these writes wants the merge to be as it was read. So where several merge at once, or
  * one dies anywhere, at worst an object is named by nobody, and goes with its class, or keys are in two files, which costs a read.
  *
- * Errors: `StoreUnavailable`; `StoreCorrupt` at the end, of a level that was left as it is.
+ * A file that cannot be read is set aside until it expires, and its merge begins anew without it: a merged file is as new as the files
+ * that it replaces, and must have no entry of another. Lookups still read the file, and say that they are not complete.
+ *
+ * Errors: `StoreUnavailable`; `StoreCorrupt` at the end, of what could not be read.
  */
 export async function mergeKeyFiles(store: MergeDependencies, isOver: () => boolean): Promise<boolean> {
   const left = new Set<string>();
@@ -46,7 +49,8 @@ export async function mergeKeyFiles(store: MergeDependencies, isOver: () => bool
   for (;;) {
     const { files, damage } = await listKeyFiles(store.items, store.clock.nowMs());
     corrupt ??= damage;
-    const due = dueOf(files, left, settingsOf(store).files);
+    const mergeable = files.filter(({ isSetAside }) => !isSetAside);
+    const due = dueOf(mergeable, left, settingsOf(store).files);
     if (!due && corrupt) throw corrupt;
     if (!due) return true;
     try {
@@ -54,7 +58,7 @@ export async function mergeKeyFiles(store: MergeDependencies, isOver: () => bool
     } catch (error) {
       if (!StoreCorrupt.is(error)) throw error;
       corrupt = error;
-      left.add(levelOf(due[0]));
+      left.add(namesOf(due));
     }
   }
 }
@@ -63,15 +67,18 @@ const settingsOf = ({ settings }: MergeDependencies): MergeSettings => settings.
 
 type DueFiles = readonly [ListedFile, ...ListedFile[]];
 
+const namesOf = (due: DueFiles): string => due.map(({ sk }) => sk).join("\n");
+
 const levelOf = ({ level, classDays }: KeyFile): string => `${level}-${classDays}`;
 
-/** The files of the lowest level and class that has enough of them, the oldest first. */
+/** The files of the lowest level and class that has enough of them, the oldest first. Not those that were `left` in this run. */
 function dueOf(files: readonly ListedFile[], left: ReadonlySet<string>, count: number): DueFiles | undefined {
   for (const one of files) {
-    if (left.has(levelOf(one)) || one.level >= LEVELS_MAX) continue;
+    if (one.level >= LEVELS_MAX) continue;
     const [first = one, ...others] = files.filter((file) => levelOf(file) === levelOf(one)).slice(0, count);
     const parts = others.reduce((sum, file) => sum + file.parts.length, first.parts.length);
-    if (others.length + 1 === count && parts <= PARTS_MAX) return [first, ...others];
+    const due: DueFiles = [first, ...others];
+    if (due.length === count && parts <= PARTS_MAX && !left.has(namesOf(due))) return due;
   }
   return undefined;
 }
@@ -80,6 +87,10 @@ function dueOf(files: readonly ListedFile[], left: ReadonlySet<string>, count: n
 async function step(store: MergeDependencies, due: DueFiles): Promise<boolean> {
   const merge = await begun(store, due);
   const inputs = await inputsOf(store, merge);
+  if (inputs.some(({ isSetAside }) => isSetAside)) {
+    await giveUp(store, merge);
+    return true;
+  }
   const { entries, last } = await merged(store, inputs, merge.last);
   const part = entries.count > 0 ? await putKeyPart(store, entries, lifeOf(store, merge)) : undefined;
   const parts = part ? [...merge.parts, part] : merge.parts;
@@ -88,18 +99,34 @@ async function step(store: MergeDependencies, due: DueFiles): Promise<boolean> {
   return true;
 }
 
-/** Those that are not there any more have expired since the merge began. */
-async function inputsOf({ items, clock }: MergeDependencies, { inputs }: KeyMerge): Promise<readonly KeyFile[]> {
-  const found = await items.batchGet(inputs.map(inputKey));
-  const files = found.flatMap((item) => (item ? [keyFileOf(item)] : []));
-  return files.filter(({ expiresAtSeconds }) => expiresAtSeconds * 1_000 > clock.nowMs());
+/** Those that are not there any more have expired since the merge began. A merge of items that cannot be read is given up. */
+async function inputsOf(store: MergeDependencies, merge: KeyMerge): Promise<readonly ListedFile[]> {
+  try {
+    const found = await store.items.batchGet(merge.inputs.map(inputKey));
+    const files = found.flatMap((item) => (item ? [listedFileOf(item)] : []));
+    return files.filter(({ expiresAtSeconds }) => expiresAtSeconds * 1_000 > store.clock.nowMs());
+  } catch (error) {
+    if (StoreCorrupt.is(error)) await giveUp(store, merge);
+    throw error;
+  }
 }
 
-/** The merge that was begun of this level and class, or is now. */
+/** Unless somebody went on with it. Its objects are named by nobody then. */
+async function giveUp({ items }: MergeDependencies, merge: KeyMerge): Promise<void> {
+  await items.delete(keyMergeKey(merge.level, merge.classDays), { when: asFarAs(merge) });
+}
+
+/** The merge that was begun of this level and class, or is now. One that cannot be read is forgotten. */
 async function begun({ items, random }: MergeDependencies, due: DueFiles): Promise<KeyMerge> {
   const [{ level, classDays }] = due;
-  const stored = await items.get(keyMergeKey(level, classDays));
-  if (stored) return keyMergeOf(stored);
+  const key = keyMergeKey(level, classDays);
+  try {
+    const stored = await items.get(key);
+    if (stored) return keyMergeOf(stored);
+  } catch (error) {
+    if (StoreCorrupt.is(error)) await items.delete(key);
+    throw error;
+  }
   const merge: KeyMerge = {
     level,
     classDays,
@@ -114,6 +141,7 @@ async function begun({ items, random }: MergeDependencies, due: DueFiles): Promi
 }
 
 interface Head {
+  readonly file: ListedFile;
   readonly cursor: KeyCursor;
   entry: KeyEntry;
 }
@@ -121,7 +149,7 @@ interface Head {
 /** Entries of all files behind `after`, each once, as many as an object takes. `last`: the last of them, if there are more. */
 async function merged(
   store: MergeDependencies,
-  files: readonly KeyFile[],
+  files: readonly ListedFile[],
   after: KeyEntry | undefined,
 ): Promise<{ readonly entries: KeyWriter; readonly last: KeyEntry | undefined }> {
   const { objects, reading } = store;
@@ -129,8 +157,8 @@ async function merged(
   const heads: Head[] = [];
   for (const file of files) {
     const cursor = new KeyCursor(objects, file, { from: after ?? FIRST, highestHash: HIGHEST, chunksPerRead: MERGE_CHUNKS });
-    const entry = await cursor.next();
-    if (entry) heads.push({ cursor, entry });
+    const entry = await orSetAside(store, file, cursor.next());
+    if (entry) heads.push({ file, cursor, entry });
   }
   const entries = new KeyWriter(partEntries);
   for (let last = after, passed = 1; ; passed++) {
@@ -141,10 +169,21 @@ async function merged(
     if (isNew) entries.append(head.entry);
     if (isNew) last = head.entry;
     const next = head.cursor.next();
-    const following: KeyEntry | undefined = next instanceof Promise ? await next : next;
+    const following: KeyEntry | undefined = next instanceof Promise ? await orSetAside(store, head.file, next) : next;
     if (following !== undefined) head.entry = following;
     else heads.splice(heads.indexOf(head), 1);
     if (passed % ENTRIES_PER_PAUSE === 0) await reading.pause();
+  }
+}
+
+/** A file that has gone meanwhile is not made anew by its mark. */
+async function orSetAside<T>({ items }: MergeDependencies, { sk }: ListedFile, read: T | Promise<T>): Promise<T> {
+  try {
+    return await read;
+  } catch (error) {
+    if (StoreCorrupt.is(error))
+      await items.update(inputKey(sk), [{ op: "set", name: "d", value: 1 }], { when: [{ op: "exists", name: "x" }] });
+    throw error;
   }
 }
 

@@ -4,7 +4,7 @@ import { type Block, isLive, nextBase, storedUntilMs } from "./block.ts";
 import type { BlockPages } from "./block-pages.ts";
 import { firstFrom } from "./first-from.ts";
 import type { QueueName } from "./queue.ts";
-import { firstStoredAt } from "./slices.ts";
+import { firstStoredAt, isWholeBlock, storedAtMsOf } from "./slices.ts";
 
 export interface StoredSearch {
   /** Epoch ms. */
@@ -20,11 +20,19 @@ export interface StoredSearch {
 export interface StoredPlace {
   readonly offset: number;
   readonly base: number;
+  /** When the message was stored, or a time before that. `undefined` where what was read of its block is damaged. */
+  readonly storedAtMs: number | undefined;
+}
+
+/** What a queue is stored in. */
+export interface StoredLog {
+  readonly pages: BlockPages;
+  readonly segments: SegmentReader;
 }
 
 /** The first message of a queue that was stored at or after a time, in the chain or in segments. */
 export async function firstStored(
-  { pages, segments }: { readonly pages: BlockPages; readonly segments: SegmentReader },
+  { pages, segments }: StoredLog,
   queue: QueueName,
   { fromMs, nowMs, startAt, pageSize }: StoredSearch,
 ): Promise<StoredPlace | undefined> {
@@ -49,5 +57,10 @@ export async function firstStored(
   // What is missing before the block may be in segments.
   const rolled =
     reached < block.base ? await segments.firstStored(queue, { fromMs, startAt: reached, until: block.base }) : undefined;
-  return rolled ?? { offset: firstStoredAt(block, fromMs), base: block.base };
+  return rolled ?? placeIn(block, fromMs);
+}
+
+function placeIn(block: Block, fromMs: number): StoredPlace {
+  const offset = firstStoredAt(block, fromMs);
+  return { offset, base: block.base, storedAtMs: isWholeBlock(block) ? storedAtMsOf(block, offset) : undefined };
 }

@@ -10,7 +10,7 @@ import { Anchor } from "./anchor.ts";
 import { type Block, isLive, isOpen, nextBase, storedUntilMs } from "./block.ts";
 import { BlockPages } from "./block-pages.ts";
 import { type FrameInBlock, findFrame } from "./find-frame.ts";
-import { firstStored } from "./first-stored.ts";
+import { FirstOffsets } from "./first-offsets.ts";
 import { BLOCK_CACHE_BYTES, QUEUE_ENDS_MAX, SMALL_BLOCK_BYTES, SMALL_BLOCKS_PER_QUERY } from "./log-limits.ts";
 import type { LogDependencies } from "./log-settings.ts";
 import type { Queue, QueueName } from "./queue.ts";
@@ -36,8 +36,7 @@ export class QueueReader {
   readonly #pages: BlockPages;
   readonly #clock: Clock;
   readonly #seen = new LRUCache<string, Seen>(growingTo(QUEUE_ENDS_MAX));
-  /** Bases of blocks before which everything has expired: the horizon never falls. */
-  readonly #firsts = new LRUCache<string, number>(growingTo(QUEUE_ENDS_MAX));
+  readonly #firsts: FirstOffsets;
   readonly #full = new SpanCache<Block>(BLOCK_CACHE_BYTES, ({ bytes }) => bytes + 300);
   readonly #segments: SegmentReader;
 
@@ -46,6 +45,7 @@ export class QueueReader {
     this.#pages = new BlockPages(store.items);
     this.#clock = store.clock;
     this.#segments = new SegmentReader(store, lookBehind);
+    this.#firsts = new FirstOffsets({ pages: this.#pages, segments: this.#segments }, store.clock);
   }
 
   /** Keeps a block that this process wrote, so that a waiting reader need not fetch it. */
@@ -67,7 +67,7 @@ export class QueueReader {
     const wanted = { from, count, horizonMs: this.#horizonMs(queue) };
     const walk = new RunWalk(wanted, this.#seen.get(pk));
     this.#walkCached(pk, walk);
-    await this.#walkRolled(queue, walk);
+    await this.#walkRolled(queue, walk, hint !== undefined);
     let start = walk.blocks.length > 0 || hint === undefined ? undefined : hint;
     if (walk.blocks.length === 0 && hint === undefined) walk.take(await this.#readableAt(pk, walk.next));
     while (!walk.done) {
@@ -82,8 +82,9 @@ export class QueueReader {
         walk.take(block);
         if (walk.done) break;
       }
-      if (!more) break;
       const last = blocks.at(-1);
+      if (!more) walk.reachedEnd(last, this.#clock.nowMs());
+      if (!more) break;
       if (!last || walk.blocks.length > 0) continue;
       walk.passed(nextBase(last));
       if (!isLive(last, this.#clock.nowMs()) || storedUntilMs(last) < wanted.horizonMs) {
@@ -91,7 +92,7 @@ export class QueueReader {
         const live = await this.#firstFrom(queue, wanted.horizonMs);
         if (live === undefined) break;
         walk.passed(live);
-        await this.#walkRolled(queue, walk);
+        await this.#walkRolled(queue, walk, true);
       }
       // The hint was far behind: the block that holds the offset may start before it, which the next query would miss.
       if (walk.blocks.length === 0) walk.take(await this.#readableAt(pk, walk.next));
@@ -197,15 +198,8 @@ export class QueueReader {
 
   /** The first offset stored at or after `fromMs`, which is not before the horizon. */
   async #firstFrom(queue: Queue, fromMs: number): Promise<number | undefined> {
-    const pk = queuePk(queue.topicUid, queue.queueId);
-    const nowMs = this.#clock.nowMs();
-    const startAt = this.#firsts.get(pk) ?? 0;
-    const small = (this.#seen.get(pk)?.bytes ?? Number.POSITIVE_INFINITY) <= SMALL_BLOCK_BYTES;
-    const pageSize = small ? SMALL_BLOCKS_PER_QUERY : 1;
-    const log = { pages: this.#pages, segments: this.#segments };
-    const first = await firstStored(log, queue, { fromMs, nowMs, startAt, pageSize });
-    if (first && fromMs <= this.#horizonMs(queue)) this.#firsts.set(pk, first.base);
-    return first?.offset;
+    const bytes = this.#seen.get(queuePk(queue.topicUid, queue.queueId))?.bytes ?? Number.POSITIVE_INFINITY;
+    return this.#firsts.from(queue, fromMs, bytes <= SMALL_BLOCK_BYTES ? SMALL_BLOCKS_PER_QUERY : 1);
   }
 
   #horizonMs({ retention }: Queue): number {
@@ -219,22 +213,25 @@ export class QueueReader {
   }
 
   /** Takes what is known to be in segments from there on, or may be, since the reader is far behind. */
-  async #walkRolled(queue: Queue, walk: RunWalk): Promise<void> {
+  async #walkRolled(queue: Queue, walk: RunWalk, isHinted: boolean): Promise<void> {
     if (walk.done) return;
     const { next } = walk;
+    const messages = this.knownEnd(queue) - next;
     const isRolled = next < this.#segments.knownEnd(queue);
-    if (isRolled) await this.#walkSegments(queue, walk, Number.MAX_SAFE_INTEGER);
-    else if (await this.#segments.glanceAt(queue, next, this.knownEnd(queue) - next))
-      await this.#walkSegments(queue, walk, Number.MAX_SAFE_INTEGER);
+    if (!isRolled && !(await this.#segments.glanceAt(queue, next, { messages, isHinted }))) return;
+    await this.#walkSegments(queue, walk, Math.max(this.knownEnd(queue), this.#segments.knownEnd(queue)), false);
   }
 
-  /** Takes what segments have from there on without a gap. What they have and cannot be read is taken from the chain if that has it. */
-  async #walkSegments(queue: Queue, walk: RunWalk, until: number): Promise<void> {
+  /**
+   * Takes what segments have from there on without a gap. What they have and cannot be read is taken from the chain if that has it.
+   * `isGap`: the chain does not have it. Else the chain is read next, so an index item that was written a moment ago may be missed.
+   */
+  async #walkSegments(queue: Queue, walk: RunWalk, until: number, isGap: boolean): Promise<void> {
     const horizon = this.#horizonMs(queue);
     while (!walk.done && walk.next < until) {
       const { next } = walk;
-      const entry = await this.#segments.entryAt(queue, next);
-      if (!entry || (entry.damage !== undefined && until === Number.MAX_SAFE_INTEGER)) return;
+      const entry = await this.#segments.entryAt(queue, next, isGap);
+      if (!entry || (entry.damage !== undefined && !isGap)) return;
       const page = this.#segments.pageAt(entry, next);
       if (walk.blocks.length === 0 && page && page.storedUntilMs < horizon) {
         walk.passed(entry.storedUntilMs < horizon ? nextBase(entry) : nextBase(page));
@@ -262,7 +259,7 @@ export class QueueReader {
       walk.take(await this.#readableAt(pk, next));
       if (walk.next > next) continue;
       const rolled = await this.#segments.firstWithin(queue, next, until);
-      if (rolled === next) await this.#walkSegments(queue, walk, until);
+      if (rolled === next) await this.#walkSegments(queue, walk, until, true);
       if (walk.next > next) continue;
       walk.take(await this.#blockAt(pk, next));
       if (walk.next > next) continue;

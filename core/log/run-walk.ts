@@ -1,4 +1,4 @@
-import { type Block, isOpen, nextBase } from "./block.ts";
+import { type Block, isLive, isOpen, nextBase } from "./block.ts";
 import {
   BLOCKS_PER_QUERY_MAX,
   CAP_STEP,
@@ -23,6 +23,8 @@ export interface Run {
   /** Messages from `from` to the end of the last block; 0 if there are none yet. */
   readonly available: number;
   readonly blocks: readonly Block[];
+  /** The next offset to be written, as it was when the run was read to the end of the queue; `undefined` if it was not. */
+  readonly end?: number | undefined;
 }
 
 /** What is known of a queue: its end at least, and the size of its last seen block. */
@@ -54,6 +56,7 @@ export class RunWalk {
   readonly #asked: number;
   readonly #horizonMs: number;
   #from: number;
+  #end: number | undefined;
 
   constructor({ from, count, horizonMs }: Wanted, seen: Seen | undefined) {
     this.#asked = from;
@@ -107,11 +110,17 @@ export class RunWalk {
     }
   }
 
+  /** Notes that no block follows `last`; `undefined`: none begins at `next` or behind it. */
+  reachedEnd(last: Block | undefined, nowMs: number): void {
+    if (!last) this.#end = this.blocks.length > 0 ? this.next : undefined;
+    else if (isLive(last, nowMs)) this.#end = nextBase(last);
+  }
+
   run(): Run {
     const [first] = this.blocks;
     const expired = first ? expiredBefore(first, this.#asked, Math.min(first.base, this.#from)) : 0;
     const expiredInside = first ? this.#from - Math.max(first.base, Math.min(this.#asked, this.#from)) : 0;
-    return { from: this.#from, expired: expired + expiredInside, available: this.available, blocks: this.blocks };
+    return { from: this.#from, expired: expired + expiredInside, available: this.available, blocks: this.blocks, end: this.#end };
   }
 }
 

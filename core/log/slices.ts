@@ -32,7 +32,7 @@ export function slicesOf({ blocks, from, count: length }: Stretch): readonly Sli
   for (const block of blocks) {
     let base = block.base;
     let storedAtMs = block.storedFromMs;
-    for (const part of addsUp(block) ? block.frames : mended(block)) {
+    for (const part of isWholeBlock(block) ? block.frames : mended(block)) {
       if (base >= end) break;
       const span = part instanceof Uint8Array ? spanOf(part) : part;
       storedAtMs = Math.max(storedAtMs, span.storedAtMs);
@@ -53,7 +53,7 @@ export function slicesOf({ blocks, from, count: length }: Stretch): readonly Sli
 const checked = new WeakSet<Block>();
 
 /** Whether the frames hold as many messages as the block says. A garbled frame would shift the offsets behind it. */
-function addsUp(block: Block): boolean {
+export function isWholeBlock(block: Block): boolean {
   if (checked.has(block)) return true;
   if (block.frames.reduce((sum, frame) => sum + spanOf(frame).count, 0) !== block.count) return false;
   checked.add(block);

@@ -4,6 +4,7 @@ import { SCAN_MESSAGES_MAX } from "../limits.ts";
 import type { Unreadable } from "../log/frame.ts";
 import { type Queue, queueOf } from "../log/queue.ts";
 import type { QueueLog } from "../log/queue-log.ts";
+import type { QueueBounds } from "../log/queue-reader.ts";
 import { bodyBytes } from "../message/body-bytes.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Reading } from "../ports/reading.ts";
@@ -125,6 +126,7 @@ const pullOnce = (pull: Pull, offset: number): Promise<PullResult> =>
 
 async function pullEvery(pull: Pull, offset: number): Promise<PullResult> {
   const { log, queue, limit, maxBytes } = pull;
+  const before = await log.bounds.atFirst(queue);
   const run = await log.reader.run(queue, offset, limit);
   if (run.available > 0 && run.from === offset) {
     const count = await log.countWithin(run, limit, maxBytes);
@@ -137,25 +139,32 @@ async function pullEvery(pull: Pull, offset: number): Promise<PullResult> {
       messages,
       nextOffset,
       ...unreadableBefore(nextOffset, read.unreadable),
-      ...(await log.bounds.behind(queue, nextOffset)),
+      ...(await log.bounds.behind(queue, nextOffset, run.end ?? before?.maxOffset)),
     };
   }
-  const range = await log.reader.bounds(queue);
-  if (offset < range.minOffset || offset > range.maxOffset) return { status: "OFFSET_ILLEGAL", ...range };
   // There is a gap inside the chain, or something new since the run was read: continue where the messages are.
   const nextOffset = run.available > 0 ? run.from : offset;
+  const range = await boundsFor(pull, offset, nextOffset, before);
+  if (offset < range.minOffset || offset > range.maxOffset) return { status: "OFFSET_ILLEGAL", ...range };
   return { status: "NO_NEW_MSG", messages: [], nextOffset, ...range };
 }
 
 async function pullMatching(pull: Pull, filter: MessageFilter, offset: number): Promise<PullResult> {
   const { log, queue, limit, maxBytes } = pull;
+  const before = await log.bounds.atFirst(queue);
   const search = { from: offset, messages: limit, bytes: maxBytes, pause: () => pull.reading.pause() };
   const { messages, next, unreadable } = await findMatching(log, queue, filter, search);
-  const range = await (messages.length > 0 ? log.bounds.behind(queue, next) : log.reader.bounds(queue));
+  const range =
+    messages.length > 0 ? await log.bounds.behind(queue, next, before?.maxOffset) : await boundsFor(pull, offset, next, before);
   if (offset < range.minOffset || offset > range.maxOffset) return { status: "OFFSET_ILLEGAL", ...range };
   const nothing = next === offset ? "NO_NEW_MSG" : "NO_MATCHED_MSG";
   const status = messages.length > 0 ? "FOUND" : nothing;
   return { status, messages, nextOffset: next, ...unreadableBefore(next, unreadable), ...range };
+}
+
+/** Of a pull from `from` to `to`. Bounds that were read `before`, for this pull, will do unless it found something behind them. */
+async function boundsFor({ log, queue }: Pull, from: number, to: number, before: QueueBounds | undefined): Promise<QueueBounds> {
+  return before && (to === from || to <= before.maxOffset) ? before : log.reader.bounds(queue);
 }
 
 /** The first messages whose bodies have at most `maxBytes`. The first one is included whatever its size. */

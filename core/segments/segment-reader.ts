@@ -2,6 +2,7 @@ import { LRUCache } from "lru-cache";
 import { indexPk } from "../keys.ts";
 import { type Block, nextBase, offsetOfFrame, storedUntilMs } from "../log/block.ts";
 import { firstFrom, type TimedSpans } from "../log/first-from.ts";
+import type { StoredPlace } from "../log/first-stored.ts";
 import { QUEUE_ENDS_MAX } from "../log/log-limits.ts";
 import type { QueueName } from "../log/queue.ts";
 import { firstStoredAt } from "../log/slices.ts";
@@ -19,6 +20,13 @@ import { type PageStore, SegmentPages } from "./segment-pages.ts";
 const ENTRIES_PER_QUERY = 8;
 /** Pages that may hold the frames of one block. */
 const PAGES_PER_BLOCK_MAX = 3;
+
+export interface FarReader {
+  /** How many lie between its offset and the end. */
+  readonly messages: number;
+  /** It knows a block to read from, and looks at its second read. One that has to search for a block looks at once: that saves more. */
+  readonly isHinted: boolean;
+}
 
 /** Reads what queues have in segments, by offset, by time, and by frame. Entries never change, so those read last are kept (4 MB). */
 export class SegmentReader {
@@ -44,7 +52,7 @@ export class SegmentReader {
     return this.#ends.get(pkOf(queue)) ?? 0;
   }
 
-  /** The live entry that holds the offset. */
+  /** The live entry that holds the offset. With `consistent` false, one that was written a moment ago may be missed. */
   async entryAt(queue: QueueName, offset: number, consistent = true): Promise<FoundEntry | undefined> {
     const pk = pkOf(queue);
     const known = this.#known.at(pk, offset);
@@ -53,15 +61,15 @@ export class SegmentReader {
   }
 
   /**
-   * As `entryAt`, for a reader `messages` behind the end that finds the offset in the chain as well. It looks once in so many reads, and not for half a minute after
-   * a look that found nothing, so that queues without segments cost next to nothing more.
+   * As `entryAt`, for a reader far behind the end that finds the offset in the chain as well. It looks once in so many reads, and not for
+   * half a minute after a look that found nothing, so that queues without segments cost next to nothing more.
    */
-  async glanceAt(queue: QueueName, offset: number, messages: number): Promise<FoundEntry | undefined> {
+  async glanceAt(queue: QueueName, offset: number, { messages, isHinted }: FarReader): Promise<FoundEntry | undefined> {
     if (messages < this.#behind.messages) return undefined;
     const pk = pkOf(queue);
     const nowMs = this.#clock.nowMs();
     const { reads, lookedAtMs } = this.#glances.get(pk) ?? {
-      reads: this.#behind.reads - 2,
+      reads: this.#behind.reads - (isHinted ? 2 : 1),
       lookedAtMs: Number.NEGATIVE_INFINITY,
     };
     const ageMs = nowMs - lookedAtMs;
@@ -119,10 +127,12 @@ export class SegmentReader {
   async firstStored(
     queue: QueueName,
     { fromMs, startAt, until }: { readonly fromMs: number; readonly startAt: number; readonly until: number },
-  ): Promise<{ readonly offset: number; readonly base: number } | undefined> {
+  ): Promise<StoredPlace | undefined> {
     const entry = await this.#firstEntry(queue, fromMs, startAt, until);
     if (!entry || entry.base >= until) return undefined;
-    return { offset: await this.#storedIn(queue, entry, fromMs), base: entry.base };
+    const offset = await this.#storedIn(queue, entry, fromMs);
+    const isRead = offset === entry.base && entry.damage === undefined;
+    return { offset, base: entry.base, storedAtMs: isRead ? entry.storedFromMs : undefined };
   }
 
   /** The block that holds a frame which was stored in the chain's block at `base`, and the frame's offset. */

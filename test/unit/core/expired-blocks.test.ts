@@ -122,6 +122,54 @@ describe("a chain of which a part has expired", () => {
     expect(most).toBeLessThan(8);
   });
 
+  it("is not read again for where it begins, before its first message has expired", async () => {
+    const random = new SeededRandom(2);
+    for (let round = 0; round < 20; round++) {
+      const chain = await unevenChain(random, 200);
+      let nowMs = START_MS + (chain.endMs - START_MS) / 2;
+      const reader = new QueueReader({
+        items: chain.items,
+        objects: new MemoryObjectStore(),
+        clock: { nowMs: () => nowMs, sleep: async () => undefined },
+      });
+      const first = await reader.minOffset(QUEUE);
+      const before = chain.queries();
+      nowMs = (chain.times.get(first) as number) + HOUR_MS;
+      expect([await reader.minOffset(QUEUE), chain.queries()]).toEqual([first, before]);
+      nowMs += 1;
+      expect(await reader.minOffset(QUEUE)).toBeGreaterThan(first);
+    }
+  });
+
+  it("begins later at once when its retention is lowered", async () => {
+    const chain = await unevenChain(new SeededRandom(3), 300);
+    const nowMs = chain.endMs;
+    const clock = { nowMs: () => nowMs, sleep: async () => undefined };
+    const reader = new QueueReader({ items: chain.items, objects: new MemoryObjectStore(), clock });
+    const firstSince = (ms: number) => [...chain.times].find(([, storedAtMs]) => storedAtMs >= ms)?.[0];
+    for (const retentionHours of [4, 3, 2, 1]) {
+      const queue = queueOf({ uid: "t", retentionHours, retentionRaises: [] }, 0);
+      expect(await reader.minOffset(queue)).toBe(firstSince(nowMs - retentionHours * HOUR_MS));
+    }
+  });
+
+  it("begins where it does, though a frame was garbled on the way when it was looked at first", async () => {
+    const times = [0, 1, 2].map((minutes) => START_MS + minutes * 60_000);
+    const frames = times.map((storedAtMs) =>
+      encodeBatch({ storedAtMs, id: makeFrameId(storedAtMs, new Uint8Array(8)) }, [RECORD]),
+    );
+    const rest = { bytes: 1, closingBytes: 0, expiresAtSeconds: 2 * START_MS, storedFromMs: START_MS, writeIds: new Set(["w"]) };
+    const put = (stored: readonly Uint8Array[]) =>
+      items.put(blockItem(blockKey("t", 0, 0), { ...rest, count: 3, frames: stored }, times[2] as number));
+    const items = new MemoryItemStore();
+    await put(frames.map((frame, at) => (at === 1 ? frame.slice(0, 3) : frame)));
+    const clock = { nowMs: () => (times[1] as number) + HOUR_MS, sleep: async () => undefined };
+    const reader = new QueueReader({ items, objects: new MemoryObjectStore(), clock });
+    expect(await reader.minOffset(QUEUE)).toBe(2);
+    await put(frames);
+    expect(await reader.minOffset(QUEUE)).toBe(1);
+  });
+
   it("is dropped but for its last block, however many blocks fill a page", async () => {
     for (const blocks of [1, 63, 64, 65, 128]) {
       const chain = await unevenChain(new SeededRandom(blocks), blocks);

@@ -54,6 +54,7 @@ const texts = (messages: readonly StoredMessage[]) =>
 
 describe("reading on while others write", () => {
   it("gives every offset once, in order, and leaves none out", async () => {
+    const ends: (number | undefined)[] = [];
     for (let seed = 1; seed <= SEEDS; seed++) {
       const random = new SeededRandom(seed);
       const chain = await someChain(random);
@@ -65,7 +66,11 @@ describe("reading on while others write", () => {
       const seen: (readonly [number, string])[] = [];
       for (let round = 0; round < 200; round++) {
         const count = random.pick([1, 4, 12, 32]);
+        const { end } = chain;
         const run = await log.reader.run(QUEUE, next, count, hint);
+        expect(run.end ?? end, `seed ${seed}`).toBeGreaterThanOrEqual(end);
+        expect(run.end ?? end, `seed ${seed}`).toBeLessThanOrEqual(chain.end);
+        if (run.available > 0 && run.available < count) ends.push(run.end);
         if (run.available === 0 && !chain.quiet()) break;
         if (run.available === 0) continue;
         const taken = Math.min(count, run.available);
@@ -79,6 +84,8 @@ describe("reading on while others write", () => {
       const there = [...chain.written].filter(([offset]) => offset >= start && !expired.has(offset));
       expect(seen, `seed ${seed}`).toEqual(there);
     }
+    // Whoever reads to the end knows where that was, unless the chain was restarted behind it.
+    expect(ends.filter((end) => end !== undefined).length).toBeGreaterThan(ends.length / 2);
   });
 
   it("finds every message that matches once", async () => {
@@ -124,6 +131,8 @@ describe("reading on while others write", () => {
     await chain.restart();
     expect(await log.reader.run(QUEUE, 3, 1)).toMatchObject({ from: CAP_STEP, expired: end - 3 });
     expect(await log.reader.run(QUEUE, end, 1)).toMatchObject({ from: CAP_STEP, expired: 0 });
+    // Who finds nothing has not seen where the queue ends.
+    expect(await log.reader.run(QUEUE, chain.end + 1, 1)).toMatchObject({ available: 0, end: undefined });
   });
 });
 

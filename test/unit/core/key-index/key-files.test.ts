@@ -1,7 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { MemoryObjectStore } from "../../../../adapters/memory/memory-object-store.ts";
+import type { KeyFile } from "../../../../core/key-index/key-file.ts";
+import { mergeKeyFiles } from "../../../../core/key-index/merge-key-files.ts";
 import { KEY_FILES_PK } from "../../../../core/keys.ts";
 import { KEY_HASH_MAX } from "../../../../core/message/key-hash.ts";
+import type { Key } from "../../../../core/ports/item-store.ts";
 import { StoreCorrupt } from "../../../../core/ports/store-failures.ts";
 import { around, dyingAt } from "../roller/failing-stores.ts";
 import { DAY_MS, KeyFiles, mergesOf } from "./key-files.ts";
@@ -10,6 +13,13 @@ async function expectAllFound(files: KeyFiles, what: string): Promise<void> {
   const some = Array.from({ length: 8 }, () => files.random.pick(files.entries).hash);
   for (const hash of new Set([...some, 2 ** 36, 2 * 2 ** 36, 0, 1, KEY_HASH_MAX]))
     expect(await files.found(hash), `${what}, hash ${hash}`).toEqual(files.written(hash));
+}
+
+/** Whoever reads the end of a file finds it garbled. */
+async function garble({ objects }: KeyFiles, { parts }: KeyFile): Promise<void> {
+  const { objectKey = "" } = parts[0] ?? {};
+  const bytes = (await objects.getRange(objectKey, 0, 1 << 24)) as Uint8Array;
+  await objects.put(objectKey, bytes.fill(0, -40));
 }
 
 const levels = async (files: KeyFiles): Promise<readonly number[]> => (await files.files()).map(({ level }) => level);
@@ -177,6 +187,59 @@ describe("key files", () => {
     for (const hash of hashes) {
       const found = new Set((await files.found(hash)).map(({ offset }) => offset));
       for (const { offset } of files.written(hash)) expect(found).toContain(offset);
+    }
+  });
+
+  it("that cannot be read are told, and hold up none of the others, wherever a merge meets them or dies then", async () => {
+    for (let call = 0, isLast = false; !isLast; call++) {
+      const files = new KeyFiles(call);
+      const damaged = await files.add(400);
+      const sound = files.entries.length;
+      for (let added = 0; added < 31; added++) await files.add(100);
+      await garble(files, damaged);
+      const { died, ...stores } = dyingAt(files, call, files.random.pick(["before", "after"]));
+      await expect(files.merge(stores)).rejects.toThrow();
+      isLast = !died();
+      await files.merge().catch(() => undefined);
+      expect(await levels(files), `dead at ${call}`).toEqual([...Array(16).fill(0), 1]);
+      const [left] = await files.files();
+      expect(left?.name).toBe(damaged.name);
+      files.entries.splice(0, sound);
+      const others = (await files.files()).slice(1);
+      const found = others.flatMap(({ parts }) => parts).reduce((sum, { count }) => sum + count, 0);
+      expect(found, `dead at ${call}`).toBe(files.entries.length);
+    }
+  });
+
+  it("that cannot be read, and have gone meanwhile, stay gone", async () => {
+    const files = new KeyFiles(1);
+    const damaged = await files.add(400);
+    for (let added = 0; added < 16; added++) await files.add(100);
+    await garble(files, damaged);
+    const [item] = (await files.items.query({ pk: KEY_FILES_PK, limit: 1 })).items;
+    const { objects } = around(files, (apply) => apply());
+    const getRange: typeof objects.getRange = async (...call) => {
+      if (call[0] === damaged.parts[0]?.objectKey) await files.items.delete(item as Key);
+      return objects.getRange(...call);
+    };
+    await expect(files.merge({ objects: { ...objects, getRange } })).rejects.toThrow(StoreCorrupt);
+    expect(await files.merge()).toBe(true);
+    expect(await levels(files)).toEqual([0, 1]);
+  });
+
+  it("are merged though the item of one of them, or of the merge itself, cannot be read any more", async () => {
+    for (const what of ["file", "merge"] as const) {
+      const files = new KeyFiles(1);
+      for (let added = 0; added < 17; added++) await files.add(200);
+      let looks = 0;
+      await mergeKeyFiles(files.merging(), () => looks++ === 3);
+      const [begun] = (await files.items.query({ pk: "km", limit: 1 })).items;
+      const [first] = (await files.items.query({ pk: KEY_FILES_PK, limit: 1 })).items;
+      files.items.damage((what === "file" ? first : begun) as Key);
+      await expect(files.merge()).rejects.toThrow(StoreCorrupt);
+      await files.merge().catch(() => undefined);
+      expect(await levels(files), what).toEqual(what === "file" ? [1] : [0, 1]);
+      if (what === "merge") await expectAllFound(files, what);
     }
   });
 

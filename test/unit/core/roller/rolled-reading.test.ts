@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { blockKey, skOffset } from "../../../../core/keys.ts";
-import type { Item } from "../../../../core/ports/item-store.ts";
+import type { Item, ItemStore } from "../../../../core/ports/item-store.ts";
+import { around } from "./failing-stores.ts";
 import { HOUR_MS, MINUTE_MS, RolledStore } from "./rolled-store.ts";
 
 const SEEDS = 8;
@@ -35,6 +36,28 @@ describe("a queue whose blocks left for segments", () => {
       const log = store.log();
       expect(await store.seen(0, log), `seed ${seed}`).toEqual(before);
       expect(await store.seen(0, log), `seed ${seed}: a second time`).toEqual(before);
+    }
+  });
+
+  it("is read whole where an eventually consistent read does not show yet what was rolled", async () => {
+    for (let seed = 1; seed <= SEEDS; seed++) {
+      const { store, before } = await halfDropped(seed);
+      const { items } = around(store.stores, (apply) => apply());
+      const behind: ItemStore = {
+        ...items,
+        query: async (query) => {
+          const isLate = query.consistent === false && query.pk.startsWith("s#") && store.random.chance(0.7);
+          return isLate ? { items: [], more: false } : items.query(query);
+        },
+      };
+      const late = { ...store.stores, items: behind };
+      expect(await store.seen(0, store.log(late)), `seed ${seed}`).toEqual(before);
+      for (let look = 0; look < 30; look++) {
+        const offset = store.random.integer(0, before.maxOffset - 1);
+        const count = store.random.pick([1, 60, 400]);
+        const { from, available } = await store.log(late).reader.run(store.queue(), offset, count);
+        expect([from, available >= Math.min(count, before.maxOffset - offset)], `seed ${seed}`).toEqual([offset, true]);
+      }
     }
   });
 
