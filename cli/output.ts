@@ -59,11 +59,6 @@ export class Output {
       );
   }
 
-  /** Text as it is, whatever was asked for: for scripts that a shell reads. */
-  async raw(text: string): Promise<void> {
-    await this.#write(text);
-  }
-
   /** A line for people, on standard error. */
   note(line: string): void {
     this.#parts.stderr.write(`${line}\n`);

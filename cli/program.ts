@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { Cli, type CliParts, type CommonOptions } from "./cli.ts";
 import { wantsColours } from "./colours.ts";
+import { UsageFailure } from "./failures.ts";
 import { FAMILIES } from "./families.ts";
 import { examples } from "./verb.ts";
 
@@ -38,9 +39,7 @@ export async function createProgram(parts: CliParts, args: readonly string[], en
     .version(versionBeside(entryUrl), "-v, --version", "show the version")
     .helpOption("-h, --help", "show this")
     .helpCommand(false);
-  // Both run before this program is read: they are here for the help and for completion.
-  command.command("start").description("start a server: apogee start --help").allowUnknownOption();
-  command.command("backup <folder>").description("copy the folder of a server that may be running").allowUnknownOption();
+  addServerVerbs(command);
   for (const { name, summary, load } of FAMILIES) {
     const family = command.command(name).description(summary).helpCommand(false);
     const define = async () => (await load())(family, cli);
@@ -68,6 +67,22 @@ function lookLike(command: Command, { stdout, stderr, environment }: CliParts): 
       getOutHasColors: () => wantsColours(stdout, environment),
       getErrHasColors: () => wantsColours(stderr, environment),
     });
+}
+
+/** What runs before this program is read, where it is the first word. It is here for the help and for completion. */
+function addServerVerbs(command: Command): void {
+  const verbs = [
+    command.command("start").description("start a server: apogee start --help"),
+    command.command("backup").argument("[folder]").description("copy the folder of a server that may be running"),
+  ];
+  for (const verb of verbs) {
+    verb
+      .allowUnknownOption()
+      .allowExcessArguments()
+      .action(() => {
+        throw new UsageFailure(`${verb.name()} goes first: apogee ${verb.name()} [options]`);
+      });
+  }
 }
 
 /** Its library is read when a script or a completion is asked for. */

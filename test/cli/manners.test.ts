@@ -32,6 +32,7 @@ test("help comes on standard output, examples first, and the bare word shows it 
 test.each([
   [["tpoic", "ls"], "apogee: unknown command 'tpoic' (Did you mean topic?)\n"],
   [["--port", "8080"], "apogee: unknown option '--port'\nA verb goes first. To start a server: apogee start --port 8080\n"],
+  [["--json", "start", "--port", "1"], "apogee: start goes first: apogee start [options]\n"],
   [["topic", "ls", "--prefx", "a"], "apogee: unknown option '--prefx' (Did you mean --prefix?)\n"],
   [["topic", "get"], "apogee: missing required argument 'topic'\n"],
   [["topic", "create", "x", "--queues", "0"], /^apogee: option '--queues <n>' argument '0' is invalid\. .*from 1 on\.\n$/],

@@ -54,7 +54,9 @@ const importedBy = (folders: RegExp): ((name: string) => boolean) => {
   const sources = sourceFiles.filter((path) => folders.test(path)).map(read);
   return (name) =>
     sources.some((source) =>
-      [`from "${name}"`, `from "${name}/`, `import "${name}"`, `import("${name}")`, `import("${name}/`].some((use) => source.includes(use)),
+      [`from "${name}"`, `from "${name}/`, `import "${name}"`, `import("${name}")`, `import("${name}/`].some((use) =>
+        source.includes(use),
+      ),
     );
 };
 
