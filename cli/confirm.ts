@@ -26,7 +26,10 @@ export async function confirm({ loss, name }: Question, { stdin, stderr, isGiven
   const interrupted = new Promise<undefined>((resolve) => terminal.once("close", () => resolve(undefined)));
   try {
     const answer = await Promise.race([terminal.question(`${loss}\nType ${name} to confirm: `), interrupted]);
-    if (answer === undefined) throw new VerbFailure("Nothing was changed.", EXIT.interrupted);
+    if (answer === undefined) {
+      stderr.write("\n");
+      throw new VerbFailure("Nothing was changed.", EXIT.interrupted);
+    }
     if (answer.trim() !== name) throw new VerbFailure(`${JSON.stringify(answer.trim())} is not ${name}: nothing was changed.`);
   } finally {
     terminal.close();
