@@ -9,7 +9,14 @@ const FOLDER = resolve(".tmp/node24");
 const REPORT = ".tmp/ci/node24.json";
 const RUN_MS_MAX = 5 * 60_000;
 /** The rules; the API through the handler of its function; what the bundles need to start; the built server under a load, and killed. */
-const TESTS = ["test/unit/", "test/conformance/lambda", "test/conformance/embedded-process", "test/tidy/bundles", "test/crash/"];
+const TESTS = [
+  "test/unit/",
+  "test/conformance/lambda",
+  "test/conformance/embedded-process",
+  "test/tidy/bundles",
+  "test/crash/",
+  "test/cli/",
+];
 
 const versionOf = (node) => spawnSync(node, ["--version"], { encoding: "utf8" }).stdout?.trim();
 

@@ -1,10 +1,11 @@
 #!/usr/bin/env node
-// apogee [options]: the server. apogee backup <folder> [options]: copies the server's folder.
-// Looks at Node.js before either is read: an old one would stop at what it cannot import, and say so in its own words.
+// apogee start [options]: the server. apogee backup <folder> [options]: copies the server's folder. Other verbs: cli/.
+// Looks at Node.js before any of them is read: an old one would stop at what it cannot import, and say so in its own words.
 import { requireNode } from "./node-version.mjs";
 
 requireNode();
-if (process.argv[2] === "backup") {
-  process.argv.splice(2, 1);
-  void import("./backup.mjs");
-} else void import("./local.mjs");
+const [verb] = process.argv.slice(2);
+if (verb === "start" || verb === "backup") process.argv.splice(2, 1);
+if (verb === "start") void import("./local.mjs");
+else if (verb === "backup") void import("./backup.mjs");
+else void import("./cli.mjs");

@@ -18,7 +18,7 @@ export interface Program {
 }
 
 export const SERVER_PROGRAM: Program = {
-  usage: "node dist/local.mjs [options], or npm start -- [options]",
+  usage: "apogee start [options], or npm start -- [options]",
   hint: "Settings are options, as in --port 9999; with npm they come behind two hyphens: npm start -- --port 9999.",
   takesArgument: false,
 };

@@ -20,7 +20,7 @@ export async function startBuiltServer(environment: Record<string, string> = {})
     dataDir: join(folder, "data"),
     logFile: join(folder, "server.log"),
     port,
-    command: [process.execPath, "dist/apogee.mjs"],
+    command: [process.execPath, "dist/apogee.mjs", "start"],
     environment,
   });
   const { API_KEY } = environment;

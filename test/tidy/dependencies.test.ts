@@ -54,7 +54,9 @@ const importedBy = (folders: RegExp): ((name: string) => boolean) => {
   const sources = sourceFiles.filter((path) => folders.test(path)).map(read);
   return (name) =>
     sources.some((source) =>
-      [`from "${name}"`, `from "${name}/`, `import "${name}"`, `import("${name}")`].some((use) => source.includes(use)),
+      [`from "${name}"`, `from "${name}/`, `import "${name}"`, `import("${name}")`, `import("${name}/`].some((use) =>
+        source.includes(use),
+      ),
     );
 };
 
@@ -62,6 +64,6 @@ test("what runs in production is imported somewhere outside the tests", () => {
   expect(
     Object.keys(installed.dependencies ?? {}).filter((name) => !importedBy(/^(core|adapters|functions)\/.*\.ts$/)(name)),
   ).toEqual([]);
-  const imported = importedBy(/^(core|adapters|functions|build)\/.*\.(ts|mjs|js)$/);
+  const imported = importedBy(/^(core|adapters|functions|cli|build)\/.*\.(ts|mjs|js)$/);
   expect(Object.keys(built.dependencies ?? {}).filter((name) => !imported(name))).toEqual([]);
 });

@@ -85,6 +85,13 @@ for (const entry of ["api", "maintenance", "local"])
   add(`functions/${entry}.ts`, imports("../adapters/memory/item-store.ts"), IMPORTS);
 add("functions/console.ts", 'console.log("x");', "noConsole");
 
+// cli: the client, and functions/runtime.
+add("cli/verbs/clean.ts", imports("../../client/apogee.ts"));
+add("cli/verbs/runtime.ts", imports("../../functions/runtime/settings.ts"));
+add("cli/verbs/core.ts", imports("../../core/terms.ts"), IMPORTS);
+add("cli/verbs/function.ts", imports("../../functions/http/app.ts"), IMPORTS);
+add("cli/console.ts", 'console.log("x");', "noConsole");
+
 // Everywhere.
 add("bench/default-export.ts", "export default 1;", "noDefaultExport");
 add("bench/some.config.ts", "export default 1;");

@@ -1,0 +1,44 @@
+import { performance } from "node:perf_hooks";
+import { CommanderError } from "commander";
+import { EXIT, type ExitCode } from "./exit-codes.ts";
+import { exitCodeOf, failureLine } from "./failures.ts";
+import { createProgram, type Program } from "./program.ts";
+
+const { argv, env: environment, stdin, stdout, stderr } = process;
+const [first, ...rest] = argv.slice(2);
+const args = first === "help" ? [...rest, "--help"] : argv.slice(2);
+
+// What reads the other end has enough, as `head` has: that is no failure.
+stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(EXIT.done);
+  throw error;
+});
+stderr.on("error", () => undefined);
+
+const program = await createProgram({ environment, stdin, stdout, stderr, now: () => performance.now() }, args, import.meta.url);
+process.on("SIGINT", () => {
+  if (!program.cli.interrupt()) process.exit(EXIT.interrupted);
+});
+process.exitCode = await run(program);
+
+async function run({ command, cli, verb }: Program): Promise<ExitCode> {
+  if (args.length === 0) {
+    command.outputHelp();
+    return EXIT.done;
+  }
+  try {
+    await command.parseAsync([...args], { from: "user" });
+    return cli.isInterrupted ? EXIT.interrupted : cli.exitCode;
+  } catch (error) {
+    if (cli.isInterrupted) return EXIT.interrupted;
+    // Commander has said what is wrong.
+    if (error instanceof CommanderError) {
+      if (error.code === "commander.unknownOption" && verb() === undefined)
+        cli.output.note(`A verb goes first. To start a server: apogee start ${args.join(" ")}`);
+      return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+    }
+    cli.output.note(`${cli.output.noteColours.bad("apogee:")} ${failureLine(error, cli.endpoint)}`);
+    if (cli.options.debug && error instanceof Error) cli.output.note(String(error.stack));
+    return exitCodeOf(error);
+  }
+}

@@ -1,0 +1,42 @@
+import type { Colours } from "./colours.ts";
+
+/** What is shown of a message. */
+export interface ShownMessage {
+  readonly messageId: string;
+  readonly topic: string;
+  readonly queueId: number;
+  readonly offset: string;
+  readonly tag: string | null;
+  readonly keys: readonly string[];
+  readonly properties: Readonly<Record<string, string>>;
+  readonly messageGroup: string | null;
+  readonly storedAt: string;
+  readonly attempt?: number;
+  readonly body: string;
+  readonly bodyEncoding: string;
+}
+
+/** A faint line of what is known of the message, and its body below. */
+export function messageText(message: ShownMessage, { faint }: Colours): string {
+  const { messageId, topic, queueId, offset, tag, keys, properties, messageGroup, storedAt, attempt = 1 } = message;
+  const facts = [
+    messageId,
+    `${topic}/${queueId}@${offset}`,
+    storedAt,
+    ...(tag === null ? [] : [`tag=${tag}`]),
+    ...keys.map((key) => `key=${key}`),
+    ...(messageGroup === null ? [] : [`group=${messageGroup}`]),
+    ...Object.entries(properties).map(([name, value]) => `${name}=${value}`),
+    ...(attempt > 1 ? [`attempt=${attempt}`] : []),
+  ];
+  return `${faint(facts.map(printable).join("  "))}\n${bodyText(message)}\n`;
+}
+
+const bodyText = ({ body, bodyEncoding }: ShownMessage): string =>
+  bodyEncoding === "base64" ? `base64:${body}` : body.replace(CONTROLS, escaped);
+
+/** What moves the cursor or changes the terminal: a sender must not. Tabs and newlines stay. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: These are what is looked for.
+const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
+const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+const printable = (text: string): string => text.replace(CONTROLS, escaped).replace(/[\t\n]/g, escaped);

@@ -1,0 +1,76 @@
+import { once } from "node:events";
+import type { Writable } from "node:stream";
+import { type Colours, type ColourTarget, coloursFor } from "./colours.ts";
+import { type Column, recordText, type TableLook, tableText } from "./table.ts";
+
+export type OutputStream = Writable & ColourTarget & { readonly columns?: number };
+
+export interface OutputParts {
+  readonly stdout: OutputStream;
+  readonly stderr: OutputStream;
+  readonly environment: NodeJS.ProcessEnv;
+  /** Asked when something is written: the command line is read by then. */
+  readonly isJson: () => boolean;
+}
+
+/** Data goes to standard output, as JSON if that was asked for; everything else goes to standard error. */
+export class Output {
+  /** Of text on standard output. JSON never has any. */
+  readonly colours: Colours;
+  /** Of text on standard error. */
+  readonly noteColours: Colours;
+  readonly #parts: OutputParts;
+
+  constructor(parts: OutputParts) {
+    this.#parts = parts;
+    this.colours = coloursFor(parts.stdout, parts.environment);
+    this.noteColours = coloursFor(parts.stderr, parts.environment);
+  }
+
+  get isJson(): boolean {
+    return this.#parts.isJson();
+  }
+
+  /** One thing: one JSON document, or a line for each of its members. */
+  async thing(thing: object): Promise<void> {
+    await this.#write(this.isJson ? `${JSON.stringify(thing)}\n` : recordText(thing, this.#look));
+  }
+
+  /** A list: a JSON document a line, each as `thing` writes it, or a table. An empty one says so on standard error. */
+  async list<T extends object>(items: readonly T[], columns: readonly Column<T>[], empty: string): Promise<void> {
+    if (this.isJson) for (const item of items) await this.#write(`${JSON.stringify(item)}\n`);
+    else if (items.length > 0) await this.#write(tableText(columns, items, this.#look));
+    else this.note(empty);
+  }
+
+  /** The next of a stream: a JSON document on one line, or text for people, which ends with a newline. */
+  async next(item: object, text: (colours: Colours) => string): Promise<void> {
+    await this.#write(this.isJson ? `${JSON.stringify(item)}\n` : text(this.colours));
+  }
+
+  /** What was deleted, by what it was known by. */
+  async deleted(names: Readonly<Record<string, string>>): Promise<void> {
+    if (this.isJson) await this.#write(`${JSON.stringify({ ...names, deleted: true })}\n`);
+    else
+      this.note(
+        `Deleted: ${Object.entries(names)
+          .map((pair) => pair.join(" "))
+          .join(", ")}.`,
+      );
+  }
+
+  /** A line for people, on standard error. */
+  note(line: string): void {
+    this.#parts.stderr.write(`${line}\n`);
+  }
+
+  get #look(): TableLook {
+    const { stdout } = this.#parts;
+    return { width: stdout.isTTY ? stdout.columns : undefined, heading: this.colours.heading };
+  }
+
+  /** Resolves when the stream takes more, so that a slow reader slows the verb down. */
+  async #write(text: string): Promise<void> {
+    if (!this.#parts.stdout.write(text)) await once(this.#parts.stdout, "drain");
+  }
+}
