@@ -1,5 +1,5 @@
 import { performance } from "node:perf_hooks";
-import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
+import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import type { Yielding } from "../../core/ports/reading.ts";
 
 /** Background work goes on for so long before others have their turn. */
