@@ -4,17 +4,20 @@ import type { Yielding } from "../../core/ports/reading.ts";
 
 /** Background work goes on for so long before others have their turn. */
 const SLICE_MS = 2;
-/** How long it rests where the others leave time. It is how it learns that they do. */
-const QUIET_REST_MS = 1;
+/** How long it rests where the others leave time: long enough to learn whether they still do. */
+const QUIET_REST_MS = 2;
 /** After so much work there. In between it rests for no longer than others have something to do. */
-const QUIET_WORK_MS = 20;
+const QUIET_WORK_MS = 40;
 /**
- * The others are busy if they use more than this share of the time that is left to them. Those that wait for a slow disk use little of
- * it, and a request that waits for a slice at each of its steps waits long.
+ * The others were busy in a rest if they used more than this share of it. Those that wait for a slow disk use little of it, and a request
+ * that waits for a slice at each of its steps waits long.
  */
-const BUSY = 0.05;
-/** By what they did during about so much rest. */
-const REMEMBERED_MS = 20;
+const BUSY = 0.08;
+/**
+ * By most of so many rests. One or two tell nothing: the garbage of the background is collected while it rests, and what it has asked of
+ * the disk is answered.
+ */
+const REMEMBERED = 5;
 
 const GB = 1e9;
 /** The share of a busy loop that background work gets, by what it has left: `least` up to so many bytes, then more and more. */
@@ -53,7 +56,8 @@ export class SpareTime implements Yielding {
   readonly #loop: EventLoop;
   #sliceBeganMs: number;
   #restedAtMs: number;
-  #rested: LoopTime = { active: 0, idle: 0 };
+  /** Whether the others were busy in the latest rests. */
+  readonly #wereBusy: boolean[] = [];
   #left = 0;
   /** The rest or turn that goes on. */
   #resting: Promise<void> | undefined;
@@ -95,8 +99,7 @@ export class SpareTime implements Yielding {
   }
 
   get #isBusy(): boolean {
-    const { active, idle } = this.#rested;
-    return active > BUSY * (active + idle);
+    return this.#wereBusy.filter((busy) => busy).length > REMEMBERED / 2;
   }
 
   /** So long that a slice is the background's share of both together. */
@@ -108,8 +111,7 @@ export class SpareTime implements Yielding {
   }
 
   #remember(active: number, idle: number): void {
-    const before = this.#rested;
-    const kept = before.active + before.idle > REMEMBERED_MS ? 0.5 : 1;
-    this.#rested = { active: kept * before.active + active, idle: kept * before.idle + idle };
+    this.#wereBusy.push(active > BUSY * (active + idle));
+    if (this.#wereBusy.length > REMEMBERED) this.#wereBusy.shift();
   }
 }
