@@ -119,5 +119,5 @@ it("rests in a real event loop, where timers go on meanwhile", async () => {
   const timer = setInterval(() => (ticks += 1), 1);
   for (const untilMs = performance.now() + 10_000; ticks < 4 && performance.now() < untilMs; ) await spare.pause();
   clearInterval(timer);
-  expect(ticks).toBe(4);
+  expect(ticks).toBeGreaterThan(3);
 });
