@@ -47,8 +47,8 @@ const ownLoop: EventLoop = {
 
 /**
  * Gives background work the time of the event loop that nobody else wants, and a share of it where others want all: a tenth while no more
- * than 1 GB of work is left, a third from 3 GB on, and between them in proportion. So what is left stays bounded, however long the others
- * keep the loop busy: they get slower instead.
+ * than 1 GB of work is left, a third from 3 GB on, and between them in proportion. So a backlog slows down what adds to it, however long
+ * that goes on.
  *
  * While it rests, what the loop does is the others' work: that is how busy they are. Several works share one slice and one rest.
  */
