@@ -1,15 +1,14 @@
 import { mergeKeyFiles } from "../key-index/merge-key-files.ts";
 import { TOPICS_PK } from "../keys.ts";
 import type { DroppedBlocks } from "../log/drop-expired.ts";
-import type { Clock } from "../ports/clock.ts";
 import type { RollGauges } from "../ports/gauges.ts";
 import type { ItemStore } from "../ports/item-store.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
 import { everyItem, keyAfter } from "../store/every-item.ts";
 import type { Topic } from "../terms.ts";
 import { topicOf } from "../topic/topic-codec.ts";
-import { dropRolled } from "./drop-rolled.ts";
-import { DROP_GRACE_MS, DROP_GRACE_STEP_MS, PASS_BYTES_MAX, ROLL_PAUSE_MS, TOPICS_PER_PAGE } from "./roll-limits.ts";
+import { Dropping } from "./dropping.ts";
+import { PASS_BYTES_MAX, ROLL_PAUSE_MS, TOPICS_PER_PAGE } from "./roll-limits.ts";
 import { type RollDependencies, type RolledQueue, Roller } from "./roller.ts";
 import { NOTHING_UNROLLED, together, unrolledOf } from "./unrolled.ts";
 
@@ -70,8 +69,8 @@ async function unrolled(store: RollDependencies, signal: AbortSignal): Promise<R
 }
 
 /**
- * Rolls and drops, until the signal aborts. A block is dropped when its copy was committed a minute ago. The minute is slept: a machine
- * that was suspended has not waited, whatever its clock says, and nor has a process that was stopped. A failure is told, and tried again.
+ * Rolls and drops, until the signal aborts: both at once, since what is dropped lies below all that is still to be rolled. A failure is
+ * told, and tried again.
  */
 export async function rollOn(
   store: RollDependencies & { readonly onFailure: (error: unknown) => void },
@@ -79,35 +78,20 @@ export async function rollOn(
   dropped: (blocks: DroppedBlocks) => Promise<void>,
 ): Promise<void> {
   const { clock, onFailure } = store;
-  const ripe = new Map<string, RolledQueue>();
-  /** How far each queue was dropped. */
-  const droppedTo = new Map<string, number>();
+  const dropping = new Dropping(store, signal, dropped);
   let endedAt: string | undefined;
   for (;;) {
-    await clock.sleep(endedAt === undefined ? ROLL_PAUSE_MS.idle : ROLL_PAUSE_MS.busy, signal);
-    if (signal.aborted) return;
+    if (endedAt === undefined) await clock.sleep(ROLL_PAUSE_MS, signal);
+    if (signal.aborted) break;
     try {
-      const dropping = [...ripe];
-      ripe.clear();
-      for (const [pk, rolled] of dropping) {
-        if (rolled.end <= (droppedTo.get(pk) ?? 0)) continue;
-        const blocks = await dropRolled(store, rolled, signal);
-        droppedTo.set(pk, rolled.end);
-        await dropped(blocks);
-      }
       const pass = await rollQueues(store, signal, endedAt);
       endedAt = pass.endedAt;
       if (pass.corrupt) onFailure(pass.corrupt);
-      void sleepGrace(clock, signal).then(() => {
-        for (const [pk, rolled] of pass.rolled) ripe.set(pk, rolled);
-      });
+      dropping.afterGrace(pass.rolled);
     } catch (error) {
       endedAt = undefined;
       onFailure(error);
     }
   }
-}
-
-async function sleepGrace(clock: Pick<Clock, "sleep">, signal: AbortSignal): Promise<void> {
-  for (let left = DROP_GRACE_MS; left > 0; left -= DROP_GRACE_STEP_MS) await clock.sleep(DROP_GRACE_STEP_MS, signal);
+  await dropping.end();
 }

@@ -35,9 +35,9 @@ export const BLOCKS_PER_PAGE = 64;
 export const DROP_GRACE_MS = 1 * MINUTE_MS;
 /** It is slept in steps of this: a process that was stopped finds its sleep over when it goes on, though its senders did nothing. */
 export const DROP_GRACE_STEP_MS = 5_000;
-/** Between two passes: after one that looked at all queues, and after one that had more to do. */
-export const ROLL_PAUSE_MS = { idle: 0.5 * MINUTE_MS, busy: 1_000 } as const;
-/** After so much a pass ends, so that what is stored twice is dropped in between. */
+/** After a pass that looked at all queues. One that had more to do is followed by the next. */
+export const ROLL_PAUSE_MS = 0.5 * MINUTE_MS;
+/** After so much a pass ends, so that what it rolled is dropped soon. */
 export const PASS_BYTES_MAX = 256 * MIB;
 export const TOPICS_PER_PAGE = 100;
 export const HINTS_PER_PAGE = 100;

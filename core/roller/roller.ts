@@ -154,7 +154,7 @@ export class Roller {
     const { segmentBytes, pages } = this.#settings;
     const room = roomBytesMin(this.#settings);
     if (taken && taken.writer.bytesMax + bytes > segmentBytes + room) await this.#end(classDays);
-    const gathered = this.#gathered.get(classDays) ?? { writer: new SegmentWriter(pages), parts: [] };
+    const gathered = this.#gathered.get(classDays) ?? { writer: new SegmentWriter(pages, segmentBytes + room), parts: [] };
     this.#gathered.set(classDays, gathered);
     const { writer, parts } = gathered;
     let end = seen;

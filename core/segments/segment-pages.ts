@@ -110,8 +110,8 @@ export class SegmentPages {
   #decoded(queue: QueueName, entry: IndexEntry, page: PageEntry, bytes: Uint8Array, from: number): PageContent {
     const { base, count, byteOffset, byteLength } = page;
     const { topicUid, queueId } = queue;
-    // A copy, so that a page that is kept does not keep its neighbours.
-    const own = bytes.slice(byteOffset - from, byteOffset - from + byteLength);
+    // A copy where there are others, so that a page that is kept does not keep its neighbours.
+    const own = bytes.length === byteLength ? bytes : bytes.slice(byteOffset - from, byteOffset - from + byteLength);
     try {
       const expected = { topicUid, queueId, base, count, expiresAtSeconds: entry.expiresAtSeconds };
       const blocks = decodePage(own, expected, entry.objectKey);

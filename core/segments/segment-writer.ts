@@ -26,24 +26,25 @@ export interface Segment {
  */
 export class SegmentWriter {
   readonly #sizes: PageSettings;
-  readonly #pages: Uint8Array[] = [];
+  readonly #out: ByteWriter;
   readonly #runs: SegmentRun[] = [];
   readonly #keys: KeyEntry[] = [];
   #run: RunWriter | undefined;
-  /** Behind the pages that are ended. */
-  #end = SEGMENT_HEAD.length;
   /** The most that the directory takes for the runs that are ended. */
   #runsBytesMax = 0;
 
-  constructor(sizes = PAGE_SETTINGS) {
+  /** `bytesAbout`: how large the object will be. */
+  constructor(sizes = PAGE_SETTINGS, bytesAbout = 0) {
     this.#sizes = sizes;
+    this.#out = new ByteWriter(Math.max(SEGMENT_HEAD.length, bytesAbout));
+    this.#out.raw(SEGMENT_HEAD);
   }
 
   /** Bytes of the object, if it is ended now, at most. */
   get bytesMax(): number {
     const run = this.#run;
     const running = run ? run.pendingBytes + runBytesMax(run.queue, run.pagesStarted) : 0;
-    return this.#end + running + keySectionBytes(this.#keys.length) + this.#runsBytesMax + 8 + TRAILER_BYTES;
+    return this.#out.length + running + keySectionBytes(this.#keys.length) + this.#runsBytesMax + 8 + TRAILER_BYTES;
   }
 
   /**
@@ -74,18 +75,17 @@ export class SegmentWriter {
     const hasRoom = this.bytesMax <= SEGMENT_BYTES_MAX;
     const keys = encodeKeys(hasRoom ? sorted : []);
     const directory = encodeDirectory(this.#runs);
+    const out = this.#out;
+    const byteOffset = out.length;
     const trailer = encodeTrailer({
-      keys: { byteOffset: this.#end, byteLength: keys.length },
-      directory: { byteOffset: this.#end + keys.length, byteLength: directory.length, checksum: crc32c(directory) },
+      keys: { byteOffset, byteLength: keys.length },
+      directory: { byteOffset: byteOffset + keys.length, byteLength: directory.length, checksum: crc32c(directory) },
       storedFromMs,
     });
-    const parts = [SEGMENT_HEAD, ...this.#pages, keys, directory, trailer];
-    const out = new ByteWriter(parts.reduce((sum, part) => sum + part.length, 0));
-    for (const part of parts) out.raw(part);
-    this.#pages.length = 0;
+    for (const part of [keys, directory, trailer]) out.raw(part);
     if (out.length > SEGMENT_BYTES_MAX)
       throw new StoreMisuse(`a segment of ${out.length} bytes; the limit is ${SEGMENT_BYTES_MAX}`);
-    const place = { byteOffset: this.#end, count: hasRoom ? sorted.length : 0, lowestHash: sorted[0]?.hash ?? KEY_HASH_MAX };
+    const place = { byteOffset, count: hasRoom ? sorted.length : 0, lowestHash: sorted[0]?.hash ?? KEY_HASH_MAX };
     return { object: out.view(), runs: this.#runs, keys: place, keysLeft: hasRoom ? [] : sorted };
   }
 
@@ -108,9 +108,8 @@ export class SegmentWriter {
   }
 
   #takePage(page: Uint8Array): number {
-    const byteOffset = this.#end;
-    this.#pages.push(page);
-    this.#end += page.length;
+    const byteOffset = this.#out.length;
+    this.#out.raw(page);
     return byteOffset;
   }
 }

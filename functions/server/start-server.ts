@@ -43,15 +43,20 @@ export async function startServer(settings: ServerSettings, log: Log): Promise<S
   const events = createEventLog(log);
   const reading = new AnswerMemory(settings.answerMemoryMib * MIB);
   const onGauges = createGaugeLog(log);
+  const background = new SpareTime();
+  const logRollGauges = createRollGaugeLog(log);
   const { timerShards } = settings;
   const broker = await startBroker(stores, {
     random,
     events,
     reading,
-    background: new SpareTime(),
+    background,
     onFailure,
     onGauges,
-    onRollGauges: createRollGaugeLog(log),
+    onRollGauges(gauges) {
+      background.leaves(gauges.unrolledBytes);
+      logRollGauges(gauges);
+    },
     timerShards,
     ...openWebhooks(settings),
   });

@@ -113,7 +113,7 @@ export const dropsRolledTails: Sabotage = (items) => ({
 
 /** Blocks are dropped as soon as they are rolled, and that is often. */
 export const dropsAtOnce: Plant = {
-  sleepMs: (ms) => (ms === DROP_GRACE_STEP_MS ? 0 : ms === ROLL_PAUSE_MS.idle ? OFTEN_MS : ms),
+  sleepMs: (ms) => (ms === DROP_GRACE_STEP_MS ? 0 : ms === ROLL_PAUSE_MS ? OFTEN_MS : ms),
 };
 const OFTEN_MS = 500;
 

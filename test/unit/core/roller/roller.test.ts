@@ -3,6 +3,7 @@ import { anchorKey, indexKey, skOffset, topicKey } from "../../../../core/keys.t
 import { CAP_STEP } from "../../../../core/log/log-limits.ts";
 import type { Clock } from "../../../../core/ports/clock.ts";
 import type { Item, Query } from "../../../../core/ports/item-store.ts";
+import { StoreUnavailable } from "../../../../core/ports/store-failures.ts";
 import { dropRolled } from "../../../../core/roller/drop-rolled.ts";
 import { rollOn } from "../../../../core/roller/keep-rolling.ts";
 import { Roller } from "../../../../core/roller/roller.ts";
@@ -358,6 +359,49 @@ describe("a process that is alone on its store", () => {
     await done;
     expect(await store.seen()).toEqual(before);
     expect(store.table.failures).toEqual([]);
+  });
+
+  it("goes on rolling while it waits for the room of what it dropped", async () => {
+    const store = await RolledStore.open(12);
+    await store.send(150);
+    const stopping = new AbortController();
+    let goOn = (): void => undefined;
+    const waits = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    let drops = 0;
+    const done = store.broker.keepRolling(stopping.signal, () => {
+      drops += 1;
+      return waits;
+    });
+    for (let step = 0; step < 2_000 && drops === 0; step++) await store.table.clock.sleep(1_000);
+    const rolledTo = await store.rolledTo();
+    await store.send(150);
+    for (let step = 0; step < 2_000 && (await store.rolledTo()) === rolledTo; step++) await store.table.clock.sleep(1_000);
+    expect(await store.rolledTo()).toBeGreaterThan(rolledTo);
+    expect(drops).toBe(1);
+    stopping.abort();
+    goOn();
+    await done;
+  });
+
+  it("drops later what it could not drop", async () => {
+    const store = await RolledStore.open(12);
+    await store.send(150);
+    const { items } = store.table;
+    const remove = items.delete.bind(items);
+    let failed = 0;
+    items.delete = async (key, options) => {
+      if (failed++ === 0) throw new StoreUnavailable("not-applied", "unavailable", "the disk is busy");
+      return remove(key, options);
+    };
+    const stopping = new AbortController();
+    const done = rollOn({ ...store.rolling(), onFailure: () => undefined }, stopping.signal, async () => undefined);
+    for (let step = 0; step < 2_000 && (await store.blocks()).length > 1; step++) await store.table.clock.sleep(1_000);
+    expect(await store.blocks()).toHaveLength(1);
+    expect(failed).toBeGreaterThan(1);
+    stopping.abort();
+    await done;
   });
 
   it("waits anew for what it has not slept, when its process was stopped", async () => {
