@@ -35,6 +35,7 @@ export default defineConfig({
       suite("simulation", { testTimeout: 180_000, isolate: true }),
       // These run the bundle that users run, so it is built first.
       suite("crash", { testTimeout: 120_000, isolate: true, globalSetup: ["test/support/server/build-bundle.ts"] }),
+      suite("examples", { testTimeout: 60_000, isolate: true, globalSetup: ["test/support/server/build-bundle.ts"] }),
       suite("cli", { testTimeout: 30_000, globalSetup: ["test/support/server/build-bundle.ts"] }),
       // The attackers take one core and the server the other: what it answers in time is only told while nothing else runs.
       suite("hostile", {
