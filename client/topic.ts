@@ -63,8 +63,10 @@ export class Topic<Body = unknown> {
         to++;
       }
       const sending = sendEntries(this.#transport, this.name, entries.slice(from, to), options);
-      results.push(...(await (from === 0 ? sending : errorsInPlace(sending, to - from))));
-      from = to;
+      const left = entries.length - from;
+      const answered = await (from === 0 ? sending : errorsInPlace(sending, left));
+      results.push(...answered);
+      from += answered.length;
     }
     return results;
   }

@@ -18,6 +18,7 @@ interface Planned {
   readonly matches: (sent: Sent) => boolean;
   readonly fault: Fault;
   times: number;
+  passing: number;
 }
 
 /** The way between a client and a broker, which a test can cut. */
@@ -30,9 +31,9 @@ export class Wire {
     this.#inner = inner;
   }
 
-  /** Fails the next so many requests whose path ends so. */
-  fail(pathEnd: string, fault: Fault, times = 1): void {
-    this.#planned.push({ matches: ({ path }) => path.split("?")[0]!.endsWith(pathEnd), fault, times });
+  /** Fails so many requests whose path ends so: the next ones, or those behind some that pass. */
+  fail(pathEnd: string, fault: Fault, times = 1, passing = 0): void {
+    this.#planned.push({ matches: ({ path }) => path.split("?")[0]!.endsWith(pathEnd), fault, times, passing });
   }
 
   mend(): void {
@@ -55,7 +56,7 @@ export class Wire {
     };
     this.sent.push(sent);
     const planned = this.#planned.find(({ matches, times }) => times > 0 && matches(sent));
-    if (planned === undefined) return this.#inner(request);
+    if (planned === undefined || planned.passing-- > 0) return this.#inner(request);
     planned.times--;
     const { fault } = planned;
     if (typeof fault === "function") return fault();
