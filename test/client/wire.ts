@@ -11,8 +11,15 @@ export interface Sent {
   readonly headers: Headers;
 }
 
-/** What becomes of a request. `lost`: the broker does the work, and its answer does not arrive. */
-export type Fault = "refused" | "lost" | "hangs" | (() => Response);
+/** What becomes of a request. Where it is `lost` or `unanswered` the broker does the work; where it `hangs` it never hears of it. */
+export type Fault = "refused" | "lost" | "hangs" | "unanswered" | (() => Response | Promise<Response>);
+
+const untilAborted = (signal: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => {
+    const abort = (): void => reject(signal.reason);
+    if (signal.aborted) abort();
+    else signal.addEventListener("abort", abort);
+  });
 
 interface Planned {
   readonly matches: (sent: Sent) => boolean;
@@ -60,8 +67,8 @@ export class Wire {
     planned.times--;
     const { fault } = planned;
     if (typeof fault === "function") return fault();
-    if (fault === "hangs")
-      return new Promise((_, reject) => request.signal.addEventListener("abort", () => reject(request.signal.reason)));
+    if (fault === "unanswered") await this.#inner(request.url, { method: sent.method, headers: sent.headers, body: text });
+    if (fault === "hangs" || fault === "unanswered") return untilAborted(request.signal);
     if (fault === "lost") await this.#inner(request);
     throw new TypeError("fetch failed", { cause: new Error("the connection broke") });
   };
