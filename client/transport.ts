@@ -1,5 +1,5 @@
 import { ApogeeError, type Effect, errorOf, jsonIn, withUnknownEffect } from "./apogee-error.ts";
-import { type Clock, systemClock } from "./clock.ts";
+import { type Clock, systemClock, TIMER_MS_MAX } from "./clock.ts";
 import { backoffMs, DEFAULT_RETRY, type RetryOptions, retryAfterMs } from "./retry.ts";
 
 export interface TransportOptions {
@@ -37,6 +37,9 @@ interface Attempt {
   /** How long the answer asks to wait. */
   readonly waitMs: number;
 }
+
+/** Answers of the broker that may have no body. Any other 2xx has a JSON object. */
+const MAYBE_EMPTY = new Set([202, 204]);
 
 /** Makes calls of the HTTP API, and makes them again where that is safe. */
 export class Transport {
@@ -109,16 +112,17 @@ export class Transport {
     const ending = new AbortController();
     const end = (): void => ending.abort(signal?.reason);
     const timeoutMs = this.#timeoutMs + waitSeconds * 1_000;
-    const timer = setTimeout(() => ending.abort(new Error(`No answer came within ${timeoutMs} ms.`)), timeoutMs);
+    const giveUp = (): void => ending.abort(new Error(`No answer came within ${timeoutMs} ms.`));
+    const timer = setTimeout(giveUp, Math.min(timeoutMs, TIMER_MS_MAX));
     signal?.addEventListener("abort", end);
     try {
       const response = await this.#fetch(this.#endpoint + path + queryOf(query), { ...request, signal: ending.signal });
       this.#hearTime(response);
       const text = await response.text();
       if (!response.ok) return { error: errorOf(response, text), waitMs: retryAfterMs(response, this.clock) };
-      const answer = text === "" ? undefined : jsonIn(text);
-      if (text !== "" && answer === undefined) return { error: errorOf(response, text), waitMs: 0 };
-      return { answer, error: undefined, waitMs: 0 };
+      const answer = jsonIn(text);
+      const isAnswer = text === "" ? MAYBE_EMPTY.has(response.status) : typeof answer === "object" && answer !== null;
+      return isAnswer ? { answer, error: undefined, waitMs: 0 } : { error: errorOf(response, text), waitMs: 0 };
     } catch (error) {
       signal?.throwIfAborted();
       return { error: connectionFailed(error), waitMs: 0 };

@@ -172,12 +172,8 @@ it("receives until its signal aborts, with the signal's reason", async () => {
 it("drops what arrives when its lease is over", async () => {
   await using world = await open({ leaseSeconds: 5 });
   await send(world, 1);
-  const inner = world.broker.fetch;
-  world.wire.fail("/receive", async () => {
-    const { path, body } = world.wire.sent.at(-1)!;
-    const headers = { "content-type": "application/json" };
-    const response = await inner(`http://localhost${path}`, { method: "POST", headers, body: JSON.stringify(body) });
-    const late = await response.json();
+  world.wire.fail("/receive", async (pass) => {
+    const late = await (await pass()).json();
     await world.clock.advance(8);
     return Response.json(late, { headers: { date: new Date(world.clock.now()).toUTCString() } });
   });
@@ -187,13 +183,9 @@ it("drops what arrives when its lease is over", async () => {
 it("takes the lease from the answer of a broker whose clock is another", async () => {
   await using world = await open();
   await send(world, 1);
-  const inner = world.broker.fetch;
   const HOUR_MS = 3_600_000;
-  world.wire.fail("/receive", async () => {
-    const { path, body } = world.wire.sent.at(-1)!;
-    const headers = { "content-type": "application/json" };
-    const response = await inner(`http://localhost${path}`, { method: "POST", headers, body: JSON.stringify(body) });
-    const { messages } = (await response.json()) as { messages: { leaseUntil: string }[] };
+  world.wire.fail("/receive", async (pass) => {
+    const { messages } = (await (await pass()).json()) as { messages: { leaseUntil: string }[] };
     const behind = messages.map((message) => ({
       ...message,
       leaseUntil: new Date(Date.parse(message.leaseUntil) - HOUR_MS).toISOString(),

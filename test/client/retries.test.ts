@@ -186,3 +186,15 @@ it("keeps a deadline", async () => {
     name: "TimeoutError",
   });
 });
+
+it("waits for ever where it is told to", async () => {
+  await using world = await wired();
+  await world.apogee.topic("t").put();
+  const apogee = new Apogee({ endpoint: "http://localhost", fetch: world.wire.fetch, timeoutSeconds: Number.POSITIVE_INFINITY });
+  const producer = apogee.topic("t").producer({ lingerMs: Number.POSITIVE_INFINITY });
+  void producer.send("a");
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(world.wire.count("/batch")).toBe(0);
+  await producer.flush();
+  expect(world.wire.count("/batch")).toBe(1);
+});

@@ -12,7 +12,12 @@ export interface Sent {
 }
 
 /** What becomes of a request. Where it is `lost` or `unanswered` the broker does the work; where it `hangs` it never hears of it. */
-export type Fault = "refused" | "lost" | "hangs" | "unanswered" | (() => Response | Promise<Response>);
+export type Fault =
+  | "refused"
+  | "lost"
+  | "hangs"
+  | "unanswered"
+  | ((pass: () => Promise<Response>) => Response | Promise<Response>);
 
 const untilAborted = (signal: AbortSignal): Promise<never> =>
   new Promise((_, reject) => {
@@ -66,10 +71,12 @@ export class Wire {
     if (planned === undefined || planned.passing-- > 0) return this.#inner(request);
     planned.times--;
     const { fault } = planned;
-    if (typeof fault === "function") return fault();
-    if (fault === "unanswered") await this.#inner(request.url, { method: sent.method, headers: sent.headers, body: text });
+    // A client that goes away does not undo what the broker has done.
+    const pass = () =>
+      this.#inner(request.url, { method: sent.method, headers: sent.headers, ...(text === "" ? {} : { body: text }) });
+    if (typeof fault === "function") return fault(pass);
+    if (fault === "unanswered" || fault === "lost") await pass();
     if (fault === "hangs" || fault === "unanswered") return untilAborted(request.signal);
-    if (fault === "lost") await this.#inner(request);
     throw new TypeError("fetch failed", { cause: new Error("the connection broke") });
   };
 }

@@ -49,13 +49,22 @@ it("waits for handlers that have begun, and gives back at once what none has", a
 it("has sent its acks when it has stopped, also those by hand that the handler did not wait for", async () => {
   await using world = await open();
   await world.apogee.topic("t").send("a");
+  const { opened, open: answer } = gate();
+  world.wire.fail("/settle", (pass) => opened.then(pass));
   let begun = 0;
   const worker = world.apogee.consumer("g").run((message) => {
     begun++;
     void message.ack();
   }, quiet);
   await eventually(() => expect(begun).toBe(1));
-  await worker.stop();
+  let isStopped = false;
+  const stopped = worker.stop().then(() => {
+    isStopped = true;
+  });
+  await world.clock.advance(0);
+  expect(isStopped).toBe(false);
+  answer();
+  await stopped;
   expect(await lag(world)).toBe(0);
 });
 

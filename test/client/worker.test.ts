@@ -159,6 +159,8 @@ it("waits for a broker that is away at the start, and while it works", async () 
   world.wire.fail("/receive", "refused", 25);
   world.wire.fail("/receive", () => new Response("<html>the gateway's own page</html>", { status: 502 }), 15);
   world.wire.fail("/receive", () => new Response("<html>Welcome to the hotel!</html>"), 15);
+  world.wire.fail("/receive", () => new Response("null"), 5);
+  world.wire.fail("/receive", () => new Response(""), 5);
   await send(world, "ends the poll under way");
   await eventually(() => expect(errors.length).toBeGreaterThan(5));
   expect(new Set(errors.map((error) => (error as ApogeeError).code))).toEqual(
