@@ -28,6 +28,7 @@ export default defineConfig({
     projects: [
       suite("tidy", { testTimeout: 30_000 }),
       suite("unit", { testTimeout: 20_000 }),
+      suite("client", { testTimeout: 20_000 }),
       suite("contract", { testTimeout: 60_000 }),
       suite("conformance", { testTimeout: 90_000 }),
       suite("client", { testTimeout: 20_000 }),

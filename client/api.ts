@@ -8,6 +8,9 @@ interface AnyInput extends CallOptions {
   readonly body?: unknown;
 }
 
+/** The broker knows an `Idempotency-Key` for 24 hours. The last of them is for the way of a repeat. */
+const KEY_MS = 23 * 3_600_000;
+
 /** The operations of the HTTP API by their methods and paths. */
 export class Api {
   readonly transport: Transport;
@@ -19,7 +22,8 @@ export class Api {
   /** Makes a call. A POST carries an `Idempotency-Key`, so that it is done once, however often it is repeated. */
   call<P extends Path, M extends MethodOf<P>>(method: M, path: P, input: CallInput<P, M>): Promise<Answer<P, M>> {
     const { path: parameters = {}, query, body, signal, headers } = input as AnyInput;
-    const once = method === "post" ? { "idempotency-key": crypto.randomUUID() } : {};
+    const once: Record<string, string> = method === "post" ? { "idempotency-key": crypto.randomUUID() } : {};
+    for (const [name, value] of Object.entries(headers ?? {})) once[name.toLowerCase()] = value;
     const waiting = (body ?? query) as { readonly waitSeconds?: number } | undefined;
     return this.transport.call({
       method,
@@ -27,8 +31,8 @@ export class Api {
       query,
       body,
       signal,
-      headers: { ...once, ...headers },
-      isRepeatable: true,
+      headers: once,
+      repeatableMs: KEY_MS,
       waitSeconds: waiting?.waitSeconds,
     });
   }

@@ -47,11 +47,14 @@ export class ApogeeError extends Error {
   }
 }
 
-/** Statuses that a gateway answers in the broker's place for a request that it did not pass on. */
-const NOT_PASSED_ON = new Set([413, 429]);
-const MAY_SUCCEED_LATER = new Set([408, 429, 500, 502, 503, 504]);
+/** The same error, where the call may have done its work all the same. */
+export const withUnknownEffect = (error: ApogeeError): ApogeeError =>
+  new ApogeeError({ ...error, detail: error.message.slice(error.code.length + 2), effect: "unknown", cause: error });
 
-/** The error that an answer without a 2xx means. */
+/** Of answers that are not the broker's. A gateway that answers 200 with a page of its own is one of them. */
+const MAY_SUCCEED_LATER = new Set([200, 408, 429, 500, 502, 503, 504]);
+
+/** The error that an answer means which is no 2xx of the broker. */
 export function errorOf(response: Response, text: string): ApogeeError {
   const { status } = response;
   const requestId = response.headers.get("x-request-id") ?? undefined;
@@ -63,17 +66,23 @@ export function errorOf(response: Response, text: string): ApogeeError {
   return new ApogeeError({
     code: `HTTP_${status}`,
     status,
-    detail: text.slice(0, 200) || response.statusText || "an answer without a body",
+    detail: text.slice(0, 200) || response.headers.get("location") || response.statusText || "an answer without a body",
     retryable: MAY_SUCCEED_LATER.has(status),
-    effect: NOT_PASSED_ON.has(status) || (status >= 400 && status < 500) ? "none" : "unknown",
+    // A gateway that blames the request has not passed it on.
+    effect: status >= 400 && status < 500 ? "none" : "unknown",
     requestId,
   });
 }
 
 function problemIn(text: string): Problem | undefined {
+  const problem = jsonIn(text) as Problem | null | undefined;
+  return typeof problem?.code === "string" && typeof problem.effect === "string" ? problem : undefined;
+}
+
+/** `undefined` for a text that is no JSON. */
+export function jsonIn(text: string): unknown {
   try {
-    const problem = JSON.parse(text) as Problem | null;
-    return typeof problem?.code === "string" && typeof problem.effect === "string" ? problem : undefined;
+    return JSON.parse(text);
   } catch {
     return undefined;
   }

@@ -1,8 +1,8 @@
 import type { components } from "./api-types.ts";
-import { ApogeeError } from "./apogee-error.ts";
+import { ApogeeError, withUnknownEffect } from "./apogee-error.ts";
 import type { CallOptions } from "./call.ts";
 import { backoffMs } from "./retry.ts";
-import { hasIdentity, type SendReceipt } from "./send.ts";
+import { repeatableMs, type SendReceipt } from "./send.ts";
 import type { Transport } from "./transport.ts";
 
 type WireEntry = components["schemas"]["Message"];
@@ -11,9 +11,15 @@ type WireResult = components["schemas"]["BatchResult"];
 /** What became of one message of a batch. */
 export type BatchResult = SendReceipt | ApogeeError;
 
-/** Messages of one call (PROTOCOL.md 4.2), less what base64 and JSON add within the 6 MiB of a request. */
+/** Messages of one call (PROTOCOL.md 4.2). */
 export const BATCH_ENTRIES_MAX = 100;
+/** Of bodies, and less than the 6 MiB of a request: so entries that have so many as JSON fit both ways. */
 export const BATCH_BYTES_MAX = 4 * 1_024 * 1_024;
+
+const encoder = new TextEncoder();
+
+/** As JSON, in UTF-8. */
+export const bytesOf = (entry: WireEntry): number => encoder.encode(JSON.stringify(entry)).length;
 
 /**
  * Sends up to 100 messages in one call. Entries that failed and may succeed later are sent again, those with an identity also where
@@ -25,24 +31,35 @@ export async function sendEntries(
   entries: readonly WireEntry[],
   options: CallOptions = {},
 ): Promise<readonly BatchResult[]> {
+  const { clock, retry } = transport;
+  const beganMs = clock.now();
   const results = new Array<BatchResult>(entries.length);
   let open = entries.map((_, index) => index);
-  for (let failures = 1; open.length > 0; failures++) {
-    const sent = open.map((index) => entries[index] as WireEntry);
-    const answered = await sendOnce(transport, topic, sent, options);
-    const again: number[] = [];
+  for (let failures = 1; ; failures++) {
+    const sending = sendOnce(
+      transport,
+      topic,
+      open.map((index) => entries[index] as WireEntry),
+      options,
+    );
+    const answered = await (failures === 1 ? sending : errorsInPlace(sending, open.length));
+    const delayMs = backoffMs(retry, failures);
+    const goesOn = (index: number): boolean => {
+      const result = results[index] as BatchResult;
+      if (!ApogeeError.is(result) || !result.retryable) return false;
+      return result.effect === "none" || clock.now() + delayMs < beganMs + repeatableMs(entries[index] as WireEntry);
+    };
     for (const [at, result] of answered.entries()) {
       const index = open[at] as number;
-      const entry = sent[at] as WireEntry;
-      results[index] = result;
-      if (!ApogeeError.is(result) || !result.retryable || failures >= transport.retry.maxAttempts) continue;
-      if (hasIdentity(entry) || result.effect === "none") again.push(index);
+      const before = results[index];
+      const wasUnknown = ApogeeError.is(before) && before.effect === "unknown";
+      results[index] = wasUnknown && ApogeeError.is(result) ? withUnknownEffect(result) : result;
     }
-    open = again;
-    if (open.length > 0) await transport.clock.sleep(backoffMs(transport.retry, failures), options.signal);
+    open = open.filter(goesOn);
+    if (open.length === 0 || failures >= retry.maxAttempts) return results;
+    await clock.sleep(delayMs, options.signal);
     options.signal?.throwIfAborted();
   }
-  return results;
 }
 
 async function sendOnce(
@@ -51,15 +68,35 @@ async function sendOnce(
   entries: readonly WireEntry[],
   options: CallOptions,
 ): Promise<readonly BatchResult[]> {
-  const { results } = await transport.call<{ results: readonly WireResult[] }>({
-    ...options,
-    method: "post",
-    path: `/v1/topics/${encodeURIComponent(topic)}/messages/batch`,
-    body: { entries },
-    isRepeatable: entries.every(hasIdentity),
-  });
-  return results.map((result) => (result.status === "error" ? entryError(result.error) : result));
+  try {
+    const { results } = await transport.call<{ results: readonly WireResult[] }>({
+      ...options,
+      method: "post",
+      path: `/v1/topics/${encodeURIComponent(topic)}/messages/batch`,
+      body: { entries },
+      repeatableMs: Math.min(...entries.map(repeatableMs)),
+    });
+    return results.map((result) => (result.status === "error" ? entryError(result.error) : result));
+  } catch (error) {
+    if (!isOfOneEntry(error)) throw error;
+    if (entries.length === 1) return [error];
+    const half = Math.ceil(entries.length / 2);
+    const first = await sendOnce(transport, topic, entries.slice(0, half), options);
+    const rest = entries.slice(half);
+    return [...first, ...(await errorsInPlace(sendOnce(transport, topic, rest, options), rest.length))];
+  }
 }
+
+/** Whether one entry may have spoilt the call: half a surrogate pair in its properties, or a size that a gateway refuses. */
+const isOfOneEntry = (error: unknown): error is ApogeeError =>
+  ApogeeError.is(error) && error.effect === "none" && (error.code === "BAD_REQUEST" || error.status === 413);
+
+/** A call that failed as a whole, as an error of each entry: what became of others is not forgotten for it. */
+export const errorsInPlace = (results: Promise<readonly BatchResult[]>, entries: number): Promise<readonly BatchResult[]> =>
+  results.catch((error) => {
+    if (ApogeeError.is(error)) return new Array<BatchResult>(entries).fill(error);
+    throw error;
+  });
 
 /** The error of one entry of a call that was answered with 200. */
 export const entryError = (error: components["schemas"]["EntryError"]): ApogeeError => new ApogeeError({ ...error, status: 200 });

@@ -1,15 +1,17 @@
 import type { Api } from "./api.ts";
 import type { components } from "./api-types.ts";
-import type { CallOptions } from "./call.ts";
+import { ApogeeError } from "./apogee-error.ts";
 import { Handover } from "./handover.ts";
 import type { ReceivedMessage } from "./received-message.ts";
 import { RECEIVE_MAX, type ReceiveOptions, Receiver } from "./receiver.ts";
+import { backoffMs } from "./retry.ts";
 import { type Running, running } from "./running.ts";
 import { Settler } from "./settlements.ts";
 import type { StandardSchema } from "./standard-schema.ts";
 import type { Transport } from "./transport.ts";
-import { type HandlerContext, Worker, type WorkOptions, type WorkShape } from "./worker.ts";
+import { type HandlerContext, reportError, Worker, type WorkOptions, type WorkShape } from "./worker.ts";
 
+type GroupSettings = components["schemas"]["GroupWithSubscriptions"];
 type Handler<Value> = (message: ReceivedMessage<Value>, context: HandlerContext) => unknown;
 type BatchHandler<Value> = (messages: readonly ReceivedMessage<Value>[], context: HandlerContext) => unknown;
 
@@ -92,10 +94,8 @@ export class Consumer<Value = unknown> {
       worker?.stop();
     };
     const work = async (): Promise<void> => {
-      const group = await this.#readGroup({ signal: stopping.signal }).catch((error) => {
-        if (!stopping.signal.aborted) throw error;
-      });
-      if (group === undefined || stopping.signal.aborted) return;
+      const group = await this.#readGroup(stopping.signal, options);
+      if (group === undefined) return;
       const { leaseSeconds = group.leaseSeconds } = options;
       worker = new Worker(this.#receiver, this.#transport.clock, shapeFor(group), { ...options, leaseSeconds });
       await worker.work();
@@ -103,7 +103,20 @@ export class Consumer<Value = unknown> {
     return running(work, stop, options);
   }
 
-  #readGroup(options: CallOptions): Promise<components["schemas"]["GroupWithSubscriptions"]> {
-    return this.#transport.call({ ...options, method: "get", path: `/v1/groups/${encodeURIComponent(this.group)}` });
+  /** Waits for a broker that is away. `undefined` once it is stopped. Errors: those that do not pass. */
+  async #readGroup(signal: AbortSignal, { onError = reportError }: WorkOptions): Promise<GroupSettings | undefined> {
+    const { clock, retry } = this.#transport;
+    const path = `/v1/groups/${encodeURIComponent(this.group)}`;
+    for (let failures = 1; !signal.aborted; failures++) {
+      try {
+        return await this.#transport.call<GroupSettings>({ method: "get", path, signal });
+      } catch (error) {
+        if (signal.aborted) return undefined;
+        if (!ApogeeError.is(error) || !error.retryable) throw error;
+        onError(error);
+        await clock.sleep(backoffMs(retry, failures), signal);
+      }
+    }
+    return undefined;
   }
 }

@@ -20,6 +20,10 @@ export class LaneQueue<T> {
     }
   }
 
+  get readySize(): number {
+    return this.#ready.size;
+  }
+
   /** Takes what begins. Say `done` when it has ended. */
   next(): T | undefined {
     for (const work of this.#ready) {

@@ -83,7 +83,8 @@ export class LeaseKeeper {
     const nowMs = this.#clock.now();
     const { leaseSeconds, maxLeaseSeconds } = this.#options;
     const kept = new Kept(message, nowMs + maxLeaseSeconds * 1_000);
-    this.#renew(kept, nowMs, leaseSeconds);
+    // The answer may be a repeat, and the lease older than its arrival.
+    this.#renew(kept, nowMs, Math.min(leaseSeconds, (message.leaseUntilMs - nowMs) / 1_000));
     this.#kept.add(kept);
     this.#bytes += message.body.length;
     this.#wakeBy(kept.extendAtMs);
@@ -157,6 +158,8 @@ export class LeaseKeeper {
     const nowMs = this.#clock.now();
     let nextMs = Number.POSITIVE_INFINITY;
     for (const kept of [...this.#kept]) {
+      // Settled by hand, it has no lease, and its handler may still be at work.
+      if (kept.message.isSettled) continue;
       if (nowMs >= kept.untilMs) {
         this.#lose(kept, "it ended.");
         continue;

@@ -1,6 +1,6 @@
 import type { components } from "./api-types.ts";
 import { ApogeeError } from "./apogee-error.ts";
-import { BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, type BatchResult } from "./batch.ts";
+import { BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, type BatchResult, bytesOf } from "./batch.ts";
 import type { Clock } from "./clock.ts";
 import type { MessageOptions, SendReceipt } from "./send.ts";
 
@@ -22,8 +22,8 @@ export interface LingerOptions {
 interface Waiting {
   readonly entry: WireEntry;
   readonly bytes: number;
-  /** Messages with one key are never in two calls at once, so they keep their order. */
-  readonly orderKey: string | undefined;
+  /** Messages that have one in common are never in two calls at once, so they keep their order. */
+  readonly orderKeys: readonly string[];
   readonly resolve: (receipt: SendReceipt) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -50,6 +50,8 @@ export class LingerProducer<Body = unknown> implements AsyncDisposable {
   readonly #inFlight = new Set<Promise<void>>();
   readonly #busyKeys = new Set<string>();
   readonly #forRoom: (() => void)[] = [];
+  /** Sends that are neither stored nor failed. */
+  readonly #open = new Set<Promise<void>>();
   #isLingering = false;
 
   constructor(work: LingerWork<Body>, options: LingerOptions = {}) {
@@ -65,26 +67,35 @@ export class LingerProducer<Body = unknown> implements AsyncDisposable {
     const arrives = this.#arriving.then(async () => {
       const entry = await this.#work.encode(body, options);
       const bytes = bytesOf(entry);
-      while (this.#bytes > 0 && this.#bytes + bytes > this.#options.maxBufferedBytes) await this.#room();
+      for (;;) {
+        const isFull = (): boolean => this.#bytes > 0 && this.#bytes + bytes > this.#options.maxBufferedBytes;
+        if (isFull()) this.#sendAll();
+        if (!isFull()) break;
+        await new Promise<void>((resolve) => this.#forRoom.push(resolve));
+      }
       return { entry, bytes };
     });
     this.#arriving = arrives.catch(() => undefined);
-    return arrives.then(
+    const sends = arrives.then(
       ({ entry, bytes }) =>
         new Promise<SendReceipt>((resolve, reject) => {
           this.#bytes += bytes;
-          this.#buffer.push({ entry, bytes, orderKey: entry.messageGroup ?? entry.producerId, resolve, reject });
+          this.#buffer.push({ entry, bytes, orderKeys: orderKeysOf(entry), resolve, reject });
           this.#arrived();
         }),
     );
+    const end = (): void => void this.#open.delete(ended);
+    const ended: Promise<void> = sends.then(end, end);
+    this.#open.add(ended);
+    return sends;
   }
 
   /** Sends what waits without lingering. Resolves when every message sent so far has been stored or has failed. */
   async flush(): Promise<void> {
+    const open = [...this.#open];
     await this.#arriving;
-    this.#due = this.#buffer.length;
-    this.#begin();
-    while (this.#inFlight.size > 0) await Promise.race(this.#inFlight);
+    this.#sendAll();
+    await Promise.all(open);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -93,17 +104,20 @@ export class LingerProducer<Body = unknown> implements AsyncDisposable {
 
   #arrived(): void {
     const { maxMessages, maxBytes, lingerMs } = this.#options;
-    if (this.#buffer.length >= maxMessages || this.#bytes >= maxBytes) {
-      this.#due = this.#buffer.length;
-      this.#begin();
-    } else if (!this.#isLingering) {
+    if (this.#buffer.length >= maxMessages || this.#bytes >= maxBytes) this.#sendAll();
+    else if (!this.#isLingering) {
       this.#isLingering = true;
       void this.#work.clock.sleep(lingerMs).then(() => {
         this.#isLingering = false;
-        this.#due = this.#buffer.length;
-        this.#begin();
+        this.#sendAll();
       });
     }
+  }
+
+  /** Nothing that is there lingers any longer. */
+  #sendAll(): void {
+    this.#due = this.#buffer.length;
+    this.#begin();
   }
 
   /** Makes calls of what is due, while there are calls to make. */
@@ -113,7 +127,7 @@ export class LingerProducer<Body = unknown> implements AsyncDisposable {
       if (batch.length === 0) return;
       const call = this.#call(batch).finally(() => {
         this.#inFlight.delete(call);
-        for (const { orderKey } of batch) if (orderKey !== undefined) this.#busyKeys.delete(orderKey);
+        for (const { orderKeys } of batch) for (const key of orderKeys) this.#busyKeys.delete(key);
         this.#begin();
       });
       this.#inFlight.add(call);
@@ -124,27 +138,27 @@ export class LingerProducer<Body = unknown> implements AsyncDisposable {
   #take(): readonly Waiting[] {
     const { maxMessages, maxBytes } = this.#options;
     const taken: Waiting[] = [];
-    const left: Waiting[] = [];
+    const passed: Waiting[] = [];
     const passedKeys = new Set<string>();
+    let rest: readonly Waiting[] = [];
     let bytes = 0;
-    let dueLeft = 0;
     for (const [index, waiting] of this.#buffer.entries()) {
-      const { orderKey } = waiting;
-      const isDue = index < this.#due;
       const isFull = taken.length >= maxMessages || (taken.length > 0 && bytes + waiting.bytes > maxBytes);
-      const isHeld = orderKey !== undefined && (this.#busyKeys.has(orderKey) || passedKeys.has(orderKey));
-      if (isDue && !isFull && !isHeld) {
+      if (isFull || index >= this.#due) {
+        rest = this.#buffer.slice(index);
+        break;
+      }
+      if (waiting.orderKeys.some((key) => this.#busyKeys.has(key) || passedKeys.has(key))) {
+        for (const key of waiting.orderKeys) passedKeys.add(key);
+        passed.push(waiting);
+      } else {
         taken.push(waiting);
         bytes += waiting.bytes;
-        continue;
       }
-      if (orderKey !== undefined) passedKeys.add(orderKey);
-      left.push(waiting);
-      if (isDue) dueLeft++;
     }
-    for (const { orderKey } of taken) if (orderKey !== undefined) this.#busyKeys.add(orderKey);
-    this.#buffer = left;
-    this.#due = dueLeft;
+    for (const { orderKeys } of taken) for (const key of orderKeys) this.#busyKeys.add(key);
+    this.#buffer = passed.concat(rest);
+    this.#due -= taken.length;
     this.#bytes -= bytes;
     for (const wake of this.#forRoom.splice(0)) wake();
     return taken;
@@ -161,17 +175,9 @@ export class LingerProducer<Body = unknown> implements AsyncDisposable {
       for (const { reject } of batch) reject(error);
     }
   }
-
-  #room(): Promise<void> {
-    this.#due = this.#buffer.length;
-    this.#begin();
-    return new Promise((resolve) => this.#forRoom.push(resolve));
-  }
 }
 
-/** Of the body, and a little for the rest: what is not text is counted as its JSON. */
-function bytesOf({ body }: WireEntry): number {
-  const text = typeof body === "string" ? body : JSON.stringify(body);
-  // A character takes one to three bytes. Counting them would take longer than the difference is worth.
-  return text.length + 64;
+function orderKeysOf({ messageGroup, producerId }: WireEntry): readonly string[] {
+  const keys = messageGroup === undefined ? [] : [`group ${messageGroup}`];
+  return producerId === undefined ? keys : [...keys, `producer ${producerId}`];
 }

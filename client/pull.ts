@@ -1,5 +1,6 @@
 import type { components } from "./api-types.ts";
 import { ApogeeError } from "./apogee-error.ts";
+import { Handover } from "./handover.ts";
 import { StoredMessage } from "./message.ts";
 import { WAIT_SECONDS_MAX } from "./receiver.ts";
 import { backoffMs } from "./retry.ts";
@@ -54,21 +55,23 @@ export class Queue {
     const filtering = filter === undefined ? { expression: tag } : { filterType: "SQL92", expression: filter };
     let start = startOf(from);
     let failures = 0;
+    let hasRead = false;
     while (!signal?.aborted) {
       try {
         // The first pull does not wait: it finds the offset at which a reader that starts at the end goes on.
         const wait = start.offset === undefined ? 0 : waitSeconds;
         const page = await this.#pull({ ...start, ...filtering, limit: PULL_MAX, waitSeconds: wait }, wait, signal);
         failures = 0;
+        hasRead = true;
         start = { offset: page.nextOffset };
         for (const message of page.messages) yield new StoredMessage(message);
         if (waitSeconds === 0 && page.status === "NO_NEW_MSG" && BigInt(page.nextOffset) >= BigInt(page.maxOffset)) return;
       } catch (error) {
         if (signal?.aborted) return;
         const { minOffset, maxOffset } = illegalOffset(error);
-        // Retention went past the reader, or the topic was made anew.
+        // Retention went past the reader. Or it was behind the end: of a topic that was made anew, all is news.
         if (minOffset !== undefined && BigInt(start.offset ?? 0) < BigInt(minOffset)) start = { offset: minOffset };
-        else if (maxOffset !== undefined && waitSeconds > 0) start = { offset: maxOffset };
+        else if (maxOffset !== undefined && waitSeconds > 0) start = { offset: hasRead ? (minOffset ?? maxOffset) : maxOffset };
         else if (waitSeconds === 0 || !ApogeeError.is(error) || !error.retryable) throw error;
         else await this.#transport.clock.sleep(backoffMs(this.#transport.retry, ++failures), signal);
       }
@@ -83,7 +86,7 @@ export class Queue {
 
 interface Start {
   readonly offset?: string;
-  readonly timestamp?: string;
+  readonly timestamp?: string | number;
   readonly tail?: number;
 }
 
@@ -108,15 +111,16 @@ export async function* mergeQueues(
   topic: string,
   options: ReadOptions & { readonly follow?: boolean },
 ): AsyncGenerator<StoredMessage, void, undefined> {
-  const { items } = await transport.call<QueueList>({
-    method: "get",
-    path: `/v1/topics/${encodeURIComponent(topic)}/queues`,
-    signal: options.signal,
+  const { signal } = options;
+  const path = `/v1/topics/${encodeURIComponent(topic)}/queues`;
+  const list = await transport.call<QueueList>({ method: "get", path, signal }).catch((error) => {
+    if (!signal?.aborted) throw error;
   });
+  if (list === undefined) return;
   const ending = new AbortController();
   const end = (): void => ending.abort();
-  options.signal?.addEventListener("abort", end);
-  const readers = items.map(({ queueId }) => {
+  signal?.addEventListener("abort", end);
+  const readers = list.items.map(({ queueId }) => {
     const queue = new Queue(transport, topic, queueId);
     const from = { ...options, signal: ending.signal };
     return options.follow ? queue.follow(from) : queue.read(from);
@@ -125,7 +129,7 @@ export async function* mergeQueues(
     yield* options.follow ? asTheyCome(readers) : byStoreTime(readers);
   } finally {
     end();
-    options.signal?.removeEventListener("abort", end);
+    signal?.removeEventListener("abort", end);
   }
 }
 
@@ -148,15 +152,11 @@ async function* byStoreTime(readers: readonly Reader[]): Reader {
   }
 }
 
-async function* asTheyCome(readers: readonly Reader[]): Reader {
-  const next = (reader: Reader) => reader.next().then((result) => ({ reader, result }));
-  const nexts = new Map(readers.map((reader) => [reader, next(reader)]));
-  while (nexts.size > 0) {
-    const { reader, result } = await Promise.race(nexts.values());
-    if (result.done) nexts.delete(reader);
-    else {
-      nexts.set(reader, next(reader));
-      yield result.value;
-    }
-  }
+function asTheyCome(readers: readonly Reader[]): Reader {
+  const handover = new Handover<StoredMessage>();
+  const pass = async (reader: Reader): Promise<void> => {
+    for await (const message of reader) await handover.offer(message);
+  };
+  Promise.all(readers.map(pass)).then(handover.end, handover.fail);
+  return handover.taken();
 }

@@ -7,7 +7,7 @@ import type { SettleKind, Settlements, SettleResult, Settler } from "./settlemen
 type WireReceived = components["schemas"]["ReceivedMessage"];
 
 export interface NackOptions {
-  /** How soon it is delivered again. Default: by the group's backoff. */
+  /** How soon it is delivered again, in whole seconds. Default: by the group's backoff. */
   readonly delay?: Duration;
   /** For whoever looks at the dead letter. */
   readonly reason?: string;
@@ -17,6 +17,16 @@ export interface NackOptions {
 
 /** Of the 16 KiB of properties that a dead letter has. */
 const REASON_CHARACTERS_MAX = 500;
+
+/** Half a surrogate pair, which a cut may leave, is no text to the broker. */
+const shortened = (reason: string): string => reason.slice(0, REASON_CHARACTERS_MAX).replace(/\p{Surrogate}/gu, "\ufffd");
+
+export interface LeaseTimes {
+  /** By this process's clock. */
+  readonly leaseUntilMs: number;
+  /** From the arrival on. */
+  readonly leaseMs: number;
+}
 
 /** A message and its lease. Each of `ack`, `nack` and `deadLetter` settles it, and the first one counts. */
 export class ReceivedMessage<Value = unknown> extends Message<Value> implements WireReceived {
@@ -29,18 +39,26 @@ export class ReceivedMessage<Value = unknown> extends Message<Value> implements 
   declare readonly leaseUntil: string;
   declare readonly receiptHandle: string;
   readonly #settler: Settler;
+  /** When the lease that it came with ends, by this process's clock. */
+  readonly leaseUntilMs: number;
   readonly #leaseMs: number;
   #settled: Promise<SettleResult> | undefined;
 
-  constructor(wire: WireReceived, settler: Settler, leaseMs: number) {
+  constructor(wire: WireReceived, settler: Settler, { leaseUntilMs, leaseMs }: LeaseTimes) {
     super(wire);
     this.#settler = settler;
+    this.leaseUntilMs = leaseUntilMs;
     this.#leaseMs = leaseMs;
   }
 
   /** Whether it was acked, given back or dead-lettered, or is about to be. */
   get isSettled(): boolean {
     return this.#settled !== undefined;
+  }
+
+  /** Resolves when the broker has answered the settlement, whatever it said. */
+  async settled(): Promise<void> {
+    await this.#settled?.catch(() => undefined);
   }
 
   /** Errors: `ApogeeError`, such as `LEASE_LOST`. */
@@ -51,15 +69,15 @@ export class ReceivedMessage<Value = unknown> extends Message<Value> implements 
   /** Gives it back: it is delivered again, or dead-lettered after the last attempt. Errors: as `ack`. */
   async nack({ delay, reason, countAttempt }: NackOptions = {}): Promise<void> {
     await this.#settle("nacks", {
-      ...(delay === undefined ? {} : { delaySeconds: secondsOf(delay) }),
-      ...(reason === undefined ? {} : { reason: reason.slice(0, REASON_CHARACTERS_MAX) }),
+      ...(delay === undefined ? {} : { delaySeconds: Math.ceil(secondsOf(delay)) }),
+      ...(reason === undefined ? {} : { reason: shortened(reason) }),
       ...(countAttempt === undefined ? {} : { countAttempt }),
     });
   }
 
   /** Errors: as `ack`. */
   async deadLetter(reason: string): Promise<void> {
-    await this.#settle("deadLetters", { reason: reason.slice(0, REASON_CHARACTERS_MAX) });
+    await this.#settle("deadLetters", { reason: shortened(reason) });
   }
 
   /** Keeps it hidden for so long from now. Errors: as `ack`. */
@@ -85,6 +103,7 @@ export class Reject extends Error {
 
 /** Why a handler failed, in a line. */
 export function reasonOf(error: unknown): string {
-  if (ApogeeError.is(error) || !(error instanceof Error)) return String(error);
-  return error.message === "" ? error.name : `${error.name}: ${error.message}`;
+  if (ApogeeError.is(error)) return error.message;
+  if (error instanceof Error) return error.message === "" ? error.name : `${error.name}: ${error.message}`;
+  return typeof error === "object" ? "the handler threw an object" : String(error);
 }

@@ -7,6 +7,8 @@ import type { Transport } from "./transport.ts";
 type WireReceived = components["schemas"]["ReceivedMessage"];
 
 export const RECEIVE_MAX = 32;
+/** Of a group that nobody has set up otherwise. */
+const LEASE_SECONDS = 60;
 /** Longest wait of a long poll. */
 export const WAIT_SECONDS_MAX = 20;
 
@@ -20,6 +22,12 @@ export interface ReceiveOptions {
   /** Default: all that the group is subscribed to. */
   readonly topics?: readonly string[] | undefined;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** A receive of a worker. */
+interface Receive extends ReceiveOptions {
+  /** Default: as often as the transport's options say. */
+  readonly maxAttempts?: number;
 }
 
 /** Receives messages of one group. */
@@ -40,24 +48,27 @@ export class Receiver<Value> {
    * Messages and their leases. What the schema does not accept is dead-lettered. An answer that was lost is asked for again, by the same
    * `attemptId`. Errors: `ApogeeError`; the reason of the signal.
    */
-  async receive(options: ReceiveOptions, attemptId: string = crypto.randomUUID()): Promise<readonly ReceivedMessage<Value>[]> {
-    const { max = 10, waitSeconds = 0, leaseSeconds, topics, signal } = options;
+  async receive(options: Receive, attemptId: string = crypto.randomUUID()): Promise<readonly ReceivedMessage<Value>[]> {
+    const { max = 10, waitSeconds = 0, leaseSeconds, topics, signal, maxAttempts } = options;
     const { messages } = await this.#transport.call<{ messages: readonly WireReceived[] }>({
       method: "post",
       path: this.#path,
       body: { max, waitSeconds, leaseSeconds, topics, attemptId },
-      isRepeatable: true,
+      repeatableMs: Number.POSITIVE_INFINITY,
       waitSeconds,
       signal,
+      ...(maxAttempts === undefined ? {} : { maxAttempts }),
     });
     const arrivedMs = this.#transport.clock.now();
-    // An answer that took longer than the lease is worth nothing: others have its messages.
-    const live = messages.filter(({ leaseUntil }) => this.#transport.localMs(leaseUntil) + 1_000 > arrivedMs);
-    const received = live.map((wire) => {
-      const leaseMs = Math.max(this.#transport.localMs(wire.leaseUntil) - arrivedMs, 1_000);
-      return new ReceivedMessage<Value>(wire, this.#settler, leaseMs);
+    // Where nobody knows the broker's clock, the lease is taken to begin now.
+    const freshMs = arrivedMs + (leaseSeconds ?? LEASE_SECONDS) * 1_000;
+    const received = messages.map((wire) => {
+      const leaseUntilMs = this.#transport.localMs(wire.leaseUntil) ?? freshMs;
+      return new ReceivedMessage<Value>(wire, this.#settler, { leaseUntilMs, leaseMs: leaseUntilMs - arrivedMs });
     });
-    return this.#schema ? await this.#accepted(received, this.#schema) : received;
+    // An answer that took longer than the lease is worth nothing: others have its messages.
+    const live = received.filter(({ leaseUntilMs }) => leaseUntilMs > arrivedMs);
+    return this.#schema ? await this.#accepted(live, this.#schema) : live;
   }
 
   async #accepted(
@@ -70,8 +81,8 @@ export class Receiver<Value> {
         message.hold(await validated(schema, message.json()));
         accepted.push(message);
       } catch (error) {
-        // The lease ends at the latest, and the message comes again.
-        await message.deadLetter((error as Error).message).catch(() => undefined);
+        // Nothing waits for it, since the leases of the others run. Where it fails, the message comes again.
+        void message.deadLetter((error as Error).message).catch(() => undefined);
       }
     }
     return accepted;

@@ -1,4 +1,3 @@
-import { ApogeeError } from "./apogee-error.ts";
 import type { Clock } from "./clock.ts";
 
 /** How often and how soon a call is tried again. */
@@ -24,7 +23,3 @@ export function retryAfterMs(response: Response, clock: Clock): number {
   const ms = /^\d+$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - clock.now();
   return Math.min(Math.max(ms, 0) || 0, 60_000);
 }
-
-/** Whether the call may be made again: it may succeed, and either nothing was changed or a repeat changes nothing more. */
-export const mayRepeat = (error: unknown, isRepeatable: boolean): error is ApogeeError =>
-  ApogeeError.is(error) && error.retryable && (isRepeatable || error.effect === "none");

@@ -37,8 +37,10 @@ export interface MessageToSend<Body = unknown> extends MessageOptions {
   readonly body: Body;
 }
 
-/** Long enough for every retry of a call, and no longer: the broker keeps each key for so long. */
+/** Long enough for the retries of a call, and no longer: the broker keeps each key for so long. */
 const RETRY_WINDOW_SECONDS = 300;
+/** Of a key that names no window (PROTOCOL.md 4.7). */
+const DEDUP_WINDOW_SECONDS = 86_400;
 
 /** Writes to the message what travels with it, such as `traceparent`. */
 export type Inject = (properties: Record<string, string>) => void;
@@ -76,8 +78,15 @@ function identityOf({ dedupKey, producerId, sequence }: MessageOptions, identiti
   return { dedupKey: crypto.randomUUID(), dedupWindowSeconds: RETRY_WINDOW_SECONDS };
 }
 
-/** Whether the broker stores it once, however often it is sent. */
-export const hasIdentity = ({ dedupKey, sequence }: WireEntry): boolean => dedupKey !== undefined || sequence !== undefined;
+/**
+ * For so long the broker stores it once, however often it is sent. A repeat that comes later is a message more, so a tenth of a key's window
+ * is left for its way.
+ */
+export function repeatableMs({ dedupKey, dedupWindowSeconds = DEDUP_WINDOW_SECONDS, sequence }: WireEntry): number {
+  if (dedupKey !== undefined) return dedupWindowSeconds * 900;
+  return sequence === undefined ? 0 : Number.POSITIVE_INFINITY;
+}
 
-export const instantOf = (instant: Date | string | number): string =>
-  typeof instant === "string" ? instant : new Date(instant).toISOString();
+/** A time of a request. A number goes as it is: the broker tells seconds from milliseconds. */
+export const instantOf = (instant: Date | string | number): string | number =>
+  instant instanceof Date ? instant.toISOString() : instant;

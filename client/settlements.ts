@@ -66,9 +66,13 @@ export class Settler {
     }, 0);
   }
 
-  /** A second call begins only for a full one: what comes while a call is under way is settled together. */
+  /**
+   * What comes while a call is under way is settled together. A second call begins for a full one, and for an extension, whose lease may
+   * end before a call that hangs.
+   */
   #begin(): void {
-    while (this.#pending.length > 0 && this.#calls < (this.#pending.length < ENTRIES_MAX ? 1 : CALLS_MAX)) {
+    const isUrgent = (): boolean => this.#pending.length >= ENTRIES_MAX || this.#pending.some(({ kind }) => kind === "extends");
+    while (this.#pending.length > 0 && this.#calls < (isUrgent() ? CALLS_MAX : 1)) {
       this.#calls++;
       void this.#call(this.#pending.splice(0, ENTRIES_MAX)).finally(() => {
         this.#calls--;
@@ -90,7 +94,7 @@ export class Settler {
         method: "post",
         path: this.#path,
         body,
-        isRepeatable: true,
+        repeatableMs: Number.POSITIVE_INFINITY,
         maxAttempts: 1,
       });
       for (const [index, pending] of ordered.entries()) {

@@ -1,4 +1,4 @@
-import type { Clock } from "./clock.ts";
+import { type Clock, TIMER_MS_MAX } from "./clock.ts";
 import { type Duration, secondsOf } from "./duration.ts";
 
 interface Sleeper {
@@ -28,7 +28,7 @@ export class TestClock implements Clock {
         signal?.removeEventListener("abort", wake);
         resolve();
       };
-      const sleeper: Sleeper = { untilMs: this.now() + ms, wake, timer: setTimeout(wake, ms) };
+      const sleeper: Sleeper = { untilMs: this.now() + ms, wake, timer: setTimeout(wake, Math.min(ms, TIMER_MS_MAX)) };
       this.#sleepers.add(sleeper);
       signal?.addEventListener("abort", wake);
     });
@@ -41,7 +41,7 @@ export class TestClock implements Clock {
     for (const sleeper of [...this.#sleepers].sort((a, b) => a.untilMs - b.untilMs)) {
       clearTimeout(sleeper.timer);
       if (sleeper.untilMs <= nowMs) sleeper.wake();
-      else sleeper.timer = setTimeout(sleeper.wake, sleeper.untilMs - nowMs);
+      else sleeper.timer = setTimeout(sleeper.wake, Math.min(sleeper.untilMs - nowMs, TIMER_MS_MAX));
     }
     for (let turn = 0; turn < TURNS; turn++) await new Promise((resolve) => setTimeout(resolve, 0));
   }

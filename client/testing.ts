@@ -67,7 +67,10 @@ export async function createTestBroker(options: ApogeeOptions = {}): Promise<Tes
   const timekeeping = broker.keepGoing(stopping.signal);
   const answer: typeof fetch = async (input, init) => {
     const request = new Request(input, init);
-    return unlessAborted(request.signal, app.fetch(request));
+    const response = await unlessAborted(request.signal, app.fetch(request));
+    // As every server does: clients learn from it what time it is for the broker.
+    response.headers.set("date", new Date(testClock.now()).toUTCString());
+    return response;
   };
   const stop = async (): Promise<void> => {
     longPolls.endAll();

@@ -1,6 +1,6 @@
 import type { Api } from "./api.ts";
 import type { components } from "./api-types.ts";
-import { BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, type BatchResult, sendEntries } from "./batch.ts";
+import { BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, type BatchResult, bytesOf, errorsInPlace, sendEntries } from "./batch.ts";
 import type { CallOptions } from "./call.ts";
 import { type Duration, secondsOf } from "./duration.ts";
 import { type LingerOptions, LingerProducer } from "./linger-producer.ts";
@@ -8,10 +8,10 @@ import type { StoredMessage } from "./message.ts";
 import { mergeQueues, Queue, type ReadOptions } from "./pull.ts";
 import {
   entryOf,
-  hasIdentity,
   instantOf,
   type MessageOptions,
   type MessageToSend,
+  repeatableMs,
   type SendReceipt,
   type Writing,
 } from "./send.ts";
@@ -43,12 +43,13 @@ export class Topic<Body = unknown> {
   async send(body: Body, { signal, ...options }: MessageOptions & Pick<CallOptions, "signal"> = {}): Promise<SendReceipt> {
     const entry = await this.#entry(body, options);
     const path = `/v1/topics/${encodeURIComponent(this.name)}/messages`;
-    return this.#transport.call({ method: "post", path, body: entry, signal, isRepeatable: hasIdentity(entry) });
+    return this.#transport.call({ method: "post", path, body: entry, signal, repeatableMs: repeatableMs(entry) });
   }
 
   /**
-   * Sends messages in as few calls as they fit in, one call after the other, and answers what became of each, in order. Errors:
-   * `InvalidBody`, before anything is sent; `ApogeeError` if a call as a whole failed: of the messages some may be stored.
+   * Sends messages in as few calls as they fit in, one call after the other, and answers what became of each, in order. After a call that
+   * failed as a whole, no other is made, and its error is that of all messages that are left. Errors: `InvalidBody`, before anything is
+   * sent; `ApogeeError` if the first call failed as a whole.
    */
   async sendBatch(messages: readonly MessageToSend<Body>[], options: CallOptions = {}): Promise<readonly BatchResult[]> {
     const entries = await Promise.all(messages.map(({ body, ...message }) => this.#entry(body, message)));
@@ -57,12 +58,15 @@ export class Topic<Body = unknown> {
       let bytes = 0;
       let to = from;
       while (to < entries.length && to - from < BATCH_ENTRIES_MAX) {
-        bytes += JSON.stringify(entries[to]?.body).length;
+        bytes += bytesOf(entries[to] as Schemas["Message"]);
         if (to > from && bytes > BATCH_BYTES_MAX) break;
         to++;
       }
-      results.push(...(await sendEntries(this.#transport, this.name, entries.slice(from, to), options)));
-      from = to;
+      const sending = sendEntries(this.#transport, this.name, entries.slice(from, to), options);
+      const left = entries.length - from;
+      const answered = await (from === 0 ? sending : errorsInPlace(sending, left));
+      results.push(...answered);
+      from += answered.length;
     }
     return results;
   }

@@ -7,7 +7,8 @@ import { Message } from "./message.ts";
 import { WAIT_SECONDS_MAX } from "./receiver.ts";
 import { backoffMs } from "./retry.ts";
 import { type Running, running } from "./running.ts";
-import { entryOf, type MessageToSend, type Writing } from "./send.ts";
+import { entryOf, type MessageToSend, repeatableMs, type Writing } from "./send.ts";
+import { reportError } from "./worker.ts";
 
 type Schemas = components["schemas"];
 
@@ -42,7 +43,7 @@ export async function inTransaction<T>(
     method: "post",
     path: `/v1/topics/${encodeURIComponent(topic)}/transactions`,
     body: { ...entry, producerGroup, ...(checkAfter === undefined ? {} : { checkAfterSeconds: secondsOf(checkAfter) }) },
-    isRepeatable: true,
+    repeatableMs: repeatableMs(entry),
   });
   const { transactionId } = transaction;
   let result: T;
@@ -94,7 +95,7 @@ export function answerChecks(
   options: CheckOptions,
 ): Running {
   const { transport } = api;
-  const { onError = (error: unknown) => console.error("apogee:", error) } = options;
+  const { onError = reportError } = options;
   const stopping = new AbortController();
   const { signal } = stopping;
   const path = `/v1/producer-groups/${encodeURIComponent(producerGroup)}/checks/receive`;
@@ -106,7 +107,7 @@ export function answerChecks(
       waitSeconds: WAIT_SECONDS_MAX,
       signal,
       // A repeat that loses an answer leaves its checks to the next round of checks.
-      isRepeatable: true,
+      repeatableMs: Number.POSITIVE_INFINITY,
     });
   const answer = async (wire: Schemas["TransactionCheck"]): Promise<void> => {
     const check = { ...wire, message: new Message(wire.message) };

@@ -1,6 +1,6 @@
-import { ApogeeError, errorOf } from "./apogee-error.ts";
-import { type Clock, systemClock } from "./clock.ts";
-import { backoffMs, DEFAULT_RETRY, mayRepeat, type RetryOptions, retryAfterMs } from "./retry.ts";
+import { ApogeeError, type Effect, errorOf, jsonIn, withUnknownEffect } from "./apogee-error.ts";
+import { type Clock, systemClock, TIMER_MS_MAX } from "./clock.ts";
+import { backoffMs, DEFAULT_RETRY, type RetryOptions, retryAfterMs } from "./retry.ts";
 
 export interface TransportOptions {
   /** Address of the broker, such as `http://localhost:8080`. Default: the variable `APOGEE_ENDPOINT`. */
@@ -23,8 +23,8 @@ export interface Call {
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** A repeat changes nothing more than the call. Default: every method but POST. */
-  readonly isRepeatable?: boolean;
+  /** For so long from the first attempt on, a repeat changes nothing more than the call. Default: a POST for no time, all else for ever. */
+  readonly repeatableMs?: number;
   /** Seconds that the broker may wait before it answers. */
   readonly waitSeconds?: number | undefined;
   /** Default: as often as the transport's options say. */
@@ -32,12 +32,14 @@ export interface Call {
 }
 
 interface Attempt {
-  readonly status: number;
-  readonly text: string;
+  readonly answer?: unknown;
   readonly error: ApogeeError | undefined;
   /** How long the answer asks to wait. */
   readonly waitMs: number;
 }
+
+/** Answers of the broker that may have no body. Any other 2xx has a JSON object. */
+const MAYBE_EMPTY = new Set([202, 204]);
 
 /** Makes calls of the HTTP API, and makes them again where that is safe. */
 export class Transport {
@@ -47,8 +49,8 @@ export class Transport {
   readonly #headers: Readonly<Record<string, string>>;
   readonly #fetch: typeof fetch;
   readonly #timeoutMs: number;
-  /** The broker's clock less this one's, by its latest answer, which names the second. */
-  #aheadMs = 0;
+  /** The broker's clock less this one's, by its latest answer, which names the second. Web pages of other origins are not shown it. */
+  #aheadMs: number | undefined;
 
   constructor(options: TransportOptions) {
     const { endpoint, apiKey = environment("APOGEE_API_KEY"), clock = systemClock, timeoutSeconds = 30 } = options;
@@ -60,49 +62,70 @@ export class Transport {
     this.#timeoutMs = timeoutSeconds * 1_000;
   }
 
-  /** When it is that time at the broker, by this clock: up to a second too late, and never too early by more than an answer takes. */
-  localMs(instant: string): number {
-    return Date.parse(instant) - this.#aheadMs;
+  /** When it is that time at the broker, by this clock: too late by up to a second and the way of an answer. `undefined`: nobody knows. */
+  localMs(instant: string): number | undefined {
+    return this.#aheadMs === undefined ? undefined : Date.parse(instant) - this.#aheadMs;
   }
 
   /**
-   * What the call answers, `undefined` where that has no body. It is made again after failures that may pass, if a repeat is safe.
-   * Errors: `ApogeeError`; the reason of the signal.
+   * What the call answers, `undefined` where that has no body. It is made again after failures that may pass, if a repeat is safe. Once an
+   * attempt may have done the work, the call's effect is unknown, whatever the later ones say. Errors: `ApogeeError`; the reason of the
+   * signal.
    */
   async call<T>(call: Call): Promise<T> {
-    const { method, signal, isRepeatable = method !== "post", maxAttempts = this.retry.maxAttempts } = call;
+    const { method, signal, maxAttempts = this.retry.maxAttempts } = call;
+    const { repeatableMs = method === "post" ? 0 : Number.POSITIVE_INFINITY } = call;
+    const request = this.#requestOf(call);
+    const beganMs = this.clock.now();
+    let effect: Effect = "none";
     for (let failures = 1; ; failures++) {
-      const { status, text, error, waitMs } = await this.#attempt(call);
-      if (error === undefined) return (text === "" ? undefined : JSON.parse(text)) as T;
+      const { answer, error, waitMs } = await this.#attempt(call, request);
+      if (error === undefined) return answer as T;
       // An attempt whose answer was lost has deleted it.
-      if (failures > 1 && method === "delete" && status === 404) return undefined as T;
-      if (failures >= maxAttempts || !mayRepeat(error, isRepeatable)) throw error;
-      await this.clock.sleep(waitMs + backoffMs(this.retry, failures), signal);
+      if (effect === "unknown" && method === "delete" && error.status === 404) return undefined as T;
+      if (error.effect === "unknown") effect = "unknown";
+      const delayMs = waitMs + backoffMs(this.retry, failures);
+      const isSafe = effect === "none" || this.clock.now() + delayMs < beganMs + repeatableMs;
+      if (failures >= maxAttempts || !error.retryable || !isSafe)
+        throw effect === error.effect ? error : withUnknownEffect(error);
+      await this.clock.sleep(delayMs, signal);
       signal?.throwIfAborted();
     }
   }
 
-  async #attempt({ method, path, query, body, headers, signal, waitSeconds = 0 }: Call): Promise<Attempt> {
+  /** The same for each attempt. Errors: a `TypeError` for a header or a body that cannot be sent. */
+  #requestOf({ method, body, headers }: Call): RequestInit {
+    const all = new Headers(this.#headers);
+    if (body !== undefined) all.set("content-type", "application/json");
+    for (const [name, value] of Object.entries(headers ?? {})) all.set(name, value);
+    return {
+      method: method.toUpperCase(),
+      headers: all,
+      // A redirected POST would become a GET, whose answer means something else.
+      redirect: "manual",
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    };
+  }
+
+  async #attempt({ path, query, signal, waitSeconds = 0 }: Call, request: RequestInit): Promise<Attempt> {
     signal?.throwIfAborted();
     const ending = new AbortController();
     const end = (): void => ending.abort(signal?.reason);
-    const timer = setTimeout(end, this.#timeoutMs + waitSeconds * 1_000);
+    const timeoutMs = this.#timeoutMs + waitSeconds * 1_000;
+    const giveUp = (): void => ending.abort(new Error(`No answer came within ${timeoutMs} ms.`));
+    const timer = setTimeout(giveUp, Math.min(timeoutMs, TIMER_MS_MAX));
     signal?.addEventListener("abort", end);
     try {
-      const response = await this.#fetch(this.#endpoint + path + queryOf(query), {
-        method: method.toUpperCase(),
-        headers: { ...this.#headers, ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
-        signal: ending.signal,
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      });
+      const response = await this.#fetch(this.#endpoint + path + queryOf(query), { ...request, signal: ending.signal });
       this.#hearTime(response);
-      const { status } = response;
       const text = await response.text();
-      if (response.ok) return { status, text, error: undefined, waitMs: 0 };
-      return { status, text, error: errorOf(response, text), waitMs: retryAfterMs(response, this.clock) };
+      if (!response.ok) return { error: errorOf(response, text), waitMs: retryAfterMs(response, this.clock) };
+      const answer = jsonIn(text);
+      const isAnswer = text === "" ? MAYBE_EMPTY.has(response.status) : typeof answer === "object" && answer !== null;
+      return isAnswer ? { answer, error: undefined, waitMs: 0 } : { error: errorOf(response, text), waitMs: 0 };
     } catch (error) {
       signal?.throwIfAborted();
-      return { status: 0, text: "", error: connectionFailed(error), waitMs: 0 };
+      return { error: connectionFailed(error), waitMs: 0 };
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener("abort", end);

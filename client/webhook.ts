@@ -50,11 +50,11 @@ function areEqual(a: string, b: string): boolean {
 }
 
 function headersOf({ headers }: WebhookRequest): (name: string) => string {
-  const all =
-    headers instanceof Headers ? headers : new Headers(Object.entries(headers).map(([name, value]) => [name, String(value)]));
+  // Frameworks have names and values among theirs that a `Headers` does not take, such as `:path` of HTTP/2.
+  const all = headers instanceof Headers ? [...headers] : Object.entries(headers);
   return (name) => {
-    const value = all.get(name);
-    if (value === null) throw new WebhookRefused(`The header ${name} is missing.`);
+    const value = all.find(([key]) => key.toLowerCase() === name)?.[1];
+    if (typeof value !== "string") throw new WebhookRefused(`The header ${name} is missing.`);
     return value;
   };
 }

@@ -35,6 +35,8 @@ export interface WorkOptions {
   readonly onError?: (error: unknown, message?: ReceivedMessage) => void;
 }
 
+export const reportError = (error: unknown): void => console.error("apogee:", error);
+
 /** How the work is cut: whether each message is a piece of work, or each answer of the broker. */
 export interface WorkShape<Value> {
   /** Messages of a piece of work at most. */
@@ -156,7 +158,10 @@ export class Worker<Value> {
     const capacity = (this.#concurrency + this.#prefetch) * unitMessages;
     const worthwhile = Math.min(RECEIVE_MAX, Math.ceil(capacity / 2));
     for (;;) {
-      const room = this.#leases.bytes < HELD_BYTES_MAX ? capacity - this.#leases.size - this.#asked : 0;
+      const open = capacity - this.#leases.size - this.#asked;
+      // A batch that is not full takes a handler all the same.
+      const free = (this.#concurrency - this.#atWork - this.#units.readySize - this.#polls) * unitMessages;
+      const room = this.#leases.bytes >= HELD_BYTES_MAX ? 0 : unitMessages === 1 ? open : Math.min(open, free);
       const wanted = this.#polls === 0 ? unitMessages : worthwhile;
       if (this.#polls >= this.#pollsAllowed || room < wanted) return;
       void this.#poll(Math.min(room, unitMessages === 1 ? RECEIVE_MAX : unitMessages));
@@ -183,7 +188,7 @@ export class Worker<Value> {
     } catch (error) {
       // What the broken off poll may have brought is asked for, so that it need not wait for the end of its lease.
       if (this.#isStopping)
-        await this.#receiver.receive(asking, attemptId).then(
+        await this.#receiver.receive({ ...asking, maxAttempts: 1 }, attemptId).then(
           (messages) => this.#arrived(messages, max),
           () => undefined,
         );
@@ -253,8 +258,9 @@ export class Worker<Value> {
 
   async #settle({ message, lease }: Held<Value>, settle: (message: ReceivedMessage<Value>) => Promise<void>): Promise<void> {
     try {
-      // By hand, the handler has seen what came of it.
-      if (!message.isSettled) await settle(message);
+      // By hand, the handler hears what comes of it.
+      if (message.isSettled) await message.settled();
+      else await settle(message);
     } catch (error) {
       this.#report(error, message);
     } finally {
@@ -276,10 +282,9 @@ export class Worker<Value> {
     }
     const behind = this.#behind(unit);
     if (lane !== undefined) await Promise.all(this.#settling.get(lane) ?? []);
-    if (lost) {
-      this.#report(lost, held[0]?.message);
-      for (const { lease } of held) lease.release();
-    } else await Promise.all(held.map((one) => this.#settle(one, (message) => message.nack({ reason: reasonOf(error) }))));
+    if (lost) this.#report(lost, held[0]?.message);
+    const kept = held.filter(({ lease }) => !lease.lost);
+    await Promise.all(kept.map((one) => this.#settle(one, (message) => message.nack({ reason: reasonOf(error) }))));
     for (const one of behind) void this.#giveBack(one);
   }
 
@@ -300,7 +305,7 @@ export class Worker<Value> {
   }
 
   #report(error: unknown, message?: ReceivedMessage<Value>): void {
-    const { onError = (reason: unknown) => console.error("apogee:", reason) } = this.#options;
+    const { onError = reportError } = this.#options;
     onError(error, message);
   }
 }
