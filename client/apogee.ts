@@ -3,6 +3,7 @@ import type { components } from "./api-types.ts";
 import type { Answer, CallInput, CallOptions, MethodOf, Path } from "./call.ts";
 import { type Around, Consumer } from "./consumer.ts";
 import { Group } from "./group.ts";
+import { NumberedBatches } from "./numbered-batches.ts";
 import type { Running } from "./running.ts";
 import type { Inject, Writing } from "./send.ts";
 import type { StandardSchema } from "./standard-schema.ts";
@@ -34,6 +35,8 @@ export interface ApogeeOptions extends TransportOptions {
 export class Apogee {
   readonly #api: Api;
   readonly #writing: Writing;
+  /** By topic. */
+  readonly #batches = new Map<string, NumberedBatches>();
   readonly #around: Around | undefined;
 
   /** Errors: a `TypeError` without an endpoint. */
@@ -48,7 +51,9 @@ export class Apogee {
   topic(name: string): Topic;
   topic<Input>(name: string, options: { readonly schema: StandardSchema<Input, unknown> }): Topic<Input>;
   topic<Input>(name: string, { schema }: { readonly schema?: StandardSchema<Input, unknown> } = {}): Topic<Input> {
-    return new Topic<Input>(this.#api, name, { writing: this.#writing, schema });
+    const batches = this.#batches.get(name) ?? new NumberedBatches();
+    this.#batches.set(name, batches);
+    return new Topic<Input>(this.#api, name, { writing: this.#writing, batches, schema });
   }
 
   /** One that receives a group's messages. With a schema, `message.json()` is what the schema makes of the body. */

@@ -21,8 +21,8 @@ export interface MessageOptions {
   /** RocketMQ's level, 1 to 18, in place of `delay`. */
   readonly delayLevel?: number;
   /**
-   * Sends with one key are stored once. Default: a new key for each message, known for five minutes, so that a send whose answer was lost
-   * is repeated safely. `false` sends without one: that is cheaper on AWS, and such a send fails where its outcome is unknown.
+   * Sends with one key are stored once. Default: a new key for each message, known for five minutes, or a number for each message of a
+   * batch. So a send whose answer was lost is repeated safely. `false` sends without one: that is cheaper on AWS, and such a send fails where its outcome is unknown.
    */
   readonly dedupKey?: string | false;
   readonly dedupWindow?: Duration;
@@ -61,22 +61,26 @@ export async function entryOf<Body>(
   const { delay, deliverAt, dedupKey, dedupWindow, properties, ...rest } = options;
   const carried = { ...properties };
   inject?.(carried);
-  return {
+  const makesKey = identities && dedupKey === undefined && rest.producerId === undefined && rest.sequence === undefined;
+  const entry = {
     ...encodeBody(schema ? await validated(schema, body) : body),
     ...rest,
     ...(Object.keys(carried).length === 0 ? {} : { properties: carried }),
     ...(delay === undefined ? {} : { delaySeconds: secondsOf(delay) }),
     ...(deliverAt === undefined ? {} : { deliverAt: instantOf(deliverAt) }),
-    ...identityOf(options, identities),
+    ...(typeof dedupKey === "string" ? { dedupKey } : {}),
+    ...(makesKey ? { dedupKey: crypto.randomUUID(), dedupWindowSeconds: RETRY_WINDOW_SECONDS } : {}),
     ...(dedupWindow === undefined ? {} : { dedupWindowSeconds: secondsOf(dedupWindow) }),
   };
+  if (makesKey) madeKeys.add(entry);
+  return entry;
 }
 
-function identityOf({ dedupKey, producerId, sequence }: MessageOptions, identities: boolean): Partial<WireEntry> {
-  if (typeof dedupKey === "string") return { dedupKey };
-  if (dedupKey === false || !identities || producerId !== undefined || sequence !== undefined) return {};
-  return { dedupKey: crypto.randomUUID(), dedupWindowSeconds: RETRY_WINDOW_SECONDS };
-}
+/** Entries whose key was made here. */
+const madeKeys = new WeakSet<WireEntry>();
+
+/** Whether the entry has a key that its caller does not know: another identity will do as well. */
+export const hasMadeKey = (entry: WireEntry): boolean => madeKeys.has(entry);
 
 /**
  * For so long the broker stores it once, however often it is sent. A repeat that comes later is a message more, so a tenth of a key's window

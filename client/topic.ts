@@ -5,6 +5,7 @@ import type { CallOptions } from "./call.ts";
 import { type Duration, secondsOf } from "./duration.ts";
 import { type LingerOptions, LingerProducer } from "./linger-producer.ts";
 import type { StoredMessage } from "./message.ts";
+import type { NumberedBatches } from "./numbered-batches.ts";
 import { mergeQueues, Queue, type ReadOptions } from "./pull.ts";
 import {
   entryOf,
@@ -29,13 +30,15 @@ export class Topic<Body = unknown> {
   readonly #api: Api;
   readonly #transport: Transport;
   readonly #writing: Writing;
+  readonly #batches: NumberedBatches;
   readonly #schema: StandardSchema<Body, unknown> | undefined;
 
-  constructor(api: Api, name: string, { writing, schema }: TopicParts<Body>) {
+  constructor(api: Api, name: string, { writing, batches, schema }: TopicParts<Body>) {
     this.name = name;
     this.#api = api;
     this.#transport = api.transport;
     this.#writing = writing;
+    this.#batches = batches;
     this.#schema = schema;
   }
 
@@ -62,7 +65,7 @@ export class Topic<Body = unknown> {
         if (to > from && bytes > BATCH_BYTES_MAX) break;
         to++;
       }
-      const sending = sendEntries(this.#transport, this.name, entries.slice(from, to), options);
+      const sending = this.#sendEntries(entries.slice(from, to), options);
       const left = entries.length - from;
       const answered = await (from === 0 ? sending : errorsInPlace(sending, left));
       results.push(...answered);
@@ -77,7 +80,7 @@ export class Topic<Body = unknown> {
       {
         clock: this.#transport.clock,
         encode: (body, message) => this.#entry(body, message),
-        send: (entries) => sendEntries(this.#transport, this.name, entries),
+        send: (entries) => this.#sendEntries(entries, {}),
       },
       options,
     );
@@ -136,6 +139,10 @@ export class Topic<Body = unknown> {
     return this.#api.call("patch", "/v1/topics/{topic}/scheduled/{recallHandle}", { ...options, path, body });
   }
 
+  #sendEntries(entries: readonly Schemas["Message"][], options: CallOptions): Promise<readonly BatchResult[]> {
+    return this.#batches.send(entries, (some) => sendEntries(this.#transport, this.name, some, options));
+  }
+
   #entry(body: Body, options: MessageOptions): Promise<Schemas["Message"]> {
     return entryOf(body, options, this.#writing, this.#schema);
   }
@@ -143,5 +150,7 @@ export class Topic<Body = unknown> {
 
 interface TopicParts<Body> {
   readonly writing: Writing;
+  /** Of all objects for this topic. */
+  readonly batches: NumberedBatches;
   readonly schema: StandardSchema<Body, unknown> | undefined;
 }
