@@ -38,7 +38,7 @@ import {
 
 /** How long an item stays after its expiry. AWS does the same: nobody may rely on its removal. */
 const EXPIRY_GRACE_SECONDS = 3_600;
-const CACHE_BYTES_DEFAULT = 24 * 1024 * 1024;
+const CACHE_BYTES_DEFAULT = 16 * 1024 * 1024;
 
 export interface EmbeddedItemStoreOptions extends Partial<OpenDatabaseOptions> {
   readonly telemetry?: Telemetry;

@@ -25,7 +25,8 @@ export interface LevelDatabaseOptions {
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
-export const WRITE_BUFFER_BYTES_DEFAULT = 16 * MIB;
+/** There are two of them while one is written out. */
+export const WRITE_BUFFER_BYTES_DEFAULT = 8 * MIB;
 const REOPEN_AFTER_MS = 250;
 /** Entries and bytes that one step of a scan reads ahead. */
 const SCAN_ENTRIES = 256;
@@ -39,8 +40,8 @@ export const databaseOptions = (writeBufferBytes: number): DatabaseOptions<strin
   // Frames are packed already or too small to pack, and packing would take processor time from the server.
   compression: false,
   writeBufferSize: writeBufferBytes,
-  maxFileSize: writeBufferBytes / 2,
-  cacheSize: 8 * MIB,
+  maxFileSize: writeBufferBytes,
+  cacheSize: 4 * MIB,
   // Every open table keeps its index in memory. Blocks of twice the default size halve it.
   blockSize: 8 * KIB,
 });
