@@ -36,12 +36,9 @@ export async function sendEntries(
   const results = new Array<BatchResult>(entries.length);
   let open = entries.map((_, index) => index);
   for (let failures = 1; ; failures++) {
-    const sending = sendOnce(
-      transport,
-      topic,
-      open.map((index) => entries[index] as WireEntry),
-      options,
-    );
+    const sent = open.map((index) => entries[index] as WireEntry);
+    // A further call is made once: whether it is made again is decided for each entry, by what became of it before.
+    const sending = sendOnce(transport, topic, sent, failures === 1 ? options : { ...options, maxAttempts: 1 });
     const answered = await (failures === 1 ? sending : errorsInPlace(sending, open.length));
     const delayMs = backoffMs(retry, failures);
     const goesOn = (index: number): boolean => {
@@ -66,7 +63,7 @@ async function sendOnce(
   transport: Transport,
   topic: string,
   entries: readonly WireEntry[],
-  options: CallOptions,
+  options: CallOptions & { readonly maxAttempts?: number },
 ): Promise<readonly BatchResult[]> {
   try {
     const { results } = await transport.call<{ results: readonly WireResult[] }>({

@@ -62,6 +62,8 @@ const PREFETCH_MAX = 512;
 /** Of bodies held, from which on nothing is asked for. An answer has about 4 MiB of them at most. */
 const HELD_BYTES_MAX = 16 * 1_024 * 1_024;
 const PREFETCH_MS = 250;
+/** Of asking for what a broken off poll has brought. A stop waits for them, also where the broker is away. */
+const GIVE_BACK_ATTEMPTS = 3;
 const SECONDS_12_HOURS = 43_200;
 
 /**
@@ -188,7 +190,7 @@ export class Worker<Value> {
     } catch (error) {
       // What the broken off poll may have brought is asked for, so that it need not wait for the end of its lease.
       if (this.#isStopping)
-        await this.#receiver.receive({ ...asking, maxAttempts: 1 }, attemptId).then(
+        await this.#receiver.receive({ ...asking, maxAttempts: GIVE_BACK_ATTEMPTS }, attemptId).then(
           (messages) => this.#arrived(messages, max),
           () => undefined,
         );

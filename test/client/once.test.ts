@@ -140,3 +140,18 @@ it("goes on with a send that certainly did nothing, however late", async () => {
   });
   expect(await world.apogee.topic("t").send("a")).toMatchObject({ duplicate: false });
 });
+
+it("counts the time of a key from the first call of a batch on", async () => {
+  await using world = await open();
+  const error = { code: "STORE_UNAVAILABLE", detail: "x", retryable: true, effect: "unknown" };
+  world.wire.fail("/batch", async () => {
+    await world.clock.advance(200);
+    return Response.json({ results: [{ status: "error", error }] });
+  });
+  world.wire.fail("/batch", async () => {
+    await world.clock.advance(200);
+    return busy();
+  });
+  expect(await world.apogee.topic("t").sendBatch([{ body: "a" }])).toMatchObject([{ code: "SERVER_BUSY", effect: "unknown" }]);
+  expect(world.wire.count("/batch")).toBe(2);
+});

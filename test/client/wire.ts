@@ -38,6 +38,7 @@ export class Wire {
   readonly sent: Sent[] = [];
   readonly #inner: typeof fetch;
   #planned: Planned[] = [];
+  #storm: (sent: Sent) => Fault | undefined = () => undefined;
 
   constructor(inner: typeof fetch) {
     this.#inner = inner;
@@ -48,12 +49,25 @@ export class Wire {
     this.#planned.push({ matches: ({ path }) => path.split("?")[0]!.endsWith(pathEnd), fault, times, passing });
   }
 
+  /** Lets chance decide of each request whether it fails. */
+  storm(chance: (sent: Sent) => Fault | undefined): void {
+    this.#storm = chance;
+  }
+
   mend(): void {
     this.#planned = [];
+    this.#storm = () => undefined;
   }
 
   count(pathEnd: string): number {
     return this.sent.filter(({ path }) => path.split("?")[0]!.endsWith(pathEnd)).length;
+  }
+
+  #next(sent: Sent): Fault | undefined {
+    const planned = this.#planned.find(({ matches, times }) => times > 0 && matches(sent));
+    if (planned === undefined || planned.passing-- > 0) return undefined;
+    planned.times--;
+    return planned.fault;
   }
 
   readonly fetch: typeof fetch = async (input, init) => {
@@ -67,17 +81,18 @@ export class Wire {
       headers: request.headers,
     };
     this.sent.push(sent);
-    const planned = this.#planned.find(({ matches, times }) => times > 0 && matches(sent));
-    if (planned === undefined || planned.passing-- > 0) return this.#inner(request);
-    planned.times--;
-    const { fault } = planned;
+    const fault = this.#next(sent) ?? this.#storm(sent);
+    if (fault === undefined) return this.#inner(request);
     // A client that goes away does not undo what the broker has done.
     const pass = () =>
       this.#inner(request.url, { method: sent.method, headers: sent.headers, ...(text === "" ? {} : { body: text }) });
-    if (typeof fault === "function") return fault(pass);
-    if (fault === "unanswered" || fault === "lost") await pass();
-    if (fault === "hangs" || fault === "unanswered") return untilAborted(request.signal);
-    throw new TypeError("fetch failed", { cause: new Error("the connection broke") });
+    const fails = async (): Promise<Response> => {
+      if (typeof fault === "function") return fault(pass);
+      if (fault === "unanswered" || fault === "lost") await pass();
+      if (fault === "hangs" || fault === "unanswered") await untilAborted(request.signal);
+      throw new TypeError("fetch failed", { cause: new Error("the connection broke") });
+    };
+    return Promise.race([fails(), untilAborted(request.signal)]);
   };
 }
 

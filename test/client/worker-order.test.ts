@@ -127,3 +127,32 @@ it("gives back what waits behind a handler that a stop waits for, so that anothe
   expect(seen).toEqual(["a0", "a1", "a2", "a3", "a4", "a5"]);
   expect(attempts).toEqual([1, 1, 1, 1, 1]);
 });
+
+it("gives nothing of a group back before the acks of what was handled have been answered", async () => {
+  await using world = await open();
+  await sendGroups(world, ["a"], 2);
+  const ack = gate();
+  const second = gate();
+  world.wire.fail("/settle", (pass) => ack.opened.then(pass));
+  const seen: string[] = [];
+  const handle = async (message: ReceivedMessage): Promise<void> => {
+    seen.push(message.text());
+    if (message.text() === "a0" || seen.length > 2) return;
+    await second.opened;
+    throw new Error("not yet");
+  };
+  await using _ = world.apogee.consumer("g").run(handle, { onError: () => undefined });
+  await eventually(() => expect(world.wire.count("/settle")).toBe(1));
+  await eventually(() => expect(seen).toEqual(["a0", "a1"]));
+  second.open();
+  await world.clock.advance(0);
+  // An extension does not wait for the ack that hangs, and takes along whatever else there is to settle.
+  await world.clock.advance(42);
+  await eventually(() => expect(world.wire.count("/settle")).toBe(2));
+  const nacks = () => world.wire.sent.flatMap(({ body }) => body?.nacks ?? []);
+  expect(nacks()).toEqual([]);
+  ack.open();
+  await eventually(() => drained(world));
+  expect(nacks()).toHaveLength(1);
+  expect(seen).toEqual(["a0", "a1", "a1"]);
+});
