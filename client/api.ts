@@ -1,4 +1,5 @@
 import type { Answer, CallInput, CallOptions, MethodOf, Path } from "./call.ts";
+import { randomId } from "./random-id.ts";
 import type { Transport } from "./transport.ts";
 
 /** What every input may have, whatever the operation. */
@@ -22,7 +23,7 @@ export class Api {
   /** Makes a call. A POST carries an `Idempotency-Key`, so that it is done once, however often it is repeated. */
   call<P extends Path, M extends MethodOf<P>>(method: M, path: P, input: CallInput<P, M>): Promise<Answer<P, M>> {
     const { path: parameters = {}, query, body, signal, headers } = input as AnyInput;
-    const once: Record<string, string> = method === "post" ? { "idempotency-key": crypto.randomUUID() } : {};
+    const once: Record<string, string> = method === "post" ? { "idempotency-key": randomId() } : {};
     for (const [name, value] of Object.entries(headers ?? {})) once[name.toLowerCase()] = value;
     const waiting = (body ?? query) as { readonly waitSeconds?: number } | undefined;
     return this.transport.call({

@@ -1,6 +1,7 @@
 import type { components } from "./api-types.ts";
 import { ApogeeError } from "./apogee-error.ts";
 import { type BatchResult, errorsInPlace } from "./batch.ts";
+import { randomId } from "./random-id.ts";
 import { hasMadeKey } from "./send.ts";
 
 type WireEntry = components["schemas"]["Message"];
@@ -27,7 +28,7 @@ export class NumberedBatches {
   /** Sends entries and answers what became of each. Errors: as `send`. */
   async send(entries: readonly WireEntry[], send: Send): Promise<readonly BatchResult[]> {
     if (entries.length < 2 || !entries.every(isNumbered)) return send(entries);
-    const producer = this.#idle.pop() ?? { producerId: crypto.randomUUID(), next: 0 };
+    const producer = this.#idle.pop() ?? { producerId: randomId(), next: 0 };
     const { producerId, next } = producer;
     const results = [
       ...(await send(

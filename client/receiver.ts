@@ -1,4 +1,5 @@
 import type { components } from "./api-types.ts";
+import { randomId } from "./random-id.ts";
 import { ReceivedMessage } from "./received-message.ts";
 import type { Settler } from "./settlements.ts";
 import { type StandardSchema, validated } from "./standard-schema.ts";
@@ -48,7 +49,7 @@ export class Receiver<Value> {
    * Messages and their leases. What the schema does not accept is dead-lettered. An answer that was lost is asked for again, by the same
    * `attemptId`. Errors: `ApogeeError`; the reason of the signal.
    */
-  async receive(options: Receive, attemptId: string = crypto.randomUUID()): Promise<readonly ReceivedMessage<Value>[]> {
+  async receive(options: Receive, attemptId: string = randomId()): Promise<readonly ReceivedMessage<Value>[]> {
     const { max = 10, waitSeconds = 0, leaseSeconds, topics, signal, maxAttempts } = options;
     const { messages } = await this.#transport.call<{ messages: readonly WireReceived[] }>({
       method: "post",

@@ -1,6 +1,7 @@
 import type { components } from "./api-types.ts";
 import { encodeBody } from "./body.ts";
 import { type Duration, secondsOf } from "./duration.ts";
+import { randomId } from "./random-id.ts";
 import { type StandardSchema, validated } from "./standard-schema.ts";
 
 type WireEntry = components["schemas"]["Message"];
@@ -69,7 +70,7 @@ export async function entryOf<Body>(
     ...(delay === undefined ? {} : { delaySeconds: secondsOf(delay) }),
     ...(deliverAt === undefined ? {} : { deliverAt: instantOf(deliverAt) }),
     ...(typeof dedupKey === "string" ? { dedupKey } : {}),
-    ...(makesKey ? { dedupKey: crypto.randomUUID(), dedupWindowSeconds: RETRY_WINDOW_SECONDS } : {}),
+    ...(makesKey ? { dedupKey: randomId(), dedupWindowSeconds: RETRY_WINDOW_SECONDS } : {}),
     ...(dedupWindow === undefined ? {} : { dedupWindowSeconds: secondsOf(dedupWindow) }),
   };
   if (makesKey) madeKeys.add(entry);

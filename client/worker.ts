@@ -2,6 +2,7 @@ import { ApogeeError } from "./apogee-error.ts";
 import type { Clock } from "./clock.ts";
 import { LaneQueue } from "./lane-queue.ts";
 import { type Lease, LeaseKeeper, type LeaseLost } from "./lease-keeper.ts";
+import { randomId } from "./random-id.ts";
 import { type ReceivedMessage, reasonOf } from "./received-message.ts";
 import { RECEIVE_MAX, type Receiver, WAIT_SECONDS_MAX } from "./receiver.ts";
 import { backoffMs, DEFAULT_RETRY } from "./retry.ts";
@@ -180,7 +181,7 @@ export class Worker<Value> {
   async #poll(max: number): Promise<void> {
     this.#polls++;
     this.#asked += max;
-    const attemptId = crypto.randomUUID();
+    const attemptId = randomId();
     const { leaseSeconds, topics } = this.#options;
     const asking = { max, leaseSeconds, topics };
     try {

@@ -2,7 +2,7 @@ import { ByteReader } from "../bytes/byte-reader.ts";
 import { ByteWriter } from "../bytes/byte-writer.ts";
 import { keyFileKey, keyFileNamedBy } from "../keys.ts";
 import { KEY_HASH_MAX } from "../message/key-hash.ts";
-import type { Item } from "../ports/item-store.ts";
+import type { Change, Item, WriteOptions } from "../ports/item-store.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
 
 /**
@@ -58,6 +58,15 @@ export function keyFileOf(item: Item): KeyFile {
     throw new StoreCorrupt(`key file ${sk} does not decode`, { cause, key: { pk: item.pk, sk } });
   }
 }
+
+/** Whether it could not be read to be merged. */
+export const isSetAside = ({ d }: Item): boolean => d !== undefined;
+
+/** What sets a file aside. One that has gone meanwhile is not made anew. */
+export const SET_ASIDE: { readonly changes: readonly Change[]; readonly options: WriteOptions } = {
+  changes: [{ op: "set", name: "d", value: 1 }],
+  options: { when: [{ op: "exists", name: "x" }] },
+};
 
 export function encodeParts(parts: readonly KeyPart[], prefix: string): Uint8Array {
   const out = new ByteWriter(parts.length * (PART_BYTES_MAX + 16));

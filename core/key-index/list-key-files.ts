@@ -2,14 +2,14 @@ import { KEY_FILES_PK } from "../keys.ts";
 import type { Item, ItemStore } from "../ports/item-store.ts";
 import { StoreCorrupt } from "../ports/store-failures.ts";
 import { keyAfter } from "../store/every-item.ts";
-import { type KeyFile, keyFileOf } from "./key-file.ts";
+import { isSetAside, type KeyFile, keyFileOf } from "./key-file.ts";
 import { FILES_PER_PAGE } from "./key-index-limits.ts";
 
 /** `isSetAside`: it cannot be read, and is not merged ([d] in its item). */
 export type ListedFile = KeyFile & { readonly sk: string; readonly isSetAside: boolean };
 
 /** Errors: `StoreCorrupt`, which names the item. */
-export const listedFileOf = (item: Item): ListedFile => ({ ...keyFileOf(item), sk: item.sk, isSetAside: item.d !== undefined });
+export const listedFileOf = (item: Item): ListedFile => ({ ...keyFileOf(item), sk: item.sk, isSetAside: isSetAside(item) });
 
 /** Key files, and the damage of one that cannot be read. */
 export interface ListedFiles {

@@ -8,7 +8,7 @@ import type { RollSettings } from "../roller/roll-limits.ts";
 import { compareKeys, type KeyEntry, KeyWriter } from "../segments/key-section.ts";
 import type { StoreDependencies } from "../store/store-dependencies.ts";
 import { KeyCursor } from "./key-cursor.ts";
-import { type KeyFile, keyFileItem } from "./key-file.ts";
+import { type KeyFile, keyFileItem, SET_ASIDE } from "./key-file.ts";
 import {
   ENTRIES_PER_PAUSE,
   LEVELS_MAX,
@@ -176,13 +176,11 @@ async function merged(
   }
 }
 
-/** A file that has gone meanwhile is not made anew by its mark. */
 async function orSetAside<T>({ items }: MergeDependencies, { sk }: ListedFile, read: T | Promise<T>): Promise<T> {
   try {
     return await read;
   } catch (error) {
-    if (StoreCorrupt.is(error))
-      await items.update(inputKey(sk), [{ op: "set", name: "d", value: 1 }], { when: [{ op: "exists", name: "x" }] });
+    if (StoreCorrupt.is(error)) await items.update(inputKey(sk), SET_ASIDE.changes, SET_ASIDE.options);
     throw error;
   }
 }

@@ -2,10 +2,11 @@ import { LRUCache } from "lru-cache";
 import { queuePk } from "../keys.ts";
 import type { Clock } from "../ports/clock.ts";
 import { growingTo } from "../store/growing-to.ts";
-import { firstStored, type StoredLog, type StoredPlace } from "./first-stored.ts";
+import { firstStored, type StoredLog } from "./first-stored.ts";
 import { QUEUE_ENDS_MAX } from "./log-limits.ts";
 import type { Queue } from "./queue.ts";
 import { horizonMs } from "./retention.ts";
+import type { StoredPlace } from "./stored-place.ts";
 
 /**
  * The first messages of queues by time. The first message that is kept stays the first one until it has expired, since the horizon never

@@ -5,6 +5,7 @@ import type { BlockPages } from "./block-pages.ts";
 import { firstFrom } from "./first-from.ts";
 import type { QueueName } from "./queue.ts";
 import { firstStoredAt, isWholeBlock, storedAtMsOf } from "./slices.ts";
+import type { StoredPlace } from "./stored-place.ts";
 
 export interface StoredSearch {
   /** Epoch ms. */
@@ -14,14 +15,6 @@ export interface StoredSearch {
   readonly startAt: number;
   /** Blocks read by one query. */
   readonly pageSize: number;
-}
-
-/** An offset, and where the block or the run of a segment that holds it begins. */
-export interface StoredPlace {
-  readonly offset: number;
-  readonly base: number;
-  /** When the message was stored, or a time before that. `undefined` where what was read of its block is damaged. */
-  readonly storedAtMs: number | undefined;
 }
 
 /** What a queue is stored in. */

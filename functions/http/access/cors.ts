@@ -7,6 +7,7 @@ const METHODS = "GET, HEAD, PUT, PATCH, POST, DELETE";
 /** Headers that pages may read besides those that every page may. */
 const READABLE = [
   "Allow",
+  "Date",
   "ETag",
   "Idempotency-Replayed",
   "Location",
