@@ -21,6 +21,7 @@ export class Output {
   /** Of text on standard error. */
   readonly noteColours: Colours;
   readonly #parts: OutputParts;
+  #redrawn: Redrawn | undefined;
 
   constructor(parts: OutputParts) {
     this.#parts = parts;
@@ -48,6 +49,7 @@ export class Output {
   lists<T extends object>(columns: readonly Column<T>[], empty: string): (items: readonly T[]) => Promise<void> {
     const { stdout } = this.#parts;
     const redrawn = stdout.isTTY ? new Redrawn(() => stdout.rows ?? Number.POSITIVE_INFINITY) : undefined;
+    this.#redrawn = redrawn;
     let isFirst = true;
     return async (items) => {
       if (this.isJson) return this.list(items, columns, empty);
@@ -81,7 +83,9 @@ export class Output {
 
   /** A line for people, on standard error. */
   note(line: string): void {
-    this.#parts.stderr.write(`${line}\n`);
+    const { stderr } = this.#parts;
+    stderr.write(`${line}\n`);
+    if (stderr.isTTY) this.#redrawn?.leave();
   }
 
   get #look(): TableLook {

@@ -15,6 +15,11 @@ export class Redrawn {
     this.#rows = rows;
   }
 
+  /** Something else was written below: the next lines begin under it. */
+  leave(): void {
+    this.#drawn = 0;
+  }
+
   /** What is to be written for these lines. */
   next(lines: readonly string[]): string {
     const room = Math.max(this.#rows() - 1, 1);

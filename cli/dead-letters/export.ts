@@ -8,15 +8,15 @@ import { writeWhole } from "../whole-file.ts";
 
 const PAGE = 1_000;
 
-type Write = (line: string) => Promise<unknown>;
+type Write = (lines: string) => Promise<unknown>;
 
 /** Writes a line of JSON for each dead letter. Errors: a `VerbFailure` for a file that cannot be written; as `confirm` for one there is. */
 export async function exportDeadLetters(cli: Cli, group: string, path: string | undefined): Promise<void> {
-  if (path === undefined) return exportWith(cli, group, (line) => cli.output.raw(line));
+  if (path === undefined) return exportWith(cli, group, (lines) => cli.output.raw(lines));
   if (await isThere(path)) await cli.confirm({ loss: `${path} will be replaced.`, name: basename(path) });
   const signal = cli.interruption();
   try {
-    await writeWhole(path, (file: FileHandle) => exportWith(cli, group, (line) => file.write(line), signal));
+    await writeWhole(path, (file: FileHandle) => exportWith(cli, group, (lines) => file.appendFile(lines), signal));
   } catch (error) {
     if (signal.aborted) cli.output.note(`${path} was not written.`);
     const { errno, message } = error as NodeJS.ErrnoException;

@@ -37,12 +37,11 @@ export async function redrive(cli: Cli, group: string, options: RedriveOptions):
     if (!begun.complete) cli.output.note("There was no time to look at all of them: it may be more.");
     return;
   }
-  const again = `apogee dlq redrive ${group} --job ${begun.jobId}`;
-  const job = options.detach ? begun : await follow(cli, begun, { apogee, group, signal });
-  if (signal.aborted && job.state === "RUNNING")
-    return cli.output.note(`The redrive goes on at the broker. To look at it again: ${again}`);
+  const again = `The redrive goes on at the broker. To look at it again: apogee dlq redrive ${group} --job ${begun.jobId}`;
+  const job = options.detach ? begun : await follow(cli, begun, { apogee, group, signal, again });
+  if (signal.aborted && job.state === "RUNNING") return cli.output.note(again);
   await cli.output.thing(job);
-  if (job.state === "RUNNING") return cli.output.note(`To look at it again: ${again}`);
+  if (job.state === "RUNNING") return cli.output.note(again);
   judge(cli, job, { group, ids: options.ids });
 }
 
@@ -77,10 +76,12 @@ interface Followed {
   readonly apogee: Apogee;
   readonly group: string;
   readonly signal: AbortSignal;
+  /** Says how to look at it again. */
+  readonly again: string;
 }
 
 /** Looks at a job until it is over or Ctrl-C comes, and shows how far it is. Answers the job as it was last seen. */
-async function follow(cli: Cli, begun: Job, { apogee, group, signal }: Followed): Promise<Job> {
+async function follow(cli: Cli, begun: Job, { apogee, group, signal, again }: Followed): Promise<Job> {
   // What the job has looked at before is not counted: the rate is that of now.
   const progress = cli.progress("dead letters looked at", begun.remaining);
   let job = begun;
@@ -92,7 +93,9 @@ async function follow(cli: Cli, begun: Job, { apogee, group, signal }: Followed)
       job = next;
     }
   } catch (error) {
-    if (!signal.aborted) throw error;
+    if (signal.aborted) return job;
+    cli.output.note(again);
+    throw error;
   } finally {
     progress.end();
   }

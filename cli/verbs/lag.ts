@@ -5,7 +5,7 @@ import { systemClock } from "../../client/clock.ts";
 import { type Duration, secondsOf } from "../../client/duration.ts";
 import type { Cli } from "../cli.ts";
 import { EXIT } from "../exit-codes.ts";
-import { failureLine } from "../failures.ts";
+import { failureLine, UsageFailure } from "../failures.ts";
 import { type GroupLag, groupLag, lagOfGroups } from "../lags.ts";
 import type { Column } from "../table.ts";
 import { duration } from "../values.ts";
@@ -63,10 +63,12 @@ export const defineLag: Define = (command, cli) => {
     .argument("[group]")
     .option("--watch [time]", `show it again, every ${WATCH_SECONDS} seconds or so often as this says`, duration)
     .action(async (group: string | undefined, { watch }: LagOptions) => {
+      const everySeconds = watch === undefined ? undefined : secondsOf(watch === true ? WATCH_SECONDS : watch);
+      if (everySeconds === 0) throw new UsageFailure("--watch takes a time between two looks.");
       const apogee = await cli.connect();
       const show = group === undefined ? showGroups(cli, apogee) : showGroup(cli, apogee, group);
-      if (watch === undefined) await show();
-      else await repeat(cli, show, secondsOf(watch === true ? WATCH_SECONDS : watch));
+      if (everySeconds === undefined) await show();
+      else await repeat(cli, show, everySeconds);
     });
 };
 
@@ -103,7 +105,7 @@ async function repeat(cli: Cli, show: Show, seconds: number): Promise<void> {
   const signal = cli.interruption(EXIT.done);
   for (let isFirst = true; !signal.aborted; isFirst = false) {
     try {
-      await show({ signal, at: new Date().toISOString() });
+      await show({ signal, at: new Date(systemClock.now()).toISOString() });
     } catch (error) {
       if (isFirst || signal.aborted || !ApogeeError.is(error) || !error.retryable) throw error;
       cli.output.note(`${cli.output.noteColours.bad("apogee:")} ${failureLine(error, cli.endpoint)}`);

@@ -27,6 +27,7 @@ test("the lag of all groups, and of one by topic and queue", async () => {
   expect(rows[2]).toMatch(/^all +10 +0 +0 +\d+s +- +-$/);
   expect((await broker.run(["lag"])).out).toMatch(/^GROUP .*\nbilling +10 +0 +0 +\d+s +0 +no\nidle +0 +0 +0 +- +0 +no\n$/);
   expect(await broker.run(["lag", "nobody"])).toMatchObject({ code: 4, out: "" });
+  expect(await broker.run(["lag", "--watch", "0"])).toMatchObject({ code: 2, out: "" });
 });
 
 test("a group with more queues than one answer has is shown whole", async () => {

@@ -97,6 +97,13 @@ describe("lines that are drawn again", () => {
     ]);
   });
 
+  it("begin anew below something else", () => {
+    const redrawn = new Redrawn(() => 24);
+    redrawn.next(["a", "b"]);
+    redrawn.leave();
+    expect(redrawn.next(["c"])).not.toMatch(/\d+A/);
+  });
+
   it("are cut to the height of the terminal", () => {
     expect(drawn(4, ["a", "b", "c", "d", "e"], ["f"])).toEqual([
       "^[?7l\ra^[K\nb^[K\n3 more lines^[K\n^[J^[?7h",
