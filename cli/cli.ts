@@ -36,6 +36,7 @@ export class Cli {
   readonly #options: () => CommonOptions;
   readonly #interruption = new AbortController();
   #endsByItself = false;
+  #interruptedExitCode: ExitCode = EXIT.interrupted;
 
   constructor(parts: CliParts, options: () => CommonOptions) {
     const { stdout, stderr, environment, stdin } = parts;
@@ -71,14 +72,23 @@ export class Cli {
     return new Progress({ stream: this.#parts.stderr, now: this.#parts.now, what, total });
   }
 
-  /** From now on the first Ctrl-C aborts this, and the verb ends by itself. Without it, Ctrl-C ends the process at once. */
-  interruption(): AbortSignal {
+  /**
+   * From now on the first Ctrl-C aborts this, and the verb ends by itself. Without it, Ctrl-C ends the process at once. A verb that goes on
+   * until it is told to end names another exit code.
+   */
+  interruption(exitCode: ExitCode = EXIT.interrupted): AbortSignal {
     this.#endsByItself = true;
+    this.#interruptedExitCode = exitCode;
     return this.#interruption.signal;
   }
 
   get isInterrupted(): boolean {
     return this.#interruption.signal.aborted;
+  }
+
+  /** How the process ends after Ctrl-C. */
+  get interruptedExitCode(): ExitCode {
+    return this.#interruptedExitCode;
   }
 
   /** Answers whether the verb ends by itself. */

@@ -1,8 +1,8 @@
-import { randomUUID } from "node:crypto";
-import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, readFile, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { UsageFailure } from "./failures.ts";
+import { writeWhole } from "./whole-file.ts";
 
 /** Where a broker is, and what opens it. */
 export interface Context {
@@ -51,20 +51,7 @@ function parsed(text: string, path: string): Contexts {
 export async function writeContexts(path: string, contexts: Contexts): Promise<void> {
   const folder = dirname(path);
   await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
-  const written = join(folder, `.${randomUUID()}.json`);
-  try {
-    const file = await open(written, "wx", FILE_MODE);
-    try {
-      await file.writeFile(`${JSON.stringify(contexts, undefined, 2)}\n`);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(written, path);
-  } catch (error) {
-    await rm(written, { force: true });
-    throw error;
-  }
+  await writeWhole(path, (file) => file.writeFile(`${JSON.stringify(contexts, undefined, 2)}\n`), FILE_MODE);
 }
 
 /** Permission bits of the file; `undefined` where there is none. */

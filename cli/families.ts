@@ -24,6 +24,31 @@ export const FAMILIES: readonly Family[] = [
     load: async () => (await import("./verbs/receive.ts")).defineReceive,
   },
   {
+    name: "lag",
+    summary: "how far consumer groups are behind",
+    load: async () => (await import("./verbs/lag.ts")).defineLag,
+  },
+  {
+    name: "reset",
+    summary: "move a group to another place in a topic",
+    load: async () => (await import("./verbs/reset.ts")).defineReset,
+  },
+  {
+    name: "dlq",
+    summary: "look at dead letters, deliver them again, delete them",
+    load: async () => (await import("./verbs/dlq.ts")).defineDlq,
+  },
+  {
+    name: "scheduled",
+    summary: "list, cancel and move delayed messages",
+    load: async () => (await import("./verbs/scheduled.ts")).defineScheduled,
+  },
+  {
+    name: "tx",
+    summary: "list transactions, end them, receive checks",
+    load: async () => (await import("./verbs/tx.ts")).defineTx,
+  },
+  {
     name: "context",
     summary: "remember endpoints and API keys by name",
     load: async () => (await import("./verbs/context.ts")).defineContext,

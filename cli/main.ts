@@ -28,9 +28,9 @@ async function run({ command, cli, verb }: Program): Promise<ExitCode> {
   }
   try {
     await command.parseAsync([...args], { from: "user" });
-    return cli.isInterrupted ? EXIT.interrupted : cli.exitCode;
+    return cli.isInterrupted ? cli.interruptedExitCode : cli.exitCode;
   } catch (error) {
-    if (cli.isInterrupted) return EXIT.interrupted;
+    if (cli.isInterrupted) return cli.interruptedExitCode;
     // Commander has said what is wrong.
     if (error instanceof CommanderError) {
       if (error.code === "commander.unknownOption" && verb() === undefined)

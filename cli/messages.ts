@@ -4,8 +4,9 @@ import type { Colours } from "./colours.ts";
 export interface ShownMessage {
   readonly messageId: string;
   readonly topic: string;
-  readonly queueId: number;
-  readonly offset: string;
+  /** Its place, once it has one. */
+  readonly queueId?: number;
+  readonly offset?: string;
   readonly tag: string | null;
   readonly keys: readonly string[];
   readonly properties: Readonly<Record<string, string>>;
@@ -17,11 +18,15 @@ export interface ShownMessage {
 }
 
 /** A faint line of what is known of the message, and its body below. */
-export function messageText(message: ShownMessage, { faint }: Colours): string {
+export const messageText = (message: ShownMessage, { faint }: Colours): string =>
+  `${faint(factsLine(message))}\n${bodyText(message)}\n`;
+
+/** What is known of the message beside its body, on one line. */
+export function factsLine(message: ShownMessage): string {
   const { messageId, topic, queueId, offset, tag, keys, properties, messageGroup, storedAt, attempt = 1 } = message;
   const facts = [
     messageId,
-    `${topic}/${queueId}@${offset}`,
+    queueId === undefined ? topic : `${topic}/${queueId}@${offset}`,
     storedAt,
     ...(tag === null ? [] : [`tag=${tag}`]),
     ...keys.map((key) => `key=${key}`),
@@ -29,14 +34,16 @@ export function messageText(message: ShownMessage, { faint }: Colours): string {
     ...Object.entries(properties).map(([name, value]) => `${name}=${value}`),
     ...(attempt > 1 ? [`attempt=${attempt}`] : []),
   ];
-  return `${faint(facts.map(printable).join("  "))}\n${bodyText(message)}\n`;
+  return facts.map(printable).join("  ");
 }
 
-const bodyText = ({ body, bodyEncoding }: ShownMessage): string =>
+/** What people see of a body. */
+export const bodyText = ({ body, bodyEncoding }: Pick<ShownMessage, "body" | "bodyEncoding">): string =>
   bodyEncoding === "base64" ? `base64:${body}` : body.replace(CONTROLS, escaped);
 
 /** What moves the cursor or changes the terminal: a sender must not. Tabs and newlines stay. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: These are what is looked for.
 const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
 const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
-const printable = (text: string): string => text.replace(CONTROLS, escaped).replace(/[\t\n]/g, escaped);
+/** Text on one line that cannot move the cursor. */
+export const printable = (text: string): string => text.replace(CONTROLS, escaped).replace(/[\t\n]/g, escaped);

@@ -1,9 +1,10 @@
 import { once } from "node:events";
 import type { Writable } from "node:stream";
 import { type Colours, type ColourTarget, coloursFor } from "./colours.ts";
+import { Redrawn } from "./redrawn.ts";
 import { type Column, recordText, type TableLook, tableText } from "./table.ts";
 
-export type OutputStream = Writable & ColourTarget & { readonly columns?: number };
+export type OutputStream = Writable & ColourTarget & { readonly columns?: number; readonly rows?: number };
 
 export interface OutputParts {
   readonly stdout: OutputStream;
@@ -20,6 +21,7 @@ export class Output {
   /** Of text on standard error. */
   readonly noteColours: Colours;
   readonly #parts: OutputParts;
+  #redrawn: Redrawn | undefined;
 
   constructor(parts: OutputParts) {
     this.#parts = parts;
@@ -43,9 +45,29 @@ export class Output {
     else this.note(empty);
   }
 
+  /** The same list again and again: on a terminal each takes the place of the one before, and elsewhere it follows it after an empty line. */
+  lists<T extends object>(columns: readonly Column<T>[], empty: string): (items: readonly T[]) => Promise<void> {
+    const { stdout } = this.#parts;
+    const redrawn = stdout.isTTY ? new Redrawn(() => stdout.rows ?? Number.POSITIVE_INFINITY) : undefined;
+    this.#redrawn = redrawn;
+    let isFirst = true;
+    return async (items) => {
+      if (this.isJson) return this.list(items, columns, empty);
+      const text = items.length === 0 ? `${empty}\n` : tableText(columns, items, this.#look);
+      if (redrawn) await this.#write(redrawn.next(text.trimEnd().split("\n")));
+      else await this.#write(isFirst ? text : `\n${text}`);
+      isFirst = false;
+    };
+  }
+
   /** The next of a stream: a JSON document on one line, or text for people, which ends with a newline. */
   async next(item: object, text: (colours: Colours) => string): Promise<void> {
     await this.#write(this.isJson ? `${JSON.stringify(item)}\n` : text(this.colours));
+  }
+
+  /** Data that is text already, such as lines of JSON whether or not --json was given. */
+  async raw(text: string): Promise<void> {
+    await this.#write(text);
   }
 
   /** What was deleted, by what it was known by. */
@@ -61,7 +83,9 @@ export class Output {
 
   /** A line for people, on standard error. */
   note(line: string): void {
-    this.#parts.stderr.write(`${line}\n`);
+    const { stderr } = this.#parts;
+    stderr.write(`${line}\n`);
+    if (stderr.isTTY) this.#redrawn?.leave();
   }
 
   get #look(): TableLook {

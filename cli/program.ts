@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { Cli, type CliParts, type CommonOptions } from "./cli.ts";
 import { wantsColours } from "./colours.ts";
+import { completeNames } from "./complete-names.ts";
 import { UsageFailure } from "./failures.ts";
 import { FAMILIES } from "./families.ts";
 import { examples } from "./verb.ts";
@@ -47,7 +48,7 @@ export async function createProgram(parts: CliParts, args: readonly string[], en
     if (args[0] === COMPLETE) await define();
     else command.hook("preSubcommand", (_, named) => (named === family ? define() : undefined));
   }
-  await addCompletion(command, args);
+  await addCompletion(command, args, parts.environment);
   command.hook("preSubcommand", (_, named) => {
     verb = named.name();
   });
@@ -86,10 +87,11 @@ function addServerVerbs(command: Command): void {
 }
 
 /** Its library is read when a script or a completion is asked for. */
-async function addCompletion(command: Command, args: readonly string[]): Promise<void> {
+async function addCompletion(command: Command, args: readonly string[], environment: NodeJS.ProcessEnv): Promise<void> {
   if (args.includes(SHELLS) || args[0] === COMPLETE) {
     const { default: tab } = await import("@bomb.sh/tab/commander");
-    tab(command, { completionCommandName: SHELLS });
+    const completion = tab(command, { completionCommandName: SHELLS });
+    if (args[0] === COMPLETE) await completeNames(command, completion, { words: args.slice(2), environment });
     const shells = command.commands.find((one) => one.name() === SHELLS);
     if (shells)
       examples(shells, [

@@ -1,5 +1,6 @@
 import { terminalColumns } from "terminal-columns";
 import type { Paint } from "./colours.ts";
+import { printable } from "./messages.ts";
 
 /** A column: its heading, and what it shows of an item. */
 export interface Column<T> {
@@ -42,27 +43,26 @@ export function recordText(record: object, { width, heading }: TableLook): strin
     .join("");
 }
 
+/** Senders choose much of what stands in cells: nothing of it moves the cursor. */
 function tableLines(
-  rows: readonly (readonly string[])[],
+  cells: readonly (readonly string[])[],
   columns: readonly { readonly align?: "right" }[],
   width = Number.POSITIVE_INFINITY,
 ): readonly string[] {
+  const rows = cells.map((row) => row.map((cell) => printable(cell.replace(/\s*\n\s*/g, " "))));
   const widths = columns.map((_, index) => Math.max(...rows.map((row) => row[index]?.length ?? 0)));
   const total = widths.reduce((sum, one) => sum + one + GAP, -GAP);
   const widest = widths.indexOf(Math.max(...widths));
   const left = width - (total - (widths[widest] ?? 0));
   const wraps = total > width && left >= WRAPPED_MIN;
-  const text = terminalColumns(
-    rows.map((row) => row.map((cell) => cell.replace(/\s*\n\s*/g, " "))),
-    {
-      stdoutColumns: Number.POSITIVE_INFINITY,
-      columns: columns.map(({ align }, index) => {
-        const isLast = index === columns.length - 1;
-        const padding = isLast ? 0 : GAP;
-        const content = wraps && index === widest ? left : (widths[index] ?? 0);
-        return { width: Math.max(content, 1), align: align ?? ("left" as const), paddingRight: padding };
-      }),
-    },
-  );
+  const text = terminalColumns(rows, {
+    stdoutColumns: Number.POSITIVE_INFINITY,
+    columns: columns.map(({ align }, index) => {
+      const isLast = index === columns.length - 1;
+      const padding = isLast ? 0 : GAP;
+      const content = wraps && index === widest ? left : (widths[index] ?? 0);
+      return { width: Math.max(content, 1), align: align ?? ("left" as const), paddingRight: padding };
+    }),
+  });
   return text.split("\n").map((line) => line.trimEnd());
 }

@@ -1,6 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import { beforeAll, expect, test } from "vitest";
+import { FAMILIES } from "../../cli/families.ts";
 import { brokerForTests, ended, runCli, spawnCli } from "./run-cli.ts";
 
 const broker = brokerForTests();
@@ -15,9 +17,9 @@ test("help comes on standard output, examples first, and the bare word shows it 
   expect(bare).toMatchObject({ code: 0, err: "" });
   expect(await runCli(["--help"])).toEqual(bare);
   expect(bare.out).toMatch(/^Examples:\n {2}apogee start/);
-  for (const verb of ["start", "backup", "topic", "group", "subscribe", "send", "receive", "context", "doctor", "completion"])
+  for (const verb of ["start", "backup", ...FAMILIES.map(({ name }) => name), "completion"])
     expect(bare.out).toMatch(new RegExp(`^  ${verb} `, "m"));
-  for (const command of [["topic"], ["topic", "create"], ["send"], ["completion"]]) {
+  for (const command of [["topic"], ["topic", "create"], ["send"], ["lag"], ["dlq", "redrive"], ["completion"]]) {
     const help = await runCli(["help", ...command]);
     expect(help).toMatchObject({ code: 0, err: "" });
     expect(help.out).toMatch(new RegExp(`^Examples:\n.*apogee ${command.join(" ")}`));
@@ -100,4 +102,31 @@ test("a shell gets the verbs and options that begin so", async () => {
   expect(await complete("rec")).toContain("receive");
   expect(await complete("topic", "")).toEqual(expect.arrayContaining(["ls", "get", "create", "set", "rm"]));
   expect(await complete("send", "--t")).toContain("--tag");
+});
+
+test("a shell gets the broker's topics and groups that begin so, and nothing where there is no broker", async () => {
+  await broker.json("subscribe", "create", "mailer", "orders");
+  const environment = { APOGEE_ENDPOINT: broker.url };
+  const complete = async (words: readonly string[], where: Readonly<Record<string, string>> = environment) => {
+    const { code, out, err } = await runCli(["complete", "--", ...words], { environment: where });
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    return out
+      .trim()
+      .split("\n")
+      .map((line) => line.split("\t")[0])
+      .filter((line) => line !== ":4");
+  };
+  expect(await complete(["topic", "get", "o"])).toEqual(["orders"]);
+  expect(await complete(["topic", "get", "x"])).toEqual([]);
+  expect(await complete(["lag", "mai"])).toEqual(["mailer"]);
+  // Options and their values are not arguments.
+  expect(await complete(["reset", "--to", "1h", "--upper", "mailer", ""])).toEqual(["orders"]);
+  expect(await complete(["send", "--endpoint", broker.url, "or"], {})).toEqual(["orders"]);
+  expect(await complete(["topic", "get", "o"], { APOGEE_ENDPOINT: "http://localhost:4" })).toEqual([]);
+  // It takes the call and never answers.
+  const silent = createServer();
+  await once(silent.listen(0), "listening");
+  const { port } = silent.address() as AddressInfo;
+  expect(await complete(["topic", "get", "o"], { APOGEE_ENDPOINT: `http://localhost:${port}` })).toEqual([]);
+  silent.close();
 });

@@ -1,7 +1,8 @@
 import { PassThrough } from "node:stream";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, test } from "vitest";
 import { confirm } from "../../cli/confirm.ts";
 import { Progress } from "../../cli/progress.ts";
+import { Redrawn } from "../../cli/redrawn.ts";
 import { tableText } from "../../cli/table.ts";
 
 const terminal = () => Object.assign(new PassThrough(), { isTTY: true });
@@ -80,4 +81,38 @@ describe("a table", () => {
     expect(wrapped.join(" ").match(/word/g)).toHaveLength(20);
     expect(wrapped[1]).toMatch(/^word .* 7$/);
   });
+});
+
+describe("lines that are drawn again", () => {
+  const drawn = (rows: number, ...looks: readonly (readonly string[])[]) => {
+    const redrawn = new Redrawn(() => rows);
+    return looks.map((lines) => redrawn.next(lines).replaceAll("\u001b", "^"));
+  };
+
+  it("take the place of those before, line by line, so that nothing is blank in between", () => {
+    expect(drawn(24, ["a", "b"], ["c"], ["d"])).toEqual([
+      "^[?7l\ra^[K\nb^[K\n^[J^[?7h",
+      "^[?7l\r^[2Ac^[K\n^[J^[?7h",
+      "^[?7l\r^[1Ad^[K\n^[J^[?7h",
+    ]);
+  });
+
+  it("begin anew below something else", () => {
+    const redrawn = new Redrawn(() => 24);
+    redrawn.next(["a", "b"]);
+    redrawn.leave();
+    expect(redrawn.next(["c"])).not.toMatch(/\d+A/);
+  });
+
+  it("are cut to the height of the terminal", () => {
+    expect(drawn(4, ["a", "b", "c", "d", "e"], ["f"])).toEqual([
+      "^[?7l\ra^[K\nb^[K\n3 more lines^[K\n^[J^[?7h",
+      "^[?7l\r^[3Af^[K\n^[J^[?7h",
+    ]);
+  });
+});
+
+test("no cell of a table moves the cursor", () => {
+  const columns = [{ heading: "tag", cell: (tag: string) => tag }];
+  expect(tableText(columns, ["\u001b[31mred"], { width: undefined, heading: (text) => text })).toBe("TAG\n\\u001b[31mred\n");
 });
