@@ -36,6 +36,7 @@ export class Cli {
   readonly #options: () => CommonOptions;
   readonly #interruption = new AbortController();
   #endsByItself = false;
+  #interruptedAs: ExitCode | undefined;
 
   constructor(parts: CliParts, options: () => CommonOptions) {
     const { stdout, stderr, environment, stdin } = parts;
@@ -71,7 +72,7 @@ export class Cli {
     return new Progress({ stream: this.#parts.stderr, now: this.#parts.now, what, total });
   }
 
-  /** From now on the first Ctrl-C aborts this, and the verb ends by itself. Without it, Ctrl-C ends the process at once. */
+  /** From now on the first Ctrl-C or SIGTERM aborts this, and the verb ends by itself. Without it, they end the process at once. */
   interruption(): AbortSignal {
     this.#endsByItself = true;
     return this.#interruption.signal;
@@ -81,9 +82,15 @@ export class Cli {
     return this.#interruption.signal.aborted;
   }
 
+  /** How the process ends if the verb was interrupted. */
+  get interruptedAs(): ExitCode | undefined {
+    return this.#interruptedAs;
+  }
+
   /** Answers whether the verb ends by itself. */
-  interrupt(): boolean {
+  interrupt(as: ExitCode): boolean {
     const endsByItself = this.#endsByItself && !this.isInterrupted;
+    this.#interruptedAs ??= as;
     this.#interruption.abort();
     return endsByItself;
   }

@@ -24,6 +24,14 @@ export const FAMILIES: readonly Family[] = [
     load: async () => (await import("./verbs/receive.ts")).defineReceive,
   },
   {
+    name: "consume",
+    summary: "run a command for each message of a group",
+    load: async () => (await import("./verbs/consume.ts")).defineConsume,
+  },
+  { name: "tail", summary: "follow a topic", load: async () => (await import("./verbs/tail.ts")).defineTail },
+  { name: "read", summary: "read a topic to its end", load: async () => (await import("./verbs/read.ts")).defineRead },
+  { name: "find", summary: "find messages by key or id", load: async () => (await import("./verbs/find.ts")).defineFind },
+  {
     name: "context",
     summary: "remember endpoints and API keys by name",
     load: async () => (await import("./verbs/context.ts")).defineContext,

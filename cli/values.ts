@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "commander";
+import { systemClock } from "../client/clock.ts";
 import { type Duration, secondsOf } from "../client/duration.ts";
 
 /** Reads the value of an option. Errors: commander's `InvalidArgumentError`, which says what the option wants. */
@@ -30,6 +31,16 @@ export const instant: Read<Date> = (text) => {
   const time = new Date(/^\d+$/.test(text) ? Number(text) : text);
   if (!Number.isNaN(time.getTime())) return time;
   throw new InvalidArgumentError("It takes a time such as 2030-01-31T12:00:00Z, or epoch milliseconds.");
+};
+
+/** A time, or how long ago it is. */
+export const moment: Read<Date> = (text) => {
+  if (/^[\d.]+(ms|s|m|h|d)$/.test(text)) return new Date(systemClock.now() - secondsOf(duration(text)) * 1_000);
+  try {
+    return instant(text);
+  } catch {
+    throw new InvalidArgumentError("It takes a time such as 2030-01-31T12:00:00Z, or how long ago, such as 1h.");
+  }
 };
 
 export const yesOrNo: Read<boolean> = (text) => {

@@ -1,8 +1,8 @@
-import type { Command } from "commander";
 import type { components } from "../../client/api-types.ts";
 import { ApogeeError } from "../../client/apogee-error.ts";
 import { refuseExisting } from "../create.ts";
 import { UsageFailure } from "../failures.ts";
+import { type FilterOptions, filtering, oneFilter } from "../filters.ts";
 import type { Column } from "../table.ts";
 import { instant } from "../values.ts";
 import { type Define, examples, subcommand } from "../verb.ts";
@@ -16,19 +16,9 @@ const COLUMNS: readonly Column<Schemas["Subscription"]>[] = [
   { heading: "updated", cell: ({ updatedAt }) => updatedAt },
 ];
 
-interface FilterOptions {
-  readonly tag?: string;
-  readonly filter?: string;
-}
-
-const filtering = (command: Command): Command =>
-  command
-    .option("--tag <expression>", "only messages with these tags, such as 'created || paid'; * for all")
-    .option("--filter <sql>", 'only messages whose properties match, such as "amount > 100"');
-
 /** Errors: a `UsageFailure` for two filters. */
-function filterOf({ tag, filter }: FilterOptions): Schemas["Filter"] | undefined {
-  if (tag !== undefined && filter !== undefined) throw new UsageFailure("--tag and --filter are two filters: give one of them.");
+function filterOf(options: FilterOptions): Schemas["Filter"] | undefined {
+  const { tag, filter } = oneFilter(options);
   if (filter !== undefined) return { type: "SQL92", expression: filter };
   return tag === undefined ? undefined : { type: "TAG", expression: tag };
 }
