@@ -32,6 +32,11 @@ export const FAMILIES: readonly Family[] = [
   { name: "read", summary: "read a topic to its end", load: async () => (await import("./verbs/read.ts")).defineRead },
   { name: "find", summary: "find messages by key or id", load: async () => (await import("./verbs/find.ts")).defineFind },
   {
+    name: "bench",
+    summary: "measure how fast messages are sent and received",
+    load: async () => (await import("./verbs/bench.ts")).defineBench,
+  },
+  {
     name: "context",
     summary: "remember endpoints and API keys by name",
     load: async () => (await import("./verbs/context.ts")).defineContext,

@@ -15,7 +15,23 @@ test("help comes on standard output, examples first, and the bare word shows it 
   expect(bare).toMatchObject({ code: 0, err: "" });
   expect(await runCli(["--help"])).toEqual(bare);
   expect(bare.out).toMatch(/^Examples:\n {2}apogee start/);
-  for (const verb of ["start", "backup", "topic", "group", "subscribe", "send", "receive", "context", "doctor", "completion"])
+  for (const verb of [
+    "start",
+    "backup",
+    "topic",
+    "group",
+    "subscribe",
+    "send",
+    "receive",
+    "consume",
+    "tail",
+    "read",
+    "find",
+    "bench",
+    "context",
+    "doctor",
+    "completion",
+  ])
     expect(bare.out).toMatch(new RegExp(`^  ${verb} `, "m"));
   for (const command of [["topic"], ["topic", "create"], ["send"], ["completion"]]) {
     const help = await runCli(["help", ...command]);
