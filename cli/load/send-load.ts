@@ -21,7 +21,7 @@ export interface SendLoad {
   /** Told of every message that was stored. */
   readonly measure: Measure;
   readonly advance: (messages: number) => void;
-  /** Told of every message that failed, and may succeed another time. */
+  /** Told of every call and every message of a batch that failed, and may succeed another time. */
   readonly failed: (error: ApogeeError) => void;
 }
 

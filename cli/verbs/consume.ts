@@ -18,7 +18,7 @@ interface ConsumeOptions {
   readonly topics?: readonly string[];
   readonly lease?: Duration;
   readonly rejectCode?: readonly number[];
-  readonly max: number;
+  readonly max?: number;
   readonly untilEmpty?: boolean;
 }
 
@@ -60,7 +60,7 @@ export const defineConsume: Define = (command, cli) => {
     .option("--topics <names>", "only these of the group's topics, with commas between them", words)
     .option("--lease <time>", "how long a message stays hidden at a time (default: the group's)", duration)
     .option("--reject-code <n>", "an exit code that dead-letters the message at once; may be repeated", exitCodes)
-    .option("--max <n>", "end after so many messages", wholeNumber(1), Number.POSITIVE_INFINITY)
+    .option("--max <n>", "end after so many messages", wholeNumber(1))
     .option("--until-empty", "end when nothing waits or is in flight; what was given back is waited for")
     .addHelpText("after", ABOUT)
     .action(async (group: string, [file = "", ...args]: readonly string[], options: ConsumeOptions) => {
@@ -149,7 +149,7 @@ class Consuming {
   async #handle(message: ReceivedMessage, { signal }: HandlerContext): Promise<void> {
     this.#begun++;
     // The worker drains from here on: it hands over no further message.
-    if (this.#begun >= this.#options.max) this.#stopping.abort();
+    if (this.#begun === this.#options.max) this.#stopping.abort();
     const end = await this.#end(message, signal);
     if (end === undefined) return;
     signal.throwIfAborted();

@@ -8,7 +8,7 @@ import { type Define, examples } from "../verb.ts";
 interface ReadOptions extends FilterOptions {
   readonly from: ReadFrom;
   readonly queue?: number;
-  readonly max: number;
+  readonly max?: number;
 }
 
 /** A number is an offset here: epoch milliseconds would look the same. */
@@ -24,8 +24,8 @@ export const defineRead: Define = (command, cli) => {
     .argument("<topic>")
     .option("--from <place>", "earliest, a time, how long ago, such as 1h, or an offset of --queue", from, "earliest")
     .option("--queue <n>", "one queue only", wholeNumber(0))
-    .option("--max <n>", "messages at most", wholeNumber(1), Number.POSITIVE_INFINITY);
-  filtering(command).action(async (name: string, { from, queue, max, ...filter }: ReadOptions) => {
+    .option("--max <n>", "messages at most", wholeNumber(1));
+  filtering(command).action(async (name: string, { from, queue, max = Number.POSITIVE_INFINITY, ...filter }: ReadOptions) => {
     if (typeof from === "object" && "offset" in from && queue === undefined)
       throw new UsageFailure("Each queue counts its own offsets: give --queue too.");
     const options = { ...oneFilter(filter), from };

@@ -6,7 +6,7 @@ import { type Define, examples } from "../verb.ts";
 interface TailOptions extends FilterOptions {
   readonly since?: Date;
   readonly queue?: number;
-  readonly max: number;
+  readonly max?: number;
 }
 
 export const defineTail: Define = (command, cli) => {
@@ -18,8 +18,8 @@ export const defineTail: Define = (command, cli) => {
     .argument("<topic>")
     .option("--since <time>", "first what was stored since a time, or since so long ago, such as 1h", moment)
     .option("--queue <n>", "one queue only", wholeNumber(0))
-    .option("--max <n>", "end after so many messages", wholeNumber(1), Number.POSITIVE_INFINITY);
-  filtering(command).action(async (name: string, { since, queue, max, ...filter }: TailOptions) => {
+    .option("--max <n>", "end after so many messages", wholeNumber(1));
+  filtering(command).action(async (name: string, { since, queue, max = Number.POSITIVE_INFINITY, ...filter }: TailOptions) => {
     const options = { ...oneFilter(filter), ...(since && { from: since }) };
     const topic = (await cli.connect()).topic(name);
     let shown = 0;

@@ -90,6 +90,17 @@ test("so many commands run at once, and no more begin than --max says", async ()
   expect(await broker.json("receive", "many", "--ack")).toMatchObject([{ attempt: 1 }]);
 });
 
+test("--until-empty ends at once where nothing is left, of the topics that are named", async () => {
+  await broker.json("topic", "create", "others");
+  await group("empties");
+  await broker.json("subscribe", "create", "empties", "others");
+  await send("x");
+  const none = await consume("empties", "--until-empty", "--topics", "others", ...shell("cat"));
+  expect(none).toEqual({ code: 0, out: "", err: "There were no messages.\n" });
+  const all = await consume("empties", "--until-empty", "--lease", "10s", ...shell("cat"));
+  expect(all).toEqual({ code: 0, out: "x", err: "Messages: 1 acknowledged.\n" });
+});
+
 test("a command that cannot be started is a wrong use, and costs no attempt", async () => {
   await group("nothing");
   await send("x");
