@@ -36,7 +36,9 @@ export class Cli {
   readonly #options: () => CommonOptions;
   readonly #interruption = new AbortController();
   #endsByItself = false;
-  #interruptedExitCode: ExitCode = EXIT.interrupted;
+  #interruptedAs: ExitCode | undefined;
+  /** What a verb that ends by itself wants in its place. */
+  #endsAs: ExitCode | undefined;
 
   constructor(parts: CliParts, options: () => CommonOptions) {
     const { stdout, stderr, environment, stdin } = parts;
@@ -73,12 +75,12 @@ export class Cli {
   }
 
   /**
-   * From now on the first Ctrl-C aborts this, and the verb ends by itself. Without it, Ctrl-C ends the process at once. A verb that goes on
-   * until it is told to end names another exit code.
+   * From now on the first Ctrl-C or SIGTERM aborts this, and the verb ends by itself. Without it, they end the process at once. A verb that
+   * goes on until it is told to end names another exit code.
    */
-  interruption(exitCode: ExitCode = EXIT.interrupted): AbortSignal {
+  interruption(endsAs?: ExitCode): AbortSignal {
+    this.#endsAs = endsAs;
     this.#endsByItself = true;
-    this.#interruptedExitCode = exitCode;
     return this.#interruption.signal;
   }
 
@@ -86,14 +88,15 @@ export class Cli {
     return this.#interruption.signal.aborted;
   }
 
-  /** How the process ends after Ctrl-C. */
-  get interruptedExitCode(): ExitCode {
-    return this.#interruptedExitCode;
+  /** How the process ends if the verb was interrupted. */
+  get interruptedAs(): ExitCode | undefined {
+    return this.isInterrupted ? (this.#endsAs ?? this.#interruptedAs) : undefined;
   }
 
   /** Answers whether the verb ends by itself. */
-  interrupt(): boolean {
+  interrupt(as: ExitCode): boolean {
     const endsByItself = this.#endsByItself && !this.isInterrupted;
+    this.#interruptedAs ??= as;
     this.#interruption.abort();
     return endsByItself;
   }

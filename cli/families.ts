@@ -24,6 +24,19 @@ export const FAMILIES: readonly Family[] = [
     load: async () => (await import("./verbs/receive.ts")).defineReceive,
   },
   {
+    name: "consume",
+    summary: "run a command for each message of a group",
+    load: async () => (await import("./verbs/consume.ts")).defineConsume,
+  },
+  { name: "tail", summary: "follow a topic", load: async () => (await import("./verbs/tail.ts")).defineTail },
+  { name: "read", summary: "read a topic to its end", load: async () => (await import("./verbs/read.ts")).defineRead },
+  { name: "find", summary: "find messages by key or id", load: async () => (await import("./verbs/find.ts")).defineFind },
+  {
+    name: "bench",
+    summary: "measure how fast messages are sent and received",
+    load: async () => (await import("./verbs/bench.ts")).defineBench,
+  },
+  {
     name: "lag",
     summary: "how far consumer groups are behind",
     load: async () => (await import("./verbs/lag.ts")).defineLag,

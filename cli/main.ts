@@ -16,9 +16,10 @@ stdout.on("error", (error: NodeJS.ErrnoException) => {
 stderr.on("error", () => undefined);
 
 const program = await createProgram({ environment, stdin, stdout, stderr, now: () => performance.now() }, args, import.meta.url);
-process.on("SIGINT", () => {
-  if (!program.cli.interrupt()) process.exit(EXIT.interrupted);
-});
+for (const [signal, code] of [["SIGINT", EXIT.interrupted] as const, ["SIGTERM", EXIT.terminated] as const])
+  process.on(signal, () => {
+    if (!program.cli.interrupt(code)) process.exit(code);
+  });
 process.exitCode = await run(program);
 
 async function run({ command, cli, verb }: Program): Promise<ExitCode> {
@@ -28,9 +29,9 @@ async function run({ command, cli, verb }: Program): Promise<ExitCode> {
   }
   try {
     await command.parseAsync([...args], { from: "user" });
-    return cli.isInterrupted ? cli.interruptedExitCode : cli.exitCode;
+    return cli.interruptedAs ?? cli.exitCode;
   } catch (error) {
-    if (cli.isInterrupted) return cli.interruptedExitCode;
+    if (cli.interruptedAs !== undefined) return cli.interruptedAs;
     // Commander has said what is wrong.
     if (error instanceof CommanderError) {
       if (error.code === "commander.unknownOption" && verb() === undefined)

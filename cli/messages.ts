@@ -37,6 +37,21 @@ export function factsLine(message: ShownMessage): string {
   return facts.map(printable).join("  ");
 }
 
+/** A message on one line, which ends with the beginning of its body where it would be wider than the terminal. */
+export function messageLine(message: ShownMessage, { faint }: Colours, width = Number.POSITIVE_INFINITY): string {
+  const { queueId, offset, tag, keys, storedAt, body } = message;
+  const about = [...(tag === null ? [] : [`tag=${tag}`]), ...keys.map((key) => `key=${key}`)];
+  const facts = printable([storedAt, `${queueId}@${offset}`, ...about].join("  "));
+  const room = width - facts.length - GAP;
+  // Nobody sees the rest of a long body, so that it is not escaped either.
+  const begun = printable(bodyText(width < body.length ? { ...message, body: body.slice(0, width) } : message));
+  if (begun.length <= room) return `${faint(facts)}  ${begun}\n`;
+  const cut = [...begun].slice(0, Math.max(room - 1, 0)).join("");
+  return `${faint(facts)}  ${cut}…\n`;
+}
+
+const GAP = 2;
+
 /** What people see of a body. */
 export const bodyText = ({ body, bodyEncoding }: Pick<ShownMessage, "body" | "bodyEncoding">): string =>
   bodyEncoding === "base64" ? `base64:${body}` : body.replace(CONTROLS, escaped);

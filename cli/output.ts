@@ -88,13 +88,34 @@ export class Output {
     if (stderr.isTTY) this.#redrawn?.leave();
   }
 
-  get #look(): TableLook {
+  /** What another program wrote to its standard error, as it is, on this one's. Resolves when the stream takes more. */
+  async passOn(bytes: Uint8Array): Promise<void> {
+    const { stderr } = this.#parts;
+    if (!stderr.write(bytes)) await drained(stderr);
+  }
+
+  /** Columns of the terminal that shows standard output; `undefined` for a pipe or a file. */
+  get width(): number | undefined {
     const { stdout } = this.#parts;
-    return { width: stdout.isTTY ? stdout.columns : undefined, heading: this.colours.heading };
+    return stdout.isTTY ? stdout.columns : undefined;
+  }
+
+  get #look(): TableLook {
+    return { width: this.width, heading: this.colours.heading };
   }
 
   /** Resolves when the stream takes more, so that a slow reader slows the verb down. */
   async #write(text: string): Promise<void> {
-    if (!this.#parts.stdout.write(text)) await once(this.#parts.stdout, "drain");
+    const { stdout } = this.#parts;
+    if (!stdout.write(text)) await drained(stdout);
   }
+}
+
+/** Writers that wait for one stream share a promise: there may be many, and each listener on its own would be taken for a leak. */
+const waits = new WeakMap<Writable, Promise<unknown>>();
+
+function drained(stream: Writable): Promise<unknown> {
+  const waiting = waits.get(stream) ?? once(stream, "drain").finally(() => waits.delete(stream));
+  waits.set(stream, waiting);
+  return waiting;
 }

@@ -120,16 +120,51 @@ export async function* mergeQueues(
   const ending = new AbortController();
   const end = (): void => ending.abort();
   signal?.addEventListener("abort", end);
-  const readers = list.items.map(({ queueId }) => {
-    const queue = new Queue(transport, topic, queueId);
-    const from = { ...options, signal: ending.signal };
-    return options.follow ? queue.follow(from) : queue.read(from);
-  });
+  const queues = list.items.map(({ queueId, maxOffset }) => ({
+    queueId,
+    maxOffset,
+    queue: new Queue(transport, topic, queueId),
+  }));
+  const reading = { ...options, signal: ending.signal };
   try {
-    yield* options.follow ? asTheyCome(readers) : byStoreTime(readers);
+    if (!options.follow) yield* byStoreTime(queues.map(({ queue }) => queue.read(reading)));
+    else {
+      const next = new Map<number, ReadFrom>();
+      if (options.from !== undefined && options.from !== "latest") {
+        const there = queues.map(({ queue, maxOffset }) => before(maxOffset, queue.read(reading)));
+        yield* noting(next, byStoreTime(there));
+      }
+      yield* asTheyCome(
+        queues.map(({ queueId, queue }) => {
+          const from = next.get(queueId) ?? options.from;
+          return queue.follow({ ...reading, ...(from !== undefined && { from }) });
+        }),
+      );
+    }
   } finally {
     end();
     signal?.removeEventListener("abort", end);
+  }
+}
+
+/** Those with lower offsets. */
+async function* before(offset: string, messages: Reader): Reader {
+  for await (const message of messages) {
+    if (BigInt(message.offset) >= BigInt(offset)) return;
+    yield message;
+  }
+}
+
+/** Notes, by queue, where to go on. Ends early at a failure that a follower goes on after. */
+async function* noting(next: Map<number, ReadFrom>, messages: Reader): Reader {
+  try {
+    for await (const message of messages) {
+      next.set(message.queueId, { offset: BigInt(message.offset) + 1n });
+      yield message;
+    }
+  } catch (error) {
+    const isOver = ApogeeError.is(error) && (error.retryable || error.code === "OFFSET_ILLEGAL");
+    if (!isOver) throw error;
   }
 }
 

@@ -1,9 +1,29 @@
 import { PassThrough } from "node:stream";
 import { describe, expect, it, test } from "vitest";
+import { coloursFor } from "../../cli/colours.ts";
 import { confirm } from "../../cli/confirm.ts";
+import { messageEnvironment } from "../../cli/consume/message-environment.ts";
+import { MessageProcesses } from "../../cli/consume/message-processes.ts";
+import { Latencies } from "../../cli/load/latencies.ts";
+import { messageLine } from "../../cli/messages.ts";
 import { Progress } from "../../cli/progress.ts";
 import { Redrawn } from "../../cli/redrawn.ts";
 import { tableText } from "../../cli/table.ts";
+import type { ReceivedMessage } from "../../client/received-message.ts";
+
+const STORED = {
+  messageId: "01A3185C67706D6900DE3A2784160000",
+  topic: "orders",
+  queueId: 3,
+  offset: "12",
+  tag: "paid",
+  keys: ["a"],
+  properties: {},
+  messageGroup: null,
+  storedAt: "2030-01-01T00:00:00.000Z",
+  body: "",
+  bodyEncoding: "utf8",
+};
 
 const terminal = () => Object.assign(new PassThrough(), { isTTY: true });
 
@@ -115,4 +135,87 @@ describe("lines that are drawn again", () => {
 test("no cell of a table moves the cursor", () => {
   const columns = [{ heading: "tag", cell: (tag: string) => tag }];
   expect(tableText(columns, ["\u001b[31mred"], { width: undefined, heading: (text) => text })).toBe("TAG\n\\u001b[31mred\n");
+});
+
+describe("a message on a line", () => {
+  const colours = coloursFor({}, {});
+  const message = { ...STORED, body: "a body\nof two lines" };
+
+  it("is whole where it may be as long as it likes", () => {
+    expect(messageLine(message, colours)).toBe("2030-01-01T00:00:00.000Z  3@12  tag=paid  key=a  a body\\u000aof two lines\n");
+  });
+
+  it("ends where the terminal does", () => {
+    const line = messageLine(message, colours, 60);
+    expect(line).toBe("2030-01-01T00:00:00.000Z  3@12  tag=paid  key=a  a body\\u00…\n");
+    expect(messageLine({ ...message, body: "x".repeat(1_000_000) }, colours, 60)).toHaveLength(61);
+  });
+});
+
+describe("a process of a message", () => {
+  const environment = { PATH: process.env.PATH };
+  const start = (script: string, signal: AbortSignal) => {
+    let told = "";
+    const passOn = async (bytes: Uint8Array) => {
+      told += Buffer.from(bytes);
+    };
+    const processes = new MessageProcesses({ file: "sh", args: ["-c", script], stdout: 1, passOn, killAfterMs: 50 });
+    return { end: processes.run({ body: new Uint8Array(), environment, signal }), told: () => told };
+  };
+
+  it("that does not heed SIGTERM gets SIGKILL, and so do those that it started", async () => {
+    const ending = new AbortController();
+    const { end, told } = start("trap '' TERM; sleep 600 & echo $! >&2; wait; sleep 600", ending.signal);
+    await expect.poll(told).toMatch(/^\d+\n$/);
+    ending.abort();
+    // Nothing holds its standard error open any more, so that it was read to its end.
+    expect(await end).toEqual({ code: null, signal: "SIGKILL", lastLine: told().trim() });
+  });
+
+  it("has ended also where something that it left behind holds its standard error open", async () => {
+    const { end, told } = start("sleep 600 & echo $! >&2; exit 4", new AbortController().signal);
+    expect(await end).toMatchObject({ code: 4, lastLine: "" });
+    process.kill(Number(told()));
+  });
+
+  it("ends with the last line of its errors", async () => {
+    expect(await start("echo first >&2; printf 'second\\n\\n' >&2; exit 4", new AbortController().signal).end).toEqual({
+      code: 4,
+      signal: null,
+      lastLine: "second",
+    });
+  });
+});
+
+describe("the environment of a command", () => {
+  it("has what a sender wrote under names of its own", () => {
+    const properties = { PATH: "/evil", "a-b c": "1", nul: "x\0y" };
+    const message = { ...STORED, properties, attempt: 1, maxAttempts: 2, bornAt: STORED.storedAt } as unknown as ReceivedMessage;
+    const environment = messageEnvironment(message, { PATH: "/bin", APOGEE_PROPERTY_old: "of an outer message" });
+    expect(environment).toMatchObject({
+      PATH: "/bin",
+      APOGEE_PROPERTY_PATH: "/evil",
+      APOGEE_PROPERTY_a_b_c: "1",
+      APOGEE_KEYS: "a",
+    });
+    expect(environment.APOGEE_PROPERTY_nul).toBe("x\ufffdy");
+    expect(environment).not.toHaveProperty("APOGEE_PROPERTY_old");
+  });
+});
+
+describe("latencies", () => {
+  it("are known to one percent", () => {
+    const latencies = new Latencies();
+    for (let ms = 1; ms <= 1_000; ms++) latencies.add(ms);
+    for (const share of [0.5, 0.99]) {
+      const exact = share * 1_000;
+      expect(latencies.quantileMs(share)).toBeGreaterThanOrEqual(exact);
+      expect(latencies.quantileMs(share)).toBeLessThanOrEqual(exact * 1.01 + 1e-9);
+    }
+    expect([latencies.quantileMs(1), latencies.maxMs]).toEqual([1_000, 1_000]);
+  });
+
+  it("are none where nothing was measured", () => {
+    expect([new Latencies().quantileMs(0.5), new Latencies().maxMs]).toEqual([null, null]);
+  });
 });
