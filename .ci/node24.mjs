@@ -8,14 +8,18 @@ const VERSION = "24.22.3";
 const FOLDER = resolve(".tmp/node24");
 const REPORT = ".tmp/ci/node24.json";
 const RUN_MS_MAX = 5 * 60_000;
-/** The rules; the API through the handler of its function; what the bundles need to start; the built server under a load, and killed. */
+/**
+ * The rules; the API through the handler of its function; what the bundles need to start; the built server under a load, and killed; the
+ * client, and how the command line behaves.
+ */
 const TESTS = [
   "test/unit/",
   "test/conformance/lambda",
   "test/conformance/embedded-process",
   "test/tidy/bundles",
   "test/crash/",
-  "test/cli/",
+  "test/client/",
+  "test/cli/manners",
 ];
 
 const versionOf = (node) => spawnSync(node, ["--version"], { encoding: "utf8" }).stdout?.trim();
