@@ -103,6 +103,7 @@ export class Worker<Value> {
     options: WorkOptions & { readonly leaseSeconds: number },
   ) {
     const { concurrency = 16, leaseSeconds, maxLeaseSeconds = SECONDS_12_HOURS } = options;
+    if (!(concurrency >= 1)) throw new TypeError(`A concurrency of ${concurrency} would handle nothing.`);
     this.#receiver = receiver;
     this.#clock = clock;
     this.#shape = shape;
