@@ -21,15 +21,15 @@ export interface Failure {
 /** Every failure of a call. One that a caller aborted rejects with the reason of its signal instead. */
 export class ApogeeError extends Error {
   override readonly name = "ApogeeError";
-  readonly code: string;
-  readonly status: number;
+  declare readonly code: string;
+  declare readonly status: number;
   /** Whether the same call may succeed later, as it is. */
-  readonly retryable: boolean;
-  readonly effect: Effect;
+  declare readonly retryable: boolean;
+  declare readonly effect: Effect;
   /** Names the request in the logs of the broker. */
-  readonly requestId: string | undefined;
+  declare readonly requestId: string | undefined;
   /** The answer, with members that only some errors have. */
-  readonly problem: Problem | undefined;
+  declare readonly problem: Problem | undefined;
 
   constructor({ code, status, detail, retryable, effect, requestId, problem, cause }: Failure) {
     super(`${code}: ${detail}`, { cause });
@@ -47,9 +47,9 @@ export class ApogeeError extends Error {
   }
 }
 
-/** The same error, where the call may have done its work all the same. */
-export const withUnknownEffect = (error: ApogeeError): ApogeeError =>
-  new ApogeeError({ ...error, detail: error.message.slice(error.code.length + 2), effect: "unknown", cause: error });
+/** The same error, where something else is known of what the call changed. */
+export const withEffect = (error: ApogeeError, effect: Effect): ApogeeError =>
+  new ApogeeError({ ...error, detail: error.message.slice(error.code.length + 2), effect, cause: error });
 
 /** Of answers that are not the broker's. A gateway that answers 200 with a page of its own is one of them. */
 const MAY_SUCCEED_LATER = new Set([200, 408, 429, 500, 502, 503, 504]);
@@ -59,10 +59,7 @@ export function errorOf(response: Response, text: string): ApogeeError {
   const { status } = response;
   const requestId = response.headers.get("x-request-id") ?? undefined;
   const problem = problemIn(text);
-  if (problem) {
-    const { code, detail, retryable, effect } = problem;
-    return new ApogeeError({ code, status, detail, retryable, effect, requestId: problem.requestId, problem });
-  }
+  if (problem) return new ApogeeError({ ...problem, status, problem });
   return new ApogeeError({
     code: `HTTP_${status}`,
     status,

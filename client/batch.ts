@@ -1,5 +1,5 @@
 import type { components } from "./api-types.ts";
-import { ApogeeError, withUnknownEffect } from "./apogee-error.ts";
+import { ApogeeError, type Effect, withEffect } from "./apogee-error.ts";
 import type { CallOptions } from "./call.ts";
 import { backoffMs } from "./retry.ts";
 import { repeatableMs, type SendReceipt } from "./send.ts";
@@ -48,9 +48,7 @@ export async function sendEntries(
     };
     for (const [at, result] of answered.entries()) {
       const index = open[at] as number;
-      const before = results[index];
-      const wasUnknown = ApogeeError.is(before) && before.effect === "unknown";
-      results[index] = wasUnknown && ApogeeError.is(result) ? withUnknownEffect(result) : result;
+      results[index] = after(results[index], result);
     }
     open = open.filter(goesOn);
     if (open.length === 0 || failures >= retry.maxAttempts) return results;
@@ -66,23 +64,30 @@ async function sendOnce(
   options: CallOptions & { readonly maxAttempts?: number },
 ): Promise<readonly BatchResult[]> {
   try {
-    const { results } = await transport.call<{ results: readonly WireResult[] }>({
+    const { answer, effect } = await transport.exchange<{ results: readonly WireResult[] }>({
       ...options,
       method: "post",
       path: `/v1/topics/${encodeURIComponent(topic)}/messages/batch`,
       body: { entries },
       repeatableMs: Math.min(...entries.map(repeatableMs)),
     });
-    return results.map((result) => (result.status === "error" ? entryError(result.error) : result));
+    return answer.results.map((result) => (result.status === "error" ? entryError(result.error, effect) : result));
   } catch (error) {
     if (!isOfOneEntry(error)) throw error;
     if (entries.length === 1) return [error];
     const half = Math.ceil(entries.length / 2);
     const first = await sendOnce(transport, topic, entries.slice(0, half), options);
     const rest = entries.slice(half);
+    // Sent now, they would overtake one that is sent again.
+    const open = first.find((result) => ApogeeError.is(result) && result.retryable);
+    if (open) return [...first, ...rest.map(() => withEffect(open as ApogeeError, "none"))];
     return [...first, ...(await errorsInPlace(sendOnce(transport, topic, rest, options), rest.length))];
   }
 }
+
+/** What became of an entry that was sent again. Once nobody knows whether it is stored, only a receipt tells. */
+export const after = (before: BatchResult | undefined, result: BatchResult): BatchResult =>
+  ApogeeError.is(before) && ApogeeError.is(result) && before.effect === "unknown" ? withEffect(result, "unknown") : result;
 
 /** Whether one entry may have spoilt the call: half a surrogate pair in its properties, or a size that a gateway refuses. */
 const isOfOneEntry = (error: unknown): error is ApogeeError =>
@@ -95,5 +100,9 @@ export const errorsInPlace = (results: Promise<readonly BatchResult[]>, entries:
     throw error;
   });
 
-/** The error of one entry of a call that was answered with 200. */
-export const entryError = (error: components["schemas"]["EntryError"]): ApogeeError => new ApogeeError({ ...error, status: 200 });
+/**
+ * The error of one entry of a call that was answered with 200. What may succeed later may have done so by an earlier attempt, whose effect
+ * is given.
+ */
+export const entryError = (error: components["schemas"]["EntryError"], before: Effect = "none"): ApogeeError =>
+  new ApogeeError({ ...error, status: 200, effect: error.retryable && before === "unknown" ? before : error.effect });

@@ -1,6 +1,6 @@
 import type { components } from "./api-types.ts";
 import { ApogeeError } from "./apogee-error.ts";
-import { type BatchResult, errorsInPlace } from "./batch.ts";
+import { after, type BatchResult, errorsInPlace } from "./batch.ts";
 import { randomId } from "./random-id.ts";
 import { hasMadeKey } from "./send.ts";
 
@@ -44,7 +44,10 @@ export class NumberedBatches {
     const behind = [...results.keys()].filter((index) => isOutOfOrder(results[index]));
     if (behind.length === 0) return results;
     const sent = send(behind.map((index) => entries[index] as WireEntry));
-    for (const [at, result] of (await errorsInPlace(sent, behind.length)).entries()) results[behind[at] as number] = result;
+    for (const [at, result] of (await errorsInPlace(sent, behind.length)).entries()) {
+      const index = behind[at] as number;
+      results[index] = after(results[index], result);
+    }
     return results;
   }
 }

@@ -1,4 +1,4 @@
-import { ApogeeError, type Effect, errorOf, jsonIn, withUnknownEffect } from "./apogee-error.ts";
+import { ApogeeError, type Effect, errorOf, jsonIn, withEffect } from "./apogee-error.ts";
 import { type Clock, systemClock, TIMER_MS_MAX } from "./clock.ts";
 import { backoffMs, DEFAULT_RETRY, type RetryOptions, retryAfterMs } from "./retry.ts";
 
@@ -67,12 +67,23 @@ export class Transport {
     return this.#aheadMs === undefined ? undefined : Date.parse(instant) - this.#aheadMs;
   }
 
+  /** The time at the broker: this clock's, but for what the second that its latest answer named corrects. */
+  brokerMs(): number {
+    const aheadMs = this.#aheadMs ?? 0;
+    return this.clock.now() + Math.min(Math.max(0, aheadMs), aheadMs + 1_000);
+  }
+
   /**
    * What the call answers, `undefined` where that has no body. It is made again after failures that may pass, if a repeat is safe. Once an
    * attempt may have done the work, the call's effect is unknown, whatever the later ones say. Errors: `ApogeeError`; the reason of the
    * signal.
    */
   async call<T>(call: Call): Promise<T> {
+    return (await this.exchange<T>(call)).answer;
+  }
+
+  /** As `call`, with what attempts before the one that was answered may have changed. */
+  async exchange<T>(call: Call): Promise<{ readonly answer: T; readonly effect: Effect }> {
     const { method, signal, maxAttempts = this.retry.maxAttempts } = call;
     const { repeatableMs = method === "post" ? 0 : Number.POSITIVE_INFINITY } = call;
     const request = this.#requestOf(call);
@@ -80,14 +91,14 @@ export class Transport {
     let effect: Effect = "none";
     for (let failures = 1; ; failures++) {
       const { answer, error, waitMs } = await this.#attempt(call, request);
-      if (error === undefined) return answer as T;
+      if (error === undefined) return { answer: answer as T, effect };
       // An attempt whose answer was lost has deleted it.
-      if (effect === "unknown" && method === "delete" && error.status === 404) return undefined as T;
+      if (effect === "unknown" && method === "delete" && error.status === 404) return { answer: undefined as T, effect };
       if (error.effect === "unknown") effect = "unknown";
       const delayMs = waitMs + backoffMs(this.retry, failures);
       const isSafe = effect === "none" || this.clock.now() + delayMs < beganMs + repeatableMs;
       if (failures >= maxAttempts || !error.retryable || !isSafe)
-        throw effect === error.effect ? error : withUnknownEffect(error);
+        throw effect === error.effect ? error : withEffect(error, effect);
       await this.clock.sleep(delayMs, signal);
       signal?.throwIfAborted();
     }
@@ -119,10 +130,10 @@ export class Transport {
       const response = await this.#fetch(this.#endpoint + path + queryOf(query), { ...request, signal: ending.signal });
       this.#hearTime(response);
       const text = await response.text();
-      if (!response.ok) return { error: errorOf(response, text), waitMs: retryAfterMs(response, this.clock) };
       const answer = jsonIn(text);
       const isAnswer = text === "" ? MAYBE_EMPTY.has(response.status) : typeof answer === "object" && answer !== null;
-      return isAnswer ? { answer, error: undefined, waitMs: 0 } : { error: errorOf(response, text), waitMs: 0 };
+      if (response.ok && isAnswer) return { answer, error: undefined, waitMs: 0 };
+      return { error: errorOf(response, text), waitMs: retryAfterMs(response, this.clock) };
     } catch (error) {
       signal?.throwIfAborted();
       return { error: connectionFailed(error), waitMs: 0 };

@@ -113,3 +113,35 @@ it("remembers what was stored when a later call fails, and makes no other", asyn
   expect(results.slice(100).map((result) => (result as ApogeeError).code)).toEqual(Array(250).fill("UNAUTHORIZED"));
   expect(world.wire.count("/batch")).toBe(2);
 });
+
+it("sends nothing behind an entry that is to be sent again, of a call that it halves", async () => {
+  await using world = await wired();
+  const topic = world.apogee.topic("t");
+  await topic.put({ queues: 1 });
+  const error = { code: "STORE_UNAVAILABLE", detail: "x", retryable: true, effect: "unknown" };
+  world.wire.fail("/batch", problem(413, "CONTENT_TOO_LARGE", { retryable: false, effect: "none" }));
+  world.wire.fail("/batch", () =>
+    Response.json({
+      results: [
+        { status: "error", error },
+        { status: "error", error },
+      ],
+    }),
+  );
+  const results = await topic.sendBatch(["a", "b", "c", "d"].map((body) => ({ body })));
+  expect(results).toMatchObject([{ offset: "0" }, { offset: "1" }, { offset: "2" }, { offset: "3" }]);
+  const calls = world.wire.sent.filter(({ path }) => path.endsWith("/batch"));
+  expect(calls.map(({ body }) => body.entries.length)).toEqual([4, 2, 4]);
+});
+
+it("says that entries did nothing that were not sent behind one that failed", async () => {
+  await using world = await wired({ retry: { maxAttempts: 1 } });
+  await world.apogee.topic("t").put({ queues: 1 });
+  const error = { code: "STORE_UNAVAILABLE", detail: "x", retryable: true, effect: "unknown" };
+  world.wire.fail("/batch", problem(413, "CONTENT_TOO_LARGE", { retryable: false, effect: "none" }));
+  world.wire.fail("/batch", () => Response.json({ results: [{ status: "error", error }] }));
+  expect(await world.apogee.topic("t").sendBatch([{ body: "a" }, { body: "b" }])).toMatchObject([
+    { code: "STORE_UNAVAILABLE", effect: "unknown" },
+    { code: "STORE_UNAVAILABLE", effect: "none", retryable: true },
+  ]);
+});

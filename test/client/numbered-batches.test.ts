@@ -109,3 +109,25 @@ it("leaves keys to messages that go to queues of their own, or later, or have an
     ["string", "string"],
   ]);
 });
+
+it("does not forget what may have been stored by its number when it fails by its key", async () => {
+  await using world = await wired();
+  await world.apogee.topic("t").put({ queues: 1 });
+  const failed = (code: string, retryable: boolean, effect: string) => ({
+    status: "error",
+    error: { code, detail: "x", retryable, effect },
+  });
+  const stored = { messageId: "m", topic: "t", status: "SEND_OK", duplicate: false, queueId: 0, offset: "0" };
+  const outOfOrder = failed("OUT_OF_ORDER_SEQUENCE", false, "none");
+  const answers = [
+    [stored, failed("STORE_UNAVAILABLE", true, "unknown"), outOfOrder],
+    [outOfOrder],
+    [failed("MESSAGE_ILLEGAL", false, "none"), failed("MESSAGE_ILLEGAL", false, "none")],
+  ];
+  for (const results of answers) world.wire.fail("/batch", () => Response.json({ results }));
+  expect(await world.apogee.topic("t").sendBatch(bodies("a", "b", "c"))).toMatchObject([
+    { messageId: "m" },
+    { code: "MESSAGE_ILLEGAL", effect: "unknown" },
+    { code: "MESSAGE_ILLEGAL", effect: "none" },
+  ]);
+});
