@@ -48,8 +48,10 @@ export class Consumer<Value = unknown> {
       laneOf: ({ topic, queueId, messageGroup }) =>
         messageGroup !== null ? `${topic} ${messageGroup}` : ordered ? `${topic} ${queueId}` : undefined,
       handle: async ([message], context) => {
-        const handle = async (): Promise<void> => void (await handler(message as ReceivedMessage<Value>, context));
-        await (this.#around ? this.#around(message as ReceivedMessage, handle) : handle());
+        const one = message as ReceivedMessage<Value>;
+        this.#receiver.assertFit(one);
+        const handle = async (): Promise<void> => void (await handler(one, context));
+        await (this.#around ? this.#around(one, handle) : handle());
       },
     }));
   }
@@ -62,7 +64,10 @@ export class Consumer<Value = unknown> {
     return this.#work({ ...options, concurrency, prefetch: 0 }, () => ({
       unitMessages: maxMessages,
       laneOf: () => undefined,
-      handle: async (messages, context) => void (await handler(messages, context)),
+      handle: async (messages, context) => {
+        const fit = this.#receiver.fit(messages);
+        if (fit.length > 0) await handler(fit, context);
+      },
     }));
   }
 
@@ -82,8 +87,8 @@ export class Consumer<Value = unknown> {
   }
 
   /** Receives once. Nothing keeps the leases of what it answers: settle by hand, in time. Errors: `ApogeeError`. */
-  receive(options: ReceiveOptions = {}): Promise<readonly ReceivedMessage<Value>[]> {
-    return this.#receiver.receive(options);
+  async receive(options: ReceiveOptions = {}): Promise<readonly ReceivedMessage<Value>[]> {
+    return this.#receiver.fit(await this.#receiver.receive(options));
   }
 
   #work(options: WorkOptions, shapeFor: (group: { ordered: boolean }) => WorkShape<Value>): Running {
@@ -95,7 +100,7 @@ export class Consumer<Value = unknown> {
     };
     const work = async (): Promise<void> => {
       const group = await this.#readGroup(stopping.signal, options);
-      if (group === undefined) return;
+      if (group === undefined || stopping.signal.aborted) return;
       const { leaseSeconds = group.leaseSeconds } = options;
       worker = new Worker(this.#receiver, this.#transport.clock, shapeFor(group), { ...options, leaseSeconds });
       await worker.work();

@@ -39,21 +39,29 @@ export class ReceivedMessage<Value = unknown> extends Message<Value> implements 
   declare readonly leaseUntil: string;
   declare readonly receiptHandle: string;
   readonly #settler: Settler;
-  /** When the lease that it came with ends, by this process's clock. */
-  readonly leaseUntilMs: number;
-  readonly #leaseMs: number;
+  readonly #lease: LeaseTimes;
   #settled: Promise<SettleResult> | undefined;
+  #isGivenBack = false;
 
-  constructor(wire: WireReceived, settler: Settler, { leaseUntilMs, leaseMs }: LeaseTimes) {
+  constructor(wire: WireReceived, settler: Settler, lease: LeaseTimes) {
     super(wire);
     this.#settler = settler;
-    this.leaseUntilMs = leaseUntilMs;
-    this.#leaseMs = leaseMs;
+    this.#lease = lease;
+  }
+
+  /** When the lease that it came with ends, by this process's clock. */
+  get leaseUntilMs(): number {
+    return this.#lease.leaseUntilMs;
   }
 
   /** Whether it was acked, given back or dead-lettered, or is about to be. */
   get isSettled(): boolean {
     return this.#settled !== undefined;
+  }
+
+  /** Whether it is settled by a `nack`. */
+  get isGivenBack(): boolean {
+    return this.#isGivenBack;
   }
 
   /** Resolves when the broker has answered the settlement, whatever it said. */
@@ -68,6 +76,7 @@ export class ReceivedMessage<Value = unknown> extends Message<Value> implements 
 
   /** Gives it back: it is delivered again, or dead-lettered after the last attempt. Errors: as `ack`. */
   async nack({ delay, reason, countAttempt }: NackOptions = {}): Promise<void> {
+    this.#isGivenBack ||= !this.isSettled;
     await this.#settle("nacks", {
       ...(delay === undefined ? {} : { delaySeconds: Math.ceil(secondsOf(delay)) }),
       ...(reason === undefined ? {} : { reason: shortened(reason) }),
@@ -90,7 +99,7 @@ export class ReceivedMessage<Value = unknown> extends Message<Value> implements 
     this.#settled ??= this.#settler.settle(
       kind,
       { ...entry, receiptHandle: this.receiptHandle } as Settlements[K],
-      this.#leaseMs,
+      this.#lease.leaseMs,
     );
     return this.#settled;
   }
@@ -101,8 +110,14 @@ export class Reject extends Error {
   override readonly name = "Reject";
 }
 
+/** Settles a message that a handler failed at. Errors: as `ack`. */
+export const settleFailed = (message: ReceivedMessage, error: unknown): Promise<void> =>
+  isReject(error) ? message.deadLetter(error.message) : message.nack({ reason: reasonOf(error) });
+
+export const isReject = (error: unknown): error is Error => (error as Error | undefined)?.name === "Reject";
+
 /** Why a handler failed, in a line. */
-export function reasonOf(error: unknown): string {
+function reasonOf(error: unknown): string {
   if (ApogeeError.is(error)) return error.message;
   if (error instanceof Error) return error.message === "" ? error.name : `${error.name}: ${error.message}`;
   return typeof error === "object" ? "the handler threw an object" : String(error);

@@ -1,8 +1,8 @@
 import type { components } from "./api-types.ts";
 import { randomId } from "./random-id.ts";
-import { ReceivedMessage } from "./received-message.ts";
+import { ReceivedMessage, Reject, settleFailed } from "./received-message.ts";
 import type { Settler } from "./settlements.ts";
-import { type StandardSchema, validated } from "./standard-schema.ts";
+import { InvalidBody, type StandardSchema, validated } from "./standard-schema.ts";
 import type { Transport } from "./transport.ts";
 
 type WireReceived = components["schemas"]["ReceivedMessage"];
@@ -46,8 +46,8 @@ export class Receiver<Value> {
   }
 
   /**
-   * Messages and their leases. What the schema does not accept is dead-lettered. An answer that was lost is asked for again, by the same
-   * `attemptId`. Errors: `ApogeeError`; the reason of the signal.
+   * Messages and their leases, also such as are not fit for a handler. An answer that was lost is asked for again, by the same `attemptId`.
+   * Errors: `ApogeeError`; the reason of the signal.
    */
   async receive(options: Receive, attemptId: string = randomId()): Promise<readonly ReceivedMessage<Value>[]> {
     const { max = 10, waitSeconds = 0, leaseSeconds, topics, signal, maxAttempts } = options;
@@ -69,23 +69,44 @@ export class Receiver<Value> {
     });
     // An answer that took longer than the lease is worth nothing: others have its messages.
     const live = received.filter(({ leaseUntilMs }) => leaseUntilMs > arrivedMs);
-    return this.#schema ? await this.#accepted(live, this.#schema) : live;
+    const schema = this.#schema;
+    if (schema) await Promise.all(live.map((message) => check(message, schema)));
+    return live;
   }
 
-  async #accepted(
-    received: readonly ReceivedMessage<Value>[],
-    schema: StandardSchema<unknown, Value>,
-  ): Promise<readonly ReceivedMessage<Value>[]> {
-    const accepted: ReceivedMessage<Value>[] = [];
-    for (const message of received) {
+  /** The messages that are fit for a handler. Others are dead letters, or given back where the schema itself failed. */
+  fit(messages: readonly ReceivedMessage<Value>[]): readonly ReceivedMessage<Value>[] {
+    return messages.filter((message) => {
       try {
-        message.hold(await validated(schema, message.json()));
-        accepted.push(message);
+        this.assertFit(message);
+        return true;
       } catch (error) {
-        // Nothing waits for it, since the leases of the others run. Where it fails, the message comes again.
-        void message.deadLetter((error as Error).message).catch(() => undefined);
+        // Nothing waits for it. Where it fails, the message comes again.
+        void settleFailed(message, error).catch(() => undefined);
+        return false;
       }
-    }
-    return accepted;
+    });
+  }
+
+  /** Errors: `Reject` for a body that the schema does not accept; whatever the schema threw. */
+  assertFit(message: ReceivedMessage<Value>): void {
+    if (this.#schema) message.json();
+  }
+}
+
+/** Lets the message hold what the schema makes of its body, or why it does not. */
+async function check<Value>(message: ReceivedMessage<Value>, schema: StandardSchema<unknown, Value>): Promise<void> {
+  let isJson = false;
+  try {
+    const body = message.json();
+    isJson = true;
+    const value = await validated(schema, body);
+    message.hold(() => value);
+  } catch (error) {
+    // A schema that fails, such as one that asks a service that is away, says nothing of the body.
+    const why = isJson && !(error instanceof InvalidBody) ? error : new Reject((error as Error).message);
+    message.hold(() => {
+      throw why;
+    });
   }
 }

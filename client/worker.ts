@@ -3,7 +3,7 @@ import type { Clock } from "./clock.ts";
 import { LaneQueue } from "./lane-queue.ts";
 import { type Lease, LeaseKeeper, type LeaseLost } from "./lease-keeper.ts";
 import { randomId } from "./random-id.ts";
-import { type ReceivedMessage, reasonOf } from "./received-message.ts";
+import { isReject, type ReceivedMessage, settleFailed } from "./received-message.ts";
 import { RECEIVE_MAX, type Receiver, WAIT_SECONDS_MAX } from "./receiver.ts";
 import { backoffMs, DEFAULT_RETRY } from "./retry.ts";
 
@@ -147,7 +147,7 @@ export class Worker<Value> {
       void this.#handle(unit).finally(() => {
         this.#atWork--;
         // With the piece that has begun they came under one claim, which could not be given back before.
-        if (this.#isStopping) for (const behind of this.#behind(unit)) void this.#giveBack(behind);
+        if (this.#isStopping) this.#giveBackBehind(unit);
         this.#units.done(unit);
         this.#step();
       });
@@ -237,7 +237,9 @@ export class Worker<Value> {
       if (lost) throw lost;
       const messages = held.map(({ message }) => message);
       await this.#shape.handle(messages, contextOf(held));
-      this.#settleWithout(unit, (message) => message.ack());
+      this.#ack(unit);
+      // Those behind a message that the handler gave back by hand went with it.
+      if (isGivenBack(unit)) this.#giveBackBehind(unit);
     } catch (error) {
       await this.#failed(unit, error);
     } finally {
@@ -247,11 +249,11 @@ export class Worker<Value> {
   }
 
   /** Does not hold up a handler for the answer: acks go in batches. A message that is given back waits for the acks before it. */
-  #settleWithout({ held, lane = "" }: Unit<Value>, settle: (message: ReceivedMessage<Value>) => Promise<void>): void {
+  #ack({ held, lane = "" }: Unit<Value>): void {
     const under = this.#settling.get(lane) ?? new Set();
     this.#settling.set(lane, under);
     for (const one of held) {
-      const settled = this.#settle(one, settle).finally(() => {
+      const settled = this.#settle(one, (message) => message.ack()).finally(() => {
         under.delete(settled);
         if (under.size === 0) this.#settling.delete(lane);
         this.#step();
@@ -279,21 +281,21 @@ export class Worker<Value> {
   async #failed(unit: Unit<Value>, error: unknown): Promise<void> {
     const { held, lane } = unit;
     const lost = lossOf(unit);
-    if (!lost && (error as Error | undefined)?.name === "Reject") {
-      const reason = (error as Error).message;
-      await Promise.all(held.map((one) => this.#settle(one, (message) => message.deadLetter(reason))));
-      return;
-    }
-    const behind = this.#behind(unit);
-    if (lane !== undefined) await Promise.all(this.#settling.get(lane) ?? []);
+    const takesOthers = lost || isGivenBack(unit) || !isReject(error);
+    const behind = takesOthers ? this.#behind(unit) : [];
+    if (takesOthers && lane !== undefined) await Promise.all(this.#settling.get(lane) ?? []);
     if (lost) this.#report(lost, held[0]?.message);
     const kept = held.filter(({ lease }) => !lease.lost);
-    await Promise.all(kept.map((one) => this.#settle(one, (message) => message.nack({ reason: reasonOf(error) }))));
+    await Promise.all(kept.map((one) => this.#settle(one, (message) => settleFailed(message, error))));
     for (const one of behind) void this.#giveBack(one);
   }
 
   #behind({ lane }: Unit<Value>): readonly Unit<Value>[] {
     return lane === undefined ? [] : this.#units.clearBehind(lane);
+  }
+
+  #giveBackBehind(unit: Unit<Value>): void {
+    for (const behind of this.#behind(unit)) void this.#giveBack(behind);
   }
 
   /** Leaves it to others at once, as if it had not been received. Its claim may be given back already. */
@@ -315,6 +317,8 @@ export class Worker<Value> {
 }
 
 const lossOf = ({ held }: Unit<unknown>): LeaseLost | undefined => held.find(({ lease }) => lease.lost)?.lease.lost;
+
+const isGivenBack = ({ held }: Unit<unknown>): boolean => held.some(({ message }) => message.isGivenBack);
 
 function contextOf(held: readonly Held<unknown>[]): HandlerContext {
   return {

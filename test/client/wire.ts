@@ -1,5 +1,5 @@
 import { vi } from "vitest";
-import { Apogee, type ApogeeOptions } from "../../client/index.ts";
+import { Apogee, type ApogeeOptions, type StandardSchema } from "../../client/index.ts";
 import { createTestBroker, type TestBroker } from "../../client/testing.ts";
 
 /** A request that a client made. */
@@ -146,6 +146,11 @@ export function gate(): { readonly opened: Promise<void>; open(): void } {
   });
   return { opened, open };
 }
+
+/** A schema that is this function. */
+export const schemaOf = <Output>(
+  validate: StandardSchema<unknown, Output>["~standard"]["validate"],
+): StandardSchema<unknown, Output> => ({ "~standard": { version: 1, vendor: "test", validate } });
 
 /** What one receive of the group brings, as texts. */
 export async function texts(iterable: AsyncIterable<{ text(): string }>): Promise<string[]> {

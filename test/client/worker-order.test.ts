@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { type ReceivedMessage, Reject } from "../../client/index.ts";
-import { eventually, gate, type Wired, wired } from "./wire.ts";
+import { eventually, gate, schemaOf, type Wired, wired } from "./wire.ts";
 
 async function open(type: "FIFO" | "MIXED" | "NORMAL" = "FIFO", group: Record<string, unknown> = {}, queues = 2): Promise<Wired> {
   const world = await wired();
@@ -155,4 +155,39 @@ it("gives nothing of a group back before the acks of what was handled have been 
   await eventually(() => drained(world));
   expect(nacks()).toHaveLength(1);
   expect(seen).toEqual(["a0", "a1", "a1"]);
+});
+
+it.each([true, false])(
+  "hands over what came with a message given back by hand after it, waited for or not: %s",
+  async (waits) => {
+    await using world = await open();
+    await sendGroups(world, ["a"], 5);
+    const seen: string[] = [];
+    const handle = async (message: ReceivedMessage): Promise<void> => {
+      seen.push(message.text());
+      if (message.text() !== "a1" || message.attempt > 1) return;
+      const given = message.nack();
+      if (waits) await given;
+    };
+    await using _ = world.apogee.consumer("g").run(handle);
+    await eventually(() => drained(world));
+    expect(seen).toEqual(["a0", "a1", "a1", "a2", "a3", "a4"]);
+  },
+);
+
+it("gives back a message whose schema fails, and after it hands over those behind it", async () => {
+  await using world = await open();
+  const bodies = ["a0", "a1", "a2"].map((text) => ({ body: JSON.stringify(text), messageGroup: "a" }));
+  await world.apogee.topic("t").sendBatch(bodies);
+  let failures = 0;
+  const schema = schemaOf(async (text) => {
+    if (text === "a1" && failures++ < 2) throw new SyntaxError("the dictionary is away");
+    return { value: text as string };
+  });
+  const seen: string[] = [];
+  await using _ = world.apogee.consumer("g", { schema }).run((message) => void seen.push(message.json()));
+  await eventually(() => drained(world));
+  expect(seen).toEqual(["a0", "a1", "a2"]);
+  expect(failures).toBe(3);
+  expect((await world.apogee.group("g").deadLetters()).items).toEqual([]);
 });

@@ -210,3 +210,20 @@ it("dies of a second SIGTERM", async () => {
   running.child.kill("SIGTERM");
   expect(await once(running.child, "exit")).toEqual([null, "SIGTERM"]);
 });
+
+it("does not begin once it was stopped while it learned of its group", async () => {
+  await using world = await open();
+  const stopping = new AbortController();
+  world.wire.fail("/groups/g", async (pass) => {
+    const response = await pass();
+    const text = await response.text();
+    return Object.assign(response, {
+      text: async () => {
+        stopping.abort();
+        return text;
+      },
+    });
+  });
+  await world.apogee.consumer("g").run(() => undefined, { signal: stopping.signal });
+  expect(world.wire.count("/receive")).toBe(0);
+});
