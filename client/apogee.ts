@@ -35,7 +35,7 @@ export interface ApogeeOptions extends TransportOptions {
 export class Apogee {
   readonly #api: Api;
   readonly #writing: Writing;
-  /** By topic. */
+  /** By topic, of those that a batch was sent to. */
   readonly #batches = new Map<string, NumberedBatches>();
   readonly #around: Around | undefined;
 
@@ -51,8 +51,11 @@ export class Apogee {
   topic(name: string): Topic;
   topic<Input>(name: string, options: { readonly schema: StandardSchema<Input, unknown> }): Topic<Input>;
   topic<Input>(name: string, { schema }: { readonly schema?: StandardSchema<Input, unknown> } = {}): Topic<Input> {
-    const batches = this.#batches.get(name) ?? new NumberedBatches();
-    this.#batches.set(name, batches);
+    const batches = (): NumberedBatches => {
+      const made = this.#batches.get(name) ?? new NumberedBatches();
+      this.#batches.set(name, made);
+      return made;
+    };
     return new Topic<Input>(this.#api, name, { writing: this.#writing, batches, schema });
   }
 

@@ -9,11 +9,11 @@ type WireEntry = components["schemas"]["Message"];
 export interface LingerOptions {
   /** How long a message waits for others. Default 0: for those sent in the same turn of the event loop, or while calls are under way. */
   readonly lingerMs?: number;
-  /** A batch with so many messages does not wait. Default and most 100. */
+  /** A batch with so many messages does not wait. Default and most 100, at least 1. */
   readonly maxMessages?: number;
   /** A batch with so many bytes of bodies does not wait. Default 1 MiB, at most 4 MiB. */
   readonly maxBytes?: number;
-  /** Calls at once. Default 4. */
+  /** Calls at once. Default 4, at least 1. */
   readonly maxInFlight?: number;
   /** With so many bytes of bodies waiting, `send` waits for room first. Default 16 MiB. */
   readonly maxBufferedBytes?: number;
@@ -55,8 +55,9 @@ export class LingerProducer<Body = unknown> implements AsyncDisposable {
   #isLingering = false;
 
   constructor(work: LingerWork<Body>, options: LingerOptions = {}) {
-    const { lingerMs = 0, maxInFlight = 4, maxBufferedBytes = 16 * 1_024 * 1_024 } = options;
-    const maxMessages = Math.min(options.maxMessages ?? BATCH_ENTRIES_MAX, BATCH_ENTRIES_MAX);
+    const { lingerMs = 0, maxBufferedBytes = 16 * 1_024 * 1_024 } = options;
+    const maxInFlight = Math.max(options.maxInFlight ?? 4, 1);
+    const maxMessages = Math.max(Math.min(options.maxMessages ?? BATCH_ENTRIES_MAX, BATCH_ENTRIES_MAX), 1);
     const maxBytes = Math.min(options.maxBytes ?? BATCH_BYTES_MAX / 4, BATCH_BYTES_MAX);
     this.#work = work;
     this.#options = { lingerMs, maxInFlight, maxBufferedBytes, maxMessages, maxBytes };

@@ -22,8 +22,9 @@ export interface MessageOptions {
   /** RocketMQ's level, 1 to 18, in place of `delay`. */
   readonly delayLevel?: number;
   /**
-   * Sends with one key are stored once. Default: a new key for each message, known for five minutes, or a number for each message of a
-   * batch. So a send whose answer was lost is repeated safely. `false` sends without one: that is cheaper on AWS, and such a send fails where its outcome is unknown.
+   * Sends with one key are stored once. Default: a new key for each message, known for five minutes, or a number for each message of a call
+   * with two or more, none of which has an identity, a message group, a priority or a delay. So a send whose answer was lost is repeated
+   * safely. `false` sends without one: that is cheaper on AWS, and such a send fails where its outcome is unknown.
    */
   readonly dedupKey?: string | false;
   readonly dedupWindow?: Duration;
@@ -69,7 +70,7 @@ export async function entryOf<Body>(
     ...(Object.keys(carried).length === 0 ? {} : { properties: carried }),
     ...(delay === undefined ? {} : { delaySeconds: secondsOf(delay) }),
     ...(deliverAt === undefined ? {} : { deliverAt: instantOf(deliverAt) }),
-    ...(typeof dedupKey === "string" ? { dedupKey } : {}),
+    ...(dedupKey === undefined || dedupKey === false ? {} : { dedupKey }),
     ...(makesKey ? { dedupKey: randomId(), dedupWindowSeconds: RETRY_WINDOW_SECONDS } : {}),
     ...(dedupWindow === undefined ? {} : { dedupWindowSeconds: secondsOf(dedupWindow) }),
   };

@@ -30,7 +30,7 @@ export class Topic<Body = unknown> {
   readonly #api: Api;
   readonly #transport: Transport;
   readonly #writing: Writing;
-  readonly #batches: NumberedBatches;
+  readonly #batches: () => NumberedBatches;
   readonly #schema: StandardSchema<Body, unknown> | undefined;
 
   constructor(api: Api, name: string, { writing, batches, schema }: TopicParts<Body>) {
@@ -133,14 +133,14 @@ export class Topic<Body = unknown> {
 
   /** Moves a delayed message. The handle goes on working. Errors: `ALREADY_DELIVERED`, `MESSAGE_NOT_FOUND`. */
   reschedule(recallHandle: string, time: NewTime, options: CallOptions = {}): Promise<Schemas["Rescheduled"]> {
-    const atMs = "delay" in time ? this.#transport.clock.now() + secondsOf(time.delay) * 1_000 : time.deliverAt;
+    const atMs = "delay" in time ? this.#transport.brokerMs() + secondsOf(time.delay) * 1_000 : time.deliverAt;
     const path = { topic: this.name, recallHandle };
     const body = { deliverAt: instantOf(atMs) };
     return this.#api.call("patch", "/v1/topics/{topic}/scheduled/{recallHandle}", { ...options, path, body });
   }
 
   #sendEntries(entries: readonly Schemas["Message"][], options: CallOptions): Promise<readonly BatchResult[]> {
-    return this.#batches.send(entries, (some) => sendEntries(this.#transport, this.name, some, options));
+    return this.#batches().send(entries, (some) => sendEntries(this.#transport, this.name, some, options));
   }
 
   #entry(body: Body, options: MessageOptions): Promise<Schemas["Message"]> {
@@ -151,6 +151,6 @@ export class Topic<Body = unknown> {
 interface TopicParts<Body> {
   readonly writing: Writing;
   /** Of all objects for this topic. */
-  readonly batches: NumberedBatches;
+  readonly batches: () => NumberedBatches;
   readonly schema: StandardSchema<Body, unknown> | undefined;
 }

@@ -65,9 +65,7 @@ export function endTransaction(
   transactionId: string,
   options: CallOptions = {},
 ): Promise<Schemas["Transaction"]> {
-  const path = { transactionId };
-  if (verdict === "commit") return api.call("post", "/v1/transactions/{transactionId}/commit", { ...options, path });
-  return api.call("post", "/v1/transactions/{transactionId}/rollback", { ...options, path });
+  return api.call("post", `/v1/transactions/{transactionId}/${verdict}`, { ...options, path: { transactionId } });
 }
 
 export type Verdict = "commit" | "rollback" | "unknown";
@@ -98,16 +96,11 @@ export function answerChecks(
   const { onError = reportError } = options;
   const stopping = new AbortController();
   const { signal } = stopping;
-  const path = `/v1/producer-groups/${encodeURIComponent(producerGroup)}/checks/receive`;
   const receive = (): Promise<Schemas["ReceiveChecksReply"]> =>
-    transport.call({
-      method: "post",
-      path,
+    api.call("post", "/v1/producer-groups/{producerGroup}/checks/receive", {
+      path: { producerGroup },
       body: { max: 32, waitSeconds: WAIT_SECONDS_MAX },
-      waitSeconds: WAIT_SECONDS_MAX,
       signal,
-      // A repeat that loses an answer leaves its checks to the next round of checks.
-      repeatableMs: Number.POSITIVE_INFINITY,
     });
   const answer = async (wire: Schemas["TransactionCheck"]): Promise<void> => {
     const check = { ...wire, message: new Message(wire.message) };

@@ -174,3 +174,10 @@ it("tells all senders of a call that failed, and goes on", async () => {
   for (const error of await Promise.all(failing)) expect(error).toMatchObject({ code: "FORBIDDEN" });
   await producer.send("c");
 });
+
+it.each([{ maxInFlight: 0 }, { maxMessages: 0 }])("sends all the same with %o", async (options) => {
+  await using world = await open();
+  const producer = world.apogee.topic("t").producer(options);
+  await Promise.all([producer.send("a"), producer.send("b")]);
+  expect(await texts(world.apogee.topic("t").read())).toEqual(["a", "b"]);
+});

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Apogee, type ApogeeError } from "../../client/index.ts";
-import { busy, failure, problem, texts, type Wired, wired } from "./wire.ts";
+import { busy, eventually, failure, problem, texts, type Wired, wired } from "./wire.ts";
 
 const open = async (queues = 1): Promise<Wired> => {
   const world = await wired();
@@ -154,4 +154,52 @@ it("counts the time of a key from the first call of a batch on", async () => {
   });
   expect(await world.apogee.topic("t").sendBatch([{ body: "a" }])).toMatchObject([{ code: "SERVER_BUSY", effect: "unknown" }]);
   expect(world.wire.count("/batch")).toBe(2);
+});
+
+it("does not say that an entry was not stored once an attempt of its call may have stored it", async () => {
+  await using world = await open();
+  const failed = (retryable: boolean) => ({ status: "error", error: { code: "X", detail: "x", retryable, effect: "none" } });
+  world.wire.fail("/batch", async (pass) => {
+    await pass();
+    await world.clock.advance(100);
+    throw new TypeError("fetch failed");
+  });
+  world.wire.fail("/batch", async () => {
+    await world.clock.advance(200);
+    return Response.json({ results: [failed(true), failed(false)] });
+  });
+  const results = await world.apogee.topic("t").sendBatch([
+    { body: "a", dedupKey: "a", dedupWindow: "5m" },
+    { body: "b", dedupKey: "b", dedupWindow: "5m" },
+  ]);
+  // The first is not sent again, since the broker may have forgotten its key.
+  expect(results).toMatchObject([{ effect: "unknown" }, { effect: "none" }]);
+  expect(world.wire.count("/batch")).toBe(2);
+});
+
+it("asks for checks once, and for the next by another key", async () => {
+  await using world = await wired();
+  await world.apogee.topic("t").put({ type: "TRANSACTION", queues: 1 });
+  const begin = () =>
+    world.apogee.call("post", "/v1/topics/{topic}/transactions", {
+      path: { topic: "t" },
+      body: { body: "a", producerGroup: "p", checkAfterSeconds: 1 },
+    });
+  const { transactionId } = await begin();
+  await world.clock.advance(3);
+  world.wire.fail("/receive", "lost");
+  const asked: string[] = [];
+  await using checks = world.apogee.onCheck("p", (check) => {
+    asked.push(`${check.transactionId} ${check.checkNumber}`);
+    return "commit";
+  });
+  await eventually(() => expect(asked).toEqual([`${transactionId} 1`]));
+  await eventually(() => expect(world.wire.count("/receive")).toBe(3));
+  const keys = world.wire.sent.flatMap(({ path, headers }) =>
+    path.endsWith("/receive") ? [headers.get("idempotency-key")] : [],
+  );
+  expect(keys[0]).toBeTruthy();
+  expect(keys[1]).toBe(keys[0]);
+  expect(keys[2]).not.toBe(keys[0]);
+  await checks.stop();
 });

@@ -1,7 +1,7 @@
 import { expect, expectTypeOf, it } from "vitest";
 import { z } from "zod";
-import { ApogeeError, InvalidBody } from "../../client/index.ts";
-import { failure, texts, wired } from "./wire.ts";
+import { Apogee, ApogeeError, InvalidBody } from "../../client/index.ts";
+import { failure, gate, schemaOf, texts, wired } from "./wire.ts";
 
 async function one(apogee: Awaited<ReturnType<typeof wired>>["apogee"], topic: string) {
   for await (const message of apogee.topic(topic).read()) return message;
@@ -177,4 +177,67 @@ it("says what is wrong with a send", async () => {
   expect(error).toMatchObject({ name: "ApogeeError", code: "TOPIC_NOT_FOUND", status: 404, retryable: false, effect: "none" });
   expect((error as ApogeeError).requestId).toBe((error as ApogeeError).problem?.requestId);
   expect((error as ApogeeError).message).toMatch(/^TOPIC_NOT_FOUND: /);
+});
+
+it("lets the broker refuse a dedup key that is no text", async () => {
+  await using world = await wired();
+  await world.apogee.topic("t").put();
+  const options = { dedupKey: 7 as unknown as string };
+  expect(await failure(world.apogee.topic("t").send("a", options))).toMatchObject({ code: "BAD_REQUEST", effect: "none" });
+});
+
+it.each([
+  ["ahead", 3_600_000],
+  ["behind", -3_600_000],
+  ["right", 0],
+])("reschedules by the broker's clock, with a clock of its own that is %s", async (_, aheadMs) => {
+  await using world = await wired();
+  const { wire } = world;
+  const clock = { now: () => world.clock.now() + aheadMs, sleep: world.clock.sleep.bind(world.clock) };
+  const topic = new Apogee({ endpoint: "http://localhost", fetch: wire.fetch, clock }).topic("t");
+  await topic.put({ type: "DELAY" });
+  const { recallHandle } = await topic.send("a", { delay: "1h" });
+  const { deliverAt } = await topic.reschedule(recallHandle!, { delay: "1m" });
+  const inMs = Date.parse(deliverAt) - world.clock.now();
+  expect(inMs).toBeGreaterThan(aheadMs === 0 ? 59_700 : 58_500);
+  expect(inMs).toBeLessThan(61_100);
+});
+
+it("gives back what the schema of a consumer fails at, and asks it about all messages at once", async () => {
+  await using world = await wired();
+  const { apogee } = world;
+  await apogee.topic("t").put({ queues: 1 });
+  await apogee.group("g").put({ backoff: [0] });
+  await apogee.group("g").subscribe("t", { startFrom: "earliest" });
+  await apogee.topic("t").sendBatch([1, 2, 3].map((body) => ({ body })));
+  const all = gate();
+  let asked = 0;
+  const schema = schemaOf(async (id) => {
+    if (++asked === 3) all.open();
+    await all.opened;
+    if (id === 2 && asked === 3) throw new TypeError("the register is away");
+    return { value: id };
+  });
+  const consumer = apogee.consumer("g", { schema });
+  expect((await consumer.receive({ max: 3 })).map((message) => message.json())).toEqual([1, 3]);
+  const [again] = await consumer.receive({ waitSeconds: 20 });
+  expect([again?.json(), again?.attempt]).toEqual([2, 2]);
+  expect((await apogee.group("g").deadLetters()).items).toEqual([]);
+});
+
+it("shows of a received message what the broker answered, and nothing of its own", async () => {
+  await using world = await wired();
+  const { apogee } = world;
+  await apogee.topic("t").put();
+  await apogee.group("g").put();
+  await apogee.group("g").subscribe("t", { startFrom: "earliest" });
+  await apogee.topic("t").send("a");
+  let answered: unknown;
+  world.wire.fail("/receive", async (pass) => {
+    const response = await pass();
+    answered = await response.clone().json();
+    return response;
+  });
+  const messages = await apogee.consumer("g").receive({ waitSeconds: 1 });
+  expect(JSON.parse(JSON.stringify({ messages }))).toEqual(answered);
 });
