@@ -1,12 +1,13 @@
 import type { ClientHistory, HandlerFact } from "./facts.ts";
 
 export interface ClientViolation {
-  readonly rule: "lost" | "doubled" | "changed" | "early" | "order";
+  readonly rule: "lost" | "denied" | "doubled" | "changed" | "early" | "order";
   readonly detail: string;
 }
 
 /**
  * - `lost`: a send was answered, and its message is not stored; or a stored one was never handled to the end.
+ * - `denied`: a send failed and said that it changed nothing, and its message is stored.
  * - `doubled`: one send is stored twice.
  * - `changed`: the id that a send was answered with is another message's.
  * - `early`: a message was handed out again though its handler had finished or was at work, in a process that lived on, or before the lease
@@ -19,9 +20,10 @@ export function auditClient(history: ClientHistory): readonly ClientViolation[] 
 
 function* auditSends({ sends, stored }: ClientHistory): Generator<ClientViolation> {
   const byBody = groupBy(stored, ({ body }) => body);
-  for (const { body, messageId, error } of sends) {
+  for (const { body, messageId, error, effect } of sends) {
     const copies = byBody.get(body) ?? [];
     if (copies.length > 1) yield { rule: "doubled", detail: `${body} is stored ${copies.length} times` };
+    if (effect === "none" && copies.length > 0) yield { rule: "denied", detail: `${body} failed with ${error}` };
     if (error === undefined && copies.length === 0) yield { rule: "lost", detail: `${body} was acknowledged` };
     if (error === undefined && copies.length === 1 && copies[0]?.messageId !== messageId)
       yield { rule: "changed", detail: `${body} was answered with ${messageId}` };

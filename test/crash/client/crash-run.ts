@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Apogee } from "../../../client/apogee.ts";
+import { ApogeeError } from "../../../client/apogee-error.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 import { freePort, type ServerProcess, startServer } from "../../support/server/server-process.ts";
 import type { CrashRunResult, CrashRunSettings } from "../crash-run.ts";
@@ -36,7 +37,7 @@ interface WorkerProcess {
 export async function runClientCrashes({ rounds, seed, loadMs, report }: CrashRunSettings): Promise<ClientCrashResult> {
   mkdirSync(".tmp", { recursive: true });
   const folder = mkdtempSync(resolve(".tmp", "crash-"));
-  const history: ClientHistory = { sends: [], handlers: [], stored: [], killedAtMs: new Map() };
+  const history: ClientHistory = { sends: [], handlers: [], stored: [], numbered: 0, killedAtMs: new Map() };
   const random = new SeededRandom(seed);
   const restartMs: number[] = [];
   const port = await freePort();
@@ -48,7 +49,7 @@ export async function runClientCrashes({ rounds, seed, loadMs, report }: CrashRu
     workers = Array.from({ length: WORKERS }, () => startWorker(server.url, history));
   };
   try {
-    const apogee = new Apogee({ endpoint: server.url });
+    const apogee = new Apogee({ endpoint: server.url, fetch: noting(history) });
     await apogee.topic(TOPIC).put({ type: "MIXED", queues: QUEUES });
     await apogee.group(GROUP).put({ leaseSeconds: LEASE_SECONDS, maxAttempts: 1_000, backoff: [0] });
     await apogee.group(GROUP).subscribe(TOPIC, { startFrom: "earliest" });
@@ -87,6 +88,15 @@ export async function runClientCrashes({ rounds, seed, loadMs, report }: CrashRu
   return { violations, counts: countsOf(history), restartMs, folder };
 }
 
+/** Notes which entries of batches have numbers. */
+const noting =
+  (history: ClientHistory): typeof fetch =>
+  (input, init) => {
+    const { entries = [] } = JSON.parse(String(init?.body ?? "{}")) as { entries?: readonly { sequence?: number }[] };
+    history.numbered += entries.filter(({ sequence }) => sequence !== undefined).length;
+    return fetch(input, init);
+  };
+
 function startWorker(url: string, { handlers, killedAtMs }: ClientHistory): WorkerProcess {
   const program = resolve("test/crash/client/worker-program.ts");
   const child = spawn(process.execPath, ["--import", "tsx", program, url, GROUP], { stdio: ["ignore", "pipe", "inherit"] });
@@ -106,29 +116,37 @@ function startWorker(url: string, { handlers, killedAtMs }: ClientHistory): Work
   };
 }
 
-/** Each caller sends the next message when the last is answered, or has failed for good. */
+/**
+ * Each caller sends the next message when the last is answered, or has failed for good. Of the linger producers one gets no message groups,
+ * so that its batches are numbered.
+ */
 async function produce(apogee: Apogee, { sends }: ClientHistory, random: SeededRandom, signal: AbortSignal): Promise<void> {
   const topic = apogee.topic(TOPIC);
   const producer = topic.producer({ lingerMs: 2 });
+  const ungrouped = topic.producer({ lingerMs: 2 });
   let made = 0;
   const caller = async (sender: Pick<typeof topic, "send">): Promise<void> => {
+    const isGrouped = sender !== ungrouped;
     while (!signal.aborted) {
       const body = `message ${made++}`;
-      const messageGroup = made % 2 === 0 ? null : `group-${random.integer(1, MESSAGE_GROUPS)}`;
+      const messageGroup = !isGrouped || made % 2 === 0 ? null : `group-${random.integer(1, MESSAGE_GROUPS)}`;
       const options = messageGroup === null ? {} : { messageGroup };
-      const [receipt, error] = await sender.send(body, options).then(
-        ({ messageId }) => [messageId, undefined] as const,
-        (reason: unknown) => [undefined, String(reason)] as const,
+      const outcome = await sender.send(body, options).then(
+        ({ messageId }) => ({ messageId, error: undefined, effect: undefined }),
+        (reason: unknown) => ({
+          messageId: undefined,
+          error: String(reason),
+          effect: ApogeeError.is(reason) ? reason.effect : undefined,
+        }),
       );
-      sends.push({ body, messageGroup, messageId: receipt, error });
+      sends.push({ body, messageGroup, ...outcome });
       await sleep(5);
     }
   };
   await Promise.all([
     ...Array.from({ length: SINGLE_CALLERS }, () => caller(topic)),
-    ...Array.from({ length: LINGER_CALLERS }, () => caller(producer)),
+    ...Array.from({ length: LINGER_CALLERS }, (_, at) => caller(at % 2 === 0 ? producer : ungrouped)),
   ]);
-  await producer.flush();
 }
 
 async function untilDrained(apogee: Apogee): Promise<void> {
@@ -140,9 +158,13 @@ async function untilDrained(apogee: Apogee): Promise<void> {
   }
 }
 
-function countsOf({ sends, handlers, stored }: ClientHistory): Record<string, number> {
-  const counts: Record<string, number> = { sent: sends.length, stored: stored.length };
-  for (const { error } of sends) if (error !== undefined) counts.sendUnknown = (counts.sendUnknown ?? 0) + 1;
+function countsOf({ sends, handlers, stored, numbered }: ClientHistory): Record<string, number> {
+  const counts: Record<string, number> = { sent: sends.length, stored: stored.length, numbered };
+  for (const { error, effect } of sends) {
+    if (error === undefined) continue;
+    const kind = effect === "none" ? "sendFailed" : "sendUnknown";
+    counts[kind] = (counts[kind] ?? 0) + 1;
+  }
   for (const { kind } of handlers) counts[kind] = (counts[kind] ?? 0) + 1;
   return counts;
 }

@@ -12,5 +12,6 @@ test("clients go on through kills of the server and of workers: nothing is lost,
   expect(violations.slice(0, 10), report.join("\n")).toEqual([]);
   // Otherwise the audit had nothing to look at.
   expect(counts.stored).toBeGreaterThan(200);
+  expect(counts.numbered).toBeGreaterThan(100);
   expect(counts.finished).toBeGreaterThan(200);
 });

@@ -1,3 +1,5 @@
+import type { Effect } from "../../../client/apogee-error.ts";
+
 /** What a worker said of one handler. Times are those of this machine. */
 export interface HandlerFact {
   readonly atMs: number;
@@ -19,6 +21,8 @@ export interface SendFact {
   readonly messageId: string | undefined;
   /** Why it is not known to be stored. */
   readonly error: string | undefined;
+  /** Of a send that failed: what it says that it changed. */
+  readonly effect: Effect | undefined;
 }
 
 /** What is stored in the end. */
@@ -34,6 +38,8 @@ export interface ClientHistory {
   readonly sends: SendFact[];
   readonly handlers: HandlerFact[];
   readonly stored: StoredFact[];
+  /** Entries of batches that went out with a producer's numbers, repeats included. */
+  numbered: number;
   /** When each worker process was killed, by its number. */
   readonly killedAtMs: Map<number, number>;
 }

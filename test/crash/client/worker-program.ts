@@ -19,5 +19,9 @@ await new Apogee({ endpoint }).consumer(group).run(
     }
     tell({ kind: "finished", messageId, attempt });
   },
-  { concurrency: 32, onError: (error, message) => tell({ kind: "told", messageId: message?.messageId, error: String(error) }) },
+  {
+    concurrency: 32,
+    onError: (error, message) =>
+      tell({ kind: "told", messageId: message?.messageId, attempt: message?.attempt, error: String(error) }),
+  },
 );
