@@ -47,6 +47,9 @@ export class ApogeeError extends Error {
   }
 }
 
+/** Whether the same call may succeed later. */
+export const mayPass = (error: unknown): error is ApogeeError => ApogeeError.is(error) && error.retryable;
+
 /** The same error, where something else is known of what the call changed. */
 export const withEffect = (error: ApogeeError, effect: Effect): ApogeeError =>
   new ApogeeError({ ...error, detail: error.message.slice(error.code.length + 2), effect, cause: error });
@@ -57,17 +60,16 @@ const MAY_SUCCEED_LATER = new Set([200, 408, 429, 500, 502, 503, 504]);
 /** The error that an answer means which is no 2xx of the broker. */
 export function errorOf(response: Response, text: string): ApogeeError {
   const { status } = response;
-  const requestId = response.headers.get("x-request-id") ?? undefined;
   const problem = problemIn(text);
   if (problem) return new ApogeeError({ ...problem, status, problem });
   return new ApogeeError({
     code: `HTTP_${status}`,
     status,
-    detail: text.slice(0, 200) || response.headers.get("location") || response.statusText || "an answer without a body",
+    detail: text.slice(0, 200) || response.headers.get("location") || response.statusText || "no body",
     retryable: MAY_SUCCEED_LATER.has(status),
     // A gateway that blames the request has not passed it on.
     effect: status >= 400 && status < 500 ? "none" : "unknown",
-    requestId,
+    requestId: response.headers.get("x-request-id") ?? undefined,
   });
 }
 

@@ -1,5 +1,5 @@
 import type { components } from "./api-types.ts";
-import { ApogeeError, type Effect, withEffect } from "./apogee-error.ts";
+import { ApogeeError, type Effect, mayPass, withEffect } from "./apogee-error.ts";
 import type { CallOptions } from "./call.ts";
 import { backoffMs } from "./retry.ts";
 import { repeatableMs, type SendReceipt } from "./send.ts";
@@ -43,7 +43,7 @@ export async function sendEntries(
     const delayMs = backoffMs(retry, failures);
     const goesOn = (index: number): boolean => {
       const result = results[index] as BatchResult;
-      if (!ApogeeError.is(result) || !result.retryable) return false;
+      if (!mayPass(result)) return false;
       return result.effect === "none" || clock.now() + delayMs < beganMs + repeatableMs(entries[index] as WireEntry);
     };
     for (const [at, result] of answered.entries()) {
@@ -79,8 +79,8 @@ async function sendOnce(
     const first = await sendOnce(transport, topic, entries.slice(0, half), options);
     const rest = entries.slice(half);
     // Sent now, they would overtake one that is sent again.
-    const open = first.find((result) => ApogeeError.is(result) && result.retryable);
-    if (open) return [...first, ...rest.map(() => withEffect(open as ApogeeError, "none"))];
+    const open = first.find(mayPass);
+    if (open) return [...first, ...rest.map(() => withEffect(open, "none"))];
     return [...first, ...(await errorsInPlace(sendOnce(transport, topic, rest, options), rest.length))];
   }
 }

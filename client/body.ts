@@ -18,8 +18,8 @@ export function encodeBody(body: unknown): EncodedBody {
   if (ArrayBuffer.isView(body)) return encodeBytes(new Uint8Array(body.buffer, body.byteOffset, body.byteLength));
   if (body instanceof ArrayBuffer) return encodeBytes(new Uint8Array(body));
   const text = typeof body === "string" ? body : JSON.stringify(body);
-  if (text === undefined) throw new TypeError(`A message's body is text, bytes or JSON, not ${typeof body}.`);
-  if (/\p{Surrogate}/u.test(text)) throw new TypeError("The text of a message's body has half a surrogate pair.");
+  if (text === undefined) throw new TypeError(`A body is text, bytes or JSON, not ${typeof body}.`);
+  if (/\p{Surrogate}/u.test(text)) throw new TypeError("The body has half a surrogate pair.");
   return text.length > TEXT_CHARACTERS_MAX ? encodeBytes(new TextEncoder().encode(text)) : { body: text, bodyEncoding: "utf8" };
 }
 

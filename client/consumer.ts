@@ -1,9 +1,9 @@
 import type { Api } from "./api.ts";
 import type { components } from "./api-types.ts";
-import { ApogeeError } from "./apogee-error.ts";
+import { mayPass } from "./apogee-error.ts";
 import { Handover } from "./handover.ts";
 import type { ReceivedMessage } from "./received-message.ts";
-import { RECEIVE_MAX, type ReceiveOptions, Receiver } from "./receiver.ts";
+import { assertUsable, RECEIVE_MAX, type ReceiveOptions, Receiver, usable } from "./receiver.ts";
 import { backoffMs } from "./retry.ts";
 import { type Running, running } from "./running.ts";
 import { Settler } from "./settlements.ts";
@@ -49,7 +49,7 @@ export class Consumer<Value = unknown> {
         messageGroup !== null ? `${topic} ${messageGroup}` : ordered ? `${topic} ${queueId}` : undefined,
       handle: async ([message], context) => {
         const one = message as ReceivedMessage<Value>;
-        this.#receiver.assertFit(one);
+        assertUsable(one);
         const handle = async (): Promise<void> => void (await handler(one, context));
         await (this.#around ? this.#around(one, handle) : handle());
       },
@@ -65,8 +65,8 @@ export class Consumer<Value = unknown> {
       unitMessages: maxMessages,
       laneOf: () => undefined,
       handle: async (messages, context) => {
-        const fit = this.#receiver.fit(messages);
-        if (fit.length > 0) await handler(fit, context);
+        const given = usable(messages);
+        if (given.length > 0) await handler(given, context);
       },
     }));
   }
@@ -88,7 +88,7 @@ export class Consumer<Value = unknown> {
 
   /** Receives once. Nothing keeps the leases of what it answers: settle by hand, in time. Errors: `ApogeeError`. */
   async receive(options: ReceiveOptions = {}): Promise<readonly ReceivedMessage<Value>[]> {
-    return this.#receiver.fit(await this.#receiver.receive(options));
+    return usable(await this.#receiver.receive(options));
   }
 
   #work(options: WorkOptions, shapeFor: (group: { ordered: boolean }) => WorkShape<Value>): Running {
@@ -117,7 +117,7 @@ export class Consumer<Value = unknown> {
         return await this.#transport.call<GroupSettings>({ method: "get", path, signal });
       } catch (error) {
         if (signal.aborted) return undefined;
-        if (!ApogeeError.is(error) || !error.retryable) throw error;
+        if (!mayPass(error)) throw error;
         onError(error);
         await clock.sleep(backoffMs(retry, failures), signal);
       }

@@ -6,9 +6,7 @@ const SECONDS: Readonly<Record<string, number>> = { ms: 0.001, s: 1, m: 60, h: 3
 /** Errors: a `TypeError` for anything that is no duration. */
 export function secondsOf(duration: Duration): number {
   const [, digits, unit = ""] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(String(duration)) ?? [];
-  const seconds = typeof duration === "number" ? duration : Number(digits) * (SECONDS[unit] ?? Number.NaN);
+  const seconds = typeof duration === "number" ? duration : Number(digits) * (SECONDS[unit] as number);
   if (Number.isFinite(seconds) && seconds >= 0) return seconds;
-  throw new TypeError(
-    `${JSON.stringify(duration)} is no duration: write seconds, or a number with ms, s, m, h or d, such as "10m".`,
-  );
+  throw new TypeError(`${JSON.stringify(duration)} is no duration, such as 600 seconds, "10m" or "500ms".`);
 }

@@ -55,12 +55,16 @@ export class LingerProducer<Body = unknown> implements AsyncDisposable {
   #isLingering = false;
 
   constructor(work: LingerWork<Body>, options: LingerOptions = {}) {
-    const { lingerMs = 0, maxBufferedBytes = 16 * 1_024 * 1_024 } = options;
-    const maxInFlight = Math.max(options.maxInFlight ?? 4, 1);
-    const maxMessages = Math.max(Math.min(options.maxMessages ?? BATCH_ENTRIES_MAX, BATCH_ENTRIES_MAX), 1);
-    const maxBytes = Math.min(options.maxBytes ?? BATCH_BYTES_MAX / 4, BATCH_BYTES_MAX);
+    const { lingerMs = 0, maxInFlight = 4, maxBufferedBytes = 16 * 1_024 * 1_024 } = options;
+    const { maxMessages = BATCH_ENTRIES_MAX, maxBytes = BATCH_BYTES_MAX / 4 } = options;
     this.#work = work;
-    this.#options = { lingerMs, maxInFlight, maxBufferedBytes, maxMessages, maxBytes };
+    this.#options = {
+      lingerMs,
+      maxBufferedBytes,
+      maxInFlight: Math.max(maxInFlight, 1),
+      maxMessages: Math.min(Math.max(maxMessages, 1), BATCH_ENTRIES_MAX),
+      maxBytes: Math.min(maxBytes, BATCH_BYTES_MAX),
+    };
   }
 
   /** Resolves when the message is durable. Errors: as a single send. */

@@ -20,7 +20,7 @@ export class Message<Value = unknown> implements CheckedMessage {
   declare readonly body: string;
   /** `utf8` where the bytes are text, else `base64`. */
   declare readonly bodyEncoding: Schemas["StoredBodyEncoding"];
-  #value: (() => Value) | undefined;
+  #value: { readonly value: Value } | undefined;
 
   constructor(wire: CheckedMessage) {
     Object.assign(this, wire);
@@ -36,16 +36,13 @@ export class Message<Value = unknown> implements CheckedMessage {
 
   /** What the consumer's schema made of the body, and without one the body as JSON. Errors: a `SyntaxError` where it is no JSON. */
   json(): Value {
-    if (this.#value === undefined) {
-      const value = JSON.parse(this.text()) as Value;
-      this.#value = () => value;
-    }
-    return this.#value();
+    this.#value ??= { value: JSON.parse(this.text()) as Value };
+    return this.#value.value;
   }
 
-  /** Sets what `json` answers or throws. */
-  hold(value: () => Value): void {
-    this.#value = value;
+  /** Sets what `json` answers. */
+  hold(value: Value): void {
+    this.#value = { value };
   }
 }
 

@@ -1,5 +1,5 @@
 import type { components } from "./api-types.ts";
-import { ApogeeError } from "./apogee-error.ts";
+import { ApogeeError, mayPass } from "./apogee-error.ts";
 import { Handover } from "./handover.ts";
 import { StoredMessage } from "./message.ts";
 import { WAIT_SECONDS_MAX } from "./receiver.ts";
@@ -72,7 +72,7 @@ export class Queue {
         // Retention went past the reader. Or it was behind the end: of a topic that was made anew, all is news.
         if (minOffset !== undefined && BigInt(start.offset ?? 0) < BigInt(minOffset)) start = { offset: minOffset };
         else if (maxOffset !== undefined && waitSeconds > 0) start = { offset: hasRead ? (minOffset ?? maxOffset) : maxOffset };
-        else if (waitSeconds === 0 || !ApogeeError.is(error) || !error.retryable) throw error;
+        else if (waitSeconds === 0 || !mayPass(error)) throw error;
         else await this.#transport.clock.sleep(backoffMs(this.#transport.retry, ++failures), signal);
       }
     }
@@ -163,7 +163,7 @@ async function* noting(next: Map<number, ReadFrom>, messages: Reader): Reader {
       yield message;
     }
   } catch (error) {
-    const isOver = ApogeeError.is(error) && (error.retryable || error.code === "OFFSET_ILLEGAL");
+    const isOver = mayPass(error) || (ApogeeError.is(error) && error.code === "OFFSET_ILLEGAL");
     if (!isOver) throw error;
   }
 }

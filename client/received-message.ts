@@ -119,6 +119,5 @@ export const isReject = (error: unknown): error is Error => (error as Error | un
 /** Why a handler failed, in a line. */
 function reasonOf(error: unknown): string {
   if (ApogeeError.is(error)) return error.message;
-  if (error instanceof Error) return error.message === "" ? error.name : `${error.name}: ${error.message}`;
-  return typeof error === "object" ? "the handler threw an object" : String(error);
+  return typeof error === "object" && !(error instanceof Error) ? "the handler threw an object" : String(error);
 }

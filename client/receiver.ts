@@ -46,7 +46,7 @@ export class Receiver<Value> {
   }
 
   /**
-   * Messages and their leases, also such as are not fit for a handler. An answer that was lost is asked for again, by the same `attemptId`.
+   * Messages and their leases, also those that no handler is to get. An answer that was lost is asked for again, by the same `attemptId`.
    * Errors: `ApogeeError`; the reason of the signal.
    */
   async receive(options: Receive, attemptId: string = randomId()): Promise<readonly ReceivedMessage<Value>[]> {
@@ -58,7 +58,7 @@ export class Receiver<Value> {
       repeatableMs: Number.POSITIVE_INFINITY,
       waitSeconds,
       signal,
-      ...(maxAttempts === undefined ? {} : { maxAttempts }),
+      maxAttempts,
     });
     const arrivedMs = this.#transport.clock.now();
     // Where nobody knows the broker's clock, the lease is taken to begin now.
@@ -73,40 +73,36 @@ export class Receiver<Value> {
     if (schema) await Promise.all(live.map((message) => check(message, schema)));
     return live;
   }
-
-  /** The messages that are fit for a handler. Others are dead letters, or given back where the schema itself failed. */
-  fit(messages: readonly ReceivedMessage<Value>[]): readonly ReceivedMessage<Value>[] {
-    return messages.filter((message) => {
-      try {
-        this.assertFit(message);
-        return true;
-      } catch (error) {
-        // Nothing waits for it. Where it fails, the message comes again.
-        void settleFailed(message, error).catch(() => undefined);
-        return false;
-      }
-    });
-  }
-
-  /** Errors: `Reject` for a body that the schema does not accept; whatever the schema threw. */
-  assertFit(message: ReceivedMessage<Value>): void {
-    if (this.#schema) message.json();
-  }
 }
 
-/** Lets the message hold what the schema makes of its body, or why it does not. */
+/** Messages that no handler is to get, and why. */
+const unusable = new WeakMap<object, { readonly error: unknown }>();
+
+/** The messages that a handler may get. Others are dead letters, or given back where the schema itself failed. */
+export const usable = <Value>(messages: readonly ReceivedMessage<Value>[]): readonly ReceivedMessage<Value>[] =>
+  messages.filter((message) => {
+    const why = unusable.get(message);
+    // Nothing waits for it. Where it fails, the message comes again.
+    if (why) void settleFailed(message, why.error).catch(() => undefined);
+    return why === undefined;
+  });
+
+/** Errors: `Reject` for a body that the schema does not accept; whatever the schema threw. */
+export function assertUsable(message: ReceivedMessage): void {
+  const why = unusable.get(message);
+  if (why) throw why.error;
+}
+
+/** Lets the message hold what the schema makes of its body. */
 async function check<Value>(message: ReceivedMessage<Value>, schema: StandardSchema<unknown, Value>): Promise<void> {
   let isJson = false;
   try {
     const body = message.json();
     isJson = true;
-    const value = await validated(schema, body);
-    message.hold(() => value);
+    message.hold(await validated(schema, body));
   } catch (error) {
     // A schema that fails, such as one that asks a service that is away, says nothing of the body.
-    const why = isJson && !(error instanceof InvalidBody) ? error : new Reject((error as Error).message);
-    message.hold(() => {
-      throw why;
-    });
+    const isRefused = !isJson || error instanceof InvalidBody;
+    unusable.set(message, { error: isRefused ? new Reject((error as Error).message) : error });
   }
 }

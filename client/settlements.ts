@@ -1,11 +1,10 @@
 import type { components } from "./api-types.ts";
-import { ApogeeError } from "./apogee-error.ts";
+import { ApogeeError, mayPass } from "./apogee-error.ts";
 import { entryError } from "./batch.ts";
 import { backoffMs } from "./retry.ts";
 import type { Transport } from "./transport.ts";
 
 type Schemas = components["schemas"];
-type Request = Schemas["SettleRequest"];
 export type SettleResult = Schemas["SettleResult"];
 
 /** What is done with a delivery (PROTOCOL.md 6.4), by the member of the request that says so. */
@@ -83,11 +82,11 @@ export class Settler {
 
   async #call(batch: readonly Pending[]): Promise<void> {
     const ordered = KINDS.flatMap((kind) => batch.filter((pending) => pending.kind === kind));
-    const body = Object.fromEntries(
-      KINDS.map((kind) => [kind, ordered.filter((pending) => pending.kind === kind).map(({ entry }) => entry)] as const).filter(
-        ([, entries]) => entries.length > 0,
-      ),
-    ) as Request;
+    const body: Partial<Record<SettleKind, Settlements[SettleKind][]>> = {};
+    for (const { kind, entry } of ordered) {
+      body[kind] ??= [];
+      body[kind].push(entry);
+    }
     const failed: { readonly pending: Pending; readonly error: unknown }[] = [];
     try {
       const { results } = await this.#transport.call<{ results: readonly SettleResult[] }>({
@@ -114,15 +113,15 @@ export class Settler {
   }
 
   async #failed(failed: readonly { readonly pending: Pending; readonly error: unknown }[]): Promise<void> {
-    if (failed.length === 0) return;
     const { clock, retry } = this.#transport;
-    const again = failed.filter(
-      ({ pending, error }) => ApogeeError.is(error) && error.retryable && clock.now() < pending.untilMs,
-    );
-    for (const { pending, error } of failed) if (!again.some((one) => one.pending === pending)) pending.reject(error);
+    const again: Pending[] = [];
+    for (const { pending, error } of failed) {
+      if (mayPass(error) && clock.now() < pending.untilMs) again.push(pending);
+      else pending.reject(error);
+    }
     if (again.length === 0) return;
     // Not held up any longer than the others that come: they would fail as well.
     await clock.sleep(backoffMs(retry, 4));
-    this.#pending = [...again.map(({ pending }) => pending), ...this.#pending];
+    this.#pending = [...again, ...this.#pending];
   }
 }

@@ -1,6 +1,6 @@
 import type { Api } from "./api.ts";
 import type { components } from "./api-types.ts";
-import { ApogeeError } from "./apogee-error.ts";
+import { mayPass } from "./apogee-error.ts";
 import type { CallOptions } from "./call.ts";
 import { type Duration, secondsOf } from "./duration.ts";
 import { Message } from "./message.ts";
@@ -42,7 +42,7 @@ export async function inTransaction<T>(
   const transaction = await api.transport.call<Schemas["HalfMessageReceipt"]>({
     method: "post",
     path: `/v1/topics/${encodeURIComponent(topic)}/transactions`,
-    body: { ...entry, producerGroup, ...(checkAfter === undefined ? {} : { checkAfterSeconds: secondsOf(checkAfter) }) },
+    body: { ...entry, producerGroup, checkAfterSeconds: checkAfter && secondsOf(checkAfter) },
     repeatableMs: repeatableMs(entry),
   });
   const { transactionId } = transaction;
@@ -119,7 +119,7 @@ export function answerChecks(
         for (const check of checks) await answer(check);
       } catch (error) {
         if (signal.aborted) return;
-        if (!ApogeeError.is(error) || !error.retryable) throw error;
+        if (!mayPass(error)) throw error;
         onError(error);
         await transport.clock.sleep(backoffMs(transport.retry, ++failures), signal);
       }

@@ -28,7 +28,7 @@ export interface Call {
   /** Seconds that the broker may wait before it answers. */
   readonly waitSeconds?: number | undefined;
   /** Default: as often as the transport's options say. */
-  readonly maxAttempts?: number;
+  readonly maxAttempts?: number | undefined;
 }
 
 interface Attempt {
@@ -91,9 +91,9 @@ export class Transport {
     let effect: Effect = "none";
     for (let failures = 1; ; failures++) {
       const { answer, error, waitMs } = await this.#attempt(call, request);
-      if (error === undefined) return { answer: answer as T, effect };
       // An attempt whose answer was lost has deleted it.
-      if (effect === "unknown" && method === "delete" && error.status === 404) return { answer: undefined as T, effect };
+      const wasDeleted = effect === "unknown" && method === "delete" && error?.status === 404;
+      if (error === undefined || wasDeleted) return { answer: answer as T, effect };
       if (error.effect === "unknown") effect = "unknown";
       const delayMs = waitMs + backoffMs(this.retry, failures);
       const isSafe = effect === "none" || this.clock.now() + delayMs < beganMs + repeatableMs;
@@ -114,7 +114,8 @@ export class Transport {
       headers: all,
       // A redirected POST would become a GET, whose answer means something else.
       redirect: "manual",
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      // No text, and so no body, where there is none to send.
+      body: JSON.stringify(body),
     };
   }
 
@@ -128,7 +129,8 @@ export class Transport {
     signal?.addEventListener("abort", end);
     try {
       const response = await this.#fetch(this.#endpoint + path + queryOf(query), { ...request, signal: ending.signal });
-      this.#hearTime(response);
+      const answeredMs = Date.parse(response.headers.get("date") ?? "");
+      if (answeredMs > 0) this.#aheadMs = answeredMs - this.clock.now();
       const text = await response.text();
       const answer = jsonIn(text);
       const isAnswer = text === "" ? MAYBE_EMPTY.has(response.status) : typeof answer === "object" && answer !== null;
@@ -141,11 +143,6 @@ export class Transport {
       clearTimeout(timer);
       signal?.removeEventListener("abort", end);
     }
-  }
-
-  #hearTime(response: Response): void {
-    const answeredMs = Date.parse(response.headers.get("date") ?? "");
-    if (answeredMs > 0) this.#aheadMs = answeredMs - this.clock.now();
   }
 }
 
@@ -172,10 +169,9 @@ function queryOf(query: Readonly<Record<string, unknown>> = {}): string {
 }
 
 function addressOf(endpoint: string | undefined): string {
-  if (endpoint === undefined)
-    throw new TypeError('Apogee needs an endpoint: new Apogee({ endpoint: "http://localhost:8080" }), or APOGEE_ENDPOINT.');
+  if (endpoint === undefined) throw new TypeError("Apogee needs an endpoint, as an option or in APOGEE_ENDPOINT.");
   const { protocol } = new URL(endpoint);
-  if (protocol !== "http:" && protocol !== "https:") throw new TypeError(`The endpoint ${endpoint} is not an http(s) address.`);
+  if (protocol !== "http:" && protocol !== "https:") throw new TypeError(`${endpoint} is no http(s) address.`);
   return endpoint.replace(/\/+$/, "");
 }
 

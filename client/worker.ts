@@ -1,4 +1,4 @@
-import { ApogeeError } from "./apogee-error.ts";
+import { mayPass } from "./apogee-error.ts";
 import type { Clock } from "./clock.ts";
 import { LaneQueue } from "./lane-queue.ts";
 import { type Lease, LeaseKeeper, type LeaseLost } from "./lease-keeper.ts";
@@ -103,7 +103,7 @@ export class Worker<Value> {
     options: WorkOptions & { readonly leaseSeconds: number },
   ) {
     const { concurrency = 16, leaseSeconds, maxLeaseSeconds = SECONDS_12_HOURS } = options;
-    if (!(concurrency >= 1)) throw new TypeError(`A concurrency of ${concurrency} would handle nothing.`);
+    if (!(concurrency >= 1)) throw new TypeError(`A concurrency of ${concurrency} handles nothing.`);
     this.#receiver = receiver;
     this.#clock = clock;
     this.#shape = shape;
@@ -205,7 +205,7 @@ export class Worker<Value> {
   }
 
   async #pollFailed(error: unknown): Promise<void> {
-    if (ApogeeError.is(error) && error.retryable) {
+    if (mayPass(error)) {
       this.#report(error);
       await this.#clock.sleep(backoffMs(DEFAULT_RETRY, ++this.#pollFailures), this.#stopping.signal);
       return;
