@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { Reject } from "../../client/index.ts";
-import { eventually, failure, gate, type Wired, wired } from "./wire.ts";
+import { eventually, failure, gate, schemaOf, type Wired, wired } from "./wire.ts";
 
 async function open(group: Record<string, unknown> = {}): Promise<Wired> {
   const world = await wired();
@@ -196,4 +196,25 @@ it("takes the lease from the answer of a broker whose clock is another", async (
   const leftMs = message!.leaseUntilMs - world.clock.now();
   expect(leftMs).toBeGreaterThan(58_000);
   expect(leftMs).toBeLessThan(61_100);
+});
+
+it.each(["run", "eachBatch"] as const)("hands to %s what the schema accepts, and settles the rest", async (shape) => {
+  await using world = await open({ backoff: [0] });
+  await send(world, 4);
+  let failures = 0;
+  const schema = schemaOf((id) => {
+    if (id === 1) return { issues: [{ message: "there is no 1" }] };
+    if (id === 2 && failures++ === 0) throw new Error("the register is away");
+    return { value: id as number };
+  });
+  const seen: number[] = [];
+  const consumer = world.apogee.consumer("g", { schema });
+  await using _ =
+    shape === "run"
+      ? consumer.run((message) => void seen.push(message.json()), quiet)
+      : consumer.eachBatch((messages) => void seen.push(...messages.map((message) => message.json())), quiet);
+  await eventually(async () => expect(await lag(world)).toBe(0));
+  expect(seen).toEqual([0, 3, 2]);
+  const { items } = await world.apogee.group("g").deadLetters();
+  expect(items).toMatchObject([{ body: "1", reason: "The body is not what the schema wants: there is no 1." }]);
 });
