@@ -119,8 +119,9 @@ async function messageIn(line: string, defaults: MessageOptions): Promise<Messag
   if (named?.body === undefined) throw new TypeError("it is no JSON object with a body");
   const { dedupKey, properties } = named;
   // The client would take either for something else.
-  if ((dedupKey ?? false) !== false && typeof dedupKey !== "string") throw new TypeError("its dedupKey is no text");
-  if (!isObject(properties ?? {})) throw new TypeError("its properties are no JSON object");
+  if (dedupKey !== undefined && dedupKey !== false && typeof dedupKey !== "string")
+    throw new TypeError("its dedupKey is no text");
+  if (properties !== undefined && !isObject(properties)) throw new TypeError("its properties are no JSON object");
   const { body, ...options } = { ...defaults, ...named } as MessageToSend;
   // A batch with one message that cannot be written is not sent at all.
   await entryOf(body, options, { identities: false });
