@@ -1,7 +1,7 @@
 import { ApogeeError } from "../client/apogee-error.ts";
 import type { Cli } from "./cli.ts";
 import { EXIT } from "./exit-codes.ts";
-import { exitCodeOf, failureLine } from "./failures.ts";
+import { exitCodeOf, failureLine, failureMembers } from "./failures.ts";
 
 /**
  * Does the same to each of several things that were named, one after the other. One that fails is told, and the others go on. Errors: that
@@ -19,9 +19,7 @@ export async function each(
     } catch (error) {
       if (!ApogeeError.is(error) || ids.length === 1) throw error;
       failures.push(error);
-      const { code, message } = error;
-      const detail = message.slice(`${code}: `.length);
-      if (cli.output.isJson) await cli.output.next({ [idName]: id, status: "error", code, detail }, () => "");
+      if (cli.output.isJson) await cli.output.next({ [idName]: id, ...failureMembers(error) }, () => "");
       cli.output.note(`${cli.output.noteColours.bad("apogee:")} ${id}: ${failureLine(error, cli.endpoint)}`);
     }
   }

@@ -28,6 +28,10 @@ export function exitCodeOf(error: unknown): ExitCode {
   return error.status === 401 || error.status === 403 ? EXIT.notAllowed : EXIT.error;
 }
 
+/** The members of a JSON document that says what became of one of several things. */
+export const failureMembers = ({ code, message }: ApogeeError) =>
+  ({ status: "error", code, detail: message.slice(`${code}: `.length) }) as const;
+
 /** What went wrong, in one line. */
 export function failureLine(error: unknown, endpoint?: string): string {
   const line = lineOf(error, endpoint);

@@ -2,16 +2,16 @@ import { performance } from "node:perf_hooks";
 import { CommanderError } from "commander";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import { exitCodeOf, failureLine } from "./failures.ts";
+import { Unread } from "./output.ts";
 import { createProgram, type Program } from "./program.ts";
 
 const { argv, env: environment, stdin, stdout, stderr } = process;
 const [first, ...rest] = argv.slice(2);
 const args = first === "help" ? [...rest, "--help"] : argv.slice(2);
 
-// What reads the other end has enough, as `head` has: that is no failure.
+// The output hears from its own writes that nobody reads any more.
 stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit(EXIT.done);
-  throw error;
+  if (error.code !== "EPIPE") throw error;
 });
 stderr.on("error", () => undefined);
 
@@ -32,6 +32,7 @@ async function run({ command, cli, verb }: Program): Promise<ExitCode> {
     return cli.interruptedAs ?? cli.exitCode;
   } catch (error) {
     if (cli.interruptedAs !== undefined) return cli.interruptedAs;
+    if (error instanceof Unread) return cli.exitCode;
     // Commander has said what is wrong.
     if (error instanceof CommanderError) {
       if (error.code === "commander.unknownOption" && verb() === undefined)

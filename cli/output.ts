@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import type { Writable } from "node:stream";
 import { type Colours, type ColourTarget, coloursFor } from "./colours.ts";
 import { Redrawn } from "./redrawn.ts";
@@ -22,6 +21,8 @@ export class Output {
   readonly noteColours: Colours;
   readonly #parts: OutputParts;
   #redrawn: Redrawn | undefined;
+  #endsUnread = false;
+  #isUnread = false;
 
   constructor(parts: OutputParts) {
     this.#parts = parts;
@@ -31,6 +32,11 @@ export class Output {
 
   get isJson(): boolean {
     return this.#parts.isJson();
+  }
+
+  /** The verb only shows something, and ends once nobody reads. Any other goes on, and what it shows is dropped. */
+  endsUnread(): void {
+    this.#endsUnread = true;
   }
 
   /** One thing: one JSON document, or a line for each of its members. */
@@ -88,10 +94,9 @@ export class Output {
     if (stderr.isTTY) this.#redrawn?.leave();
   }
 
-  /** What another program wrote to its standard error, as it is, on this one's. Resolves when the stream takes more. */
+  /** What another program wrote to its standard error, as it is, on this one's. Resolves when it is written, or nobody reads it. */
   async passOn(bytes: Uint8Array): Promise<void> {
-    const { stderr } = this.#parts;
-    if (!stderr.write(bytes)) await drained(stderr);
+    await written(this.#parts.stderr, bytes);
   }
 
   /** Columns of the terminal that shows standard output; `undefined` for a pipe or a file. */
@@ -104,18 +109,21 @@ export class Output {
     return { width: this.width, heading: this.colours.heading };
   }
 
-  /** Resolves when the stream takes more, so that a slow reader slows the verb down. */
+  /** Resolves when the text is written, so that a slow reader slows the verb down. Errors: `Unread`, in a verb that only shows something. */
   async #write(text: string): Promise<void> {
-    const { stdout } = this.#parts;
-    if (!stdout.write(text)) await drained(stdout);
+    if (this.#isUnread) return;
+    const error = await written(this.#parts.stdout, text);
+    if (error?.code !== "EPIPE") return;
+    this.#isUnread = true;
+    if (this.#endsUnread) throw new Unread();
   }
 }
 
-/** Writers that wait for one stream share a promise: there may be many, and each listener on its own would be taken for a leak. */
-const waits = new WeakMap<Writable, Promise<unknown>>();
-
-function drained(stream: Writable): Promise<unknown> {
-  const waiting = waits.get(stream) ?? once(stream, "drain").finally(() => waits.delete(stream));
-  waits.set(stream, waiting);
-  return waiting;
+/** What reads the other end has enough, as `head` has. That is no failure. */
+export class Unread extends Error {
+  override readonly name = "Unread";
 }
+
+/** Answers why it was not written; nothing where it was. */
+const written = (stream: Writable, data: string | Uint8Array): Promise<NodeJS.ErrnoException | null | undefined> =>
+  new Promise((resolve) => stream.write(data, resolve));

@@ -1,4 +1,5 @@
 import type { Apogee } from "../../client/apogee.ts";
+import { ApogeeError } from "../../client/apogee-error.ts";
 import type { Clock } from "../../client/clock.ts";
 
 export interface Emptiness {
@@ -12,13 +13,22 @@ export interface Emptiness {
 
 const EVERY_MS = 1_000;
 
-/** Resolves when nothing waits for the group and nothing is in flight, what was given back included; or when the signal aborts. */
+/**
+ * Resolves when nothing waits for the group and nothing is in flight, what was given back included; or when the signal aborts. A broker that
+ * cannot be reached is asked again. Errors: `ApogeeError` that does not pass; the reason of the signal.
+ */
 export async function untilEmpty(emptiness: Emptiness): Promise<void> {
   const { clock, signal } = emptiness;
   while (!signal.aborted) {
-    if (await isEmpty(emptiness)) return;
+    if (await isEmpty(emptiness).catch(unknownYet)) return;
     await clock.sleep(EVERY_MS, signal);
   }
+}
+
+/** Something may still wait where the answer is a failure that passes. */
+function unknownYet(error: unknown): false {
+  if (ApogeeError.is(error) && error.retryable) return false;
+  throw error;
 }
 
 async function isEmpty({ apogee, group, topics, signal }: Emptiness): Promise<boolean> {

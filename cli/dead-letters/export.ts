@@ -12,7 +12,10 @@ type Write = (lines: string) => Promise<unknown>;
 
 /** Writes a line of JSON for each dead letter. Errors: a `VerbFailure` for a file that cannot be written; as `confirm` for one there is. */
 export async function exportDeadLetters(cli: Cli, group: string, path: string | undefined): Promise<void> {
-  if (path === undefined) return exportWith(cli, group, (lines) => cli.output.raw(lines));
+  if (path === undefined) {
+    cli.output.endsUnread();
+    return exportWith(cli, group, (lines) => cli.output.raw(lines));
+  }
   if (await isThere(path)) await cli.confirm({ loss: `${path} will be replaced.`, name: basename(path) });
   const signal = cli.interruption();
   try {

@@ -1,5 +1,5 @@
 import { checked, noContext } from "../connection.ts";
-import { contextsPath, readContexts, writeContexts } from "../contexts.ts";
+import { type Context, contextsPath, readContexts, writeContexts } from "../contexts.ts";
 import { UsageFailure } from "../failures.ts";
 import { readAll } from "../input.ts";
 import type { Column } from "../table.ts";
@@ -38,7 +38,7 @@ export const defineContext: Define = (family, cli) => {
     await cli.output.list(shown, COLUMNS, "There are no contexts. To add one: apogee context add prod --endpoint <url>");
   });
 
-  subcommand(family, "add <name>", "add or replace a context; the first one is the current one", [
+  subcommand(family, "add <name>", "add a context, or replace one that is confirmed; the first one is the current one", [
     "apogee context add local --endpoint http://localhost:8080",
     "apogee context add prod --endpoint https://broker.example.com --api-key - < key.txt",
   ]).action(async (name: string) => {
@@ -48,6 +48,8 @@ export const defineContext: Define = (family, cli) => {
     if (key === "") throw new UsageFailure("Standard input has no API key.");
     const { current = name, contexts } = await readContexts(path);
     const added = { endpoint: checked(endpoint, "--endpoint"), apiKey: key };
+    const loss = lossOf(name, contexts[name], added);
+    if (loss !== undefined) await cli.confirm({ loss, name });
     await writeContexts(path, { current, contexts: { ...contexts, [name]: added } });
     await cli.output.thing({ name, endpoint: added.endpoint, hasApiKey: key !== undefined, current: current === name });
   });
@@ -71,3 +73,11 @@ export const defineContext: Define = (family, cli) => {
     },
   );
 };
+
+/** What adding a context does away with; `undefined` where that is nothing. */
+function lossOf(name: string, before: Context | undefined, { endpoint, apiKey }: Context): string | undefined {
+  if (before === undefined) return undefined;
+  const losesKey = before.apiKey !== undefined && before.apiKey !== apiKey;
+  if (losesKey) return `Context ${name}, which is ${before.endpoint}, and its API key will be replaced.`;
+  return before.endpoint === endpoint ? undefined : `Context ${name}, which is ${before.endpoint}, will be replaced.`;
+}

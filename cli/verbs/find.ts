@@ -49,6 +49,7 @@ export const defineFind: Define = (command, cli) => {
     if (argument !== undefined && named !== undefined && argument !== named)
       throw new UsageFailure(`Two topics are named, ${argument} and ${named}: give one of them.`);
     const topic = argument ?? named;
+    cli.output.endsUnread();
     if (id !== undefined) {
       if (Object.keys(search).length > 0) throw new UsageFailure("--id finds one message: give nothing beside it but its topic.");
       await showOne(cli, id, topic);
@@ -67,20 +68,19 @@ async function showOne(cli: Cli, messageId: string, topic: string | undefined): 
   if (!cli.output.isJson) await cli.output.list(message.groups, COLUMNS, `No group is subscribed to ${message.topic}.`);
 }
 
+type MessageWithAllGroups = Omit<Schemas["MessageWithGroups"], "nextCursor" | "complete">;
+
 /** The message, with the groups of all pages. */
-async function withAllGroups(
-  apogee: Apogee,
-  messageId: string,
-  topic: string | undefined,
-): Promise<Schemas["MessageWithGroups"]> {
+async function withAllGroups(apogee: Apogee, messageId: string, topic: string | undefined): Promise<MessageWithAllGroups> {
   const groups: Schemas["GroupState"][] = [];
   let cursor: string | undefined;
   for (;;) {
     const query = { ...(topic !== undefined && { topic }), ...(cursor !== undefined && { cursor }) };
     const page = await apogee.call("get", "/v1/messages/{messageId}", { path: { messageId }, query });
-    groups.push(...page.groups);
-    if (page.nextCursor === null) return { ...page, groups };
-    cursor = page.nextCursor;
+    const { nextCursor, complete: _, ...message } = page;
+    groups.push(...message.groups);
+    if (nextCursor === null) return { ...message, groups };
+    cursor = nextCursor;
   }
 }
 

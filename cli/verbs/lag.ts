@@ -66,6 +66,7 @@ export const defineLag: Define = (command, cli) => {
       const everySeconds = watch === undefined ? undefined : secondsOf(watch === true ? WATCH_SECONDS : watch);
       if (everySeconds === 0) throw new UsageFailure("--watch takes a time between two looks.");
       const apogee = await cli.connect();
+      cli.output.endsUnread();
       const show = group === undefined ? showGroups(cli, apogee) : showGroup(cli, apogee, group);
       if (everySeconds === undefined) await show();
       else await repeat(cli, show, everySeconds);

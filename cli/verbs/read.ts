@@ -30,6 +30,7 @@ export const defineRead: Define = (command, cli) => {
       throw new UsageFailure("Each queue counts its own offsets: give --queue too.");
     const options = { ...oneFilter(filter), from };
     const topic = (await cli.connect()).topic(name);
+    cli.output.endsUnread();
     let shown = 0;
     for await (const message of queue === undefined ? topic.read(options) : topic.queue(queue).read(options)) {
       await cli.output.next(message, (colours) => messageText(message, colours));

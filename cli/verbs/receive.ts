@@ -3,7 +3,7 @@ import { type Duration, secondsOf } from "../../client/duration.ts";
 import type { ReceivedMessage } from "../../client/received-message.ts";
 import type { Cli } from "../cli.ts";
 import { EXIT } from "../exit-codes.ts";
-import { failureLine } from "../failures.ts";
+import { exitCodeOf, failureLine, failureMembers } from "../failures.ts";
 import { messageText } from "../messages.ts";
 import { duration, wholeNumber } from "../values.ts";
 import { type Define, examples } from "../verb.ts";
@@ -31,28 +31,38 @@ export const defineReceive: Define = (command, cli) => {
     .action(async (group: string, { max, wait, ack }: ReceiveOptions) => {
       const consumer = (await cli.connect()).consumer(group);
       const waitSeconds = Math.min(Math.ceil(secondsOf(wait)), WAIT_SECONDS_MAX);
+      // What nobody has read is not acknowledged: it comes again.
+      cli.output.endsUnread();
       let received = 0;
+      const failures: ApogeeError[] = [];
       let leaseUntil: string | undefined;
       while (received < max) {
         const options = { max: Math.min(max - received, AT_ONCE), waitSeconds: received === 0 ? waitSeconds : 0 };
         const messages = await consumer.receive(options);
         if (messages.length === 0) break;
         for (const message of messages) await cli.output.next(message, (colours) => messageText(message, colours));
-        if (ack) await ackAll(cli, messages);
+        if (ack) failures.push(...(await ackAll(cli, messages)));
         received += messages.length;
         leaseUntil ??= messages[0]?.leaseUntil;
       }
+      if (failures.length > 0) cli.exitCode = failures.length < received ? EXIT.partly : exitCodeOf(failures[0]);
       if (received === 0) cli.output.note(`There are no messages for ${group}.`);
       else if (!ack) cli.output.note(`Nothing was acknowledged: the messages come again, from ${leaseUntil} on. See --ack.`);
     });
 };
 
-async function ackAll(cli: Cli, messages: readonly ReceivedMessage[]): Promise<void> {
+/** Says of each message that was not acknowledged why, and answers that. */
+async function ackAll(cli: Cli, messages: readonly ReceivedMessage[]): Promise<readonly ApogeeError[]> {
+  const failures: ApogeeError[] = [];
   const acks = await Promise.allSettled(messages.map((message) => message.ack()));
   for (const [index, ack] of acks.entries()) {
     if (ack.status === "fulfilled") continue;
-    if (!ApogeeError.is(ack.reason)) throw ack.reason;
-    cli.exitCode = EXIT.partly;
-    cli.output.note(`${messages[index]?.messageId} was not acknowledged: ${failureLine(ack.reason, cli.endpoint)}`);
+    const { reason } = ack;
+    if (!ApogeeError.is(reason)) throw reason;
+    failures.push(reason);
+    const messageId = messages[index]?.messageId;
+    cli.output.note(`${messageId} was not acknowledged: ${failureLine(reason, cli.endpoint)}`);
+    if (cli.output.isJson) await cli.output.next({ messageId, ...failureMembers(reason) }, () => "");
   }
+  return failures;
 }

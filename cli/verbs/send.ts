@@ -1,10 +1,11 @@
 import { ApogeeError } from "../../client/apogee-error.ts";
+import type { BatchResult } from "../../client/batch.ts";
 import type { Duration } from "../../client/duration.ts";
-import type { MessageOptions, MessageToSend } from "../../client/send.ts";
+import { entryOf, type MessageOptions, type MessageToSend } from "../../client/send.ts";
 import type { Topic } from "../../client/topic.ts";
 import type { Cli } from "../cli.ts";
 import { EXIT } from "../exit-codes.ts";
-import { UsageFailure } from "../failures.ts";
+import { failureLine, failureMembers, UsageFailure } from "../failures.ts";
 import { lineGroups, readBody } from "../input.ts";
 import { duration, instant, pair, repeated, wholeNumber } from "../values.ts";
 import { type Define, examples } from "../verb.ts";
@@ -80,10 +81,14 @@ function messageOptions({ key, property, ndjson: _, count: __, ...rest }: SendOp
 
 async function sendCopies(sending: Sending, message: MessageToSend, count: number): Promise<void> {
   for (let first = 1; first <= count; first += AT_ONCE) {
-    const numbers = Array.from({ length: Math.min(count - first + 1, AT_ONCE) }, (_, index) => first + index);
-    await sending.send(numbers.map((number) => ({ number, message })));
+    const numbers = numbersFrom(first, Math.min(count, first + AT_ONCE - 1));
+    const failure = await sending.send(numbers.map((number) => ({ number, message })));
+    if (failure) return sending.fail(numbersFrom(first, count), failure);
   }
 }
+
+const numbersFrom = (first: number, last: number): readonly number[] =>
+  Array.from({ length: last - first + 1 }, (_, index) => first + index);
 
 /** What a line names goes before the options. */
 async function sendLines(cli: Cli, sending: Sending, defaults: MessageOptions): Promise<void> {
@@ -92,22 +97,48 @@ async function sendLines(cli: Cli, sending: Sending, defaults: MessageOptions): 
     const messages: Numbered[] = [];
     for (const line of lines) {
       number++;
-      const message = messageIn(line);
-      if (message) messages.push({ number, message: { ...defaults, ...message } });
-      else await sending.refuse({ number, code: "INVALID_LINE", detail: "it is no JSON object with a body" });
+      try {
+        messages.push({ number, message: await messageIn(line, defaults) });
+      } catch (error) {
+        await sending.refuse({ number, code: "INVALID_LINE", detail: (error as Error).message });
+      }
     }
-    if (messages.length > 0) await sending.send(messages);
+    const failure = messages.length === 0 ? undefined : await sending.send(messages);
+    if (failure === undefined) continue;
+    await sending.fail(
+      messages.map((message) => message.number),
+      failure,
+    );
+    return cli.output.note(`What follows message ${number} was not read.`);
   }
 }
 
-function messageIn(line: string): MessageToSend | undefined {
+/** Errors: a `TypeError` for a line that is no message, which says why. */
+async function messageIn(line: string, defaults: MessageOptions): Promise<MessageToSend> {
+  const named = objectIn(line);
+  if (named?.body === undefined) throw new TypeError("it is no JSON object with a body");
+  const { dedupKey, properties } = named;
+  // The client would take either for something else.
+  if (dedupKey !== undefined && dedupKey !== false && typeof dedupKey !== "string")
+    throw new TypeError("its dedupKey is no text");
+  if (properties !== undefined && !isObject(properties)) throw new TypeError("its properties are no JSON object");
+  const { body, ...options } = { ...defaults, ...named } as MessageToSend;
+  // A batch with one message that cannot be written is not sent at all.
+  await entryOf(body, options, { identities: false });
+  return { body, ...options };
+}
+
+function objectIn(line: string): Readonly<Record<string, unknown>> | undefined {
   try {
-    const message = JSON.parse(line) as MessageToSend | null;
-    return typeof message === "object" && message !== null && message.body !== undefined ? message : undefined;
+    const value: unknown = JSON.parse(line);
+    return isObject(value) ? value : undefined;
   } catch {
     return undefined;
   }
 }
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** A message, and which one it is of those that were given, from 1. */
 interface Numbered {
@@ -135,26 +166,48 @@ class Sending {
     this.#progress = cli.progress("messages sent", total);
   }
 
-  /** Errors: `ApogeeError` if the call as a whole failed. */
-  async send(messages: readonly Numbered[]): Promise<void> {
-    const results = await this.#topic.sendBatch(messages.map(({ message }) => message));
-    for (const [index, result] of results.entries()) {
+  /** Answers why the call failed as a whole, where others before it did not. Errors: `ApogeeError` if nothing was sent before. */
+  async send(messages: readonly Numbered[]): Promise<ApogeeError | undefined> {
+    let results: readonly BatchResult[];
+    try {
+      results = await this.#topic.sendBatch(messages.map(({ message }) => message));
+    } catch (error) {
+      if (this.#sent > 0 && ApogeeError.is(error)) return error;
+      throw error;
+    }
+    for (let at = 0; at < results.length; ) {
+      const result = results[at] as BatchResult;
       if (ApogeeError.is(result)) {
-        const { code, message } = result;
-        await this.refuse({ number: messages[index]?.number ?? 0, code, detail: message.slice(`${code}: `.length) });
+        // Messages of one call that failed share its error.
+        const end = results.findIndex((other, index) => index > at && other !== result);
+        const failed = messages.slice(at, end === -1 ? undefined : end);
+        await this.fail(
+          failed.map(({ number }) => number),
+          result,
+        );
+        at += failed.length;
       } else {
         this.#sent++;
+        at++;
         await this.#cli.output.next(result, () => `${result.messageId}\n`);
       }
     }
     this.#progress.advance(results.length);
+    return undefined;
   }
 
+  /** A message whose line cannot be sent. */
   async refuse(refusal: Refusal): Promise<void> {
-    this.#failed++;
-    const { output } = this.#cli;
-    if (output.isJson) await output.next({ status: "error", ...refusal }, () => "");
-    output.note(`${output.noteColours.bad("apogee:")} message ${refusal.number}: ${refusal.code}: ${refusal.detail}`);
+    await this.#document(refusal);
+    this.#note(`message ${refusal.number}: ${refusal.code}: ${refusal.detail}`);
+  }
+
+  /** Messages that follow each other, and failed alike. */
+  async fail(numbers: readonly number[], error: ApogeeError): Promise<void> {
+    const { code, detail } = failureMembers(error);
+    for (const number of numbers) await this.#document({ number, code, detail });
+    const which = numbers.length === 1 ? `message ${numbers[0]}` : `messages ${numbers[0]} to ${numbers.at(-1)}`;
+    this.#note(`${which}: ${failureLine(error, this.#cli.endpoint)}`);
   }
 
   /** Says how it went, also where a call failed. */
@@ -164,5 +217,16 @@ class Sending {
       this.#cli.output.note(`${this.#sent} messages were sent, and ${this.#failed} were not.`);
       this.#cli.exitCode = this.#sent > 0 ? EXIT.partly : EXIT.error;
     } else if (this.#sent > 1) this.#cli.output.note(`${this.#sent} messages were sent to ${this.#topic.name}.`);
+  }
+
+  async #document(refusal: Refusal): Promise<void> {
+    this.#failed++;
+    const { output } = this.#cli;
+    if (output.isJson) await output.next({ status: "error", ...refusal }, () => "");
+  }
+
+  #note(line: string): void {
+    const { output } = this.#cli;
+    output.note(`${output.noteColours.bad("apogee:")} ${line}`);
   }
 }

@@ -22,6 +22,7 @@ export const defineTail: Define = (command, cli) => {
   filtering(command).action(async (name: string, { since, queue, max = Number.POSITIVE_INFINITY, ...filter }: TailOptions) => {
     const options = { ...oneFilter(filter), ...(since && { from: since }) };
     const topic = (await cli.connect()).topic(name);
+    cli.output.endsUnread();
     let shown = 0;
     for await (const message of queue === undefined ? topic.tail(options) : topic.queue(queue).follow(options)) {
       await cli.output.next(message, (colours) => messageLine(message, colours, cli.output.width));

@@ -116,6 +116,8 @@ interface CheckSearch {
 }
 
 async function showChecks(cli: Cli, apogee: Apogee, { group, max, waitSeconds }: CheckSearch): Promise<void> {
+  // What nobody reads would be handed out in vain.
+  cli.output.endsUnread();
   let shown = 0;
   while (shown < max) {
     const { checks } = await apogee.call("post", "/v1/producer-groups/{producerGroup}/checks/receive", {

@@ -18,10 +18,13 @@ async function accept({ id, card, cents }: Order): Promise<void> {
   await orders.send({ id, card, cents }, { tag: "created", keys: [id], messageGroup: card, dedupKey: id, signal });
 }
 
+/** `undefined` for what is no order, and for a customer who left in the middle of it. */
 async function orderIn(request: IncomingMessage): Promise<Order | undefined> {
-  let text = "";
-  for await (const chunk of request) text += chunk;
+  // Half a character may end a chunk.
+  request.setEncoding("utf8");
   try {
+    let text = "";
+    for await (const chunk of request) text += chunk;
     const { id, card, cents } = JSON.parse(text);
     return typeof id === "string" && typeof card === "string" && Number.isInteger(cents) ? { id, card, cents } : undefined;
   } catch {

@@ -2,6 +2,9 @@ import { once } from "node:events";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
+import type { components } from "../../client/api-types.ts";
+import { Apogee } from "../../client/apogee.ts";
+import type { MessageOptions } from "../../client/send.ts";
 import { brokerForTests, documents, ended, spawnCli } from "./run-cli.ts";
 
 const broker = brokerForTests();
@@ -11,12 +14,13 @@ beforeAll(async () => {
 });
 
 /** A group that gets what is sent from now on. What it gives back comes again at once. */
-async function group(name: string, ...settings: string[]) {
-  await broker.json("group", "create", name, "--backoff", "0", ...settings);
-  await broker.json("subscribe", "create", name, "orders");
+async function group(name: string, settings: components["schemas"]["GroupSettings"] = {}) {
+  const made = new Apogee({ endpoint: broker.url }).group(name);
+  await made.put({ backoff: [0], ...settings });
+  await made.subscribe("orders");
 }
 
-const send = (body: string, ...options: string[]) => broker.json("send", "orders", body, ...options);
+const send = (body: string, options?: MessageOptions) => new Apogee({ endpoint: broker.url }).topic("orders").send(body, options);
 const consume = (name: string, ...rest: string[]) => broker.run(["consume", name, ...rest]);
 const spawnConsume = (name: string, ...rest: string[]) =>
   spawnCli(["consume", name, ...rest], { environment: { APOGEE_ENDPOINT: broker.url } });
@@ -27,8 +31,8 @@ const shell = (script: string) => ["--", "sh", "-c", script];
 
 test("each message starts a command, which reads the body and what else is known of it", async () => {
   await group("reads");
-  const sent = ["--tag", "paid", "--key", "a", "--key", "b", "--property", "trace-id=7", "--message-group", "g"];
-  const [receipt] = await send("hello", ...sent);
+  const sent = { tag: "paid", keys: ["a", "b"], properties: { "trace-id": "7" }, messageGroup: "g" };
+  const receipt = await send("hello", sent);
   await send("bye");
   const script =
     'cat; echo " $APOGEE_MESSAGE_ID $APOGEE_TOPIC/$APOGEE_QUEUE_ID@$APOGEE_OFFSET [$APOGEE_TAG]" $APOGEE_KEYS ' +
@@ -36,7 +40,7 @@ test("each message starts a command, which reads the body and what else is known
   const { code, out, err } = await consume("reads", "--max", "2", ...shell(script));
   expect({ code, err }).toEqual({ code: 0, err: "told\ntold\nMessages: 2 acknowledged.\n" });
   const [first, second] = out.split("\n");
-  expect(first).toBe(`hello ${receipt?.messageId} orders/0@0 [paid] a b [g] 1 of 17 7`);
+  expect(first).toBe(`hello ${receipt.messageId} orders/0@0 [paid] a b [g] 1 of 17 7`);
   expect(second).toMatch(/^bye \w+ orders\/0@1 \[\] \[\] 1 of 17 $/);
   expect(await lag("reads")).toMatchObject({ lag: 0 });
 });
@@ -49,12 +53,12 @@ test("options behind -- are the command's, and a command need not read its body"
 });
 
 test("a failure gives the message back with its reason, and the group's last attempt makes it a dead letter", async () => {
-  await group("fails", "--max-attempts", "2");
-  const [receipt] = await send("bad");
+  await group("fails", { maxAttempts: 2 });
+  const receipt = await send("bad");
   const run = await consume("fails", "--until-empty", ...shell("echo one >&2; echo no such order >&2; exit 7"));
   expect(run).toMatchObject({ code: 1, out: "" });
-  expect(run.err).toContain(`apogee: message ${receipt?.messageId} was given back: exit code 7: no such order\n`);
-  expect(run.err).toContain(`apogee: message ${receipt?.messageId} was dead-lettered: exit code 7: no such order\n`);
+  expect(run.err).toContain(`apogee: message ${receipt.messageId} was given back: exit code 7: no such order\n`);
+  expect(run.err).toContain(`apogee: message ${receipt.messageId} was dead-lettered: exit code 7: no such order\n`);
   expect(run.err).toMatch(/Messages: 1 given back, 1 dead-lettered\.\n$/);
   const dead = await (await fetch(`${broker.url}/v1/groups/fails/dlq`)).json();
   expect(dead).toMatchObject({ items: [{ reason: "exit code 7: no such order" }] });
@@ -148,8 +152,8 @@ test("a second Ctrl-C ends the command too", async () => {
 });
 
 test("a lease that is lost ends the command", async () => {
-  await group("loses", "--lease-seconds", "1");
-  const [receipt] = await send("x");
+  await group("loses", { leaseSeconds: 1 });
+  const receipt = await send("x");
   const child = spawnConsume(
     "loses",
     "--max",
@@ -169,6 +173,6 @@ test("a lease that is lost ends the command", async () => {
   expect(await end).toMatchObject({
     code: 1,
     out: "begun\nended\n",
-    err: expect.stringContaining(`message ${receipt?.messageId} was lost: The lease of message`),
+    err: expect.stringContaining(`message ${receipt.messageId} was lost: The lease of message`),
   });
 });

@@ -69,6 +69,24 @@ test("options go before the environment, that before the current context, and a 
   });
 });
 
+test("a context is replaced only where that is confirmed, and nothing is asked where nothing is lost", async () => {
+  const { run, file } = withConfig("replaced");
+  const add = (endpoint: string, ...options: string[]) => run(["context", "add", "prod", "--endpoint", endpoint, ...options]);
+  const prod = () => JSON.parse(readFileSync(file, "utf8")).contexts.prod;
+  await add("http://localhost:1");
+  for (const _ of ["gets a key", "stays as it is"])
+    expect(await add("http://localhost:1", "--api-key", "k1")).toMatchObject({ code: 0 });
+  for (const [endpoint, ...options] of [
+    ["http://localhost:2", "--api-key", "k1"],
+    ["http://localhost:1", "--api-key", "k2"],
+    ["http://localhost:1"],
+  ] as const)
+    expect(await add(endpoint, ...options)).toMatchObject({ code: 2, err: expect.stringContaining("--yes confirms it") });
+  expect(prod()).toEqual({ endpoint: "http://localhost:1", apiKey: "k1" });
+  expect(await add("http://localhost:2", "--yes")).toMatchObject({ code: 0 });
+  expect(prod()).toEqual({ endpoint: "http://localhost:2" });
+});
+
 test("a file that is none of contexts is named, and stays as it is", async () => {
   const { run, folder, file } = withConfig("broken");
   mkdirSync(folder, { recursive: true });

@@ -20,8 +20,9 @@ beforeAll(async () => {
 
 /** Makes a group with so many dead letters; of the bodies `0`, `1` and so on, with the tags `even` and `odd`. */
 async function groupWithDeadLetters(group: string, count: number): Promise<readonly Letter[]> {
-  await broker.json("subscribe", "create", group, "orders");
   const apogee = new Apogee({ endpoint: broker.url });
+  await apogee.group(group).put();
+  await apogee.group(group).subscribe("orders");
   const messages = Array.from({ length: count }, (_, index) => ({ body: String(index), tag: index % 2 ? "odd" : "even" }));
   await apogee.topic("orders").sendBatch(messages);
   for (let dead = 0; dead < count; ) {

@@ -77,6 +77,15 @@ test("docs/cli.md has the verbs, arguments and options of the help, and an examp
   }
 });
 
+test("docs/cli.md says what the JSON of each verb is", async () => {
+  const [, table = ""] = /^\| Verb \| A document \| Its fields \|\n\| --- \| --- \| --- \|\n((?:\|.*\n)*)/m.exec(page) ?? [];
+  const named = [...table.matchAll(/^\| (.*?) \|/gm)].flatMap(([, verbs = ""]) => verbs.match(/(?<=`)[a-z][^`]*(?=`)/g) ?? []);
+  const verbs = [...documentedVerbs().keys()].map((usage) => usage.replace(/ ?[<[].*$/, ""));
+  expect(verbs).toContain("bench");
+  // `rm` stands for that of each family.
+  expect(verbs.filter((verb) => !named.includes(verb) && !named.includes(verb.split(" ")[1] ?? ""))).toEqual([]);
+});
+
 test("docs/cli.md has the options that every verb has", async () => {
   const help = await helpOf("doctor");
   const common = entriesOf(sectionOf(help, "Global Options")).flatMap((entry) => entry.match(/--[\w-]+/) ?? []);

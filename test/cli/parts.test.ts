@@ -4,11 +4,13 @@ import { coloursFor } from "../../cli/colours.ts";
 import { confirm } from "../../cli/confirm.ts";
 import { messageEnvironment } from "../../cli/consume/message-environment.ts";
 import { MessageProcesses } from "../../cli/consume/message-processes.ts";
+import { untilEmpty } from "../../cli/consume/until-empty.ts";
 import { Latencies } from "../../cli/load/latencies.ts";
 import { messageLine } from "../../cli/messages.ts";
 import { Progress } from "../../cli/progress.ts";
 import { Redrawn } from "../../cli/redrawn.ts";
 import { tableText } from "../../cli/table.ts";
+import { Apogee } from "../../client/apogee.ts";
 import type { ReceivedMessage } from "../../client/received-message.ts";
 
 const STORED = {
@@ -184,6 +186,30 @@ describe("a process of a message", () => {
       signal: null,
       lastLine: "second",
     });
+  });
+});
+
+describe("a group that is to become empty", () => {
+  /** Waits until it is, with answers to its questions one after the other. */
+  async function until(...answers: readonly (readonly [status: number, body: object])[]) {
+    let asked = 0;
+    const answered: typeof fetch = async () => {
+      const [status, body] = answers[asked++] ?? [500, {}];
+      return Response.json(body, { status });
+    };
+    const apogee = new Apogee({ endpoint: "http://localhost", fetch: answered, retry: { maxAttempts: 1 } });
+    const clock = { now: () => 0, sleep: async () => undefined };
+    await untilEmpty({ apogee, clock, group: "g", topics: undefined, signal: new AbortController().signal });
+    return asked;
+  }
+  const lag = (waiting: number) => [200, { topics: [{ topic: "t", lag: waiting }], nextCursor: null }] as const;
+
+  it("is asked about again while the broker cannot tell", async () => {
+    expect(await until(lag(1), [503, {}], lag(1), lag(0))).toBe(4);
+  });
+
+  it("is not waited for where there is none", async () => {
+    await expect(until(lag(1), [404, {}], lag(0))).rejects.toMatchObject({ status: 404 });
   });
 });
 

@@ -125,6 +125,7 @@ test("a message is found by its id, with what each group has done with it", asyn
   await broker.json("receive", "audit", "--ack", "--wait", "5s");
   const [message] = await broker.json("find", "--id", id);
   expect(message).toMatchObject({ messageId: id, body: "x", groups: [{ group: "audit", state: "SETTLED" }, { group: "mail" }] });
+  for (const ofPages of ["nextCursor", "complete"]) expect(message).not.toHaveProperty(ofPages);
   const { out } = await broker.run(["find", "traced", "--id", id]);
   expect(out).toMatch(new RegExp(`^${id} .*tag=t\nx\nGROUP +STATE +ATTEMPT .*\naudit +SETTLED +-`));
   expect(await broker.run(["find", "--id", id, "--key", "k"])).toMatchObject({ code: 2 });

@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -46,15 +48,6 @@ async function until(isSo: () => boolean | Promise<boolean>, what: () => string)
 
 beforeAll(async () => {
   broker = await startServer({ dataDir: join(folder, "data"), port: await freePort(), logFile: join(folder, "server.log") });
-});
-
-afterAll(async () => {
-  for (const child of children) child.kill("SIGKILL");
-  await broker.stop();
-  rmSync(folder, { recursive: true, force: true });
-});
-
-test("orders are charged once, a declined one is redriven by the command line and charged then", async () => {
   const apogee = new Apogee({ endpoint: broker.url });
   const setUp = example("set-up");
   await until(
@@ -65,6 +58,16 @@ test("orders are charged once, a declined one is redriven by the command line an
       ),
     setUp.output,
   );
+}, 60_000);
+
+afterAll(async () => {
+  for (const child of children) child.kill("SIGKILL");
+  await broker.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test("orders are charged once, a declined one is redriven by the command line and charged then", async () => {
+  const apogee = new Apogee({ endpoint: broker.url });
   const port = String(await freePort());
   const service = example("order-service", { PORT: port });
   const worker = example("billing-worker");
@@ -93,5 +96,28 @@ test("orders are charged once, a declined one is redriven by the command line an
   expect(await second.stop()).toBe(0);
   expect(second.output().match(/charged/g)).toHaveLength(1);
   expect((await apogee.group("billing").deadLetters()).items).toEqual([]);
+  await service.stop();
+});
+
+test("a customer who leaves in the middle of an order does not end the service, and a character may come in two parts", async () => {
+  const port = await freePort();
+  const service = example("order-service", { PORT: String(port) });
+  await until(() => service.output().includes("takes orders"), service.output);
+  const body = Buffer.from(JSON.stringify({ id: "Zoë", card: "4242", cents: 990 }));
+  const inCharacter = body.indexOf("ë") + 1;
+  /** Sends the first part of the order. Resolves when the service has read it. */
+  const begin = async () => {
+    const customer = connect(port, "127.0.0.1");
+    const head = `POST /orders HTTP/1.1\r\nhost: shop\r\nexpect: 100-continue\r\ncontent-length: ${body.length}\r\n\r\n`;
+    customer.write(Buffer.concat([Buffer.from(head), body.subarray(0, inCharacter)]));
+    expect(String(await once(customer, "data"))).toMatch(/^HTTP\/1\.1 100 /);
+    return customer;
+  };
+
+  (await begin()).destroy();
+  const patient = await begin();
+  patient.write(body.subarray(inCharacter));
+  expect(String(await once(patient, "data"))).toContain('{"id":"Zoë","status":"accepted"}');
+  patient.destroy();
   await service.stop();
 });
