@@ -20,6 +20,8 @@ export async function buildClient() {
       // Of no runtime in particular: what only one of them has would not be found.
       platform: "neutral",
       target: "es2022",
+      // Those who load it as it is wait for every byte. The map has the sources.
+      minify: true,
       sourcemap: true,
     }),
     build({
