@@ -46,7 +46,7 @@ export class Handover<T> {
         taken = undefined;
       }
     } finally {
-      const left = new Error("The loop over messages was left.");
+      const left = new Error("The loop was left.");
       taken?.giveUp(left);
       for (const { giveUp } of this.#offers.splice(0)) giveUp(left);
     }

@@ -120,11 +120,6 @@ export class Topic<Body = unknown> {
     await this.#api.call("delete", "/v1/topics/{topic}", { ...options, path: { topic: this.name } });
   }
 
-  async queues(options: CallOptions = {}): Promise<readonly Schemas["Queue"][]> {
-    const { items } = await this.#api.call("get", "/v1/topics/{topic}/queues", { ...options, path: { topic: this.name } });
-    return items;
-  }
-
   /** Cancels a delayed message. Errors: `ALREADY_DELIVERED`. */
   async cancel(recallHandle: string, options: CallOptions = {}): Promise<void> {
     const path = { topic: this.name, recallHandle };

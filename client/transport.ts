@@ -169,7 +169,7 @@ function queryOf(query: Readonly<Record<string, unknown>> = {}): string {
 }
 
 function addressOf(endpoint: string | undefined): string {
-  if (endpoint === undefined) throw new TypeError("Apogee needs an endpoint, as an option or in APOGEE_ENDPOINT.");
+  if (endpoint === undefined) throw new TypeError("Apogee needs an endpoint, or APOGEE_ENDPOINT.");
   const { protocol } = new URL(endpoint);
   if (protocol !== "http:" && protocol !== "https:") throw new TypeError(`${endpoint} is no http(s) address.`);
   return endpoint.replace(/\/+$/, "");

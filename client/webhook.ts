@@ -33,7 +33,7 @@ export async function verifyWebhook(
     const expected = `v1,${await signatureOf(one, `${id}.${timestamp}.${text}`)}`;
     if (signatures.some((signature) => areEqual(signature, expected))) return JSON.parse(text);
   }
-  throw new WebhookRefused("webhook-signature is by none of the secrets.");
+  throw new WebhookRefused("webhook-signature is by no secret.");
 }
 
 async function signatureOf(secret: string, signed: string): Promise<string> {
