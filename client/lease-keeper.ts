@@ -19,7 +19,8 @@ export interface Lease {
   release(): void;
 }
 
-class Kept {
+class Kept implements Lease {
+  readonly #keeper: LeaseKeeper;
   readonly message: ReceivedMessage;
   /** Nothing is extended beyond it. */
   readonly lastMs: number;
@@ -29,7 +30,8 @@ class Kept {
   lost: LeaseLost | undefined;
   #ending: AbortController | undefined;
 
-  constructor(message: ReceivedMessage, lastMs: number) {
+  constructor(keeper: LeaseKeeper, message: ReceivedMessage, lastMs: number) {
+    this.#keeper = keeper;
     this.message = message;
     this.lastMs = lastMs;
   }
@@ -40,11 +42,22 @@ class Kept {
     return this.#ending.signal;
   }
 
+  extend(leaseSeconds: number): Promise<void> {
+    return this.#keeper.extend(this, leaseSeconds);
+  }
+
+  release(): void {
+    this.#keeper.release(this);
+  }
+
   lose(why: string): void {
     this.lost = new LeaseLost(`The lease of message ${this.message.messageId} is lost: ${why}`);
     this.#ending?.abort(this.lost);
   }
 }
+
+/** So much later an extension may come: leases that arrive together then share a timer. */
+const SLACK_MS = 50;
 
 export interface LeaseOptions {
   readonly leaseSeconds: number;
@@ -82,22 +95,13 @@ export class LeaseKeeper {
   keep(message: ReceivedMessage): Lease {
     const nowMs = this.#clock.now();
     const { leaseSeconds, maxLeaseSeconds } = this.#options;
-    const kept = new Kept(message, nowMs + maxLeaseSeconds * 1_000);
+    const kept = new Kept(this, message, nowMs + maxLeaseSeconds * 1_000);
     // The answer may be a repeat, and the lease older than its arrival.
     this.#renew(kept, nowMs, Math.min(leaseSeconds, (message.leaseUntilMs - nowMs) / 1_000));
     this.#kept.add(kept);
     this.#bytes += message.body.length;
     this.#wakeBy(kept.extendAtMs);
-    return {
-      get signal() {
-        return kept.signal;
-      },
-      get lost() {
-        return kept.lost;
-      },
-      extend: (seconds) => this.#extend(kept, seconds),
-      release: () => this.#release(kept),
-    };
+    return kept;
   }
 
   /** Loses all leases that are kept. */
@@ -111,7 +115,7 @@ export class LeaseKeeper {
     kept.extendAtMs = fromMs + (leaseMs * 2) / 3;
   }
 
-  #release(kept: Kept): void {
+  release(kept: Kept): void {
     if (!this.#kept.delete(kept)) return;
     this.#bytes -= kept.message.body.length;
     if (this.#kept.size > 0) return;
@@ -121,11 +125,11 @@ export class LeaseKeeper {
   }
 
   #lose(kept: Kept, why: string): void {
-    this.#release(kept);
+    this.release(kept);
     kept.lose(why);
   }
 
-  async #extend(kept: Kept, leaseSeconds: number): Promise<void> {
+  async extend(kept: Kept, leaseSeconds: number): Promise<void> {
     kept.isExtending = true;
     const fromMs = this.#clock.now();
     try {
@@ -143,7 +147,7 @@ export class LeaseKeeper {
 
   /** One timer serves all leases. */
   #wakeBy(atMs: number): void {
-    if (atMs >= this.#wakeAtMs) return;
+    if (atMs >= this.#wakeAtMs - SLACK_MS) return;
     this.#waking?.abort();
     const waking = new AbortController();
     this.#waking = waking;
@@ -166,7 +170,7 @@ export class LeaseKeeper {
       }
       const isDue = nowMs >= kept.extendAtMs && nowMs < kept.lastMs;
       // How it went is told by the signal.
-      if (isDue && !kept.isExtending) void this.#extend(kept, this.#options.leaseSeconds).catch(() => undefined);
+      if (isDue && !kept.isExtending) void this.extend(kept, this.#options.leaseSeconds).catch(() => undefined);
       nextMs = Math.min(nextMs, isDue || nowMs >= kept.lastMs ? kept.untilMs : kept.extendAtMs);
     }
     if (nextMs < Number.POSITIVE_INFINITY) this.#wakeBy(nextMs);

@@ -82,6 +82,7 @@ export class Worker<Value> {
   readonly #leases: LeaseKeeper;
   readonly #units = new LaneQueue<Unit<Value>>(({ lane }) => lane);
   readonly #stopping = new AbortController();
+  /** By lane: acks on their way. */
   readonly #settling = new Map<string, Set<Promise<void>>>();
   #failure: { readonly error: unknown } | undefined;
   #atWork = 0;
@@ -249,16 +250,16 @@ export class Worker<Value> {
   }
 
   /** Does not hold up a handler for the answer: acks go in batches. A message that is given back waits for the acks before it. */
-  #ack({ held, lane = "" }: Unit<Value>): void {
-    const under = this.#settling.get(lane) ?? new Set();
-    this.#settling.set(lane, under);
+  #ack({ held, lane }: Unit<Value>): void {
+    const settling = lane === undefined ? undefined : (this.#settling.get(lane) ?? new Set());
+    if (lane !== undefined && settling) this.#settling.set(lane, settling);
     for (const one of held) {
-      const settled = this.#settle(one, (message) => message.ack()).finally(() => {
-        under.delete(settled);
-        if (under.size === 0) this.#settling.delete(lane);
+      const settled = this.#settle(one, (message) => message.ack()).then(() => {
+        settling?.delete(settled);
+        if (lane !== undefined && settling?.size === 0) this.#settling.delete(lane);
         this.#step();
       });
-      under.add(settled);
+      settling?.add(settled);
     }
   }
 
