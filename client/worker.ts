@@ -26,7 +26,7 @@ export interface WorkOptions {
   readonly maxLeaseSeconds?: number;
   /** Default: all that the group is subscribed to. */
   readonly topics?: readonly string[];
-  /** Messages held beside those that handlers work at. Default: as many as handlers finish in a quarter of a second, 512 at most. */
+  /** Messages held beside those that handlers work at. Default: as many as handlers finish in a quarter of a second, 1,024 at most. */
   readonly prefetch?: number;
   /** Longest that a drain waits for handlers, before it aborts their signals. Default 30. */
   readonly drainSeconds?: number;
@@ -58,8 +58,8 @@ interface Unit<Value> {
   readonly lane: string | undefined;
 }
 
-const POLLS_MAX = 8;
-const PREFETCH_MAX = 512;
+const POLLS_MAX = 16;
+const PREFETCH_MAX = 1_024;
 /** Of bodies held, from which on nothing is asked for. An answer has about 4 MiB of them at most. */
 const HELD_BYTES_MAX = 16 * 1_024 * 1_024;
 const PREFETCH_MS = 250;
@@ -89,7 +89,9 @@ export class Worker<Value> {
   /** Messages that polls under way may bring. */
   #asked = 0;
   #polls = 0;
-  /** Grows while polls bring all they asked for, falls when they do not. */
+  /** What breaks off each of them. */
+  readonly #underWay = new Set<AbortController>();
+  /** Grows while polls bring all they asked for, falls when they do not, and is one when there is nothing. */
   #pollsAllowed = 1;
   #pollFailures = 0;
   /** How long a handler takes, of late. */
@@ -127,6 +129,7 @@ export class Worker<Value> {
   stop(): void {
     if (this.#isStopping) return;
     this.#stopping.abort();
+    for (const poll of this.#underWay) poll.abort();
     for (const unit of this.#units.clearReady()) void this.#giveBack(unit);
     void this.#clock.sleep((this.#options.drainSeconds ?? 30) * 1_000, this.#isDrained.signal).then(() => {
       this.#leases.abandon("The worker is stopping.");
@@ -184,10 +187,12 @@ export class Worker<Value> {
     this.#polls++;
     this.#asked += max;
     const attemptId = randomId();
+    const poll = new AbortController();
     const { leaseSeconds, topics } = this.#options;
     const asking = { max, leaseSeconds, topics };
     try {
-      const { signal } = this.#stopping;
+      this.#underWay.add(poll);
+      const { signal } = poll;
       this.#arrived(await this.#receiver.receive({ ...asking, waitSeconds: WAIT_SECONDS_MAX, signal }, attemptId), max);
       this.#pollFailures = 0;
     } catch (error) {
@@ -199,6 +204,7 @@ export class Worker<Value> {
         );
       else await this.#pollFailed(error);
     } finally {
+      this.#underWay.delete(poll);
       this.#polls--;
       this.#asked -= max;
       this.#step();
@@ -217,7 +223,9 @@ export class Worker<Value> {
 
   #arrived(messages: readonly ReceivedMessage<Value>[], max: number): void {
     const isFull = messages.length >= max;
-    this.#pollsAllowed = isFull ? Math.min(POLLS_MAX, this.#pollsAllowed + 1) : 1;
+    this.#pollsAllowed = isFull
+      ? Math.min(POLLS_MAX, this.#pollsAllowed + 1)
+      : Math.max(1, messages.length && this.#pollsAllowed - 1);
     const held = messages.map((message) => ({ message, lease: this.#leases.keep(message) }));
     const isWhole = this.#shape.unitMessages > 1 && held.length > 0;
     const units = isWhole
