@@ -43,6 +43,8 @@ export interface MessageToSend<Body = unknown> extends MessageOptions {
 const RETRY_WINDOW_SECONDS = 300;
 /** Of a key that names no window (PROTOCOL.md 4.7). */
 const DEDUP_WINDOW_SECONDS = 86_400;
+/** For so long the broker knows a producer that sends nothing (PROTOCOL.md 4.8). */
+const PRODUCER_SECONDS = 7 * 86_400;
 
 /** Writes to the message what travels with it, such as `traceparent`. */
 export type Inject = (properties: Record<string, string>) => void;
@@ -85,12 +87,12 @@ const madeKeys = new WeakSet<WireEntry>();
 export const hasMadeKey = (entry: WireEntry): boolean => madeKeys.has(entry);
 
 /**
- * For so long the broker stores it once, however often it is sent. A repeat that comes later is a message more, so a tenth of a key's window
- * is left for its way.
+ * For so long the broker stores it once, however often it is sent. A repeat that comes later is a message more, so a tenth of the time is
+ * left for its way.
  */
 export function repeatableMs({ dedupKey, dedupWindowSeconds = DEDUP_WINDOW_SECONDS, sequence }: WireEntry): number {
   if (dedupKey !== undefined) return dedupWindowSeconds * 900;
-  return sequence === undefined ? 0 : Number.POSITIVE_INFINITY;
+  return sequence === undefined ? 0 : PRODUCER_SECONDS * 900;
 }
 
 /** A time of a request. A number goes as it is: the broker tells seconds from milliseconds. */

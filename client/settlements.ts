@@ -104,7 +104,7 @@ export class Settler {
     } catch (error) {
       // One entry that the broker does not understand spoils the call, and no other entry.
       if (batch.length > 1 && ApogeeError.is(error) && error.status === 400) {
-        for (const pending of batch) await this.#call([pending]);
+        for (const pending of ordered) await this.#call([pending]);
         return;
       }
       for (const pending of ordered) failed.push({ pending, error });

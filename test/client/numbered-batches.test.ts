@@ -80,6 +80,30 @@ it("sends those behind one that was refused by their keys", async () => {
   ]);
 });
 
+it("uses no producer again of which one was refused: the next batch takes one call", async () => {
+  await using world = await wired();
+  const topic = world.apogee.topic("t");
+  await topic.put({ queues: 1 });
+  await topic.sendBatch(bodies("a", "", "b", "c"));
+  const before = world.wire.count("/batch");
+  expect(await topic.sendBatch(bodies("d", "e"))).toMatchObject([{ offset: "3" }, { offset: "4" }]);
+  expect(world.wire.count("/batch")).toBe(before + 1);
+});
+
+it("repeats none that the broker may have forgotten", async () => {
+  await using world = await wired();
+  const topic = world.apogee.topic("t");
+  await topic.put({ queues: 1 });
+  world.wire.fail("/batch", async (pass) => {
+    await pass();
+    // As a program that is suspended in the middle of a call.
+    await world.clock.advance("8d");
+    throw new TypeError("fetch failed");
+  });
+  await expect(topic.sendBatch(bodies("a", "b"))).rejects.toMatchObject({ effect: "unknown" });
+  expect(world.wire.count("/batch")).toBe(1);
+});
+
 it("stores those behind it once, also where the answer to their keys is lost", async () => {
   await using world = await wired();
   const topic = world.apogee.topic("t");
