@@ -79,8 +79,12 @@ test("a group is moved to another place, queue by queue", async () => {
   expect(await broker.json("lag", "billing")).toMatchObject([{ lag: 10 }]);
   expect(await moved("--to", "latest")).toEqual([first, second]);
   expect(await broker.json("lag", "billing")).toMatchObject([{ lag: 0 }]);
-  expect(await moved("--to", "offset:1", "--queue", "1")).toMatchObject([{ queueId: 1, after: "1" }]);
-  expect(await moved("--to", "earliest")).toMatchObject([{ after: "0" }, { before: "1", after: "0" }]);
+  // A batch goes to one queue, so the other may be empty.
+  const filled = Number(first?.after) > 0 ? 0 : 1;
+  expect(await moved("--to", "offset:1", "--queue", `${filled}`)).toMatchObject([{ queueId: filled, after: "1" }]);
+  const back = await moved("--to", "earliest");
+  expect(back).toMatchObject([{ after: "0" }, { after: "0" }]);
+  expect(back[filled]).toMatchObject({ before: "1" });
   // All were sent within the last hour, and none after now.
   expect(await moved("--to", "1h")).toMatchObject([{ after: "0" }, { after: "0" }]);
   const later = new Date(Date.now() + 3_600_000).toISOString();
