@@ -1,4 +1,4 @@
-import { once } from "node:events";
+import { type EventEmitter, once } from "node:events";
 import { status as grpcStatus, type handleServerStreamingCall, type handleUnaryCall, type ServerUnaryCall } from "@grpc/grpc-js";
 import { heartbeat, notifyClientTermination, queryAssignment } from "./calls/clients.ts";
 import { queryRoute } from "./calls/query-route.ts";
@@ -15,9 +15,7 @@ import { checkSignature, textOf, unauthorized } from "./signature.ts";
 import { FAULT, statusOf } from "./status.ts";
 
 /** What calls of every kind have. */
-type AnyCall = Pick<ServerUnaryCall<unknown, unknown>, "metadata" | "getPeer" | "getDeadline" | "getAuthContext"> & {
-  on(event: "cancelled", listener: () => void): unknown;
-};
+type AnyCall = Pick<ServerUnaryCall<unknown, unknown>, "metadata" | "getPeer" | "getAuthContext">;
 
 /** Whether the two ends of a call are on one machine, or what is between them is encrypted. */
 export type IsPrivate = (call: AnyCall) => boolean;
@@ -41,20 +39,13 @@ export function messagingService(serving: Serving, isPrivate: IsPrivate): Messag
     return serving.sessions.of(textOf(call.metadata, "x-mq-client-id"), textOf(call.metadata, "x-mq-language"));
   };
 
-  const begun = (call: AnyCall): Call => {
-    const session = admitted(call);
-    const cancelled = new AbortController();
-    call.on("cancelled", () => cancelled.abort());
-    return { session, signal: cancelled.signal, deadlineMs: Number(call.getDeadline()) };
-  };
-
   const unary =
     <Request, Response>(
       answer: (serving: Serving, request: Request, call: Call) => Promise<Response>,
       refusal: (status: Status) => Response,
     ): handleUnaryCall<Request, Response> =>
     (call, callback) => {
-      const run = async () => answer(serving, call.request, begun(call));
+      const run = async () => answer(serving, call.request, { session: admitted(call) });
       run().then(
         (response) => callback(null, response),
         (error: unknown) => callback(null, refusal(failed(error))),
@@ -64,10 +55,20 @@ export function messagingService(serving: Serving, isPrivate: IsPrivate): Messag
   const receive: handleServerStreamingCall<Parameters<typeof receiveMessage>[1], ReceiveMessageResponse> = (call) => {
     const write = async (part: ReceiveMessageResponse): Promise<boolean> => {
       if (call.cancelled || call.destroyed) return false;
-      if (!call.write(part)) await Promise.race([once(call, "drain"), once(call, "cancelled"), once(call, "close")]);
+      if (!call.write(part)) await firstOf(call, ["drain", "cancelled", "close"]);
       return !call.cancelled && !call.destroyed;
     };
-    const run = async () => receiveMessage(serving, call.request, begun(call), write);
+    const run = async () => {
+      const session = admitted(call);
+      const cancelled = new AbortController();
+      call.on("cancelled", () => cancelled.abort());
+      await receiveMessage(
+        serving,
+        call.request,
+        { session, signal: cancelled.signal, deadlineMs: Number(call.getDeadline()) },
+        write,
+      );
+    };
     run()
       .catch((error: unknown) => write({ content: { $case: "status", value: failed(error) } }))
       .finally(() => call.end());
@@ -93,6 +94,12 @@ export function messagingService(serving: Serving, isPrivate: IsPrivate): Messag
     queryOffset: (_call, callback) => callback(UNIMPLEMENTED),
     syncLiteSubscription: (_call, callback) => callback(UNIMPLEMENTED),
   };
+}
+
+/** Waits for one of these events. */
+async function firstOf(emitter: EventEmitter, names: readonly string[]): Promise<void> {
+  const over = new AbortController();
+  await Promise.race(names.map((name) => once(emitter, name, { signal: over.signal }))).finally(() => over.abort());
 }
 
 const UNIMPLEMENTED = { code: grpcStatus.UNIMPLEMENTED, details: "This call is not served here." };

@@ -33,9 +33,13 @@ export interface Serving {
   readonly stopping: AbortSignal;
 }
 
-/** Who calls, and for how long. */
+/** Who calls. */
 export interface Call {
   readonly session: Session;
+}
+
+/** A call that may wait, and be left alone. */
+export interface WaitingCall extends Call {
   /** Aborts when the client has cancelled the call, or is gone. */
   readonly signal: AbortSignal;
   /** Epoch milliseconds; infinite if the client waits for ever. */

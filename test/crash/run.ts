@@ -1,8 +1,9 @@
-// npm run crash -- [--rounds 20] [--seed N] [--load messages|time|segments|client]: kills the embedded server again and again under load, and
+// npm run crash -- [--rounds 20] [--seed N] [--load messages|time|segments|client|grpc]: kills the embedded server again and again under load, and
 // audits what it kept. Default: all loads.
 import { parseArgs } from "node:util";
 import { runClientCrashes } from "./client/crash-run.ts";
 import { type CrashRunSettings, describe, runCrashes } from "./crash-run.ts";
+import { runGrpcCrashes } from "./grpc/crash-run.ts";
 import { runSegmentCrashes } from "./segments/crash-run.ts";
 import { runTimeCrashes } from "./time/crash-run.ts";
 
@@ -20,7 +21,13 @@ const seed = Number(values.seed);
 if (!(Number.isInteger(rounds) && rounds > 0 && Number.isInteger(seed)))
   throw new Error("--rounds and --seed take whole numbers");
 
-const LOADS = { messages: runCrashes, time: runTimeCrashes, segments: runSegmentCrashes, client: runClientCrashes } as const;
+const LOADS = {
+  messages: runCrashes,
+  time: runTimeCrashes,
+  segments: runSegmentCrashes,
+  client: runClientCrashes,
+  grpc: runGrpcCrashes,
+} as const;
 const isLoad = (name: string): name is keyof typeof LOADS => name in LOADS;
 if (values.load !== undefined && !isLoad(values.load)) throw new Error(`--load takes ${Object.keys(LOADS).join(" or ")}`);
 

@@ -6,7 +6,7 @@ import type { ReceiveMessageRequest, ReceiveMessageResponse } from "../generated
 import { receivedMessage } from "../message-proto.ts";
 import { groupName, topicOfQueue } from "../names.ts";
 import { RENEWED_LEASE_MS } from "../renewals.ts";
-import type { Call, Serving } from "../serving.ts";
+import type { Call, Serving, WaitingCall } from "../serving.ts";
 import { OK, RefusedCall } from "../status.ts";
 import { filterOf, subscribe } from "../subscriptions.ts";
 import { msOf, timestampOf } from "../times.ts";
@@ -27,7 +27,7 @@ export type WritePart = (part: ReceiveMessageResponse) => Promise<boolean>;
 export async function receiveMessage(
   serving: Serving,
   request: ReceiveMessageRequest,
-  call: Call,
+  call: WaitingCall,
   write: WritePart,
 ): Promise<void> {
   const group = groupName(request.group);
@@ -65,7 +65,7 @@ interface Taking {
   readonly request: ReceiveMessageRequest;
 }
 
-async function take(serving: Serving, taking: Taking, call: Call): Promise<readonly ReceivedMessage[]> {
+async function take(serving: Serving, taking: Taking, call: WaitingCall): Promise<readonly ReceivedMessage[]> {
   const { request, group, topic, leaseMs } = taking;
   const max = Math.min(request.batchSize, RECEIVE_MESSAGES_MAX);
   const waitMs = waitOf(serving, request, call);
@@ -87,7 +87,7 @@ async function take(serving: Serving, taking: Taking, call: Call): Promise<reado
   }
 }
 
-function waitOf({ clock }: Serving, { longPollingTimeout }: ReceiveMessageRequest, { deadlineMs }: Call): number {
+function waitOf({ clock }: Serving, { longPollingTimeout }: ReceiveMessageRequest, { deadlineMs }: WaitingCall): number {
   const wanted = longPollingTimeout ? msOf(longPollingTimeout) : WAIT_MS_MAX;
   return Math.max(0, Math.min(wanted, WAIT_MS_MAX, deadlineMs - clock.nowMs() - ANSWER_AHEAD_MS));
 }

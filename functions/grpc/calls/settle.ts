@@ -15,6 +15,8 @@ import type { Call, Serving } from "../serving.ts";
 import { FAULT, OK, RefusedCall, statusOf } from "../status.ts";
 import { msOf } from "../times.ts";
 
+const SECOND_MS = 1_000;
+
 /** Acks messages by their handles. Answers each; the status of all is that of each where they are alike. */
 export async function ackMessage(serving: Serving, request: AckMessageRequest, call: Call): Promise<AckMessageResponse> {
   const group = groupName(request.group);
@@ -49,7 +51,7 @@ export async function changeInvisibleDuration(
 ): Promise<ChangeInvisibleDurationResponse> {
   const { receiptHandle, suspend, invisibleDuration } = request;
   topicName(request.topic);
-  const leaseMs = invisibleDuration ? msOf(invisibleDuration) : 0;
+  const leaseMs = meantMs(call, invisibleDuration ? msOf(invisibleDuration) : 0);
   if (leaseMs < 0 || leaseMs > LEASE_SECONDS_MAX * 1_000)
     throw new RefusedCall(Code.ILLEGAL_INVISIBLE_TIME, "An invisible time is 0 seconds to 12 hours.");
   const countAttempt = suspend !== true;
@@ -64,6 +66,13 @@ export async function changeInvisibleDuration(
   serving.renewals.release(call.session, receiptHandle);
   return { status: OK, receiptHandle: result.status === "extended" ? result.newReceiptHandle : receiptHandle };
 }
+
+/**
+ * Backoffs are whole seconds, so a push consumer never asks for less. The Node.js client 1.0.8 takes the seconds that it was told for
+ * milliseconds, and would use up the attempts of a message at once.
+ */
+const meantMs = ({ session }: Call, askedMs: number): number =>
+  session.isPush && askedMs > 0 && askedMs < SECOND_MS ? askedMs * SECOND_MS : askedMs;
 
 /** A push consumer gave up on a message whose order is kept. */
 export async function forwardMessageToDeadLetterQueue(

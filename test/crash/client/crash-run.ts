@@ -14,6 +14,7 @@ import type { ClientHistory, HandlerFact } from "./facts.ts";
 const TOPIC = "crash";
 const GROUP = "workers";
 const QUEUES = 4;
+const WORKER_PROGRAM = "test/crash/client/worker-program.ts";
 const LEASE_SECONDS = 3;
 const WORKERS = 2;
 const SINGLE_CALLERS = 4;
@@ -25,7 +26,7 @@ export interface ClientCrashResult extends Omit<CrashRunResult, "violations"> {
   readonly violations: readonly ClientViolation[];
 }
 
-interface WorkerProcess {
+export interface WorkerProcess {
   readonly number: number;
   kill(): Promise<void>;
 }
@@ -46,7 +47,7 @@ export async function runClientCrashes({ rounds, seed, loadMs, report }: CrashRu
   let server = await boot();
   let workers: WorkerProcess[] = [];
   const startWorkers = (): void => {
-    workers = Array.from({ length: WORKERS }, () => startWorker(server.url, history));
+    workers = Array.from({ length: WORKERS }, () => startWorker(WORKER_PROGRAM, [server.url, GROUP], history));
   };
   try {
     const apogee = new Apogee({ endpoint: server.url, fetch: noting(history) });
@@ -97,9 +98,9 @@ const noting =
     return fetch(input, init);
   };
 
-function startWorker(url: string, { handlers, killedAtMs }: ClientHistory): WorkerProcess {
-  const program = resolve("test/crash/client/worker-program.ts");
-  const child = spawn(process.execPath, ["--import", "tsx", program, url, GROUP], { stdio: ["ignore", "pipe", "inherit"] });
+/** A program that handles messages and says so, in lines. */
+export function startWorker(program: string, args: readonly string[], { handlers, killedAtMs }: ClientHistory): WorkerProcess {
+  const child = spawn(process.execPath, ["--import", "tsx", resolve(program), ...args], { stdio: ["ignore", "pipe", "inherit"] });
   const number = child.pid ?? 0;
   const lines = createInterface({ input: child.stdout });
   lines.on("line", (line) => {
@@ -149,16 +150,17 @@ async function produce(apogee: Apogee, { sends }: ClientHistory, random: SeededR
   ]);
 }
 
-async function untilDrained(apogee: Apogee): Promise<void> {
+/** Waits until the group has settled all, or for two minutes. */
+export async function untilDrained(apogee: Apogee, group = GROUP): Promise<void> {
   const endsAt = Date.now() + DRAIN_MS_MAX;
   while (Date.now() < endsAt) {
-    const { lag } = await apogee.group(GROUP).lag();
+    const { lag } = await apogee.group(group).lag();
     if (lag === 0) return;
     await sleep(100);
   }
 }
 
-function countsOf({ sends, handlers, stored, numbered }: ClientHistory): Record<string, number> {
+export function countsOf({ sends, handlers, stored, numbered }: ClientHistory): Record<string, number> {
   const counts: Record<string, number> = { sent: sends.length, stored: stored.length, numbered };
   for (const { error, effect } of sends) {
     if (error === undefined) continue;
