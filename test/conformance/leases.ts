@@ -145,8 +145,8 @@ export function leaseTests(api: Api): void {
         [false, 1],
         [undefined, 2],
       ] as const) {
-        const [{ receiptHandle }] = (await receiveCount(api, group, 1)) as [{ receiptHandle: string }];
-        const entry = { receiptHandle, leaseSeconds: 0, mayShorten: true, countAttempt };
+        const [message] = await receiveCount(api, group, 1);
+        const entry = { receiptHandle: message!.receiptHandle, leaseSeconds: 0, mayShorten: true, countAttempt };
         expect(await settle(api, group, { extends: [entry] })).toMatchObject([{ status: "extended" }]);
         const [again] = await receiveCount(api, group, 1);
         expect(again).toMatchObject({ attempt });
