@@ -105,8 +105,8 @@ export interface Broker extends Transactions, Queries {
   // Delayed messages
   /** By due time. */
   listScheduled(topic: string, request: ScheduledRequest): Promise<ListPage<ScheduledMessage>>;
-  /** Errors: ALREADY_DELIVERED. A repeat gets the same answer. */
-  cancelMessage(topic: string, recallHandle: string): Promise<void>;
+  /** Answers the message's id. A repeat gets the same answer. Errors: ALREADY_DELIVERED. */
+  cancelMessage(topic: string, recallHandle: string): Promise<{ readonly messageId: string }>;
   rescheduleMessage(
     topic: string,
     recallHandle: string,

@@ -10,18 +10,19 @@ import { movedItem, recallOf } from "./recall.ts";
 import type { RecallHandles } from "./recall-handle.ts";
 import { frameLifeHours, type Scheduling } from "./schedule-message.ts";
 import {
+  cancelledTombstoneItem,
   isFree,
   isMessage,
-  isMessageWithoutKey,
   isMovedAsRead,
+  isPlainMessage,
   isTombstone,
   type MessageTimer,
   messageTimerItem,
+  movedTombstoneItem,
   type Timer,
   type TimerPlace,
   timerKey,
   timerOf,
-  tombstoneItem,
 } from "./timer.ts";
 import { TIMER_TOMBSTONE_MS } from "./timer-limits.ts";
 
@@ -49,29 +50,34 @@ export interface Recalling extends Scheduling {
 /** Attempts of one request. Each failed one lost to another request that moved the same message. */
 const ROUNDS_MAX = 32;
 
+/** The message that will not be delivered. */
+export interface Cancelled {
+  readonly messageId: string;
+}
+
 /**
  * Cancels a delayed message, or finds it cancelled. It wins or loses against the delivery, and says which. The same transaction frees
- * the message's dedup key: a send with that key is a new message. Repeatable, even if the first reply was lost: the decision is
- * remembered until an hour past the message's latest due time.
+ * the message's dedup key: a send with that key is a new message. Repeatable, even if the first reply was lost: the decision, and the
+ * message's id, are remembered until an hour past the message's latest due time.
  * Errors: ALREADY_DELIVERED, MESSAGE_NOT_FOUND for a parked message, TOPIC_NOT_FOUND, BAD_REQUEST for a handle of another topic.
  */
-export async function cancelMessage(recalling: Recalling, topicName: string, recallHandle: string): Promise<void> {
+export async function cancelMessage(recalling: Recalling, topicName: string, recallHandle: string): Promise<Cancelled> {
   const { items } = recalling;
   const topic = await recalling.topics.resolve(topicName);
   const handle = recalling.recallHandles.read(topic.uid, recallHandle);
-  await repeatUnknown(recalling, async () => {
+  return repeatUnknown(recalling, async () => {
     let place = handle;
     for (let rounds = 0; rounds < ROUNDS_MAX; rounds++) {
-      const result = await items.put(tombstoneItem(place, false), { when: isMessageWithoutKey });
-      if (result.ok) return;
+      const result = await items.put(cancelledTombstoneItem(place), { when: isPlainMessage });
+      if (result.ok) return { messageId: place.id };
       const met = result.current && timerOf(result.current);
-      if (met?.kind === "tombstone" && !met.moved) return;
+      if (met?.kind === "tombstone" && !met.moved) return { messageId: met.chosenId ?? place.id };
       if (met?.kind === "message") {
-        if (await cancelKnown(items, met)) return;
+        if (await cancelKnown(items, met)) return { messageId: met.chosenId ?? place.id };
         continue;
       }
       const next = await follow(recalling, place);
-      if (next === "cancelled") return;
+      if ("messageId" in next) return next;
       place = next;
     }
     throw tooBusy();
@@ -84,7 +90,7 @@ export async function cancelMessage(recalling: Recalling, topicName: string, rec
  */
 async function cancelKnown(items: ItemStore, timer: MessageTimer): Promise<boolean> {
   const known = timer.dedupKey === undefined ? undefined : await items.get(knownSendKey(timer.topicUid, timer.dedupKey));
-  const cancelling = { kind: "put", item: tombstoneItem(timer, false), when: isMessage } as const;
+  const cancelling = { kind: "put", item: cancelledTombstoneItem(timer), when: isMessage } as const;
   const frees = known && isOfTimer(known, timer.id) ? [freeing(known)] : [];
   return (await items.transact([cancelling, ...frees])).ok;
 }
@@ -120,7 +126,7 @@ async function moveTo(recalling: Recalling, handle: TimerPlace, dueMs: number): 
     const known = timer.moves > 0 ? await items.get(recallKey(timer.id)) : undefined;
     const to = { ...timer, dueMs, moves: timer.moves + 1, frame: await frameUntil(recalling, timer, dueMs) };
     const moving = (when: typeof isFree): readonly TransactWrite[] => [
-      { kind: "put", item: tombstoneItem(timer, true), when: isMovedAsRead(timer) },
+      { kind: "put", item: movedTombstoneItem(timer), when: isMovedAsRead(timer) },
       { kind: "put", item: messageTimerItem(to), when },
       { kind: "put", item: movedItem(timer, dueMs, known) },
     ];
@@ -140,18 +146,15 @@ async function readLive(recalling: Recalling, handle: TimerPlace): Promise<Messa
     const item = await recalling.items.get(timerKey(place));
     const timer: Timer | undefined = item && timerOf(item);
     if (timer?.kind === "message") return timer;
-    const next = timer?.kind === "tombstone" && !timer.moved ? "cancelled" : await follow(recalling, place);
-    if (next === "cancelled") throw new BrokerError("MESSAGE_NOT_FOUND", "This delayed message was cancelled.");
+    const next = timer?.kind === "tombstone" && !timer.moved ? undefined : await follow(recalling, place);
+    if (!next || "messageId" in next) throw new BrokerError("MESSAGE_NOT_FOUND", "This delayed message was cancelled.");
     place = next;
   }
   throw tooBusy();
 }
 
 /** Where a message that is not in this place is now. Errors: ALREADY_DELIVERED, MESSAGE_NOT_FOUND if it was parked. */
-async function follow(
-  { items, clock }: Pick<Recalling, "items" | "clock">,
-  place: TimerPlace,
-): Promise<TimerPlace | "cancelled"> {
+async function follow({ items, clock }: Pick<Recalling, "items" | "clock">, place: TimerPlace): Promise<TimerPlace | Cancelled> {
   const [recalled, parked] = await items.batchGet([recallKey(place.id), parkedKey(place)]);
   const recall = recalled && recallOf(recalled);
   if (parked) {
@@ -160,15 +163,15 @@ async function follow(
       "It could not be delivered when it was due, and was put aside: see GET /v1/scheduled/parked.",
     );
   }
-  if (recall && recall.dueMs === undefined) return "cancelled";
+  if (recall && recall.dueMs === undefined) return { messageId: recall.chosenId ?? place.id };
   const at = { ...place, dueMs: recall?.dueMs ?? place.dueMs };
   if (at.dueMs !== place.dueMs) return at;
   // The message may have returned to this place, and left it again, since the recall item was read.
   if (recall) {
     if (await items.get(timerKey(at))) return at;
     const again = await items.get(recallKey(place.id));
-    const movedMs = again && recallOf(again).dueMs;
-    if (again && movedMs === undefined) return "cancelled";
+    const { dueMs: movedMs, chosenId } = again ? recallOf(again) : { dueMs: undefined, chosenId: undefined };
+    if (again && movedMs === undefined) return { messageId: chosenId ?? place.id };
     if (movedMs !== undefined && movedMs !== place.dueMs) return { ...place, dueMs: movedMs };
   }
   throw delivered(place, clock.nowMs());

@@ -5,17 +5,20 @@ import { TIMER_TOMBSTONE_MS } from "./timer-limits.ts";
 
 /**
  * The outcome of recalls of a delayed message, by its timer's id: every handle of the message, however old, leads here. Item `f#<timer
- * id>`: [d] when it is due now, absent if it was cancelled; [x] an hour after the latest due time that it ever had, which an older
+ * id>`: [d] when it is due now, absent if it was cancelled; [m] the id of a cancelled message if its producer chose it; [x] an hour after the latest due time that it ever had, which an older
  * handle may name. Items of older versions may expire an hour after the last due time.
  */
 export interface Recall {
   /** The due time that it was last moved to; `undefined`: it was cancelled. */
   readonly dueMs: number | undefined;
+  /** Of a cancelled message. Absent: its timer's id. */
+  readonly chosenId: string | undefined;
 }
 
-/** `place`: the message's last place. `known`: the stored item, if any. */
-export const cancelledItem = ({ id, dueMs }: TimerPlace, known?: Item): Item => ({
+/** `known`: the stored item, if any. */
+export const cancelledItem = ({ id, dueMs, chosenId }: Tombstone, known?: Item): Item => ({
   ...recallKey(id),
+  ...(chosenId !== undefined && { m: chosenId }),
   x: expiryOf([dueMs], known),
 });
 
@@ -26,7 +29,10 @@ export const movedItem = (from: TimerPlace, dueMs: number, known: Item | undefin
   x: expiryOf([from.dueMs, dueMs], known),
 });
 
-export const recallOf = (item: Item): Recall => ({ dueMs: item.d as number | undefined });
+export const recallOf = (item: Item): Recall => ({
+  dueMs: item.d as number | undefined,
+  chosenId: item.m as string | undefined,
+});
 
 const expiryOf = (duesMs: readonly number[], known: Item | undefined): number =>
   Math.max(Math.ceil((Math.max(...duesMs) + TIMER_TOMBSTONE_MS) / 1_000), (known?.x as number | undefined) ?? 0);

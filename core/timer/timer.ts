@@ -17,7 +17,8 @@ export interface TimerPlace {
  *      · [g] hash of its message group, or [p] priority, which bind it to a queue · [v] moves so far, absent: none
  *      · [dk] the dedup key that its send is known by. Timers of older versions lack it: their cancellation leaves the key taken.
  *   c  the check of a half message: [c] checks made before · [pg] its producer group. Checks of older versions lack that.
- *   x  a tombstone, which keeps the place of a cancelled or moved message until it is due: [mv] moved
+ *   x  a tombstone, which keeps the place of a cancelled or moved message until it is due: [mv] moved · [m] as of a cancelled message.
+ *      Those of older versions lack that.
  */
 export type Timer = MessageTimer | CheckTimer | Tombstone;
 
@@ -48,6 +49,8 @@ export interface Tombstone extends TimerPlace {
   readonly kind: "tombstone";
   /** Else it was cancelled. */
   readonly moved: boolean;
+  /** Of a cancelled message whose producer chose its id. */
+  readonly chosenId: string | undefined;
 }
 
 /** Messages of one message group share a shard: those of a shard are delivered in the order of their due times. */
@@ -75,10 +78,12 @@ export const checkTimerItem = (timer: Omit<CheckTimer, "kind">): Item => ({
   ...(timer.producerGroup !== undefined && { pg: timer.producerGroup }),
 });
 
-export const tombstoneItem = (place: TimerPlace, moved: boolean): Item => ({
+export const movedTombstoneItem = (place: TimerPlace): Item => ({ ...timerKey(place), k: "x", mv: 1 });
+
+export const cancelledTombstoneItem = (place: TimerPlace & Partial<Pick<MessageTimer, "chosenId">>): Item => ({
   ...timerKey(place),
   k: "x",
-  ...(moved && { mv: 1 }),
+  ...(place.chosenId !== undefined && { m: place.chosenId }),
 });
 
 /** About what keys and attributes of a timer take beside a frame and names. */
@@ -92,7 +97,8 @@ export function unitsOfTimer(timer: Timer): number {
 }
 
 export const isMessage: readonly Condition[] = [{ op: "=", name: "k", value: "m" }];
-export const isMessageWithoutKey: readonly Condition[] = [...isMessage, { op: "absent", name: "dk" }];
+/** A message of which its place says all that its cancellation must know. */
+export const isPlainMessage: readonly Condition[] = [...isMessage, { op: "absent", name: "dk" }, { op: "absent", name: "m" }];
 export const isCheck: readonly Condition[] = [{ op: "=", name: "k", value: "c" }];
 export const isMovedAsRead = ({ moves }: MessageTimer): readonly Condition[] => [
   ...isMessage,
@@ -133,7 +139,7 @@ export function timerOf(item: Item): Timer {
     case "c":
       return { kind: "check", shard, dueMs, id, checks: attributes.c, producerGroup: attributes.pg };
     case "x":
-      return { kind: "tombstone", shard, dueMs, id, moved: attributes.mv !== undefined };
+      return { kind: "tombstone", shard, dueMs, id, moved: attributes.mv !== undefined, chosenId: attributes.m };
     default:
       throw new StoreCorrupt(`timer ${pk} ${sk} has the unknown kind ${String(attributes.k)}`, { key: { pk, sk } });
   }

@@ -19,7 +19,7 @@ const kind: LaneKind = {
 it("gives a message that does not fit beside others the first turn of the next batch", () => {
   const lane = new FiringLane("orders", kind);
   const streams = ["a", "b", LARGE].map((key): Stream => ({ key, shard: 0, lane, pending: [], firing: 0, dropped: false }));
-  const timer: Tombstone = { kind: "tombstone", shard: 0, dueMs: 0, id: "", moved: false };
+  const timer: Tombstone = { kind: "tombstone", shard: 0, dueMs: 0, id: "", moved: false, chosenId: undefined };
   const fill = (): void => {
     for (const stream of streams)
       while (stream.pending.length < 100) lane.push(stream, { stream: stream.key, sk: `${stream.pending.length}`, timer });

@@ -107,6 +107,29 @@ describe("a delayed message that is moved", () => {
   });
 });
 
+describe("a cancel answers the message's id", () => {
+  it.each([
+    ["that the broker made", {}],
+    ["that the producer chose", { messageId: "mine" }],
+    ["of a send with a dedup key", { dedupKey: "once" }],
+    ["of its choice, with a dedup key", { messageId: "mine", dedupKey: "once" }],
+  ])("%s, each time, wherever the message was, and when its tombstone is gone", async (_, fields) => {
+    for (const moves of [0, 1]) {
+      const table = brokerOverTable();
+      const broker = await table.process();
+      await topics(broker, "orders");
+      const { recallHandle, messageId } = await schedule(broker, "orders", text("x", { delayMs: MINUTE_MS, ...fields }));
+      if ("messageId" in fields) expect(messageId).toBe(fields.messageId);
+      if (moves > 0) await broker.rescheduleMessage("orders", recallHandle, table.clock.nowMs() + 2 * MINUTE_MS);
+      const cancel = () => broker.cancelMessage("orders", recallHandle);
+      expect(await cancel()).toEqual({ messageId });
+      expect(await cancel()).toEqual({ messageId });
+      await broker.scan({ untilMs: table.pass(10 * MINUTE_MS) + 10_000 });
+      expect(await cancel()).toEqual({ messageId });
+    }
+  });
+});
+
 describe("a message that comes back to a place it had", () => {
   it("stays cancelled though a scanner that froze clears its older tombstone", async () => {
     const table = brokerOverTable();
