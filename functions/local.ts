@@ -48,7 +48,11 @@ try {
   const server = await startServer(settings, sink.log);
   stopOnSignals(server, settings.shutdownGraceSeconds * 1_000, sink);
   const { store, dataDirectory, table, bucket } = settings;
-  sink.log.info({ url: server.url, ...(store === "embedded" ? { dataDirectory } : { table, bucket }) }, "listening");
+  const { url, grpcAddress } = server;
+  sink.log.info(
+    { url, ...(grpcAddress && { grpcAddress }), ...(store === "embedded" ? { dataDirectory } : { table, bucket }) },
+    "listening",
+  );
 } catch (error) {
   const line = startFailure(error, settings);
   if (line === undefined) throw error;

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { API_KEYS } from "./api-keys.ts";
+import { GRPC_SETTINGS } from "./grpc-settings.ts";
 import { LOG_FORMATS } from "./log-printer.ts";
 import { refuseMisspelt } from "./misspelt-settings.ts";
 import {
@@ -106,6 +107,7 @@ export const SERVER_SETTINGS = {
   },
   ...TIMER_SETTINGS,
   ...WEBHOOK_SETTINGS,
+  ...GRPC_SETTINGS,
 } as const satisfies SettingTable;
 
 export type ServerSettings = SettingsOf<typeof SERVER_SETTINGS>;

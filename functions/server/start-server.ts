@@ -1,11 +1,14 @@
 import type { RunningBroker } from "../../core/create-broker.ts";
+import type { GrpcServer, GrpcServerOptions } from "../grpc/grpc-server.ts";
 import { ApiKeyGuard } from "../http/access/api-key-guard.ts";
 import { AnswerMemory } from "../http/bounds/answer-memory.ts";
+import { RequestMemory } from "../http/bounds/request-memory.ts";
 import { serveBroker } from "../http/node/serve-broker.ts";
 import { OPEN_DOCUMENTATION_PATHS } from "../http/routes/documentation.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { createEventLog } from "../runtime/event-log.ts";
 import { createGaugeLog, createRollGaugeLog } from "../runtime/gauge-log.ts";
+import { grpcPortOf } from "../runtime/grpc-settings.ts";
 import type { Log } from "../runtime/log.ts";
 import { createSystemRandom } from "../runtime/random.ts";
 import { isRefusedForRoom } from "../runtime/refused-for-room.ts";
@@ -26,6 +29,8 @@ const OPEN_PATHS = ["/healthz", "/readyz", ...OPEN_DOCUMENTATION_PATHS];
 
 export interface Server {
   readonly url: string;
+  /** Where RocketMQ's clients are served, if they are. */
+  readonly grpcAddress: string | undefined;
   /** Requests in flight get `graceMs` to finish. */
   stop(graceMs: number): Promise<void>;
 }
@@ -62,6 +67,7 @@ export async function startServer(settings: ServerSettings, log: Log): Promise<S
   });
   try {
     const { host, port, apiKeys, allowedHosts, corsOrigins } = settings;
+    const memory = new RequestMemory(settings.requestMemoryMib * MIB);
     const server = await serveBroker({
       broker,
       log,
@@ -69,12 +75,13 @@ export async function startServer(settings: ServerSettings, log: Log): Promise<S
       signer: hmacSigner,
       host,
       port,
-      requestBytesMax: settings.requestMemoryMib * MIB,
+      memory,
       answerMemory: reading,
       guard: apiKeys.length === 0 ? undefined : ApiKeyGuard.ofKeys(apiKeys, OPEN_PATHS),
       allowedHosts,
       corsOrigins,
     });
+    const grpc = await startGrpc(settings, { broker, log, memory, onFailure });
     const sweeper = startSweeper("maintenance", (signal) => maintain(broker, stores, signal), log);
     const stopping = new AbortController();
     const { disk } = stores;
@@ -84,9 +91,11 @@ export async function startServer(settings: ServerSettings, log: Log): Promise<S
     ]);
     return {
       url: server.url,
+      grpcAddress: grpc && `${host}:${grpc.port}`,
       async stop(graceMs) {
         stopping.abort();
-        await Promise.all([server.stop(graceMs), sweeper.stop(), keptGoing]);
+        // Its calls use the broker, whose long polls end with HTTP's server.
+        await Promise.all([grpc?.stop(graceMs), server.stop(graceMs), sweeper.stop(), keptGoing]);
         events.flush();
         await stores.close();
       },
@@ -95,6 +104,16 @@ export async function startServer(settings: ServerSettings, log: Log): Promise<S
     await stores.close();
     throw error;
   }
+}
+
+/** RocketMQ's clients are served only if a setting says so, and their library is loaded only then. */
+async function startGrpc(
+  settings: ServerSettings,
+  parts: Pick<GrpcServerOptions, "broker" | "log" | "memory" | "onFailure">,
+): Promise<GrpcServer | undefined> {
+  if (grpcPortOf(settings) === undefined) return undefined;
+  const { startGrpcServer } = await import("../grpc/start-grpc-server.ts");
+  return startGrpcServer(settings, parts);
 }
 
 /** Removes what has expired and what deletions left behind. */

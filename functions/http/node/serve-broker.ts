@@ -11,7 +11,7 @@ import { createApp } from "../app.ts";
 import type { AnswerMemory } from "../bounds/answer-memory.ts";
 import { BackgroundSends } from "../bounds/background-sends.ts";
 import { LongPolls } from "../bounds/long-polls.ts";
-import { RequestMemory } from "../bounds/request-memory.ts";
+import type { RequestMemory } from "../bounds/request-memory.ts";
 import { nodeInbound } from "./node-inbound.ts";
 import { serveApp } from "./node-server.ts";
 
@@ -28,8 +28,8 @@ export interface ServeOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
-  /** Bytes of request bodies held at once. */
-  readonly requestBytesMax: number;
+  /** Bounds the bytes of request bodies held at once. */
+  readonly memory: RequestMemory;
   /** The same one that the broker reads by. */
   readonly answerMemory: AnswerMemory;
   /** Absent: no request needs a key, and the server is only for programs of this machine. */
@@ -72,7 +72,7 @@ export async function serveBroker(options: ServeOptions): Promise<ServedBroker> 
     longPolls,
     background,
     answerMemory: options.answerMemory,
-    memory: new RequestMemory(options.requestBytesMax),
+    memory: options.memory,
     inbound: nodeInbound,
     guard,
     openServer: guard ? undefined : new OpenServer([host, ...allowedHosts], cors),

@@ -1,5 +1,6 @@
 // A server of an embedded folder whose background waits a hundredth of the usual time, and which kills itself with SIGKILL at a moment of
 // its rolling. Run with HOST, PORT, DATA_DIR, and MOMENT, as JSON, in the environment.
+
 import pino from "pino";
 import { createBroker } from "../../../core/create-broker.ts";
 import { KEY_FILES_PK } from "../../../core/keys.ts";
@@ -8,6 +9,7 @@ import type { ItemStore } from "../../../core/ports/item-store.ts";
 import type { ObjectStore } from "../../../core/ports/object-store.ts";
 import { ROLL_SETTINGS } from "../../../core/roller/roll-limits.ts";
 import { AnswerMemory } from "../../../functions/http/bounds/answer-memory.ts";
+import { RequestMemory } from "../../../functions/http/bounds/request-memory.ts";
 import { serveBroker } from "../../../functions/http/node/serve-broker.ts";
 import { systemClock } from "../../../functions/runtime/clock.ts";
 import { deflateCompressor } from "../../../functions/runtime/compressor.ts";
@@ -89,7 +91,7 @@ await serveBroker({
   signer: hmacSigner,
   host,
   port: Number(port),
-  requestBytesMax: 16 * MIB,
+  memory: new RequestMemory(16 * MIB),
   answerMemory,
 });
 await broker.keepRolling(new AbortController().signal, async (blocks) => disk?.reclaim(blocks));

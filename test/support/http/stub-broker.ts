@@ -1,6 +1,7 @@
 import pino from "pino";
 import type { Broker } from "../../../core/broker.ts";
 import { AnswerMemory } from "../../../functions/http/bounds/answer-memory.ts";
+import { RequestMemory } from "../../../functions/http/bounds/request-memory.ts";
 import { type ServedBroker, type ServeOptions, serveBroker } from "../../../functions/http/node/serve-broker.ts";
 import { createSystemRandom } from "../../../functions/runtime/random.ts";
 import { hmacSigner } from "../../../functions/runtime/signer.ts";
@@ -26,6 +27,6 @@ export function serveStub(verbs: Partial<Broker>, options: Partial<ServeOptions>
     keepRolling: () => Promise.resolve(),
   });
   const log = pino({ level: "silent" });
-  const here = { host: "127.0.0.1", port: 0, requestBytesMax: 1 << 24, answerMemory: new AnswerMemory(1 << 26) };
+  const here = { host: "127.0.0.1", port: 0, memory: new RequestMemory(1 << 24), answerMemory: new AnswerMemory(1 << 26) };
   return serveBroker({ broker, log, random, signer: hmacSigner, ...here, ...options });
 }

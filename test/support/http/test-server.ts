@@ -3,6 +3,7 @@ import { createBroker } from "../../../core/create-broker.ts";
 import type { ItemStore } from "../../../core/ports/item-store.ts";
 import type { ObjectStore } from "../../../core/ports/object-store.ts";
 import { AnswerMemory } from "../../../functions/http/bounds/answer-memory.ts";
+import { RequestMemory } from "../../../functions/http/bounds/request-memory.ts";
 import { type ServedBroker, serveBroker } from "../../../functions/http/node/serve-broker.ts";
 import { systemClock } from "../../../functions/runtime/clock.ts";
 import { deflateCompressor } from "../../../functions/runtime/compressor.ts";
@@ -41,7 +42,7 @@ export async function startTestServer(stores: { items: ItemStore; objects: Objec
     signer: hmacSigner,
     host: "127.0.0.1",
     port: 0,
-    requestBytesMax: 256 * 1_024 * 1_024,
+    memory: new RequestMemory(256 * 1_024 * 1_024),
     answerMemory: reading,
   });
   const stopping = new AbortController();

@@ -1,0 +1,55 @@
+import type { Perm, Topic, TopicType } from "../../../core/terms.ts";
+import {
+  AddressScheme,
+  type Endpoints,
+  type MessageQueue,
+  MessageType,
+  Permission,
+} from "../generated/apache/rocketmq/v2/definition.ts";
+import type { QueryRouteRequest, QueryRouteResponse } from "../generated/apache/rocketmq/v2/service.ts";
+import { resourceOf } from "../message-proto.ts";
+import { topicName } from "../names.ts";
+import type { Serving } from "../serving.ts";
+import { OK } from "../status.ts";
+import { topicOrMade } from "../topics.ts";
+
+const BROKER_NAME = "apogee";
+
+const ACCEPTED: Readonly<Record<TopicType, readonly MessageType[]>> = {
+  NORMAL: [MessageType.NORMAL],
+  FIFO: [MessageType.FIFO],
+  DELAY: [MessageType.DELAY],
+  TRANSACTION: [MessageType.TRANSACTION],
+  PRIORITY: [MessageType.PRIORITY],
+  // As RocketMQ's: older clients fail on types they do not know.
+  MIXED: [MessageType.NORMAL, MessageType.FIFO, MessageType.DELAY, MessageType.TRANSACTION],
+};
+
+const PERMISSIONS: Readonly<Record<Perm, Permission>> = { 2: Permission.WRITE, 4: Permission.READ, 6: Permission.READ_WRITE };
+
+/**
+ * Where a topic is: one queue at this server, whatever the topic has. Clients' queues are hints here: the broker chooses the queue of a
+ * message, and a receive visits all. So a consumer needs one poll for a topic, and the Node.js client, which uses queue 0 alone, misses
+ * nothing. Errors: TOPIC_NOT_FOUND, ILLEGAL_TOPIC.
+ */
+export async function queryRoute(serving: Serving, request: QueryRouteRequest): Promise<QueryRouteResponse> {
+  const topic = await topicOrMade(serving, topicName(request.topic));
+  return { status: OK, messageQueues: [queueOf(serving, topic, 0, request.endpoints)] };
+}
+
+export function queueOf({ options }: Serving, topic: Topic, id: number, asked: Endpoints | undefined): MessageQueue {
+  const { endpoint } = options;
+  const endpoints = endpoint ? { scheme: schemeOf(endpoint.host), addresses: [endpoint] } : asked;
+  return {
+    topic: resourceOf(topic.name),
+    id,
+    permission: PERMISSIONS[topic.perm],
+    broker: { name: BROKER_NAME, id: 0, endpoints },
+    acceptMessageTypes: [...ACCEPTED[topic.type]],
+  };
+}
+
+function schemeOf(host: string): AddressScheme {
+  if (/^\d{1,3}(?:\.\d{1,3}){3}$/.test(host)) return AddressScheme.IPv4;
+  return host.includes(":") ? AddressScheme.IPv6 : AddressScheme.DOMAIN_NAME;
+}

@@ -1,0 +1,43 @@
+import type { RunningBroker } from "../../core/create-broker.ts";
+import type { Clock } from "../../core/ports/clock.ts";
+import type { RequestMemory } from "../http/bounds/request-memory.ts";
+import type { Log } from "../runtime/log.ts";
+import type { Renewals } from "./renewals.ts";
+import type { Session, Sessions } from "./sessions.ts";
+import type { Credentials } from "./signature.ts";
+import type { TransactionChecks } from "./transaction-checks.ts";
+
+/** What RocketMQ's clients may do here. */
+export interface GrpcOptions {
+  /** Absent: no call is signed, and the server is for programs of this machine. */
+  readonly credentials: Credentials | undefined;
+  /** Where clients are told to go; else the address that they name. */
+  readonly endpoint: { readonly host: string; readonly port: number } | undefined;
+  readonly makeGroups: boolean;
+  readonly makeTopics: boolean;
+  /** A message with the id of another is the same one. */
+  readonly sendOnce: boolean;
+}
+
+/** What every call works with. */
+export interface Serving {
+  readonly broker: RunningBroker;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly options: GrpcOptions;
+  readonly memory: RequestMemory;
+  readonly sessions: Sessions;
+  readonly renewals: Renewals;
+  readonly checks: TransactionChecks;
+  /** Aborts when the server stops. */
+  readonly stopping: AbortSignal;
+}
+
+/** Who calls, and for how long. */
+export interface Call {
+  readonly session: Session;
+  /** Aborts when the client has cancelled the call, or is gone. */
+  readonly signal: AbortSignal;
+  /** Epoch milliseconds; infinite if the client waits for ever. */
+  readonly deadlineMs: number;
+}

@@ -1,0 +1,42 @@
+import { systemClock } from "../runtime/clock.ts";
+import { grpcPortOf } from "../runtime/grpc-settings.ts";
+import type { ServerSettings } from "../runtime/server-settings.ts";
+import { InvalidSetting } from "../runtime/settings.ts";
+import { type Certificate, readCertificate } from "./certificate.ts";
+import { type GrpcServer, type GrpcServerOptions, serveGrpc } from "./grpc-server.ts";
+
+/** Serves RocketMQ's clients as the settings say. Errors: `InvalidSetting`, those of listening. */
+export async function startGrpcServer(
+  settings: ServerSettings,
+  parts: Pick<GrpcServerOptions, "broker" | "log" | "memory" | "onFailure">,
+): Promise<GrpcServer> {
+  const { apiKeys, grpcAccessKey, host, store } = settings;
+  // Groups that clients make, and a second item for each message, are cheap on a disk.
+  const automatic = (choice: "auto" | "true" | "false"): boolean =>
+    choice === "auto" ? store === "embedded" : choice === "true";
+  return serveGrpc({
+    ...parts,
+    clock: systemClock,
+    host,
+    port: grpcPortOf(settings) ?? 0,
+    certificate: await certificateOf(settings),
+    credentials: apiKeys.length === 0 ? undefined : { accessKey: grpcAccessKey, secrets: apiKeys },
+    endpoint: endpointOf(settings),
+    makeGroups: automatic(settings.grpcMakeGroups),
+    makeTopics: settings.grpcMakeTopics,
+    sendOnce: automatic(settings.grpcSendOnce),
+  });
+}
+
+async function certificateOf({ grpcTlsCert, grpcTlsKey }: ServerSettings): Promise<Certificate | undefined> {
+  if (grpcTlsCert === undefined && grpcTlsKey === undefined) return undefined;
+  if (grpcTlsCert === undefined || grpcTlsKey === undefined)
+    throw new InvalidSetting("GRPC_TLS_CERT and GRPC_TLS_KEY go together: set both, or neither.");
+  return readCertificate(grpcTlsCert, grpcTlsKey);
+}
+
+function endpointOf({ grpcEndpoint }: ServerSettings): { readonly host: string; readonly port: number } | undefined {
+  if (grpcEndpoint === undefined) return undefined;
+  const colon = grpcEndpoint.lastIndexOf(":");
+  return { host: grpcEndpoint.slice(0, colon).replace(/^\[|\]$/g, ""), port: Number(grpcEndpoint.slice(colon + 1)) };
+}
