@@ -32,7 +32,12 @@ export const CASES: readonly Case[] = [
     group: { ordered: true, maxAttempts: 2, backoff: [1] },
   },
   { name: "push-retry", title: "a push consumer's failure comes again on time", topic: "NORMAL", group: { backoff: [1] } },
-  { name: "push-fifo", title: "a push consumer keeps the order over a failure", topic: "FIFO", group: { ordered: true, backoff: [1] } },
+  {
+    name: "push-fifo",
+    title: "a push consumer keeps the order over a failure",
+    topic: "FIFO",
+    group: { ordered: true, backoff: [1] },
+  },
   { name: "transaction", title: "commits are delivered, and rollbacks are not", topic: "TRANSACTION" },
   { name: "push", title: "two push consumers share what is sent", topic: "NORMAL" },
   { name: "recall", title: "a recalled message is not delivered", topic: "DELAY" },

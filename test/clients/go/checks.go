@@ -6,10 +6,23 @@ import (
 	"time"
 )
 
-// late says how much later than it was due something came. Clocks and networks are given a little before.
-func late(took, due, lateMax time.Duration, what string) (string, error) {
-	ms := (took - due).Milliseconds()
-	if ms < -50 || ms > lateMax.Milliseconds() {
+// span is a lease, or a delay, that was asked for, and answered: it began in between, and nobody knows when.
+type span struct {
+	askedAt, answeredAt time.Time
+	length              time.Duration
+}
+
+func answered(askedAt time.Time, length time.Duration) span {
+	return span{askedAt, time.Now(), length}
+}
+
+// ended says that it has ended on time: now.
+func (s span) ended(lateMax time.Duration, what string) (string, error) {
+	if early := s.length - time.Since(s.askedAt); early > 0 {
+		return "", fmt.Errorf("%s came %v before it was due", what, early)
+	}
+	ms := (time.Since(s.answeredAt) - s.length).Milliseconds()
+	if ms > lateMax.Milliseconds() {
 		return "", fmt.Errorf("%s came %d ms after it was due", what, ms)
 	}
 	return fmt.Sprintf("%s %d ms late", what, ms), nil

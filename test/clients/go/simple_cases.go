@@ -89,8 +89,9 @@ func redelivery(b broker, name string) (string, error) {
 			return "", err
 		}
 	}
-	var takenAt time.Time
+	var taken span
 	for i := 0; i < 2; i++ {
+		askedAt := time.Now()
 		received, err := receiveOne(consumer, lease, 10*time.Second)
 		if err != nil {
 			return "", err
@@ -99,7 +100,7 @@ func redelivery(b broker, name string) (string, error) {
 			return "", err
 		}
 		if text(received) == "lost" {
-			takenAt = time.Now()
+			taken = answered(askedAt, lease)
 		} else if err := consumer.Ack(background, received); err != nil {
 			return "", err
 		}
@@ -108,7 +109,7 @@ func redelivery(b broker, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	remark, err := late(time.Since(takenAt), lease, b.lateMax, "second delivery")
+	remark, err := taken.ended(b.lateMax, "second delivery")
 	return remark, first(err, equal(text(again), "lost", "body"), equal(again.GetDeliveryAttempt(), 2, "attempt"),
 		consumer.Ack(background, again))
 }
@@ -128,14 +129,15 @@ func changedLease(b broker, name string) (string, error) {
 	}
 	remarks := ""
 	for i, change := range []time.Duration{2 * time.Second, 13 * time.Second} {
+		askedAt := time.Now()
 		if err := consumer.ChangeInvisibleDuration(received, change); err != nil {
 			return "", err
 		}
-		changedAt := time.Now()
+		changed := answered(askedAt, change)
 		if received, err = receiveOne(consumer, lease, 30*time.Second); err != nil {
 			return "", err
 		}
-		remark, err := late(time.Since(changedAt), change, b.lateMax, fmt.Sprintf("after a change to %v", change))
+		remark, err := changed.ended(b.lateMax, fmt.Sprintf("after a change to %v", change))
 		if err := first(err, equal(received.GetDeliveryAttempt(), int32(i)+2, "attempt")); err != nil {
 			return "", err
 		}
@@ -181,8 +183,9 @@ func delay(b broker, name string) (string, error) {
 	}
 	defer stop()
 	made := message(name, "later")
-	start := time.Now()
-	made.SetDelayTimestamp(start.Add(3 * time.Second))
+	delayed := answered(time.Now(), 3*time.Second)
+	// The client sends whole milliseconds.
+	made.SetDelayTimestamp(delayed.askedAt.Add(delayed.length + time.Millisecond))
 	if _, err := send(producer, made); err != nil {
 		return "", err
 	}
@@ -190,7 +193,7 @@ func delay(b broker, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	remark, err := late(time.Since(start), 3*time.Second, b.lateMax, "message")
+	remark, err := delayed.ended(b.lateMax, "message")
 	return remark, first(err, consumer.Ack(background, received))
 }
 
@@ -324,11 +327,12 @@ func fifoBlocks(b broker, name string) (string, error) {
 			return "", err
 		}
 	}
+	askedAt := time.Now()
 	received, err := receiveOne(consumer, lease, 10*time.Second)
 	if err != nil {
 		return "", err
 	}
-	takenAt := time.Now()
+	taken := answered(askedAt, lease)
 	if err := equal(text(received), "0", "first"); err != nil {
 		return "", err
 	}
@@ -336,7 +340,7 @@ func fifoBlocks(b broker, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	remark, err := late(time.Since(takenAt), lease, b.lateMax, "the blocked group")
+	remark, err := taken.ended(b.lateMax, "the blocked group")
 	err = first(err, equal(text(again), "0", "the one that blocks, again"), equal(again.GetDeliveryAttempt(), 2, "attempt"),
 		consumer.Ack(background, again))
 	if err != nil {

@@ -22,10 +22,24 @@ def equal(actual, expected, what):
 
 
 def late(took, due, late_max, what):
-    """How much later than it was due something came. Clocks and networks are given a little before."""
+    """How much later than it was due something came."""
     ms = round((took - due) * 1000)
-    that(-50 <= ms <= late_max * 1000, f"{what} came {ms} ms after it was due")
+    that(ms <= late_max * 1000, f"{what} came {ms} ms after it was due")
     return f"{what} {ms} ms late"
+
+
+class Lease:
+    """A lease that was asked for, and answered: it began in between, and nobody knows when."""
+
+    def __init__(self, asked_at, seconds):
+        self.asked_at = asked_at
+        self.answered_at = now()
+        self.seconds = seconds
+
+    def ended(self, late_max, what):
+        """It has ended on time: now."""
+        that(now() - self.asked_at >= self.seconds, f"{what} came {self.seconds - now() + self.asked_at:.3f} s before it was due")
+        return late(now() - self.answered_at, self.seconds, late_max, what)
 
 
 def within(seconds, condition, what):

@@ -49,6 +49,7 @@ def retry(broker, name, late_max):
         checks.within(60, lambda: len(calls) == 3, "three attempts")
         time.sleep(2)
         checks.equal([attempt for _, attempt in calls], [1, 2, 3], "attempts")
+    checks.that(calls[1][0] - calls[0][0] >= 1, "the second attempt came too soon")
     return checks.late(calls[1][0] - calls[0][0], 1, late_max, "second attempt")
 
 

@@ -51,16 +51,17 @@ def redelivery(broker, name, late_max):
     with broker.consumer(name, name) as consumer, broker.producer(name) as producer:
         producer.send(message(name, "acked"))
         producer.send(message(name, "lost"))
-        taken_at = 0.0
+        lease = None
         for _ in range(2):
+            asked_at = checks.now()
             received = receive_one(consumer, LEASE, 10)
             checks.equal(received.delivery_attempt, 1, "attempt")
             if text(received) == "acked":
                 consumer.ack(received)
             else:
-                taken_at = checks.now()
+                lease = checks.Lease(asked_at, LEASE)
         again = receive_one(consumer, LEASE, 30)
-        remark = checks.late(checks.now() - taken_at, LEASE, late_max, "second delivery")
+        remark = lease.ended(late_max, "second delivery")
         checks.equal(text(again), "lost", "body")
         checks.equal(again.delivery_attempt, 2, "attempt")
         consumer.ack(again)
@@ -71,21 +72,19 @@ def changed_lease(broker, name, late_max):
     with broker.consumer(name, name) as consumer, broker.producer(name) as producer:
         producer.send(message(name, "m"))
         received = receive_one(consumer, 60, 10)
-        consumer.change_invisible_duration(received, 2)
-        changed_at = checks.now()
-        received = receive_one(consumer, LEASE, 30)
-        shorter = checks.late(checks.now() - changed_at, 2, late_max, "after shortening")
-        checks.equal(received.delivery_attempt, 2, "attempt")
-        consumer.change_invisible_duration(received, 13)
-        changed_at = checks.now()
-        received = receive_one(consumer, LEASE, 30)
-        longer = checks.late(checks.now() - changed_at, 13, late_max, "after extending")
-        checks.equal(received.delivery_attempt, 3, "attempt")
+        remarks = []
+        for attempt, seconds in [(2, 2), (3, 13)]:
+            asked_at = checks.now()
+            consumer.change_invisible_duration(received, seconds)
+            lease = checks.Lease(asked_at, seconds)
+            received = receive_one(consumer, LEASE, 30)
+            remarks.append(lease.ended(late_max, f"after a change to {seconds} s"))
+            checks.equal(received.delivery_attempt, attempt, "attempt")
         # The handle that a change gave acknowledges.
         consumer.change_invisible_duration(received, 3)
         consumer.ack(received)
         receive_nothing(consumer, 5 + late_max)
-        return f"{shorter}, {longer}"
+        return ", ".join(remarks)
 
 
 def filtered(expression):
@@ -108,6 +107,7 @@ def delay(broker, name, late_max):
         due_at = int(time.time()) + 4
         producer.send(message(name, "later", delivery_timestamp=due_at))
         received = receive_one(consumer, LEASE, 30)
+        checks.that(time.time() >= due_at, "came before it was due")
         remark = checks.late(time.time(), due_at, late_max, "message")
         consumer.ack(received)
         return remark
@@ -179,11 +179,12 @@ def fifo_blocks(broker, name, late_max):
     with broker.consumer(name, name) as consumer, broker.producer(name) as producer:
         for i in range(3):
             producer.send(message(name, str(i), message_group="g"))
+        asked_at = checks.now()
         first = receive_one(consumer, LEASE, 10)
-        taken_at = checks.now()
+        lease = checks.Lease(asked_at, LEASE)
         checks.equal(text(first), "0", "first")
         again = receive_one(consumer, LEASE, 30)
-        remark = checks.late(checks.now() - taken_at, LEASE, late_max, "the blocked group")
+        remark = lease.ended(late_max, "the blocked group")
         checks.equal(text(again), "0", "the one that blocks, again")
         checks.equal(again.delivery_attempt, 2, "attempt")
         consumer.ack(again)

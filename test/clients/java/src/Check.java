@@ -23,10 +23,29 @@ final class Check {
     if (!Objects.equals(actual, expected)) throw new Failed(what + ": " + actual + ", not " + expected);
   }
 
-  /** How much later than it was due something came. Clocks and networks are given a little before. */
+  /** A lease that was asked for, and answered: it began in between, and nobody knows when. */
+  static final class Lease {
+    private final long askedAt;
+    private final long answeredAt;
+    private final long ms;
+
+    Lease(long askedAt, long ms) {
+      this.askedAt = askedAt;
+      this.answeredAt = now();
+      this.ms = ms;
+    }
+
+    /** It has ended on time: now. */
+    String ended(long lateMsMax, String what) {
+      that(now() - askedAt >= ms, what + " came " + (ms - (now() - askedAt)) + " ms before it was due");
+      return late(now() - answeredAt, ms, lateMsMax, what);
+    }
+  }
+
+  /** How much later than it was due something came. */
   static String late(long tookMs, long dueMs, long lateMsMax, String what) {
     long late = tookMs - dueMs;
-    that(late >= -50 && late <= lateMsMax, what + " came " + late + " ms after it was due");
+    that(late <= lateMsMax, what + " came " + late + " ms after it was due");
     return what + " " + late + " ms late";
   }
 
