@@ -8,6 +8,13 @@ export interface SuiteResult {
   readonly failures: readonly string[];
 }
 
+export interface CheckResult {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly ms: number;
+  readonly remark: string;
+}
+
 /** Runs the checks of a run one by one, prints each with its time, and counts. A failed one does not end the run. */
 export class Checks {
   passed = 0;
@@ -24,6 +31,13 @@ export class Checks {
       this.failed += 1;
       done("FAIL", name, error instanceof Error ? error.message : String(error));
     }
+  }
+
+  /** A check that another program has made, and timed. */
+  record({ name, ok, ms, remark }: CheckResult): void {
+    if (ok) this.passed += 1;
+    else this.failed += 1;
+    printResult(ok ? "ok" : "FAIL", ms, name, remark);
   }
 
   /** A check without whose result nothing after it makes sense. Errors: `Abandoned` when it fails. */
@@ -61,8 +75,10 @@ export class Abandoned extends Error {
 
 function stopwatch(): (result: "ok" | "FAIL", name: string, remark?: string) => void {
   const startedAt = performance.now();
-  return (result, name, remark) => {
-    const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1).padStart(6);
-    console.log(`${result.padEnd(4)} ${seconds} s  ${name}${remark ? `: ${remark}` : ""}`);
-  };
+  return (result, name, remark) => printResult(result, performance.now() - startedAt, name, remark);
+}
+
+function printResult(result: "ok" | "FAIL", ms: number, name: string, remark?: string): void {
+  const seconds = (ms / 1_000).toFixed(1).padStart(6);
+  console.log(`${result.padEnd(4)} ${seconds} s  ${name}${remark ? `: ${remark}` : ""}`);
 }

@@ -12,6 +12,8 @@ export interface Command {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Takes stdout and stderr, appended. */
   readonly logFile: string;
+  /** Stdin and stdout are pipes, and the log has stderr alone. */
+  readonly piped?: boolean;
   /** Default: that of this process. */
   readonly cwd?: string;
 }
@@ -21,10 +23,10 @@ export class Processes {
   readonly #running = new Set<ChildProcess>();
   #stopping = false;
 
-  start({ file, args, env, logFile, cwd }: Command): ChildProcess {
+  start({ file, args, env, logFile, piped = false, cwd }: Command): ChildProcess {
     if (this.#stopping) throw new Error("the run is stopping");
     const log = openSync(logFile, "a");
-    const child = spawn(file, args, { env, cwd, stdio: ["ignore", log, log], detached: true });
+    const child = spawn(file, args, { env, cwd, stdio: piped ? ["pipe", "pipe", log] : ["ignore", log, log], detached: true });
     closeSync(log);
     this.#running.add(child);
     child.once("error", () => this.#running.delete(child));
