@@ -1,8 +1,7 @@
-import { once } from "node:events";
 import { status as grpcStatus, type handleServerStreamingCall, type handleUnaryCall, type ServerUnaryCall } from "@grpc/grpc-js";
 import { heartbeat, notifyClientTermination, queryAssignment } from "./calls/clients.ts";
 import { queryRoute } from "./calls/query-route.ts";
-import { receiveMessage } from "./calls/receive-message.ts";
+import { receiveMessage, statusPart, type WriteAnswer } from "./calls/receive-message.ts";
 import { sendMessage } from "./calls/send-message.ts";
 import { ackMessage, changeInvisibleDuration, forwardMessageToDeadLetterQueue } from "./calls/settle.ts";
 import { answerTelemetry, type TelemetryStream } from "./calls/telemetry.ts";
@@ -62,15 +61,23 @@ export function messagingService(serving: Serving, isPrivate: IsPrivate): Messag
     };
 
   const receive: handleServerStreamingCall<Parameters<typeof receiveMessage>[1], ReceiveMessageResponse> = (call) => {
-    const write = async (part: ReceiveMessageResponse): Promise<boolean> => {
-      if (call.cancelled || call.destroyed) return false;
-      if (!call.write(part)) await Promise.race([once(call, "drain"), once(call, "cancelled"), once(call, "close")]);
-      return !call.cancelled && !call.destroyed;
+    const gone = new Promise<false>((resolve) => {
+      for (const event of ["cancelled", "close"]) call.once(event, () => resolve(false));
+    });
+    const write = (part: ReceiveMessageResponse): Promise<boolean> => {
+      if (call.cancelled || call.writableEnded) return Promise.resolve(false);
+      // A part has gone out when its callback is called: the stream itself would take all of them, whether the client reads or not.
+      const written = new Promise<boolean>((resolve) => call.write(part, (error?: Error | null) => resolve(!error && !call.cancelled)));
+      return Promise.race([written, gone]);
     };
-    const run = async () => receiveMessage(serving, call.request, begun(call), write);
-    run()
-      .catch((error: unknown) => write({ content: { $case: "status", value: failed(error) } }))
-      .finally(() => call.end());
+    const answer: WriteAnswer = async (parts) => {
+      const writing = parts.map(write);
+      call.end();
+      const failedAt = (await Promise.all(writing)).indexOf(false);
+      return failedAt < 0 ? parts.length : failedAt;
+    };
+    const run = async () => receiveMessage(serving, call.request, begun(call), answer);
+    run().catch((error: unknown) => answer([statusPart(failed(error))]));
   };
 
   return {
