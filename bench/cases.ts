@@ -3,6 +3,7 @@ import type { ServerProcess } from "../test/support/server/server-process.ts";
 import { lingerCase, workerCase } from "./client-cases.ts";
 import { fairCase } from "./fair-case.ts";
 import { fifoCase } from "./fifo-case.ts";
+import { grpcCase, grpcIdleCase } from "./grpc-case.ts";
 import type { SendJob } from "./job.ts";
 import { peakMemoryDuring } from "./memory.ts";
 import { nackCase } from "./nack-case.ts";
@@ -44,12 +45,14 @@ export const CASES = {
   rolling: rollingCase,
   worker: workerCase,
   linger: lingerCase,
+  grpc: grpcCase,
+  "grpc-idle": grpcIdleCase,
 } as const satisfies Record<string, (options: Options) => Promise<readonly Row[]>>;
 
 async function startCase(): Promise<readonly Row[]> {
   const timeStart = (command?: readonly string[]): Promise<number> =>
     withFolder(async (folder) => {
-      const server = await startBroker(folder, command);
+      const server = await startBroker(folder, command && { command });
       await server.stop();
       return server.startMs;
     });

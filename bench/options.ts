@@ -15,8 +15,8 @@ export interface Options {
 
 export const USAGE = `npm run bench -- [options]
   --case <name>          start, send, batch, consume, once, fifo, scan, fair, nack, timers, pending, backlog,
-                         segments, rolling, worker, linger; may be repeated. Default: all but pending, backlog,
-                         segments and rolling
+                         segments, rolling, worker, linger, grpc, grpc-idle; may be repeated. Default: all but
+                         pending, backlog, segments, rolling and grpc-idle
   --seconds <n>          length of a timed case, after a warm-up of up to 2 s. Default 5
   --repeat <n>           runs of each case; the table shows medians. Default 1
   --concurrency <n>      instead of each case's own; may be repeated
@@ -25,7 +25,7 @@ export const USAGE = `npm run bench -- [options]
   --backlog <n>          messages of backlog, segments and rolling, a multiple of 100. Default 1000000`;
 
 /** Cases that take minutes and run only on request. */
-const LONG = ["pending", "backlog", "segments", "rolling"];
+const LONG = ["pending", "backlog", "segments", "rolling", "grpc-idle"];
 
 /** Errors: a `TypeError` that says which option is wrong. */
 export const parseOptions = (args: readonly string[], names: readonly string[]): Options | "help" => {

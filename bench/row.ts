@@ -20,8 +20,8 @@ export interface Row {
 export const jobRow = (
   name: string,
   concurrency: number,
-  result: JobResult,
-  more: { readonly rssAnonMb?: number; readonly nullResult?: JobResult; readonly ratio?: number } = {},
+  result: Omit<JobResult, "byWorker">,
+  more: { readonly rssAnonMb?: number; readonly nullResult?: Pick<JobResult, "messages" | "seconds" | "errors">; readonly ratio?: number } = {},
 ): Row => {
   const messagesPerSecond = result.messages / result.seconds;
   const { nullResult } = more;

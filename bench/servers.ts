@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { freePort, type ServerProcess, startServer } from "../test/support/server/server-process.ts";
+import { freePort, type ServerOptions, type ServerProcess, startServer } from "../test/support/server/server-process.ts";
 
 /** Runs `work` with a folder for one server's data and log, which is removed afterwards. */
 export const withFolder = async <T>(work: (folder: string) => Promise<T>): Promise<T> => {
@@ -14,12 +14,15 @@ export const withFolder = async <T>(work: (folder: string) => Promise<T>): Promi
 };
 
 /** The broker as users run it: default settings, and a log line per request, into a file. */
-export const startBroker = async (folder: string, command?: readonly string[]): Promise<ServerProcess> =>
+export const startBroker = async (
+  folder: string,
+  more: Pick<ServerOptions, "command" | "environment"> = {},
+): Promise<ServerProcess> =>
   startServer({
     dataDir: join(folder, "data"),
     logFile: join(folder, "server.log"),
     port: await freePort(),
-    ...(command && { command }),
+    ...more,
   });
 
 export const withBroker = <T>(work: (server: ServerProcess) => Promise<T>): Promise<T> =>

@@ -14,7 +14,7 @@ export { LeaseLost } from "./lease-keeper.ts";
 export type { LingerOptions, LingerProducer } from "./linger-producer.ts";
 export type { Message, StoredMessage } from "./message.ts";
 export type { Queue, ReadFrom, ReadOptions } from "./pull.ts";
-export { type NackOptions, type ReceivedMessage, Reject } from "./received-message.ts";
+export { type ExtendOptions, type NackOptions, type ReceivedMessage, Reject } from "./received-message.ts";
 export type { ReceiveOptions } from "./receiver.ts";
 export type { RetryOptions } from "./retry.ts";
 export type { Running } from "./running.ts";

@@ -15,6 +15,13 @@ export interface NackOptions {
   readonly countAttempt?: boolean;
 }
 
+export interface ExtendOptions {
+  /** `true`: its lease ends after exactly this time, even if it would have run for longer. It can be settled until then. */
+  readonly mayShorten?: boolean;
+  /** `false`, only with `mayShorten`: if the lease ends then, this delivery does not count as an attempt. */
+  readonly countAttempt?: boolean;
+}
+
 /** Of the 16 KiB of properties that a dead letter has. */
 const REASON_CHARACTERS_MAX = 500;
 
@@ -90,9 +97,9 @@ export class ReceivedMessage<Value = unknown> extends Message<Value> implements 
   }
 
   /** Keeps it hidden for so long from now. Errors: as `ack`. */
-  async extend(lease: Duration): Promise<void> {
+  async extend(lease: Duration, options?: ExtendOptions): Promise<void> {
     const leaseSeconds = Math.ceil(secondsOf(lease));
-    await this.#settler.settle("extends", { receiptHandle: this.receiptHandle, leaseSeconds }, 0);
+    await this.#settler.settle("extends", { receiptHandle: this.receiptHandle, leaseSeconds, ...options }, 0);
   }
 
   #settle<K extends SettleKind>(kind: K, entry: Omit<Settlements[K], "receiptHandle">): Promise<SettleResult> {

@@ -38,6 +38,7 @@ import { AttemptTags } from "./progress/attempt-tags.ts";
 import { KeyedMutex } from "./progress/keyed-mutex.ts";
 import { LeaseClock } from "./progress/lease-clock.ts";
 import { ProgressStore } from "./progress/progress-store.ts";
+import { ShortenedLeases } from "./progress/shortened-leases.ts";
 import { listUnreadable } from "./progress/unreadable-message.ts";
 import { offsetAt, pullMessages } from "./pull/pull-messages.ts";
 import { createQueries } from "./query/create-queries.ts";
@@ -193,6 +194,7 @@ function assemble(dependencies: BrokerDependencies, { signingKey, format, timerS
     progressStore: new ProgressStore({ items, clock }),
     handles: new ReceiptHandles(signer, signingKey),
     attempts: new AttemptTags(signer, signingKey),
+    shortened: new ShortenedLeases(),
     arrivals,
     reading,
     skewMarginMs,

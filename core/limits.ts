@@ -134,6 +134,8 @@ export const COMPILED_FILTERS_MAX = 1_024;
  */
 export const PARTS_TOGETHER_SHARE = 0.01;
 export const PARTS_TOGETHER_MS_MAX = SECOND_MS;
+/** The most by which a lease that may be shortened ends late: its end is asked for to the moment. */
+export const RESET_LATE_MS_MAX = 20;
 /** Claims, or pieces of a backlog, outside a progress item that a repeated settle searches for its message. */
 export const LOOKED_UP_OUTSIDE_MAX = 1_000;
 /** Unreadable messages that one transaction puts aside. */
@@ -148,6 +150,8 @@ export const MOVES_OUT_PER_ROUND_MAX = 8;
 export const RECEIVES_AHEAD = CLAIMS_MAX;
 /** Claims in one settling update: about 70 bytes and 6 operators each stay under DynamoDB's 4 KB and 300 operators. */
 export const CLAIMS_PER_UPDATE_MAX = 48;
+/** Leases of which a process remembers that they were shortened. */
+export const SHORTENED_LEASES_MAX = 10_000;
 /** Deliveries whose HMACs a process keeps. */
 export const RECENT_DELIVERIES_MAX = 1_024;
 /** The age up to which a progress image is used. */

@@ -139,7 +139,15 @@ export type SettleEntry =
       readonly countAttempt?: boolean | undefined;
       readonly reason?: string | undefined;
     }
-  | { readonly action: "extend"; readonly receiptHandle: string; readonly leaseMs: number }
+  | {
+      readonly action: "extend";
+      readonly receiptHandle: string;
+      readonly leaseMs: number;
+      /** True: the lease ends after exactly this time, even if it would have run for longer. 0 ends it at once. Default false. */
+      readonly mayShorten?: boolean | undefined;
+      /** Only with `mayShorten`. False: if the lease ends so, this delivery does not count as an attempt. Default true. */
+      readonly countAttempt?: boolean | undefined;
+    }
   | { readonly action: "deadLetter"; readonly receiptHandle: string; readonly reason?: string | undefined };
 
 export type SettleResult =

@@ -13,6 +13,7 @@ import type { AttemptTags } from "./attempt-tags.ts";
 import type { KeyedMutex } from "./keyed-mutex.ts";
 import type { LeaseClock } from "./lease-clock.ts";
 import type { ProgressStore } from "./progress-store.ts";
+import type { ShortenedLeases } from "./shortened-leases.ts";
 
 /** What receiving and settling work with. */
 export interface Consumption {
@@ -22,6 +23,7 @@ export interface Consumption {
   readonly topics: TopicRegistry;
   readonly handles: ReceiptHandles;
   readonly attempts: AttemptTags;
+  readonly shortened: ShortenedLeases;
   readonly arrivals: Arrivals;
   readonly clock: LeaseClock;
   readonly reading: Reading;

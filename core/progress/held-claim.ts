@@ -2,7 +2,7 @@ import { BrokerError } from "../errors.ts";
 import type { ProgressQueue } from "./consumed-queue.ts";
 import type { Consumption } from "./consumption.ts";
 import { type HeldMessage, offsetOf } from "./held.ts";
-import { type Claim, givenBackNonce, type Progress } from "./progress.ts";
+import { type Claim, givenBackNonce, isUniqueNonce, type Progress } from "./progress.ts";
 import { waitsOutside } from "./waits-outside.ts";
 
 /**
@@ -25,7 +25,7 @@ function claimWith(progress: Progress, handle: HeldMessage, nonce: string, attem
     claim !== undefined &&
     claim.nonce === nonce &&
     claim.first === held.first &&
-    (attempt === undefined || claim.attempt === attempt) &&
+    (attempt === undefined || isUniqueNonce(nonce) || claim.attempt === attempt) &&
     (handle.attemptTag === undefined || claim.attemptTag === handle.attemptTag) &&
     claim.open.includes(handle.relativeOffset);
   const named = progress.claims.get(held.id);
@@ -37,6 +37,9 @@ function claimWith(progress: Progress, handle: HeldMessage, nonce: string, attem
 /**
  * Whether this handle settled a message that its claim no longer holds open. It did if the lease is still running, by a clock read
  * after the reply, and if no claim has the message and it does not wait. Otherwise the message may be another consumer's by now.
+ *
+ * An old handle of a lease that was shortened says that it runs for longer than it does. Where this process did not shorten it, the
+ * handle may be told that it settled what another consumer settled after it. The message is settled all the same.
  */
 export async function settledBefore(
   consumption: Consumption,
@@ -44,7 +47,7 @@ export async function settledBefore(
   progress: Progress | undefined,
   handle: HeldMessage,
 ): Promise<boolean> {
-  const isOver = () => consumption.clock.nowMs() >= handle.held.dueMs;
+  const isOver = () => consumption.clock.nowMs() >= consumption.shortened.endMs(handle);
   if (!progress || isOver() || !isNowhere(progress, handle)) return false;
   if (progress.messagesOut === 0) return true;
   if ((await waitsOutside(consumption, queue, progress, handle)) !== false) return false;

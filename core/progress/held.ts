@@ -9,6 +9,7 @@ import type { ClaimMeta, Progress } from "./progress.ts";
  *
  *   held         a receive takes new messages, or a due claim, under its nonce. Acks remove messages from the claim; the last ack
  *                removes the claim. An extend moves the end of the lease: of the whole claim in place, of a part in its own claim.
+ *                A reset does so too, to an earlier time if it says so.
  *   given back   a nack marks the delivery's nonce (`givenBackNonce`), so its handles no longer work, and the claim waits. If many
  *                claims wait long, they move out of the item (`moved-out-claim.ts`).
  *   due          the lease, or the wait, is over: nothing is written. The holder may still settle, until the next receive takes
@@ -51,7 +52,9 @@ export function deliveriesFrom(
 ): readonly Delivery[] {
   const claim = after?.claims.get(taken.id);
   if (!after || !claim) return [];
-  const { id, first, nonce, attempt, dueMs, order } = claim;
+  const { id, first, nonce, dueMs, order } = claim;
+  // A claim that is not to count has one less. Only a repeat of its receive can meet it.
+  const attempt = Math.max(1, claim.attempt);
   const open = new Set(claim.open);
   const messages = taken.messages.filter(({ offset }) => open.has(offset - first));
   if (messages.length === 0) return [];

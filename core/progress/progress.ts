@@ -62,7 +62,7 @@ export interface Claim {
   readonly id: string;
   readonly first: number;
   readonly nonce: string;
-  /** Deliveries so far, the current one included. */
+  /** Deliveries so far. The current one is included, unless its lease was set to end without counting. */
   readonly attempt: number;
   /** When the lease, or the wait after a nack, ends. */
   readonly dueMs: number;
@@ -110,12 +110,13 @@ export const BUCKETS = 2 ** 16;
 export const metaOf = (claim: ClaimMeta): string => {
   const { order, attemptTag = "" } = claim;
   const bucket = order ? numberToBase64url(order.bucket, ORDER_DIGITS) + numberToBase64url(order.head, ORDER_DIGITS) : "";
-  return metaPrefix(claim) + numberToBase64url(claim.dueMs, DUE_DIGITS) + bucket + attemptTag;
+  const [attempt, due] = [numberToBase64url(claim.attempt, ATTEMPT_DIGITS), numberToBase64url(claim.dueMs, DUE_DIGITS)];
+  return claim.nonce + attempt + due + bucket + attemptTag;
 };
 
-/** The start of the meta: it names the delivery that holds the claim, however often its lease was extended. */
-export const metaPrefix = (claim: Pick<Claim, "nonce" | "attempt">): string =>
-  claim.nonce + numberToBase64url(claim.attempt, ATTEMPT_DIGITS);
+/** The start of the meta: it names the delivery that holds the claim, however often its lease was changed. */
+export const metaPrefix = ({ nonce, attempt }: Pick<Claim, "nonce" | "attempt">): string =>
+  isUniqueNonce(nonce) ? nonce : nonce + numberToBase64url(attempt, ATTEMPT_DIGITS);
 
 /** The nonce of a claim that the delivery with this nonce gave back: equal for every repeat, and different for every other delivery. */
 export const givenBackNonce = (nonce: string, attempt: number): string =>

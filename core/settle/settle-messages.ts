@@ -100,7 +100,7 @@ async function settleQueue(settling: Settling, tasks: readonly Task[]): Promise<
   for (const together of groupBy(kept, (task) => `${deliveryKey(task.handle)}/${changeName(task)}`).values()) {
     await settleOrFail(together, () => changeTogether(settling, together));
   }
-  const [given] = kept.filter(({ entry }) => entry.action === "nack");
+  const [given] = kept.filter((task) => leaseChange(task).kind === "giveBack");
   // Without this, many nacks with no receive in between would fill the item.
   const progress = given && settling.progressStore.recent(given.queue);
   if (progress) await makeSpace(settling, given.queue, progress);
@@ -144,7 +144,7 @@ function ringForOrdered({ arrivals }: Settling, tasks: readonly Task[]): void {
 
 /** Equal nacks, and equal extends, of one delivery share one update. */
 function changeName({ entry }: Task): string {
-  if (entry.action === "extend") return `extend/${entry.leaseMs}`;
+  if (entry.action === "extend") return `extend/${entry.leaseMs}/${entry.mayShorten ?? false}/${entry.countAttempt ?? true}`;
   return entry.action === "nack" ? `nack/${entry.delayMs ?? "backoff"}/${entry.countAttempt ?? true}` : "";
 }
 
@@ -163,11 +163,17 @@ async function changeTogether(settling: Settling, tasks: readonly Task[]): Promi
     task.result =
       changed === undefined || changed === "lost" ? failure(task.entry, leaseLost()) : changedResult(settling, task, changed);
   }
-  if (change.kind === "giveBack") settling.arrivals.ring(consumerLane(first.queue.subscription.uid), first.queue.queueId);
+  // Waiting receives expect the messages when they were due before.
+  if (change.kind !== "extend") settling.arrivals.ring(consumerLane(first.queue.subscription.uid), first.queue.queueId);
 }
 
 function leaseChange({ entry, handle, queue }: Task): LeaseChange {
-  if (entry.action === "extend") return { kind: "extend", leaseMs: entry.leaseMs };
+  if (entry.action === "extend") {
+    const { leaseMs, mayShorten, countAttempt = true } = entry;
+    if (!mayShorten) return { kind: "extend", leaseMs };
+    // Nobody can hold a message for no time.
+    return leaseMs === 0 ? { kind: "giveBack", delayMs: 0, countAttempt } : { kind: "reset", leaseMs, countAttempt };
+  }
   const nack = entry.action === "nack" ? entry : undefined;
   const delayMs = nack?.delayMs ?? backoffMs(queue.group.backoff, handle.held.attempt);
   return { kind: "giveBack", delayMs, countAttempt: nack?.countAttempt ?? true };

@@ -116,6 +116,43 @@ export function leaseTests(api: Api): void {
       const [acked] = await settle(api, group, { acks: [{ receiptHandle: extended!.receiptHandle }] });
       expect(acked).toMatchObject({ status: "acked" });
     });
+
+    it("shortens a lease where asked to, and its handles settle until it ends", async () => {
+      const { topic, group } = await setUp();
+      for (const body of ["a", "b"]) await send(api, topic, { body });
+      const [a, b] = await receiveCount(api, group, 2, { leaseSeconds: 60 });
+      const shortenedAt = Date.now();
+      const results = await settle(api, group, {
+        extends: [a, b].map((message) => ({ receiptHandle: message!.receiptHandle, leaseSeconds: 2, mayShorten: true })),
+      });
+      for (const { status, leaseUntil } of results) {
+        expect(status).toBe("extended");
+        expect(Date.parse(leaseUntil!)).toBeLessThan(shortenedAt + 10_000);
+      }
+      expect(await receive(api, group)).toEqual([]);
+      expect(await settle(api, group, { acks: [{ receiptHandle: b!.receiptHandle }] })).toMatchObject([{ status: "acked" }]);
+      const again = await receive(api, group, { waitSeconds: 10, max: 2 });
+      expect(again).toMatchObject([{ messageId: a!.messageId, attempt: 2 }]);
+      expect(Date.now() - shortenedAt).toBeGreaterThanOrEqual(2_000);
+      const [late] = await settle(api, group, { acks: [{ receiptHandle: results[0]!.receiptHandle }] });
+      expect(late).toMatchObject({ status: "error", error: { code: "LEASE_LOST" } });
+    });
+
+    it("lets go of a lease of no time at once, without counting it where asked so", async () => {
+      const { topic, group } = await setUp();
+      await send(api, topic, { body: "x" });
+      for (const [countAttempt, attempt] of [
+        [false, 1],
+        [undefined, 2],
+      ] as const) {
+        const [{ receiptHandle }] = (await receiveCount(api, group, 1)) as [{ receiptHandle: string }];
+        const entry = { receiptHandle, leaseSeconds: 0, mayShorten: true, countAttempt };
+        expect(await settle(api, group, { extends: [entry] })).toMatchObject([{ status: "extended" }]);
+        const [again] = await receiveCount(api, group, 1);
+        expect(again).toMatchObject({ attempt });
+        await settle(api, group, { nacks: [{ receiptHandle: again!.receiptHandle, delaySeconds: 0, countAttempt: false }] });
+      }
+    });
   });
 
   describe.concurrent("PROTOCOL 6.5 dead letters", () => {

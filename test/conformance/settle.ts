@@ -107,6 +107,10 @@ export function settleTests(api: Api): void {
         { nacks: [{ receiptHandle: "x", reason: "x".repeat(1_025) }] },
         { extends: [{ receiptHandle: "x" }] },
         { extends: [{ receiptHandle: "x", leaseSeconds: 0 }] },
+        { extends: [{ receiptHandle: "x", leaseSeconds: 0, mayShorten: false }] },
+        { extends: [{ receiptHandle: "x", leaseSeconds: 1, countAttempt: false }] },
+        { extends: [{ receiptHandle: "x", leaseSeconds: -1, mayShorten: true }] },
+        { extends: [{ receiptHandle: "x", leaseSeconds: 1, mayShorten: "yes" }] },
         { extends: [{ receiptHandle: "x", leaseSeconds: 43_201 }] },
         { acks: [{ receiptHandle: "x" }], colour: "red" },
       ];

@@ -129,6 +129,8 @@ async function work(stage: Stage, consumer: Consumer, received: Received): Promi
   }
   const workMs = Math.floor(random.pick(scenario.consuming.workMs) * random.fraction());
   if (random.chance(scenario.consuming.beats)) await workWithBeats(stage, consumer, held, { heldMs, workMs });
+  else if (scenario.consuming.shorten !== undefined && random.chance(scenario.consuming.shorten))
+    await workUnderShorterLeases(stage, consumer, held, heldMs);
   else await world.sleep(workMs);
   await settle(stage, consumer, held, heldMs);
 }
@@ -152,4 +154,21 @@ async function workWithBeats(
     await world.sleep(Math.floor(leaseMs / 2));
     await settle(stage, consumer, kept, heldMs, () => ({ action: "extend", leaseMs }));
   }
+}
+
+/** Shortens leases of some of the messages, and goes on working until about their end, by the handles that came with them. */
+async function workUnderShorterLeases(
+  stage: Stage,
+  consumer: Consumer,
+  held: readonly ReceivedMessage[],
+  heldMs: number,
+): Promise<void> {
+  const { world, scenario } = stage;
+  const { random } = world;
+  const chosen = new Set(held.filter(() => random.chance(0.6)));
+  const leaseMs = random.pick([0, 500, 2_000, 8_000]);
+  const countAttempt = random.chance(scenario.consuming.countAttempt);
+  const wish = { action: "extend", leaseMs, mayShorten: true, countAttempt } as const;
+  await settle(stage, consumer, held, heldMs, (message) => (chosen.has(message) ? wish : undefined));
+  await world.sleep(Math.floor(leaseMs * 1.3 * random.fraction()));
 }

@@ -1,5 +1,5 @@
 import type { Change, Condition, Item, Key } from "../../core/ports/item-store.ts";
-import { isGivenBack, progressOf } from "../../core/progress/progress.ts";
+import { type Claim, givenBackNonce, isGivenBack, progressOf } from "../../core/progress/progress.ts";
 import { changedClaim, isMeta } from "./claim-meta.ts";
 import { isProgress, type Sabotage, tamper } from "./sabotage.ts";
 
@@ -27,6 +27,24 @@ export const forgetsExtends = (what: "whole" | "part"): Sabotage =>
       return held && isSame === (what === "whole") ? { ...claim, dueMs: Math.min(claim.dueMs, held.dueMs) } : undefined;
     }),
   );
+
+/** The claim of the same delivery before a write that shortened its lease. */
+const beforeShortened = (claim: Claim, before: Item): Claim | undefined =>
+  isGivenBack(claim)
+    ? undefined
+    : [...progressOf(before).claims.values()].find(({ nonce, dueMs }) => nonce === claim.nonce && dueMs > claim.dueMs);
+
+/** I4: a lease that is shortened ends long before the time that was said. */
+export const endsShortenedEarly: Sabotage = rewriting((change, before) =>
+  changedClaim(change, (claim) => (beforeShortened(claim, before) ? { ...claim, dueMs: claim.dueMs - 11_000 } : undefined)),
+);
+
+/** I4: a lease that is shortened is nobody's any more. */
+export const voidsShortened: Sabotage = rewriting((change, before) =>
+  changedClaim(change, (claim) =>
+    beforeShortened(claim, before) ? { ...claim, nonce: givenBackNonce(claim.nonce, claim.attempt) } : undefined,
+  ),
+);
 
 /** I5: messages given back as if never delivered count as delivered. */
 export const countsUnsent: Sabotage = rewriting((change, before) =>

@@ -62,6 +62,8 @@ export interface Consuming {
   readonly countAttempt: number;
   readonly extend: number;
   readonly deadLetter: number;
+  /** Per delivery: leases are shortened during the work. */
+  readonly shorten?: number;
   /** Per delivery: leases are extended during the work, by the first handle. */
   readonly beats: number;
   /** Per answer: each message is settled on its own. */

@@ -162,6 +162,19 @@ export const SCENARIOS = {
       extend: 0.2,
     },
   },
+  /** Leases are shortened, and their messages settled about when they end. */
+  shortened: {
+    ...common,
+    queues: [1],
+    maxAttempts: [4, 17],
+    consuming: { ...consuming, max: [1, 2, 4], leaseMs: [4_000, 12_000], shorten: 0.6, abort: 0 },
+  },
+  shortenedInOrder: {
+    ...common,
+    ...inGroups,
+    queues: [1],
+    consuming: { ...consuming, leaseMs: [4_000, 12_000], shorten: 0.6 },
+  },
   /** One process: a client that goes away and asks again meets its own earlier request. */
   impatient: {
     ...common,

@@ -1,3 +1,4 @@
+import { RESET_LATE_MS_MAX } from "../../core/limits.ts";
 import type { SettleEntry, SettleResult } from "../../core/requests.ts";
 import type { ReceivedMessage } from "../../core/terms.ts";
 import { placeOf, type Seen } from "./audit/seen.ts";
@@ -16,15 +17,18 @@ const DUPLICATE_MS_MAX = 9_000;
 type Wish =
   | { readonly action: "ack" | "deadLetter" }
   | { readonly action: "nack"; readonly delayMs: number; readonly countAttempt: boolean }
-  | { readonly action: "extend"; readonly leaseMs: number };
+  | { readonly action: "extend"; readonly leaseMs: number; readonly mayShorten?: true; readonly countAttempt?: boolean };
+
+/** When leases end at the earliest that their holders may have shortened. */
+const shortenedMs = new WeakMap<ReceivedMessage, number>();
 
 /** One message of a request to settle. */
 interface Settling {
   readonly message: ReceivedMessage;
   readonly wish: Wish;
   readonly heldMs: number;
-  /** The messages that a nack gives back with it: all of its order key in this delivery. */
-  readonly claim: readonly Seen[];
+  /** The messages that change with it: all of its order key in this delivery. */
+  readonly claim: readonly ReceivedMessage[];
   /** Another request names the same delivery. */
   readonly contradicted: boolean;
   /** The outcome of the same request before. */
@@ -62,14 +66,11 @@ export async function settle(
   }
 }
 
-/** The messages that a nack of this message gives back. */
-function claimOf(message: ReceivedMessage, held: readonly ReceivedMessage[]): readonly Seen[] {
+/** The messages that a nack of this message gives back, and whose leases end with its own. */
+function claimOf(message: ReceivedMessage, held: readonly ReceivedMessage[]): readonly ReceivedMessage[] {
   const key = orderKeyOf(seenOf(message).body);
-  if (key === undefined) return [seenOf(message)];
-  return held
-    .filter((other) => other.queueId === message.queueId)
-    .map(seenOf)
-    .filter((seen) => orderKeyOf(seen.body) === key);
+  if (key === undefined) return [message];
+  return held.filter((other) => other.queueId === message.queueId && orderKeyOf(seenOf(other).body) === key);
 }
 
 /** Whether another request may also end this delivery: a nack of an ordered message gives back its whole claim. */
@@ -104,14 +105,17 @@ async function ask(stage: Stage, consumer: Consumer, settlings: readonly Settlin
     const { message, heldMs, wish, claim } = settling;
     const times = { heldMs, sentMs, leaseUntilMs: message.leaseUntilMs };
     const own = seenOf(message);
-    const behind = wish.action === "nack" ? claim.filter((seen) => placeOf(seen) !== placeOf(own)) : [];
+    const behind = wish.action === "nack" ? claim.map(seenOf).filter((seen) => placeOf(seen) !== placeOf(own)) : [];
     return {
       own: auditor.settleStarted(own, verbOf(settling), times),
       behind: behind.map((seen) => ({ seen, tried: auditor.settleStarted(seen, "nack", times) })),
     };
   });
-  for (const settling of settlings)
-    if (givesUp(settling)) for (const seen of settling.claim) auditor.release(consumer.name, seen);
+  for (const { wish, claim } of settlings.filter(givesUp))
+    for (const message of claim) {
+      if (wish.action !== "extend") auditor.release(consumer.name, seenOf(message));
+      else auditor.shortened(consumer.name, seenOf(message), shortened(message, sentMs + wish.leaseMs) - consumer.skewMs);
+    }
   const entries = settlings.map(({ message, wish }): SettleEntry => ({ ...wish, receiptHandle: message.receiptHandle }));
   const results = await call(stage, (broker) => broker.settleMessages(GROUP, entries), SETTLE_MS);
   for (const [index, settling] of settlings.entries())
@@ -120,12 +124,28 @@ async function ask(stage: Stage, consumer: Consumer, settlings: readonly Settlin
 }
 
 /** A request that is made twice counts once. */
-const verbOf = ({ wish, original, contradicted }: Settling): Verb =>
-  wish.action === "nack" && !wish.countAttempt && !original && !contradicted ? "uncountedNack" : wish.action;
+function verbOf({ wish, original, contradicted }: Settling): Verb {
+  if (wish.action === "extend") return wish.mayShorten ? "shorten" : "extend";
+  return wish.action === "nack" && !wish.countAttempt && !original && !contradicted ? "uncountedNack" : wish.action;
+}
 
-/** Whether others may get the message from now on. A repeat of a done request must leave a later delivery alone. */
+/** Notes that the lease may end at the time that an unknown clock shows then, if it does not end sooner. Answers when that is. */
+function shortened(message: ReceivedMessage, dueMs: number): number {
+  const endMs = Math.min(endOf(message), Math.floor(dueMs) - SKEW_MS_MAX - 1);
+  shortenedMs.set(message, endMs);
+  return endMs;
+}
+
+const endOf = (message: ReceivedMessage): number => shortenedMs.get(message) ?? message.leaseUntilMs;
+
+/**
+ * Whether others may get the message from now on, or sooner than before. A repeat of a done request must leave a later delivery alone.
+ * But a repeat that shortens a lease shortens it anew.
+ */
 const givesUp = ({ wish, original }: Settling): boolean =>
-  (wish.action === "nack" || wish.action === "deadLetter") && original?.outcome !== "done";
+  wish.action === "extend"
+    ? wish.mayShorten === true
+    : (wish.action === "nack" || wish.action === "deadLetter") && original?.outcome !== "done";
 
 function conclude(
   stage: Stage,
@@ -139,7 +159,7 @@ function conclude(
   const { name, skewMs } = consumer;
   const seen = seenOf(message);
   const nowMs = world.nowMs;
-  const running = nowMs + LEASE_MARGIN_MS < message.leaseUntilMs;
+  const running = nowMs + LEASE_MARGIN_MS < endOf(message);
   world.note(
     `${name} ${original ? "again " : ""}${wish.action} of ${placeOf(seen)}: ${result?.status === "error" ? result.error.code : (result?.status ?? "silence")}`,
   );
@@ -155,8 +175,11 @@ function conclude(
   }
   if (result?.status === "extended" && wish.action === "extend" && !contradicted) {
     // Clocks show whole milliseconds.
-    if (result.leaseUntilMs < Math.floor(tried.sentMs) + wish.leaseMs - SKEW_MS_MAX - 1) auditor.extendedInVain(name, seen);
-    auditor.extended(name, seen, result.leaseUntilMs - skewMs, nowMs);
+    const early = result.leaseUntilMs < Math.floor(tried.sentMs) + wish.leaseMs - SKEW_MS_MAX - 1;
+    const late = wish.mayShorten && result.leaseUntilMs > nowMs + wish.leaseMs + SKEW_MS_MAX + RESET_LATE_MS_MAX + 1;
+    if (early || late) auditor.extendedInVain(name, seen);
+    // A lease of no time is nobody's.
+    if (wish.leaseMs > 0) auditor.extended(name, seen, result.leaseUntilMs - skewMs, nowMs);
   } else if (wish.action !== "extend") {
     // An answer to another receive may have come meanwhile, with what this request was about to give back.
     for (const released of [seen, ...behind.map((other) => other.seen)]) auditor.release(name, released);
@@ -170,8 +193,15 @@ function conclude(
 const isLost = (result: SettleResult | undefined): boolean => result?.status === "error" && result.error.code === "LEASE_LOST";
 
 /** If replies get lost inside, a request that worked may be answered as refused: after its lease, or where nobody can look it up. */
-function outcomeOf(stage: Stage, { wish, original }: Settling, result: SettleResult | undefined, running: boolean): Outcome {
-  if (result && result.status !== "error") return "done";
+function outcomeOf(
+  stage: Stage,
+  { message, wish, original }: Settling,
+  result: SettleResult | undefined,
+  running: boolean,
+): Outcome {
+  // Whoever settles with a handle from before a lease was shortened may be told what another consumer did after its end.
+  const over = shortenedMs.has(message) && !running;
+  if (result && result.status !== "error") return over && wish.action !== "extend" ? "maybe" : "done";
   if (!isLost(result)) return "maybe";
   if (!stage.repliesGetLost) return "refused";
   return wish.action === "ack" && running && !original && !stage.claimsMoved() ? "refused" : "maybe";

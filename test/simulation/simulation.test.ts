@@ -19,11 +19,13 @@ import {
   acksWhateverIsThere,
   countsExpiredTwice,
   countsUnsent,
+  endsShortenedEarly,
   forgetsBacklogs,
   forgetsExtends,
   looksOutsideLate,
   movesUnseen,
   showsSettledAsOpen,
+  voidsShortened,
 } from "./sabotage-claims.ts";
 import { keepsKeysForLater, listsOldKeyFiles, looksIntoSegmentsOnly, mergesAllButOne } from "./sabotage-keys.ts";
 import {
@@ -138,6 +140,8 @@ describe("the auditors find planted bugs", () => {
     ["I4", "claims that move out of their item whatever became of them", "failing", { items: movesBlindly }],
     ["I4", "an extend of a part that is not stored", "heartbeats", { items: forgetsExtends("part") }],
     ["I4", "an extend of a whole delivery that is not stored", "heartbeats", { items: forgetsExtends("whole") }],
+    ["I4", "a lease that ends before the time it was shortened to", "shortened", { items: endsShortenedEarly }],
+    ["I4", "a lease that is void as soon as it is shortened", "shortened", { items: voidsShortened }],
     ["I4", "a request that takes from the one that repeats it", "impatient", givesBackWhatIsRepeated],
     ["I5", "a message that is passed over", "plain", { items: skipsMessages }],
     ["I5", "a pause that nobody hears of", "paused", { items: forgetsPauses }],

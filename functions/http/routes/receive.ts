@@ -33,8 +33,8 @@ function settleEntries(request: z.output<typeof settleRequest>): SettleEntry[] {
     ...nacks.map(({ receiptHandle, delaySeconds, countAttempt, reason }): SettleEntry => {
       return { action: "nack", receiptHandle, delayMs: toMs(delaySeconds), countAttempt, reason };
     }),
-    ...extensions.map(({ receiptHandle, leaseSeconds }): SettleEntry => {
-      return { action: "extend", receiptHandle, leaseMs: leaseSeconds * 1_000 };
+    ...extensions.map(({ receiptHandle, leaseSeconds, mayShorten, countAttempt }): SettleEntry => {
+      return { action: "extend", receiptHandle, leaseMs: leaseSeconds * 1_000, mayShorten, countAttempt };
     }),
     ...deadLetters.map(({ receiptHandle, reason }): SettleEntry => ({ action: "deadLetter", receiptHandle, reason })),
   ];

@@ -64,9 +64,25 @@ const nackEntry = z
     reason,
   })
   .meta({ id: "NackEntry", description: "Deliver it again." });
+const boolean = z.boolean("Must be true or false.");
 const extendEntry = z
-  .strictObject({ receiptHandle, leaseSeconds: leaseSeconds.meta({ description: "How long it stays hidden from now on." }) })
-  .meta({ id: "ExtendEntry", description: "Hide it for longer." });
+  .strictObject({
+    receiptHandle,
+    leaseSeconds: integer(0, LEASE_SECONDS_MAX, "How long it stays hidden from now on. 0 only with mayShorten."),
+    mayShorten: boolean.optional().meta({ description: "True: hidden for exactly so long, even if its lease runs for longer." }),
+    countAttempt: boolean
+      .optional()
+      .meta({ description: "False, only with mayShorten: if the lease ends then, this delivery does not count." }),
+  })
+  .refine(({ leaseSeconds, mayShorten }) => mayShorten || leaseSeconds >= LEASE_SECONDS_MIN, {
+    message: `Must be at least ${LEASE_SECONDS_MIN} without mayShorten.`,
+    path: ["leaseSeconds"],
+  })
+  .refine(({ countAttempt, mayShorten }) => mayShorten || countAttempt !== false, {
+    message: "Can only be false with mayShorten.",
+    path: ["countAttempt"],
+  })
+  .meta({ id: "ExtendEntry", description: "Hide it for longer, or for exactly as long as said." });
 const deadLetterEntry = z
   .strictObject({ receiptHandle, reason })
   .meta({ id: "DeadLetterEntry", description: "Dead-letter it, without further attempts." });

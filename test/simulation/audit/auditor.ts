@@ -246,6 +246,11 @@ export class Auditor {
     this.#holding.release(consumer, seen);
   }
 
+  /** The consumer asks that its lease end then, or thereabouts. */
+  shortened(consumer: string, seen: Seen, untilMs: number): void {
+    this.#holding.shorten(consumer, seen, untilMs);
+  }
+
   extended(consumer: string, seen: Seen, untilMs: number, nowMs: number): void {
     this.#holding.extend(consumer, seen, untilMs, nowMs);
     if (!this.#holding.holds(consumer, seen, nowMs)) return;

@@ -48,6 +48,12 @@ export class HoldingAuditor {
     if (belief?.consumer === consumer && untilMs > nowMs) belief.untilMs = Math.max(belief.untilMs, untilMs);
   }
 
+  /** The lease may end then, by the consumer's own request. */
+  shorten(consumer: string, seen: Seen, untilMs: number): void {
+    const belief = this.#beliefs.get(placeOf(seen));
+    if (belief?.consumer === consumer) belief.untilMs = Math.min(belief.untilMs, untilMs);
+  }
+
   /** The consumer no longer acts on the message. */
   release(consumer: string, seen: Seen): void {
     if (this.#beliefs.get(placeOf(seen))?.consumer === consumer) this.#beliefs.delete(placeOf(seen));

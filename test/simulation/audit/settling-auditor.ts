@@ -1,7 +1,7 @@
 import { type Delivery, placeOf, type Seen } from "./seen.ts";
 import type { Violations } from "./violations.ts";
 
-export type Verb = "ack" | "nack" | "uncountedNack" | "deadLetter" | "extend";
+export type Verb = "ack" | "nack" | "uncountedNack" | "deadLetter" | "extend" | "shorten";
 
 /** The outcome of a request to settle, as its sender can know it. `maybe`: it may have worked, or may still. */
 export type Outcome = "done" | "refused" | "maybe";

@@ -61,7 +61,7 @@ describe("a change of progress", () => {
     for (const change of [
       drop({ generation: 1 }),
       drop(before).wantClaim({ ...claim, dueMs: 1_001 }),
-      drop(before).wantDelivery({ ...claim, attempt: 2 }),
+      drop(before).wantDelivery({ ...claim, nonce: "nonce12346" }),
       drop(before).wantOpen({ id: "AAAA", open: [0, 1] }),
       drop(before).wantStillOpen("AAAA", [2]),
       drop(before).wantNext({ ...before, next: 9 }),
