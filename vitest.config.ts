@@ -31,6 +31,7 @@ export default defineConfig({
       suite("client", { testTimeout: 20_000 }),
       suite("contract", { testTimeout: 60_000 }),
       suite("conformance", { testTimeout: 90_000 }),
+      suite("grpc", { testTimeout: 60_000 }),
       suite("infra", { testTimeout: 60_000 }),
       suite("simulation", { testTimeout: 180_000, isolate: true }),
       // These run the bundle that users run, so it is built first.

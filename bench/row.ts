@@ -21,7 +21,11 @@ export const jobRow = (
   name: string,
   concurrency: number,
   result: Omit<JobResult, "byWorker">,
-  more: { readonly rssAnonMb?: number; readonly nullResult?: Pick<JobResult, "messages" | "seconds" | "errors">; readonly ratio?: number } = {},
+  more: {
+    readonly rssAnonMb?: number;
+    readonly nullResult?: Pick<JobResult, "messages" | "seconds" | "errors">;
+    readonly ratio?: number;
+  } = {},
 ): Row => {
   const messagesPerSecond = result.messages / result.seconds;
   const { nullResult } = more;

@@ -1,4 +1,4 @@
-import { BrokerError } from "../errors.ts";
+import { BrokerError, badField } from "../errors.ts";
 import { type Unnameable, unnameable } from "../filter/tag.ts";
 import {
   BODY_BYTES_MAX,
@@ -43,19 +43,23 @@ function checkContent(message: MessageInput): void {
   checkTag(message.tag);
   checkText("messageGroup", message.messageGroup, MESSAGE_GROUP_CHARS_MAX);
   checkText("messageId", message.messageId, MESSAGE_ID_CHARS_MAX);
-  if ((message.keys?.length ?? 0) > KEYS_MAX) throw new BrokerError("BAD_REQUEST", `A message has at most ${KEYS_MAX} keys.`);
-  for (const key of message.keys ?? []) {
-    checkText("key", key, KEY_CHARS_MAX);
-    if (/\s/.test(key)) throw new BrokerError("BAD_REQUEST", "A key may not hold white space.");
-  }
+  checkKeys(message.keys ?? []);
   checkProperties(message);
   checkIdentity(message);
+}
+
+function checkKeys(keys: readonly string[]): void {
+  if (keys.length > KEYS_MAX) throw wrong("keys", `A message has at most ${KEYS_MAX} keys.`);
+  for (const key of keys) {
+    checkText("key", key, KEY_CHARS_MAX, "keys");
+    if (/\s/.test(key)) throw wrong("keys", "A key may not hold white space.");
+  }
 }
 
 /** Refuses tags that no filter can name: no group that filters by tags could receive them. */
 function checkTag(tag: string | undefined): void {
   const problem = tag === undefined ? undefined : unnameable(tag);
-  if (problem !== undefined) throw new BrokerError("BAD_REQUEST", `A tag ${UNNAMEABLE_TAGS[problem]}`);
+  if (problem !== undefined) throw wrong("tag", `A tag ${UNNAMEABLE_TAGS[problem]}`);
 }
 
 const UNNAMEABLE_TAGS: Readonly<Record<Unnameable, string>> = {
@@ -70,12 +74,14 @@ function checkIdentity({ once }: MessageInput): void {
   if (once?.kind === "sequence") checkText("producerId", once.producerId, PRODUCER_ID_CHARS_MAX);
 }
 
-function checkText(what: string, text: string | undefined, charsMax: number): void {
+function checkText(what: string, text: string | undefined, charsMax: number, field = what): void {
   if (text === undefined) return;
-  if (text.length === 0 || text.length > charsMax)
-    throw new BrokerError("BAD_REQUEST", `A ${what} has 1 to ${charsMax} characters.`);
-  if (hasControlCharacter(text)) throw new BrokerError("BAD_REQUEST", `A ${what} may not hold control characters.`);
+  if (text.length === 0 || text.length > charsMax) throw wrong(field, `A ${what} has 1 to ${charsMax} characters.`);
+  if (hasControlCharacter(text)) throw wrong(field, `A ${what} may not hold control characters.`);
 }
+
+/** BAD_REQUEST for a field of the message. */
+const wrong = (field: string, detail: string): BrokerError => badField(`/${field}`, detail, detail);
 
 function checkProperties(message: MessageInput): void {
   const { properties } = message;

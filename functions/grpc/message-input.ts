@@ -1,7 +1,8 @@
 import { gunzip } from "node:zlib";
-import { BODY_BYTES_MAX, DEDUP_WINDOW_SECONDS_MIN } from "../../core/limits.ts";
-import type { MessageInput } from "../../core/terms.ts";
+import { DEDUP_WINDOW_SECONDS_MIN } from "../../core/limits.ts";
+import type { MessageInput, Topic } from "../../core/terms.ts";
 import { Code, Encoding, type Message, MessageType, type SystemProperties } from "./generated/apache/rocketmq/v2/definition.ts";
+import type { Timestamp } from "./generated/google/protobuf/timestamp.ts";
 import { RefusedCall } from "./status.ts";
 import { msOf } from "./times.ts";
 
@@ -9,26 +10,31 @@ import { msOf } from "./times.ts";
 const ONCE_WINDOW_MS = DEDUP_WINDOW_SECONDS_MIN * 1_000;
 /** Keeps these apart from keys that users choose. */
 const ONCE_PREFIX = "id:";
+/** The last millisecond of the year 9999: later times cannot be shown as text. */
+const BORN_MS_MAX = 253_402_300_799_999;
 
 export interface InputOptions {
   readonly sendOnce: boolean;
+  /** The most bytes of its body, unpacked. */
+  readonly bytesMax: number;
+  readonly topic: Topic;
 }
 
 /** A message of a client, not yet checked by the broker. Errors: ILLEGAL_MESSAGE_ID, MESSAGE_CORRUPTED, MESSAGE_BODY_TOO_LARGE, BAD_REQUEST. */
-export async function messageInputOf(message: Message, { sendOnce }: InputOptions): Promise<MessageInput> {
+export async function messageInputOf(message: Message, { sendOnce, bytesMax, topic }: InputOptions): Promise<MessageInput> {
   const system = message.systemProperties;
   if (!system) throw new RefusedCall(Code.BAD_REQUEST, "A message needs its system properties.");
   const { messageId } = system;
   if (messageId === "") throw new RefusedCall(Code.ILLEGAL_MESSAGE_ID, "A message needs the id that its client made.");
   return {
-    body: await plainBody(message.body, system.bodyEncoding),
+    body: await plainBody(message.body, system.bodyEncoding, bytesMax),
     tag: system.tag,
     keys: system.keys,
     properties: message.userProperties,
     messageGroup: system.messageGroup,
-    priority: system.priority,
+    priority: system.priority === undefined ? undefined : priorityOf(system.priority, topic),
     messageId,
-    bornAtMs: system.bornTimestamp && msOf(system.bornTimestamp),
+    bornAtMs: system.bornTimestamp && bornAtOf(system.bornTimestamp),
     deliverAtMs: system.deliveryTimestamp && msOf(system.deliveryTimestamp),
     once: sendOnce ? { kind: "key", key: ONCE_PREFIX + messageId, windowMs: ONCE_WINDOW_MS } : undefined,
   };
@@ -36,16 +42,30 @@ export async function messageInputOf(message: Message, { sendOnce }: InputOption
 
 export const isTransactional = (system: SystemProperties | undefined): boolean => system?.messageType === MessageType.TRANSACTION;
 
+export const isPacked = (system: SystemProperties | undefined): boolean => system?.bodyEncoding === Encoding.GZIP;
+
+/** A client's clock may say anything. Where it says nothing of use, the message is born when it arrives. */
+function bornAtOf(timestamp: Timestamp): number | undefined {
+  const ms = msOf(timestamp);
+  return ms >= 0 && ms <= BORN_MS_MAX ? ms : undefined;
+}
+
+/** As RocketMQ, takes a priority beyond the topic's for its highest. */
+function priorityOf(priority: number, { writeQueues }: Topic): number {
+  if (priority < 0) throw new RefusedCall(Code.BAD_REQUEST, "A priority is 0 or more.");
+  return Math.min(priority, writeQueues - 1);
+}
+
 /** What a body is once it is unpacked. Readers over HTTP know no encodings, so a body is unpacked before it is stored. */
-async function plainBody(body: Buffer, encoding: Encoding): Promise<Uint8Array> {
+async function plainBody(body: Buffer, encoding: Encoding, bytesMax: number): Promise<Uint8Array> {
   if (encoding === Encoding.IDENTITY || encoding === Encoding.ENCODING_UNSPECIFIED) return body;
   if (encoding !== Encoding.GZIP)
     throw new RefusedCall(Code.BAD_REQUEST, `body_encoding ${encoding} is not known here. Use IDENTITY.`);
   return new Promise((resolve, reject) => {
-    gunzip(body, { maxOutputLength: BODY_BYTES_MAX }, (error, plain) => {
+    gunzip(body, { maxOutputLength: Math.max(1, bytesMax) }, (error, plain) => {
       if (!error) resolve(plain);
       else if ((error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE")
-        reject(new RefusedCall(Code.MESSAGE_BODY_TOO_LARGE, `The body unpacks to more than ${BODY_BYTES_MAX} bytes.`));
+        reject(new RefusedCall(Code.MESSAGE_BODY_TOO_LARGE, "The bodies of a call unpack to more than 4 MiB."));
       else reject(new RefusedCall(Code.MESSAGE_CORRUPTED, "The body is not GZIP, as its body_encoding says."));
     });
   });

@@ -1,8 +1,7 @@
-import { type EventEmitter, once } from "node:events";
 import { status as grpcStatus, type handleServerStreamingCall, type handleUnaryCall, type ServerUnaryCall } from "@grpc/grpc-js";
 import { heartbeat, notifyClientTermination, queryAssignment } from "./calls/clients.ts";
 import { queryRoute } from "./calls/query-route.ts";
-import { receiveMessage } from "./calls/receive-message.ts";
+import { receiveMessage, statusPart, type WriteAnswer } from "./calls/receive-message.ts";
 import { sendMessage } from "./calls/send-message.ts";
 import { ackMessage, changeInvisibleDuration, forwardMessageToDeadLetterQueue } from "./calls/settle.ts";
 import { answerTelemetry, type TelemetryStream } from "./calls/telemetry.ts";
@@ -53,25 +52,31 @@ export function messagingService(serving: Serving, isPrivate: IsPrivate): Messag
     };
 
   const receive: handleServerStreamingCall<Parameters<typeof receiveMessage>[1], ReceiveMessageResponse> = (call) => {
-    const write = async (part: ReceiveMessageResponse): Promise<boolean> => {
-      if (call.cancelled || call.destroyed) return false;
-      if (!call.write(part)) await firstOf(call, ["drain", "cancelled", "close"]);
-      return !call.cancelled && !call.destroyed;
+    const gone = new Promise<false>((resolve) => {
+      for (const event of ["cancelled", "close"]) call.once(event, () => resolve(false));
+    });
+    const write = (part: ReceiveMessageResponse): Promise<boolean> => {
+      if (call.cancelled || call.writableEnded) return Promise.resolve(false);
+      // A part has gone out when its callback is called: the stream itself would take all of them, whether the client reads or not.
+      const written = new Promise<boolean>((resolve) =>
+        call.write(part, (error?: Error | null) => resolve(!error && !call.cancelled)),
+      );
+      return Promise.race([written, gone]);
+    };
+    const answer: WriteAnswer = async (parts) => {
+      const writing = parts.map(write);
+      call.end();
+      const failedAt = (await Promise.all(writing)).indexOf(false);
+      return failedAt < 0 ? parts.length : failedAt;
     };
     const run = async () => {
       const session = admitted(call);
       const cancelled = new AbortController();
       call.on("cancelled", () => cancelled.abort());
-      await receiveMessage(
-        serving,
-        call.request,
-        { session, signal: cancelled.signal, deadlineMs: Number(call.getDeadline()) },
-        write,
-      );
+      const waiting = { session, signal: cancelled.signal, deadlineMs: Number(call.getDeadline()) };
+      await receiveMessage(serving, call.request, waiting, answer);
     };
-    run()
-      .catch((error: unknown) => write({ content: { $case: "status", value: failed(error) } }))
-      .finally(() => call.end());
+    run().catch((error: unknown) => answer([statusPart(failed(error))]));
   };
 
   return {
@@ -94,12 +99,6 @@ export function messagingService(serving: Serving, isPrivate: IsPrivate): Messag
     queryOffset: (_call, callback) => callback(UNIMPLEMENTED),
     syncLiteSubscription: (_call, callback) => callback(UNIMPLEMENTED),
   };
-}
-
-/** Waits for one of these events. */
-async function firstOf(emitter: EventEmitter, names: readonly string[]): Promise<void> {
-  const over = new AbortController();
-  await Promise.race(names.map((name) => once(emitter, name, { signal: over.signal }))).finally(() => over.abort());
 }
 
 const UNIMPLEMENTED = { code: grpcStatus.UNIMPLEMENTED, details: "This call is not served here." };

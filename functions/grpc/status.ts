@@ -46,10 +46,10 @@ export const STATUS_CODES = {
 
 /** What BAD_REQUEST is called where RocketMQ has a code for the field. */
 const FIELD_CODES: Readonly<Record<string, Code>> = {
-  tag: Code.ILLEGAL_MESSAGE_TAG,
-  keys: Code.ILLEGAL_MESSAGE_KEY,
-  messageGroup: Code.ILLEGAL_MESSAGE_GROUP,
-  messageId: Code.ILLEGAL_MESSAGE_ID,
+  "/tag": Code.ILLEGAL_MESSAGE_TAG,
+  "/keys": Code.ILLEGAL_MESSAGE_KEY,
+  "/messageGroup": Code.ILLEGAL_MESSAGE_GROUP,
+  "/messageId": Code.ILLEGAL_MESSAGE_ID,
 };
 
 export const OK: Status = { code: Code.OK, message: "OK" };

@@ -24,7 +24,9 @@ test("the image runs the server as a user without rights, and says whether it is
   const lines = await instructions();
   const last = (name: string) => lines.findLast((line) => line.startsWith(`${name} `));
   expect(last("USER")).toBe("USER node");
-  expect(lines.findLastIndex((line) => line.startsWith("USER "))).toBeGreaterThan(lines.findLastIndex((line) => /^(RUN|COPY) /.test(line)));
+  expect(lines.findLastIndex((line) => line.startsWith("USER "))).toBeGreaterThan(
+    lines.findLastIndex((line) => /^(RUN|COPY) /.test(line)),
+  );
   expect(last("HEALTHCHECK")).toBeDefined();
   expect(last("CMD")).toBe('CMD ["apogee", "start"]');
   expect(last("FROM")).toMatch(/^FROM node:\d+-slim$/);

@@ -1,7 +1,7 @@
 import { BrokerError } from "../../../core/errors.ts";
 import { LEASE_SECONDS_MAX, RECEIVE_MESSAGES_MAX, WAIT_SECONDS_MAX } from "../../../core/limits.ts";
 import type { ReceivedMessage } from "../../../core/terms.ts";
-import { Code } from "../generated/apache/rocketmq/v2/definition.ts";
+import { Code, type Status } from "../generated/apache/rocketmq/v2/definition.ts";
 import type { ReceiveMessageRequest, ReceiveMessageResponse } from "../generated/apache/rocketmq/v2/service.ts";
 import { receivedMessage } from "../message-proto.ts";
 import { groupName, topicOfQueue } from "../names.ts";
@@ -14,11 +14,11 @@ import { msOf, timestampOf } from "../times.ts";
 /** RocketMQ's shortest invisible time of a receive. */
 const INVISIBLE_MS_MIN = 10_000;
 const WAIT_MS_MAX = WAIT_SECONDS_MAX * 1_000;
-/** Some clients' deadline is the very end of their poll. */
-const ANSWER_AHEAD_MS = 100;
+/** Some clients' deadline is the very end of their poll, and an answer takes a while on a busy machine. */
+const ANSWER_AHEAD_MS = 300;
 
-/** Writes one part of the answer. Resolves false when the client is gone, else once the client has room for more. */
-export type WritePart = (part: ReceiveMessageResponse) => Promise<boolean>;
+/** Writes the whole answer. Resolves with how many of its parts, from the first on, went out before the client was gone. */
+export type WriteAnswer = (parts: readonly ReceiveMessageResponse[]) => Promise<number>;
 
 /**
  * Takes messages of a topic for a group. The queue is a hint: all queues are visited. Push consumers name no invisible time: their leases
@@ -28,26 +28,25 @@ export async function receiveMessage(
   serving: Serving,
   request: ReceiveMessageRequest,
   call: WaitingCall,
-  write: WritePart,
+  write: WriteAnswer,
 ): Promise<void> {
   const group = groupName(request.group);
   const topic = topicOfQueue(request.messageQueue);
   const leaseMs = leaseOf(request);
   await subscribe(serving, call.session, { group, topic, filter: filterOf(request.filterExpression) });
   const messages = await take(serving, { group, topic, leaseMs, request }, call);
-  const [first] = messages;
-  if (!first) {
-    await write(statusPart(Code.MESSAGE_NOT_FOUND, "There is no message."));
-    await write(timePart(serving));
+  if (messages.length === 0) {
+    await write([statusPart({ code: Code.MESSAGE_NOT_FOUND, message: "There is no message." }), timePart(serving)]);
     return;
   }
   if (request.autoRenew) serving.renewals.hold(call.session, group, messages);
-  let open = await write({ content: { $case: "status", value: OK } });
-  let written = 0;
-  for (; open && written < messages.length; written++)
-    open = await write({ content: { $case: "message", value: receivedMessage(messages[written] as ReceivedMessage, leaseMs) } });
-  if (open) await write(timePart(serving));
-  else await giveBack(serving, call, group, messages.slice(Math.max(0, written - 1)));
+  const parts = messages.map((message): ReceiveMessageResponse => {
+    return { content: { $case: "message", value: receivedMessage(message, leaseMs) } };
+  });
+  const written = await write([statusPart(OK), ...parts, timePart(serving)]);
+  // The first part is the status.
+  const lost = messages.slice(Math.max(0, written - 1));
+  if (lost.length > 0) await giveBack(serving, call, group, lost);
 }
 
 function leaseOf({ autoRenew, invisibleDuration }: ReceiveMessageRequest): number {
@@ -92,7 +91,7 @@ function waitOf({ clock }: Serving, { longPollingTimeout }: ReceiveMessageReques
   return Math.max(0, Math.min(wanted, WAIT_MS_MAX, deadlineMs - clock.nowMs() - ANSWER_AHEAD_MS));
 }
 
-/** Those that may have been written too are the client's, but it is gone: nobody would settle them before their lease ends. */
+/** The client is gone: nobody would settle these before their lease ends. */
 async function giveBack(
   { broker, renewals }: Serving,
   { session }: Call,
@@ -106,9 +105,7 @@ async function giveBack(
   );
 }
 
-export const statusPart = (code: Code, message: string): ReceiveMessageResponse => ({
-  content: { $case: "status", value: { code, message } },
-});
+export const statusPart = (status: Status): ReceiveMessageResponse => ({ content: { $case: "status", value: status } });
 
 const timePart = ({ clock }: Serving): ReceiveMessageResponse => ({
   content: { $case: "deliveryTimestamp", value: timestampOf(clock.nowMs()) },

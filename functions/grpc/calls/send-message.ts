@@ -1,9 +1,10 @@
 import { BrokerError } from "../../../core/errors.ts";
-import type { SendReceipt } from "../../../core/terms.ts";
+import { SEND_BYTES_MAX, SEND_ENTRIES_MAX } from "../../../core/limits.ts";
+import type { MessageInput, SendReceipt, Topic } from "../../../core/terms.ts";
 import { CHECK_AFTER_SECONDS_DEFAULT, CHECK_AFTER_SECONDS_MAX } from "../../../core/transaction/transaction-limits.ts";
 import { Code, type Message } from "../generated/apache/rocketmq/v2/definition.ts";
 import type { SendMessageRequest, SendMessageResponse, SendResultEntry } from "../generated/apache/rocketmq/v2/service.ts";
-import { isTransactional, messageInputOf } from "../message-input.ts";
+import { isPacked, isTransactional, messageInputOf } from "../message-input.ts";
 import { topicName } from "../names.ts";
 import type { Call, Serving } from "../serving.ts";
 import { FAULT, OK, RefusedCall, statusOf } from "../status.ts";
@@ -13,37 +14,52 @@ import { topicOrMade } from "../topics.ts";
 /** Stores messages of one topic; a transaction is one message. Answers an entry for each. */
 export async function sendMessage(serving: Serving, { messages }: SendMessageRequest, call: Call): Promise<SendMessageResponse> {
   const [first] = messages;
-  if (!first) throw new RefusedCall(Code.BAD_REQUEST, "There is no message.");
+  if (!first || messages.length > SEND_ENTRIES_MAX)
+    throw new RefusedCall(Code.BAD_REQUEST, `A call sends 1 to ${SEND_ENTRIES_MAX} messages.`);
   const topic = topicName(first.topic);
   if (messages.some((message) => message.topic?.name !== topic))
     throw new RefusedCall(Code.BAD_REQUEST, "All messages of a call go to one topic.");
-  const bytes = messages.reduce((sum, { body }) => sum + body.length, 0);
+  const packed = messages.some(({ systemProperties }) => isPacked(systemProperties));
+  const bytes = messages.reduce((sum, { body }) => sum + body.length, packed ? SEND_BYTES_MAX : 0);
   if (!serving.memory.take(bytes)) throw new RefusedCall(Code.TOO_MANY_REQUESTS, "The server holds as many bytes as it may.");
   try {
+    const inputs = await inputsOf(serving, await topicOrMade(serving, topic), messages);
     if (!messages.some(({ systemProperties }) => isTransactional(systemProperties)))
-      return answerOf(await sendAll(serving, topic, messages));
-    if (messages.length > 1) throw new RefusedCall(Code.MESSAGE_PROPERTY_CONFLICT_WITH_TYPE, "A transaction has one message.");
-    return answerOf([await sendHalf(serving, topic, first, call)]);
+      return answerOf(await sendAll(serving, topic, inputs));
+    const [input] = inputs;
+    if (!input || inputs.length > 1)
+      throw new RefusedCall(Code.MESSAGE_PROPERTY_CONFLICT_WITH_TYPE, "A transaction has one message.");
+    return answerOf([await sendHalf(serving, topic, { message: first, input }, call)]);
   } finally {
     serving.memory.give(bytes);
   }
 }
 
-async function sendAll(serving: Serving, topic: string, messages: readonly Message[]): Promise<readonly SendResultEntry[]> {
-  const inputs = await Promise.all(messages.map((message) => messageInputOf(message, serving.options)));
-  const send = () => serving.broker.sendMessages(topic, inputs);
-  const receipts = await send().catch(async (error: unknown) => {
-    if (!serving.options.makeTopics || !BrokerError.is(error) || error.code !== "TOPIC_NOT_FOUND") throw error;
-    await topicOrMade(serving, topic);
-    return send();
-  });
-  return receipts.map((receipt, at) =>
-    BrokerError.is(receipt) ? failed(receipt) : sent(receipt, messages[at]?.systemProperties?.messageId),
-  );
+/** One after the other: all that is unpacked at once is what a call may send. Errors: those of `messageInputOf`. */
+async function inputsOf({ options }: Serving, topic: Topic, messages: readonly Message[]): Promise<readonly MessageInput[]> {
+  const inputs: MessageInput[] = [];
+  let bytesMax = SEND_BYTES_MAX;
+  for (const message of messages) {
+    const input = await messageInputOf(message, { ...options, topic, bytesMax });
+    bytesMax -= input.body.length;
+    if (bytesMax < 0)
+      throw new RefusedCall(Code.MESSAGE_BODY_TOO_LARGE, `The bodies of a call have ${SEND_BYTES_MAX} bytes in all.`);
+    inputs.push(input);
+  }
+  return inputs;
 }
 
-async function sendHalf(serving: Serving, topic: string, message: Message, { session }: Call): Promise<SendResultEntry> {
-  const input = await messageInputOf(message, serving.options);
+async function sendAll(serving: Serving, topic: string, inputs: readonly MessageInput[]): Promise<readonly SendResultEntry[]> {
+  const receipts = await serving.broker.sendMessages(topic, inputs);
+  return receipts.map((receipt, at) => (BrokerError.is(receipt) ? failed(receipt) : sent(receipt, inputs[at]?.messageId)));
+}
+
+async function sendHalf(
+  serving: Serving,
+  topic: string,
+  { message, input }: { readonly message: Message; readonly input: MessageInput },
+  { session }: Call,
+): Promise<SendResultEntry> {
   const asked = message.systemProperties?.orphanedTransactionRecoveryDuration;
   const checkAfterMs = Math.min(
     asked ? Math.max(0, msOf(asked)) : CHECK_AFTER_SECONDS_DEFAULT * 1_000,
