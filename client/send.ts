@@ -14,7 +14,7 @@ export interface MessageOptions {
   readonly properties?: Readonly<Record<string, string>>;
   /** Messages of one group are delivered in order, on FIFO and MIXED topics. */
   readonly messageGroup?: string;
-  /** 0 to the topic's queues less one, on PRIORITY topics. */
+  /** 0 or more, on PRIORITY and MIXED topics: the highest is delivered first. All from the number of queues less one on are alike. */
   readonly priority?: number;
   /** On DELAY and MIXED topics, as is `deliverAt`. */
   readonly delay?: Duration;

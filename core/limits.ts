@@ -22,7 +22,7 @@ export const BODY_BYTES_MAX = 4 * MIB;
 export const PROPERTIES_BYTES_MAX = 16 * KIB;
 export const PROPERTIES_MAX = 128;
 export const TAG_CHARS_MAX = 255;
-export const KEYS_MAX = 32;
+export const KEYS_MAX = 128;
 export const KEY_CHARS_MAX = 255;
 export const MESSAGE_GROUP_CHARS_MAX = 64;
 export const MESSAGE_ID_CHARS_MAX = 64;
@@ -31,6 +31,8 @@ export const SEND_BYTES_MAX = 4 * MIB;
 
 // Topics, groups, subscriptions
 export const QUEUES_MAX = 256;
+/** As RocketMQ has it: a 32-bit number. */
+export const PRIORITY_MAX = 2 ** 31 - 1;
 export const QUEUES_DEFAULT = 4;
 export const RETENTION_HOURS_MIN = 1;
 export const RETENTION_HOURS_MAX = 24 * 365;

@@ -14,7 +14,8 @@ export const isDeadLetterTopic = (name: string): boolean => name.startsWith(DEAD
 export const retryTopicName = (group: string, topic: string): string => `${RETRY_PREFIX}${group}%${topic}`;
 export const isRetryTopic = (name: string): boolean => name.startsWith(RETRY_PREFIX);
 /** The name under which consumers know a topic. Messages of a retry topic are shown with their original topic. */
-export const shownTopicName = (name: string): string => (isRetryTopic(name) ? name.slice(name.lastIndexOf("%") + 1) : name);
+export const shownTopicName = (name: string): string =>
+  isRetryTopic(name) ? name.slice(name.indexOf("%", RETRY_PREFIX.length) + 1) : name;
 export const isSystemTopic = (name: string): boolean => name.startsWith("%");
 
 /** A topic that users make. Errors: ILLEGAL_TOPIC. */

@@ -6,7 +6,7 @@ import { EARLIER_FILTERS_MAX } from "../limits.ts";
 import { FLIGHT_MS_MAX } from "../log/log-limits.ts";
 import { type Queue, queueOf } from "../log/queue.ts";
 import type { QueueLog } from "../log/queue-log.ts";
-import { isRetryTopic } from "../names.ts";
+import { deadLetterTopicName, isRetryTopic } from "../names.ts";
 import type { Item, Key, TransactWrite } from "../ports/item-store.ts";
 import { freshProgress, progressOf, unsettledIn } from "../progress/progress.ts";
 import type { SubscriptionDeletion, VersionMatch } from "../requests.ts";
@@ -84,7 +84,8 @@ export class SubscriptionRegistry {
   /**
    * Subscribes, or changes the filter. The progress of an existing subscription stays as it is. `startFrom` is resolved to offsets
    * before the answer, so nothing sent after the answer is missed.
-   * Errors: CONSUMER_GROUP_NOT_FOUND, TOPIC_NOT_FOUND, ILLEGAL_FILTER_EXPRESSION, PRECONDITION_FAILED, QUOTA_EXCEEDED.
+   * Errors: CONSUMER_GROUP_NOT_FOUND, TOPIC_NOT_FOUND, ILLEGAL_FILTER_EXPRESSION, PRECONDITION_FAILED, QUOTA_EXCEEDED; BAD_REQUEST for
+   * the group's own dead letters.
    */
   async put(
     groupName: string,
@@ -93,6 +94,7 @@ export class SubscriptionRegistry {
     match?: VersionMatch,
   ): Promise<{ subscription: Subscription; created: boolean }> {
     if (settings.filter) compileFilter(settings.filter);
+    if (topicName === deadLetterTopicName(groupName)) throw ownDeadLetters(groupName);
     for (;;) {
       const group = await this.groups.get(groupName);
       const topic = await this.#topics.get(topicName);
@@ -243,4 +245,11 @@ const tooSlow = ({ name }: Topic): BrokerError =>
   new BrokerError(
     "SERVER_BUSY",
     `It took too long to find out where to start on topic '${name}'. Nothing was changed; try again.`,
+  );
+
+/** What dies again would come back to where it died, without an end. */
+const ownDeadLetters = (group: string): BrokerError =>
+  new BrokerError(
+    "BAD_REQUEST",
+    `Group '${group}' cannot read its own dead letters. Redrive them, or read them in another group.`,
   );

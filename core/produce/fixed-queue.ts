@@ -3,13 +3,15 @@ import { BrokerError } from "../errors.ts";
 import type { MessageInput, Topic } from "../terms.ts";
 
 /**
- * The one queue that a message may go to, by its message group or priority. `undefined`: any queue.
+ * The one queue that a message may go to, by its message group or priority. A priority beyond the last queue goes to that one.
+ * `undefined`: any queue.
  * Errors: SERVER_BUSY for a message group while the topic's queue counts change.
  * Source: RocketMQ's selectors; Lamping and Veach, "A Fast, Minimal Memory, Consistent Hash Algorithm".
  */
 export function fixedQueue(topic: Topic, message: Pick<MessageInput, "messageGroup" | "priority">): number | undefined {
   if (message.messageGroup !== undefined) return queueOfGroup(topic, hash32(message.messageGroup));
-  return message.priority ?? (topic.type === "PRIORITY" ? 0 : undefined);
+  if (message.priority !== undefined) return Math.min(message.priority, topic.writeQueues - 1);
+  return topic.type === "PRIORITY" ? 0 : undefined;
 }
 
 /** By the hash of the message group. Errors: SERVER_BUSY while the topic's queue counts change. */

@@ -7,6 +7,7 @@ import {
   KEYS_MAX,
   MESSAGE_GROUP_CHARS_MAX,
   MESSAGE_ID_CHARS_MAX,
+  PRIORITY_MAX,
   PRODUCER_ID_CHARS_MAX,
   PROPERTIES_BYTES_MAX,
   PROPERTIES_MAX,
@@ -124,7 +125,8 @@ function checkType(topic: Topic, message: MessageInput): void {
 function checkPriority(topic: Topic, { priority }: MessageInput): void {
   if (priority === undefined) return;
   if (topic.type !== "PRIORITY" && topic.type !== "MIXED") throw belongsElsewhere(topic, "priority belongs", "PRIORITY");
-  if (priority >= topic.writeQueues) throw conflict(topic, `priority goes from 0 to ${topic.writeQueues - 1}, one queue each.`);
+  if (!Number.isInteger(priority) || priority < 0 || priority > PRIORITY_MAX)
+    throw new BrokerError("BAD_REQUEST", `A priority is a whole number from 0 to ${PRIORITY_MAX}.`);
 }
 
 /** MIXED topics take what any other type takes. A topic keeps its type, so the way out is another topic. */

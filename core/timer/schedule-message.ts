@@ -1,5 +1,5 @@
 import { hash32 } from "../bytes/hash32.ts";
-import { SEND_DEADLINE_MS } from "../limits.ts";
+import { QUEUES_MAX, SEND_DEADLINE_MS } from "../limits.ts";
 import type { QueueLog } from "../log/queue-log.ts";
 import type { MessageRecord } from "../message/record-codec.ts";
 import type { FailedWrites, ItemStore, TransactWrite } from "../ports/item-store.ts";
@@ -65,7 +65,8 @@ export async function scheduleMessage(
     frame,
     chosenId: record.messageId,
     groupHash,
-    priority: record.priority,
+    // No topic has more queues, and each number has a stream of its own.
+    priority: record.priority && Math.min(record.priority, QUEUES_MAX - 1),
     dedupKey,
     moves: 0,
   });

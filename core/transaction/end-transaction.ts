@@ -52,9 +52,7 @@ async function commit(transactions: EndingTransactions, half: HalfMessage): Prom
   const startedAtMs = clock.nowMs();
   const topic = await topicOf(transactions, half);
   const record = await log.detached.decode(frameOf(half), half.chosenId ?? half.id);
-  const fixed = fixedQueue(topic, record);
-  // The priority's queue may be gone by now.
-  const queueId = fixed === undefined ? choice.choose(topic) : Math.min(fixed, topic.writeQueues - 1);
+  const queueId = fixedQueue(topic, record) ?? choice.choose(topic);
   const nowMs = clock.nowMs();
   const key = halfMessageKey(half.id);
   try {

@@ -324,5 +324,35 @@ export function deadLetterTests(api: Api): void {
       await api.put(`/v1/groups/${group}/subscriptions/${topic}`, { startFrom: "latest" });
       expect(await receive(api, group, { max: 10 })).toEqual([]);
     });
+
+    it("are received by another group that is subscribed to them", async () => {
+      const { topic, group } = await setUp(["a"]);
+      const deadLetters = `%DLQ%${group}`;
+      const other = await createGroup(api, []);
+      const path = `/v1/groups/${other}/subscriptions/${encodeURIComponent(deadLetters)}`;
+      expect((await api.put(path, { startFrom: "earliest" })).status).toBe(201);
+      expect((await api.get(path)).json).toMatchObject({ topic: deadLetters });
+      const [message] = await receiveCount(api, other, 1, { topics: [deadLetters] });
+      expect(message).toMatchObject({
+        topic: deadLetters,
+        body: "a",
+        attempt: 1,
+        properties: { DLQ_ORIGIN_TOPIC: topic, DLQ_REASON: "card declined" },
+      });
+      await ack(api, other, [message!]);
+      expect((await api.get(`/v1/groups/${other}`)).json.subscriptions).toMatchObject([{ topic: deadLetters }]);
+      expectProblem(
+        await api.put(`/v1/groups/${group}/subscriptions/${encodeURIComponent(deadLetters)}`, {}),
+        400,
+        "BAD_REQUEST",
+      );
+      expect((await api.delete(`/v1/groups/${group}`)).status).toBe(204);
+      await api.changesKnown();
+      expect(await receive(api, other)).toEqual([]);
+      await send(api, topic, { body: "b" });
+      expect((await api.put(`/v1/groups/${other}/subscriptions/${topic}`, { startFrom: "earliest" })).status).toBe(201);
+      await api.changesKnown();
+      expect((await receiveCount(api, other, 1, { topics: [topic] }))[0]).toMatchObject({ topic });
+    });
   });
 }

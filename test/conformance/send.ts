@@ -179,7 +179,7 @@ export function sendTests(api: Api): void {
         [{ body: "x", tag: "t".repeat(256) }, "/tag"],
         [{ body: "x", tag: 1 }, "/tag"],
         [{ body: "x", keys: "k" }, "/keys"],
-        [{ body: "x", keys: Array.from({ length: 33 }, () => "k") }, "/keys"],
+        [{ body: "x", keys: Array.from({ length: 129 }, () => "k") }, "/keys"],
         [{ body: "x", properties: { a: 1 } }, "/properties/a"],
         [{ body: "x", properties: ["a"] }, "/properties"],
         [{ body: "x", priority: -1 }, "/priority"],
@@ -254,11 +254,31 @@ export function sendTests(api: Api): void {
       expectProblem(answer, 400, "MESSAGE_PROPERTY_CONFLICT_WITH_TYPE");
     });
 
+    it("takes as many keys and properties as are allowed, and finds the message by each key", async () => {
+      const topic = await createTopic(api, { queues: 1 });
+      const keys = Array.from({ length: 128 }, (_, index) => `key-${index}`);
+      const properties = Object.fromEntries(
+        Array.from({ length: 128 }, (_, index) => [`name.${index}-é`, `value ${index} {"a": "ü"}`]),
+      );
+      const { messageId } = await send(api, topic, { body: "x", keys, properties });
+      expect((await api.get(`/v1/topics/${topic}/queues/0/messages?offset=0`)).json.messages).toMatchObject([
+        { keys, properties },
+      ]);
+      for (const key of [keys[0], keys[127]])
+        expect((await api.get(`/v1/topics/${topic}/messages?key=${key}`)).json.items).toMatchObject([{ messageId }]);
+      for (const key of ["a b", "a\tb"])
+        expectProblem(await api.post(`/v1/topics/${topic}/messages`, { body: "x", keys: [key] }), 400, "BAD_REQUEST");
+      const large = await createTopic(api);
+      await send(api, large, { body: "x", properties: { large: "v".repeat(16 * 1_024 - 5) } });
+    });
+
     it("puts a priority into its own queue", async () => {
       const topic = await createTopic(api, { type: "PRIORITY", queues: 3 });
       for (const priority of [0, 2, 1]) expect((await send(api, topic, { body: "x", priority })).queueId).toBe(priority);
-      const answer = await api.post(`/v1/topics/${topic}/messages`, { body: "x", priority: 3 });
-      expectProblem(answer, 400, "MESSAGE_PROPERTY_CONFLICT_WITH_TYPE");
+      for (const priority of [3, 255, 2 ** 31 - 1])
+        expect((await send(api, topic, { body: `${priority}`, priority })).queueId).toBe(2);
+      const stored = await api.get(`/v1/topics/${topic}/queues/2/messages?offset=1`);
+      expect(stored.json.messages).toMatchObject([{ priority: 3 }, { priority: 255 }, { priority: 2 ** 31 - 1 }]);
     });
   });
 

@@ -9,10 +9,10 @@ import {
   MAX_ATTEMPTS_MAX,
   MESSAGE_GROUP_CHARS_MAX,
   MESSAGE_ID_CHARS_MAX,
+  PRIORITY_MAX,
   PRODUCER_ID_CHARS_MAX,
   PROPERTIES_BYTES_MAX,
   PROPERTIES_MAX,
-  QUEUES_MAX,
   SEND_ENTRIES_MAX,
   TAG_CHARS_MAX,
 } from "../../../core/limits.ts";
@@ -85,7 +85,7 @@ export const message = z
     messageGroup: text(MESSAGE_GROUP_CHARS_MAX)
       .optional()
       .meta({ ...nonEmpty(), description: "Messages of one group are delivered in order." }),
-    priority: integer(0, 255, "0 … queues − 1; the highest is delivered first.").optional(),
+    priority: integer(0, PRIORITY_MAX, "The highest is delivered first. All from queues − 1 on are alike.").optional(),
     messageId: text(MESSAGE_ID_CHARS_MAX)
       .optional()
       .meta({ ...nonEmpty(), description: "Chosen by the broker where not given." }),
@@ -182,7 +182,7 @@ export const storedFields = {
   keys: z.array(z.string()),
   properties: z.record(z.string(), z.string()),
   messageGroup: z.string().nullable(),
-  priority: count("Of a message that was sent with one.", QUEUES_MAX - 1).optional(),
+  priority: count("Of a message that was sent with one.", PRIORITY_MAX).optional(),
   bornAt: time("When its producer made it."),
   storedAt: time("When the broker stored it."),
   body: z.string(),

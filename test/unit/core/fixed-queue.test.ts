@@ -41,6 +41,7 @@ it("keeps a message group on one queue, a priority on its own, and lets the rest
   const fifo = topic("FIFO", 8);
   expect(fixedQueue(fifo, { messageGroup: "order-1" })).toBe(fixedQueue(fifo, { messageGroup: "order-1" }));
   expect(fixedQueue(topic("PRIORITY", 4), { priority: 3 })).toBe(3);
+  expect(fixedQueue(topic("PRIORITY", 4), { priority: 4 })).toBe(3);
   expect(fixedQueue(topic("PRIORITY", 4), {})).toBe(0);
   expect(fixedQueue(topic("MIXED", 4), { priority: 2 })).toBe(2);
   expect(fixedQueue(topic("NORMAL", 4), {})).toBeUndefined();

@@ -310,3 +310,25 @@ describe("a send that was stored", () => {
     expect(await broker.sendMessages("short", [text("x", { once })])).toMatchObject([{ code: "MESSAGE_EXPIRED" }]);
   });
 });
+
+describe("a priority beyond the last queue", () => {
+  it("goes to the last queue, whoever sends it, and stays what it was", async () => {
+    const table = brokerOverTable();
+    const broker = await table.process();
+    await broker.putTopic("alerts", { type: "MIXED", queues: 3 });
+    const body = Buffer.from("x");
+    await broker.sendMessages("alerts", [{ body, priority: 7 }]);
+    await broker.sendMessages("alerts", [{ body, priority: 700, delayMs: 1_000 }]);
+    const { transactionId } = await broker.sendHalfMessage(
+      "alerts",
+      { body, priority: 8 },
+      { producerGroup: "p", checkAfterMs: 60_000 },
+    );
+    await broker.endTransaction(transactionId, "commit");
+    await broker.scan({ untilMs: table.pass(1_000) + 500 });
+    const pulled = await broker.pullMessages("alerts", 2, { from: { offset: 0 }, limit: 10, maxBytes: 1_000, waitMs: 0 });
+    expect(pulled).toMatchObject({ messages: [{ priority: 7 }, { priority: 8 }, { priority: 700 }] });
+    for (const priority of [-1, 0.5, 2 ** 31])
+      expect(await broker.sendMessages("alerts", [{ body, priority }])).toMatchObject([{ code: "BAD_REQUEST" }]);
+  });
+});
