@@ -1,6 +1,6 @@
 import { gunzip } from "node:zlib";
 import { DEDUP_WINDOW_SECONDS_MIN } from "../../core/limits.ts";
-import type { MessageInput, Topic } from "../../core/terms.ts";
+import type { MessageInput } from "../../core/terms.ts";
 import { Code, Encoding, type Message, MessageType, type SystemProperties } from "./generated/apache/rocketmq/v2/definition.ts";
 import type { Timestamp } from "./generated/google/protobuf/timestamp.ts";
 import { RefusedCall } from "./status.ts";
@@ -13,26 +13,19 @@ const ONCE_PREFIX = "id:";
 /** The last millisecond of the year 9999: later times cannot be shown as text. */
 const BORN_MS_MAX = 253_402_300_799_999;
 
-export interface InputOptions {
-  readonly sendOnce: boolean;
-  /** The most bytes of its body, unpacked. */
-  readonly bytesMax: number;
-  readonly topic: Topic;
-}
-
-/** A message of a client, not yet checked by the broker. Errors: ILLEGAL_MESSAGE_ID, MESSAGE_CORRUPTED, MESSAGE_BODY_TOO_LARGE, BAD_REQUEST. */
-export async function messageInputOf(message: Message, { sendOnce, bytesMax, topic }: InputOptions): Promise<MessageInput> {
+/** A message of a client with its unpacked body, not yet checked by the broker. Errors: ILLEGAL_MESSAGE_ID, BAD_REQUEST. */
+export function messageInputOf(message: Message, body: Uint8Array, { sendOnce }: { readonly sendOnce: boolean }): MessageInput {
   const system = message.systemProperties;
   if (!system) throw new RefusedCall(Code.BAD_REQUEST, "A message needs its system properties.");
   const { messageId } = system;
   if (messageId === "") throw new RefusedCall(Code.ILLEGAL_MESSAGE_ID, "A message needs the id that its client made.");
   return {
-    body: await plainBody(message.body, system.bodyEncoding, bytesMax),
+    body,
     tag: system.tag,
     keys: system.keys,
     properties: message.userProperties,
     messageGroup: system.messageGroup,
-    priority: system.priority === undefined ? undefined : priorityOf(system.priority, topic),
+    priority: system.priority,
     messageId,
     bornAtMs: system.bornTimestamp && bornAtOf(system.bornTimestamp),
     deliverAtMs: system.deliveryTimestamp && msOf(system.deliveryTimestamp),
@@ -50,14 +43,12 @@ function bornAtOf(timestamp: Timestamp): number | undefined {
   return ms >= 0 && ms <= BORN_MS_MAX ? ms : undefined;
 }
 
-/** As RocketMQ, takes a priority beyond the topic's for its highest. */
-function priorityOf(priority: number, { writeQueues }: Topic): number {
-  if (priority < 0) throw new RefusedCall(Code.BAD_REQUEST, "A priority is 0 or more.");
-  return Math.min(priority, writeQueues - 1);
-}
-
-/** What a body is once it is unpacked. Readers over HTTP know no encodings, so a body is unpacked before it is stored. */
-async function plainBody(body: Buffer, encoding: Encoding, bytesMax: number): Promise<Uint8Array> {
+/**
+ * What a body is once it is unpacked. Readers over HTTP know no encodings, so a body is unpacked before it is stored. Errors: BAD_REQUEST,
+ * MESSAGE_CORRUPTED, MESSAGE_BODY_TOO_LARGE.
+ */
+export function plainBody({ body, systemProperties }: Message, bytesMax: number): Uint8Array | Promise<Uint8Array> {
+  const encoding = systemProperties?.bodyEncoding ?? Encoding.IDENTITY;
   if (encoding === Encoding.IDENTITY || encoding === Encoding.ENCODING_UNSPECIFIED) return body;
   if (encoding !== Encoding.GZIP)
     throw new RefusedCall(Code.BAD_REQUEST, `body_encoding ${encoding} is not known here. Use IDENTITY.`);

@@ -15,8 +15,8 @@ export interface GrpcOptions {
   readonly endpoint: { readonly host: string; readonly port: number } | undefined;
   readonly makeGroups: boolean;
   readonly makeTopics: boolean;
-  /** A message with the id of another is the same one. */
-  readonly sendOnce: boolean;
+  /** Where a message with the id of another is the same one: in every call, or in calls with one message, which is what clients repeat. */
+  readonly sendOnce: "always" | "single" | "never";
 }
 
 /** What every call works with. */

@@ -24,8 +24,13 @@ export async function startGrpcServer(
     endpoint: endpointOf(settings),
     makeGroups: automatic(settings.grpcMakeGroups),
     makeTopics: settings.grpcMakeTopics,
-    sendOnce: automatic(settings.grpcSendOnce),
+    sendOnce: sendOnceOf(settings),
   });
+}
+
+function sendOnceOf({ grpcSendOnce, store }: ServerSettings): GrpcServerOptions["sendOnce"] {
+  if (grpcSendOnce !== "auto") return grpcSendOnce === "true" ? "always" : "never";
+  return store === "embedded" ? "single" : "never";
 }
 
 async function certificateOf({ grpcTlsCert, grpcTlsKey }: ServerSettings): Promise<Certificate | undefined> {

@@ -1,15 +1,15 @@
 import { BrokerError } from "../../core/errors.ts";
 import { isSystemTopic } from "../../core/names.ts";
-import type { Topic } from "../../core/terms.ts";
 import type { Serving } from "./serving.ts";
 
-/** The topic; a new one of type MIXED, which takes every message, where clients may make topics. Errors: TOPIC_NOT_FOUND. */
-export async function topicOrMade({ broker, options }: Serving, name: string): Promise<Topic> {
+/** Does something with a topic, and once more after making it, where clients may: of type MIXED, which takes every message. */
+export async function withTopic<T>({ broker, options }: Serving, name: string, work: () => Promise<T>): Promise<T> {
   try {
-    return await broker.getTopic(name);
+    return await work();
   } catch (error) {
     const absent = BrokerError.is(error) && error.code === "TOPIC_NOT_FOUND";
     if (!absent || !options.makeTopics || isSystemTopic(name)) throw error;
-    return (await broker.putTopic(name, { type: "MIXED" })).topic;
+    await broker.putTopic(name, { type: "MIXED" });
+    return work();
   }
 }

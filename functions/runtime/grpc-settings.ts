@@ -74,7 +74,7 @@ export const GRPC_SETTINGS = {
     default: "auto",
     unit: "",
     description:
-      "Whether a message that a RocketMQ client sends again, with the same id, is stored once, at the price of one more item; `auto`: on the embedded store.",
+      "Whether a message that a RocketMQ client sends again, with the same id, is stored once, at the price of one more item; `auto`: on the embedded store, in calls with one message, which is what clients repeat.",
   },
 } as const satisfies SettingTable;
 

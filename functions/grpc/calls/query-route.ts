@@ -11,7 +11,7 @@ import { resourceOf } from "../message-proto.ts";
 import { topicName } from "../names.ts";
 import type { Serving } from "../serving.ts";
 import { OK } from "../status.ts";
-import { topicOrMade } from "../topics.ts";
+import { withTopic } from "../topics.ts";
 
 const BROKER_NAME = "apogee";
 
@@ -33,7 +33,8 @@ const PERMISSIONS: Readonly<Record<Perm, Permission>> = { 2: Permission.WRITE, 4
  * nothing. Errors: TOPIC_NOT_FOUND, ILLEGAL_TOPIC.
  */
 export async function queryRoute(serving: Serving, request: QueryRouteRequest): Promise<QueryRouteResponse> {
-  const topic = await topicOrMade(serving, topicName(request.topic));
+  const name = topicName(request.topic);
+  const topic = await withTopic(serving, name, () => serving.broker.getTopic(name));
   return { status: OK, messageQueues: [queueOf(serving, topic, 0, request.endpoints)] };
 }
 

@@ -1,15 +1,15 @@
 import { BrokerError } from "../../../core/errors.ts";
 import { SEND_BYTES_MAX, SEND_ENTRIES_MAX } from "../../../core/limits.ts";
-import type { MessageInput, SendReceipt, Topic } from "../../../core/terms.ts";
+import type { MessageInput, SendReceipt } from "../../../core/terms.ts";
 import { CHECK_AFTER_SECONDS_DEFAULT, CHECK_AFTER_SECONDS_MAX } from "../../../core/transaction/transaction-limits.ts";
 import { Code, type Message } from "../generated/apache/rocketmq/v2/definition.ts";
 import type { SendMessageRequest, SendMessageResponse, SendResultEntry } from "../generated/apache/rocketmq/v2/service.ts";
-import { isPacked, isTransactional, messageInputOf } from "../message-input.ts";
+import { isPacked, isTransactional, messageInputOf, plainBody } from "../message-input.ts";
 import { topicName } from "../names.ts";
 import type { Call, Serving } from "../serving.ts";
 import { FAULT, OK, RefusedCall, statusOf } from "../status.ts";
 import { msOf } from "../times.ts";
-import { topicOrMade } from "../topics.ts";
+import { withTopic } from "../topics.ts";
 
 /** Stores messages of one topic; a transaction is one message. Answers an entry for each. */
 export async function sendMessage(serving: Serving, { messages }: SendMessageRequest, call: Call): Promise<SendMessageResponse> {
@@ -23,7 +23,7 @@ export async function sendMessage(serving: Serving, { messages }: SendMessageReq
   const bytes = messages.reduce((sum, { body }) => sum + body.length, packed ? SEND_BYTES_MAX : 0);
   if (!serving.memory.take(bytes)) throw new RefusedCall(Code.TOO_MANY_REQUESTS, "The server holds as many bytes as it may.");
   try {
-    const inputs = await inputsOf(serving, await topicOrMade(serving, topic), messages);
+    const inputs = await inputsOf(serving, messages);
     if (!messages.some(({ systemProperties }) => isTransactional(systemProperties)))
       return answerOf(await sendAll(serving, topic, inputs));
     const [input] = inputs;
@@ -35,22 +35,24 @@ export async function sendMessage(serving: Serving, { messages }: SendMessageReq
   }
 }
 
-/** One after the other: all that is unpacked at once is what a call may send. Errors: those of `messageInputOf`. */
-async function inputsOf({ options }: Serving, topic: Topic, messages: readonly Message[]): Promise<readonly MessageInput[]> {
+/** One after the other: all that is unpacked at once is what a call may send. Errors: those of `messageInputOf` and `plainBody`. */
+async function inputsOf({ options }: Serving, messages: readonly Message[]): Promise<readonly MessageInput[]> {
+  const sendOnce = options.sendOnce === "always" || (options.sendOnce === "single" && messages.length === 1);
   const inputs: MessageInput[] = [];
   let bytesMax = SEND_BYTES_MAX;
   for (const message of messages) {
-    const input = await messageInputOf(message, { ...options, topic, bytesMax });
-    bytesMax -= input.body.length;
+    const unpacked = plainBody(message, bytesMax);
+    const body = unpacked instanceof Uint8Array ? unpacked : await unpacked;
+    bytesMax -= body.length;
     if (bytesMax < 0)
       throw new RefusedCall(Code.MESSAGE_BODY_TOO_LARGE, `The bodies of a call have ${SEND_BYTES_MAX} bytes in all.`);
-    inputs.push(input);
+    inputs.push(messageInputOf(message, body, { sendOnce }));
   }
   return inputs;
 }
 
 async function sendAll(serving: Serving, topic: string, inputs: readonly MessageInput[]): Promise<readonly SendResultEntry[]> {
-  const receipts = await serving.broker.sendMessages(topic, inputs);
+  const receipts = await withTopic(serving, topic, () => serving.broker.sendMessages(topic, inputs));
   return receipts.map((receipt, at) => (BrokerError.is(receipt) ? failed(receipt) : sent(receipt, inputs[at]?.messageId)));
 }
 
@@ -65,7 +67,9 @@ async function sendHalf(
     asked ? Math.max(0, msOf(asked)) : CHECK_AFTER_SECONDS_DEFAULT * 1_000,
     CHECK_AFTER_SECONDS_MAX * 1_000,
   );
-  const { messageId, transactionId } = await serving.broker.sendHalfMessage(topic, input, { producerGroup: topic, checkAfterMs });
+  const options = { producerGroup: topic, checkAfterMs };
+  const half = await withTopic(serving, topic, () => serving.broker.sendHalfMessage(topic, input, options));
+  const { messageId, transactionId } = half;
   if (session.stream) serving.checks.add(session, topic);
   return { status: OK, messageId, transactionId, offset: 0, recallHandle: "" };
 }
