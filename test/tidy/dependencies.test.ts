@@ -22,8 +22,8 @@ test("every dependency is pinned to one version", () => {
   expect(ranges).toEqual([]);
 });
 
-test("every Python package is pinned to one version", () => {
-  const lines = read("test/openapi/requirements.txt").trimEnd().split("\n");
+test.each(["openapi/requirements.txt", "clients/python/requirements.txt"])("every Python package of %s is pinned", (path) => {
+  const lines = read(`test/${path}`).trimEnd().split("\n");
   expect(lines.filter((line) => !/^(#.*|[\w.-]+==[\w.]+)$/.test(line))).toEqual([]);
 });
 
