@@ -31,6 +31,8 @@ export const SEND_BYTES_MAX = 4 * MIB;
 
 // Topics, groups, subscriptions
 export const QUEUES_MAX = 256;
+export const BORN_HOST_CHARS_MAX = 255;
+export const TRACE_CONTEXT_CHARS_MAX = 4 * KIB;
 /** As RocketMQ has it: a 32-bit number. */
 export const PRIORITY_MAX = 2 ** 31 - 1;
 export const QUEUES_DEFAULT = 4;
