@@ -29,7 +29,7 @@
  *
  * Groups
  * - consumer group: shares the messages of its **subscriptions** among its consumers, each message to one of them. A subscription is of
- *   a group to a topic, with a **filter**; seen from the topic it is a **subscriber**.
+ *   a group to a topic, with a **filter**; seen from the topic it is a **subscriber**. A **declaration** is what a client says of it.
  * - consumption: all that receiving and settling work with.
  * - progress: what a group has done on a queue: one item, with its next offset, its claims and its counters.
  * - generation: counts the resets of a progress; what an older one handed out is void.
