@@ -7,6 +7,7 @@ import type { RedriveRequest } from "./dead-letter/redrive.ts";
 import type { RedriveJob } from "./dead-letter/redrive-job.ts";
 import type { MaintenanceReport } from "./deletions/end-departures.ts";
 import type { BrokerError } from "./errors.ts";
+import type { DeclaredSubscription, SubscriptionDeclaration } from "./group/declare-subscription.ts";
 import type { KeyedRequest } from "./idempotency/known-request.ts";
 import type { KeyedResult, KeyedWork } from "./idempotency/run-once.ts";
 import type { UnreadableMessage } from "./progress/unreadable-message.ts";
@@ -85,6 +86,8 @@ export interface Broker extends Transactions, Queries {
     settings: { readonly filter?: Filter | undefined; readonly startFrom?: StartFrom | undefined },
     ifMatch?: VersionMatch,
   ): Promise<{ subscription: Subscription; created: boolean }>;
+  /** What the settings of a client say: made if it is absent, and its filter replaced if it is another. */
+  declareSubscription(group: string, topic: string, request: SubscriptionDeclaration): Promise<DeclaredSubscription>;
   deleteSubscription(
     group: string,
     topic: string,

@@ -1,10 +1,10 @@
 import { deleteGroup } from "./admin/delete-group.ts";
+import { getGroup } from "./admin/get-group.ts";
 import { groupLag, listGroupsWithLag } from "./admin/group-lag.ts";
 import { guardQueueCounts } from "./admin/queue-counts.ts";
 import { resetOffsets } from "./admin/reset-offsets.ts";
 import { deleteTopic, topicQueues } from "./admin/topic-admin.ts";
 import { listTopicsWithLag, topicGroups } from "./admin/topic-lag.ts";
-import { consumersOnline } from "./assignment/consumers-online.ts";
 import { heartbeat } from "./assignment/heartbeat.ts";
 import { listMembers, removeMember } from "./assignment/members.ts";
 import type { Broker } from "./broker.ts";
@@ -19,6 +19,7 @@ import { RedriveBell } from "./dead-letter/redrive-bell.ts";
 import { endDepartures } from "./deletions/end-departures.ts";
 import { CompiledFilters } from "./filter/compiled-filters.ts";
 import { patchGroup, putGroup, putSubscription } from "./group/change-group.ts";
+import { declareSubscription } from "./group/declare-subscription.ts";
 import { GroupRegistry } from "./group/group-registry.ts";
 import { SubscriptionRegistry } from "./group/subscription-registry.ts";
 import { runOnce } from "./idempotency/run-once.ts";
@@ -240,12 +241,7 @@ function groupVerbs({ groups, subscriptions, admin, consuming }: Parts) {
   return {
     listGroups: (request) => answering(() => groups.list(request)),
     listGroupsWithLag: (request) => answering(() => listGroupsWithLag(admin, request)),
-    getGroup: (name) =>
-      answering(async () => {
-        const group = await groups.get(name);
-        const online = await consumersOnline(admin, group.uid);
-        return { group, subscriptions: await subscriptions.getUserMade(group), consumersOnline: online };
-      }),
+    getGroup: (name) => answering(() => getGroup(admin, name)),
     putGroup: (name, wanted, match) => answering(() => putGroup(consuming, name, wanted, match)),
     patchGroup: (name, patch, match) => answering(() => patchGroup(consuming, name, patch, match)),
     deleteGroup: (name, options) => answering(() => deleteGroup(admin, name, options)),
@@ -257,6 +253,7 @@ function groupVerbs({ groups, subscriptions, admin, consuming }: Parts) {
     getSubscription: (group, topic) => answering(async () => (await subscriptions.get(group, topic)).subscription),
     putSubscription: (group, topic, wanted, match) =>
       answering(() => putSubscription(consuming, { group, topic }, wanted, match)),
+    declareSubscription: (group, topic, request) => answering(() => declareSubscription(consuming, group, topic, request)),
     deleteSubscription: (group, topic, options) => answering(() => subscriptions.remove(group, topic, options)),
 
     heartbeat: (group, clientId, request) => answering(() => heartbeat(consuming, group, clientId, request)),

@@ -31,6 +31,8 @@ export const SEND_BYTES_MAX = 4 * MIB;
 
 // Topics, groups, subscriptions
 export const QUEUES_MAX = 256;
+export const BORN_HOST_CHARS_MAX = 255;
+export const TRACE_CONTEXT_CHARS_MAX = 4 * KIB;
 /** As RocketMQ has it: a 32-bit number. */
 export const PRIORITY_MAX = 2 ** 31 - 1;
 export const QUEUES_DEFAULT = 4;
@@ -154,6 +156,8 @@ export const RECEIVES_AHEAD = CLAIMS_MAX;
 export const CLAIMS_PER_UPDATE_MAX = 48;
 /** Leases of which a process remembers that they were shortened. */
 export const SHORTENED_LEASES_MAX = 10_000;
+/** How often a declaration makes a group that is deleted at the same time. */
+export const DECLARE_ROUNDS_MAX = 4;
 /** Deliveries whose HMACs a process keeps. */
 export const RECENT_DELIVERIES_MAX = 1_024;
 /** The age up to which a progress image is used. */

@@ -29,7 +29,7 @@
  *
  * Groups
  * - consumer group: shares the messages of its **subscriptions** among its consumers, each message to one of them. A subscription is of
- *   a group to a topic, with a **filter**; seen from the topic it is a **subscriber**.
+ *   a group to a topic, with a **filter**; seen from the topic it is a **subscriber**. A **declaration** is what a client says of it.
  * - consumption: all that receiving and settling work with.
  * - progress: what a group has done on a queue: one item, with its next offset, its claims and its counters.
  * - generation: counts the resets of a progress; what an older one handed out is void.
@@ -226,6 +226,10 @@ export interface MessageInput {
   readonly priority?: number | undefined;
   readonly messageId?: string | undefined;
   readonly bornAtMs?: number | undefined;
+  /** The address of the producer, if it says so. */
+  readonly bornHost?: string | undefined;
+  /** The trace that the message belongs to, if its producer says so. */
+  readonly traceContext?: string | undefined;
   /** When it is due. At most one of this and `delayMs`; neither, or not in the future: at once. */
   readonly deliverAtMs?: number | undefined;
   readonly delayMs?: number | undefined;
@@ -249,6 +253,8 @@ export interface StoredMessage {
   readonly properties: ReadonlyMap<string, string>;
   readonly messageGroup: string | undefined;
   readonly priority: number | undefined;
+  readonly bornHost?: string | undefined;
+  readonly traceContext?: string | undefined;
   readonly body: Uint8Array;
 }
 

@@ -54,6 +54,11 @@ export class GroupRegistry {
     return this.#groups.resolve(name);
   }
 
+  /** As `resolve`, but `undefined` if there is none. */
+  lookUp(name: string): Promise<ConsumerGroup | undefined> {
+    return this.#groups.lookUp(name);
+  }
+
   /** The stored state. Errors: as `resolve`. */
   get(name: string): Promise<ConsumerGroup> {
     return this.#groups.get(name);
@@ -70,6 +75,12 @@ export class GroupRegistry {
       current ? this.#change(current, settings) : this.#create(name, settings),
     );
     return { group: value, created };
+  }
+
+  /** Makes a group if there is none of the name. One that is there stays as it is. Errors: ILLEGAL_CONSUMER_GROUP, QUOTA_EXCEEDED. */
+  async make(name: string, settings: GroupSettings): Promise<void> {
+    checkGroupName(name);
+    await this.#groups.put(name, undefined, async (current) => current ?? this.#create(name, settings));
   }
 
   patch(name: string, settings: Nullable<GroupSettings>, match?: VersionMatch): Promise<ConsumerGroup> {

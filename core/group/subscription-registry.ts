@@ -82,7 +82,7 @@ export class SubscriptionRegistry {
   }
 
   /**
-   * Subscribes, or changes the filter. The progress of an existing subscription stays as it is. `startFrom` is resolved to offsets
+   * Subscribes, or changes the filter, and answers the one that it replaced. The progress of an existing subscription stays as it is. `startFrom` is resolved to offsets
    * before the answer, so nothing sent after the answer is missed.
    * Errors: CONSUMER_GROUP_NOT_FOUND, TOPIC_NOT_FOUND, ILLEGAL_FILTER_EXPRESSION, PRECONDITION_FAILED, QUOTA_EXCEEDED; BAD_REQUEST for
    * the group's own dead letters.
@@ -92,7 +92,7 @@ export class SubscriptionRegistry {
     topicName: string,
     settings: SubscriptionSettings,
     match?: VersionMatch,
-  ): Promise<{ subscription: Subscription; created: boolean }> {
+  ): Promise<{ subscription: Subscription; created: boolean; replaced: Filter | undefined }> {
     if (settings.filter) compileFilter(settings.filter);
     if (topicName === deadLetterTopicName(groupName)) throw ownDeadLetters(groupName);
     for (;;) {
@@ -102,11 +102,12 @@ export class SubscriptionRegistry {
       checkVersion(current, match);
       if (current) {
         const changed = await this.#change(group, current, settings.filter);
-        if (changed) return { subscription: changed, created: false };
+        const replaced = changed === current ? undefined : current.filter;
+        if (changed) return { subscription: changed, created: false, replaced };
         continue;
       }
       const subscription = await this.#create(group, topic, settings);
-      if (subscription) return { subscription, created: true };
+      if (subscription) return { subscription, created: true, replaced: undefined };
     }
   }
 

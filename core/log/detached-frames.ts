@@ -58,8 +58,8 @@ export class DetachedFrames {
     const { messages, unreadable } = readMessages(batch, 0, 1, { queueId: 0, offset: 0, storedAtMs: batch.storedAtMs });
     const [message] = messages;
     if (!message) throw new StoreCorrupt(unreadable[0]?.reason ?? "a detached frame without a message");
-    const { bornAtMs, tag, keys, properties, messageGroup, priority, body } = message;
+    const { queueId, offset, storedAtMs, ...record } = message;
     const chosen = message.messageId === messageIdOf(toHex(batch.id), 0) ? ownersId : message.messageId;
-    return { messageId: chosen, bornAtMs, tag, keys, properties, messageGroup, priority, body };
+    return { ...record, messageId: chosen };
   }
 }

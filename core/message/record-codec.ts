@@ -1,6 +1,7 @@
 import type { ByteReader } from "../bytes/byte-reader.ts";
 import { ByteWriter, varintBytes } from "../bytes/byte-writer.ts";
 import type { StoredMessage } from "../terms.ts";
+import { ORIGIN_PROPERTIES } from "./system-properties.ts";
 
 /**
  * One message inside a frame.
@@ -9,7 +10,7 @@ import type { StoredMessage } from "../terms.ts";
  *             [id text] [tag text] [keys] [properties] [messageGroup text] [priority varint] · body
  *   keys   := count varint · text*        properties := count varint · (name text · value text)*
  *
- * A flag bit says whether an optional part is present. The body is the rest of the length.
+ * Where the message comes from is stored as properties (`ORIGIN_PROPERTIES`). A flag bit says whether an optional part is present. The body is the rest of the length.
  */
 export interface MessageRecord extends Omit<StoredMessage, "messageId" | "queueId" | "offset" | "storedAtMs"> {
   /** Present if the producer chose it; else it follows from the frame. */
@@ -20,7 +21,9 @@ export interface MessageRecord extends Omit<StoredMessage, "messageId" | "queueI
 export const HAS = { id: 1, tag: 2, keys: 4, properties: 8, messageGroup: 16, priority: 32 } as const;
 const KNOWN_FLAGS = 63;
 const NO_KEYS: readonly string[] = [];
-const NO_PROPERTIES: ReadonlyMap<string, string> = new Map();
+const NO_PROPERTIES: Properties = { properties: new Map() };
+
+type Properties = Pick<MessageRecord, "properties" | "bornHost" | "traceContext">;
 
 export function writeRecord(out: ByteWriter, record: MessageRecord, frameStoredAtMs: number): void {
   const head = new ByteWriter(128);
@@ -32,12 +35,13 @@ export function writeRecord(out: ByteWriter, record: MessageRecord, frameStoredA
     head.varint(record.keys.length);
     for (const key of record.keys) head.text(key);
   }
-  if (record.properties.size > 0) {
-    head.varint(record.properties.size);
-    for (const [name, value] of record.properties) {
-      head.text(name);
-      head.text(value);
-    }
+  const count = countProperties(record);
+  if (count > 0) {
+    head.varint(count);
+    const { bornHost, traceContext } = record;
+    if (bornHost !== undefined) writeProperty(head, ORIGIN_PROPERTIES.bornHost, bornHost);
+    if (traceContext !== undefined) writeProperty(head, ORIGIN_PROPERTIES.traceContext, traceContext);
+    for (const [name, value] of record.properties) writeProperty(head, name, value);
   }
   if (record.messageGroup !== undefined) head.text(record.messageGroup);
   if (record.priority !== undefined) head.varint(record.priority);
@@ -46,12 +50,20 @@ export function writeRecord(out: ByteWriter, record: MessageRecord, frameStoredA
   out.raw(record.body);
 }
 
+function writeProperty(head: ByteWriter, name: string, value: string): void {
+  head.text(name);
+  head.text(value);
+}
+
+const countProperties = ({ properties, bornHost, traceContext }: Properties): number =>
+  properties.size + (bornHost === undefined ? 0 : 1) + (traceContext === undefined ? 0 : 1);
+
 function flagsOf(record: MessageRecord): number {
   return (
     (record.messageId === undefined ? 0 : HAS.id) |
     (record.tag === undefined ? 0 : HAS.tag) |
     (record.keys.length === 0 ? 0 : HAS.keys) |
-    (record.properties.size === 0 ? 0 : HAS.properties) |
+    (countProperties(record) === 0 ? 0 : HAS.properties) |
     (record.messageGroup === undefined ? 0 : HAS.messageGroup) |
     (record.priority === undefined ? 0 : HAS.priority)
   );
@@ -67,20 +79,28 @@ export function readRecord(reader: ByteReader, frameStoredAtMs: number): Message
   const messageId = flags & HAS.id ? reader.text() : undefined;
   const tag = flags & HAS.tag ? reader.text() : undefined;
   const keys = flags & HAS.keys ? Array.from({ length: reader.varint() }, () => reader.text()) : NO_KEYS;
-  const properties = flags & HAS.properties ? readProperties(reader) : NO_PROPERTIES;
+  const { properties, bornHost, traceContext } = flags & HAS.properties ? readProperties(reader) : NO_PROPERTIES;
   const messageGroup = flags & HAS.messageGroup ? reader.text() : undefined;
   const priority = flags & HAS.priority ? reader.varint() : undefined;
-  return { messageId, bornAtMs, tag, keys, properties, messageGroup, priority, body: reader.raw(end - reader.position) };
+  const body = reader.raw(end - reader.position);
+  return { messageId, bornAtMs, tag, keys, properties, messageGroup, priority, bornHost, traceContext, body };
 }
 
 export function skipRecord(reader: ByteReader): void {
   reader.skip(reader.varint());
 }
 
-function readProperties(reader: ByteReader): ReadonlyMap<string, string> {
+function readProperties(reader: ByteReader): Properties {
   const properties = new Map<string, string>();
-  for (let left = reader.varint(); left > 0; left--) properties.set(reader.text(), reader.text());
-  return properties;
+  let bornHost: string | undefined;
+  let traceContext: string | undefined;
+  for (let left = reader.varint(); left > 0; left--) {
+    const [name, value] = [reader.text(), reader.text()];
+    if (name === ORIGIN_PROPERTIES.bornHost) bornHost = value;
+    else if (name === ORIGIN_PROPERTIES.traceContext) traceContext = value;
+    else properties.set(name, value);
+  }
+  return { properties, bornHost, traceContext };
 }
 
 /** The largest body of a record of `bytes` bytes: everything but its length, its flags and its born time. */
@@ -92,5 +112,6 @@ export function recordBytesMax(record: MessageRecord): number {
   for (const text of [record.messageId, record.tag, record.messageGroup, ...record.keys])
     bytes += text === undefined ? 0 : text.length * 3 + 3;
   for (const [name, value] of record.properties) bytes += (name.length + value.length) * 3 + 6;
+  for (const value of [record.bornHost, record.traceContext]) if (value !== undefined) bytes += value.length * 3 + 24;
   return bytes;
 }

@@ -9,9 +9,13 @@ export const DEAD_LETTER_PROPERTIES = {
   deadAt: "DLQ_DEAD_AT",
 } as const;
 
+/** Where a message comes from, under RocketMQ's names. They are stored as properties, and shown apart from those of the producer. */
+export const ORIGIN_PROPERTIES = { bornHost: "__BORNHOST", traceContext: "TRACE_CONTEXT" } as const;
+
 /** Names a producer may not use. Source: RocketMQ MessageConst.STRING_HASH_SET, and the ones above. */
 const RESERVED = new Set<string>([
   ...Object.values(DEAD_LETTER_PROPERTIES),
+  ...Object.values(ORIGIN_PROPERTIES),
   "KEYS",
   "TAGS",
   "WAIT",
@@ -53,7 +57,6 @@ const RESERVED = new Set<string>([
   "INNER_MULTI_QUEUE_OFFSET",
   "INNER_NUM",
   "INNER_BASE",
-  "TRACE_CONTEXT",
   "TIMER_DELAY_SEC",
   "TIMER_DELAY_MS",
   "TIMER_DELIVER_MS",

@@ -2,6 +2,7 @@ import { BrokerError, badField } from "../errors.ts";
 import { type Unnameable, unnameable } from "../filter/tag.ts";
 import {
   BODY_BYTES_MAX,
+  BORN_HOST_CHARS_MAX,
   DEDUP_KEY_CHARS_MAX,
   KEY_CHARS_MAX,
   KEYS_MAX,
@@ -12,6 +13,7 @@ import {
   PROPERTIES_BYTES_MAX,
   PROPERTIES_MAX,
   TAG_CHARS_MAX,
+  TRACE_CONTEXT_CHARS_MAX,
 } from "../limits.ts";
 import { isReservedProperty } from "../message/system-properties.ts";
 import type { MessageInput, Topic, TopicType } from "../terms.ts";
@@ -43,6 +45,8 @@ function checkContent(message: MessageInput): void {
   checkText("tag", message.tag, TAG_CHARS_MAX);
   checkTag(message.tag);
   checkText("messageGroup", message.messageGroup, MESSAGE_GROUP_CHARS_MAX);
+  checkText("bornHost", message.bornHost, BORN_HOST_CHARS_MAX);
+  checkText("traceContext", message.traceContext, TRACE_CONTEXT_CHARS_MAX);
   checkText("messageId", message.messageId, MESSAGE_ID_CHARS_MAX);
   checkKeys(message.keys ?? []);
   checkProperties(message);

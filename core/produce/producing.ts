@@ -27,6 +27,8 @@ export const recordOf = (message: MessageInput, nowMs: number): MessageRecord =>
   properties: message.properties ?? NO_PROPERTIES,
   messageGroup: message.messageGroup,
   priority: message.priority,
+  bornHost: message.bornHost,
+  traceContext: message.traceContext,
   body: message.body,
 });
 

@@ -50,8 +50,7 @@ export async function redeliverMessage(store: Redelivering, id: string, request:
   }
   const retry = await retryTopic(store, group, topic.name);
   if (!retry) throw new BrokerError("CONSUMER_GROUP_NOT_FOUND", `Group '${group.name}' was deleted.`);
-  const { messageId, bornAtMs, tag, keys, properties, messageGroup, priority, body } = message;
-  const copy = { messageId, bornAtMs, tag, keys, properties, messageGroup, priority, body, once: request.once };
+  const copy = { ...message, once: request.once };
   const destination = new QueueDestination(store.producing, retry, 0, false);
   const [receipt] = await storeEntries(store.producing, retry.uid, [copy], destination);
   if (!receipt || BrokerError.is(receipt)) throw receipt ?? new Error("a redelivery had no result");

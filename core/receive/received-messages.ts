@@ -78,6 +78,8 @@ function receivedBy(
     properties: message.properties,
     messageGroup: message.messageGroup,
     priority: message.priority,
+    bornHost: message.bornHost,
+    traceContext: message.traceContext,
     body: message.body,
     attempt: attemptOf(message.offset),
     maxAttempts,

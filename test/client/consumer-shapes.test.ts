@@ -159,6 +159,19 @@ it("receives once", async () => {
   expect((await waiting).map((message) => message.json())).toEqual([1, 2]);
 });
 
+it("shortens a lease where it is asked to, and settles until it ends", async () => {
+  await using world = await open();
+  await send(world, 2);
+  const consumer = world.apogee.consumer("g");
+  const [first, second] = await consumer.receive({ max: 2, leaseSeconds: 600 });
+  await first?.extend(10, { mayShorten: true, countAttempt: false });
+  await second?.extend(10, { mayShorten: true });
+  await world.clock.advance(5);
+  await second?.ack();
+  await world.clock.advance(6);
+  expect(await consumer.receive({ max: 2 })).toMatchObject([{ messageId: first?.messageId, attempt: 1 }]);
+});
+
 it("receives until its signal aborts, with the signal's reason", async () => {
   await using world = await open();
   const reason = new Error("enough");
