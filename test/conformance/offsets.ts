@@ -150,7 +150,7 @@ export function offsetTests(api: Api): void {
     });
 
     it("are listed in pages of a bounded number of queues", async () => {
-      const topics = [];
+      const topics: string[] = [];
       for (let index = 0; index < 3; index++) topics.push(await createTopic(api, { queues: 256 }));
       topics.sort();
       const group = await createGroup(api, topics);
