@@ -4,6 +4,7 @@ import {
   allowsRewinds,
   asksNoOwner,
   commitsBlindly,
+  commitsTooFar,
   dropsFence,
   forgetsCommits,
   repeatsRewinds,
@@ -46,6 +47,7 @@ describe("the auditor of offsets finds planted bugs", () => {
     ["O1", "commits that cross", { items: commitsBlindly }],
     ["O1", "a rewind that is applied twice", { items: repeatsRewinds }],
     ["O1", "a rewind that nobody allowed", allowsRewinds],
+    ["O3", "a commit that passes what was not pulled", { items: commitsTooFar }],
     ["O4", "a commit that is answered and forgotten", { items: forgetsCommits }],
   ];
   for (const [invariant, name, plant] of bugs) {

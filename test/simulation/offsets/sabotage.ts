@@ -1,4 +1,4 @@
-import type { Condition, Key, TransactWrite } from "../../../core/ports/item-store.ts";
+import type { Change, Condition, Key, TransactWrite } from "../../../core/ports/item-store.ts";
 import { isProgress, type Plant, type Sabotage, tamper } from "../sabotage.ts";
 
 const isGeneration = ({ pk }: Key): boolean => pk.startsWith("mg#");
@@ -32,6 +32,23 @@ export const repeatsRewinds: Sabotage = ofCommits((writes) =>
       : write,
   ),
 );
+
+/** O3: a commit passes one message more than it says. */
+export const commitsTooFar: Sabotage = ofCommits((writes) =>
+  writes.map((write) =>
+    write.kind === "update" && isProgress(write.key)
+      ? {
+          ...write,
+          changes: write.changes.map((change) => (change.op === "set" && change.name === "n" ? furtherBy(1, change) : change)),
+        }
+      : write,
+  ),
+);
+
+const furtherBy = (more: number, change: Extract<Change, { op: "set" }>): Change => ({
+  ...change,
+  value: (change.value as number) + more,
+});
 
 /** O2: a reset leaves the generation as it is, so members commit what they pulled before it. */
 export const resetsSilently: Sabotage = (items) =>
