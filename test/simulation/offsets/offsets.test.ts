@@ -22,7 +22,7 @@ describe("consumers that pull and commit, over failing stores", () => {
     it(`keeps every invariant with seeds ${from} to ${from + SEEDS_PER_TEST - 1}`, async () => {
       for (let seed = from; seed < from + SEEDS_PER_TEST; seed++) {
         const { violations } = await simulateOffsets({ seed });
-        expect(violations, `seed ${seed}`).toEqual([]);
+        expect(violations, `npm run sim -- --time --scenario offsets --seed ${seed}`).toEqual([]);
       }
     });
   }
