@@ -112,8 +112,8 @@ export const committedOffsetPage = page(
   "QueueOffsetPage",
 );
 
-export const offsetCommitExample = { offset: "42", generation: 7, clientId: "10.0.0.7@billing-1" };
-export const offsetCommitReplyExample = { offset: "42" };
+export const offsetCommitExample = { offset: "0", generation: 1, clientId: "10.0.0.7@billing-1" };
+export const offsetCommitReplyExample = { offset: "0" };
 export const committedOffsetExample = { topic: "orders", queueId: 0, minOffset: "0", maxOffset: "48", offset: "42", lag: 6 };
 export const committedOffsetPageExample = pageExample(committedOffsetExample);
 
