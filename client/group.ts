@@ -65,6 +65,25 @@ export class Group {
     return this.#api.call("get", "/v1/groups/{group}/lag", { ...options, path: this.#path });
   }
 
+  /** Where the group is on its queues, or a client that reads every message for itself. */
+  offsets(
+    query: CallInput<"/v1/groups/{group}/offsets", "get">["query"] = {},
+    options: CallOptions = {},
+  ): Promise<Schemas["QueueOffsetPage"]> {
+    return this.#api.call("get", "/v1/groups/{group}/offsets", { ...options, path: this.#path, query });
+  }
+
+  /** Says how far a consumer that pulls has come on a queue. Errors: `STALE_GENERATION` if the queue went to another. */
+  commit(
+    topic: string,
+    queueId: number,
+    commit: Schemas["OffsetCommit"],
+    options: CallOptions = {},
+  ): Promise<Schemas["OffsetCommitReply"]> {
+    const path = { ...this.#path, topic, queueId };
+    return this.#api.call("put", "/v1/groups/{group}/offsets/{topic}/{queueId}", { ...options, path, body: commit });
+  }
+
   /** Moves the group within a topic, and makes void what it has in flight there. */
   reset(target: Schemas["OffsetReset"], options: CallOptions = {}): Promise<Schemas["OffsetResetReply"]> {
     return this.#api.call("post", "/v1/groups/{group}/offsets/reset", { ...options, path: this.#path, body: target });

@@ -10,6 +10,7 @@ import type { BrokerError } from "./errors.ts";
 import type { DeclaredSubscription, SubscriptionDeclaration } from "./group/declare-subscription.ts";
 import type { KeyedRequest } from "./idempotency/known-request.ts";
 import type { KeyedResult, KeyedWork } from "./idempotency/run-once.ts";
+import type { Offsets } from "./offsets/offsets.ts";
 import type { UnreadableMessage } from "./progress/unreadable-message.ts";
 import type { Queries } from "./query/queries.ts";
 import type {
@@ -22,6 +23,7 @@ import type {
   OffsetAt,
   PullRequest,
   PullResult,
+  QueueEnd,
   QueueRoute,
   ReceiveRequest,
   SettleEntry,
@@ -52,7 +54,7 @@ import type { TransactionCheck } from "./transaction/transaction.ts";
 import type { Transactions } from "./transaction/transactions.ts";
 
 /** All verbs of the broker. Every verb throws `BrokerError` for errors of the caller and for failures of the store. */
-export interface Broker extends Transactions, Queries {
+export interface Broker extends Transactions, Queries, Offsets {
   // Topics
   listTopics(request: ListRequest & { readonly type?: TopicType | undefined }): Promise<ListPage<Topic>>;
   listTopicsWithLag(request: ListRequest & { readonly type?: TopicType | undefined }): Promise<ListPage<WithLag<Topic>>>;
@@ -121,7 +123,7 @@ export interface Broker extends Transactions, Queries {
 
   // Consume
   pullMessages(topic: string, queueId: number, request: PullRequest, signal?: AbortSignal): Promise<PullResult>;
-  offsetAt(topic: string, queueId: number, at: StoredAt): Promise<OffsetAt>;
+  offsetAt(topic: string, queueId: number, at: StoredAt | QueueEnd): Promise<OffsetAt>;
   receiveMessages(group: string, request: ReceiveRequest, signal?: AbortSignal): Promise<readonly ReceivedMessage[]>;
   /** One result per entry, in order. */
   settleMessages(group: string, entries: readonly SettleEntry[]): Promise<readonly SettleResult[]>;

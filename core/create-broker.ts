@@ -28,6 +28,7 @@ import type { DroppedBlocks } from "./log/drop-expired.ts";
 import type { LogDependencies } from "./log/log-settings.ts";
 import { QueueLog } from "./log/queue-log.ts";
 import { bodyBytes } from "./message/body-bytes.ts";
+import { createOffsets } from "./offsets/create-offsets.ts";
 import type { Doorbell } from "./ports/doorbell.ts";
 import { type Events, UNHEARD } from "./ports/events.ts";
 import type { HearGauges } from "./ports/gauges.ts";
@@ -121,11 +122,11 @@ export async function createBroker(dependencies: BrokerDependencies): Promise<Ru
 
     ...topicVerbs(parts),
     ...groupVerbs(parts),
+    ...parts.offsets,
     ...messageVerbs(parts),
     ...transactions.verbs,
     ...parts.queries,
     ...deadLetterVerbs(parts),
-
     storeFormat: () => answering(() => format.read(items)),
     raiseFormat: () =>
       answering(async () => {
@@ -216,6 +217,7 @@ function assemble(dependencies: BrokerDependencies, { signingKey, format, timerS
     transactions,
     scanning,
     consuming,
+    offsets: createOffsets(consuming),
     delivering,
     redriving,
     queries,

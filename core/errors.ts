@@ -75,6 +75,7 @@ export const ERROR_CODES = {
   ),
   NOT_FOUND: client(404, 40400, "Not found", "See /docs for the routes."),
   OFFSET_ILLEGAL: client(416, 41600, "Offset illegal", "Pull between minOffset and maxOffset."),
+  OFFSET_NOT_FOUND: client(404, 40404, "Offset not found", "The client has committed none there: begin where the group should."),
   ORIGIN_NOT_ALLOWED: client(403, 40301, "Origin not allowed", "Name the web page's origin in CORS_ORIGINS."),
   OUT_OF_ORDER_SEQUENCE: client(409, 40905, "Out of order sequence", "Send the producer's next sequence."),
   PRECONDITION_FAILED: client(412, 42800, "Precondition failed", "Read the resource again and decide anew."),
@@ -103,6 +104,12 @@ export const ERROR_CODES = {
     effect: "none",
     advice: "Try again after Retry-After, with jitter.",
   },
+  STALE_GENERATION: client(
+    409,
+    40907,
+    "Stale generation",
+    "Send a heartbeat, drop lost queues, and read where the others stand.",
+  ),
   STORE_CORRUPT: {
     status: 500,
     number: 50001,

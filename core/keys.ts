@@ -17,6 +17,7 @@ import type { Key } from "./ports/item-store.ts";
  *   g#<subscription uid>#<queue>  g           progress of a group on a queue
  *   m#<group uid>   <client id>               member of a group
  *   mg#<group uid>  g                         generation in which a group's members share its queues
+ *   o#<subscription uid>  <client id>        where a client stands that reads every message for itself
  *   r#<subscription uid>#<queue>  <generation>-<due ms>-<first offset>-<claim>   claim that waits outside the progress item
  *   w#<subscription uid>#<queue>  <generation>-<bucket>   messages that wait behind a claim of their message group
  *   w#<subscription uid>#<queue>  <generation>-<bucket>-<first offset>   more of them, in front of those
@@ -109,6 +110,12 @@ export const unreadableKey = (
 export const membersPk = (groupUid: string): string => `m#${groupUid}`;
 export const memberKey = (groupUid: string, clientId: string): Key => ({ pk: membersPk(groupUid), sk: clientId });
 export const generationKey = (groupUid: string): Key => ({ pk: `mg#${groupUid}`, sk: "g" });
+
+export const clientOffsetsPk = (subscriptionUid: string): string => `o#${subscriptionUid}`;
+export const clientOffsetsKey = (subscriptionUid: string, clientId: string): Key => ({
+  pk: clientOffsetsPk(subscriptionUid),
+  sk: clientId,
+});
 
 export const deadLetterTombstonesPk = (topicUid: string): string => `d#${topicUid}`;
 export const deadLetterTombstoneKey = (topicUid: string, offset: number): Key => ({

@@ -196,6 +196,16 @@ export const EXPIRED_CLIENTS_SWEPT_MAX = 16;
 /** Source: RocketMQ's AllocateMessageQueueConsistentHash. */
 export const VIRTUAL_NODES_PER_CLIENT = 10;
 
+// Committed offsets
+/** Rounds of a commit while others move the same queue. */
+export const COMMIT_ROUNDS_MAX = 16;
+/** Clients of one group that keep offsets of their own on one topic. Clients that come at the same instant may exceed it by a few. */
+export const BROADCASTING_CLIENTS_MAX = CLIENTS_MAX;
+/** Such offsets are kept this long after the client's last commit on the topic: for a restart, a deployment, a night. */
+export const CLIENT_OFFSETS_LIFE_MS = 24 * HOUR_MS;
+/** Members whose queues one process keeps in mind, of all groups. */
+export const KNOWN_OWNERS_MAX = 20_000;
+
 // Dead letters
 export const REDRIVE_IDS_MAX = 100;
 /** Dead letters moved by one transaction, each with a tombstone. */

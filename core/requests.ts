@@ -1,6 +1,6 @@
 import type { BrokerError } from "./errors.ts";
 import type { Unreadable } from "./log/frame.ts";
-import type { Boundary, ConsumerGroup, Filter, StoredMessage, Subscription, Topic } from "./terms.ts";
+import type { Boundary, ConsumerGroup, Filter, MessageModel, StoredMessage, Subscription, Topic } from "./terms.ts";
 
 export interface ListRequest {
   readonly limit: number;
@@ -85,6 +85,9 @@ export interface StoredAt {
   readonly boundary?: Boundary | undefined;
 }
 
+/** The first offset that is stored, or the next to be written. */
+export type QueueEnd = "earliest" | "latest";
+
 /** Where a time is in a queue, and where the queue begins and ends. */
 export interface OffsetAt {
   readonly offset: number;
@@ -115,6 +118,47 @@ export type PullResult = {
     }
   | { readonly status: "OFFSET_ILLEGAL" }
 );
+
+/** A commit: all before the offset is done. */
+export interface OffsetCommit {
+  /** The next to be pulled. */
+  readonly offset: number;
+  /** Who commits. With CLUSTERING together with `generation`, or neither, where a group has no members. */
+  readonly clientId?: string | undefined;
+  /** In which its last heartbeat gave it the queue. */
+  readonly generation?: number | undefined;
+  /** Default false: what is before the committed offset is refused. */
+  readonly allowRewind?: boolean | undefined;
+  /** Default CLUSTERING. */
+  readonly messageModel?: MessageModel | undefined;
+}
+
+export interface GroupOffsetsRequest {
+  /** Default: every topic that the group is subscribed to. */
+  readonly topic?: string | undefined;
+  /** The offsets that this client keeps for itself, instead of the group's. */
+  readonly clientId?: string | undefined;
+  /** The last topic of the page before. */
+  readonly after?: string | undefined;
+}
+
+/** Where a group, or a client that reads for itself, stands on a queue. */
+export interface CommittedOffset {
+  readonly topic: string;
+  readonly queueId: number;
+  /** The next to be pulled. May be below minOffset, where messages expired unread. */
+  readonly offset: number;
+  readonly minOffset: number;
+  readonly maxOffset: number;
+  /** Stored messages from there on, and those that receives hold. */
+  readonly lag: number;
+}
+
+/** The same on a queue where the client has committed nothing yet. */
+export type QueueOffset = Omit<CommittedOffset, "offset" | "lag"> & {
+  readonly offset: number | undefined;
+  readonly lag: number | undefined;
+};
 
 export interface ReceiveRequest {
   /** Default: every subscribed topic. */

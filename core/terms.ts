@@ -47,6 +47,9 @@
  * - unreadable message: its bytes are damaged or lost; it is **put aside**.
  * - member: a client of a consumer group that sends **heartbeats**. Who pulls for itself asks which queues are its own: its
  *   **assignment**, by the **division** of a topic among the members, in their **sharing** of the group.
+ * - commit: a consumer that pulls says up to where it has done a queue. The **ownership** of queues is a **fence**: it keeps out
+ *   those whose queues went to others.
+ *   RocketMQ's **message model** says whether the members share one offset of a queue, or each client has its own.
  * - room: where a queue or a member is (RocketMQ: machine room), such as an availability zone.
  *
  * Time
@@ -91,6 +94,10 @@ export type FlushMode = (typeof FLUSH_MODES)[number];
 /** Of a search by store time: the first message stored at or after it, or the last one stored at or before it. RocketMQ's BoundaryType. */
 export const BOUNDARIES = ["LOWER", "UPPER"] as const;
 export type Boundary = (typeof BOUNDARIES)[number];
+
+/** Whether a group's clients share its messages, or each of them gets all. RocketMQ's MessageModel. */
+export const MESSAGE_MODELS = ["CLUSTERING", "BROADCASTING"] as const;
+export type MessageModel = (typeof MESSAGE_MODELS)[number];
 
 /** RocketMQ's permission bits: 2 write, 4 read, 6 both. */
 export const PERMS = [2, 4, 6] as const;

@@ -1,3 +1,4 @@
+import { endingGeneration, readGeneration } from "../assignment/generation.ts";
 import { departs } from "../deletions/departure.ts";
 import { BrokerError } from "../errors.ts";
 import type { SubscriptionRegistry } from "../group/subscription-registry.ts";
@@ -8,6 +9,7 @@ import type { Consumption } from "../progress/consumption.ts";
 import { freshProgress, type Progress } from "../progress/progress.ts";
 import { replacementOf } from "../progress/progress-change.ts";
 import type { StoredAt } from "../requests.ts";
+import { afterConflicts } from "../store/after-conflicts.ts";
 import { finishing } from "../store/store-errors.ts";
 import type { Topic } from "../terms.ts";
 import { visitedQueues } from "../topic/visited-queues.ts";
@@ -31,7 +33,7 @@ export interface QueueReset {
 
 /**
  * Moves a group to other offsets of a topic, queue by queue, and voids every earlier handle. Messages in flight at or behind the new
- * offset are delivered again; those before it count as settled. `dryRun` changes nothing.
+ * offset are delivered again; those before it count as settled. Members that pull have to heartbeat anew. `dryRun` changes nothing.
  *
  * Errors: CONSUMER_GROUP_NOT_FOUND, TOPIC_NOT_FOUND, NOT_FOUND (no such subscription or queue), OFFSET_ILLEGAL (nothing was changed),
  * TOO_MANY_REQUESTS. Idempotent: it may be repeated, but handles given out in between are void too.
@@ -80,7 +82,8 @@ async function offsetFor({ log }: Resetting, queue: ConsumedQueue, to: OffsetRes
 
 /**
  * Resets to `offset`, or to the latest. The item is replaced on the condition that its generation, offset and counters are as read: a
- * call that is applied late changes nothing.
+ * call that is applied late changes nothing. The same write ends the generation in which the group's members share its queues: so what
+ * they pulled before the reset, and commit after it, is refused.
  */
 async function resetQueue(resetting: Resetting, queue: ConsumedQueue, offset: number | undefined): Promise<QueueReset> {
   const { subscription, queueId } = queue;
@@ -98,7 +101,9 @@ async function resetQueue(resetting: Resetting, queue: ConsumedQueue, offset: nu
     const after = offset ?? (await offsetFor(resetting, queue, "latest"));
     const hint = await resetting.log.reader.hintFor(logQueue(queue), after);
     const { item, when } = replacementOf(progress, freshProgress(subscription.uid, queueId, after, hint));
-    if (await resetting.progressStore.replace(item, when)) return { queueId, before: next, after };
+    const ending = endingGeneration(queue.group.uid, await readGeneration(resetting.items, queue.group.uid));
+    const replace = () => resetting.progressStore.replace(item, when, [ending]);
+    if (await afterConflicts(resetting, replace)) return { queueId, before: next, after };
   }
   throw new BrokerError(
     "TOO_MANY_REQUESTS",
@@ -113,8 +118,14 @@ async function replaceDamaged(resetting: Resetting, queue: ConsumedQueue, offset
   const after = offset ?? (await offsetFor(resetting, queue, "latest"));
   const hint = await resetting.log.reader.hintFor(logQueue(queue), after);
   const generation = Math.floor(resetting.clock.wallMs() / 1_000);
-  await resetting.progressStore.replace(freshProgress(subscription.uid, queueId, after, hint, generation));
+  await resetting.progressStore.mend(freshProgress(subscription.uid, queueId, after, hint, generation));
+  await finishing(() => endGeneration(resetting, queue.group.uid));
   return { queueId, before: 0, after };
+}
+
+async function endGeneration({ items }: Resetting, groupUid: string): Promise<void> {
+  // If another raised it meanwhile, it has ended too.
+  await items.transact([endingGeneration(groupUid, await readGeneration(items, groupUid))]);
 }
 
 async function unlessDamaged<T>(read: () => Promise<T>): Promise<T | "damaged"> {

@@ -1,5 +1,5 @@
 import { generationKey } from "../keys.ts";
-import type { Item, ItemStore } from "../ports/item-store.ts";
+import type { Condition, Item, ItemStore, TransactWrite } from "../ports/item-store.ts";
 
 /**
  * The way in which a group's queues are shared. The meaning of a number never changes: a raise requires the number that it follows, so
@@ -31,8 +31,31 @@ export async function raiseGeneration(
   { fingerprint, decidedAtMs }: Omit<Generation, "number">,
 ): Promise<{ readonly ok: boolean; readonly generation: Generation }> {
   const item = { ...generationKey(groupUid), n: current.number + 1, fp: fingerprint, at: decidedAtMs };
-  const when =
-    current === NONE ? ({ op: "absent", name: "pk" } as const) : ({ op: "=", name: "n", value: current.number } as const);
-  const result = await items.put(item, { when: [when] });
+  const result = await items.put(item, { when: stillCurrent(current) });
   return { ok: result.ok, generation: generationOf(result.ok ? item : result.current) };
 }
+
+const stillCurrent = ({ number }: Generation): readonly Condition[] => [
+  number === 0 ? { op: "absent", name: "pk" } : { op: "=", name: "n", value: number },
+];
+
+/** As a part of a transaction: it takes effect only in this generation. */
+export const inGeneration = (groupUid: string, current: Generation): TransactWrite => ({
+  kind: "check",
+  key: generationKey(groupUid),
+  when: stillCurrent(current),
+});
+
+/**
+ * As a part of a transaction: it ends this generation, and the next one stands for the same sharing. Where there is none yet, nobody has
+ * learned of one.
+ */
+export const endingGeneration = (groupUid: string, current: Generation): TransactWrite =>
+  current.number === 0
+    ? inGeneration(groupUid, current)
+    : {
+        kind: "update",
+        key: generationKey(groupUid),
+        changes: [{ op: "increment", name: "n", by: 1 }],
+        when: stillCurrent(current),
+      };

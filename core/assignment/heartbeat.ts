@@ -8,11 +8,11 @@ import type { AssignedQueue, Member } from "../terms.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 import { assignedQueues } from "./assignment.ts";
 import { checkClientId } from "./client-id.ts";
+import { byId, decidingAtMs, liveAt } from "./deciding.ts";
 import { divisionOf, fingerprintOf } from "./division.ts";
 import { type Generation, raiseGeneration, readGeneration } from "./generation.ts";
 import { expiresAtMs } from "./member-codec.ts";
 import { deleteExpired, isLive, putMember, readMembers } from "./member-store.ts";
-import { compareNames } from "./message-queue.ts";
 import { knownSharing, type Sharing, storedSharing } from "./sharing.ts";
 
 interface Dependencies {
@@ -122,15 +122,7 @@ async function settle(store: Dependencies, self: Member, view: View): Promise<Pi
 
 /** The live members in the order of their ids, `self` as it is now. */
 const membersAt = (seen: readonly Member[], self: Member, atMs: number): readonly Member[] =>
-  [...seen.filter((member) => member.clientId !== self.clientId && isLive(member, atMs)), self].sort((a, b) =>
-    compareNames(a.clientId, b.clientId),
-  );
-
-/** Now, or the time of the generation's decision if that clock was ahead of this one, by no more than clocks differ. */
-function decidingAtMs({ clock, skewMarginMs }: Dependencies, { decidedAtMs }: Generation): number {
-  const nowMs = clock.nowMs();
-  return Math.max(nowMs, Math.min(decidedAtMs, nowMs + skewMarginMs));
-}
+  byId([...liveAt(seen, atMs).filter(({ clientId }) => clientId !== self.clientId), self]);
 
 /** Deletes expired members. Stores do so late, and a group whose clients have new ids every day would read many of them. */
 async function sweep(items: ItemStore, groupUid: string, seen: readonly Member[], atMs: number): Promise<void> {

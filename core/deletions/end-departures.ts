@@ -2,6 +2,7 @@ import { subscriberOf, subscriptionOf } from "../group/subscription-codec.ts";
 import {
   anchorKey,
   backlogPk,
+  clientOffsetsPk,
   DEPARTURES_PK,
   departuresUntil,
   generationKey,
@@ -119,6 +120,7 @@ async function deleteProgress(store: StoreDependencies, subscriptionUid: string,
     await deleteAll(store, movedOutPk(subscriptionUid, queueId));
     await deleteAll(store, backlogPk(subscriptionUid, queueId));
   }
+  await deleteAll(store, clientOffsetsPk(subscriptionUid));
 }
 
 async function deleteAll(store: StoreDependencies, pk: string, to?: string): Promise<void> {

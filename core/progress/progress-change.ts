@@ -3,7 +3,7 @@ import type { Attribute, Change, Condition, Item, TransactWrite } from "../ports
 import { StoreCorrupt } from "../ports/store-failures.ts";
 import type { ProgressQueue } from "./consumed-queue.ts";
 import { type Deferred, deferredAsRead, deferredChanges } from "./deferred.ts";
-import { type Claim, type ClaimMeta, metaOf, metaPrefix, type Progress } from "./progress.ts";
+import { type Claim, type ClaimMeta, isHolding, metaOf, metaPrefix, type Progress } from "./progress.ts";
 
 /** The counts and buckets of what is outside the item. */
 export type Outside = Pick<Progress, "messagesOut" | "bucketsOut" | "backlogged">;
@@ -92,6 +92,20 @@ export class ProgressChange {
     if (next < progress.next) throw new RangeError(`offset ${next} is handed out already`);
     if (next !== progress.next) this.changes.push({ op: "set", name: "n", value: next }, { op: "set", name: "nb", value: hint });
     return this.wantNext(progress);
+  }
+
+  /**
+   * Moves the next offset back. A write that was read before it changes nothing any more, not even once the next offset is where it was.
+   * Only for an item that nothing is held in or outside of. Wants it as it was read.
+   */
+  rewind(progress: Progress, { next, hint }: Pick<Progress, "next" | "hint">): this {
+    if (isHolding(progress)) throw new RangeError(`what is held lies behind offset ${next}`);
+    this.changes.push(
+      { op: "set", name: "g", value: progress.generation + 1 },
+      { op: "set", name: "n", value: next },
+      { op: "set", name: "nb", value: hint },
+    );
+    return this.wantNext(progress).wantUnmoved(progress);
   }
 
   /** Sets the holder of the claim, and the end of its lease or wait. */

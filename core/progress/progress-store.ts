@@ -111,11 +111,17 @@ export class ProgressStore {
     }
   }
 
-  /** Replaces the stored item; if `when` is given, only while it holds. */
-  async replace(item: Item, when?: readonly Condition[]): Promise<boolean> {
-    const { ok } = await this.#items.put(item, when && { when });
+  /** Replaces the stored item, together with other writes, while all conditions hold. */
+  async replace(item: Item, when: readonly Condition[], writes: readonly TransactWrite[]): Promise<boolean> {
+    const { ok } = await this.#items.transact([{ kind: "put", item, when }, ...writes]);
     if (ok) this.#keep(item);
     return ok;
+  }
+
+  /** Replaces an item that cannot be read: it meets no condition. */
+  async mend(item: Item): Promise<void> {
+    await this.#items.put(item);
+    this.#keep(item);
   }
 
   forget(queue: ProgressQueue): void {

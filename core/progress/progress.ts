@@ -149,6 +149,9 @@ function unsettledCount({ claims, deferred, messagesOut }: Progress): number {
   return count;
 }
 
+/** Whether messages are in a claim, deferred, or outside the item. */
+export const isHolding = (progress: Progress): boolean => unsettledCount(progress) > 0;
+
 /**
  * What of a queue a group has not settled, and how much of it was handed out. What has expired is not waiting; after total expiry both
  * bounds are the cap.

@@ -8,7 +8,7 @@ import type { QueueBounds } from "../log/queue-reader.ts";
 import { bodyBytes } from "../message/body-bytes.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Reading } from "../ports/reading.ts";
-import type { OffsetAt, PullRequest, PullResult, StoredAt } from "../requests.ts";
+import type { OffsetAt, PullRequest, PullResult, QueueEnd, StoredAt } from "../requests.ts";
 import type { StoredMessage, Topic } from "../terms.ts";
 import type { TopicRegistry } from "../topic/topic-registry.ts";
 import { type Arrivals, pullLane } from "../wake/arrivals.ts";
@@ -63,16 +63,20 @@ export async function pullMessages(
 }
 
 /**
- * The offset of a time in a queue. Errors: TOPIC_NOT_FOUND, NOT_FOUND (no such queue), FORBIDDEN.
- * Source: RocketMQ's searchOffset.
+ * The offset of a time in a queue, or where it begins or ends. Errors: TOPIC_NOT_FOUND, NOT_FOUND (no such queue), FORBIDDEN.
+ * Source: RocketMQ's searchOffset, minOffset and maxOffset.
  */
 export async function offsetAt(
   pulling: Pick<Pulling, "topics" | "log">,
   { topic: topicName, queueId }: { readonly topic: string; readonly queueId: number },
-  at: StoredAt,
+  at: StoredAt | QueueEnd,
 ): Promise<OffsetAt> {
   const queue = queueOf(await readableTopic(pulling, topicName, queueId), queueId);
   const { reader } = pulling.log;
+  if (typeof at === "string") {
+    const bounds = await reader.bounds(queue);
+    return { offset: at === "earliest" ? bounds.minOffset : bounds.maxOffset, ...bounds };
+  }
   return { offset: await reader.offsetAt(queue, at), ...(await reader.bounds(queue)) };
 }
 

@@ -1,11 +1,10 @@
 import { BrokerError } from "../errors.ts";
 import { countKey, GROUPS_PK, subscribersPk, subscriptionsPk, TOPICS_PK } from "../keys.ts";
-import { CONFLICTS_MAX, GROUPS_MAX, SUBSCRIBERS_MAX, SUBSCRIPTIONS_MAX, TOPICS_MAX } from "../limits.ts";
+import { GROUPS_MAX, SUBSCRIBERS_MAX, SUBSCRIPTIONS_MAX, TOPICS_MAX } from "../limits.ts";
 import { isRetryTopic, isSystemTopic } from "../names.ts";
 import type { Item, ItemStore, Key, TransactResult, TransactWrite } from "../ports/item-store.ts";
-import { StoreUnavailable } from "../ports/store-failures.ts";
+import { afterConflicts } from "./after-conflicts.ts";
 import { everyItem } from "./every-item.ts";
-import { retryPauseMs } from "./retry-pause.ts";
 import type { StoreDependencies } from "./store-dependencies.ts";
 
 /**
@@ -59,7 +58,6 @@ export const subscriberQuota = (topicUid: string): Quota => ({
 });
 
 const ITEMS_PER_PAGE = 1_000;
-const CONFLICT_MS = { first: 10, most: 500 } as const;
 
 /**
  * Runs a transaction that creates (`by` 1) or deletes (`by` −1) something that the quotas count. Answers the failures of `writes`
@@ -105,17 +103,4 @@ async function startCount(items: ItemStore, { key, pk, counts }: Quota): Promise
   let count = 0;
   for await (const item of everyItem(items, { pk, limit: ITEMS_PER_PAGE })) if (counts(item)) count++;
   await items.put({ ...key, n: count }, { when: [{ op: "absent", name: "pk" }] });
-}
-
-/** Many write a count: a call that met another's transaction waits for a moment. */
-async function afterConflicts<T>({ clock, random }: StoreDependencies, transact: () => Promise<T>): Promise<T> {
-  for (let conflicts = 0; ; conflicts++) {
-    try {
-      return await transact();
-    } catch (error) {
-      const conflict = StoreUnavailable.is(error) && error.reason === "conflict" && error.outcome === "not-applied";
-      if (!conflict || conflicts === CONFLICTS_MAX) throw error;
-      await clock.sleep(retryPauseMs(CONFLICT_MS, conflicts, random.fraction()));
-    }
-  }
 }

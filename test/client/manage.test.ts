@@ -35,6 +35,20 @@ it("makes, pauses, resets and deletes groups", async () => {
   expect(await failure(group.get())).toMatchObject({ code: "CONSUMER_GROUP_NOT_FOUND" });
 });
 
+it("commits how far a reader has come, for a group and for a client of its own", async () => {
+  await using world = await open();
+  const group = world.apogee.group("g");
+  await world.apogee.topic("t").send("a");
+  expect(await group.commit("t", 0, { offset: "1" })).toEqual({ offset: "1" });
+  expect((await group.offsets({ topic: "t" })).items).toMatchObject([{ topic: "t", queueId: 0, offset: "1", lag: 0 }]);
+  expect(await failure(group.commit("t", 0, { offset: "0" }))).toMatchObject({ code: "PRECONDITION_FAILED" });
+  expect(await failure(group.commit("t", 0, { offset: "1", clientId: "c", generation: 1 }))).toMatchObject({
+    code: "STALE_GENERATION",
+  });
+  await group.commit("t", 0, { offset: "1", clientId: "c", messageModel: "BROADCASTING" });
+  expect((await group.offsets({ clientId: "c" })).items).toMatchObject([{ offset: "1" }]);
+});
+
 it("redrives dead letters, at once and as a job, and purges them", async () => {
   await using world = await open();
   const group = world.apogee.group("g");

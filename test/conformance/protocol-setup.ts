@@ -8,6 +8,10 @@ export const SETUP: Readonly<Record<string, (server: ExampleServer) => Promise<v
   "3.5": async ({ done }) => {
     await done("POST", "/v1/groups/billing/resume");
   },
+  "3.9": async ({ done }) => {
+    await done("PUT", "/v1/groups/stock");
+    await done("PUT", "/v1/groups/stock/subscriptions/orders", { startFrom: "earliest" });
+  },
   "4.4": async ({ done }) => {
     await done("PUT", "/v1/topics/alerts", { type: "PRIORITY" });
   },

@@ -12,6 +12,7 @@ import { idempotencyTests } from "./idempotency.ts";
 import { lagTests } from "./lag.ts";
 import { leaseTests } from "./leases.ts";
 import { oddRequestTests } from "./odd-requests.ts";
+import { offsetTests } from "./offsets.ts";
 import { onceTests } from "./once.ts";
 import { openServerTests } from "./open-server.ts";
 import { operationTests } from "./operations.ts";
@@ -54,6 +55,7 @@ export function runConformanceTests(target: Target): void {
     lagTests(api);
     pauseTests(api);
     resetTests(api);
+    offsetTests(api);
     queryTests(api);
     idempotencyTests(api);
     errorTests(api);

@@ -12,7 +12,7 @@ import { TIME_HISTORIES, type TimeHistory } from "./time/time-histories.ts";
 /**
  * `npm run sim -- --seeds 20000 [--from 1] [--scenario NAME]`, on all cores, or `--seed N [--log]` for one history. With `--time` the
  * histories are of delayed messages, transactions, sends with an identity, and tenants that must not disturb each other; `--time
- * --scenario tenants` runs only the latter.
+ * --scenario tenants` runs only the latter, and `--time --scenario offsets` those of consumers that pull and commit.
  */
 const { values } = parseArgs({
   options: {

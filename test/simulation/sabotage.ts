@@ -86,20 +86,21 @@ export const movesBlindly: Sabotage = (items) =>
 
 /** I4: a reset moves only the offset, not the claims and their generation. */
 export const resetsOnlyOffsets: Sabotage = (items) => {
-  const isReset = (item: Item, when: readonly Condition[] = []): boolean =>
-    isProgress(item) && when.some(({ name }) => name === "g");
-  return {
-    ...tamper(items, {}),
-    put: (item, options) =>
-      isReset(item, options?.when)
-        ? items.update(
-            item,
-            ["n", "nb"].map((name) => ({ op: "set", name, value: item[name] as number })),
-            options,
-          )
-        : items.put(item, options),
-  };
+  const isReset = (write: TransactWrite): write is Extract<TransactWrite, { kind: "put" }> =>
+    write.kind === "put" && isProgress(write.item) && (write.when ?? []).some(({ name }) => name === "g");
+  const offsetsOf = (item: Item): readonly Change[] =>
+    ["n", "nb"].map((name) => ({ op: "set", name, value: item[name] as number }));
+  return tamper(items, {
+    transact: (writes) =>
+      writes.map((write) =>
+        isReset(write)
+          ? { kind: "update", key: keyOf(write.item), changes: offsetsOf(write.item), ...(write.when && { when: write.when }) }
+          : write,
+      ),
+  });
 };
+
+const keyOf = ({ pk, sk }: Item): Key => ({ pk, sk });
 
 /** I5: a group never seems paused. */
 export const forgetsPauses: Sabotage = (items) => ({

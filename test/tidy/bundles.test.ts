@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 const KB = 1_000;
 /** What a cold start reads, and all that is deployed. */
 const START_GZIP_BYTES_MAX = 475 * KB;
-const FUNCTION_GZIP_BYTES_MAX = 500 * KB;
+const FUNCTION_GZIP_BYTES_MAX = 510 * KB;
 const IMPORTS = 3;
 
 let folder: string;

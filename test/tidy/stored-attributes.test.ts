@@ -9,6 +9,7 @@ const CODECS = Object.entries({
   group: ["group-codec", "subscription-codec"],
   idempotency: ["known-request"],
   "key-index": ["key-file", "key-merge"],
+  offsets: ["client-offsets"],
   log: ["anchor", "block", "block-update"],
   produce: ["known-send", "producer-state"],
   progress: ["backlog", "deferred", "moved-out-claim", "progress", "progress-change", "unreadable-message"],

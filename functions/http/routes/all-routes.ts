@@ -1,5 +1,6 @@
 import type { Route } from "../route.ts";
 import { clientRoutes } from "./clients.ts";
+import { committedOffsetRoutes } from "./committed-offsets.ts";
 import { deadLetterRoutes } from "./dead-letters.ts";
 import { documentationRoutes } from "./documentation.ts";
 import { groupRoutes } from "./groups.ts";
@@ -27,6 +28,7 @@ export function createRoutes(dependencies: RouteDependencies): readonly Route[] 
     ...subscriptionRoutes(dependencies),
     ...clientRoutes(dependencies),
     ...lagRoutes(dependencies),
+    ...committedOffsetRoutes(dependencies),
     ...offsetRoutes(dependencies),
     ...messageRoutes(dependencies),
     ...publishRoutes(dependencies),

@@ -19,17 +19,12 @@ import {
   pullReplyExample,
 } from "../schemas/pull.ts";
 import { liveTail, offsetIllegal, wholeTail } from "./live-tail.ts";
+import { queueIdOf } from "./queue-id.ts";
 import type { RouteDependencies } from "./route-dependencies.ts";
 
 const EVENT_STREAM = "text/event-stream";
-const QUEUE_ID = /^\d{1,4}$/;
 const EVENT_ID = /^(?:\d{1,16}|-1)$/;
 const STREAM_HEADERS = { "Content-Type": EVENT_STREAM, "Cache-Control": "no-store", "X-Accel-Buffering": "no" };
-
-function queueIdOf(text: string): number {
-  if (!QUEUE_ID.test(text)) throw badField("queueId", "Must be the number of a queue.");
-  return Number(text);
-}
 
 /** Where to start: given in exactly one of three ways, or `otherwise`. */
 function startOf(query: PullQuery, otherwise: PullRequest["from"] | undefined): PullRequest["from"] {

@@ -167,6 +167,7 @@ const problemMembers = z
     offset: offset("Of the message, or the first of the block, that is damaged."),
     minOffset: offset("Lowest offset there is."),
     maxOffset: offset("Highest offset that can be named."),
+    committed: offset("What is committed, where a commit would go back."),
     lastSequence: count("The producer's last sequence that was stored."),
     state: z.string().meta({ description: "State of the transaction." }),
     line: count("Where the filter expression is wrong, from 1."),

@@ -15,8 +15,8 @@ const MADE_BY_SERVER: Readonly<Record<string, RegExp>> = {
   ETag: /^"[\w-]{8}-\d+"$/,
 };
 
-/** The random end of objects' names: `log/r7/001800000126000-aaDUhoSJ4AqS`. */
-const OBJECT_CHANCE = /(?<=log\/r\d+\/\d{15}-)[\w-]{12}/g;
+/** The random end of objects' names: `log/r7/30004440/001800000126000-aaDUhoSJ4AqS`. */
+const OBJECT_CHANCE = /(?<=log\/r\d+\/\d+\/\d{15}-)[\w-]{12}/g;
 
 /**
  * Compares answers with their written examples. A value that the server makes must have the form of the written one, and from then on

@@ -182,12 +182,12 @@ describe("an offset reset", () => {
   it("counts what died while it looked", async () => {
     await send(2);
     const [first] = await receive();
-    const put = items.put.bind(items);
-    items.put = async (...call) => {
-      items.put = put;
+    const transact = items.transact.bind(items);
+    items.transact = async (...call) => {
+      items.transact = transact;
       const entry: SettleEntry = { action: "deadLetter", receiptHandle: first?.receiptHandle ?? "" };
       expect(await broker.settleMessages("billing", [entry])).toMatchObject([{ status: "deadLettered" }]);
-      return put(...call);
+      return transact(...call);
     };
     await reset("earliest");
     const { subscriptions } = await broker.getGroup("billing");
