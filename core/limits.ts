@@ -21,9 +21,10 @@ export const NAME_CHARS_MAX = 64;
 export const BODY_BYTES_MAX = 4 * MIB;
 export const PROPERTIES_BYTES_MAX = 16 * KIB;
 export const PROPERTIES_MAX = 128;
-export const TAG_CHARS_MAX = 255;
+/** RocketMQ bounds tags and keys by the bytes of all properties. */
+export const TAG_CHARS_MAX = PROPERTIES_BYTES_MAX;
 export const KEYS_MAX = 128;
-export const KEY_CHARS_MAX = 255;
+export const KEY_CHARS_MAX = PROPERTIES_BYTES_MAX;
 export const MESSAGE_GROUP_CHARS_MAX = 64;
 export const MESSAGE_ID_CHARS_MAX = 64;
 export const SEND_ENTRIES_MAX = 100;

@@ -249,7 +249,17 @@ export type SendIdentity =
   /** As an idempotent producer of Kafka: each sequence follows the one before. */
   | { readonly kind: "sequence"; readonly producerId: string; readonly sequence: number };
 
-export interface StoredMessage {
+/** How a message came here. */
+export interface Origin {
+  readonly bornHost?: string | undefined;
+  readonly traceContext?: string | undefined;
+  /** When its producer wanted it to be delivered. */
+  readonly deliverAtMs?: number | undefined;
+  /** Of a message that a transaction delivered. */
+  readonly transactionId?: string | undefined;
+}
+
+export interface StoredMessage extends Origin {
   readonly messageId: string;
   readonly queueId: number;
   readonly offset: number;
@@ -260,8 +270,6 @@ export interface StoredMessage {
   readonly properties: ReadonlyMap<string, string>;
   readonly messageGroup: string | undefined;
   readonly priority: number | undefined;
-  readonly bornHost?: string | undefined;
-  readonly traceContext?: string | undefined;
   readonly body: Uint8Array;
 }
 

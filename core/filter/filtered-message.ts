@@ -13,15 +13,19 @@ export const filteredMessage = (message: StoredMessage): FilteredMessage => ({
   property: (name) => propertyOf(message, name),
 });
 
-function propertyOf({ keys, properties, bornHost, traceContext }: StoredMessage, name: string): string | undefined {
+function propertyOf(message: StoredMessage, name: string): string | undefined {
   switch (name) {
     case "KEYS":
-      return keys.length === 0 ? undefined : keys.join(" ");
+      return message.keys.length === 0 ? undefined : message.keys.join(" ");
     case ORIGIN_PROPERTIES.bornHost:
-      return bornHost;
+      return message.bornHost;
     case ORIGIN_PROPERTIES.traceContext:
-      return traceContext;
+      return message.traceContext;
+    case ORIGIN_PROPERTIES.deliverAtMs:
+      return message.deliverAtMs === undefined ? undefined : String(message.deliverAtMs);
+    case ORIGIN_PROPERTIES.transactionId:
+      return message.transactionId;
     default:
-      return properties.get(name);
+      return message.properties.get(name);
   }
 }

@@ -30,7 +30,8 @@ export interface DeclaredSubscription {
 }
 
 /**
- * Subscribes a group as a client declares it, from the latest messages on. Of clients that declare different filters the last one wins.
+ * Subscribes a group as a client declares it. As in RocketMQ, a new subscription starts with the first message of a queue that has lost
+ * none, since programs send before their consumers start, and else at the end. Of clients that declare different filters the last one wins.
  * Clients declare often, and nearly always what is so already: that costs no write, and reads only what is known no more. A change that
  * another process made within the last two seconds may be missed so: the next declaration finds it.
  *
@@ -53,7 +54,7 @@ export async function declareSubscription(
   for (let round = 0; round < DECLARE_ROUNDS_MAX; round++) {
     if (makeGroup) await store.subscriptions.groups.make(groupName, makeGroup);
     try {
-      const put = await store.subscriptions.put(groupName, topicName, { filter, startFrom: "latest" });
+      const put = await store.subscriptions.put(groupName, topicName, { filter, startFrom: "wholeOrLatest" });
       if (put.created || put.replaced) {
         const { uid } = await finishing(() => store.subscriptions.groups.resolve(groupName));
         store.arrivals.ring(groupLane(uid));

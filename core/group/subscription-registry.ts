@@ -32,8 +32,11 @@ interface Dependencies extends StoreDependencies {
 
 export interface SubscriptionSettings {
   readonly filter?: Filter | undefined;
-  readonly startFrom?: StartFrom | undefined;
+  /** `wholeOrLatest`: with the first message of a queue that has lost none, and else with the next one. */
+  readonly startFrom?: StartFrom | "wholeOrLatest" | undefined;
 }
+
+type Start = NonNullable<SubscriptionSettings["startFrom"]>;
 
 /** The subscriptions of groups to topics, with their progress items. */
 export class SubscriptionRegistry {
@@ -205,7 +208,7 @@ export class SubscriptionRegistry {
     return result.ok ? subscription : undefined;
   }
 
-  async #createProgress(uid: string, topic: Topic, startFrom: StartFrom): Promise<void> {
+  async #createProgress(uid: string, topic: Topic, startFrom: Start): Promise<void> {
     for (let queueId = 0; queueId < topic.queuesEver; queueId++) {
       const queue = queueOf(topic, queueId);
       const next = await this.#startOffset(queue, startFrom);
@@ -214,10 +217,18 @@ export class SubscriptionRegistry {
     }
   }
 
-  #startOffset(queue: Queue, startFrom: StartFrom): Promise<number> {
-    const { log } = this.#store;
-    if (startFrom === "latest") return log.reader.maxOffset(queue);
-    return startFrom === "earliest" ? log.reader.minOffset(queue) : log.reader.offsetAt(queue, startFrom);
+  async #startOffset(queue: Queue, startFrom: Start): Promise<number> {
+    const { reader } = this.#store.log;
+    switch (startFrom) {
+      case "latest":
+        return reader.maxOffset(queue);
+      case "earliest":
+        return reader.minOffset(queue);
+      case "wholeOrLatest":
+        return (await reader.minOffset(queue)) === 0 ? 0 : reader.maxOffset(queue);
+      default:
+        return reader.offsetAt(queue, startFrom);
+    }
   }
 
   async #left(subscription: Subscription, topic: Topic): Promise<{ waiting: number; inFlight: number }> {

@@ -282,6 +282,8 @@ export function readMessages(
         priority: record.priority,
         bornHost: record.bornHost,
         traceContext: record.traceContext,
+        deliverAtMs: record.deliverAtMs,
+        transactionId: record.transactionId,
         body: record.body,
       });
     } catch (cause) {

@@ -1,6 +1,6 @@
 import type { ByteReader } from "../bytes/byte-reader.ts";
 import { ByteWriter, varintBytes } from "../bytes/byte-writer.ts";
-import type { StoredMessage } from "../terms.ts";
+import type { Origin, StoredMessage } from "../terms.ts";
 import { ORIGIN_PROPERTIES } from "./system-properties.ts";
 
 /**
@@ -10,7 +10,8 @@ import { ORIGIN_PROPERTIES } from "./system-properties.ts";
  *             [id text] [tag text] [keys] [properties] [messageGroup text] [priority varint] · body
  *   keys   := count varint · text*        properties := count varint · (name text · value text)*
  *
- * Where the message comes from is stored as properties (`ORIGIN_PROPERTIES`). A flag bit says whether an optional part is present. The body is the rest of the length.
+ * How the message came here is stored as properties (`ORIGIN_PROPERTIES`). A flag bit says whether an optional part is present. The body is
+ * the rest of the length.
  */
 export interface MessageRecord extends Omit<StoredMessage, "messageId" | "queueId" | "offset" | "storedAtMs"> {
   /** Present if the producer chose it; else it follows from the frame. */
@@ -23,7 +24,7 @@ const KNOWN_FLAGS = 63;
 const NO_KEYS: readonly string[] = [];
 const NO_PROPERTIES: Properties = { properties: new Map() };
 
-type Properties = Pick<MessageRecord, "properties" | "bornHost" | "traceContext">;
+type Properties = Pick<MessageRecord, "properties" | keyof Origin>;
 
 export function writeRecord(out: ByteWriter, record: MessageRecord, frameStoredAtMs: number): void {
   const head = new ByteWriter(128);
@@ -38,9 +39,11 @@ export function writeRecord(out: ByteWriter, record: MessageRecord, frameStoredA
   const count = countProperties(record);
   if (count > 0) {
     head.varint(count);
-    const { bornHost, traceContext } = record;
+    const { bornHost, traceContext, deliverAtMs, transactionId } = record;
     if (bornHost !== undefined) writeProperty(head, ORIGIN_PROPERTIES.bornHost, bornHost);
     if (traceContext !== undefined) writeProperty(head, ORIGIN_PROPERTIES.traceContext, traceContext);
+    if (deliverAtMs !== undefined) writeProperty(head, ORIGIN_PROPERTIES.deliverAtMs, String(deliverAtMs));
+    if (transactionId !== undefined) writeProperty(head, ORIGIN_PROPERTIES.transactionId, transactionId);
     for (const [name, value] of record.properties) writeProperty(head, name, value);
   }
   if (record.messageGroup !== undefined) head.text(record.messageGroup);
@@ -55,8 +58,12 @@ function writeProperty(head: ByteWriter, name: string, value: string): void {
   head.text(value);
 }
 
-const countProperties = ({ properties, bornHost, traceContext }: Properties): number =>
-  properties.size + (bornHost === undefined ? 0 : 1) + (traceContext === undefined ? 0 : 1);
+const countProperties = ({ properties, bornHost, traceContext, deliverAtMs, transactionId }: Properties): number =>
+  properties.size +
+  (bornHost === undefined ? 0 : 1) +
+  (traceContext === undefined ? 0 : 1) +
+  (deliverAtMs === undefined ? 0 : 1) +
+  (transactionId === undefined ? 0 : 1);
 
 function flagsOf(record: MessageRecord): number {
   return (
@@ -79,11 +86,26 @@ export function readRecord(reader: ByteReader, frameStoredAtMs: number): Message
   const messageId = flags & HAS.id ? reader.text() : undefined;
   const tag = flags & HAS.tag ? reader.text() : undefined;
   const keys = flags & HAS.keys ? Array.from({ length: reader.varint() }, () => reader.text()) : NO_KEYS;
-  const { properties, bornHost, traceContext } = flags & HAS.properties ? readProperties(reader) : NO_PROPERTIES;
+  const { properties, bornHost, traceContext, deliverAtMs, transactionId } =
+    flags & HAS.properties ? readProperties(reader) : NO_PROPERTIES;
   const messageGroup = flags & HAS.messageGroup ? reader.text() : undefined;
   const priority = flags & HAS.priority ? reader.varint() : undefined;
   const body = reader.raw(end - reader.position);
-  return { messageId, bornAtMs, tag, keys, properties, messageGroup, priority, bornHost, traceContext, body };
+  // Spelt out: this runs for every message, and a spread takes several times as long.
+  return {
+    messageId,
+    bornAtMs,
+    tag,
+    keys,
+    properties,
+    messageGroup,
+    priority,
+    bornHost,
+    traceContext,
+    deliverAtMs,
+    transactionId,
+    body,
+  };
 }
 
 export function skipRecord(reader: ByteReader): void {
@@ -92,15 +114,27 @@ export function skipRecord(reader: ByteReader): void {
 
 function readProperties(reader: ByteReader): Properties {
   const properties = new Map<string, string>();
-  let bornHost: string | undefined;
-  let traceContext: string | undefined;
+  const origin: { -readonly [K in keyof Origin]: Origin[K] } = {};
   for (let left = reader.varint(); left > 0; left--) {
     const [name, value] = [reader.text(), reader.text()];
-    if (name === ORIGIN_PROPERTIES.bornHost) bornHost = value;
-    else if (name === ORIGIN_PROPERTIES.traceContext) traceContext = value;
-    else properties.set(name, value);
+    switch (name) {
+      case ORIGIN_PROPERTIES.bornHost:
+        origin.bornHost = value;
+        break;
+      case ORIGIN_PROPERTIES.traceContext:
+        origin.traceContext = value;
+        break;
+      case ORIGIN_PROPERTIES.deliverAtMs:
+        origin.deliverAtMs = Number(value);
+        break;
+      case ORIGIN_PROPERTIES.transactionId:
+        origin.transactionId = value;
+        break;
+      default:
+        properties.set(name, value);
+    }
   }
-  return { properties, bornHost, traceContext };
+  return { properties, ...origin };
 }
 
 /** The largest body of a record of `bytes` bytes: everything but its length, its flags and its born time. */
@@ -112,6 +146,7 @@ export function recordBytesMax(record: MessageRecord): number {
   for (const text of [record.messageId, record.tag, record.messageGroup, ...record.keys])
     bytes += text === undefined ? 0 : text.length * 3 + 3;
   for (const [name, value] of record.properties) bytes += (name.length + value.length) * 3 + 6;
-  for (const value of [record.bornHost, record.traceContext]) if (value !== undefined) bytes += value.length * 3 + 24;
-  return bytes;
+  for (const value of [record.bornHost, record.traceContext, record.transactionId])
+    if (value !== undefined) bytes += value.length * 3 + 24;
+  return record.deliverAtMs === undefined ? bytes : bytes + 40;
 }

@@ -9,8 +9,13 @@ export const DEAD_LETTER_PROPERTIES = {
   deadAt: "DLQ_DEAD_AT",
 } as const;
 
-/** Where a message comes from, under RocketMQ's names. They are stored as properties, and shown apart from those of the producer. */
-export const ORIGIN_PROPERTIES = { bornHost: "__BORNHOST", traceContext: "TRACE_CONTEXT" } as const;
+/** How a message came here, under RocketMQ's names. This is stored as properties, and shown apart from those of the producer. */
+export const ORIGIN_PROPERTIES = {
+  bornHost: "__BORNHOST",
+  traceContext: "TRACE_CONTEXT",
+  deliverAtMs: "TIMER_DELIVER_MS",
+  transactionId: "__transactionId__",
+} as const;
 
 /** Names a producer may not use. Source: RocketMQ MessageConst.STRING_HASH_SET, and the ones above. */
 const RESERVED = new Set<string>([

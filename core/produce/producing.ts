@@ -29,6 +29,7 @@ export const recordOf = (message: MessageInput, nowMs: number): MessageRecord =>
   priority: message.priority,
   bornHost: message.bornHost,
   traceContext: message.traceContext,
+  deliverAtMs: message.deliverAtMs ?? (message.delayMs === undefined ? undefined : nowMs + message.delayMs),
   body: message.body,
 });
 

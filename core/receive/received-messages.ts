@@ -80,6 +80,8 @@ function receivedBy(
     priority: message.priority,
     bornHost: message.bornHost,
     traceContext: message.traceContext,
+    deliverAtMs: message.deliverAtMs,
+    transactionId: message.transactionId,
     body: message.body,
     attempt: attemptOf(message.offset),
     maxAttempts,

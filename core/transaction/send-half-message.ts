@@ -92,7 +92,7 @@ class TransactionDestination implements Destination<HalfMessageReceipt> {
 
   async #half(message: MessageInput): Promise<Item> {
     const { log } = this.#preparing;
-    const record = recordOf(message, this.#createdAtMs);
+    const record = { ...recordOf(message, this.#createdAtMs), transactionId: this.#check.id };
     this.#frame ??= await log.detached.encode({ ...record, messageId: undefined }, HALF_MESSAGE_LIFE_HOURS);
     return preparedItem({
       id: this.#check.id,

@@ -9,6 +9,8 @@ import type { Certificate } from "./certificate.ts";
 import { MessagingServiceService } from "./generated/apache/rocketmq/v2/service.ts";
 import { HealthService } from "./generated/grpc/health/v1/health.ts";
 import { healthService } from "./health.ts";
+import { injectorOf } from "./long-deadlines.ts";
+import { PushPolls } from "./push-polls.ts";
 import { Renewals } from "./renewals.ts";
 import { messagingService } from "./service.ts";
 import type { GrpcOptions } from "./serving.ts";
@@ -53,7 +55,8 @@ export async function serveGrpc(options: GrpcServerOptions): Promise<GrpcServer>
   const renewals = new Renewals(broker, clock, onFailure);
   const checks = new TransactionChecks(broker, clock, onFailure);
   const sessions = new Sessions(clock, (session) => renewals.forget(session));
-  const serving = { broker, clock, log, memory, options, sessions, renewals, checks, stopping: stopping.signal };
+  const pushPolls = new PushPolls(options.shortPolls);
+  const serving = { broker, clock, log, memory, options, sessions, renewals, checks, pushPolls, stopping: stopping.signal };
 
   const server = new Server({
     "grpc.max_receive_message_length": RECEIVED_BYTES_MAX,
@@ -68,10 +71,10 @@ export async function serveGrpc(options: GrpcServerOptions): Promise<GrpcServer>
     messagingService(serving, (call) => call.getAuthContext().transportSecurityType !== undefined || isLoopback(call.getPeer())),
   );
   server.addService(HealthService, healthService(stopping.signal));
-  const plain = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const plain = injectorOf(server, ServerCredentials.createInsecure());
   const tls = lazily(async () => {
     const { cert, key } = options.certificate ?? (await madeCertificate(clock));
-    return server.createConnectionInjector(ServerCredentials.createSsl(null, [{ cert_chain: cert, private_key: key }]));
+    return injectorOf(server, ServerCredentials.createSsl(null, [{ cert_chain: cert, private_key: key }]));
   });
   const listener = createServer({ noDelay: true }, (socket) =>
     admit(socket, (encrypted) => (encrypted ? tls() : Promise.resolve(plain))),

@@ -27,6 +27,9 @@ export function messageInputOf(message: Message, body: Uint8Array, { sendOnce }:
     messageGroup: system.messageGroup,
     priority: system.priority,
     messageId,
+    // An empty text says nothing.
+    bornHost: system.bornHost || undefined,
+    traceContext: system.traceContext || undefined,
     bornAtMs: system.bornTimestamp && bornAtOf(system.bornTimestamp),
     deliverAtMs: system.deliveryTimestamp && msOf(system.deliveryTimestamp),
     once: sendOnce ? { kind: "key", key: ONCE_PREFIX + messageId, windowMs: ONCE_WINDOW_MS } : undefined,

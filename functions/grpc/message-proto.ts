@@ -1,8 +1,10 @@
 import { hash } from "node:crypto";
 import { hostname } from "node:os";
+import { DEAD_LETTER_PROPERTIES } from "../../core/message/system-properties.ts";
 import type { ReceivedMessage, StoredMessage } from "../../core/terms.ts";
 import type { TransactionCheck } from "../../core/transaction/transaction.ts";
 import {
+  type DeadLetterQueue,
   DigestType,
   Encoding,
   type Message,
@@ -44,15 +46,17 @@ export function checkedMessage({ message, topic, transactionId, checkNumber }: T
   const proto = bareMessage(message, topic);
   const system = proto.systemProperties as SystemProperties;
   system.messageType = MessageType.TRANSACTION;
+  // Those that an earlier version stored do not say it themselves.
   proto.userProperties.set(TRANSACTION_ID, transactionId);
   proto.userProperties.set(CHECK_TIMES, String(checkNumber));
   return proto;
 }
 
 function bareMessage(message: Omit<StoredMessage, "queueId" | "offset">, topic: string): Message {
-  const { body, messageGroup } = message;
-  const userProperties = new Map(message.properties);
+  const { body, messageGroup, transactionId, deliverAtMs, properties } = message;
+  const userProperties = new Map(properties);
   if (messageGroup !== undefined) userProperties.set(SHARDING_KEY, messageGroup);
+  if (transactionId !== undefined) userProperties.set(TRANSACTION_ID, transactionId);
   return {
     topic: resourceOf(topic),
     userProperties,
@@ -65,18 +69,32 @@ function bareMessage(message: Omit<StoredMessage, "queueId" | "offset">, topic: 
       bodyEncoding: Encoding.IDENTITY,
       messageType: typeOf(message),
       bornTimestamp: timestampOf(message.bornAtMs),
-      bornHost: "",
+      bornHost: message.bornHost ?? "",
       storeTimestamp: timestampOf(message.storedAtMs),
       storeHost: STORE_HOST,
+      deliveryTimestamp: deliverAtMs === undefined ? undefined : timestampOf(deliverAtMs),
       queueId: 0,
       messageGroup,
+      traceContext: message.traceContext,
+      deadLetterQueue: deadLetterOf(properties),
       priority: message.priority,
     },
     body: body as Buffer,
   };
 }
 
-function typeOf({ messageGroup, priority }: Pick<StoredMessage, "messageGroup" | "priority">): MessageType {
+type Typed = Pick<StoredMessage, "messageGroup" | "priority" | "deliverAtMs" | "transactionId">;
+
+function typeOf({ messageGroup, priority, deliverAtMs, transactionId }: Typed): MessageType {
+  if (transactionId !== undefined) return MessageType.TRANSACTION;
   if (messageGroup !== undefined) return MessageType.FIFO;
+  if (deliverAtMs !== undefined) return MessageType.DELAY;
   return priority === undefined ? MessageType.NORMAL : MessageType.PRIORITY;
+}
+
+/** Where a dead letter died. */
+function deadLetterOf(properties: ReadonlyMap<string, string>): DeadLetterQueue | undefined {
+  const topic = properties.get(DEAD_LETTER_PROPERTIES.originTopic);
+  if (topic === undefined) return undefined;
+  return { topic, messageId: properties.get(DEAD_LETTER_PROPERTIES.originMessageId) ?? "" };
 }

@@ -2,6 +2,7 @@ import type { RunningBroker } from "../../core/create-broker.ts";
 import type { Clock } from "../../core/ports/clock.ts";
 import type { RequestMemory } from "../http/bounds/request-memory.ts";
 import type { Log } from "../runtime/log.ts";
+import type { PushPolls } from "./push-polls.ts";
 import type { Renewals } from "./renewals.ts";
 import type { Session, Sessions } from "./sessions.ts";
 import type { Credentials } from "./signature.ts";
@@ -17,6 +18,8 @@ export interface GrpcOptions {
   readonly makeTopics: boolean;
   /** Where a message with the id of another is the same one: in every call, or in calls with one message, which is what clients repeat. */
   readonly sendOnce: "always" | "single" | "never";
+  /** A poll costs next to nothing. */
+  readonly shortPolls: boolean;
 }
 
 /** What every call works with. */
@@ -29,6 +32,7 @@ export interface Serving {
   readonly sessions: Sessions;
   readonly renewals: Renewals;
   readonly checks: TransactionChecks;
+  readonly pushPolls: PushPolls;
   /** Aborts when the server stops. */
   readonly stopping: AbortSignal;
 }

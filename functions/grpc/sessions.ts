@@ -25,8 +25,8 @@ export class Session {
   lastSeenMs: number;
   /** Its settings named a subscription that only push consumers have. */
   isPush = false;
-  /** Topics that it said it sends to. */
-  publishes: readonly string[] = [];
+  /** How long its receives wait where they do not say. */
+  pollMs: number | undefined;
   /** The stream by which it can be told something, and since when there is none. */
   stream: CommandStream | undefined;
   streamEndedAtMs: number | undefined;

@@ -10,7 +10,7 @@ export async function startGrpcServer(
   settings: ServerSettings,
   parts: Pick<GrpcServerOptions, "broker" | "log" | "memory" | "onFailure">,
 ): Promise<GrpcServer> {
-  const { apiKeys, grpcAccessKey, host, store } = settings;
+  const { apiKeys, grpcAccessKey, grpcAnyTimeZone, host, store } = settings;
   // Groups that clients make, and a second item for each message, are cheap on a disk.
   const automatic = (choice: "auto" | "true" | "false"): boolean =>
     choice === "auto" ? store === "embedded" : choice === "true";
@@ -20,11 +20,12 @@ export async function startGrpcServer(
     host,
     port: grpcPortOf(settings) ?? 0,
     certificate: await certificateOf(settings),
-    credentials: apiKeys.length === 0 ? undefined : { accessKey: grpcAccessKey, secrets: apiKeys },
+    credentials: apiKeys.length === 0 ? undefined : { accessKey: grpcAccessKey, secrets: apiKeys, anyTimeZone: grpcAnyTimeZone },
     endpoint: endpointOf(settings),
     makeGroups: automatic(settings.grpcMakeGroups),
     makeTopics: settings.grpcMakeTopics,
     sendOnce: sendOnceOf(settings),
+    shortPolls: store === "embedded",
   });
 }
 

@@ -39,6 +39,14 @@ export const GRPC_SETTINGS = {
     unit: "",
     description: "Access key of RocketMQ's clients where there is an `API_KEY`, which is their secret.",
   },
+  grpcAnyTimeZone: {
+    env: "GRPC_ANY_TIME_ZONE",
+    schema: flag(),
+    default: "false",
+    unit: "",
+    description:
+      "`true` takes signatures whose date is a local time. The clients for Java, Python and Go write it as if it was UTC, so elsewhere they are refused else; a signature that was overheard is good for a day then.",
+  },
   grpcTlsCert: {
     env: "GRPC_TLS_CERT",
     schema: optional(FILE, ""),

@@ -50,6 +50,7 @@ export async function startGrpcTestServer(
     makeGroups: true,
     makeTopics: false,
     sendOnce: "single",
+    shortPolls: true,
     ...options,
     broker,
     clock: systemClock,

@@ -25,17 +25,21 @@ const ACCEPTED: Readonly<Record<TopicType, readonly MessageType[]>> = {
   MIXED: [MessageType.NORMAL, MessageType.FIFO, MessageType.DELAY, MessageType.TRANSACTION],
 };
 
-const PERMISSIONS: Readonly<Record<Perm, Permission>> = { 2: Permission.WRITE, 4: Permission.READ, 6: Permission.READ_WRITE };
+const PERMISSIONS = { 0: Permission.NONE, 2: Permission.WRITE, 4: Permission.READ, 6: Permission.READ_WRITE } as const;
+
+/** Of a queue that is only read any more. */
+const withoutWriting = (perm: Perm): 0 | 4 => (perm === 2 ? 0 : 4);
 
 /**
- * Where a topic is: one queue at this server, whatever the topic has. Clients' queues are hints here: the broker chooses the queue of a
- * message, and a receive visits all. So a consumer needs one poll for a topic, and the Node.js client, which uses queue 0 alone, misses
- * nothing. Errors: TOPIC_NOT_FOUND, ILLEGAL_TOPIC.
+ * Where a topic is: all its queues are at this server. To clients that send or receive, queues are hints: the broker chooses the queue of a
+ * message, and a receive visits all of them. So the Node.js client, which uses queue 0 alone, misses nothing. Errors: TOPIC_NOT_FOUND,
+ * ILLEGAL_TOPIC.
  */
 export async function queryRoute(serving: Serving, request: QueryRouteRequest): Promise<QueryRouteResponse> {
   const name = topicName(request.topic);
   const topic = await withTopic(serving, name, () => serving.broker.getTopic(name));
-  return { status: OK, messageQueues: [queueOf(serving, topic, 0, request.endpoints)] };
+  const queues = Array.from({ length: topic.readQueues }, (_, id) => queueOf(serving, topic, id, request.endpoints));
+  return { status: OK, messageQueues: queues };
 }
 
 export function queueOf({ options }: Serving, topic: Topic, id: number, asked: Endpoints | undefined): MessageQueue {
@@ -44,7 +48,7 @@ export function queueOf({ options }: Serving, topic: Topic, id: number, asked: E
   return {
     topic: resourceOf(topic.name),
     id,
-    permission: PERMISSIONS[topic.perm],
+    permission: PERMISSIONS[id < topic.writeQueues ? topic.perm : withoutWriting(topic.perm)],
     broker: { name: BROKER_NAME, id: 0, endpoints },
     acceptMessageTypes: [...ACCEPTED[topic.type]],
   };

@@ -3,6 +3,7 @@ import { LEASE_SECONDS_MAX, RECEIVE_MESSAGES_MAX, WAIT_SECONDS_MAX } from "../..
 import type { ReceivedMessage } from "../../../core/terms.ts";
 import { Code, type Status } from "../generated/apache/rocketmq/v2/definition.ts";
 import type { ReceiveMessageRequest, ReceiveMessageResponse } from "../generated/apache/rocketmq/v2/service.ts";
+import type { WriteAnswer } from "../handlers.ts";
 import { receivedMessage } from "../message-proto.ts";
 import { groupName, topicOfQueue } from "../names.ts";
 import { RENEWED_LEASE_MS } from "../renewals.ts";
@@ -10,15 +11,11 @@ import type { Call, Serving, WaitingCall } from "../serving.ts";
 import { OK, RefusedCall } from "../status.ts";
 import { filterOf, subscribe } from "../subscriptions.ts";
 import { msOf, timestampOf } from "../times.ts";
+import { waitOf } from "../waits.ts";
 
 /** RocketMQ's shortest invisible time of a receive. */
 const INVISIBLE_MS_MIN = 10_000;
 const WAIT_MS_MAX = WAIT_SECONDS_MAX * 1_000;
-/** Some clients' deadline is the very end of their poll, and an answer takes a while on a busy machine. */
-const ANSWER_AHEAD_MS = 300;
-
-/** Writes the whole answer. Resolves with how many of its parts, from the first on, went out before the client was gone. */
-export type WriteAnswer = (parts: readonly ReceiveMessageResponse[]) => Promise<number>;
 
 /**
  * Takes messages of a topic for a group. The queue is a hint: all queues are visited. Push consumers name no invisible time: their leases
@@ -28,7 +25,7 @@ export async function receiveMessage(
   serving: Serving,
   request: ReceiveMessageRequest,
   call: WaitingCall,
-  write: WriteAnswer,
+  write: WriteAnswer<ReceiveMessageResponse>,
 ): Promise<void> {
   const group = groupName(request.group);
   const topic = topicOfQueue(request.messageQueue);
@@ -53,7 +50,12 @@ function leaseOf({ autoRenew, invisibleDuration }: ReceiveMessageRequest): numbe
   if (autoRenew) return RENEWED_LEASE_MS;
   const leaseMs = invisibleDuration ? msOf(invisibleDuration) : 0;
   if (leaseMs < INVISIBLE_MS_MIN || leaseMs > LEASE_SECONDS_MAX * 1_000)
-    throw new RefusedCall(Code.ILLEGAL_INVISIBLE_TIME, "The invisible time of a receive is 10 seconds to 12 hours.");
+    throw new RefusedCall(
+      Code.ILLEGAL_INVISIBLE_TIME,
+      leaseMs < INVISIBLE_MS_MIN
+        ? "The invisibleTime is too small. It is at least 10 seconds."
+        : "The invisibleTime is too large. It is at most 12 hours.",
+    );
   return leaseMs;
 }
 
@@ -64,31 +66,38 @@ interface Taking {
   readonly request: ReceiveMessageRequest;
 }
 
-async function take(serving: Serving, taking: Taking, call: WaitingCall): Promise<readonly ReceivedMessage[]> {
-  const { request, group, topic, leaseMs } = taking;
-  const max = Math.min(request.batchSize, RECEIVE_MESSAGES_MAX);
-  const waitMs = waitOf(serving, request, call);
-  const poll = call.session.beginPoll(call.signal);
-  try {
-    if (max < 1 || (request.autoRenew && !serving.renewals.hasRoom(call.session))) {
-      await serving.clock.sleep(waitMs, AbortSignal.any([poll.signal, serving.stopping]));
-      return [];
-    }
-    const { attemptId } = request;
-    const wanted = { topics: [topic], max, waitMs, leaseMs, ...(attemptId && { attemptId }) };
-    return await serving.broker.receiveMessages(group, wanted, poll.signal);
-  } catch (error) {
-    // Group or topic may have been made anew since the client declared its subscription.
-    if (BrokerError.is(error)) call.session.undeclare();
-    throw error;
-  } finally {
-    poll.end();
-  }
+function take(serving: Serving, taking: Taking, call: WaitingCall): Promise<readonly ReceivedMessage[]> {
+  const { longPollingTimeout, autoRenew } = taking.request;
+  const { session, deadlineMs } = call;
+  const otherwiseMs = session.pollMs ?? WAIT_MS_MAX;
+  const waitMs = waitOf(longPollingTimeout, { deadlineMs, nowMs: serving.clock.nowMs(), otherwiseMs });
+  if (!autoRenew) return poll(serving, taking, call, waitMs);
+  return serving.pushPolls.run((waitMsMax) => poll(serving, taking, call, Math.min(waitMs, waitMsMax)));
 }
 
-function waitOf({ clock }: Serving, { longPollingTimeout }: ReceiveMessageRequest, { deadlineMs }: WaitingCall): number {
-  const wanted = longPollingTimeout ? msOf(longPollingTimeout) : WAIT_MS_MAX;
-  return Math.max(0, Math.min(wanted, WAIT_MS_MAX, deadlineMs - clock.nowMs() - ANSWER_AHEAD_MS));
+async function poll(
+  serving: Serving,
+  { request, group, topic, leaseMs }: Taking,
+  { session, signal }: WaitingCall,
+  waitMs: number,
+): Promise<readonly ReceivedMessage[]> {
+  const { attemptId, batchSize, autoRenew } = request;
+  const max = Math.min(batchSize, RECEIVE_MESSAGES_MAX);
+  const begun = session.beginPoll(signal);
+  try {
+    if (max < 1 || (autoRenew && !serving.renewals.hasRoom(session))) {
+      await serving.clock.sleep(waitMs, AbortSignal.any([begun.signal, serving.stopping]));
+      return [];
+    }
+    const wanted = { topics: [topic], max, waitMs, leaseMs, ...(attemptId && { attemptId }) };
+    return await serving.broker.receiveMessages(group, wanted, begun.signal);
+  } catch (error) {
+    // Group or topic may have been made anew since the client declared its subscription.
+    if (BrokerError.is(error)) session.undeclare();
+    throw error;
+  } finally {
+    begun.end();
+  }
 }
 
 /** The client is gone: nobody would settle these before their lease ends. */
@@ -105,7 +114,7 @@ async function giveBack(
   );
 }
 
-export const statusPart = (status: Status): ReceiveMessageResponse => ({ content: { $case: "status", value: status } });
+const statusPart = (status: Status): ReceiveMessageResponse => ({ content: { $case: "status", value: status } });
 
 const timePart = ({ clock }: Serving): ReceiveMessageResponse => ({
   content: { $case: "deliveryTimestamp", value: timestampOf(clock.nowMs()) },

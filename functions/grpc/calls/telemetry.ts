@@ -9,6 +9,7 @@ import type { Serving } from "../serving.ts";
 import type { Session } from "../sessions.ts";
 import { OK, RefusedCall } from "../status.ts";
 import { filterOf, subscribe } from "../subscriptions.ts";
+import { msOf } from "../times.ts";
 
 /** Topics and subscriptions in one client's settings. */
 const ENTRIES_MAX = 1_000;
@@ -49,6 +50,7 @@ async function producer(
 async function consumer(serving: Serving, session: Session, settings: Settings, subscription: Subscription): Promise<Settings> {
   const group = groupName(subscription.group);
   session.isPush = settings.clientType === ClientType.PUSH_CONSUMER;
+  session.pollMs = subscription.longPollingTimeout && msOf(subscription.longPollingTimeout);
   let ordersSome = false;
   for (const { topic: resource, expression } of entriesOf(subscription.subscriptions)) {
     const name = topicName(resource);

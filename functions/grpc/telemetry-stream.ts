@@ -1,0 +1,50 @@
+import { answerTelemetry, type TelemetryStream } from "./calls/telemetry.ts";
+import type { TelemetryCommand } from "./generated/apache/rocketmq/v2/service.ts";
+import type { Handlers } from "./handlers.ts";
+import type { Serving } from "./serving.ts";
+import type { Session } from "./sessions.ts";
+
+/** The stream by which a client says what it wants, and is told what the server wants. */
+export function serveTelemetry(serving: Serving, handlers: Handlers, call: TelemetryStream): void {
+  let session: Session;
+  try {
+    session = handlers.admitted(call);
+  } catch (error) {
+    call.write({ status: handlers.failed(error), command: undefined });
+    call.end();
+    return;
+  }
+  const stream = {
+    write: (command: TelemetryCommand) => void (call.writable && call.write(command)),
+    end: () => void call.end(),
+  };
+  session.stream = stream;
+  session.terminated = false;
+  const left = () => {
+    // The client may have opened another meanwhile.
+    if (session.stream !== stream) return;
+    session.stream = undefined;
+    session.streamEndedAtMs = serving.clock.nowMs();
+    serving.checks.remove(session);
+  };
+  // One after the other, so that the last settings are what counts.
+  let answered: Promise<void> = Promise.resolve();
+  call.on("data", (command: TelemetryCommand) => {
+    session.lastSeenMs = serving.clock.nowMs();
+    answered = answered.then(async () => {
+      try {
+        const answer = await answerTelemetry(serving, session, command);
+        if (answer) stream.write(answer);
+      } catch (error) {
+        stream.write({ status: handlers.failed(error), command: undefined });
+      }
+    });
+  });
+  call.on("end", () => {
+    left();
+    void answered.then(() => call.end());
+  });
+  call.on("cancelled", left);
+  call.on("error", left);
+  call.on("close", left);
+}
