@@ -12,7 +12,7 @@ const SECRET = "s".repeat(32);
 let server: GrpcTestServer;
 
 beforeAll(async () => {
-  const credentials = { accessKey: "apogee", secrets: [SECRET] };
+  const credentials = { accessKey: "apogee", secrets: [SECRET], anyTimeZone: false };
   server = await startGrpcTestServer(await openAwsTestStores(), { credentials, makeGroups: false });
 }, 30_000);
 

@@ -11,7 +11,9 @@ let server: GrpcTestServer;
 const clients: RawClient[] = [];
 
 beforeAll(async () => {
-  server = await startGrpcTestServer(undefined, { credentials: { accessKey: "key", secrets: [NEXT_SECRET, SECRET] } });
+  server = await startGrpcTestServer(undefined, {
+    credentials: { accessKey: "key", secrets: [NEXT_SECRET, SECRET], anyTimeZone: false },
+  });
 });
 
 afterAll(async () => {

@@ -98,13 +98,8 @@ export function clientTests(grpc: Surroundings): void {
 
     it("that is not served is UNIMPLEMENTED", async () => {
       const client = grpc.client();
-      const messageQueue = undefined;
       const unserved = [
-        client.call("updateOffset", { group: resource("g"), messageQueue, offset: 0 }),
-        client.call("getOffset", { group: resource("g"), messageQueue }),
-        client.call("queryOffset", { messageQueue, queryOffsetPolicy: 0 }),
         client.call("syncLiteSubscription", { action: 0, topic: resource("t"), group: resource("g"), liteTopicSet: [] }),
-        client.sendBytes("/apache.rocketmq.v2.MessagingService/PullMessage", Buffer.alloc(0)),
         client.sendBytes("/apache.rocketmq.v2.MessagingService/Nothing", Buffer.alloc(0)),
         client.sendBytes("/other.Service/QueryRoute", Buffer.alloc(0)),
       ];

@@ -135,9 +135,9 @@ export function receiveTests(grpc: Surroundings): void {
     it("answers before the deadline of a poll that would be longer", async () => {
       const [topic, group] = await Promise.all([grpc.topic(), grpc.group()]);
       const startedAtMs = Date.now();
-      const { code } = await receive(grpc.client(), group, topic, { waitMs: 20_000, deadlineMs: 3_000 });
+      const { code } = await receive(grpc.client(), group, topic, { waitMs: 20_000, deadlineMs: 12_000 });
       expect(code).toBe(40_401);
-      expect(Date.now() - startedAtMs).toBeGreaterThan(1_000);
+      expect(Date.now() - startedAtMs).toBeGreaterThan(10_000);
     });
 
     it("answers an attempt that is repeated with the same messages", async () => {

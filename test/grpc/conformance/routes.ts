@@ -13,19 +13,24 @@ const route = (client: RawClient, topic: string, resourceNamespace = "") =>
 
 export function routeTests(grpc: Surroundings): void {
   describe("QueryRoute", () => {
-    it("answers one queue, with the id and the broker that clients need, at the address that they came by", async () => {
+    it("answers every queue, with the id and the broker that clients need, at the address that they came by", async () => {
       const topic = await grpc.topic({ queues: 3 });
       const { status, messageQueues } = await route(grpc.client(), topic);
       expect(status?.code).toBe(20_000);
-      expect(messageQueues).toEqual([
-        {
-          topic: resource(topic),
-          id: 0,
-          permission: 4,
-          broker: { name: expect.stringMatching(/./), id: 0, endpoints: ENDPOINTS },
-          acceptMessageTypes: [NORMAL],
-        },
-      ]);
+      const queue = (id: number) => ({
+        topic: resource(topic),
+        id,
+        permission: 4,
+        broker: { name: expect.stringMatching(/./), id: 0, endpoints: ENDPOINTS },
+        acceptMessageTypes: [NORMAL],
+      });
+      // Some clients use queue 0 alone.
+      expect(messageQueues).toEqual([queue(0), queue(1), queue(2)]);
+    });
+
+    it("says which queues are read only, since the topic has fewer to write to", async () => {
+      const [client, topic] = [grpc.client(), await grpc.topic({ writeQueues: 1, readQueues: 2 })];
+      expect((await route(client, topic)).messageQueues.map(({ permission }) => permission)).toEqual([4, 2]);
     });
 
     it.each([

@@ -12,11 +12,11 @@ const later = () => timestampOf(Date.now() + 60_000);
 const REFUSED: readonly (readonly [string, number, MessageText])[] = [
   ["an empty tag", 40_004, { tag: "" }],
   ["a tag with a bar", 40_004, { tag: "a|b" }],
-  ["a tag of 256 characters", 40_004, { tag: "t".repeat(256) }],
+  ["a tag of more than 16 KiB", 40_004, { tag: "t".repeat(16 * 1_024 + 1) }],
   ["a tag with a control character", 40_004, { tag: "a\u0001" }],
   ["an empty key", 40_005, { keys: [""] }],
   ["a key with white space", 40_005, { keys: ["good", "a b"] }],
-  ["a key of 256 characters", 40_005, { keys: ["k".repeat(256)] }],
+  ["a key of more than 16 KiB", 40_005, { keys: ["k".repeat(16 * 1_024 + 1)] }],
   ["129 keys", 40_005, { keys: Array.from({ length: 129 }, (_, at) => `k${at}`) }],
   ["a reserved property", 40_007, { properties: { KEYS: "x" } }],
   ["a property of the system", 40_007, { properties: { __SHARDINGKEY: "x" } }],
