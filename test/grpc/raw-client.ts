@@ -136,6 +136,13 @@ export class RawClient {
     return new RawTelemetry(this.#grpc.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, this.#metadata(), {}));
   }
 
+  /** Resolves once the server takes connections. */
+  connected(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#grpc.waitForReady(Date.now() + DEADLINE_MS, (error) => (error ? reject(error) : resolve()));
+    });
+  }
+
   close(): void {
     this.#grpc.close();
   }

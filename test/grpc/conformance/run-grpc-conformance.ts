@@ -1,6 +1,7 @@
 import { afterAll, describe } from "vitest";
 import { ackTests } from "./acks.ts";
 import { clientTests } from "./clients.ts";
+import { leaseTests } from "./leases.ts";
 import { receiveTests } from "./receives.ts";
 import { routeTests } from "./routes.ts";
 import { sendLimitTests } from "./send-limits.ts";
@@ -24,6 +25,7 @@ export function runGrpcConformance(target: GrpcTarget): void {
     sendLimitTests(grpc);
     receiveTests(grpc);
     ackTests(grpc);
+    leaseTests(grpc);
     transactionTests(grpc);
     clientTests(grpc);
   });
