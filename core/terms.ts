@@ -22,6 +22,7 @@
  * - destination: where messages of one call are stored together: a queue, a timer, a transaction, a dead-letter topic.
  * - identity: what a send is known by, so that a repeat stores nothing: a **dedup key**, or a producer's **sequence**.
  * - place: where a write put its messages, known before it is made.
+ * - origin: how a message came here.
  * - boundary: which message a search by store time finds where none was stored just then.
  * - retention: how long the messages of a topic are kept. What was stored before the **horizon** has expired. A **raise** bounds the life
  *   of what was stored before it.
@@ -84,6 +85,8 @@
  * - departure: something deleted, whose leftovers maintenance removes.
  * - known request: what an Idempotency-Key was used for, and the answer, if it is kept.
  */
+
+import type { Origin } from "./message/origin.ts";
 
 export const TOPIC_TYPES = ["NORMAL", "FIFO", "DELAY", "TRANSACTION", "PRIORITY", "MIXED"] as const;
 export type TopicType = (typeof TOPIC_TYPES)[number];
@@ -240,6 +243,8 @@ export interface MessageInput {
   /** When it is due. At most one of this and `delayMs`; neither, or not in the future: at once. */
   readonly deliverAtMs?: number | undefined;
   readonly delayMs?: number | undefined;
+  /** Its consumers want to know when it was due, which is some bytes more. */
+  readonly keepsDeliverAt?: boolean | undefined;
   readonly once?: SendIdentity | undefined;
 }
 
@@ -248,16 +253,6 @@ export type SendIdentity =
   | { readonly kind: "key"; readonly key: string; readonly windowMs: number }
   /** As an idempotent producer of Kafka: each sequence follows the one before. */
   | { readonly kind: "sequence"; readonly producerId: string; readonly sequence: number };
-
-/** How a message came here. */
-export interface Origin {
-  readonly bornHost?: string | undefined;
-  readonly traceContext?: string | undefined;
-  /** When its producer wanted it to be delivered. */
-  readonly deliverAtMs?: number | undefined;
-  /** Of a message that a transaction delivered. */
-  readonly transactionId?: string | undefined;
-}
 
 export interface StoredMessage extends Origin {
   readonly messageId: string;

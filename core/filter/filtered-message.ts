@@ -1,4 +1,4 @@
-import { ORIGIN_PROPERTIES } from "../message/system-properties.ts";
+import { ORIGIN_PROPERTIES } from "../message/origin.ts";
 import type { StoredMessage } from "../terms.ts";
 
 /** The parts of a message that a filter may read. A view of encoded records can provide them without decoding the rest. */

@@ -1,7 +1,7 @@
 import type { ByteReader } from "../bytes/byte-reader.ts";
 import { ByteWriter, varintBytes } from "../bytes/byte-writer.ts";
-import type { Origin, StoredMessage } from "../terms.ts";
-import { ORIGIN_PROPERTIES } from "./system-properties.ts";
+import type { StoredMessage } from "../terms.ts";
+import { ORIGIN_PROPERTIES, type Origin } from "./origin.ts";
 
 /**
  * One message inside a frame.

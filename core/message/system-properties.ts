@@ -1,3 +1,5 @@
+import { ORIGIN_PROPERTIES } from "./origin.ts";
+
 /** The properties of a message in a dead-letter topic about its death; `DLQ_ORIGIN_*` are RocketMQ's names. */
 export const DEAD_LETTER_PROPERTIES = {
   originTopic: "DLQ_ORIGIN_TOPIC",
@@ -7,14 +9,6 @@ export const DEAD_LETTER_PROPERTIES = {
   attempts: "DLQ_ATTEMPTS",
   reason: "DLQ_REASON",
   deadAt: "DLQ_DEAD_AT",
-} as const;
-
-/** How a message came here, under RocketMQ's names. This is stored as properties, and shown apart from those of the producer. */
-export const ORIGIN_PROPERTIES = {
-  bornHost: "__BORNHOST",
-  traceContext: "TRACE_CONTEXT",
-  deliverAtMs: "TIMER_DELIVER_MS",
-  transactionId: "__transactionId__",
 } as const;
 
 /** Names a producer may not use. Source: RocketMQ MessageConst.STRING_HASH_SET, and the ones above. */

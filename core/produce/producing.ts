@@ -29,7 +29,7 @@ export const recordOf = (message: MessageInput, nowMs: number): MessageRecord =>
   priority: message.priority,
   bornHost: message.bornHost,
   traceContext: message.traceContext,
-  deliverAtMs: message.deliverAtMs ?? (message.delayMs === undefined ? undefined : nowMs + message.delayMs),
+  deliverAtMs: message.keepsDeliverAt ? message.deliverAtMs : undefined,
   body: message.body,
 });
 

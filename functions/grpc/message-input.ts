@@ -32,6 +32,7 @@ export function messageInputOf(message: Message, body: Uint8Array, { sendOnce }:
     traceContext: system.traceContext || undefined,
     bornAtMs: system.bornTimestamp && bornAtOf(system.bornTimestamp),
     deliverAtMs: system.deliveryTimestamp && msOf(system.deliveryTimestamp),
+    keepsDeliverAt: true,
     once: sendOnce ? { kind: "key", key: ONCE_PREFIX + messageId, windowMs: ONCE_WINDOW_MS } : undefined,
   };
 }
