@@ -32,7 +32,10 @@ export async function receiveMessage(
   const leaseMs = leaseOf(request);
   await subscribe(serving, call.session, { group, topic, filter: filterOf(request.filterExpression) });
   const messages = await take(serving, { group, topic, leaseMs, request }, call);
-  if (messages.length === 0) {
+  const terminated = messages.length > 0 && call.session.terminated;
+  // They were taken while the client ended, and it settles nothing any more.
+  if (terminated) await giveBack(serving, call, group, messages);
+  if (messages.length === 0 || terminated) {
     await write([statusPart({ code: Code.MESSAGE_NOT_FOUND, message: "There is no message." }), timePart(serving)]);
     return;
   }
