@@ -15,7 +15,7 @@ export interface ClientsServer extends ServerProcess {
 export async function runServer(folder: string, name: string): Promise<ClientsServer> {
   const [port, grpcPort] = [await freePort(), await freePort()];
   const start = async (): Promise<ClientsServer> => {
-    const environment = { LOG_LEVEL: "warn", API_KEY: SECRET_KEY, GRPC_PORT: String(grpcPort) };
+    const environment = { LOG_LEVEL: "warn", API_KEY: SECRET_KEY, GRPC_PORT: String(grpcPort), GRPC_ANY_TIME_ZONE: "true" };
     const options = { port, dataDir: join(folder, `${name}-data`), logFile: join(folder, `${name}.log`), environment };
     return { ...(await startServer(options)), endpoints: `127.0.0.1:${grpcPort}`, restart: start };
   };
