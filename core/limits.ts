@@ -230,6 +230,8 @@ export const RESET_ROUNDS_MAX = 16;
 
 // Filters
 export const FILTER_EXPRESSION_BYTES_MAX = 2 * KIB;
+/** The longest tag can be named. */
+export const TAG_EXPRESSION_BYTES_MAX = PROPERTIES_BYTES_MAX;
 /** Parentheses and NOT inside each other. */
 export const FILTER_DEPTH_MAX = 32;
 /** Values and parentheses. */

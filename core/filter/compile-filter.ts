@@ -1,5 +1,5 @@
 import { BrokerError } from "../errors.ts";
-import { FILTER_EXPRESSION_BYTES_MAX } from "../limits.ts";
+import { FILTER_EXPRESSION_BYTES_MAX, TAG_EXPRESSION_BYTES_MAX } from "../limits.ts";
 import type { Filter } from "../terms.ts";
 import type { FilteredMessage } from "./filtered-message.ts";
 import { compileSql } from "./sql-condition.ts";
@@ -16,16 +16,13 @@ const EVERYTHING: MessageFilter = { everything: true, matches: () => true };
 const encoder = new TextEncoder();
 
 /**
- * Turns a subscription's filter into a test of messages. Pure, so the result may be kept for as long as the filter is the same. Limit:
- * FILTER_EXPRESSION_BYTES_MAX. Errors: ILLEGAL_FILTER_EXPRESSION, with line and column.
+ * Turns a subscription's filter into a test of messages. Pure, so the result may be kept for as long as the filter is the same. Limits:
+ * TAG_EXPRESSION_BYTES_MAX, FILTER_EXPRESSION_BYTES_MAX. Errors: ILLEGAL_FILTER_EXPRESSION, with line and column.
  */
 export function compileFilter({ type, expression }: Filter): MessageFilter {
-  if (utf8Bytes(expression) > FILTER_EXPRESSION_BYTES_MAX) {
-    throw new BrokerError(
-      "ILLEGAL_FILTER_EXPRESSION",
-      `The expression is longer than ${FILTER_EXPRESSION_BYTES_MAX} bytes of UTF-8.`,
-    );
-  }
+  const bytesMax = type === "TAG" ? TAG_EXPRESSION_BYTES_MAX : FILTER_EXPRESSION_BYTES_MAX;
+  if (utf8Bytes(expression, bytesMax) > bytesMax)
+    throw new BrokerError("ILLEGAL_FILTER_EXPRESSION", `The expression is longer than ${bytesMax} bytes of UTF-8.`);
   return type === "TAG" ? tagFilter(expression) : sqlFilter(expression);
 }
 
@@ -45,5 +42,5 @@ function sqlFilter(expression: string): MessageFilter {
 }
 
 /** A text with more characters than the limit also has more bytes, and need not be encoded. */
-const utf8Bytes = (text: string): number =>
-  text.length > FILTER_EXPRESSION_BYTES_MAX ? text.length : encoder.encode(text).length;
+const utf8Bytes = (text: string, bytesMax: number): number =>
+  text.length > bytesMax ? text.length : encoder.encode(text).length;

@@ -69,4 +69,4 @@ const RESERVED = new Set<string>([
 ]);
 
 export const isReservedProperty = (name: string): boolean =>
-  RESERVED.has(name) || name.startsWith("__") || name.startsWith("_SYS_") || name.startsWith("%");
+  RESERVED.has(name) || name.startsWith("__") || name.startsWith("_SYS_");

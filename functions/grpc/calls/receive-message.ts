@@ -13,7 +13,7 @@ import { filterOf, subscribe } from "../subscriptions.ts";
 import { msOf, timestampOf } from "../times.ts";
 import { waitOf } from "../waits.ts";
 
-/** RocketMQ's shortest invisible time of a receive. */
+/** RocketMQ's shortest invisible time of a receive. The texts below begin with RocketMQ's words, which programs look for. */
 const INVISIBLE_MS_MIN = 10_000;
 const WAIT_MS_MAX = WAIT_SECONDS_MAX * 1_000;
 
@@ -56,8 +56,8 @@ function leaseOf({ autoRenew, invisibleDuration }: ReceiveMessageRequest): numbe
     throw new RefusedCall(
       Code.ILLEGAL_INVISIBLE_TIME,
       leaseMs < INVISIBLE_MS_MIN
-        ? "The invisibleTime is too small. It is at least 10 seconds."
-        : "The invisibleTime is too large. It is at most 12 hours.",
+        ? "the invisibleTime is too small: it is at least 10 seconds"
+        : "the invisibleTime is too large: it is at most 12 hours",
     );
   return leaseMs;
 }

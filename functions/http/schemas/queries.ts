@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { FILTER_EXPRESSION_BYTES_MAX, KEY_CHARS_MAX, MAX_ATTEMPTS_MAX } from "../../../core/limits.ts";
+import { KEY_CHARS_MAX, MAX_ATTEMPTS_MAX, TAG_EXPRESSION_BYTES_MAX } from "../../../core/limits.ts";
 import { MESSAGE_STATES } from "../../../core/query/message-state.ts";
 import { GROUP_STATES_MAX, QUERY_LIMIT_DEFAULT, QUERY_LIMIT_MAX } from "../../../core/query/query-limits.ts";
 import { storedExample, storedFields, storedMessage, unreadableEntry } from "./messages.ts";
@@ -17,7 +17,7 @@ import {
 } from "./shared.ts";
 
 const expression = (description: string) =>
-  z.string().min(1, "Must not be empty.").meta({ maxLength: FILTER_EXPRESSION_BYTES_MAX, description });
+  z.string().min(1, "Must not be empty.").meta({ maxLength: TAG_EXPRESSION_BYTES_MAX, description });
 
 export const messageQuery = z
   .strictObject({

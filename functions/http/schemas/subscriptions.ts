@@ -1,11 +1,11 @@
 import { z } from "zod";
-import { FILTER_EXPRESSION_BYTES_MAX } from "../../../core/limits.ts";
+import { TAG_EXPRESSION_BYTES_MAX } from "../../../core/limits.ts";
 import { count, dryRunDone, instant, time } from "./shared.ts";
 
 export const filter = z
   .strictObject({
     type: z.enum(["TAG", "SQL92"], "Must be TAG or SQL92.").meta({ id: "FilterType" }),
-    expression: z.string("Must be a string.").meta({ minLength: 1, maxLength: FILTER_EXPRESSION_BYTES_MAX }),
+    expression: z.string("Must be a string.").meta({ minLength: 1, maxLength: TAG_EXPRESSION_BYTES_MAX }),
   })
   .meta({ id: "Filter", description: 'Which messages the group gets: tags such as "A || B", or "*" for all.' });
 
