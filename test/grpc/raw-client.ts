@@ -53,7 +53,7 @@ export interface Received {
   readonly deliveredAtMs: number | undefined;
 }
 
-const DEADLINE_MS = 15_000;
+const DEADLINE_MS = 30_000;
 
 /** A client of the protocol that does nothing on its own: each call is written out by a test. */
 export class RawClient {

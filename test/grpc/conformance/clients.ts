@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { status as grpcStatus } from "@grpc/grpc-js";
 import { describe, expect, it } from "vitest";
+import { ClientType } from "../../../functions/grpc/generated/apache/rocketmq/v2/definition.ts";
 import { MessagingServiceService } from "../../../functions/grpc/generated/apache/rocketmq/v2/service.ts";
 import { eventually } from "../../support/http/http-fixtures.ts";
 import { attemptOf, bodiesOf, consumerSettings, receive, receiveCount, resource, send, tagFilter } from "../requests.ts";
@@ -44,6 +45,19 @@ export function clientTests(grpc: Surroundings): void {
       expect((await client.call("notifyClientTermination", terminate)).status?.code).toBe(20_000);
       expect((await receive(grpc.client(), group, topic, { waitMs: 300 })).code).toBe(40_401);
       await grpc.ack(client, group, topic, [message]);
+    });
+
+    it("renews nothing for a simple consumer, however long its stream lives", async () => {
+      const [client, topic, group] = [grpc.client(), await grpc.topic(), await grpc.group()];
+      const stream = client.telemetry();
+      await stream.settings(consumerSettings(group, { [topic]: tagFilter("*") }, ClientType.SIMPLE_CONSUMER));
+      await send(client, topic, { body: "slow" });
+      const startedAtMs = Date.now();
+      await receiveCount(client, group, topic, 1, { invisibleMs: 10_000 });
+      const [again] = await receiveCount(client, group, topic, 1, { waitMs: 19_000 });
+      expect(attemptOf(again!)).toBe(2);
+      expect(Date.now() - startedAtMs).toBeGreaterThanOrEqual(10_000);
+      stream.end();
     });
 
     it("lets a client come again under its id", async () => {

@@ -102,7 +102,7 @@ export function sendTests(grpc: Surroundings): void {
       const [topic, client] = [await grpc.topic(), grpc.client()];
       const packed = async (body: Buffer) => (await send(client, topic, { body, bodyEncoding: Encoding.GZIP })).status?.code;
       expect(await packed(gzipSync(Buffer.alloc(BODY_MAX + 1)))).toBe(41_301);
-      expect(await packed(gzipSync(Buffer.alloc(64 * BODY_MAX)))).toBe(41_301);
+      expect(await packed(gzipSync(Buffer.alloc(8 * BODY_MAX)))).toBe(41_301);
       expect(await packed(gzipSync(Buffer.alloc(0)))).toBe(41_302);
       expect(await packed(Buffer.from("no gzip"))).toBe(40_016);
       expect(await packed(gzipSync("cut off").subarray(0, 12))).toBe(40_016);

@@ -1,0 +1,43 @@
+import { Client, credentials } from "@grpc/grpc-js";
+import { expect, it } from "vitest";
+import { type HealthCheckResponse, HealthService } from "../../functions/grpc/generated/grpc/health/v1/health.ts";
+import { startGrpcTestServer } from "./grpc-test-server.ts";
+import { RawClient } from "./raw-client.ts";
+import { bodiesOf, producerSettings, receive, receiveCount, send } from "./requests.ts";
+
+it("a server that stops ends polls and streams, tells those that watch it, and has lost nothing", async () => {
+  const server = await startGrpcTestServer();
+  const client = new RawClient(server.address);
+  for (const topic of ["busy", "idle"]) await server.broker.putTopic(topic, {});
+  const sent = await send(client, "busy", { body: "kept" });
+  expect(sent.status?.code).toBe(20_000);
+  expect(bodiesOf(await receiveCount(client, "group", "busy", 1))).toEqual(["kept"]);
+  const stream = client.telemetry();
+  expect((await stream.settings(producerSettings("busy"))).status?.code).toBe(20_000);
+  const watching = new Client(server.address, credentials.createInsecure());
+  const { path, requestSerialize, responseDeserialize } = HealthService.watch;
+  const watch = watching.makeServerStreamRequest(path, requestSerialize, responseDeserialize, { service: "" });
+  const statuses: number[] = [];
+  const watched = new Promise<void>((resolve) => {
+    watch.on("data", ({ status }: HealthCheckResponse) => statuses.push(status));
+    watch.on("end", resolve);
+    watch.on("error", () => resolve());
+  });
+  const poll = receive(client, "group", "idle", { waitMs: 19_000 });
+  // The subscription is there once the poll waits.
+  while ((await server.broker.getGroup("group")).subscriptions.length < 2)
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  const startedAtMs = Date.now();
+  const stopped = server.stop();
+  expect((await poll).code).toBe(40_401);
+  expect(await stream.next()).toBeUndefined();
+  await watched;
+  // SERVING, and then NOT_SERVING.
+  expect(statuses).toEqual([1, 2]);
+  await stopped;
+  expect(Date.now() - startedAtMs).toBeLessThan(3_000);
+  expect(server.failures).toEqual([]);
+  await expect(client.call("heartbeat", { clientType: 1 }, { deadlineMs: 1_000 })).rejects.toBeDefined();
+  client.close();
+  watching.close();
+}, 20_000);
