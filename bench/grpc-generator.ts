@@ -13,7 +13,8 @@ import { GrpcClient, resource } from "./grpc-client.ts";
 import type { GrpcConsumeJob, GrpcIdleJob, GrpcJob, GrpcResult, GrpcSendJob } from "./grpc-job.ts";
 
 const WARMUP_SECONDS = 2;
-const EMPTY_POLLS_MAX = 50;
+/** Empty polls in a row, after which a receiver takes the topic for empty. */
+const EMPTY_POLLS_MAX = 2;
 /** Linux counts processor time in hundredths of a second. */
 const TICKS_PER_SECOND = 100;
 
@@ -92,7 +93,7 @@ async function consume(job: GrpcConsumeJob): Promise<GrpcResult> {
         const { messageId = "", receiptHandle = "" } = content.value.systemProperties ?? {};
         return [{ messageId, receiptHandle }];
       });
-      if (entries.length === 0) empty++;
+      empty = entries.length === 0 ? empty + 1 : 0;
       for (const { messageId } of entries) {
         if (seen.has(messageId)) countError("messages delivered more than once");
         seen.add(messageId);

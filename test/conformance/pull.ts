@@ -291,7 +291,12 @@ export function pullTests(api: Api): void {
           expect(answer.json).toMatchObject({ line, column });
         }
       }
-      expectProblem(await pull(topic, matching("offset=0", "TAG", "A".repeat(2_049))), 400, "ILLEGAL_FILTER_EXPRESSION", "2048");
+      expectProblem(
+        await pull(topic, matching("offset=0", "SQL92", "A".repeat(2_049))),
+        400,
+        "ILLEGAL_FILTER_EXPRESSION",
+        "2048",
+      );
       expectProblem(await pull(topic, "offset=0&filterType=TAG&expression="), 400, "ILLEGAL_FILTER_EXPRESSION");
     });
 

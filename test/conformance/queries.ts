@@ -123,7 +123,7 @@ export function queryTests(api: Api): void {
 
     it("refuse parameters that are none, contradict each other or pass a limit", async () => {
       const topic = await createTopic(api, { queues: 1 });
-      const wrong = ["limit=0", "limit=65", "limit=x", "key=", `key=${"k".repeat(256)}`, "tag=a&filter=TRUE", "colour=red"];
+      const wrong = ["limit=0", "limit=65", "limit=x", "key=", "tag=a&filter=TRUE", "colour=red"];
       wrong.push("from=yesterday", "to=1", "from=2026-01-02T00:00:00Z&to=2026-01-01T23:59:59Z", "prefix=a", "key=a&key=b");
       wrong.push("tag=", "filter=", "from=2026-02-30T00:00:00Z");
       for (const one of wrong) expectProblem(await api.get(`/v1/topics/${topic}/messages?${one}`), 400, "BAD_REQUEST");

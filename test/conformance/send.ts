@@ -176,7 +176,7 @@ export function sendTests(api: Api): void {
         [{ body: "abcde", bodyEncoding: "base64" }, "/body"],
         [{ body: "abc==", bodyEncoding: "base64" }, "/body"],
         [{ body: "ab\nc", bodyEncoding: "base64" }, "/body"],
-        [{ body: "x", tag: "t".repeat(256) }, "/tag"],
+        [{ body: "x", tag: "t".repeat(16 * 1_024 + 1) }, "/tag"],
         [{ body: "x", tag: 1 }, "/tag"],
         [{ body: "x", keys: "k" }, "/keys"],
         [{ body: "x", keys: Array.from({ length: 129 }, () => "k") }, "/keys"],

@@ -52,12 +52,21 @@ function counting(inner: ItemStore) {
 }
 
 describe("a subscription that a client declares", () => {
-  it("is made with its group, and reads what comes from then on", async () => {
+  it("reads what comes from then on where messages have expired", async () => {
+    await send("a", "a");
+    await table.clock.sleep(73 * 3_600_000);
+    await send("a");
+    await declare();
+    await send("a");
+    expect(await receivedTexts(broker, "billing")).toEqual(["a"]);
+  });
+
+  it("is made with its group, and reads from the start where nothing was lost", async () => {
     await send("a");
     expect(await declare()).toMatchObject({ created: true, replaced: undefined, subscription: { filter: A } });
     expect((await broker.getGroup("billing")).group).toMatchObject({ ordered: true, maxAttempts: 3 });
     await send("a", "b");
-    expect(await receivedTexts(broker, "billing")).toEqual(["a"]);
+    expect(await receivedTexts(broker, "billing")).toEqual(["a", "a"]);
   });
 
   it("leaves a group that is there as it is", async () => {

@@ -37,6 +37,16 @@ describe("settings of the server", () => {
       timerShards: 4,
       webhookAllowPrivate: [],
       webhookAllowHttp: false,
+      grpc: false,
+      grpcPort: undefined,
+      grpcEndpoint: undefined,
+      grpcAccessKey: "apogee",
+      grpcAnyTimeZone: false,
+      grpcTlsCert: undefined,
+      grpcTlsKey: undefined,
+      grpcMakeGroups: "auto",
+      grpcMakeTopics: false,
+      grpcSendOnce: "auto",
     });
   });
 

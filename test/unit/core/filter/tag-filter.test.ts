@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { compileFilter } from "../../../../core/filter/compile-filter.ts";
-import { FILTER_EXPRESSION_BYTES_MAX } from "../../../../core/limits.ts";
+import { TAG_EXPRESSION_BYTES_MAX } from "../../../../core/limits.ts";
 import { refusalOf } from "./filter-support.ts";
 
 const tagFilter = (expression: string) => compileFilter({ type: "TAG", expression });
@@ -46,9 +46,9 @@ it.each([
 });
 
 it("measures the expression in bytes", () => {
-  const atLimit = "x".repeat(FILTER_EXPRESSION_BYTES_MAX);
+  const atLimit = "x".repeat(TAG_EXPRESSION_BYTES_MAX);
   expect(matches(atLimit, atLimit)).toBe(true);
-  for (const tooLong of [`${atLimit}x`, "é".repeat(FILTER_EXPRESSION_BYTES_MAX / 2 + 1), "x".repeat(10_000_000)]) {
-    expect(refusal(tooLong)).toContain("longer than 2048 bytes");
+  for (const tooLong of [`${atLimit}x`, "é".repeat(TAG_EXPRESSION_BYTES_MAX / 2 + 1), "x".repeat(10_000_000)]) {
+    expect(refusal(tooLong)).toContain("longer than 16384 bytes");
   }
 });
