@@ -7,7 +7,7 @@ import {
   Metadata,
   makeGenericClientConstructor,
 } from "@grpc/grpc-js";
-import { ClientType, type Resource } from "../functions/grpc/generated/apache/rocketmq/v2/definition.ts";
+import type { ClientType, Resource } from "../functions/grpc/generated/apache/rocketmq/v2/definition.ts";
 import {
   MessagingServiceService,
   type ReceiveMessageRequest,
@@ -77,8 +77,8 @@ export class GrpcClient {
     return parts;
   }
 
-  /** Opens the stream that a push consumer keeps open, and waits for the answer to its settings. */
-  telemetry(group: string, topic: string): Promise<TelemetryCommand> {
+  /** Opens the stream that a consumer keeps open, and waits for the answer to its settings. */
+  telemetry(clientType: ClientType, group: string, topic: string): Promise<TelemetryCommand> {
     const { path, requestSerialize, responseDeserialize } = MessagingServiceService.telemetry;
     const stream = this.#client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, this.#metadata);
     const subscription = {
@@ -86,7 +86,7 @@ export class GrpcClient {
       subscriptions: [{ topic: resource(topic), expression: { type: 1 as const, expression: "*" } }],
     };
     const settings = {
-      clientType: ClientType.PUSH_CONSUMER,
+      clientType,
       pubSub: { $case: "subscription" as const, value: subscription },
       userAgent: undefined,
       metric: undefined,

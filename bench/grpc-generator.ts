@@ -85,6 +85,7 @@ async function consume(job: GrpcConsumeJob): Promise<GrpcResult> {
   const startedAt = performance.now();
   const receiver = async (): Promise<void> => {
     const client = new GrpcClient(job.address);
+    await client.telemetry(ClientType.SIMPLE_CONSUMER, job.group, job.topic);
     for (let empty = 0; seen.size < job.messages && empty < EMPTY_POLLS_MAX; ) {
       const begun = performance.now();
       const parts = await client.receive(receiveRequest(job, { push: false }));
@@ -125,7 +126,7 @@ async function idle(job: GrpcIdleJob): Promise<GrpcResult> {
   };
   const clients = Array.from({ length: job.clients }, () => new GrpcClient(job.address));
   const endpoints = { scheme: 1 as const, addresses: [{ host: "127.0.0.1", port: Number(job.address.split(":").at(-1)) }] };
-  for (const client of clients) await client.telemetry(job.group, job.topic);
+  for (const client of clients) await client.telemetry(ClientType.PUSH_CONSUMER, job.group, job.topic);
   for (const client of clients) {
     const group = resource(job.group);
     const topic = resource(job.topic);

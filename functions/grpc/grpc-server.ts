@@ -11,6 +11,7 @@ import { HealthService } from "./generated/grpc/health/v1/health.ts";
 import { healthService } from "./health.ts";
 import { injectorOf } from "./long-deadlines.ts";
 import { PushPolls } from "./push-polls.ts";
+import { RecentSends } from "./recent-sends.ts";
 import { Renewals } from "./renewals.ts";
 import { messagingService } from "./service.ts";
 import type { GrpcOptions } from "./serving.ts";
@@ -56,7 +57,8 @@ export async function serveGrpc(options: GrpcServerOptions): Promise<GrpcServer>
   const checks = new TransactionChecks(broker, clock, onFailure);
   const sessions = new Sessions(clock, (session) => renewals.forget(session));
   const pushPolls = new PushPolls(options.shortPolls);
-  const serving = { broker, clock, log, memory, options, sessions, renewals, checks, pushPolls, stopping: stopping.signal };
+  const parts = { sessions, renewals, checks, pushPolls, recentSends: new RecentSends() };
+  const serving = { broker, clock, log, memory, options, ...parts, stopping: stopping.signal };
 
   const server = new Server({
     "grpc.max_receive_message_length": RECEIVED_BYTES_MAX,

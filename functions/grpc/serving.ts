@@ -3,6 +3,7 @@ import type { Clock } from "../../core/ports/clock.ts";
 import type { RequestMemory } from "../http/bounds/request-memory.ts";
 import type { Log } from "../runtime/log.ts";
 import type { PushPolls } from "./push-polls.ts";
+import type { RecentSends } from "./recent-sends.ts";
 import type { Renewals } from "./renewals.ts";
 import type { Session, Sessions } from "./sessions.ts";
 import type { Credentials } from "./signature.ts";
@@ -16,8 +17,8 @@ export interface GrpcOptions {
   readonly endpoint: { readonly host: string; readonly port: number } | undefined;
   readonly makeGroups: boolean;
   readonly makeTopics: boolean;
-  /** Where a message with the id of another is the same one: in every call, or in calls with one message, which is what clients repeat. */
-  readonly sendOnce: "always" | "single" | "never";
+  /** How a message with the id of another is known: by an item of its own, or in this process's memory for a while. */
+  readonly sendOnce: "stored" | "remembered" | "never";
   /** A poll costs next to nothing. */
   readonly shortPolls: boolean;
 }
@@ -33,6 +34,7 @@ export interface Serving {
   readonly renewals: Renewals;
   readonly checks: TransactionChecks;
   readonly pushPolls: PushPolls;
+  readonly recentSends: RecentSends;
   /** Aborts when the server stops. */
   readonly stopping: AbortSignal;
 }

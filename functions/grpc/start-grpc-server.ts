@@ -11,7 +11,7 @@ export async function startGrpcServer(
   parts: Pick<GrpcServerOptions, "broker" | "log" | "memory" | "onFailure">,
 ): Promise<GrpcServer> {
   const { apiKeys, grpcAccessKey, grpcAnyTimeZone, host, store } = settings;
-  // Groups that clients make, and a second item for each message, are cheap on a disk.
+  // On a disk, groups that clients make cost next to nothing.
   const automatic = (choice: "auto" | "true" | "false"): boolean =>
     choice === "auto" ? store === "embedded" : choice === "true";
   return serveGrpc({
@@ -30,8 +30,8 @@ export async function startGrpcServer(
 }
 
 function sendOnceOf({ grpcSendOnce, store }: ServerSettings): GrpcServerOptions["sendOnce"] {
-  if (grpcSendOnce !== "auto") return grpcSendOnce === "true" ? "always" : "never";
-  return store === "embedded" ? "single" : "never";
+  if (grpcSendOnce !== "auto") return grpcSendOnce === "true" ? "stored" : "never";
+  return store === "embedded" ? "remembered" : "never";
 }
 
 async function certificateOf({ grpcTlsCert, grpcTlsKey }: ServerSettings): Promise<Certificate | undefined> {

@@ -82,7 +82,7 @@ export const GRPC_SETTINGS = {
     default: "auto",
     unit: "",
     description:
-      "Whether a message that a RocketMQ client sends again, with the same id, is stored once, at the price of one more item; `auto`: on the embedded store, in calls with one message, which is what clients repeat.",
+      "`true` stores a message that a RocketMQ client sends again, with the same id, once, at the price of one more item each; `auto` knows such repeats while the process lives, on the embedded store; `false` stores all.",
   },
 } as const satisfies SettingTable;
 

@@ -49,7 +49,7 @@ export async function startGrpcTestServer(
     endpoint: undefined,
     makeGroups: true,
     makeTopics: false,
-    sendOnce: "single",
+    sendOnce: "remembered",
     shortPolls: true,
     ...options,
     broker,

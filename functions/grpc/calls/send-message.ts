@@ -24,12 +24,13 @@ export async function sendMessage(serving: Serving, { messages }: SendMessageReq
   if (!serving.memory.take(bytes)) throw new RefusedCall(Code.TOO_MANY_REQUESTS, "The server holds as many bytes as it may.");
   try {
     const inputs = await inputsOf(serving, messages);
-    if (!messages.some(({ systemProperties }) => isTransactional(systemProperties)))
-      return answerOf(await sendAll(serving, topic, inputs));
+    const isHalf = messages.some(({ systemProperties }) => isTransactional(systemProperties));
     const [input] = inputs;
-    if (!input || inputs.length > 1)
+    if (!input || (isHalf && inputs.length > 1))
       throw new RefusedCall(Code.MESSAGE_PROPERTY_CONFLICT_WITH_TYPE, "A transaction has one message.");
-    return answerOf([await sendHalf(serving, topic, { message: first, input }, call)]);
+    if (inputs.length > 1) return answerOf(await sendAll(serving, topic, inputs));
+    const send = () => (isHalf ? sendHalf(serving, topic, { message: first, input }, call) : sendSingle(serving, topic, input));
+    return answerOf([await sentOnce(serving, topic, input, send)]);
   } finally {
     serving.memory.give(bytes);
   }
@@ -37,7 +38,7 @@ export async function sendMessage(serving: Serving, { messages }: SendMessageReq
 
 /** One after the other: all that is unpacked at once is what a call may send. Errors: those of `messageInputOf` and `plainBody`. */
 async function inputsOf({ options }: Serving, messages: readonly Message[]): Promise<readonly MessageInput[]> {
-  const sendOnce = options.sendOnce === "always" || (options.sendOnce === "single" && messages.length === 1);
+  const sendOnce = options.sendOnce === "stored";
   const inputs: MessageInput[] = [];
   let bytesMax = SEND_BYTES_MAX;
   for (const message of messages) {
@@ -54,6 +55,23 @@ async function inputsOf({ options }: Serving, messages: readonly Message[]): Pro
 async function sendAll(serving: Serving, topic: string, inputs: readonly MessageInput[]): Promise<readonly SendResultEntry[]> {
   const receipts = await withTopic(serving, topic, () => serving.broker.sendMessages(topic, inputs));
   return receipts.map((receipt, at) => (BrokerError.is(receipt) ? failed(receipt) : sent(receipt, inputs[at]?.messageId)));
+}
+
+async function sendSingle(serving: Serving, topic: string, input: MessageInput): Promise<SendResultEntry> {
+  const [entry] = await sendAll(serving, topic, [input]);
+  if (!entry) throw new Error("a message was not answered");
+  return entry;
+}
+
+/** Clients repeat calls with one message. */
+function sentOnce(
+  { options, recentSends }: Serving,
+  topic: string,
+  { messageId = "" }: MessageInput,
+  send: () => Promise<SendResultEntry>,
+): Promise<SendResultEntry> {
+  if (options.sendOnce !== "remembered") return send();
+  return recentSends.once(topic, messageId, send, ({ status }) => status?.code === Code.OK);
 }
 
 async function sendHalf(
