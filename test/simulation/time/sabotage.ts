@@ -29,7 +29,7 @@ export const movesInTwoWrites: Sabotage = (items) => ({
   ...tamper(items, {}),
   transact: async (writes) => {
     const [tombstone, ...moved] = writes;
-    if (!tombstone || !isTombstone(puts(tombstone) ?? noItem)) return items.transact(writes);
+    if (!tombstone || moved.length === 0 || !isTombstone(puts(tombstone) ?? noItem)) return items.transact(writes);
     const put = await items.transact(moved);
     if (!put.ok) return { ok: false, failures: [undefined, ...put.failures] };
     return items.transact([tombstone]);
