@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { createServer, type Socket } from "node:net";
 import { type ConnectionInjector, Server, ServerCredentials } from "@grpc/grpc-js";
 import type { RunningBroker } from "../../core/create-broker.ts";
@@ -5,8 +6,8 @@ import type { Clock } from "../../core/ports/clock.ts";
 import type { RequestMemory } from "../http/bounds/request-memory.ts";
 import { lazily } from "../runtime/lazily.ts";
 import type { Log } from "../runtime/log.ts";
+import { BOUNDED_SERVICE } from "./bounded-requests.ts";
 import type { Certificate } from "./certificate.ts";
-import { MessagingServiceService } from "./generated/apache/rocketmq/v2/service.ts";
 import { HealthService } from "./generated/grpc/health/v1/health.ts";
 import { healthService } from "./health.ts";
 import { injectorOf } from "./long-deadlines.ts";
@@ -21,7 +22,7 @@ import { TransactionChecks } from "./transaction-checks.ts";
 /** A body of 4 MiB, its properties, and what is around them. */
 const RECEIVED_BYTES_MAX = 6 * 1_024 * 1_024;
 /** Calls of one connection at once: a client has a stream, a poll for each topic, and what it sends. */
-const STREAMS_MAX = 1_000;
+const STREAMS_MAX = 256;
 const CONNECTIONS_MAX = 10_000;
 const KEEPALIVE_MS = 30_000;
 const KEEPALIVE_TIMEOUT_MS = 20_000;
@@ -53,9 +54,14 @@ export interface GrpcServer {
 export async function serveGrpc(options: GrpcServerOptions): Promise<GrpcServer> {
   const { broker, clock, log, memory, onFailure } = options;
   const stopping = new AbortController();
+  // Whoever watches its health listens to it.
+  setMaxListeners(0, stopping.signal);
   const renewals = new Renewals(broker, clock, onFailure);
   const checks = new TransactionChecks(broker, clock, onFailure);
-  const sessions = new Sessions(clock, (session) => renewals.forget(session));
+  const sessions = new Sessions(clock, (session) => {
+    renewals.forget(session);
+    checks.remove(session);
+  });
   const pushPolls = new PushPolls(options.shortPolls);
   const parts = { sessions, renewals, checks, pushPolls, recentSends: new RecentSends() };
   const serving = { broker, clock, log, memory, options, ...parts, stopping: stopping.signal };
@@ -69,7 +75,7 @@ export async function serveGrpc(options: GrpcServerOptions): Promise<GrpcServer>
     "grpc.enable_channelz": 0,
   });
   server.addService(
-    MessagingServiceService,
+    BOUNDED_SERVICE,
     messagingService(serving, (call) => call.getAuthContext().transportSecurityType !== undefined || isLoopback(call.getPeer())),
   );
   server.addService(HealthService, healthService(stopping.signal));
@@ -123,7 +129,9 @@ function admit(socket: Socket, injectorFor: (encrypted: boolean) => Promise<Conn
     socket.off("timeout", drop);
     socket.pause();
     socket.unshift(first);
-    injectorFor(first[0] === TLS_HANDSHAKE).then((injector) => injector.injectConnection(socket), drop);
+    injectorFor(first[0] === TLS_HANDSHAKE)
+      .then((injector) => socket.destroyed || injector.injectConnection(socket))
+      .catch(drop);
   });
 }
 

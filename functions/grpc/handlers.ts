@@ -5,6 +5,9 @@ import type { Session } from "./sessions.ts";
 import { checkSignature, headerOf, unauthorized } from "./signature.ts";
 import { FAULT, statusOf } from "./status.ts";
 
+/** A client that has not taken its answer by then is cut off: the answer stays in memory until it has. */
+const WRITE_MS_MAX = 60_000;
+
 /** What calls of every kind have. */
 export type AnyCall = Pick<ServerUnaryCall<unknown, unknown>, "metadata" | "getPeer" | "getAuthContext">;
 
@@ -75,7 +78,9 @@ export class Handlers {
       const write: WriteAnswer<Part> = async (parts) => {
         const writing = parts.map(writePart);
         call.end();
+        const slow = setTimeout(() => call.destroy(), WRITE_MS_MAX);
         const failedAt = (await Promise.all(writing)).indexOf(false);
+        clearTimeout(slow);
         return failedAt < 0 ? parts.length : failedAt;
       };
       const run = async () => {

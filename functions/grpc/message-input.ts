@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { gunzip } from "node:zlib";
 import { DEDUP_WINDOW_SECONDS_MIN } from "../../core/limits.ts";
 import type { MessageInput } from "../../core/terms.ts";
@@ -14,7 +15,12 @@ const ONCE_PREFIX = "id:";
 const BORN_MS_MAX = 253_402_300_799_999;
 
 /** A message of a client with its unpacked body, not yet checked by the broker. Errors: ILLEGAL_MESSAGE_ID, BAD_REQUEST. */
-export function messageInputOf(message: Message, body: Uint8Array, { sendOnce }: { readonly sendOnce: boolean }): MessageInput {
+export function messageInputOf(
+  message: Message,
+  body: Uint8Array,
+  /** Of which client a repeat of the message is known, if it is to be. */
+  { onceFrom }: { readonly onceFrom: string | undefined },
+): MessageInput {
   const system = message.systemProperties;
   if (!system) throw new RefusedCall(Code.BAD_REQUEST, "A message needs its system properties.");
   const { messageId } = system;
@@ -33,9 +39,19 @@ export function messageInputOf(message: Message, body: Uint8Array, { sendOnce }:
     bornAtMs: system.bornTimestamp && bornAtOf(system.bornTimestamp),
     deliverAtMs: system.deliveryTimestamp && msOf(system.deliveryTimestamp),
     keepsDeliverAt: true,
-    once: sendOnce ? { kind: "key", key: ONCE_PREFIX + messageId, windowMs: ONCE_WINDOW_MS } : undefined,
+    once:
+      onceFrom === undefined
+        ? undefined
+        : { kind: "key", key: ONCE_PREFIX + sendIdentity(onceFrom, messageId, body), windowMs: ONCE_WINDOW_MS },
   };
 }
+
+/**
+ * What a repeat is known by. Two clients may make the same id: it holds their machine's address, their process's number and the second, which
+ * containers that start together have in common. So it is the client's, and of this body.
+ */
+export const sendIdentity = (clientId: string, messageId: string, body: Uint8Array): string =>
+  createHash("sha256").update(`${clientId}\n${messageId}\n`).update(body).digest("base64url");
 
 export const isTransactional = (system: SystemProperties | undefined): boolean => system?.messageType === MessageType.TRANSACTION;
 

@@ -10,6 +10,7 @@ export const RENEWED_LEASE_MS = 60_000;
 /** A lease is renewed this long before it ends. */
 const AHEAD_MS = 20_000;
 const SWEEP_MS = 5_000;
+const RENEWED_AT_ONCE = 16;
 /** A message that is held for longer is not renewed any more, and comes again. */
 const HELD_MS_MAX = 3 * 3_600_000;
 /** A client without a stream for longer is taken for dead. */
@@ -90,37 +91,47 @@ export class Renewals {
   async keepRenewing(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.#clock.sleep(SWEEP_MS, signal);
-      if (!signal.aborted) await this.#sweep();
+      const due = this.#dueForRenewal();
+      for (let from = 0; from < due.length && !signal.aborted; from += RENEWED_AT_ONCE)
+        await Promise.all(due.slice(from, from + RENEWED_AT_ONCE).map(([session, batch]) => this.#renew(session, batch)));
     }
   }
 
-  async #sweep(): Promise<void> {
+  /** What ends soon, the earliest first. Lets go of what is held for too long, or by clients that are gone. */
+  #dueForRenewal(): readonly (readonly [Session, Batch])[] {
+    const nowMs = this.#clock.nowMs();
+    const due: (readonly [Session, Batch])[] = [];
     for (const session of [...this.#held.keys()]) {
-      const { stream, streamEndedAtMs = 0 } = session;
-      if (!stream && this.#clock.nowMs() - streamEndedAtMs > STREAMLESS_MS_MAX) {
+      if (!session.stream && nowMs - (session.streamEndedAtMs ?? 0) > STREAMLESS_MS_MAX) {
         this.forget(session);
         continue;
       }
       for (const batch of this.#batchesOf(session)) {
-        const nowMs = this.#clock.nowMs();
         if (batch.leaseUntilMs - nowMs > AHEAD_MS) continue;
         if (nowMs - batch.sinceMs > HELD_MS_MAX) for (const handle of [...batch.handles]) this.release(session, handle);
-        else await this.#renew(session, batch);
+        else due.push([session, batch]);
       }
     }
+    return due.sort(([, a], [, b]) => a.leaseUntilMs - b.leaseUntilMs);
   }
 
   async #renew(session: Session, batch: Batch): Promise<void> {
+    const asked = batch.handles.size;
     const results = await this.#settle(batch.group, batch.handles, (receiptHandle) => ({
       action: "extend",
       receiptHandle,
       leaseMs: RENEWED_LEASE_MS,
     }));
+    let untilMs: number | undefined;
+    let complete = results.length === asked;
     for (const result of results) {
-      if (result.status === "extended") batch.leaseUntilMs = result.leaseUntilMs;
-      // Lost leases are lost; what the store could not do is tried again by the next sweep.
-      else if (result.status !== "error" || !result.error.retryable) this.release(session, result.receiptHandle);
+      if (result.status === "extended") untilMs = Math.min(untilMs ?? result.leaseUntilMs, result.leaseUntilMs);
+      else if (result.status === "error" && result.error.retryable) complete = false;
+      // Lost leases are lost.
+      else this.release(session, result.receiptHandle);
     }
+    // What the store could not do is tried again by the next sweep.
+    if (complete && untilMs !== undefined) batch.leaseUntilMs = untilMs;
   }
 
   async #settle(group: string, handles: ReadonlySet<string>, entryOf: (receiptHandle: string) => SettleEntry) {

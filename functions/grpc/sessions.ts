@@ -25,6 +25,9 @@ export class Session {
   lastSeenMs: number;
   /** Its settings named a subscription that only push consumers have. */
   isPush = false;
+  /** Its client takes the seconds of a backoff, of at most so many, for milliseconds. */
+  mistakesSeconds = false;
+  backoffSecondsMax = 0;
   /** How long its receives wait where they do not say. */
   pollMs: number | undefined;
   /** The stream by which it can be told something, and since when there is none. */

@@ -33,6 +33,8 @@ export class TransactionChecks {
 
   /** The client sends transactions to the topic, and can be asked. */
   add(session: Session, topic: string): void {
+    // It may have gone while its topics were looked up. A check that it took would be lost to others.
+    if (!session.stream) return;
     const known = this.#asking.get(topic);
     if (known) {
       known.producers.add(session);

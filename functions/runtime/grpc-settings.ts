@@ -45,7 +45,7 @@ export const GRPC_SETTINGS = {
     default: "false",
     unit: "",
     description:
-      "`true` takes signatures whose date is a local time. The clients for Java, Python and Go write it as if it was UTC, so elsewhere they are refused else; a signature that was overheard is good for a day then.",
+      "`true` takes signatures whose date is a local time. The clients for Java, Python and Go sign that, and are refused outside UTC otherwise. A signature that was overheard is good for a day then.",
   },
   grpcTlsCert: {
     env: "GRPC_TLS_CERT",
@@ -53,7 +53,7 @@ export const GRPC_SETTINGS = {
     default: "",
     unit: "",
     description:
-      "PEM file with the certificate for RocketMQ's clients; else one is made at the start, which they must not verify.",
+      "PEM file with the certificate for RocketMQ's clients; else one is made when the first client encrypts, which clients must not verify.",
   },
   grpcTlsKey: {
     env: "GRPC_TLS_KEY",

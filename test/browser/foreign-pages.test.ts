@@ -7,8 +7,9 @@ import { type BuiltServer, startBuiltServer } from "./server.ts";
 
 /** A name that its owner points at this machine. */
 const NAME = "evil.example";
-/** No message is parked and no redrive paused, and a call before did away with what the others are of. */
+/** No message is parked, no redrive paused, no queue the example's; and a call before did away with what the others are of. */
 const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
+  "commitOffset",
   "deleteParked",
   "resumeRedrive",
   "deleteDeadLetter",

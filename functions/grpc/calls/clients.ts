@@ -8,7 +8,7 @@ import type {
 import { groupName, topicName } from "../names.ts";
 import type { Call, Serving } from "../serving.ts";
 import { OK } from "../status.ts";
-import { queueOf } from "./query-route.ts";
+import { checkEndpoints, queueOf } from "./query-route.ts";
 
 /** The queue of an assignment that stands for all of a topic. */
 const EVERY_QUEUE = -1;
@@ -34,6 +34,7 @@ export async function notifyClientTermination(
 /** What of a topic a push consumer polls: all of it, in one poll. The broker shares its messages among those who ask. */
 export async function queryAssignment(serving: Serving, request: QueryAssignmentRequest): Promise<QueryAssignmentResponse> {
   groupName(request.group);
+  checkEndpoints(request.endpoints);
   const topic = await serving.broker.getTopic(topicName(request.topic));
   return { status: OK, assignments: [{ messageQueue: queueOf(serving, topic, EVERY_QUEUE, request.endpoints) }] };
 }

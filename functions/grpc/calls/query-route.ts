@@ -1,6 +1,7 @@
 import type { Perm, Topic, TopicType } from "../../../core/terms.ts";
 import {
   AddressScheme,
+  Code,
   type Endpoints,
   type MessageQueue,
   MessageType,
@@ -10,10 +11,12 @@ import type { QueryRouteRequest, QueryRouteResponse } from "../generated/apache/
 import { resourceOf } from "../message-proto.ts";
 import { topicName } from "../names.ts";
 import type { Serving } from "../serving.ts";
-import { OK } from "../status.ts";
+import { OK, RefusedCall } from "../status.ts";
 import { withTopic } from "../topics.ts";
 
 const BROKER_NAME = "apogee";
+const ADDRESSES_MAX = 16;
+const HOST_CHARS_MAX = 255;
 
 const ACCEPTED: Readonly<Record<TopicType, readonly MessageType[]>> = {
   NORMAL: [MessageType.NORMAL],
@@ -36,10 +39,21 @@ const withoutWriting = (perm: Perm): 0 | 4 => (perm === 2 ? 0 : 4);
  * ILLEGAL_TOPIC.
  */
 export async function queryRoute(serving: Serving, request: QueryRouteRequest): Promise<QueryRouteResponse> {
+  checkEndpoints(request.endpoints);
   const name = topicName(request.topic);
   const topic = await withTopic(serving, name, () => serving.broker.getTopic(name));
   const queues = Array.from({ length: topic.readQueues }, (_, id) => queueOf(serving, topic, id, request.endpoints));
   return { status: OK, messageQueues: queues };
+}
+
+/** What clients name comes back with each queue, so it is bounded. Errors: ILLEGAL_ACCESS_POINT. */
+export function checkEndpoints(endpoints: Endpoints | undefined): void {
+  const addresses = endpoints?.addresses ?? [];
+  if (addresses.length > ADDRESSES_MAX || addresses.some(({ host }) => host.length > HOST_CHARS_MAX))
+    throw new RefusedCall(
+      Code.ILLEGAL_ACCESS_POINT,
+      `Endpoints have at most ${ADDRESSES_MAX} addresses of names of up to 255 characters.`,
+    );
 }
 
 export function queueOf({ options }: Serving, topic: Topic, id: number, asked: Endpoints | undefined): MessageQueue {

@@ -89,7 +89,7 @@ async function poll(
   const begun = session.beginPoll(signal);
   try {
     if (max < 1 || (autoRenew && !serving.renewals.hasRoom(session))) {
-      await serving.clock.sleep(waitMs, AbortSignal.any([begun.signal, serving.stopping]));
+      await serving.clock.sleep(waitMs, begun.signal);
       return [];
     }
     const wanted = { topics: [topic], max, waitMs, leaseMs, ...(attemptId && { attemptId }) };

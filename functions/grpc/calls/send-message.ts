@@ -4,7 +4,7 @@ import type { MessageInput, SendReceipt } from "../../../core/terms.ts";
 import { CHECK_AFTER_SECONDS_DEFAULT, CHECK_AFTER_SECONDS_MAX } from "../../../core/transaction/transaction-limits.ts";
 import { Code, type Message } from "../generated/apache/rocketmq/v2/definition.ts";
 import type { SendMessageRequest, SendMessageResponse, SendResultEntry } from "../generated/apache/rocketmq/v2/service.ts";
-import { isPacked, isTransactional, messageInputOf, plainBody } from "../message-input.ts";
+import { isPacked, isTransactional, messageInputOf, plainBody, sendIdentity } from "../message-input.ts";
 import { topicName } from "../names.ts";
 import type { Call, Serving } from "../serving.ts";
 import { FAULT, OK, RefusedCall, statusOf } from "../status.ts";
@@ -23,21 +23,21 @@ export async function sendMessage(serving: Serving, { messages }: SendMessageReq
   const bytes = messages.reduce((sum, { body }) => sum + body.length, packed ? SEND_BYTES_MAX : 0);
   if (!serving.memory.take(bytes)) throw new RefusedCall(Code.TOO_MANY_REQUESTS, "The server holds as many bytes as it may.");
   try {
-    const inputs = await inputsOf(serving, messages);
+    const inputs = await inputsOf(serving, messages, call);
     const isHalf = messages.some(({ systemProperties }) => isTransactional(systemProperties));
     const [input] = inputs;
     if (!input || (isHalf && inputs.length > 1))
       throw new RefusedCall(Code.MESSAGE_PROPERTY_CONFLICT_WITH_TYPE, "A transaction has one message.");
     if (inputs.length > 1) return answerOf(await sendAll(serving, topic, inputs));
     const send = () => (isHalf ? sendHalf(serving, topic, { message: first, input }, call) : sendSingle(serving, topic, input));
-    return answerOf([await sentOnce(serving, topic, input, send)]);
+    return answerOf([await sentOnce(serving, topic, input, call, send)]);
   } finally {
     serving.memory.give(bytes);
   }
 }
 
 /** One after the other: all that is unpacked at once is what a call may send. Errors: those of `messageInputOf` and `plainBody`. */
-async function inputsOf({ options }: Serving, messages: readonly Message[]): Promise<readonly MessageInput[]> {
+async function inputsOf({ options }: Serving, messages: readonly Message[], { session }: Call): Promise<readonly MessageInput[]> {
   const sendOnce = options.sendOnce === "stored";
   const inputs: MessageInput[] = [];
   let bytesMax = SEND_BYTES_MAX;
@@ -47,7 +47,7 @@ async function inputsOf({ options }: Serving, messages: readonly Message[]): Pro
     bytesMax -= body.length;
     if (bytesMax < 0)
       throw new RefusedCall(Code.MESSAGE_BODY_TOO_LARGE, `The bodies of a call have ${SEND_BYTES_MAX} bytes in all.`);
-    inputs.push(messageInputOf(message, body, { sendOnce }));
+    inputs.push(messageInputOf(message, body, { onceFrom: sendOnce ? session.clientId : undefined }));
   }
   return inputs;
 }
@@ -67,11 +67,13 @@ async function sendSingle(serving: Serving, topic: string, input: MessageInput):
 function sentOnce(
   { options, recentSends }: Serving,
   topic: string,
-  { messageId = "" }: MessageInput,
+  input: MessageInput,
+  { session }: Call,
   send: () => Promise<SendResultEntry>,
 ): Promise<SendResultEntry> {
   if (options.sendOnce !== "remembered") return send();
-  return recentSends.once(topic, messageId, send, ({ status }) => status?.code === Code.OK);
+  const key = `${topic}\n${sendIdentity(session.clientId, input.messageId ?? "", input.body)}`;
+  return recentSends.once(key, send, ({ status }) => status?.code === Code.OK);
 }
 
 async function sendHalf(

@@ -1,6 +1,7 @@
+import { BrokerError, type ErrorCodeName } from "../../../core/errors.ts";
 import { LEASE_SECONDS_MAX, SETTLE_ENTRIES_MAX } from "../../../core/limits.ts";
 import type { SettleEntry, SettleResult } from "../../../core/requests.ts";
-import { Code } from "../generated/apache/rocketmq/v2/definition.ts";
+import { Code, type Status } from "../generated/apache/rocketmq/v2/definition.ts";
 import type {
   AckMessageRequest,
   AckMessageResponse,
@@ -29,7 +30,7 @@ export async function ackMessage(serving: Serving, request: AckMessageRequest, c
     entries.map(({ receiptHandle }) => ({ action: "ack", receiptHandle })),
   );
   const answers = results.map((result, at): AckMessageResultEntry => {
-    const status = result.status === "error" ? (statusOf(result.error) ?? FAULT) : OK;
+    const status = result.status === "error" ? statusOfFailure(result.error) : OK;
     const { messageId = "", receiptHandle = "" } = entries[at] ?? {};
     if (status.code === Code.OK || status.code === Code.INVALID_RECEIPT_HANDLE)
       serving.renewals.release(call.session, receiptHandle);
@@ -68,11 +69,14 @@ export async function changeInvisibleDuration(
 }
 
 /**
- * Backoffs are whole seconds, so a push consumer never asks for less. The Node.js client 1.0.8 takes the seconds that it was told for
- * milliseconds, and would use up the attempts of a message at once.
+ * The Node.js client 1.0.8 takes the seconds of its group's backoff for milliseconds, and would use up the attempts of a message at once. Nobody
+ * else asks for less than a second, since backoffs are whole seconds.
  */
-const meantMs = ({ session }: Call, askedMs: number): number =>
-  session.isPush && askedMs > 0 && askedMs < SECOND_MS ? askedMs * SECOND_MS : askedMs;
+function meantMs({ session }: Call, askedMs: number): number {
+  if (!session.isPush || askedMs <= 0) return askedMs;
+  const isSeconds = askedMs < SECOND_MS || (session.mistakesSeconds && askedMs <= session.backoffSecondsMax);
+  return isSeconds ? askedMs * SECOND_MS : askedMs;
+}
 
 /** A push consumer gave up on a message whose order is kept. */
 export async function forwardMessageToDeadLetterQueue(
@@ -83,9 +87,24 @@ export async function forwardMessageToDeadLetterQueue(
   const { receiptHandle, deliveryAttempt } = request;
   topicName(request.topic);
   const reason = `Its consumer failed ${deliveryAttempt} times.`;
-  await settleOne(serving, groupName(request.group), { action: "deadLetter", receiptHandle, reason });
+  try {
+    await settleOne(serving, groupName(request.group), { action: "deadLetter", receiptHandle, reason });
+  } catch (error) {
+    // Clients repeat this at once and for ever, whatever they are told but OK. What is no longer theirs is done with for them.
+    if (!isGone(error)) throw error;
+  }
   serving.renewals.release(call.session, receiptHandle);
   return { status: OK };
+}
+
+/** The message is no longer the client's, and never will be by this handle. */
+const GONE: ReadonlySet<ErrorCodeName> = new Set(["LEASE_LOST", "MESSAGE_EXPIRED"]);
+const isGone = (error: unknown): boolean => BrokerError.is(error) && GONE.has(error.code);
+
+/** Clients repeat an ack for ever unless it is OK, or its handle is called invalid. */
+function statusOfFailure(error: BrokerError): Status {
+  const status = statusOf(error) ?? FAULT;
+  return isGone(error) ? { ...status, code: Code.INVALID_RECEIPT_HANDLE } : status;
 }
 
 async function settleOne({ broker }: Serving, group: string, entry: SettleEntry): Promise<SettleResult> {

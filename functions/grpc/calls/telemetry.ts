@@ -1,6 +1,7 @@
 import type { ServerDuplexStream } from "@grpc/grpc-js";
 import { BrokerError } from "../../../core/errors.ts";
-import type { Topic } from "../../../core/terms.ts";
+import { isSystemTopic } from "../../../core/names.ts";
+import type { ConsumerGroup, Topic } from "../../../core/terms.ts";
 import { consumerSettings, producerSettings, traitsOf } from "../client-settings.ts";
 import { ClientType, Code, type Settings, type Subscription } from "../generated/apache/rocketmq/v2/definition.ts";
 import type { TelemetryCommand } from "../generated/apache/rocketmq/v2/service.ts";
@@ -42,7 +43,7 @@ async function producer(
   const names = entriesOf(publishing.topics).map(topicName);
   for (const name of names) {
     const topic = await existing(serving, name);
-    if (topic?.type === "TRANSACTION" || topic?.type === "MIXED") serving.checks.add(session, name);
+    if (!isSystemTopic(name) && (topic?.type === "TRANSACTION" || topic?.type === "MIXED")) serving.checks.add(session, name);
   }
   return producerSettings(settings, publishing);
 }
@@ -61,8 +62,13 @@ async function consumer(serving: Serving, session: Session, settings: Settings, 
     await subscribe(serving, session, { group, topic: name, filter: filterOf(expression) });
   }
   const made = await groupOrMade(serving, group);
+  session.mistakesSeconds = !traitsOf(session.language).takesLists;
+  session.backoffSecondsMax = longestSeconds(made);
   return consumerSettings(settings, subscription, made, { fifo: made.ordered || ordersSome, traits: traitsOf(session.language) });
 }
+
+const longestSeconds = ({ backoff }: ConsumerGroup): number =>
+  "initialSeconds" in backoff ? backoff.maxSeconds : Math.max(...backoff, 0);
 
 async function groupOrMade({ broker, options }: Serving, name: string) {
   try {
