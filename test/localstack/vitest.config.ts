@@ -4,7 +4,8 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/localstack/**/*.test.ts"],
-    testTimeout: 60_000,
+    // A test with hundreds of queues writes as many items, each of which takes LocalStack some tens of milliseconds.
+    testTimeout: 240_000,
     retry: 0,
     passWithNoTests: false,
   },
