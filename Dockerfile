@@ -10,7 +10,7 @@ FROM node:24-slim
 ENV NODE_ENV=production HOST=0.0.0.0 DATA_DIR=/data GRPC=true LOG_FORMAT=json
 COPY --from=build /package/*.tgz /package/apogee.tgz
 RUN npm install --global --no-audit --no-fund --omit=dev /package/apogee.tgz \
-    && rm -rf /package /root/.npm \
+    && npm cache clean --force && rm -rf /package \
     && mkdir /data && chown node:node /data
 USER node
 VOLUME /data

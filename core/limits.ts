@@ -27,15 +27,15 @@ export const KEYS_MAX = 128;
 export const KEY_CHARS_MAX = PROPERTIES_BYTES_MAX;
 export const MESSAGE_GROUP_CHARS_MAX = 64;
 export const MESSAGE_ID_CHARS_MAX = 64;
+export const BORN_HOST_CHARS_MAX = 255;
+export const TRACE_CONTEXT_CHARS_MAX = 4 * KIB;
+/** As RocketMQ has it: a 32-bit number. */
+export const PRIORITY_MAX = 2 ** 31 - 1;
 export const SEND_ENTRIES_MAX = 100;
 export const SEND_BYTES_MAX = 4 * MIB;
 
 // Topics, groups, subscriptions
 export const QUEUES_MAX = 256;
-export const BORN_HOST_CHARS_MAX = 255;
-export const TRACE_CONTEXT_CHARS_MAX = 4 * KIB;
-/** As RocketMQ has it: a 32-bit number. */
-export const PRIORITY_MAX = 2 ** 31 - 1;
 export const QUEUES_DEFAULT = 4;
 export const RETENTION_HOURS_MIN = 1;
 export const RETENTION_HOURS_MAX = 24 * 365;

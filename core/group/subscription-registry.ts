@@ -85,8 +85,8 @@ export class SubscriptionRegistry {
   }
 
   /**
-   * Subscribes, or changes the filter, and answers the one that it replaced. The progress of an existing subscription stays as it is. `startFrom` is resolved to offsets
-   * before the answer, so nothing sent after the answer is missed.
+   * Subscribes, or changes the filter, and answers the one that it replaced. The progress of an existing subscription stays as it is.
+   * `startFrom` is resolved to offsets before the answer, so nothing sent after the answer is missed.
    * Errors: CONSUMER_GROUP_NOT_FOUND, TOPIC_NOT_FOUND, ILLEGAL_FILTER_EXPRESSION, PRECONDITION_FAILED, QUOTA_EXCEEDED; BAD_REQUEST for
    * the group's own dead letters.
    */

@@ -3,12 +3,14 @@ import { createServer, type Socket } from "node:net";
 import { type ConnectionInjector, Server, ServerCredentials } from "@grpc/grpc-js";
 import type { RunningBroker } from "../../core/create-broker.ts";
 import type { Clock } from "../../core/ports/clock.ts";
+import type { AnswerMemory } from "../http/bounds/answer-memory.ts";
 import type { RequestMemory } from "../http/bounds/request-memory.ts";
 import { lazily } from "../runtime/lazily.ts";
 import type { Log } from "../runtime/log.ts";
 import { BOUNDED_SERVICE } from "./bounded-requests.ts";
 import type { Certificate } from "./certificate.ts";
 import { HealthService } from "./generated/grpc/health/v1/health.ts";
+import { Handlers } from "./handlers.ts";
 import { healthService } from "./health.ts";
 import { injectorOf } from "./long-deadlines.ts";
 import { PushPolls } from "./push-polls.ts";
@@ -36,6 +38,8 @@ export interface GrpcServerOptions extends GrpcOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly memory: RequestMemory;
+  /** The same one that the broker reads by. */
+  readonly answerMemory: AnswerMemory;
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
@@ -52,7 +56,7 @@ export interface GrpcServer {
 
 /** Serves RocketMQ's clients, with TLS and without on one port. Errors: what listening fails with, such as EADDRINUSE. */
 export async function serveGrpc(options: GrpcServerOptions): Promise<GrpcServer> {
-  const { broker, clock, log, memory, onFailure } = options;
+  const { broker, clock, log, memory, answerMemory, onFailure } = options;
   const stopping = new AbortController();
   // Whoever watches its health listens to it.
   setMaxListeners(0, stopping.signal);
@@ -64,7 +68,11 @@ export async function serveGrpc(options: GrpcServerOptions): Promise<GrpcServer>
   });
   const pushPolls = new PushPolls(options.shortPolls);
   const parts = { sessions, renewals, checks, pushPolls, recentSends: new RecentSends() };
-  const serving = { broker, clock, log, memory, options, ...parts, stopping: stopping.signal };
+  const serving = { broker, clock, log, memory, answerMemory, options, ...parts };
+  const handlers = new Handlers(
+    serving,
+    (call) => call.getAuthContext().transportSecurityType !== undefined || isLoopback(call.getPeer()),
+  );
 
   const server = new Server({
     "grpc.max_receive_message_length": RECEIVED_BYTES_MAX,
@@ -74,10 +82,7 @@ export async function serveGrpc(options: GrpcServerOptions): Promise<GrpcServer>
     "grpc.keepalive_timeout_ms": KEEPALIVE_TIMEOUT_MS,
     "grpc.enable_channelz": 0,
   });
-  server.addService(
-    BOUNDED_SERVICE,
-    messagingService(serving, (call) => call.getAuthContext().transportSecurityType !== undefined || isLoopback(call.getPeer())),
-  );
+  server.addService(BOUNDED_SERVICE, messagingService(serving, handlers));
   server.addService(HealthService, healthService(stopping.signal));
   const plain = injectorOf(server, ServerCredentials.createInsecure());
   const tls = lazily(async () => {
@@ -109,7 +114,7 @@ export async function serveGrpc(options: GrpcServerOptions): Promise<GrpcServer>
       const drained = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
       await Promise.race([drained, clock.sleep(graceMs)]);
       server.forceShutdown();
-      await kept;
+      await Promise.all([kept, handlers.idle()]);
     },
   };
 }

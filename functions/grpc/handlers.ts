@@ -14,13 +14,17 @@ export type AnyCall = Pick<ServerUnaryCall<unknown, unknown>, "metadata" | "getP
 /** Whether the two ends of a call are on one machine, or what is between them is encrypted. */
 export type IsPrivate = (call: AnyCall) => boolean;
 
-/** Writes the whole answer. Resolves with how many of its parts, from the first on, went out before the client was gone. */
-export type WriteAnswer<Part> = (parts: readonly Part[]) => Promise<number>;
+/**
+ * Writes the whole answer, whose messages' bodies are of so many bytes. Resolves with how many of its parts, from the first on, went out
+ * before the client was gone.
+ */
+export type WriteAnswer<Part> = (parts: readonly Part[], bytes: number) => Promise<number>;
 
 /** How calls become verbs: who calls, and what failures say. Those of a call are a status in its answer, not one of gRPC, as clients expect. */
 export class Handlers {
   readonly #serving: Serving;
   readonly #isPrivate: IsPrivate;
+  readonly #running = new Set<Promise<unknown>>();
 
   constructor(serving: Serving, isPrivate: IsPrivate) {
     this.#serving = serving;
@@ -38,6 +42,11 @@ export class Handlers {
     return sessions.of(headerOf(call.metadata, "x-mq-client-id"), headerOf(call.metadata, "x-mq-language"));
   }
 
+  /** Resolves when no call uses the broker any more. For when no new ones come. */
+  async idle(): Promise<void> {
+    while (this.#running.size > 0) await Promise.allSettled(this.#running);
+  }
+
   failed(error: unknown): Status {
     const status = statusOf(error);
     if (!status) this.#serving.log.error({ err: error }, "a call over gRPC failed");
@@ -50,10 +59,11 @@ export class Handlers {
   ): handleUnaryCall<Request, Response> {
     return (call, callback) => {
       const run = async () => answer(this.#serving, call.request, { session: this.admitted(call) });
-      run().then(
+      const running = run().then(
         (response) => callback(null, response),
         (error: unknown) => callback(null, refusal(this.failed(error))),
       );
+      this.count(running);
     };
   }
 
@@ -75,12 +85,15 @@ export class Handlers {
         );
         return Promise.race([written, gone]);
       };
-      const write: WriteAnswer<Part> = async (parts) => {
+      const write: WriteAnswer<Part> = async (parts, bytes) => {
+        const cut = () => void call.destroy();
+        const taken = this.#serving.answerMemory.hold(bytes, cut);
+        const slow = setTimeout(cut, WRITE_MS_MAX);
         const writing = parts.map(writePart);
         call.end();
-        const slow = setTimeout(() => call.destroy(), WRITE_MS_MAX);
         const failedAt = (await Promise.all(writing)).indexOf(false);
         clearTimeout(slow);
+        taken();
         return failedAt < 0 ? parts.length : failedAt;
       };
       const run = async () => {
@@ -88,7 +101,14 @@ export class Handlers {
         const waiting = { session, signal: cancelled.signal, deadlineMs: Number(call.getDeadline()) };
         await answer(this.#serving, call.request, waiting, write);
       };
-      run().catch((error: unknown) => write([refusal(this.failed(error))]));
+      this.count(run().catch((error: unknown) => write([refusal(this.failed(error))], 0)));
     };
+  }
+
+  /** Counts what uses the broker, until it is done. */
+  count(running: Promise<unknown>): void {
+    this.#running.add(running);
+    const done = () => void this.#running.delete(running);
+    running.then(done, done);
   }
 }

@@ -19,13 +19,10 @@ export function healthService(stopping: AbortSignal): HealthServer {
       else callback({ code: grpcStatus.NOT_FOUND, details: "There is no such service here." });
     },
     watch(call: ServerWritableStream<HealthCheckRequest, HealthCheckResponse>) {
-      if (!SERVICES.has(call.request.service)) {
-        call.write({ status: HealthCheckResponse_ServingStatus.SERVICE_UNKNOWN });
-        return;
-      }
-      call.write(answer());
+      const isKnown = SERVICES.has(call.request.service);
+      call.write(isKnown ? answer() : { status: HealthCheckResponse_ServingStatus.SERVICE_UNKNOWN });
       const stop = () => {
-        call.write(answer());
+        if (isKnown) call.write(answer());
         call.end();
       };
       stopping.addEventListener("abort", stop, { once: true });

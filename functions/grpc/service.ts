@@ -7,13 +7,12 @@ import { sendMessage } from "./calls/send-message.ts";
 import { ackMessage, changeInvisibleDuration, forwardMessageToDeadLetterQueue } from "./calls/settle.ts";
 import { endTransaction, recallMessage } from "./calls/transactions.ts";
 import type { MessagingServiceServer } from "./generated/apache/rocketmq/v2/service.ts";
-import { Handlers, type IsPrivate } from "./handlers.ts";
+import type { Handlers } from "./handlers.ts";
 import type { Serving } from "./serving.ts";
 import { serveTelemetry } from "./telemetry-stream.ts";
 
 /** The calls of RocketMQ's clients. Lite topics are not served. */
-export function messagingService(serving: Serving, isPrivate: IsPrivate): MessagingServiceServer {
-  const handlers = new Handlers(serving, isPrivate);
+export function messagingService(serving: Serving, handlers: Handlers): MessagingServiceServer {
   return {
     queryRoute: handlers.unary(queryRoute, (status) => ({ status, messageQueues: [] })),
     heartbeat: handlers.unary(heartbeat, (status) => ({ status })),

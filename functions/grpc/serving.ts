@@ -1,5 +1,6 @@
 import type { RunningBroker } from "../../core/create-broker.ts";
 import type { Clock } from "../../core/ports/clock.ts";
+import type { AnswerMemory } from "../http/bounds/answer-memory.ts";
 import type { RequestMemory } from "../http/bounds/request-memory.ts";
 import type { Log } from "../runtime/log.ts";
 import type { PushPolls } from "./push-polls.ts";
@@ -30,13 +31,13 @@ export interface Serving {
   readonly log: Log;
   readonly options: GrpcOptions;
   readonly memory: RequestMemory;
+  /** The same one that the broker reads by. */
+  readonly answerMemory: AnswerMemory;
   readonly sessions: Sessions;
   readonly renewals: Renewals;
   readonly checks: TransactionChecks;
   readonly pushPolls: PushPolls;
   readonly recentSends: RecentSends;
-  /** Aborts when the server stops. */
-  readonly stopping: AbortSignal;
 }
 
 /** Who calls. */

@@ -2,23 +2,25 @@ import { systemClock } from "../runtime/clock.ts";
 import { grpcPortOf } from "../runtime/grpc-settings.ts";
 import type { ServerSettings } from "../runtime/server-settings.ts";
 import { InvalidSetting } from "../runtime/settings.ts";
+import { StartFailure } from "../runtime/start-failure.ts";
 import { type Certificate, readCertificate } from "./certificate.ts";
 import { type GrpcServer, type GrpcServerOptions, serveGrpc } from "./grpc-server.ts";
 
-/** Serves RocketMQ's clients as the settings say. Errors: `InvalidSetting`, those of listening. */
-export async function startGrpcServer(
-  settings: ServerSettings,
-  parts: Pick<GrpcServerOptions, "broker" | "log" | "memory" | "onFailure">,
-): Promise<GrpcServer> {
+/** What a server for RocketMQ's clients shares with HTTP's. */
+export type GrpcSurroundings = Pick<GrpcServerOptions, "broker" | "log" | "memory" | "answerMemory" | "onFailure">;
+
+/** Serves RocketMQ's clients as the settings say. Errors: `InvalidSetting`, `StartFailure`, those of listening. */
+export async function startGrpcServer(settings: ServerSettings, parts: GrpcSurroundings): Promise<GrpcServer> {
   const { apiKeys, grpcAccessKey, grpcAnyTimeZone, host, store } = settings;
   // On a disk, groups that clients make cost next to nothing.
   const automatic = (choice: "auto" | "true" | "false"): boolean =>
     choice === "auto" ? store === "embedded" : choice === "true";
-  return serveGrpc({
+  const port = grpcPortOf(settings) ?? 0;
+  const options: GrpcServerOptions = {
     ...parts,
     clock: systemClock,
     host,
-    port: grpcPortOf(settings) ?? 0,
+    port,
     certificate: await certificateOf(settings),
     credentials: apiKeys.length === 0 ? undefined : { accessKey: grpcAccessKey, secrets: apiKeys, anyTimeZone: grpcAnyTimeZone },
     endpoint: endpointOf(settings),
@@ -26,7 +28,13 @@ export async function startGrpcServer(
     makeTopics: settings.grpcMakeTopics,
     sendOnce: sendOnceOf(settings),
     shortPolls: store === "embedded",
-  });
+  };
+  try {
+    return await serveGrpc(options);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
+    throw new StartFailure(`${host}:${port} is in use by another process. Set GRPC_PORT to a free port, as in --grpc-port 9081.`);
+  }
 }
 
 function sendOnceOf({ grpcSendOnce, store }: ServerSettings): GrpcServerOptions["sendOnce"] {

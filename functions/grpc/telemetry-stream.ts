@@ -55,6 +55,7 @@ export function serveTelemetry(serving: Serving, handlers: Handlers, call: Telem
       }
       waiting--;
     });
+    handlers.count(answered);
   });
   call.on("end", () => {
     left();

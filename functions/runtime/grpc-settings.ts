@@ -2,9 +2,9 @@ import { z } from "zod";
 import { oneOf, optional, type SettingsOf, type SettingTable } from "./settings.ts";
 
 const ACCESS_KEY = z.string().regex(/^[\w.@-]{1,255}$/, "must be 1 to 255 of A-Z a-z 0-9 _ . @ and -");
-const ENDPOINT = /^(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:]{2,45}\]):[0-9]{1,5}$/;
 const FILE = /./;
 const PORT = /^(?:[1-5]?\d{1,4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])$/;
+const ENDPOINT = new RegExp(`^(?:[A-Za-z0-9.-]{1,253}|\\[[0-9A-Fa-f:]{2,45}\\]):${PORT.source.slice(1)}`);
 const flag = () => oneOf(["true", "false"]).transform((text) => text === "true");
 const automatic = () => oneOf(["auto", "true", "false"]);
 export const GRPC_PORT_DEFAULT = 8_081;

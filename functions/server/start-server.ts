@@ -1,5 +1,6 @@
 import type { RunningBroker } from "../../core/create-broker.ts";
-import type { GrpcServer, GrpcServerOptions } from "../grpc/grpc-server.ts";
+import type { GrpcServer } from "../grpc/grpc-server.ts";
+import type { GrpcSurroundings } from "../grpc/start-grpc-server.ts";
 import { ApiKeyGuard } from "../http/access/api-key-guard.ts";
 import { AnswerMemory } from "../http/bounds/answer-memory.ts";
 import { RequestMemory } from "../http/bounds/request-memory.ts";
@@ -81,7 +82,12 @@ export async function startServer(settings: ServerSettings, log: Log): Promise<S
       allowedHosts,
       corsOrigins,
     });
-    const grpc = await startGrpc(settings, { broker, log, memory, onFailure });
+    const grpc = await startGrpc(settings, { broker, log, memory, answerMemory: reading, onFailure }).catch(
+      async (error: unknown) => {
+        await server.stop(0);
+        throw error;
+      },
+    );
     const sweeper = startSweeper("maintenance", (signal) => maintain(broker, stores, signal), log);
     const stopping = new AbortController();
     const { disk } = stores;
@@ -107,13 +113,10 @@ export async function startServer(settings: ServerSettings, log: Log): Promise<S
 }
 
 /** RocketMQ's clients are served only if a setting says so, and their library is loaded only then. */
-async function startGrpc(
-  settings: ServerSettings,
-  parts: Pick<GrpcServerOptions, "broker" | "log" | "memory" | "onFailure">,
-): Promise<GrpcServer | undefined> {
+async function startGrpc(settings: ServerSettings, surroundings: GrpcSurroundings): Promise<GrpcServer | undefined> {
   if (grpcPortOf(settings) === undefined) return undefined;
   const { startGrpcServer } = await import("../grpc/start-grpc-server.ts");
-  return startGrpcServer(settings, parts);
+  return startGrpcServer(settings, surroundings);
 }
 
 /** Removes what has expired and what deletions left behind. */

@@ -150,6 +150,9 @@ describe("PROTOCOL 8.2 the embedded server as a process", () => {
     const port = await start({ PORT: new URL(url).port, DATA_DIR: join(folder, "other") }).ended;
     expect(port).toMatchObject({ code: 1, err: expect.stringMatching(LINE) });
     expect(port.err).toContain(`${new URL(url).host} is in use`);
+    const clients = await start({ PORT: "0", GRPC_PORT: new URL(url).port, DATA_DIR: join(folder, "third") }).ended;
+    expect(clients).toMatchObject({ code: 1, err: expect.stringMatching(LINE) });
+    expect(clients.err).toContain(`${new URL(url).host} is in use by another process. Set GRPC_PORT`);
     const held = await start({}).ended;
     expect(held).toMatchObject({ code: 1, err: expect.stringMatching(LINE) });
     expect(held.err).toContain(process.platform === "linux" ? `is held by process ${child.pid}` : "is held by another process");

@@ -13,7 +13,7 @@ let server: GrpcTestServer;
 
 beforeAll(async () => {
   const credentials = { accessKey: "apogee", secrets: [SECRET], anyTimeZone: false };
-  server = await startGrpcTestServer(await openAwsTestStores(), { credentials, makeGroups: false });
+  server = await startGrpcTestServer(await openAwsTestStores(), { credentials, makeGroups: false, sendOnce: "stored" });
 }, 30_000);
 
 afterAll(() => server.stop());

@@ -22,7 +22,8 @@ export interface GrpcTestServer {
   readonly broker: RunningBroker;
   /** What failed in the background. */
   readonly failures: readonly unknown[];
-  stop(): Promise<void>;
+  /** Default: two seconds. */
+  stop(graceMs?: number): Promise<void>;
 }
 
 /** A broker over these stores in this process, served to RocketMQ's clients and over HTTP, with a process that fires timers. */
@@ -56,6 +57,7 @@ export async function startGrpcTestServer(
     clock: systemClock,
     log,
     memory,
+    answerMemory: reading,
     host,
     port: 0,
     certificate: undefined,
@@ -68,9 +70,9 @@ export async function startGrpcTestServer(
     url: http.url,
     broker,
     failures,
-    async stop() {
+    async stop(graceMs = 2_000) {
       stopping.abort();
-      await Promise.all([grpc.stop(2_000), http.stop(2_000), timekeeping]);
+      await Promise.all([grpc.stop(graceMs), http.stop(graceMs), timekeeping]);
       await stores.close();
     },
   };

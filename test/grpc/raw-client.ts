@@ -12,6 +12,8 @@ import {
 import type { Message, Settings, Status } from "../../functions/grpc/generated/apache/rocketmq/v2/definition.ts";
 import {
   MessagingServiceService,
+  type PullMessageRequest,
+  type PullMessageResponse,
   type ReceiveMessageRequest,
   type ReceiveMessageResponse,
   type TelemetryCommand,
@@ -114,6 +116,30 @@ export class RawClient {
       call.on("data", (part: ReceiveMessageResponse) => parts.push(part));
       call.on("error", reject);
       call.on("end", () => resolve(receivedOf(parts)));
+    });
+  }
+
+  /** Its status, its messages' bodies, and the offset behind them. */
+  pull(request: PullMessageRequest) {
+    const { path, requestSerialize, responseDeserialize } = MessagingServiceService.pullMessage;
+    const options = { deadline: Date.now() + DEADLINE_MS };
+    const call = this.#grpc.makeServerStreamRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      request,
+      this.#metadata(),
+      options,
+    );
+    const pulled = { code: 0, bodies: [] as string[], nextOffset: undefined as number | undefined };
+    return new Promise<typeof pulled>((resolve, reject) => {
+      call.on("data", ({ content }: PullMessageResponse) => {
+        if (content?.$case === "status") pulled.code = content.value.code;
+        else if (content?.$case === "message") pulled.bodies.push(content.value.body.toString());
+        else if (content) pulled.nextOffset = content.value;
+      });
+      call.on("error", reject);
+      call.on("end", () => resolve(pulled));
     });
   }
 

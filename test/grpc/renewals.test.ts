@@ -26,12 +26,17 @@ async function held(count = 1) {
   const renewedAfterSeconds: number[] = [];
   const failures: unknown[] = [];
   let storeFails = false;
+  let lastFails = false;
   const watched: typeof broker = {
     ...broker,
     async settleMessages(group, entries) {
       if (entries[0]?.action === "extend") renewedAfterSeconds.push((clock.nowMs() - startedAtMs) / SECOND_MS);
       if (storeFails) throw new BrokerError("STORE_UNAVAILABLE", "the store is away");
-      return broker.settleMessages(group, entries);
+      const results = await broker.settleMessages(group, lastFails ? entries.slice(0, -1) : entries);
+      const last = entries.at(-1);
+      if (!lastFails || !last) return results;
+      const error = new BrokerError("STORE_UNAVAILABLE", "the store is away");
+      return [...results, { status: "error", receiptHandle: last.receiptHandle, error }];
     },
   };
   const renewals = new Renewals(watched, clock, (error) => failures.push(error));
@@ -68,6 +73,10 @@ async function held(count = 1) {
     failures,
     failStore: (fails: boolean) => {
       storeFails = fails;
+    },
+    /** The last entry of a call meets a queue that cannot be written. */
+    failLast: (fails: boolean) => {
+      lastFails = fails;
     },
     /** In steps as long as a sweep's. */
     async pass(ms: number) {
@@ -154,6 +163,16 @@ describe("the leases of a push consumer", () => {
     expect(failures.length).toBeGreaterThan(0);
     failStore(false);
     await pass(2 * MINUTE_MS);
+    expect(await receive()).toEqual([]);
+  });
+
+  it("are renewed by the next sweep where the store was away for one queue of a receive", async () => {
+    const { pass, receive, failLast } = await held(3);
+    failLast(true);
+    await pass(45 * SECOND_MS);
+    failLast(false);
+    // Its lease would have ended after a minute, and those of the others after 100 seconds.
+    await pass(25 * SECOND_MS);
     expect(await receive()).toEqual([]);
   });
 

@@ -1,4 +1,5 @@
 import { PULL_BYTES_MAX, PULL_MESSAGES_MAX, WAIT_SECONDS_MAX } from "../../../core/limits.ts";
+import { bodyBytes } from "../../../core/message/body-bytes.ts";
 import { Code, QueryOffsetPolicy } from "../generated/apache/rocketmq/v2/definition.ts";
 import type {
   GetOffsetRequest,
@@ -47,13 +48,14 @@ export async function pullMessage(
     }
     const { messages, nextOffset } = pulled;
     const found = messages.length > 0 ? OK : { code: Code.MESSAGE_NOT_FOUND, message: "There is no message." };
-    await write([
+    const parts: readonly PullMessageResponse[] = [
       { content: { $case: "status", value: found } },
       ...messages.map((message): PullMessageResponse => {
         return { content: { $case: "message", value: storedMessage(message, topic) } };
       }),
       { content: { $case: "nextOffset", value: nextOffset } },
-    ]);
+    ];
+    await write(parts, bodyBytes(messages));
   } finally {
     poll.end();
   }

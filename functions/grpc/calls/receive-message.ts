@@ -1,5 +1,6 @@
 import { BrokerError } from "../../../core/errors.ts";
 import { LEASE_SECONDS_MAX, RECEIVE_MESSAGES_MAX, WAIT_SECONDS_MAX } from "../../../core/limits.ts";
+import { bodyBytes } from "../../../core/message/body-bytes.ts";
 import type { ReceivedMessage } from "../../../core/terms.ts";
 import { Code, type Status } from "../generated/apache/rocketmq/v2/definition.ts";
 import type { ReceiveMessageRequest, ReceiveMessageResponse } from "../generated/apache/rocketmq/v2/service.ts";
@@ -36,14 +37,14 @@ export async function receiveMessage(
   // They were taken while the client ended, and it settles nothing any more.
   if (terminated) await giveBack(serving, call, group, messages);
   if (messages.length === 0 || terminated) {
-    await write([statusPart({ code: Code.MESSAGE_NOT_FOUND, message: "There is no message." }), timePart(serving)]);
+    await write([statusPart({ code: Code.MESSAGE_NOT_FOUND, message: "There is no message." }), timePart(serving)], 0);
     return;
   }
   if (request.autoRenew) serving.renewals.hold(call.session, group, messages);
   const parts = messages.map((message): ReceiveMessageResponse => {
     return { content: { $case: "message", value: receivedMessage(message, leaseMs) } };
   });
-  const written = await write([statusPart(OK), ...parts, timePart(serving)]);
+  const written = await write([statusPart(OK), ...parts, timePart(serving)], bodyBytes(messages));
   // The first part is the status.
   const lost = messages.slice(Math.max(0, written - 1));
   if (lost.length > 0) await giveBack(serving, call, group, lost);

@@ -90,7 +90,7 @@ async function sendHalf(
   const options = { producerGroup: topic, checkAfterMs };
   const half = await withTopic(serving, topic, () => serving.broker.sendHalfMessage(topic, input, options));
   const { messageId, transactionId } = half;
-  if (session.stream) serving.checks.add(session, topic);
+  serving.checks.add(session, topic);
   return { status: OK, messageId, transactionId, offset: 0, recallHandle: "" };
 }
 

@@ -136,6 +136,18 @@ export function clientTests(grpc: Surroundings): void {
       expect((await client.call("heartbeat", { clientType: 1 })).status?.code).toBe(20_000);
     });
 
+    it("with a list that would take much more memory than its bytes is refused unread", async () => {
+      const client = grpc.client();
+      const empty = Buffer.alloc(2 * 200_000);
+      for (let at = 0; at < empty.length; at += 2) empty[at] = 0x0a;
+      for (const { path } of [MessagingServiceService.sendMessage, MessagingServiceService.ackMessage])
+        await expect(client.sendBytes(path, empty)).rejects.toMatchObject({ code: grpcStatus.INTERNAL });
+      const address = { host: "h", port: 1 };
+      const endpoints = { scheme: 1 as const, addresses: Array.from({ length: 17 }, () => address) };
+      const route = await client.call("queryRoute", { topic: resource(await grpc.topic()), endpoints });
+      expect(route).toMatchObject({ status: { code: 40_001 }, messageQueues: [] });
+    });
+
     it("with a request larger than any may be is refused", async () => {
       const { path } = MessagingServiceService.sendMessage;
       const client = grpc.client();

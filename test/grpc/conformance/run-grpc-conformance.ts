@@ -2,6 +2,7 @@ import { afterAll, describe } from "vitest";
 import { ackTests } from "./acks.ts";
 import { clientTests } from "./clients.ts";
 import { leaseTests } from "./leases.ts";
+import { pullTests } from "./pulls.ts";
 import { receiveTests } from "./receives.ts";
 import { routeTests } from "./routes.ts";
 import { sendLimitTests } from "./send-limits.ts";
@@ -27,6 +28,7 @@ export function runGrpcConformance(target: GrpcTarget): void {
     ackTests(grpc);
     leaseTests(grpc);
     transactionTests(grpc);
+    pullTests(grpc);
     clientTests(grpc);
   });
 }

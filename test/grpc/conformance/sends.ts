@@ -27,6 +27,19 @@ export function sendTests(grpc: Surroundings): void {
       expect((await receive(client, group, topic, { waitMs: 300 })).messages).toEqual([]);
     });
 
+    it("stores what another client, or another body, has the same id for", async () => {
+      // Ids hold the address of a machine, the number of a process and the second, which containers have in common.
+      const [topic, group, client] = [await grpc.topic(), await grpc.group(), grpc.client()];
+      const messageId = someMessageId();
+      for (const [sender, body] of [
+        [client, "one"],
+        [grpc.client(), "one"],
+        [client, "two"],
+      ] as const)
+        expect((await send(sender, topic, { messageId, body })).status?.code).toBe(20_000);
+      expect(bodiesOf(await receiveCount(client, group, topic, 3)).toSorted()).toEqual(["one", "one", "two"]);
+    });
+
     it("stores a delayed message that is sent again once", async () => {
       const [topic, group] = await Promise.all([grpc.topic({ type: "DELAY" }), grpc.group()]);
       const [client, messageId] = [grpc.client(), someMessageId()];

@@ -105,6 +105,20 @@ export function transactionTests(grpc: Surroundings): void {
       stream.end();
     });
 
+    it("is asked about elsewhere where a producer left while its settings were read", async () => {
+      const topic = await grpc.topic({ type: "TRANSACTION" });
+      for (let left = 0; left < 3; left++) {
+        const stream = grpc.client().telemetry();
+        stream.write({ command: { $case: "settings", value: producerSettings(topic) } });
+        stream.end();
+        while (await stream.next());
+      }
+      const { entries } = await half(grpc.client(), topic, "orphan", 1_000);
+      const path = `/v1/producer-groups/${topic}/checks/receive`;
+      const asked = await grpc.api.post(path, { waitSeconds: 15 });
+      expect(asked.json.checks).toMatchObject([{ transactionId: entries[0]?.transactionId, checkNumber: 1 }]);
+    });
+
     it("is asked about at the producer that sent it, also where that one's settings named no topic", async () => {
       const [topic, client] = [await grpc.topic({ type: "MIXED" }), grpc.client()];
       const stream = client.telemetry();
