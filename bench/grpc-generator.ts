@@ -6,11 +6,11 @@ import {
   ClientType,
   Code,
   Encoding,
-  FilterType,
   type Message,
   MessageType,
 } from "../functions/grpc/generated/apache/rocketmq/v2/definition.ts";
-import { GrpcClient, resource } from "./grpc-client.ts";
+import { RawClient } from "../test/grpc/raw-client.ts";
+import { consumerSettings, resource, tagFilter } from "../test/grpc/requests.ts";
 import type { GrpcConsumeJob, GrpcIdleJob, GrpcJob, GrpcResult, GrpcSendJob } from "./grpc-job.ts";
 
 const WARMUP_SECONDS = 2;
@@ -45,7 +45,7 @@ const messageOf = (topic: string, body: Buffer): Message => ({
 });
 
 async function send(job: GrpcSendJob): Promise<GrpcResult> {
-  const clients = Array.from({ length: job.connections }, () => new GrpcClient(job.address));
+  const clients = Array.from({ length: job.connections }, () => new RawClient(job.address));
   const body = Buffer.alloc(job.bodyBytes, "x");
   const startedAt = performance.now() + WARMUP_SECONDS * 1_000;
   const endsAt = startedAt + job.seconds * 1_000;
@@ -65,6 +65,9 @@ async function send(job: GrpcSendJob): Promise<GrpcResult> {
   return result(messages, (performance.now() - startedAt) / 1_000);
 }
 
+const settingsOf = ({ group, topic }: { readonly group: string; readonly topic: string }, clientType: ClientType) =>
+  consumerSettings(group, { [topic]: tagFilter("*") }, clientType);
+
 const receiveRequest = (job: { readonly group: string; readonly topic: string }, more: { readonly push: boolean }) => ({
   group: resource(job.group),
   messageQueue: {
@@ -74,7 +77,7 @@ const receiveRequest = (job: { readonly group: string; readonly topic: string },
     broker: { name: "broker-a", id: 0, endpoints: undefined },
     acceptMessageTypes: [],
   },
-  filterExpression: { type: FilterType.TAG, expression: "*" },
+  filterExpression: tagFilter("*"),
   batchSize: 32,
   ...(more.push ? {} : { invisibleDuration: { seconds: 60, nanos: 0 } }),
   autoRenew: more.push,
@@ -85,15 +88,14 @@ async function consume(job: GrpcConsumeJob): Promise<GrpcResult> {
   const seen = new Set<string>();
   const startedAt = performance.now();
   const receiver = async (): Promise<void> => {
-    const client = new GrpcClient(job.address);
-    await client.telemetry(ClientType.SIMPLE_CONSUMER, job.group, job.topic);
+    const client = new RawClient(job.address);
+    await client.telemetry().settings(settingsOf(job, ClientType.SIMPLE_CONSUMER));
     for (let empty = 0; seen.size < job.messages && empty < EMPTY_POLLS_MAX; ) {
       const begun = performance.now();
-      const parts = await client.receive(receiveRequest(job, { push: false }));
-      const entries = parts.flatMap(({ content }) => {
-        if (content?.$case !== "message") return [];
-        const { messageId = "", receiptHandle = "" } = content.value.systemProperties ?? {};
-        return [{ messageId, receiptHandle }];
+      const { messages } = await client.receive(receiveRequest(job, { push: false }));
+      const entries = messages.map(({ systemProperties }) => {
+        const { messageId = "", receiptHandle = "" } = systemProperties ?? {};
+        return { messageId, receiptHandle };
       });
       empty = entries.length === 0 ? empty + 1 : 0;
       for (const { messageId } of entries) {
@@ -125,9 +127,9 @@ async function idle(job: GrpcIdleJob): Promise<GrpcResult> {
     await sleep(Math.random() * seconds * 1_000);
     for (; !stopping.signal.aborted; await sleep(seconds * 1_000)) await work();
   };
-  const clients = Array.from({ length: job.clients }, () => new GrpcClient(job.address));
+  const clients = Array.from({ length: job.clients }, () => new RawClient(job.address));
   const endpoints = { scheme: 1 as const, addresses: [{ host: "127.0.0.1", port: Number(job.address.split(":").at(-1)) }] };
-  for (const client of clients) await client.telemetry(ClientType.PUSH_CONSUMER, job.group, job.topic);
+  for (const client of clients) await client.telemetry().settings(settingsOf(job, ClientType.PUSH_CONSUMER));
   for (const client of clients) {
     const group = resource(job.group);
     const topic = resource(job.topic);
