@@ -17,6 +17,8 @@ export const namesMessages = ({ format }: Pick<LogDependencies, "format">): bool
 
 /** The sizes above which a frame is packed, or goes to the object store. */
 export interface LogSettings {
+  /** No other process can write to the store. Default: false. */
+  readonly soleProcess?: boolean;
   /** Frames above it go to the object store. */
   readonly inlineFrameBytesMax: number;
   /** The same for frames that are appended in a transaction with other writes. */

@@ -1,8 +1,11 @@
 import { BrokerError } from "../errors.ts";
-import type { Block } from "./block.ts";
 import { type AppendDependencies, type ChainWrite, type ChainWriteResult, joined } from "./chain-write.ts";
 import { ChainWriter } from "./chain-writer.ts";
 import { PENDING_BYTES_MAX, UPDATE_FRAME_BYTES_MAX } from "./log-limits.ts";
+import type { QueueName } from "./queue.ts";
+import type { QueueReader } from "./queue-reader.ts";
+
+type WrittenQueues = Pick<QueueReader, "remember" | "mayHaveGrown">;
 
 interface Pending {
   readonly write: ChainWrite;
@@ -16,18 +19,17 @@ interface Pending {
  */
 export class QueueAppender {
   readonly #writer: ChainWriter;
-  readonly #onStored: (block: Block) => void;
+  readonly #queue: QueueName;
+  readonly #readers: WrittenQueues;
   #pending: Pending[] = [];
   #pendingBytes = 0;
   #running = false;
 
-  constructor(
-    store: AppendDependencies,
-    queue: { readonly topicUid: string; readonly queueId: number },
-    onStored: (block: Block) => void,
-  ) {
+  /** `readers` are told of each write. */
+  constructor(store: AppendDependencies, queue: QueueName, readers: WrittenQueues) {
     this.#writer = new ChainWriter(store, queue.topicUid, queue.queueId);
-    this.#onStored = onStored;
+    this.#queue = queue;
+    this.#readers = readers;
   }
 
   get idle(): boolean {
@@ -54,6 +56,7 @@ export class QueueAppender {
       try {
         await this.#write(next);
       } catch (error) {
+        this.#readers.mayHaveGrown(this.#queue);
         for (const { reject } of next) reject(error);
       }
     }
@@ -79,7 +82,7 @@ export class QueueAppender {
   async #write(next: readonly [Pending, ...Pending[]]): Promise<void> {
     const [first, ...others] = next;
     const result = await this.#writer.write(joined([first.write, ...others.map(({ write }) => write)]));
-    if (result.status === "stored") this.#onStored(result.block);
+    if (result.status === "stored") this.#readers.remember(this.#queue, result.block);
     let before = 0;
     for (const { write, resolve } of next) {
       resolve(result.status === "stored" ? { ...result, offset: result.offset + before } : result);

@@ -75,7 +75,7 @@ export class QueueLog {
     this.#objects = new FrameObjects(store);
     this.#frames = new FrameReader(this.#objects, store.compressor);
     this.detached = new DetachedFrames(store, settings, this.#objects);
-    this.reader = new QueueReader(store, settings.lookBehind);
+    this.reader = new QueueReader(store, settings);
     this.bounds = new RecentBounds(this.reader, store.clock);
   }
 
@@ -195,7 +195,7 @@ export class QueueLog {
     let appender = this.#appenders.get(pk);
     if (!appender) {
       const queue = { topicUid, queueId };
-      appender = new QueueAppender(this.#store, queue, (block) => this.reader.remember(queue, block));
+      appender = new QueueAppender(this.#store, queue, this.reader);
       this.#appenders.set(pk, appender);
     }
     return appender;

@@ -1,22 +1,19 @@
-import { LRUCache } from "lru-cache";
 import { offsetSk, queuePk } from "../keys.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ItemStore } from "../ports/item-store.ts";
 import type { StoredAt } from "../requests.ts";
-import type { LookBehind } from "../segments/segment-limits.ts";
 import { SegmentReader } from "../segments/segment-reader.ts";
-import { growingTo } from "../store/growing-to.ts";
 import { Anchor } from "./anchor.ts";
-import { type Block, isLive, isOpen, nextBase, storedUntilMs } from "./block.ts";
+import { type Block, isLive, nextBase, storedUntilMs } from "./block.ts";
 import { BlockPages } from "./block-pages.ts";
 import { type FrameInBlock, findFrame } from "./find-frame.ts";
 import { FirstOffsets } from "./first-offsets.ts";
-import { BLOCK_CACHE_BYTES, QUEUE_ENDS_MAX, SMALL_BLOCK_BYTES, SMALL_BLOCKS_PER_QUERY } from "./log-limits.ts";
-import type { LogDependencies } from "./log-settings.ts";
+import { KnownQueues } from "./known-queues.ts";
+import { SMALL_BLOCK_BYTES, SMALL_BLOCKS_PER_QUERY } from "./log-limits.ts";
+import type { LogDependencies, LogSettings } from "./log-settings.ts";
 import type { Queue, QueueName } from "./queue.ts";
 import { horizonMs } from "./retention.ts";
-import { type Run, RunWalk, type Seen } from "./run-walk.ts";
-import { SpanCache } from "./span-cache.ts";
+import { type Run, RunWalk } from "./run-walk.ts";
 
 export interface QueueBounds {
   readonly minOffset: number;
@@ -25,8 +22,7 @@ export interface QueueBounds {
 }
 
 /**
- * Reads a queue: its chain, and the segments that blocks were copied to. Full blocks never change, so they are cached (16 MB); open
- * blocks are always read anew. The known end of a queue is kept too: stored messages stay stored.
+ * Reads a queue: its chain, and the segments that blocks were copied to. Full blocks are cached; open ones are read anew.
  *
  * A block may have left the chain for a segment. So offsets that the chain does not have have expired only if no segment has them
  * either. The last block never leaves, so behind the end of the chain there is nothing to look for.
@@ -35,13 +31,16 @@ export class QueueReader {
   readonly #items: ItemStore;
   readonly #pages: BlockPages;
   readonly #clock: Clock;
-  readonly #seen = new LRUCache<string, Seen>(growingTo(QUEUE_ENDS_MAX));
+  readonly #known: KnownQueues;
   readonly #firsts: FirstOffsets;
-  readonly #full = new SpanCache<Block>(BLOCK_CACHE_BYTES, ({ bytes }) => bytes + 300);
   readonly #segments: SegmentReader;
 
-  constructor(store: Pick<LogDependencies, "items" | "objects" | "clock">, lookBehind?: LookBehind) {
+  constructor(
+    store: Pick<LogDependencies, "items" | "objects" | "clock">,
+    { lookBehind, soleProcess = false }: Pick<LogSettings, "lookBehind" | "soleProcess"> = {},
+  ) {
     this.#items = store.items;
+    this.#known = new KnownQueues(soleProcess);
     this.#pages = new BlockPages(store.items);
     this.#clock = store.clock;
     this.#segments = new SegmentReader(store, lookBehind);
@@ -50,12 +49,17 @@ export class QueueReader {
 
   /** Keeps a block that this process wrote, so that a waiting reader need not fetch it. */
   remember(queue: QueueName, block: Block): void {
-    this.#saw(queuePk(queue.topicUid, queue.queueId), block);
+    this.#known.wrote(queuePk(queue.topicUid, queue.queueId), block);
+  }
+
+  /** A write of this process failed, and may be stored none the less. */
+  mayHaveGrown(queue: QueueName): void {
+    this.#known.mayHaveGrown(queuePk(queue.topicUid, queue.queueId));
   }
 
   /** The end of the queue, as far as this process knows. The chain may reach further. */
   knownEnd(queue: QueueName): number {
-    return this.#seen.get(queuePk(queue.topicUid, queue.queueId))?.end ?? 0;
+    return this.#known.end(queuePk(queue.topicUid, queue.queueId));
   }
 
   /**
@@ -64,16 +68,19 @@ export class QueueReader {
    */
   async run(queue: Queue, from: number, count: number, hint?: number): Promise<Run> {
     const pk = queuePk(queue.topicUid, queue.queueId);
+    if (this.#known.isOver(pk, from)) return { from, expired: 0, available: 0, blocks: [] };
+    const { writes } = this.#known;
     const wanted = { from, count, horizonMs: this.#horizonMs(queue) };
-    const walk = new RunWalk(wanted, this.#seen.get(pk));
+    const walk = new RunWalk(wanted, this.#known.seen(pk));
     this.#walkCached(pk, walk);
     await this.#walkRolled(queue, walk, hint !== undefined);
     let start = walk.blocks.length > 0 || hint === undefined ? undefined : hint;
     if (walk.blocks.length === 0 && hint === undefined) walk.take(await this.#readableAt(pk, walk.next));
     while (!walk.done) {
-      const { blocks, more } = await this.#pages.ascending(pk, start ?? walk.next, walk.queryLimit(start));
+      const asked = start ?? walk.next;
+      const { blocks, more } = await this.#pages.ascending(pk, asked, walk.queryLimit(start));
       start = undefined;
-      for (const block of blocks) this.#saw(pk, block);
+      for (const block of blocks) this.#known.saw(pk, block);
       for (const block of blocks) {
         if (!isLive(block, this.#clock.nowMs()) || nextBase(block) <= walk.next) continue;
         // Only offsets that are missing in the chain and in segments, and have a live block behind them, have expired.
@@ -83,8 +90,11 @@ export class QueueReader {
         if (walk.done) break;
       }
       const last = blocks.at(-1);
-      if (!more) walk.reachedEnd(last, this.#clock.nowMs());
-      if (!more) break;
+      if (!more) {
+        walk.reachedEnd(last, this.#clock.nowMs());
+        this.#known.foundEnd(pk, last, Math.max(asked, walk.next), writes);
+        break;
+      }
       if (!last || walk.blocks.length > 0) continue;
       walk.passed(nextBase(last));
       if (!isLive(last, this.#clock.nowMs()) || storedUntilMs(last) < wanted.horizonMs) {
@@ -111,10 +121,10 @@ export class QueueReader {
     const entry = base < this.#segments.knownEnd(queue) ? await this.#segments.entryAt(queue, base) : undefined;
     const [rolled] = entry ? await this.#segments.blocksAgain(queue, entry, base) : [];
     if (holds(rolled)) return rolled;
-    this.#full.forget(pk, base);
+    this.#known.full.forget(pk, base);
     const found = await this.#pages.atOrBefore(pk, base);
     if (!holds(found)) return undefined;
-    this.#saw(pk, found as Block);
+    this.#known.saw(pk, found as Block);
     return found;
   }
 
@@ -158,7 +168,7 @@ export class QueueReader {
   async tail(queue: QueueName): Promise<Block | undefined> {
     const pk = queuePk(queue.topicUid, queue.queueId);
     const { tail } = await this.#pages.end(pk);
-    if (tail) this.#saw(pk, tail);
+    if (tail) this.#known.saw(pk, tail);
     return tail && isLive(tail, this.#clock.nowMs()) ? tail : undefined;
   }
 
@@ -198,18 +208,12 @@ export class QueueReader {
 
   /** The first offset stored at or after `fromMs`, which is not before the horizon. */
   async #firstFrom(queue: Queue, fromMs: number): Promise<number | undefined> {
-    const bytes = this.#seen.get(queuePk(queue.topicUid, queue.queueId))?.bytes ?? Number.POSITIVE_INFINITY;
+    const bytes = this.#known.seen(queuePk(queue.topicUid, queue.queueId))?.bytes ?? Number.POSITIVE_INFINITY;
     return this.#firsts.from(queue, fromMs, bytes <= SMALL_BLOCK_BYTES ? SMALL_BLOCKS_PER_QUERY : 1);
   }
 
   #horizonMs({ retention }: Queue): number {
     return horizonMs(retention, this.#clock.nowMs());
-  }
-
-  #saw(pk: string, block: Block): void {
-    if (!isOpen(block) && block.damage === undefined) this.#full.keep(pk, block);
-    const end = Math.max(nextBase(block), this.#seen.get(pk)?.end ?? 0);
-    this.#seen.set(pk, { end, count: block.count, bytes: block.bytes });
   }
 
   /** Takes what is known to be in segments from there on, or may be, since the reader is far behind. */
@@ -270,10 +274,10 @@ export class QueueReader {
 
   #walkCached(pk: string, walk: RunWalk): void {
     const nowMs = this.#clock.nowMs();
-    let block = this.#full.at(pk, walk.next);
+    let block = this.#known.full.at(pk, walk.next);
     while (block && !walk.done && isLive(block, nowMs)) {
       walk.take(block);
-      block = this.#full.at(pk, walk.next);
+      block = this.#known.full.at(pk, walk.next);
     }
   }
 

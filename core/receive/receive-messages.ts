@@ -160,11 +160,7 @@ class Receive {
     const nowMs = this.#receiving.clock.nowMs();
     const found = result.deliveries.length > 0;
     const aborted = this.#signal?.aborted === true;
-    if (found || nowMs >= this.#untilMs || aborted || this.#receiving.arrivals.stopped) {
-      // This receive was to look again when something falls due. Once it has left, another must do so.
-      this.#passOn = found || aborted ? "visited" : this.#nextDueMs === undefined ? "nothing" : "everything";
-      return false;
-    }
+    if (found || nowMs >= this.#untilMs || aborted || this.#receiving.arrivals.stopped) return this.#leaves(found || aborted);
     if (!sameTopics(this.#joinedFor, this.#topics)) {
       // It must also be woken for the topics it reads now. The next pass finds what arrived before it joined.
       this.#waiter.leave("nothing");
@@ -174,8 +170,23 @@ class Receive {
     }
     // If the pass left messages behind, they are there already and nothing will ring for them.
     const wakeMs = Math.min(this.#untilMs, Math.max(this.#nextDueMs ?? this.#untilMs, nowMs + 1));
-    this.#woken = result.more ? { by: "time" } : await this.#waiter.wait(wakeMs - nowMs);
-    return !this.#signal?.aborted;
+    const woken: Woken = result.more ? { by: "time" } : await this.#waiter.wait(wakeMs - nowMs);
+    this.#woken = woken;
+    if (this.#signal?.aborted) return false;
+    // Where everything that arrives rings, nothing has arrived during a wait without a ring.
+    const isQuiet = woken.by === "time" && !result.more && this.#receiving.arrivals.hearsAll;
+    return isQuiet && this.#isOver(this.#receiving.clock.nowMs()) ? this.#leaves(false) : true;
+  }
+
+  /** Its time has passed, and nothing that it saw is due. */
+  #isOver(nowMs: number): boolean {
+    return nowMs >= this.#untilMs && (this.#nextDueMs ?? Number.POSITIVE_INFINITY) > nowMs;
+  }
+
+  /** This receive was to look again when something falls due. Once it has left, another must do so. */
+  #leaves(mayHaveMore: boolean): false {
+    this.#passOn = mayHaveMore ? "visited" : this.#nextDueMs === undefined ? "nothing" : "everything";
+    return false;
   }
 
   /** Must be called in the end. */

@@ -113,6 +113,11 @@ export class Arrivals {
     if (last && !ringsAll(lane)) tell(last, lane, queueId);
   }
 
+  /** Every write to the store rings here: no other process makes any. */
+  get hearsAll(): boolean {
+    return this.#polling === undefined;
+  }
+
   get stopped(): boolean {
     return this.#stopping.signal.aborted;
   }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { type BrokerSettings, SHARED_STORE } from "../../../core/broker-settings.ts";
 import type { RunningBroker } from "../../../core/create-broker.ts";
 import type { BrokerError } from "../../../core/errors.ts";
 import { halfMessagesPk, timersPk } from "../../../core/keys.ts";
@@ -23,8 +24,8 @@ const prepare = async (broker: RunningBroker, identity: Identity = {}): Promise<
   return (await broker.sendHalfMessage("orders", message, { producerGroup: "pay", checkAfterMs: CHECK_AFTER_MS })).transactionId;
 };
 
-async function setUp() {
-  const table = brokerOverTable();
+async function setUp(settings?: BrokerSettings) {
+  const table = brokerOverTable(settings);
   const broker = await table.process();
   await broker.putTopic("orders", { type: "TRANSACTION", queues: 1 });
   await broker.putGroup("billing", {});
@@ -295,7 +296,7 @@ describe("a check that meets the write of another", () => {
 describe("verdicts, a due check and a discard that come together", () => {
   const cases = ["commit and rollback", "with a check", "with a discard"] as const;
   it.each(cases)("have one outcome, in whatever order their calls meet: %s", async (what) => {
-    const { items, process, broker, scan, pass } = await setUp();
+    const { items, process, broker, scan, pass } = await setUp(SHARED_STORE);
     if (what === "with a discard") await broker.putProducerGroup("pay", { maxChecks: 1 });
     const [one, two, scanner] = [await process(), await process(), await process()];
     const yields = async (count: number) => {
