@@ -171,7 +171,7 @@ function assemble(dependencies: BrokerDependencies, { signingKey, format, timerS
   const arrivals = new Arrivals(clock, settings.polling);
   const waiting = new WaitingReceives(clock);
   const admin = { items, clock, random, log, topics, subscriptions, compressor, waiting };
-  const choice = new QueueChoice({ clock, random }, settings.queueChoice);
+  const choice = new QueueChoice({ clock, random, log }, settings.queueChoice);
   const recallHandles = new RecallHandles(signer, signingKey);
   const bell = new TimerBell({ items, clock, shards }, dependencies.doorbell);
   const producing = { items, clock, random, log, topics, arrivals, choice, bell, shards, flightMs, recallHandles, reading };

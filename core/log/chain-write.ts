@@ -5,8 +5,10 @@ import type { Block } from "./block.ts";
 
 /** What appending works with. */
 export interface AppendDependencies extends StoreDependencies {
-  /** What may be written. Default: the newest. */
+  /** The store's format, which says what may be written. Default: the newest. */
   readonly format?: StoreFormat;
+  /** Resolves once the events of this moment are handled. Sends that come meanwhile share a write. Absent: at once. */
+  readonly turn?: (() => Promise<void>) | undefined;
 }
 
 /** Writes beside an append. They may name the block, whose base is known before the write; the offset is known only after it. */

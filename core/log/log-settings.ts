@@ -1,15 +1,13 @@
 import type { Compressor } from "../ports/compressor.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
 import type { LookBehind } from "../segments/segment-limits.ts";
-import type { StoreDependencies } from "../store/store-dependencies.ts";
-import { NEWEST_FORMAT, type StoreFormat } from "../store/store-format.ts";
+import { NEWEST_FORMAT } from "../store/store-format.ts";
+import type { AppendDependencies } from "./chain-write.ts";
 
 /** What the log works with. */
-export interface LogDependencies extends StoreDependencies {
+export interface LogDependencies extends AppendDependencies {
   readonly objects: ObjectStore;
   readonly compressor: Compressor;
-  /** The store's format. Default: the newest. */
-  readonly format?: StoreFormat;
 }
 
 /** Whether ids name their topic and queue, and frames say what their messages are looked up by. */

@@ -122,6 +122,11 @@ export class QueueLog {
     return { ...result, messageIds: records.map((record, ordinal) => record.messageId ?? messageIdOf(idHex, ordinal)) };
   }
 
+  /** Whether messages wait for the next write to a queue, and others may share it. */
+  gathers(topicUid: string, queueId: number): boolean {
+    return this.#appenders.get(queuePk(topicUid, queueId))?.gathers ?? false;
+  }
+
   /** Where a frame that was stored there begins, in the chain or in a segment; `undefined` once it is gone. */
   async find(topicUid: string, { queueId, base, frameId }: FramePlace): Promise<FoundFrame | undefined> {
     const found = await this.reader.find({ topicUid, queueId }, base, frameId);

@@ -7,12 +7,13 @@ import {
   TAIL_CACHE_MS,
   TOPICS_CHOSEN_FOR_MAX,
 } from "../log/log-limits.ts";
+import type { QueueLog } from "../log/queue-log.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Random } from "../ports/random.ts";
 import { growingTo } from "../store/growing-to.ts";
 import type { Topic } from "../terms.ts";
 
-/** `roundRobin` spreads evenly; `sticky` stays where the tail is known, which saves a read per send. */
+/** `roundRobin` spreads evenly, but keeps together what can share a write; `sticky` stays where the tail is known, which saves a read per send. */
 export type QueueChoicePolicy = "roundRobin" | "sticky";
 
 /** The outcome of an append to a queue. */
@@ -20,6 +21,8 @@ export type AppendOutcomeSeen = { readonly latencyMs: number; readonly lostRaces
 
 interface Sending {
   turn: number;
+  /** The queue that was chosen last, in turn. */
+  last: number | undefined;
   /** The queue that sends stay on, since when, and its last use. */
   stuck: { readonly queueId: number; readonly sinceMs: number; usedAtMs: number } | undefined;
   /** The queue on which a race was last lost. */
@@ -28,8 +31,16 @@ interface Sending {
   readonly timeouts: Map<number, number>;
 }
 
+interface ChoiceDependencies {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Pick<QueueLog, "gathers">;
+}
+
 /**
  * Finds a queue for messages that may go to any.
+ *
+ * Round: goes from one to the next, but stays where messages wait that can share their write. Source: Kafka's KIP-480.
  *
  * Sticky: stays on a queue while its cached tail is valid (a second) but ten seconds at most, and leaves it after a lost race, a slow
  * append or a failed one. Slow and failed queues are avoided for a while: the slower, the longer. If all are avoided, the one whose
@@ -38,12 +49,14 @@ interface Sending {
 export class QueueChoice {
   readonly #clock: Clock;
   readonly #random: Random;
+  readonly #log: ChoiceDependencies["log"];
   readonly #policy: QueueChoicePolicy;
   readonly #topics = new LRUCache<string, Sending>(growingTo(TOPICS_CHOSEN_FOR_MAX));
 
-  constructor(dependencies: { readonly clock: Clock; readonly random: Random }, policy: QueueChoicePolicy) {
-    this.#clock = dependencies.clock;
-    this.#random = dependencies.random;
+  constructor({ clock, random, log }: ChoiceDependencies, policy: QueueChoicePolicy) {
+    this.#clock = clock;
+    this.#random = random;
+    this.#log = log;
     this.#policy = policy;
   }
 
@@ -51,7 +64,12 @@ export class QueueChoice {
   choose(topic: Pick<Topic, "uid" | "writeQueues">, prefers?: (queueId: number) => boolean): number {
     const sending = this.#sending(topic.uid);
     const { writeQueues } = topic;
-    if (this.#policy === "roundRobin") return sending.turn++ % writeQueues;
+    if (this.#policy === "roundRobin") {
+      const { last } = sending;
+      if (last !== undefined && last < writeQueues && this.#log.gathers(topic.uid, last)) return last;
+      sending.last = sending.turn++ % writeQueues;
+      return sending.last;
+    }
     const nowMs = this.#clock.nowMs();
     const { stuck } = sending;
     if (stuck && stuck.queueId < writeQueues && this.#stays(stuck, nowMs) && (prefers?.(stuck.queueId) ?? true)) {
@@ -102,7 +120,7 @@ export class QueueChoice {
     const known = this.#topics.get(topicUid);
     if (known) return known;
     const turn = Math.floor(this.#random.fraction() * 2 ** 16);
-    const sending: Sending = { turn, stuck: undefined, left: undefined, timeouts: new Map() };
+    const sending: Sending = { turn, last: undefined, stuck: undefined, left: undefined, timeouts: new Map() };
     this.#topics.set(topicUid, sending);
     return sending;
   }

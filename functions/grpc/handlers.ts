@@ -1,4 +1,5 @@
 import type { handleServerStreamingCall, handleUnaryCall, ServerUnaryCall } from "@grpc/grpc-js";
+import { AnswerTurns } from "./answer-turns.ts";
 import type { Status } from "./generated/apache/rocketmq/v2/definition.ts";
 import type { Call, Serving, WaitingCall } from "./serving.ts";
 import type { Session } from "./sessions.ts";
@@ -24,6 +25,7 @@ export type WriteAnswer<Part> = (parts: readonly Part[], bytes: number) => Promi
 export class Handlers {
   readonly #serving: Serving;
   readonly #isPrivate: IsPrivate;
+  readonly #turns = new AnswerTurns();
   readonly #running = new Set<Promise<unknown>>();
 
   constructor(serving: Serving, isPrivate: IsPrivate) {
@@ -60,7 +62,7 @@ export class Handlers {
     return (call, callback) => {
       const run = async () => answer(this.#serving, call.request, { session: this.admitted(call) });
       const running = run().then(
-        (response) => callback(null, response),
+        (response) => this.#turns.run(() => callback(null, response)),
         (error: unknown) => callback(null, refusal(this.failed(error))),
       );
       this.count(running);

@@ -16,3 +16,6 @@ export const systemClock: Clock = {
     });
   },
 };
+
+/** Resolves once what has come in so far is handled. */
+export const endOfTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

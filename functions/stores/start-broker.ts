@@ -1,5 +1,5 @@
 import { type BrokerDependencies, createBroker, type RunningBroker } from "../../core/create-broker.ts";
-import { systemClock } from "../runtime/clock.ts";
+import { endOfTurn, systemClock } from "../runtime/clock.ts";
 import { deflateCompressor } from "../runtime/compressor.ts";
 import { hmacSigner } from "../runtime/signer.ts";
 import type { BrokerStores } from "./broker-stores.ts";
@@ -23,7 +23,7 @@ export type BrokerSurroundings = Pick<
 /** A broker over open stores, with this runtime's clock and codecs. If it fails, the stores are closed. Errors: as `createBroker`. */
 export async function startBroker(stores: BrokerStores, surroundings: BrokerSurroundings): Promise<RunningBroker> {
   const { items, objects, settings } = stores;
-  const runtime = { clock: systemClock, signer: hmacSigner, compressor: deflateCompressor };
+  const runtime = { clock: systemClock, signer: hmacSigner, compressor: deflateCompressor, turn: endOfTurn };
   try {
     return await createBroker({ items, objects, settings, ...runtime, ...surroundings });
   } catch (error) {

@@ -52,6 +52,7 @@ export class Handler implements Host {
       items: new FaultyItemStore(stores.items, wire),
       objects: new FaultyObjectStore(stores.objects, wire),
       clock: { nowMs: () => Math.floor(world.nowMs) + this.skewMs, sleep: (ms, signal) => world.sleep(sleepMs(ms), signal) },
+      turn: options.settings?.soleProcess ? () => world.sleep(0) : undefined,
       random: new SeededRandom(world.random.bits()),
       signer: hmacSigner,
       compressor: runLengthCompressor,

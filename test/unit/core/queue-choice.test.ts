@@ -9,7 +9,9 @@ const fast = { latencyMs: 8, lostRaces: 0 };
 
 const setUp = (policy: "roundRobin" | "sticky", seed = 1) => {
   const clock = new ManualClock();
-  return { clock, choice: new QueueChoice({ clock, random: new SeededRandom(seed) }, policy) };
+  const gathering = new Set<number>();
+  const log = { gathers: (_: string, queueId: number) => gathering.has(queueId) };
+  return { clock, gathering, choice: new QueueChoice({ clock, random: new SeededRandom(seed), log }, policy) };
 };
 const several = (count: number, choose: () => number): number[] => Array.from({ length: count }, choose);
 
@@ -17,6 +19,17 @@ it("goes round where every queue costs the same", () => {
   const { choice } = setUp("roundRobin");
   const [first = 0, ...rest] = several(5, () => choice.choose(topic));
   expect(rest).toEqual([1, 2, 3, 4].map((step) => (first + step) % 4));
+});
+
+it("stays where messages wait that can share a write, and then goes on", () => {
+  const { choice, gathering } = setUp("roundRobin");
+  const first = choice.choose(topic);
+  gathering.add(first);
+  expect(several(10, () => choice.choose(topic))).toEqual(Array.from({ length: 10 }, () => first));
+  gathering.delete(first);
+  expect(choice.choose(topic)).toBe((first + 1) % 4);
+  gathering.add(first);
+  expect(choice.choose(topic)).toBe((first + 2) % 4);
 });
 
 describe("sticky", () => {
