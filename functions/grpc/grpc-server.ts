@@ -110,7 +110,7 @@ export async function serveGrpc(options: GrpcServerOptions): Promise<GrpcServer>
       stopping.abort();
       for (const session of sessions.all()) session.endPolls();
       await checks.stop();
-      for (const session of sessions.all()) session.endStream();
+      for (const session of sessions.all()) session.endStreams();
       const drained = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
       await Promise.race([drained, clock.sleep(graceMs)]);
       server.forceShutdown();

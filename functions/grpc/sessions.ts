@@ -30,10 +30,11 @@ export class Session {
   backoffSecondsMax = 0;
   /** How long its receives wait where they do not say. */
   pollMs: number | undefined;
-  /** The stream by which it can be told something, and since when there is none. */
-  stream: CommandStream | undefined;
+  /** Since when it cannot be told anything. */
   streamEndedAtMs: number | undefined;
   terminated = false;
+  /** The newest last. An older one is that of a client which has not noticed that it lost it, or of another client that calls itself the same. */
+  #streams: readonly CommandStream[] = [];
   readonly #polls = new Set<AbortController>();
   readonly #declared = new Map<string, string>();
 
@@ -67,9 +68,25 @@ export class Session {
     for (const poll of this.#polls) poll.abort();
   }
 
+  /** The stream by which it can be told something. */
+  get stream(): CommandStream | undefined {
+    return this.#streams.at(-1);
+  }
+
+  streamOpened(stream: CommandStream): void {
+    this.#streams = [...this.#streams, stream];
+  }
+
+  streamClosed(stream: CommandStream, nowMs: number): void {
+    const others = this.#streams.filter((other) => other !== stream);
+    if (others.length === this.#streams.length) return;
+    this.#streams = others;
+    if (others.length === 0) this.streamEndedAtMs = nowMs;
+  }
+
   /** The client opens another soon, perhaps elsewhere. */
-  endStream(): void {
-    this.stream?.end();
+  endStreams(): void {
+    for (const stream of this.#streams) stream.end();
   }
 
   /** Whether this client has not declared this subscription yet, or another filter. */

@@ -28,14 +28,11 @@ export function serveTelemetry(serving: Serving, handlers: Handlers, call: Telem
     },
     end: () => void call.end(),
   };
-  session.stream = stream;
+  session.streamOpened(stream);
   session.terminated = false;
   const left = () => {
-    // The client may have opened another meanwhile.
-    if (session.stream !== stream) return;
-    session.stream = undefined;
-    session.streamEndedAtMs = serving.clock.nowMs();
-    serving.checks.remove(session);
+    session.streamClosed(stream, serving.clock.nowMs());
+    if (!session.stream) serving.checks.remove(session);
   };
   // One after the other, so that the last settings are what counts.
   let answered: Promise<void> = Promise.resolve();

@@ -42,7 +42,7 @@ async function held(count = 1) {
   const renewals = new Renewals(watched, clock, (error) => failures.push(error));
   const sessions = new Sessions(clock, (session) => renewals.forget(session));
   const session = sessions.of("client", "JAVA");
-  session.stream = STREAM;
+  session.streamOpened(STREAM);
   const stopping = new AbortController();
   const kept = Promise.all([renewals.keepRenewing(stopping.signal), sessions.keepSwept(stopping.signal)]);
   stops.push(async () => {
@@ -127,8 +127,7 @@ describe("the leases of a push consumer", () => {
     const { clock, pass, session, receive, renewedAfterSeconds } = await held();
     await pass(50 * SECOND_MS);
     expect(renewedAfterSeconds).toHaveLength(1);
-    session.stream = undefined;
-    session.streamEndedAtMs = clock.nowMs();
+    session.streamClosed(STREAM, clock.nowMs());
     await pass(55 * SECOND_MS);
     expect(renewedAfterSeconds).toHaveLength(1);
     expect(await receive()).toMatchObject([{ attempt: 2 }]);
@@ -139,10 +138,9 @@ describe("the leases of a push consumer", () => {
     for (let round = 0; round < 5; round++) {
       // Its heartbeats go on.
       expect(sessions.of("client")).toBe(session);
-      session.stream = undefined;
-      session.streamEndedAtMs = clock.nowMs();
+      session.streamClosed(STREAM, clock.nowMs());
       await pass(25 * SECOND_MS);
-      session.stream = STREAM;
+      session.streamOpened(STREAM);
       await pass(25 * SECOND_MS);
     }
     expect(await receive()).toEqual([]);
@@ -200,8 +198,7 @@ describe("a client", () => {
     await pass(10 * MINUTE_MS);
     // Its stream is open.
     expect(sessions.of("client")).toBe(session);
-    session.stream = undefined;
-    session.streamEndedAtMs = clock.nowMs();
+    session.streamClosed(STREAM, clock.nowMs());
     await pass(50 * SECOND_MS);
     expect(sessions.of("client")).toBe(session);
     await pass(80 * SECOND_MS);

@@ -15,6 +15,8 @@ it("a server that stops ends polls and streams, tells those that watch it, and h
   expect(bodiesOf(await receiveCount(client, "group", "busy", 1))).toEqual(["kept"]);
   const stream = client.telemetry();
   expect((await stream.settings(producerSettings("busy"))).status?.code).toBe(20_000);
+  const newer = client.telemetry();
+  expect((await newer.settings(producerSettings("busy"))).status?.code).toBe(20_000);
   const watching = new Client(server.address, credentials.createInsecure());
   const { path, requestSerialize, responseDeserialize } = HealthService.watch;
   const watch = watching.makeServerStreamRequest(path, requestSerialize, responseDeserialize, { service: "" });
@@ -33,7 +35,7 @@ it("a server that stops ends polls and streams, tells those that watch it, and h
   const startedAtMs = Date.now();
   const stopped = server.stop();
   expect((await poll).code).toBe(40_401);
-  expect(await stream.next()).toBeUndefined();
+  for (const one of [stream, newer]) expect(await one.next()).toBeUndefined();
   await watched;
   // SERVING, and then NOT_SERVING.
   expect(statuses).toEqual([1, 2]);

@@ -105,6 +105,17 @@ export function transactionTests(grpc: Surroundings): void {
       stream.end();
     });
 
+    it("is asked about by the stream that a producer still has, where it ended its newer one", async () => {
+      const [topic, client] = [await grpc.topic({ type: "TRANSACTION" }), grpc.client()];
+      const [older, newer] = [client.telemetry(), client.telemetry()];
+      for (const stream of [older, newer]) await stream.settings(producerSettings(topic));
+      newer.end();
+      while (await newer.next());
+      await half(client, topic, "orphan", 1_000);
+      expect((await older.next())?.command).toMatchObject({ $case: "recoverOrphanedTransactionCommand" });
+      older.end();
+    });
+
     it("is asked about elsewhere where a producer left while its settings were read", async () => {
       const topic = await grpc.topic({ type: "TRANSACTION" });
       for (let left = 0; left < 3; left++) {
