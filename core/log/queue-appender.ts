@@ -15,7 +15,8 @@ interface Pending {
 
 /**
  * Sends to one queue, one write at a time. Messages that arrive meanwhile share the next write (at most 64 KB of frames), and so do those
- * that arrive in one turn of the event loop. In a long-lived process this is the source of throughput. It has no effect in a function that serves one request at a time.
+ * that arrive in one turn of the event loop. In a long-lived process this is the source of throughput. It has no effect in a function that
+ * serves one request at a time.
  */
 export class QueueAppender {
   readonly #store: AppendDependencies;
@@ -38,9 +39,10 @@ export class QueueAppender {
     return !this.#running;
   }
 
-  /** Whether messages wait for the next write, and others may share it. */
+  /** Whether messages wait for a write that others may share. One with companions goes alone. */
   get gathers(): boolean {
-    return this.#pendingBytes > 0 && this.#pendingBytes < UPDATE_FRAME_BYTES_MAX;
+    const last = this.#pending.at(-1);
+    return last !== undefined && last.write.companions === undefined && this.#pendingBytes < UPDATE_FRAME_BYTES_MAX;
   }
 
   /** Resolves when the write is stored. Errors: TOO_MANY_REQUESTS when 16 MB wait already; `StoreUnavailable`. */

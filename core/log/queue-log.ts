@@ -122,7 +122,7 @@ export class QueueLog {
     return { ...result, messageIds: records.map((record, ordinal) => record.messageId ?? messageIdOf(idHex, ordinal)) };
   }
 
-  /** Whether messages wait for the next write to a queue, and others may share it. */
+  /** Whether messages wait for a write to a queue that others may share. */
   gathers(topicUid: string, queueId: number): boolean {
     return this.#appenders.get(queuePk(topicUid, queueId))?.gathers ?? false;
   }

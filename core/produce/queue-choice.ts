@@ -13,7 +13,10 @@ import type { Random } from "../ports/random.ts";
 import { growingTo } from "../store/growing-to.ts";
 import type { Topic } from "../terms.ts";
 
-/** `roundRobin` spreads evenly, but keeps together what can share a write; `sticky` stays where the tail is known, which saves a read per send. */
+/**
+ * `roundRobin` spreads evenly, but keeps together what can share a write; `sticky` stays where the tail is known, which saves a read per
+ * send.
+ */
 export type QueueChoicePolicy = "roundRobin" | "sticky";
 
 /** The outcome of an append to a queue. */
@@ -40,7 +43,8 @@ interface ChoiceDependencies {
 /**
  * Finds a queue for messages that may go to any.
  *
- * Round: goes from one to the next, but stays where messages wait that can share their write. Source: Kafka's KIP-480.
+ * Round robin: goes from one to the next, but stays where messages wait that can share their write, unless that queue fails. Source:
+ * Kafka's KIP-480.
  *
  * Sticky: stays on a queue while its cached tail is valid (a second) but ten seconds at most, and leaves it after a lost race, a slow
  * append or a failed one. Slow and failed queues are avoided for a while: the slower, the longer. If all are avoided, the one whose
@@ -83,8 +87,9 @@ export class QueueChoice {
 
   /** Learns from the outcome of an append for the next choice. */
   saw(topicUid: string, queueId: number, outcome: AppendOutcomeSeen): void {
-    if (this.#policy === "roundRobin") return;
     const sending = this.#sending(topicUid);
+    if (outcome === "failed" && sending.last === queueId) sending.last = undefined;
+    if (this.#policy === "roundRobin") return;
     const latencyMs = outcome === "failed" ? QUEUE_FAILURE_LATENCY_MS : outcome.latencyMs;
     const timeoutMs = QUEUE_TIMEOUTS_MS.findLast((step) => latencyMs >= step.latencyMs)?.timeoutMs ?? 0;
     if (timeoutMs > 0) sending.timeouts.set(queueId, this.#clock.nowMs() + timeoutMs);

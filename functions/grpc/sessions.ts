@@ -9,6 +9,8 @@ const IDLE_MS_MAX = 60_000;
 const SWEEP_MS = 10_000;
 const SESSIONS_MAX = 10_000;
 const CLIENT_ID_CHARS_MAX = 255;
+/** Streams of one client at once. */
+const STREAMS_MAX = 16;
 /** Subscriptions that are remembered as declared, of one client. */
 const DECLARED_MAX = 64;
 
@@ -33,7 +35,7 @@ export class Session {
   /** Since when it cannot be told anything. */
   streamEndedAtMs: number | undefined;
   terminated = false;
-  /** The newest last. An older one is that of a client which has not noticed that it lost it, or of another client that calls itself the same. */
+  /** The newest last. An older one belongs to a client that has not noticed its loss, or to another that calls itself the same. */
   #streams: readonly CommandStream[] = [];
   readonly #polls = new Set<AbortController>();
   readonly #declared = new Map<string, string>();
@@ -73,8 +75,12 @@ export class Session {
     return this.#streams.at(-1);
   }
 
+  /** The oldest is ended where there are many. */
   streamOpened(stream: CommandStream): void {
-    this.#streams = [...this.#streams, stream];
+    const kept = this.#streams.slice(1 - STREAMS_MAX);
+    const [oldest] = this.#streams;
+    if (oldest && kept[0] !== oldest) oldest.end();
+    this.#streams = [...kept, stream];
   }
 
   streamClosed(stream: CommandStream, nowMs: number): void {

@@ -13,8 +13,21 @@ const settingsOf = ({ status, command }: TelemetryCommand): Settings => {
 const subscriptionOf = (answer: TelemetryCommand): Subscription => settingsOf(answer).pubSub?.value as Subscription;
 const seconds = (count: number) => ({ seconds: count, nanos: 0 });
 
+/** As many streams as a client may have at once. */
+const STREAMS_MAX = 16;
+
 export function telemetryTests(grpc: Surroundings): void {
   describe("Telemetry", () => {
+    it("ends a client's oldest stream where it opens very many", async () => {
+      const [topic, client] = [await grpc.topic(), grpc.client()];
+      const streams = Array.from({ length: STREAMS_MAX + 1 }, () => client.telemetry());
+      for (const stream of streams) await stream.settings(producerSettings(topic));
+      const [oldest, next, ...others] = streams;
+      expect(await oldest?.next()).toBeUndefined();
+      expect((await next?.settings(producerSettings(topic)))?.status?.code).toBe(20_000);
+      for (const stream of [next, ...others]) stream?.end();
+    });
+
     it("tells a producer the limits and how it retries", async () => {
       const topic = await grpc.topic();
       const stream = grpc.client().telemetry();

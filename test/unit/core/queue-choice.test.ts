@@ -32,6 +32,16 @@ it("stays where messages wait that can share a write, and then goes on", () => {
   expect(choice.choose(topic)).toBe((first + 2) % 4);
 });
 
+it("leaves a queue that failed, whatever waits there", () => {
+  const { choice, gathering } = setUp("roundRobin");
+  const first = choice.choose(topic);
+  gathering.add(first);
+  choice.saw(topic.uid, (first + 1) % 4, "failed");
+  expect(choice.choose(topic)).toBe(first);
+  choice.saw(topic.uid, first, "failed");
+  expect(choice.choose(topic)).toBe((first + 1) % 4);
+});
+
 describe("sticky", () => {
   it("stays while the tail's copy is fresh, and moves on in the end", async () => {
     const { clock, choice } = setUp("sticky");

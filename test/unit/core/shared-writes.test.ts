@@ -41,6 +41,13 @@ it("sends that follow one another go round the queues", async () => {
   expect(queueIds.toSorted()).toEqual([0, 1, 2, 3]);
 });
 
+it("sends that are stored once have a write each, and go round the queues", async () => {
+  const { broker, blocks } = await setUp();
+  const once = (key: string) => ({ kind: "key", key, windowMs: 3_600_000 }) as const;
+  await Promise.all(TEXTS.map((text) => broker.sendMessages("orders", [{ body: Buffer.from(text), once: once(text) }])));
+  expect(await blocks()).toEqual(Array.from({ length: QUEUES }, () => TEXTS.length / QUEUES));
+});
+
 it("sends of more than a write holds are spread over queues", async () => {
   const { broker, send, blocks } = await setUp();
   await Promise.all(TEXTS.map((text) => send(text, 9_000)));
